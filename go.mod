@@ -1,0 +1,3 @@
+module github.com/kubectl-wg/kubectl-wg
+
+go 1.26

@@ -1,0 +1,71 @@
+package evidence
+
+import "net/netip"
+
+// Run opens the plugin's account: what was asked of this run. It holds no
+// secret: the mark is public by its purpose, the run's key is never written.
+type Run struct {
+	ID      string `json:"id"`      // random suffix of the run's namespace
+	Version string `json:"version"` // of the plugin
+	Started int64  `json:"started"` // nanoseconds since 1970, the plugin's clock
+	Mark    string `json:"mark"`    // hex, 16 random bytes
+	// Families under test: 4, 6 or both.
+	Families []int `json:"families"`
+	// Sizes are the UDP payload sizes of the canaries; 0 stands for the
+	// largest that the pod's own link takes.
+	Sizes []int `json:"sizes"`
+	// Pairs are "all", "ring" or a number per node.
+	Pairs string `json:"pairs,omitempty"`
+}
+
+// Cluster is what the API says of the whole cluster and its CNI.
+type Cluster struct {
+	Version      string `json:"version"`                // of the API server
+	Distribution string `json:"distribution,omitempty"` // k3s, rke2, or empty
+	// Objects are the CNI's own configuration, by "kind/namespace/name", cut
+	// to what the profiles read.
+	Objects map[string]map[string]string `json:"objects,omitempty"`
+}
+
+// Node is one node as the API shows it. Index numbers the nodes of the run
+// from 0 and is what Canary, Sighting and Witness refer to; a node that does
+// not take part has index -1 and a reason.
+type Node struct {
+	Index       int               `json:"index"`
+	Name        string            `json:"name"`
+	Labels      map[string]string `json:"labels,omitempty"`      // those a profile or a hint reads
+	Annotations map[string]string `json:"annotations,omitempty"` // those of the CNI and of k3s/rke2
+	Addresses   []NodeAddress     `json:"addresses,omitempty"`
+	PodCIDRs    []netip.Prefix    `json:"podCIDRs,omitempty"`
+	Kubelet     string            `json:"kubelet,omitempty"`
+	OSImage     string            `json:"osImage,omitempty"`
+	Kernel      string            `json:"kernel,omitempty"`
+	Runtime     string            `json:"runtime,omitempty"`
+	OS          string            `json:"os,omitempty"`
+	Arch        string            `json:"arch,omitempty"`
+	Ready       bool              `json:"ready"`
+	Cordoned    bool              `json:"cordoned,omitempty"`
+	// Excluded is why the node does not take part. Chosen says that the
+	// operator left it out on purpose; otherwise the run cannot pass.
+	Excluded string `json:"excluded,omitempty"`
+	Chosen   bool   `json:"chosen,omitempty"`
+}
+
+// NodeAddress is one of a node's status addresses.
+type NodeAddress struct {
+	Type string `json:"type"` // InternalIP, ExternalIP, Hostname
+	Addr string `json:"addr"`
+}
+
+// Pod is one pod of the run once it was Ready, or the last that was seen of it.
+type Pod struct {
+	Role  string       `json:"role"` // "probe" or "pod"
+	Node  string       `json:"node"`
+	Name  string       `json:"name"`
+	IPs   []netip.Addr `json:"ips,omitempty"`
+	Ready bool         `json:"ready"`
+	// Wait is the time from creation until Ready, milliseconds on the plugin's clock.
+	Wait int64 `json:"wait,omitempty"`
+	// Pass is 2 when the pod was placed again with what a userspace device needs.
+	Pass int `json:"pass,omitempty"`
+}

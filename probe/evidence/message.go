@@ -1,0 +1,135 @@
+// Package evidence is the contract between the probe and the plugin: versioned
+// messages as NDJSON, their encoder and their decoder. A run is recorded as
+// the same messages, so a recording can be judged again without a cluster.
+//
+// The package knows no kernel, no cluster and no verdict. It uses only the
+// standard library, and no type in it has a place for a private or preshared key.
+package evidence
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Schema names the contract. The part after the slash is its major version: a
+// reader accepts every minor addition and refuses another major version.
+const Schema = "wg.evidence/v1"
+
+// MaxMessage is the largest encoded message in bytes, its newline excluded.
+const MaxMessage = 8 << 10
+
+// Message is one line of evidence. Exactly one of the payload fields is set;
+// a message with none of the known fields is kept as unknown and counted.
+type Message struct {
+	// Stream is who said it: "plugin", "probe/NODE" or "pod/NODE". The plugin
+	// stamps it on receipt; what a node writes there is overwritten.
+	Stream string `json:"stream,omitempty"`
+	// Seq is the message's place in its stream, from 1 without gaps. Progress
+	// has none (0): it is no evidence and may be dropped.
+	Seq uint32 `json:"seq,omitempty"`
+
+	Hello    *Hello    `json:"hello,omitempty"`
+	Module   *Module   `json:"module,omitempty"`
+	Link     *Link     `json:"link,omitempty"`
+	Address  *Address  `json:"address,omitempty"`
+	Route    *Route    `json:"route,omitempty"`
+	Rule     *Rule     `json:"rule,omitempty"`
+	Socket   *Socket   `json:"socket,omitempty"`
+	Device   *Device   `json:"device,omitempty"`
+	Peer     *Peer     `json:"peer,omitempty"`
+	Count    *Count    `json:"count,omitempty"`
+	Firewall *Firewall `json:"firewall,omitempty"`
+	Ready    *Ready    `json:"ready,omitempty"`
+	Canary   *Canary   `json:"canary,omitempty"`
+	Capture  *Capture  `json:"capture,omitempty"`
+	Tunnel   *Tunnel   `json:"tunnel,omitempty"`
+	Sighting *Sighting `json:"sighting,omitempty"`
+	Witness  *Witness  `json:"witness,omitempty"`
+	Control  *Control  `json:"control,omitempty"`
+	Problem  *Problem  `json:"problem,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	Bye      *Bye      `json:"bye,omitempty"`
+
+	// The plugin's own stream: what it saw of the cluster and what it did.
+	Run     *Run     `json:"run,omitempty"`
+	Cluster *Cluster `json:"cluster,omitempty"`
+	Node    *Node    `json:"node,omitempty"`
+	Pod     *Pod     `json:"pod,omitempty"`
+}
+
+// Kind names a message by the field that is set.
+type Kind string
+
+// The kinds of message. KindUnknown is a message of a later minor version.
+const (
+	KindHello    Kind = "hello"
+	KindModule   Kind = "module"
+	KindLink     Kind = "link"
+	KindAddress  Kind = "address"
+	KindRoute    Kind = "route"
+	KindRule     Kind = "rule"
+	KindSocket   Kind = "socket"
+	KindDevice   Kind = "device"
+	KindPeer     Kind = "peer"
+	KindCount    Kind = "count"
+	KindFirewall Kind = "firewall"
+	KindReady    Kind = "ready"
+	KindCanary   Kind = "canary"
+	KindCapture  Kind = "capture"
+	KindTunnel   Kind = "tunnel"
+	KindSighting Kind = "sighting"
+	KindWitness  Kind = "witness"
+	KindControl  Kind = "control"
+	KindProblem  Kind = "problem"
+	KindProgress Kind = "progress"
+	KindBye      Kind = "bye"
+	KindRun      Kind = "run"
+	KindCluster  Kind = "cluster"
+	KindNode     Kind = "node"
+	KindPod      Kind = "pod"
+	KindUnknown  Kind = "unknown"
+)
+
+// Kind returns which payload is set and an error if more than one is.
+func (m *Message) Kind() (Kind, error) {
+	kind, set := KindUnknown, 0
+	for _, field := range []struct {
+		kind    Kind
+		present bool
+	}{
+		{KindHello, m.Hello != nil}, {KindModule, m.Module != nil}, {KindLink, m.Link != nil},
+		{KindAddress, m.Address != nil}, {KindRoute, m.Route != nil}, {KindRule, m.Rule != nil},
+		{KindSocket, m.Socket != nil}, {KindDevice, m.Device != nil}, {KindPeer, m.Peer != nil},
+		{KindCount, m.Count != nil}, {KindFirewall, m.Firewall != nil}, {KindReady, m.Ready != nil},
+		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
+		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
+		{KindProblem, m.Problem != nil}, {KindProgress, m.Progress != nil}, {KindBye, m.Bye != nil},
+		{KindRun, m.Run != nil}, {KindCluster, m.Cluster != nil}, {KindNode, m.Node != nil}, {KindPod, m.Pod != nil},
+	} {
+		if field.present {
+			kind = field.kind
+			set++
+		}
+	}
+	if set > 1 {
+		return KindUnknown, fmt.Errorf("a message has exactly one payload, this one has %d", set)
+	}
+	return kind, nil
+}
+
+// Encode returns the message as one line of JSON, newline included. It refuses
+// a message longer than MaxMessage or with more than one payload.
+func Encode(m *Message) ([]byte, error) {
+	kind, err := m.Kind()
+	if err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a %s message: %w", kind, err)
+	}
+	if len(line) > MaxMessage {
+		return nil, fmt.Errorf("a %s message of %d bytes is over the limit of %d", kind, len(line), MaxMessage)
+	}
+	return append(line, '\n'), nil
+}

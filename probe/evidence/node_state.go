@@ -1,0 +1,162 @@
+package evidence
+
+import "net/netip"
+
+// Hello opens every stream: who speaks, with which schema, on what system.
+type Hello struct {
+	Schema  string `json:"schema"`            // see Schema
+	Version string `json:"version,omitempty"` // of the program that speaks
+	Role    string `json:"role"`              // "probe", "pod" or "plugin"
+	Node    string `json:"node,omitempty"`    // node name as given to the agent
+	BootID  string `json:"bootID,omitempty"`  // /proc/sys/kernel/random/boot_id
+	Kernel  string `json:"kernel,omitempty"`  // uname -r
+	Arch    string `json:"arch,omitempty"`    // GOARCH
+	// OS, OSVersion are ID and VERSION_ID of os-release, where the probe can
+	// see the host's; otherwise the plugin falls back to the node's osImage.
+	OS        string `json:"os,omitempty"`
+	OSVersion string `json:"osVersion,omitempty"`
+	// Clock is the speaker's wall clock, nanoseconds since 1970. Clocks of
+	// different speakers are never compared for the proof.
+	Clock int64 `json:"clock,omitempty"`
+	// NetNS is the inode of the speaker's network namespace, to tell a host
+	// network probe from one that is not.
+	NetNS uint64 `json:"netns,omitempty"`
+}
+
+// Module says whether the kernel can do WireGuard, read without loading it.
+type Module struct {
+	Name   string `json:"name"`           // "wireguard"
+	Loaded bool   `json:"loaded"`         // /sys/module/NAME exists
+	Note   string `json:"note,omitempty"` // e.g. why it could not be told
+}
+
+// LinkRole says what a link's frames mean for the proof.
+type LinkRole string
+
+// The roles. A link is RoleOutside unless it is proven to be another.
+const (
+	// RoleOutside: frames on it leave the host. No canary may be seen in clear.
+	RoleOutside LinkRole = "outside"
+	// RoleWireGuard: what enters it is encrypted; canaries are seen in clear.
+	RoleWireGuard LinkRole = "wireguard"
+	// RoleInside: proven to stay on the host or to emerge again on an outside
+	// link: loopback, bridge, overlay device, veth of a local pod.
+	RoleInside LinkRole = "inside"
+)
+
+// Link is one network device of the host, read through rtnetlink.
+type Link struct {
+	Index  int      `json:"index"`
+	Name   string   `json:"name"`
+	Kind   string   `json:"kind,omitempty"` // IFLA_INFO_KIND: wireguard, vxlan, veth, bridge, tun, …; empty for hardware
+	Type   string   `json:"type,omitempty"` // ARPHRD: ether, none, loopback, …
+	MTU    int      `json:"mtu"`
+	Up     bool     `json:"up"`               // administratively up
+	Master string   `json:"master,omitempty"` // bridge or bond it belongs to
+	Parent string   `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
+	PeerNS bool     `json:"peerNS,omitempty"` // the other end is in another network namespace
+	Role   LinkRole `json:"role"`
+	Why    string   `json:"why"` // the reason for Role, a phrase
+
+	RXErrors  uint64 `json:"rxErrors,omitempty"`
+	TXErrors  uint64 `json:"txErrors,omitempty"`
+	RXDropped uint64 `json:"rxDropped,omitempty"`
+	TXDropped uint64 `json:"txDropped,omitempty"`
+}
+
+// Address is one address of a link.
+type Address struct {
+	Link   string       `json:"link"`
+	Prefix netip.Prefix `json:"prefix"`
+}
+
+// Route is either the kernel's answer for one destination (RTM_GETROUTE, For
+// is set) or one entry of a routing table that bears on the pod network.
+type Route struct {
+	// For is the address that was asked about: a pod or an endpoint. Asking
+	// the kernel is the only reading that counts; a table is explanation.
+	For netip.Addr `json:"for,omitzero"`
+	// Mark is the firewall mark the question carried, 0 for none.
+	Mark        uint32       `json:"mark,omitempty"`
+	Destination netip.Prefix `json:"destination,omitzero"`
+	Link        string       `json:"link,omitempty"`
+	Gateway     netip.Addr   `json:"gateway,omitzero"`
+	Source      netip.Addr   `json:"source,omitzero"`
+	Table       int          `json:"table,omitempty"`
+	Type        string       `json:"type,omitempty"` // unicast, throw, blackhole, unreachable, prohibit, local
+	MTU         int          `json:"mtu,omitempty"`
+	Error       string       `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
+}
+
+// Rule is one policy routing rule that is not one of the kernel's defaults.
+type Rule struct {
+	Family   int          `json:"family"` // 4 or 6
+	Priority int          `json:"priority"`
+	Not      bool         `json:"not,omitempty"`
+	Mark     uint32       `json:"mark,omitempty"`
+	Mask     uint32       `json:"mask,omitempty"`
+	From     netip.Prefix `json:"from,omitzero"`
+	To       netip.Prefix `json:"to,omitzero"`
+	Table    int          `json:"table,omitempty"`
+}
+
+// Socket is the control socket of a userspace WireGuard, found by its name in
+// the network namespace's list of unix sockets; only its folder must then be
+// shared with the probe to read the device.
+type Socket struct {
+	Path   string `json:"path"`
+	Device string `json:"device"`
+}
+
+// Firewall is one rule of the host's packet filter that bears on the tunnel.
+type Firewall struct {
+	Tool   string `json:"tool"`             // nftables, iptables-legacy, ufw, firewalld
+	Family string `json:"family,omitempty"` // ip, ip6, inet, netdev
+	Table  string `json:"table,omitempty"`
+	Chain  string `json:"chain,omitempty"`
+	Hook   string `json:"hook,omitempty"` // input, output, forward, …
+	Policy string `json:"policy,omitempty"`
+	Rule   string `json:"rule,omitempty"` // rendered for a reader
+	// Effect is what the rule does to a matching tunnel packet: "drop",
+	// "accept", or "present" when only its existence is known.
+	Effect  string `json:"effect"`
+	Port    uint16 `json:"port,omitempty"`
+	Packets uint64 `json:"packets,omitempty"` // the rule's counter, if it has one
+}
+
+// ProblemClass is why a collector could not do its job.
+type ProblemClass string
+
+// The classes of problem.
+const (
+	ProblemPermission  ProblemClass = "permission"  // the kernel or the API said no
+	ProblemMissing     ProblemClass = "missing"     // the thing to read is not there
+	ProblemUnsupported ProblemClass = "unsupported" // this kernel or runtime cannot
+	ProblemTimeout     ProblemClass = "timeout"     // it did not answer in time
+	ProblemDamaged     ProblemClass = "damaged"     // what was read makes no sense
+	ProblemScheduling  ProblemClass = "scheduling"  // the pod found no place on its node
+	ProblemImage       ProblemClass = "image"       // the image could not be pulled or started
+	ProblemAdmission   ProblemClass = "admission"   // a policy, quota or webhook refused the object
+	ProblemLost        ProblemClass = "lost"        // the session with the agent broke
+	ProblemInternal    ProblemClass = "internal"    // a fault of this program
+)
+
+// Problem says that one collector could not do its job; the others went on.
+type Problem struct {
+	Class ProblemClass `json:"class"`
+	What  string       `json:"what"`           // the collector: device, capture, route, place, …
+	On    string       `json:"on,omitempty"`   // the link, address or node concerned
+	Text  string       `json:"text"`           // the error, one line
+	Hint  string       `json:"hint,omitempty"` // what to do about it
+}
+
+// Progress tells a waiting person what goes on. It is no evidence.
+type Progress struct {
+	Text string `json:"text"`
+}
+
+// Bye closes a stream. Messages counts every message with a Seq, this one
+// included; a stream without a matching Bye is incomplete.
+type Bye struct {
+	Messages uint32 `json:"messages"`
+}

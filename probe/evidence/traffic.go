@@ -1,0 +1,119 @@
+package evidence
+
+import "net/netip"
+
+// Canary is what one test pod knows of its traffic with another, for one
+// address family. Rows has one entry per transport and size.
+type Canary struct {
+	Peer   int         `json:"peer"`   // index of the other node, see Node
+	Family int         `json:"family"` // 4 or 6
+	Rows   []CanaryRow `json:"rows"`
+}
+
+// CanaryRow counts canaries of one transport and size. Answers are
+// authenticated with the run's key, so a middlebox cannot give them.
+type CanaryRow struct {
+	Transport string `json:"transport"` // udp, tcp, icmp
+	Size      int    `json:"size"`      // payload bytes above UDP, TCP or the ICMP echo header
+	Sent      uint32 `json:"sent"`      // sent by this pod to Peer, repeats included
+	Answered  uint32 `json:"answered"`  // genuine answers that came back
+	Received  uint32 `json:"received"`  // genuine canaries that came from Peer; 0 for icmp, which the kernel answers
+	// RTT is the shortest round trip in microseconds, 0 if none came back.
+	RTT   uint32 `json:"rtt,omitempty"`
+	Error string `json:"error,omitempty"` // the last error of sending, e.g. "message too long"
+}
+
+// Capture is the account of one packet socket over its life.
+type Capture struct {
+	Link string   `json:"link"`
+	Role LinkRole `json:"role"`
+	// Started is true once the socket was bound and saw its self-test; Alive
+	// is true if it was still reading when it was told to stop.
+	Started bool   `json:"started"`
+	Alive   bool   `json:"alive"`
+	Frames  uint64 `json:"frames"`
+	Bytes   uint64 `json:"bytes"`
+	// Drops are frames the kernel could not queue (PACKET_STATISTICS).
+	Drops uint64 `json:"drops"`
+	// Truncated frames were longer than what was copied, so that a mark could
+	// have been missed.
+	Truncated uint64 `json:"truncated"`
+	// Classes counts frames by what they are: wireguard, vxlan, geneve, …
+	Classes map[string]uint64 `json:"classes,omitempty"`
+	// ControlTX, ControlRX count control datagrams seen leaving and arriving.
+	ControlTX uint32 `json:"controlTX"`
+	ControlRX uint32 `json:"controlRX"`
+	// Error ended the capture early.
+	Error string `json:"error,omitempty"`
+}
+
+// The directions of a frame.
+const (
+	DirectionTX = "tx" // leaving this host through the link
+	DirectionRX = "rx" // arriving
+)
+
+// What betrays a pod's traffic in a frame.
+const (
+	BetrayedByMark = "mark" // the run's random mark, anywhere in the frame
+	BetrayedByFlow = "flow" // the two pods' addresses as an IP header has them
+)
+
+// Sighting is pod traffic seen in clear on an outside link: a leak. Equal
+// sightings are summed.
+type Sighting struct {
+	Link      string `json:"link"`
+	Direction string `json:"direction"` // tx or rx
+	Source    int    `json:"source"`    // node index of the pod that sent it
+	Target    int    `json:"target"`    // node index of the pod it is for
+	Family    int    `json:"family"`
+	By        string `json:"by"` // mark or flow
+	// Layers is what the frame is made of, outermost first, with UDP ports:
+	// "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp".
+	Layers string `json:"layers"`
+	// Outer are the outermost IP addresses.
+	OuterSource netip.Addr `json:"outerSource,omitzero"`
+	OuterTarget netip.Addr `json:"outerTarget,omitzero"`
+	Count       uint64     `json:"count"`
+	// Sample is the head of the first such frame, at most 160 bytes, cut
+	// behind the mark: headers, never a payload of anyone else.
+	Sample []byte `json:"sample,omitempty"`
+}
+
+// Witness is the marked traffic seen in clear where it may be: on a WireGuard
+// link, one direction and family, at most 64 pairs per message.
+type Witness struct {
+	Link      string `json:"link"`
+	Direction string `json:"direction"` // tx enters the tunnel here, rx leaves it
+	Family    int    `json:"family"`
+	Seen      []Seen `json:"seen"`
+}
+
+// Seen counts marked frames of one ordered pair of nodes.
+type Seen struct {
+	Source int    `json:"source"`
+	Target int    `json:"target"`
+	UDP    uint32 `json:"udp,omitempty"`
+	TCP    uint32 `json:"tcp,omitempty"`
+	ICMP   uint32 `json:"icmp,omitempty"`
+}
+
+// Control is a marked cleartext datagram sent on purpose outside the tunnel:
+// to a peer's WireGuard endpoint, so along the path of the ciphertext, or, on a
+// link no peer is reached through, a looped frame to the link's own address.
+type Control struct {
+	Link   string         `json:"link,omitempty"` // for a looped frame; otherwise the route decides
+	Peer   int            `json:"peer"`           // node index of the target, -1 for a looped frame
+	Target netip.AddrPort `json:"target,omitzero"`
+	Sent   uint32         `json:"sent"`
+	Error  string         `json:"error,omitempty"`
+}
+
+// Ready says that a request was carried out and that all its messages were
+// written.
+type Ready struct {
+	Request uint32 `json:"request"` // Request.ID
+	What    string `json:"what"`    // read, capture, listen, send, control, stop
+	// Ports are what Listen bound, by "udp4", "tcp4", "udp6", "tcp6".
+	Ports map[string]uint16 `json:"ports,omitempty"`
+}
