@@ -1,0 +1,99 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Config describes one machine. Name, Dir, CacheDir and Command are required.
+type Config struct {
+	Name     string   // host name in the machine: lower-case letters, digits and dashes, at most 8, as it names links
+	Dir      string   // the machine's own folder, absolute; kept for logs, writable in the machine under the same path
+	CacheDir string   // kernel and busybox, shared by all machines, absolute; filled when empty (90 MB, network)
+	Memory   int      // MiB, 0 means 3072; an upper bound, the host gives what is used
+	CPUs     int      // 0 means all of the host's, at most 4
+	NetNS    string   // network namespace for QEMU and its links, a path that setns(2) takes; "" means the caller's
+	Bridge   string   // bridge in NetNS which the machine's eth0 joins; "" means no eth0
+	Command  []string // the machine's main process, as root; when it ends, so does the machine
+	Env      []string // KEY=VALUE for Command; PATH and HOME have defaults
+	WorkDir  string   // where Command starts, "" means /
+	Tmpfs    []string // folders that are tmpfs in the machine: state that cannot lie on overlay or 9p
+	Shared   []string // folders of the host that are writable in the machine under the same path
+	Modules  []string // kernel modules to load before Command; others load on demand
+
+	// Progress is told what is going on, in a few words; nil means nobody.
+	Progress func(string)
+}
+
+var machineName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,6}[a-z0-9])?$`)
+
+// withDefaults checks the configuration and fills what was left empty.
+func (c Config) withDefaults() (Config, error) {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !machineName.MatchString(c.Name) {
+		bad("name %q: want 1 to 8 lower-case letters, digits, dashes", c.Name)
+	}
+	if len(c.Command) == 0 {
+		bad("no command")
+	}
+	for _, dir := range slices.Concat([]string{c.Dir, c.CacheDir}, c.Tmpfs, c.Shared) {
+		// QEMU's option syntax gives the comma a meaning.
+		if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" || strings.ContainsAny(dir, ",\n") {
+			bad("folder %q: want an absolute path below / without comma or line break", dir)
+		}
+	}
+	for _, entry := range c.Env {
+		if key, _, found := strings.Cut(entry, "="); !found || !variableName.MatchString(key) {
+			bad("environment entry %q: want KEY=VALUE", entry)
+		}
+	}
+	if c.Memory < 0 || c.CPUs < 0 {
+		bad("memory %d MiB, %d CPUs: want none below zero", c.Memory, c.CPUs)
+	}
+	if len(problems) > 0 {
+		return c, fmt.Errorf("configuring the VM: %w", errors.Join(problems...))
+	}
+	if c.Memory == 0 {
+		c.Memory = 3072
+	}
+	if c.CPUs == 0 {
+		c.CPUs = min(runtime.NumCPU(), 4)
+	}
+	if c.WorkDir == "" {
+		c.WorkDir = "/"
+	}
+	if c.Progress == nil {
+		c.Progress = func(string) {}
+	}
+	return c, nil
+}
+
+// shared lists the writable folders: the machine's own first, none twice.
+func (c Config) shared() []string {
+	var dirs []string
+	for _, dir := range append([]string{c.Dir}, c.Shared...) {
+		if dir = filepath.Clean(dir); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// mac is a locally administered address, the same for the same name and link on every start.
+func (c Config) mac(link string) string {
+	sum := fnv.New32a()
+	sum.Write([]byte(c.Name + " " + link))
+	s := sum.Sum32()
+	return net.HardwareAddr{0x52, 0x54, byte(s >> 24), byte(s >> 16), byte(s >> 8), byte(s)}.String()
+}
+
+// tap is the name of the host's end of a link of the machine; 15 bytes are the kernel's limit.
+func (c Config) tap(link string) string { return "vm-" + c.Name + map[string]string{"eth0": "", "ctl0": "-ctl"}[link] }

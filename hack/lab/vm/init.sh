@@ -1,0 +1,97 @@
+#!/bin/sh
+# First process of the lab's machine: brings the host's files, devices and links, then runs /vm/main and powers off.
+# Everything up to switch_root runs in the initramfs with busybox alone. The settings come from /vm/settings.
+
+/bin/busybox mkdir -p /proc /sys /dev /host /upper /new
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+. /vm/settings
+
+say() { echo "vm: $*"; }
+off() { sleep 0.2; poweroff -f; } # the console needs a moment to get rid of its last line
+broken() { say "broken: $*"; off; }
+
+for module in $VM_INSERT; do
+	insmod "/modules/$module" || broken "module $module"
+done
+if grep -q vm.trial /proc/cmdline; then # does this accelerator boot this kernel at all? It does.
+	say "ready $(uname -r)"
+	off
+fi
+
+# cache=loose: the host's programs do not change while the machine runs. What does change lies in a shared folder.
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,ro,cache=loose root /host || broken "the host's files"
+mount -t tmpfs -o size=75% upper /upper
+mkdir /upper/files /upper/work
+mount -t overlay -o lowerdir=/host,upperdir=/upper/files,workdir=/upper/work overlay /new || broken "overlay"
+
+mount -t proc proc /new/proc
+mount -t sysfs sysfs /new/sys
+mount -t cgroup2 cgroup2 /new/sys/fs/cgroup || broken "cgroup2"
+mount -t bpf bpf /new/sys/fs/bpf
+mount -t devtmpfs dev /new/dev
+mkdir -p /new/dev/pts /new/dev/shm
+mount -t devpts -o ptmxmode=666 devpts /new/dev/pts
+mount -t tmpfs shm /new/dev/shm
+for link in fd:/proc/self/fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do
+	[ -e "/new/dev/${link%%:*}" ] || ln -s "${link#*:}" "/new/dev/${link%%:*}"
+done
+mount -t tmpfs -o mode=755 run /new/run
+mkdir -p "/new/lib/modules/$(uname -r)"
+mount -o bind "/host$VM_MODULES" "/new/lib/modules/$(uname -r)" || broken "the kernel's modules"
+
+IFS='
+'
+# Parents first, so that a folder below another is not hidden by it.
+for dir in $(echo "$VM_TMPFS" | sort); do
+	mkdir -p "/new$dir"
+	mount -t tmpfs -o mode=755 tmpfs "/new$dir" || broken "tmpfs on $dir"
+done
+# cache=mmap: no caching beyond what a mapped file needs, host and machine see each other's writes.
+for share in $VM_SHARED; do
+	tag=${share%% *} dir=${share#* }
+	mkdir -p "/new$dir"
+	mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=mmap "$tag" "/new$dir" || broken "shared folder $dir"
+done
+
+# Without a usable real-time clock every certificate is from the future.
+epoch=$(sed 's/.*vm.epoch=\([0-9]*\).*/\1/' /proc/cmdline)
+[ "$(date +%s)" -ge "$epoch" ] || date -s "@$epoch"
+hostname "$VM_NAME"
+ip link set lo up
+if [ -n "$VM_CONTROL_MAC" ]; then
+	for link in /sys/class/net/*; do
+		[ "$(cat "$link/address")" = "$VM_CONTROL_MAC" ] || continue
+		ip link set "${link##*/}" name ctl0
+		echo 0 >/proc/sys/net/ipv6/conf/ctl0/accept_dad # the address must work at once
+		ip link set ctl0 up
+		ip addr add "$VM_CONTROL_ADDRESS/64" dev ctl0
+	done
+fi
+# Several kubelets and containerds share this kernel.
+echo 8192 >/proc/sys/fs/inotify/max_user_instances
+echo 1048576 >/proc/sys/fs/inotify/max_user_watches
+ulimit -n 1048576
+for module in $VM_LOAD; do
+	chroot /new /sbin/modprobe "$module" || broken "module $module"
+done
+unset IFS
+
+mkdir -p /new/run/vm
+cp /bin/busybox /vm/main /new/run/vm/
+cat >/new/run/vm/first <<EOF
+box=/run/vm/busybox
+echo "vm: ready \$(\$box uname -r)"
+\$box sh /run/vm/main
+code=\$?
+echo "\$code" >'$VM_DIR/exit'
+\$box sync
+echo "vm: exit \$code"
+\$box sleep 0.2
+\$box poweroff -f
+EOF
+umount /proc /sys
+exec switch_root /new /run/vm/busybox sh /run/vm/first

@@ -1,0 +1,73 @@
+package vm
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+//go:embed init.sh
+var initScript string
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// The words the machine says on its console; init.sh says them.
+const (
+	sayReady  = "vm: ready "
+	sayBroken = "vm: broken: "
+)
+
+// exitFile in the machine's folder takes the command's exit status.
+const exitFile = "exit"
+
+// settings renders what init.sh reads before it does anything: plain shell variables, lists separated by line breaks.
+func (c Config) settings(k kernel, modules []string) string {
+	var tags []string
+	for i, dir := range c.shared() {
+		tags = append(tags, fmt.Sprintf("%s %s", sharedTag(i), dir))
+	}
+	control := ""
+	if c.NetNS != "" {
+		control = c.mac("ctl0")
+	}
+	var out strings.Builder
+	for _, variable := range [][2]string{
+		{"VM_NAME", c.Name},
+		{"VM_DIR", c.Dir},
+		{"VM_INSERT", strings.Join(modules, "\n")},
+		{"VM_LOAD", strings.Join(c.Modules, "\n")},
+		{"VM_MODULES", k.modules},
+		{"VM_SHARED", strings.Join(tags, "\n")},
+		{"VM_TMPFS", strings.Join(c.Tmpfs, "\n")},
+		{"VM_CONTROL_MAC", control},
+		{"VM_CONTROL_ADDRESS", controlGuest},
+	} {
+		fmt.Fprintf(&out, "%s=%s\n", variable[0], quote(variable[1]))
+	}
+	return out.String()
+}
+
+// mainScript renders the last thing the machine's first process runs. Its own programs come from the busybox on /run:
+// they need no file of the host.
+func (c Config) mainScript() string {
+	var out strings.Builder
+	out.WriteString("export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root\n")
+	for _, entry := range c.Env {
+		key, value, _ := strings.Cut(entry, "=")
+		fmt.Fprintf(&out, "export %s=%s\n", key, quote(value))
+	}
+	words := make([]string, len(c.Command))
+	for i, word := range c.Command {
+		words[i] = quote(word)
+	}
+	fmt.Fprintf(&out, "cd %s\n", quote(c.WorkDir))
+	fmt.Fprintf(&out, "%s </dev/null >>%s 2>&1\n", strings.Join(words, " "), quote(c.Dir+"/main.log"))
+	return out.String()
+}
+
+// quote makes s one word of a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// sharedTag is the 9p mount tag of the n-th writable folder.
+func sharedTag(n int) string { return fmt.Sprintf("shared%d", n) }
