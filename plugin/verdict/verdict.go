@@ -1,0 +1,160 @@
+// Package verdict turns evidence into findings and findings into one verdict.
+// It is pure: the same recording always gives the same result. It knows the
+// laws of judging (what is missing never helps, one leak is a failure, a
+// consequence is shown under its cause) and no single check.
+package verdict
+
+// Status is the outcome of one check on one subject.
+type Status string
+
+// The statuses, and only these.
+const (
+	Pass          Status = "pass"
+	Warn          Status = "warn"
+	Fail          Status = "fail"
+	Inconclusive  Status = "inconclusive"
+	NotApplicable Status = "not applicable"
+)
+
+// rank orders statuses from harmless to grave.
+func (s Status) rank() int {
+	switch s {
+	case NotApplicable:
+		return 0
+	case Pass:
+		return 1
+	case Warn:
+		return 2
+	case Inconclusive:
+		return 3
+	default:
+		return 4
+	}
+}
+
+// Worse returns the graver of two statuses.
+func Worse(a, b Status) Status {
+	if b.rank() > a.rank() {
+		return b
+	}
+	return a
+}
+
+// Verdict is the outcome of a run.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed    Verdict = "PASS"
+	Failed    Verdict = "FAIL"
+	Undecided Verdict = "INCONCLUSIVE"
+)
+
+// Proof names a step of the proof that each pair must pass.
+type Proof string
+
+// The steps, see docs/proof.md.
+const (
+	P1Delivered  Proof = "P1"
+	P2Witnessed  Proof = "P2"
+	P3Absent     Proof = "P3"
+	P4Ciphertext Proof = "P4"
+	P5Counted    Proof = "P5"
+	P6Sound      Proof = "P6"
+	P7Identity   Proof = "P7"
+)
+
+// Proofs lists the steps in order, with what each says when it holds.
+var Proofs = []struct {
+	Step  Proof
+	Title string
+}{
+	{P1Delivered, "delivered"},
+	{P2Witnessed, "witnessed inside"},
+	{P3Absent, "absent outside"},
+	{P4Ciphertext, "ciphertext present"},
+	{P5Counted, "counted"},
+	{P6Sound, "instrument sound"},
+	{P7Identity, "identity"},
+}
+
+// Subject is what a finding is about: the cluster (all empty), a node, or an
+// ordered pair of nodes and an address family.
+type Subject struct {
+	Node   string `json:"node,omitempty"`
+	Peer   string `json:"peer,omitempty"`   // set for a pair: traffic from Node to Peer
+	Family int    `json:"family,omitempty"` // 4 or 6 for a pair
+}
+
+func (s Subject) String() string {
+	switch {
+	case s.Node == "":
+		return "cluster"
+	case s.Peer == "":
+		return s.Node
+	case s.Family == 6:
+		return s.Node + " → " + s.Peer + " (IPv6)"
+	default:
+		return s.Node + " → " + s.Peer
+	}
+}
+
+// Reading is one figure or fact that supports a finding.
+type Reading struct {
+	Node string `json:"node,omitempty"` // where it was read
+	What string `json:"what"`
+	Text string `json:"value"`
+}
+
+// Outcome is what a check says of one subject.
+type Outcome struct {
+	Status   Status
+	Text     string // one sentence, the subject's names in it
+	Readings []Reading
+	// Variant selects among the remedies of the check's code, e.g. the
+	// encapsulation of a leak. Facts are what the remedy fills in.
+	Variant string
+	Facts   map[string]string
+}
+
+// Finding is an outcome in its place.
+type Finding struct {
+	Code     string            `json:"code"`
+	Title    string            `json:"title"`
+	Proof    Proof             `json:"proof,omitempty"`
+	Status   Status            `json:"status"`
+	Subject  Subject           `json:"subject"`
+	Text     string            `json:"text"`
+	Readings []Reading         `json:"readings,omitempty"`
+	CausedBy string            `json:"causedBy,omitempty"` // code of the finding that explains this one
+	Variant  string            `json:"variant,omitempty"`
+	Facts    map[string]string `json:"facts,omitempty"`
+}
+
+// Pair is the proof of one ordered pair and family.
+type Pair struct {
+	Subject
+	Status Status           `json:"status"`
+	Steps  map[Proof]Status `json:"steps"`
+	Notes  map[Proof]string `json:"notes"` // the figures behind each step
+}
+
+// Result is everything a renderer needs.
+type Result struct {
+	Verdict    Verdict   `json:"verdict"`
+	FirstCause *Finding  `json:"firstCause,omitempty"`
+	Pairs      []Pair    `json:"pairs"`
+	Findings   []Finding `json:"findings"` // in the order of the table, passes included
+}
+
+// ExitCode returns 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
+func (r *Result) ExitCode() int {
+	switch r.Verdict {
+	case Passed:
+		return 0
+	case Failed:
+		return 1
+	default:
+		return 3
+	}
+}
