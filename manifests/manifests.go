@@ -1,0 +1,153 @@
+// Package manifests holds every object that `kubectl wg` ever creates, as YAML
+// files to be reviewed, and fills in what differs between runs.
+//
+// The files are decoded into Kubernetes' own types and changed there; no text
+// is pasted into YAML, so no name or image can break out of its field.
+package manifests
+
+import (
+	"embed"
+	"fmt"
+	"strconv"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// The labels and annotations by which a run's objects are found again.
+const (
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	LabelRole      = "app.kubernetes.io/component" // "pod" or "probe"
+	LabelRun       = "kubectl-wg.io/run"
+	AnnotationNode = "kubectl-wg.io/node" // a node's name can be too long for a label
+	ManagedBy      = "kubectl-wg"
+)
+
+// Container is the name of the one container in each pod.
+const Container = "agent"
+
+// SocketFolder is where a probe of the second pass finds the control sockets
+// of userspace WireGuard programs (wgctrl's own default).
+const SocketFolder = "/var/run/wireguard"
+
+// Run is what all objects of one run share.
+type Run struct {
+	ID          string // random, a valid part of a name
+	Namespace   string // where the Jobs go; empty for the run's own namespace
+	Image       string
+	PullPolicy  corev1.PullPolicy // empty for the file's
+	PullSecrets []string          // names of secrets in Namespace
+	// Lifetime bounds each pod's life, whatever happens to the plugin.
+	Lifetime time.Duration
+	// Idle is how long a pod waits for its first or next session.
+	Idle time.Duration
+}
+
+// NamespaceName is the namespace that the run's Jobs are in.
+func (r Run) NamespaceName() string {
+	if r.Namespace != "" {
+		return r.Namespace
+	}
+	return "kubectl-wg-" + r.ID
+}
+
+// NamespaceObject returns the run's own namespace.
+func (r Run) NamespaceObject() (*corev1.Namespace, error) {
+	var namespace corev1.Namespace
+	if err := load("namespace.yaml", &namespace); err != nil {
+		return nil, err
+	}
+	namespace.Name = r.NamespaceName()
+	namespace.Labels[LabelRun] = r.ID
+	return &namespace, nil
+}
+
+// Placing says where one Job goes.
+type Placing struct {
+	Role  string // "pod" or "probe"
+	Index int    // of the node
+	Node  string // its name
+	// Sockets is the host's folder of userspace control sockets for a probe
+	// of the second pass, empty for the first.
+	Sockets string
+}
+
+// JobObject returns the Job for one role on one node.
+func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
+	var job batchv1.Job
+	if err := load(p.Role+"-job.yaml", &job); err != nil {
+		return nil, err
+	}
+	job.Namespace = r.NamespaceName()
+	job.Name = fmt.Sprintf("wg-%s-%s-%d", r.ID, p.Role, p.Index)
+	lifetime := int64(r.Lifetime / time.Second)
+	job.Spec.ActiveDeadlineSeconds = &lifetime
+	for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
+		labels[LabelRun] = r.ID
+	}
+	for _, annotations := range []map[string]string{job.Annotations, job.Spec.Template.Annotations} {
+		annotations[AnnotationNode] = p.Node
+	}
+	pod := &job.Spec.Template.Spec
+	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	terms[0].MatchFields[0].Values = []string{p.Node}
+	for _, secret := range r.PullSecrets {
+		pod.ImagePullSecrets = append(pod.ImagePullSecrets, corev1.LocalObjectReference{Name: secret})
+	}
+	agent := &pod.Containers[0]
+	agent.Image = r.Image
+	if r.PullPolicy != "" {
+		agent.ImagePullPolicy = r.PullPolicy
+	}
+	agent.Command = append(agent.Command,
+		"--deadline", strconv.FormatInt(lifetime, 10)+"s", "--idle", r.Idle.String())
+	if p.Sockets != "" {
+		job.Name += "-2"
+		shareSockets(pod, p.Sockets)
+	}
+	return &job, nil
+}
+
+// shareSockets lets the probe see the control sockets. The folder must be
+// there: a hostPath without a type would make it.
+func shareSockets(pod *corev1.PodSpec, folder string) {
+	directory := corev1.HostPathDirectory
+	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: "sockets", VolumeSource: corev1.VolumeSource{
+		HostPath: &corev1.HostPathVolumeSource{Path: folder, Type: &directory},
+	}})
+	pod.Containers[0].VolumeMounts = append(pod.Containers[0].VolumeMounts, corev1.VolumeMount{
+		Name: "sockets", MountPath: SocketFolder, ReadOnly: true,
+	})
+}
+
+// OperatorRole returns the role to give to an operator who lacks a permission.
+func OperatorRole() (*rbacv1.ClusterRole, error) {
+	var role rbacv1.ClusterRole
+	return &role, load("operator-role.yaml", &role)
+}
+
+// OperatorRoleFile returns the same as the file has it, comments included.
+func OperatorRoleFile() []byte {
+	file, err := files.ReadFile("operator-role.yaml")
+	if err != nil {
+		panic(err) // embedded above
+	}
+	return file
+}
+
+func load(name string, into any) error {
+	file, err := files.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("reading the manifest %s: %w", name, err)
+	}
+	if err := yaml.UnmarshalStrict(file, into); err != nil {
+		return fmt.Errorf("reading the manifest %s: %w", name, err)
+	}
+	return nil
+}
