@@ -1,0 +1,86 @@
+package device
+
+import (
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// allowedPerMessage keeps a Peer below evidence.MaxMessage: a prefix takes at
+// most 46 bytes of JSON, the rest of a peer less than 1 KiB.
+const allowedPerMessage = 128
+
+// Messages returns the devices and, after each, its peers. Allowed IPs beyond
+// allowedPerMessage follow in further messages that are otherwise equal.
+func (s Snapshot) Messages() []evidence.Message {
+	var messages []evidence.Message
+	for _, device := range s.Devices {
+		messages = append(messages, evidence.Message{Device: &device})
+		for _, peer := range s.Peers {
+			if peer.Device != device.Name {
+				continue
+			}
+			all := peer.AllowedIPs
+			for first := true; first || len(all) > 0; first = false {
+				part, n := peer, min(len(all), allowedPerMessage)
+				part.AllowedIPs, all = all[:n:n], all[n:]
+				messages = append(messages, evidence.Message{Peer: &part})
+			}
+		}
+	}
+	return messages
+}
+
+// Counters remembers the four readings of every peer. The zero value is ready.
+type Counters struct {
+	counts map[counterKey]*counted
+}
+
+type counterKey struct{ device, public string }
+
+type counted struct {
+	evidence.Count
+	taken [evidence.Readings]bool
+}
+
+// Take remembers one reading. A reading taken twice counts once.
+func (c *Counters) Take(reading int, s Snapshot) {
+	if reading < 0 || reading >= evidence.Readings {
+		return
+	}
+	if c.counts == nil {
+		c.counts = make(map[counterKey]*counted)
+	}
+	indexes := make(map[string]int, len(s.Devices))
+	for _, device := range s.Devices {
+		indexes[device.Name] = device.Index
+	}
+	for _, peer := range s.Peers {
+		key := counterKey{peer.Device, peer.PublicKey}
+		count := c.counts[key]
+		if count == nil {
+			count = &counted{Count: evidence.Count{Device: peer.Device, PublicKey: peer.PublicKey}}
+			c.counts[key] = count
+		}
+		count.Index, count.Endpoint = indexes[peer.Device], peer.Endpoint
+		count.Handshake, count.Age = peer.Handshake, peer.Age
+		count.TX[reading], count.RX[reading] = peer.TX, peer.RX
+		if !count.taken[reading] {
+			count.taken[reading] = true
+			count.Readings++
+		}
+	}
+}
+
+// Messages returns a Count per peer that was ever seen, in a stable order.
+func (c *Counters) Messages() []evidence.Message {
+	messages := make([]evidence.Message, 0, len(c.counts))
+	for _, count := range c.counts {
+		messages = append(messages, evidence.Message{Count: &count.Count})
+	}
+	slices.SortFunc(messages, func(a, b evidence.Message) int {
+		return slices.Compare(
+			[]string{a.Count.Device, a.Count.PublicKey}, []string{b.Count.Device, b.Count.PublicKey})
+	})
+	return messages
+}
