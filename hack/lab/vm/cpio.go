@@ -22,10 +22,14 @@ type cpioWriter struct {
 	err   error
 }
 
-func (w *cpioWriter) dir(name string)                             { w.entry(name, cpioDir|0o755, nil, 0, 0) }
-func (w *cpioWriter) file(name string, perm uint32, data []byte)  { w.entry(name, cpioFile|perm, data, 0, 0) }
-func (w *cpioWriter) link(name, target string)                    { w.entry(name, cpioLink|0o777, []byte(target), 0, 0) }
-func (w *cpioWriter) char(name string, perm, major, minor uint32) { w.entry(name, cpioChar|perm, nil, major, minor) }
+func (w *cpioWriter) dir(name string) { w.entry(name, cpioDir|0o755, nil, 0, 0) }
+func (w *cpioWriter) file(name string, perm uint32, data []byte) {
+	w.entry(name, cpioFile|perm, data, 0, 0)
+}
+func (w *cpioWriter) link(name, target string) { w.entry(name, cpioLink|0o777, []byte(target), 0, 0) }
+func (w *cpioWriter) char(name string, perm, major, minor uint32) {
+	w.entry(name, cpioChar|perm, nil, major, minor)
+}
 
 // close writes the trailer. It does not close the underlying writer.
 func (w *cpioWriter) close() error {

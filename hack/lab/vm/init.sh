@@ -45,16 +45,14 @@ mount -o bind "/host$VM_MODULES" "/new/lib/modules/$(uname -r)" || broken "the k
 
 IFS='
 '
-# Parents first, so that a folder below another is not hidden by it.
-for dir in $(echo "$VM_TMPFS" | sort); do
-	mkdir -p "/new$dir"
-	mount -t tmpfs -o mode=755 tmpfs "/new$dir" || broken "tmpfs on $dir"
-done
 # cache=mmap: no caching beyond what a mapped file needs, host and machine see each other's writes.
-for share in $VM_SHARED; do
-	tag=${share%% *} dir=${share#* }
+for mount in $VM_MOUNTS; do
+	source=${mount%% *} dir=${mount#* }
 	mkdir -p "/new$dir"
-	mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=mmap "$tag" "/new$dir" || broken "shared folder $dir"
+	case $source in
+	tmpfs) mount -t tmpfs -o mode=755 tmpfs "/new$dir" ;;
+	*) mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=mmap "$source" "/new$dir" ;;
+	esac || broken "$source on $dir"
 done
 
 # Without a usable real-time clock every certificate is from the future.
@@ -62,15 +60,6 @@ epoch=$(sed 's/.*vm.epoch=\([0-9]*\).*/\1/' /proc/cmdline)
 [ "$(date +%s)" -ge "$epoch" ] || date -s "@$epoch"
 hostname "$VM_NAME"
 ip link set lo up
-if [ -n "$VM_CONTROL_MAC" ]; then
-	for link in /sys/class/net/*; do
-		[ "$(cat "$link/address")" = "$VM_CONTROL_MAC" ] || continue
-		ip link set "${link##*/}" name ctl0
-		echo 0 >/proc/sys/net/ipv6/conf/ctl0/accept_dad # the address must work at once
-		ip link set ctl0 up
-		ip addr add "$VM_CONTROL_ADDRESS/64" dev ctl0
-	done
-fi
 # Several kubelets and containerds share this kernel.
 echo 8192 >/proc/sys/fs/inotify/max_user_instances
 echo 1048576 >/proc/sys/fs/inotify/max_user_watches

@@ -18,19 +18,8 @@ const (
 	sayBroken = "vm: broken: "
 )
 
-// exitFile in the machine's folder takes the command's exit status.
-const exitFile = "exit"
-
 // settings renders what init.sh reads before it does anything: plain shell variables, lists separated by line breaks.
 func (c Config) settings(k kernel, modules []string) string {
-	var tags []string
-	for i, dir := range c.shared() {
-		tags = append(tags, fmt.Sprintf("%s %s", sharedTag(i), dir))
-	}
-	control := ""
-	if c.NetNS != "" {
-		control = c.mac("ctl0")
-	}
 	var out strings.Builder
 	for _, variable := range [][2]string{
 		{"VM_NAME", c.Name},
@@ -38,10 +27,7 @@ func (c Config) settings(k kernel, modules []string) string {
 		{"VM_INSERT", strings.Join(modules, "\n")},
 		{"VM_LOAD", strings.Join(c.Modules, "\n")},
 		{"VM_MODULES", k.modules},
-		{"VM_SHARED", strings.Join(tags, "\n")},
-		{"VM_TMPFS", strings.Join(c.Tmpfs, "\n")},
-		{"VM_CONTROL_MAC", control},
-		{"VM_CONTROL_ADDRESS", controlGuest},
+		{"VM_MOUNTS", strings.Join(c.mounts(), "\n")},
 	} {
 		fmt.Fprintf(&out, "%s=%s\n", variable[0], quote(variable[1]))
 	}
@@ -68,6 +54,3 @@ func (c Config) mainScript() string {
 
 // quote makes s one word of a POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// sharedTag is the 9p mount tag of the n-th writable folder.
-func sharedTag(n int) string { return fmt.Sprintf("shared%d", n) }

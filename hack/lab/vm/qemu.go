@@ -1,0 +1,71 @@
+package vm
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// Accelerators, as QEMU calls them.
+const (
+	AccelKVM = "kvm" // the host's own virtualisation
+	AccelTCG = "tcg" // software emulation
+)
+
+// Files in a machine's folder, beside what its command leaves there.
+const (
+	consoleFile  = "console.log" // kernel and init.sh
+	qemuFile     = "qemu.log"    // QEMU's own words
+	mainFile     = "main.log"    // the command's output, both streams
+	exitFile     = "exit"        // the command's exit status
+	initrdFile   = "initrd"
+	identityFile = "machine.json"
+)
+
+// inheritedTap is the descriptor under which QEMU finds the one file it inherits; os/exec counts from 3.
+const inheritedTap = 3
+
+// basicArgs is a machine without files and links: what every boot needs.
+func basicArgs(g ground, accel, dir string, memory, cpus int, appended string) []string {
+	cpu := "max"
+	if accel == AccelKVM {
+		cpu = "host"
+	} else {
+		accel += ",thread=multi"
+	}
+	return []string{
+		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
+		"-machine", "pc", "-accel", accel, "-cpu", cpu,
+		"-smp", fmt.Sprint(cpus), "-m", fmt.Sprint(memory),
+		"-serial", "file:" + filepath.Join(dir, consoleFile),
+		"-kernel", g.kernel.image, "-initrd", filepath.Join(dir, initrdFile),
+		"-append", appended,
+	}
+}
+
+// kernelArgs is the kernel's command line. The machine runs the lab's own programs on an emulated processor: defences
+// against hostile programs would only cost time, and watchdogs would report a busy host as a hung machine. AppArmor
+// is off because containerd would want its profile loader. panic=-1 with QEMU's -no-reboot makes a panic end QEMU.
+func kernelArgs(now time.Time, more string) string {
+	return fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl apparmor=0 audit=0 nowatchdog "+
+		"rcupdate.rcu_cpu_stall_suppress=1 net.ifnames=0 vm.epoch=%d%s", now.Unix(), more)
+}
+
+// machineArgs is the whole command line of a machine.
+func machineArgs(g ground, c Config, accel string, now time.Time) []string {
+	args := append([]string{"-name", c.Name}, basicArgs(g, accel, c.Dir, c.Memory, c.CPUs, kernelArgs(now, ""))...)
+	files := append([]share{{tag: "root", dir: "/"}}, c.shares()...)
+	for i, file := range files {
+		// multidevs=remap: the tree spans many file systems, and the machine must not confuse equal inode numbers.
+		device := fmt.Sprintf("local,id=%s,path=%s,security_model=passthrough,multidevs=remap", file.tag, file.dir)
+		if i == 0 {
+			device += ",readonly=on"
+		}
+		args = append(args, "-fsdev", device, "-device", fmt.Sprintf("virtio-9p-pci,fsdev=%[1]s,mount_tag=%[1]s", file.tag))
+	}
+	if c.Bridge != "" {
+		args = append(args, "-netdev", fmt.Sprintf("tap,id=eth0,fd=%d", inheritedTap),
+			"-device", fmt.Sprintf("virtio-net-pci,netdev=eth0,mac=%s,romfile=", c.mac()))
+	}
+	return args
+}
