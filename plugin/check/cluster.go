@@ -1,0 +1,103 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// clusterChecks are WG01xx: what the API says of the cluster and of this run.
+func (v view) clusterChecks() []verdict.Check {
+	return []verdict.Check{
+		{
+			Code: "WG0101", Title: "the network plugin is one that encrypts, the same on every node",
+			Why:   "A backend that does not encrypt sends pod traffic in clear unless an encrypting network lies below it; nodes with different backends do not reach each other.",
+			Reads: "node annotations of the network plugin",
+			Scope: verdict.PerCluster, Judge: v.backend,
+		},
+		{
+			Code: "WG0102", Title: "every node takes part",
+			Why:   "A node that was not tested is not proven: a single one without WireGuard can carry the traffic that matters.",
+			Reads: "nodes: conditions, taints, operating system",
+			Scope: verdict.PerCluster, Judge: v.everyNode,
+		},
+		{
+			Code: "WG0103", Title: "the run's pods started and answered",
+			Why:   "Without a probe and a test pod on a node there is no evidence of it.",
+			Reads: "pods, events, the plugin's own account",
+			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe, verdict.NeedPod}, Judge: v.started,
+		},
+	}
+}
+
+func (v view) backend(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+	if v.Backends == nil {
+		return warn("%s: judged by the evidence alone, no configuration to compare it with", v.Title)
+	}
+	used := map[string][]string{}
+	for _, n := range c.Nodes {
+		backend := v.Backends[n.Name]
+		if backend == "" {
+			backend = "none"
+		}
+		used[backend] = append(used[backend], n.Name)
+	}
+	if len(used) > 1 {
+		var groups []string
+		for _, backend := range slices.Sorted(maps.Keys(used)) {
+			groups = append(groups, fmt.Sprintf("%s on %s", backend, list(used[backend])))
+		}
+		out := fail("the nodes run different backends: %s", list(groups))
+		out.Variant = "mixed"
+		return out
+	}
+	if !v.Encrypts {
+		out := warn("%s does not encrypt; only an encrypting network below it could", v.Title)
+		out.Variant = "plain"
+		return out
+	}
+	return pass("%s on all %d nodes", v.Title, len(c.Nodes))
+}
+
+func (v view) everyNode(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+	var chosen, left []string
+	for _, n := range c.Excluded {
+		text := n.Name + " (" + n.Excluded + ")"
+		if n.Chosen {
+			chosen = append(chosen, text)
+		} else {
+			left = append(left, text)
+		}
+	}
+	switch {
+	case len(left) > 0:
+		return unknown("not tested: %s", list(left))
+	case len(c.Nodes) < 2:
+		return unknown("%d node takes part, a proof needs two", len(c.Nodes))
+	case len(chosen) > 0:
+		return pass("%d nodes; left out on request: %s", len(c.Nodes), list(chosen))
+	}
+	return pass("all %d nodes", len(c.Nodes))
+}
+
+func (v view) started(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	for _, p := range c.Problems {
+		if p.On == s.Node {
+			out := unknown("%s", p.Text)
+			out.Variant = string(p.Class)
+			if p.Hint != "" {
+				out.Readings = []verdict.Reading{{Node: s.Node, What: "hint", Text: p.Hint}}
+			}
+			return out
+		}
+	}
+	n := c.Node(s.Node)
+	for _, role := range []string{"probe", "pod"} {
+		if pod := n.Pods[role]; pod == nil || !pod.Ready {
+			return unknown("the %s on %s never became Ready", role, n.Name)
+		}
+	}
+	return pass("probe ready after %d ms, test pod after %d ms", n.Pods["probe"].Wait, n.Pods["pod"].Wait)
+}

@@ -1,0 +1,110 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// hostChecks are WG02xx: the device on each host.
+func (v view) hostChecks() []verdict.Check {
+	return []verdict.Check{
+		{
+			Code: "WG0201", Title: "the WireGuard device is there and up",
+			Why:   "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is up.",
+			Reads: "links by rtnetlink with their kind, control sockets of userspace WireGuard",
+			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe},
+			After: []string{"WG0103"}, Judge: v.deviceUp,
+		},
+		{
+			Code: "WG0202", Title: "the WireGuard device could be read",
+			Why:   "Keys, peers and byte counters of the device are half of the proof; they need CAP_NET_ADMIN in the host's network namespace.",
+			Reads: "the device as wgctrl gives it",
+			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe},
+			After: []string{"WG0103", "WG0201"}, Judge: v.deviceRead,
+		},
+	}
+}
+
+func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	n := c.Node(s.Node)
+	if !v.Encrypts {
+		return skip("%s has no WireGuard device of its own", v.Title)
+	}
+	var names []string
+	for _, family := range c.Run.Families {
+		name := v.Device(n, family)
+		link := n.Link(name)
+		switch {
+		case link == nil:
+			out := fail("%s has no %s", n.Name, name)
+			out.Variant, out.Facts = "missing", map[string]string{"node": n.Name, "device": name}
+			if n.Module != nil {
+				out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
+			}
+			return out
+		case link.Role != evidence.RoleWireGuard:
+			out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
+			out.Variant, out.Facts = "impostor", map[string]string{"node": n.Name, "device": name}
+			return out
+		case !link.Up:
+			out := fail("%s of %s is down", name, n.Name)
+			out.Variant, out.Facts = "down", map[string]string{"node": n.Name, "device": name}
+			return out
+		}
+		text := fmt.Sprintf("%s up, kind %s, MTU %d", name, kind(link), link.MTU)
+		if len(names) == 0 || names[len(names)-1] != text {
+			names = append(names, text)
+		}
+	}
+	return pass("%s: %s", n.Name, strings.Join(names, "; "))
+}
+
+func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	n := c.Node(s.Node)
+	for _, family := range c.Run.Families {
+		name := v.Device(n, family)
+		if name == "" {
+			return skip("no WireGuard device carries this node's pod traffic")
+		}
+		if n.Device(name) != nil {
+			continue
+		}
+		for _, p := range n.Problems {
+			if p.What == "device" && (p.On == "" || p.On == name) {
+				out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
+				out.Variant = string(p.Class)
+				return out
+			}
+		}
+		if n.Link(name) == nil && !v.Encrypts {
+			return skip("no WireGuard device carries this node's pod traffic")
+		}
+		return unknown("%s of %s was not read", name, n.Name)
+	}
+	var read []string
+	for _, d := range n.Devices {
+		how := "kernel"
+		if d.Userspace {
+			how = "userspace"
+		}
+		read = append(read, fmt.Sprintf("%s (%s, UDP %d, %s)", d.Name, how, d.Port, plural(uint64(d.Peers), "peer")))
+	}
+	return pass("%s: %s", n.Name, list(read))
+}
+
+func kind(l *evidence.Link) string {
+	if l.Kind == "" {
+		return "hardware"
+	}
+	return l.Kind
+}
+
+func loaded(m *evidence.Module) string {
+	if m.Loaded {
+		return "loaded"
+	}
+	return "not loaded"
+}

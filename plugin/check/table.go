@@ -1,0 +1,50 @@
+// Package check is the table of checks: what is true of a cluster whose pod
+// traffic WireGuard encrypts, each row with its code, the evidence it reads and
+// the function that judges it. Rows stand in causal order: what comes first
+// can explain what comes later. The engine (package verdict) applies the laws
+// that hold for all of them.
+package check
+
+import (
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Judgement is the result of a recording together with the profile it was
+// judged against.
+type Judgement struct {
+	*verdict.Result
+	Case    *verdict.Case
+	Profile profile.Profile
+}
+
+// Judge judges a recording.
+func Judge(recording *evidence.Recording) *Judgement {
+	c := verdict.NewCase(recording)
+	p := profile.Decide(c)
+	return &Judgement{Result: verdict.Judge(c, Table(p)), Case: c, Profile: p}
+}
+
+// Table returns all checks, in causal order, for a cluster of that profile.
+func Table(p profile.Profile) []verdict.Check {
+	v := view{p}
+	var table []verdict.Check
+	for _, family := range [][]verdict.Check{
+		v.clusterChecks(), v.instrumentChecks(), v.hostChecks(), v.peerChecks(),
+		v.routeChecks(), v.reachChecks(), v.wireChecks(),
+	} {
+		table = append(table, family...)
+	}
+	return table
+}
+
+// Find returns the check with that code.
+func Find(code string) (verdict.Check, bool) {
+	for _, c := range Table(profile.Profile{}) {
+		if c.Code == code {
+			return c, true
+		}
+	}
+	return verdict.Check{}, false
+}

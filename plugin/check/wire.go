@@ -1,0 +1,331 @@
+package check
+
+import (
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// maxHandshakeAge is when a session that carries traffic is overdue: a key is
+// renewed after 120 s and no longer used after 180 s; the responder counts from
+// the first data message, so up to 30 s more are seen on healthy tunnels
+// (linux drivers/net/wireguard/messages.h: REKEY_AFTER_TIME, REJECT_AFTER_TIME).
+const maxHandshakeAge = 210 * time.Second
+
+// wireChecks are WG06xx: what was and was not on the wire, and what the kernel
+// counted of it.
+func (v view) wireChecks() []verdict.Check {
+	both := []verdict.Need{verdict.NeedProbe, verdict.NeedPod}
+	tunnelled := []string{"WG0103", "WG0604", "WG0201", "WG0202", "WG0303", "WG0302", "WG0304", "WG0401", "WG0501", "WG0502", "WG0601"}
+	return []verdict.Check{
+		{
+			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
+			Why:   "One packet of a pod that can be read on a link that leaves the host is the failure this tool exists to find.",
+			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place and for the pods' addresses, bare or in any encapsulation",
+			Proof: verdict.P3Absent, Scope: verdict.PerPair, Needs: both, Seen: true,
+			After: []string{"WG0103", "WG0604", "WG0201", "WG0401"}, Judge: v.absent,
+		},
+		{
+			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
+			Why:   "That the marks are found in clear on the WireGuard link shows that the search works on this very traffic, and that it went this way.",
+			Reads: "marked frames captured on the WireGuard link of both nodes",
+			Proof: verdict.P2Witnessed, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.witnessed,
+		},
+		{
+			Code: "WG0602", Title: "ciphertext of the right number and size crosses the wire",
+			Why:   "Something on UDP port 51820 proves nothing, a keepalive does as much. These are data messages between these two endpoints, of the very sizes that the canaries become, with counters that never repeat.",
+			Reads: "WireGuard messages captured leaving one node and arriving at the other: sizes, receiver indices, counters",
+			Proof: verdict.P4Ciphertext, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.ciphertext,
+		},
+		{
+			Code: "WG0607", Title: "handshakes in the window were made for the receiver's key",
+			Why:   "A handshake message's mac1 can be checked with public keys alone and holds for exactly one receiver.",
+			Reads: "captured initiations and responses, public keys of the devices",
+			Proof: verdict.P4Ciphertext, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.mac1,
+		},
+		{
+			Code: "WG0603", Title: "what the kernel counted is what was captured",
+			Why:   "A receiver counts only what it could authenticate. That this equals the bytes seen on the wire means that what was captured was this tunnel's ciphertext and all of it.",
+			Reads: "per-peer byte counters on both nodes, read before and after the captures and before and after the canaries; sums of captured messages",
+			Proof: verdict.P5Counted, Scope: verdict.PerPair, Needs: both, After: append(slices.Clone(tunnelled), "WG0602"), Judge: v.counted,
+		},
+		{
+			Code: "WG0606", Title: "the handshake is fresh after traffic",
+			Why:   "A session that carries traffic renews its key every two minutes. An old handshake without traffic says nothing, with traffic it says that the tunnel is dead.",
+			Reads: "age of the last handshake by the node's own clock, after the canaries",
+			Proof: verdict.P5Counted, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.fresh,
+		},
+	}
+}
+
+func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	from, to := c.Node(s.Node), c.Node(s.Peer)
+	if leaks := c.Leaks(s); len(leaks) > 0 {
+		return leaked(s, leaks)
+	}
+	for _, n := range []*verdict.Node{from, to} {
+		if why := unsound(n); why != "" {
+			return unknown("nothing was seen in clear, but %s", why)
+		}
+	}
+	sender, _ := rows(from, to, s.Family)
+	sent := uint64(0)
+	for _, row := range sender {
+		sent += uint64(row.Sent)
+	}
+	if sent == 0 {
+		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
+	}
+	frames, links := uint64(0), []string{}
+	for _, n := range []*verdict.Node{from, to} {
+		for _, l := range n.Outside() {
+			frames += n.Capture(l.Name).Frames
+			links = append(links, l.Name+" of "+n.Name)
+		}
+	}
+	return pass("0 of %d frames on %s", frames, list(links))
+}
+
+// leaked describes the sightings of one pair, the most telling first.
+func leaked(s verdict.Subject, leaks []verdict.Leak) verdict.Outcome {
+	leaks = slices.Clone(leaks)
+	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
+		if a.By != b.By { // the mark is more telling than the addresses
+			return -strings.Compare(a.By, b.By)
+		}
+		return int(int64(b.Count) - int64(a.Count))
+	})
+	first := leaks[0]
+	total := uint64(0)
+	readings := []verdict.Reading{}
+	for i, leak := range leaks {
+		total += leak.Count
+		if i < 4 {
+			readings = append(readings, verdict.Reading{
+				Node: leak.On.Name, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
+				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget),
+			})
+		}
+	}
+	readings = append(readings, verdict.Reading{Node: first.On.Name, What: "header of the first", Text: hex.EncodeToString(first.Sample)})
+	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
+	inside := encapsulation(first.Layers)
+	how := "inside " + inside
+	if inside == "" {
+		inside, how = "bare", "without any encapsulation"
+	}
+	out := fail("pod traffic from %s to %s crosses the wire in clear %s: %s, first seen %s %s of %s",
+		s.Node, s.Peer, how, plural(total, "frame"), way, first.Link, first.On.Name)
+	out.Variant, out.Readings = strings.ToLower(inside), readings
+	out.Facts = map[string]string{"node": first.On.Name, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
+	return out
+}
+
+// encapsulation names what wraps the pod's packet in a Layers text.
+func encapsulation(layers string) string {
+	names := []struct{ word, name string }{
+		{"wireguard", "a datagram shaped like WireGuard"}, {"vxlan", "VXLAN"}, {"geneve", "Geneve"}, {"gre", "GRE"},
+	}
+	words := strings.Fields(layers)
+	for _, n := range names {
+		if slices.Contains(words, n.word) {
+			return n.name
+		}
+	}
+	ips := 0
+	for _, word := range words {
+		if word == "ipv4" || word == "ipv6" {
+			ips++
+		}
+	}
+	if ips > 1 {
+		return "IP-in-IP"
+	}
+	return ""
+}
+
+func (v view) witnessed(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	if t.fromLink == "" || t.toLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+	}
+	sender, receiver := rows(t.from, t.to, s.Family)
+	var sent, received uint32
+	for _, row := range sender {
+		if row.Transport == "udp" {
+			sent += row.Sent
+		}
+	}
+	for _, row := range receiver {
+		if row.Transport == "udp" {
+			received += row.Received
+		}
+	}
+	into := t.from.Witnessed[verdict.Witnessed{Link: t.fromLink, Direction: evidence.DirectionTX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
+	outOf := t.to.Witnessed[verdict.Witnessed{Link: t.toLink, Direction: evidence.DirectionRX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
+	if sent == 0 || received == 0 {
+		return unknown("no canary went from %s to %s", t.from.Name, t.to.Name)
+	}
+	if into.UDP >= sent && outOf.UDP >= received && into.TCP > 0 && outOf.TCP > 0 {
+		return pass("%d marked packets into %s of %s, %d out of %s of %s", into.UDP+into.TCP+into.ICMP, t.fromLink, t.from.Name,
+			outOf.UDP+outOf.TCP+outOf.ICMP, t.toLink, t.to.Name)
+	}
+	for _, n := range []*verdict.Node{t.from, t.to} {
+		if why := unsound(n); why != "" {
+			return unknown("%s", why)
+		}
+	}
+	return fail("%d UDP canaries were sent and %d arrived, but %d were seen entering %s of %s and %d leaving %s of %s",
+		sent, received, into.UDP, t.fromLink, t.from.Name, outOf.UDP, t.toLink, t.to.Name)
+}
+
+func (v view) ciphertext(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	if t.fromLink == "" || t.toLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+	}
+	if t.sent == nil || t.received == nil {
+		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")
+	}
+	expected := t.expected()
+	if len(expected) == 0 {
+		return unknown("%s sent no canary to %s that ciphertext could be compared with", t.from.Name, t.to.Name)
+	}
+	for _, n := range []*verdict.Node{t.from, t.to} {
+		if why := unsound(n); why != "" {
+			return unknown("%s", why)
+		}
+	}
+	for _, end := range []struct {
+		node *verdict.Node
+		flow evidence.Flow
+		way  string
+	}{{t.from, t.out(), "leaving"}, {t.to, t.in(), "arriving at"}} {
+		if end.flow.Data == 0 {
+			return fail("no WireGuard data message was seen %s %s between %s and %s", end.way, end.node.Name, t.from.Name, t.to.Name)
+		}
+		for _, r := range end.flow.Indices {
+			if r.Repeats > 0 {
+				return fail("%s on the wire %s %s repeat a counter: WireGuard never does", plural(r.Repeats, "data message"), end.way, end.node.Name)
+			}
+		}
+		for _, size := range slices.Sorted(maps.Keys(expected)) {
+			if got := sized(end.flow, size); got < expected[size] {
+				return fail("%d data messages of %d bytes were expected %s %s, %d were seen", expected[size], size, end.way, end.node.Name, got)
+			}
+		}
+	}
+	if !share(t.out().Indices, t.in().Indices) {
+		return fail("the sessions seen leaving %s are not those that arrive at %s", t.from.Name, t.to.Name)
+	}
+	sizes := []string{}
+	for _, size := range slices.Sorted(maps.Keys(expected)) {
+		sizes = append(sizes, fmt.Sprintf("%d×%d B", expected[size], size))
+	}
+	return pass("%s out, %d in, %s among them, no counter twice", plural(t.out().Data, "data message"), t.in().Data, list(sizes))
+}
+
+func sized(f evidence.Flow, size int) uint64 {
+	for _, s := range f.Sizes {
+		if s.Size == size {
+			return s.Count
+		}
+	}
+	return 0
+}
+
+func share(a, b []evidence.IndexRange) bool {
+	return slices.ContainsFunc(a, func(x evidence.IndexRange) bool {
+		return slices.ContainsFunc(b, func(y evidence.IndexRange) bool { return x.Index == y.Index })
+	})
+}
+
+func (v view) mac1(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	if t.fromDev == nil || t.toDev == nil {
+		return skip("no WireGuard tunnel was read between the nodes")
+	}
+	handshakes := t.out().Handshakes
+	if len(handshakes) == 0 {
+		return skip("no handshake from %s fell into the window; keys are renewed every 120 s", t.from.Name)
+	}
+	for _, h := range handshakes {
+		if h.For != t.toDev.PublicKey {
+			return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", t.from.Name, t.to.Name, short(t.toDev.PublicKey))
+		}
+	}
+	return pass("%s for the key of %s", plural(uint64(len(handshakes)), "handshake message"), t.to.Name)
+}
+
+func (v view) counted(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	if t.fromLink == "" || t.toLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+	}
+	if t.sent == nil || t.received == nil {
+		return unknown("the counters of both devices for each other were not read")
+	}
+	canaries := uint64(0)
+	for size, count := range t.expected() {
+		canaries += uint64(size) * count
+	}
+	if canaries == 0 {
+		return unknown("%s sent no canary to %s that could be counted", t.from.Name, t.to.Name)
+	}
+	ends := []struct {
+		node     *verdict.Node
+		device   *evidence.Device
+		count    *evidence.Count
+		readings [evidence.Readings]uint64
+		captured uint64
+		verb     string
+	}{
+		{t.from, t.fromDev, t.sent, t.sent.TX, t.out().Bytes, "sent"},
+		{t.to, t.toDev, t.received, t.received.RX, t.in().Bytes, "received"},
+	}
+	var figures []string
+	for _, end := range ends {
+		r := end.readings
+		lower, upper := moved(r), r[evidence.ReadingAfter]-r[evidence.ReadingBefore]
+		switch {
+		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(r[:]):
+			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
+		case unsound(end.node) != "":
+			return unknown("%s", unsound(end.node))
+		case lower < canaries:
+			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
+		case end.captured < lower:
+			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower, end.verb, end.captured)
+		case end.captured > upper:
+			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
+		}
+		figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
+	}
+	return pass("%s", strings.Join(figures, "; "))
+}
+
+func (v view) fresh(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	if t.fromLink == "" && !v.Encrypts {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+	}
+	if t.sent == nil {
+		return unknown("%s does not know a peer with the key of %s", t.from.Name, t.to.Name)
+	}
+	age := time.Duration(t.sent.Age)
+	switch {
+	case t.sent.Handshake == 0:
+		return fail("%s never completed a handshake with %s", t.from.Name, t.to.Name)
+	case age < 0:
+		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.from.Name, t.to.Name)
+	case age > maxHandshakeAge:
+		return fail("the last handshake of %s with %s is %s old, after traffic", t.from.Name, t.to.Name, age.Round(time.Second))
+	}
+	return pass("handshake %s ago", age.Round(time.Second))
+}

@@ -1,0 +1,116 @@
+// Package profile says what should be true of a cluster: which WireGuard, if
+// any, is meant to carry the pods' traffic, under which names and keys, and
+// what that design leaves outside the tunnel on purpose. It reads what the API
+// and the nodes said and judges nothing.
+//
+// To add a system: one file with a Profile's recognise function, one line in
+// systems, recorded surveys in testdata, one lab topology.
+package profile
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// Profile is the expectation that a cluster is judged against.
+type Profile struct {
+	// Name is stable and short: "flannel-wireguard", "flannel-vxlan", …
+	Name  string
+	Title string // for a reader, with the distribution
+	// Distribution is "k3s", "rke2" or "" for any other.
+	Distribution string
+	// Recognised is the evidence for this profile, one phrase each.
+	Recognised []string
+	// Encrypts says that the CNI is meant to encrypt pod traffic itself.
+	Encrypts bool
+	// Backend names what carries pod traffic: wireguard, vxlan, host-gw, …
+	Backend string
+	// FailClosed: traffic that finds no peer is dropped rather than sent in clear.
+	FailClosed bool
+	// Backends is the backend each node says it runs, by node name.
+	Backends map[string]string
+	// Device returns the name of the WireGuard device that should carry the
+	// node's pod traffic of a family, empty if the profile names none.
+	Device func(n *verdict.Node, family int) string
+	// Published returns the key the node publishes for others, base64; empty
+	// if it publishes none.
+	Published func(n *verdict.Node, family int) string
+	// Endpoint returns the address where the node says its tunnel ends.
+	Endpoint func(n *verdict.Node, family int) netip.Addr
+	// Scope is what a PASS says and what it does not.
+	Scope []Scope
+}
+
+// Scope is one line about what is inside and what is outside of the proof.
+type Scope struct {
+	Proven bool   `json:"proven"`
+	What   string `json:"what"`
+	Why    string `json:"why,omitempty"`
+}
+
+// systems are tried in order; the first that recognises the cluster wins, and
+// the last recognises every cluster.
+var systems = []func(c *verdict.Case) (Profile, bool){flannel, unknown}
+
+// Decide returns the profile of the surveyed cluster.
+func Decide(c *verdict.Case) Profile {
+	for _, recognise := range systems {
+		if p, ok := recognise(c); ok {
+			p.Distribution = distribution(c)
+			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
+				p.Title = name + " with " + p.Title
+			}
+			return p
+		}
+	}
+	panic("profile: the last system recognises every cluster")
+}
+
+// distribution reads the marks that K3s and RKE2 leave on their nodes: the
+// node-args annotation, written by every one of their agents since v1.17, and
+// the kubelet's version suffix.
+func distribution(c *verdict.Case) string {
+	for _, n := range c.Nodes {
+		for _, name := range []string{"k3s", "rke2"} {
+			if _, ok := n.Annotations[name+".io/node-args"]; ok || strings.Contains(n.Kubelet, "+"+name) {
+				return name
+			}
+		}
+	}
+	return c.Cluster.Distribution
+}
+
+// unknown accepts any cluster: it is judged by the evidence alone, with the
+// device that the kernel routes pod traffic to.
+func unknown(c *verdict.Case) (Profile, bool) {
+	return Profile{
+		Name: "unknown", Title: "a network this version does not know",
+		Recognised: []string{"no annotation of a known CNI on any node"},
+		Device:     routed,
+		Published:  func(*verdict.Node, int) string { return "" },
+		Endpoint:   func(*verdict.Node, int) netip.Addr { return netip.Addr{} },
+		Scope:      commonScope,
+	}, true
+}
+
+// routed returns the WireGuard device that the node's routes to the other
+// pods lead to.
+func routed(n *verdict.Node, family int) string {
+	for _, dst := range slices.SortedFunc(maps.Keys(n.Answers), netip.Addr.Compare) {
+		if link := n.Answers[dst].Link; dst.Is4() == (family == 4) && n.Device(link) != nil {
+			return link
+		}
+	}
+	return ""
+}
+
+var commonScope = []Scope{
+	{Proven: true, What: "pod to pod, between the nodes and for the families listed above"},
+	{What: "pods on the same node", Why: "their traffic never leaves the host"},
+	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server", Why: "not pod network traffic; control-plane connections use TLS of their own"},
+	{What: "the first hop of NodePort and LoadBalancer traffic", Why: "it comes from outside the cluster in whatever form the client chose"},
+}
