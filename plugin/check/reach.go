@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -70,7 +71,7 @@ func (v view) arrives(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	case arrived > 0:
 		out = fail("%s drops the incoming UDP port %d: WireGuard messages from %s arrive at its network card and never reach %s", t.to.Name, port, t.from.Name, t.toLink)
 		out.Variant = "input"
-		readings = append(readings, blocking(t.to, port, "input", "prerouting")...)
+		readings = append(readings, rule(blocking(t.to, port, "input"))...)
 	case left > 0:
 		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port, t.from.Name, t.to.Name, t.from.Name)
 		out.Variant, facts["direction"] = "network", "forward"
@@ -78,13 +79,14 @@ func (v view) arrives(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		out = fail("%s drops its own outgoing UDP to port %d of %s: packets enter %s and nothing leaves the host", t.from.Name, port, t.to.Name, t.fromLink)
 		out.Variant, facts["direction"] = "output", "output"
 		facts["node"], facts["peer"] = t.from.Name, t.to.Name
-		readings = append(readings, blocking(t.from, port, "output", "postrouting")...)
+		readings = append(readings, rule(blocking(t.from, port, "output"))...)
 	default:
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way", t.to.Name, t.fromLink, t.from.Name)
 	}
 	out.Facts, out.Readings = facts, readings
-	for _, rule := range readings[4:] {
-		facts["rule"] = rule.Text
+	if rule := blocking(c.Node(facts["node"]), port, facts["direction"]); rule != nil && rule.Tool == "nftables" {
+		out.Variant = "nftables"
+		facts["family"], facts["table"], facts["chain"] = rule.Family, rule.Table, rule.Chain
 	}
 	return out
 }
@@ -106,18 +108,25 @@ func describeFlow(f evidence.Flow) string {
 		plural(f.Data, "data message"), plural(f.Keepalives, "keepalive"), f.Bytes)
 }
 
-// blocking returns the firewall rules of a node that drop the port.
-func blocking(n *verdict.Node, port uint16, hooks ...string) []verdict.Reading {
-	var rules []verdict.Reading
+// blocking returns the first firewall rule of a node that drops the port on
+// its way in or out, nil if none was read.
+func blocking(n *verdict.Node, port uint16, hook string) *evidence.Firewall {
 	for _, f := range n.Firewall {
-		if f.Effect == "drop" && (f.Port == port || f.Port == 0) && slices.Contains(hooks, f.Hook) {
-			rules = append(rules, verdict.Reading{
-				Node: n.Name, What: fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain),
-				Text: fmt.Sprintf("%s (%s)", f.Rule, plural(f.Packets, "packet")),
-			})
+		if f.Effect == "drop" && (f.Port == port || f.Port == 0) && f.Hook == hook {
+			return f
 		}
 	}
-	return rules
+	return nil
+}
+
+func rule(f *evidence.Firewall) []verdict.Reading {
+	if f == nil {
+		return nil
+	}
+	return []verdict.Reading{{
+		What: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain)),
+		Text: fmt.Sprintf("%s (%s)", f.Rule, plural(f.Packets, "packet")),
+	}}
 }
 
 func (v view) delivered(c *verdict.Case, s verdict.Subject) verdict.Outcome {

@@ -1,0 +1,109 @@
+package remedy
+
+// table is every remedy. Sources: K3s and RKE2 documentation on network
+// options, flannel's backend documentation, and what the lab's repairs showed.
+var table = []row{
+	{"WG0101", "mixed", "", Hint{
+		Title:      "Bring every node to the same backend",
+		Disruption: "pod traffic of each node stops while it restarts: use a maintenance window",
+		Note:       "Restart the network plugin on the nodes that still run the old backend; on K3s and RKE2 reboot them, servers first.",
+	}},
+	{"WG0101", "plain", "k3s", k3sSwitch},
+	{"WG0102", "", "", Hint{Title: "Test the missing nodes, or leave them out on purpose", Note: "Make the nodes Ready and schedulable, or name those to test with --nodes."}},
+	{"WG0103", "image", "", Hint{Title: "Let the nodes pull the probe's image", Note: "Mirror the image and name it with --image and --image-pull-secret, or load it on the nodes and use --image-pull-policy=Never."}},
+	{"WG0103", "admission", "", Hint{Title: "Let the run's pods be admitted", Note: "A policy, quota or webhook refused them. kubectl wg verify --print-manifests shows what is created; use --namespace with a namespace that admits it."}},
+	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
+	{"WG0103", "lost", "", Hint{Title: "Run again once the node and the API server answer steadily"}},
+	{"WG0103", "", "", Hint{Title: "Look at the node and its kubelet, then run again"}},
+	{"WG0604", "", "", Hint{Title: "Run again when the nodes are less busy", Note: "A capture that lost frames cannot vouch for what it did not see."}},
+
+	{"WG0201", "missing", "k3s", Hint{
+		Title: "Restart K3s on {node}: it makes the device when it starts", Disruption: "running pods go on; connections between nodes pause for seconds",
+		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard: see kubectl wg preflight"},
+			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+	}},
+	{"WG0201", "missing", "", Hint{Title: "Restart the network plugin on {node}: it makes {device} when it starts",
+		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard"}}}},
+	{"WG0201", "impostor", "", Hint{Title: "Remove the link that only bears the name, then restart the network plugin on {node}",
+		Steps: []Step{{On: "{node}", Command: "ip link delete {device}"}}}},
+	{"WG0201", "down", "", Hint{Title: "Bring {device} up; if it does not stay up, its port is taken by another WireGuard device",
+		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}}}},
+	{"WG0202", "permission", "", Hint{Title: "Let the probe use CAP_NET_ADMIN", Note: "The probe's pod runs with hostNetwork and NET_ADMIN and NET_RAW; a policy or a runtime in a user namespace took them away."}},
+
+	{"WG0301", "", "k3s", restartAgent},
+	{"WG0302", "", "k3s", restartAgent},
+	{"WG0304", "", "k3s", restartAgent},
+	{"WG0303", "", "", Hint{
+		Title: "Give {node} a key of its own", Disruption: "pod traffic of {node} stops for seconds",
+		Steps: []Step{{On: "{node}", Command: "rm -f /run/flannel/wgkey", Note: "or the file that WIREGUARD_KEY_FILE names"},
+			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+	}},
+
+	{"WG0401", "vxlan", "", Hint{
+		Title:      "Remove the old overlay {link} on {node}; its routes go with it",
+		Disruption: "none for traffic between nodes that already have the tunnel",
+		Steps:      []Step{{On: "{node}", Command: "ip link delete {link}"}},
+		Note:       "It is left from the backend before; a reboot of the node removes it as well.",
+	}},
+	{"WG0401", "", "", Hint{
+		Title: "Remove the route {route} over {link} on {node}",
+		Steps: []Step{{On: "{node}", Command: "ip route delete {route} dev {link}"}},
+		Note:  "Find out who added it, or it comes back.",
+	}},
+	{"WG0401", "none", "", Hint{Title: "Restart the network plugin on {node}: it adds its routes when it starts"}},
+
+	{"WG0501", "nftables", "", Hint{
+		Title: "Let {node} accept UDP port {port} from the other nodes, before the rule that drops it",
+		Steps: []Step{{On: "{node}", Command: "nft insert rule {family} {table} {chain} udp dport {port} accept"}},
+		Note:  "Add it to the firewall's own configuration too, or it is gone after a restart.",
+	}},
+	{"WG0501", "input", "", Hint{
+		Title: "Let {node} accept UDP port {port} from the other nodes",
+		Steps: []Step{{On: "{node}", Command: "iptables -I INPUT -p udp --dport {port} -j ACCEPT", Note: "with ufw: ufw allow {port}/udp; with firewalld: firewall-cmd --permanent --add-port={port}/udp && firewall-cmd --reload"}},
+	}},
+	{"WG0501", "output", "", Hint{Title: "Let {node} send UDP to port {port}",
+		Steps: []Step{{On: "{node}", Command: "iptables -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
+	{"WG0501", "network", "", Hint{
+		Title: "Open UDP port {port} between {peer} and {node} in the network",
+		Note:  "The datagrams leave {peer} and never reach the network card of {node}: look at security groups, network ACLs and firewalls between them, in both directions.",
+	}},
+	{"WG0502", "", "", Hint{Title: "Find what stops the pods' own packets", Note: "The tunnel works. Look for network policies, for a firewall that drops forwarded packets (firewalld and ufw do by default) and at the pods' routes."}},
+	{"WG0503", "", "", Hint{Title: "Lower the tunnel's MTU", Note: "The network below carries less than the tunnel's MTU plus 60 bytes (80 over IPv6). Set the MTU in the network plugin's configuration and make the pods anew."}},
+
+	{"WG0601", "vxlan", "k3s", k3sSwitch},
+	{"WG0601", "bare", "k3s", k3sSwitch},
+	{"WG0601", "vxlan", "rke2", rke2Switch},
+	{"WG0601", "bare", "rke2", rke2Switch},
+	{"WG0601", "", "", Hint{Title: "Switch the network plugin to an encrypting backend, or put WireGuard below it", Note: "For Flannel: set \"Backend\": {\"Type\": \"wireguard\"} in net-conf.json, restart it on every node and remove the links of the old backend."}},
+	{"WG0602", "", "", Hint{Title: "Find which way the traffic takes", Note: "kubectl wg verify --record FILE keeps what was seen; kubectl wg replay FILE shows it again."}},
+	{"WG0606", "", "k3s", restartAgent},
+}
+
+var k3sSwitch = Hint{
+	Title:      "Switch K3s to the WireGuard backend",
+	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
+	Steps: []Step{
+		{On: EachServer, Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-backend: wireguard-native' >> /etc/rancher/k3s/config.yaml",
+			Note: "the backend is an option of servers only, the same on all; remove an older flannel-backend line"},
+		{On: EachServer, Command: "systemctl restart k3s"},
+		{On: EachNode, Command: "reboot", Note: "servers first; removes flannel.1 and its routes, which would win over the tunnel's, and gives every pod the new MTU"},
+		{On: Operator, Command: "kubectl wg verify"},
+	},
+}
+
+var rke2Switch = Hint{
+	Title:      "Switch Canal to the WireGuard backend",
+	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
+	Steps: []Step{
+		{On: Operator, Command: "kubectl apply -f - <<'EOF'\napiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\nmetadata: {name: rke2-canal, namespace: kube-system}\nspec:\n  valuesContent: |-\n    flannel:\n      backend: wireguard\nEOF"},
+		{On: Operator, Command: "kubectl -n kube-system rollout restart daemonset rke2-canal"},
+		{On: EachNode, Command: "reboot", Note: "servers first; flannel.1 and its routes stay otherwise and win over the tunnel's"},
+		{On: Operator, Command: "kubectl wg verify"},
+	},
+}
+
+var restartAgent = Hint{
+	Title:      "Restart K3s on {node}: it reads the others' leases again and makes the device anew",
+	Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
+	Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+}

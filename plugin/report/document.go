@@ -1,0 +1,92 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// document is the report as data: what -o json and -o yaml print. Fields are
+// added, never renamed.
+type document struct {
+	APIVersion string            `json:"apiVersion"` // "kubectl-wg.io/v1"
+	Kind       string            `json:"kind"`       // "Verification"
+	Verdict    verdict.Verdict   `json:"verdict"`
+	ExitCode   int               `json:"exitCode"`
+	Run        run               `json:"run"`
+	Profile    network           `json:"profile"`
+	FirstCause *cause            `json:"firstCause,omitempty"`
+	Pairs      []verdict.Pair    `json:"pairs"`
+	Findings   []verdict.Finding `json:"findings"`
+	Scope      []profile.Scope   `json:"scope"`
+}
+
+type run struct {
+	ID      string   `json:"id"`
+	Started string   `json:"started,omitempty"` // RFC 3339, UTC
+	Version string   `json:"version"`
+	Nodes   []string `json:"nodes"`
+}
+
+type network struct {
+	Name         string   `json:"name"`
+	Title        string   `json:"title"`
+	Distribution string   `json:"distribution,omitempty"`
+	Recognised   []string `json:"recognised,omitempty"`
+}
+
+type cause struct {
+	verdict.Finding
+	Remedy *remedy.Hint `json:"remedy,omitempty"`
+}
+
+func newDocument(j *check.Judgement) document {
+	d := document{
+		APIVersion: "kubectl-wg.io/v1", Kind: "Verification",
+		Verdict: j.Verdict, ExitCode: j.ExitCode(),
+		Run:      run{ID: j.Case.Run.ID, Version: j.Case.Run.Version, Nodes: []string{}},
+		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Distribution, j.Profile.Recognised},
+		Pairs:    j.Pairs,
+		Findings: j.Findings,
+		Scope:    j.Profile.Scope,
+	}
+	if j.Case.Run.Started != 0 {
+		d.Run.Started = time.Unix(0, j.Case.Run.Started).UTC().Format(time.RFC3339)
+	}
+	for _, n := range j.Case.Nodes {
+		d.Run.Nodes = append(d.Run.Nodes, n.Name)
+	}
+	if j.FirstCause != nil {
+		d.FirstCause = &cause{Finding: *j.FirstCause}
+		if hint, ok := remedy.For(*j.FirstCause, j.Profile.Distribution); ok {
+			d.FirstCause.Remedy = &hint
+		}
+	}
+	return d
+}
+
+func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(newDocument(j)); err != nil {
+		return fmt.Errorf("writing the report as json: %w", err)
+	}
+	return nil
+}
+
+func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
+	text, err := yaml.Marshal(newDocument(j))
+	if err != nil {
+		return fmt.Errorf("writing the report as yaml: %w", err)
+	}
+	_, err = w.Write(text)
+	return err
+}

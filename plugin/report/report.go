@@ -1,0 +1,52 @@
+// Package report renders a judgement. Each format has a file of its own and
+// sees only the judgement: no cluster, no clock. Whatever came from a node is
+// escaped before it is written.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+)
+
+// Options are what a renderer may be told.
+type Options struct {
+	Color   bool // ANSI colours, text only
+	Verbose bool // every finding, text only
+	Version string
+}
+
+// formats are the renderers by name, in the order in which help names them.
+var formats = []struct {
+	name  string
+	write func(io.Writer, *check.Judgement, Options) error
+}{
+	{"text", writeText},
+	{"json", writeJSON},
+	{"yaml", writeYAML},
+}
+
+// Formats returns the names of all formats.
+func Formats() []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.name
+	}
+	return names
+}
+
+// Known says whether there is a format of that name.
+func Known(format string) bool { return slices.Contains(Formats(), format) }
+
+// Write renders the judgement in the named format.
+func Write(w io.Writer, format string, j *check.Judgement, options Options) error {
+	for _, f := range formats {
+		if f.name == format {
+			return f.write(w, j, options)
+		}
+	}
+	return fmt.Errorf("unknown format %q, one of: %s", format, strings.Join(Formats(), ", "))
+}

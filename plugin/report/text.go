@@ -1,0 +1,232 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// detailed is up to how many pairs each step is printed with its figures;
+// above, a pair is a line and only what deviates is spelled out.
+const detailed = 12
+
+// The text report, top down: the verdict in one sentence, then what decided it
+// with its readings and what mends it, then the proof pair by pair, warnings,
+// and what the proof does not cover. Nothing is longer than it must be; colours
+// say nothing that the words do not.
+func writeText(w io.Writer, j *check.Judgement, options Options) error {
+	t := &text{color: options.Color}
+	t.headline(j)
+	t.cause(j)
+	t.pairs(j, options.Verbose)
+	t.findings(j, options.Verbose)
+	t.scope(j)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+type text struct {
+	strings.Builder
+	color bool
+}
+
+func (t *text) headline(j *check.Judgement) {
+	nodes := len(j.Case.Nodes)
+	switch {
+	case j.Verdict == verdict.Passed:
+		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s.", t.paint(verdict.Pass, "PASS"), nodes, count(len(j.Pairs), "ordered pair"))
+	case j.FirstCause != nil:
+		status := verdict.Fail
+		if j.Verdict == verdict.Undecided {
+			status = verdict.Inconclusive
+		}
+		t.line("%s  %s", t.paint(status, string(j.Verdict)), sentence(clean(j.FirstCause.Text)))
+	default:
+		t.line("%s  The proof is incomplete.", t.paint(verdict.Inconclusive, string(j.Verdict)))
+	}
+	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(nodes, "node"), clean(j.Case.Run.ID))
+}
+
+func (t *text) cause(j *check.Judgement) {
+	f := j.FirstCause
+	if f == nil {
+		return
+	}
+	same := 0
+	for _, other := range j.Findings {
+		if other.Code == f.Code && other.Status == f.Status && other.Subject != f.Subject {
+			same++
+		}
+	}
+	t.line("")
+	t.line("First cause: %s, it does not hold that %s (%s)", f.Code, f.Title, clean(f.Subject.String()))
+	if same > 0 {
+		t.line("  the same for %s more", count(same, "subject"))
+	}
+	for _, r := range f.Readings {
+		where := ""
+		if r.Node != "" {
+			where = clean(r.Node) + ": "
+		}
+		t.line("  %s%s: %s", where, clean(r.What), clean(r.Text))
+	}
+	if hint, ok := remedy.For(*f, j.Profile.Distribution); ok {
+		t.hint(hint)
+	}
+	t.line("  More: kubectl wg explain %s", f.Code)
+}
+
+func (t *text) hint(h remedy.Hint) {
+	t.line("")
+	t.line("To mend it: %s.", clean(h.Title))
+	if h.Disruption != "" {
+		t.line("  Mind: %s.", clean(h.Disruption))
+	}
+	for i, step := range h.Steps {
+		t.line("  %d. on %s:", i+1, clean(step.On))
+		for _, line := range strings.Split(step.Command, "\n") {
+			t.line("       %s", clean(line))
+		}
+		if step.Note != "" {
+			t.line("     (%s)", clean(step.Note))
+		}
+	}
+	if h.Note != "" {
+		t.line("  %s", clean(h.Note))
+	}
+}
+
+func (t *text) pairs(j *check.Judgement, verbose bool) {
+	if len(j.Pairs) == 0 {
+		return
+	}
+	t.line("")
+	if len(j.Pairs) > detailed && !verbose {
+		t.matrix(j.Pairs)
+		return
+	}
+	for _, p := range j.Pairs {
+		t.line("%s  %s", t.mark(p.Status), clean(p.Subject.String()))
+		for _, proof := range verdict.Proofs {
+			t.line("   %s %s %-18s %s", t.mark(p.Steps[proof.Step]), proof.Step, proof.Title, clean(p.Notes[proof.Step]))
+		}
+	}
+}
+
+// matrix prints how many pairs each step holds for, and then only the pairs
+// for which one does not.
+func (t *text) matrix(pairs []verdict.Pair) {
+	for _, proof := range verdict.Proofs {
+		good := 0
+		for _, p := range pairs {
+			if s := p.Steps[proof.Step]; s == verdict.Pass || s == verdict.Warn {
+				good++
+			}
+		}
+		t.line("%s %-18s %d of %d pairs", proof.Step, proof.Title, good, len(pairs))
+	}
+	shown := 0
+	for _, p := range pairs {
+		if p.Status == verdict.Pass || p.Status == verdict.Warn {
+			continue
+		}
+		if shown++; shown > 40 {
+			t.line("… and more; -o json has all")
+			return
+		}
+		steps := []string{}
+		for _, proof := range verdict.Proofs {
+			if s := p.Steps[proof.Step]; s != verdict.Pass {
+				steps = append(steps, fmt.Sprintf("%s %s", proof.Step, s))
+			}
+		}
+		t.line("%s %s: %s", t.mark(p.Status), clean(p.Subject.String()), strings.Join(steps, ", "))
+	}
+}
+
+// findings prints what is not fine and not the first cause, and with verbose
+// everything.
+func (t *text) findings(j *check.Judgement, verbose bool) {
+	lines := []string{}
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		if f == j.FirstCause || !verbose && (f.Status == verdict.Pass || f.Status == verdict.NotApplicable) {
+			continue
+		}
+		line := fmt.Sprintf("%s %s %s: %s", t.mark(f.Status), f.Code, clean(f.Subject.String()), clean(f.Text))
+		if f.CausedBy != "" {
+			line += " [caused by " + f.CausedBy + "]"
+		}
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	t.line("")
+	t.line("Findings:")
+	for i, line := range lines {
+		if i == 60 && !verbose {
+			t.line("  … and %d more; -o json has all", len(lines)-i)
+			return
+		}
+		t.line("  %s", line)
+	}
+}
+
+func (t *text) scope(j *check.Judgement) {
+	t.line("")
+	t.line("Scope of this verdict:")
+	for _, s := range j.Profile.Scope {
+		switch {
+		case s.Proven && j.Verdict == verdict.Passed:
+			t.line("  proven: %s", s.What)
+		case s.Proven:
+			t.line("  tested: %s", s.What)
+		default:
+			t.line("  outside: %s (%s)", s.What, s.Why)
+		}
+	}
+}
+
+func (t *text) line(format string, args ...any) {
+	fmt.Fprintf(t, format, args...)
+	t.WriteByte('\n')
+}
+
+// mark is one character a status, the same width with and without colour.
+func (t *text) mark(s verdict.Status) string {
+	signs := map[verdict.Status]string{
+		verdict.Pass: "✓", verdict.Warn: "!", verdict.Fail: "✗", verdict.Inconclusive: "?", verdict.NotApplicable: "–",
+	}
+	return t.paint(s, signs[s])
+}
+
+func (t *text) paint(s verdict.Status, word string) string {
+	if !t.color {
+		return word
+	}
+	codes := map[verdict.Status]string{verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31", verdict.Inconclusive: "35", verdict.NotApplicable: "2"}
+	return "\x1b[" + codes[s] + "m" + word + "\x1b[0m"
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// sentence begins text with a capital and ends it with a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}
