@@ -1,0 +1,174 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+)
+
+// access is one thing the run will do. Own marks what only a run with a
+// namespace of its own needs.
+type access struct {
+	group, resource, subresource, verb string
+	scoped, own                        bool
+}
+
+// needed is everything without which a run cannot be made. What is only nice
+// to have, such as the CNI's configuration, is not in it.
+var needed = []access{
+	{resource: "nodes", verb: "list"},
+	{resource: "namespaces", verb: "create", own: true},
+	{resource: "namespaces", verb: "delete", own: true},
+	{group: "batch", resource: "jobs", verb: "create", scoped: true},
+	{group: "batch", resource: "jobs", verb: "deletecollection", scoped: true},
+	{resource: "pods", verb: "list", scoped: true},
+	{resource: "pods", verb: "watch", scoped: true},
+	{resource: "pods", subresource: "exec", verb: "create", scoped: true},
+	{resource: "events", verb: "list", scoped: true},
+	{resource: "events", verb: "watch", scoped: true},
+}
+
+func (a access) String() string {
+	resource := a.resource
+	if a.subresource != "" {
+		resource += "/" + a.subresource
+	}
+	if a.group != "" {
+		resource += "." + a.group
+	}
+	return a.verb + " " + resource
+}
+
+// MissingAccess is the error for permissions that the operator lacks, all of
+// them at once.
+type MissingAccess struct{ What []string }
+
+func (e *MissingAccess) Error() string {
+	return "you may not " + strings.Join(e.What, ", ")
+}
+
+// Hint says how to get the permissions.
+func (e *MissingAccess) Hint() string {
+	return "ask for this role and a binding to it (kubectl wg verify --print-role prints it)"
+}
+
+// Refused is the error for an object that an admission policy would not let in.
+type Refused struct {
+	What string
+	Err  error
+}
+
+func (e *Refused) Error() string { return fmt.Sprintf("the cluster refuses the %s: %v", e.What, e.Err) }
+func (e *Refused) Unwrap() error { return e.Err }
+
+// Hint says what a policy has to let in.
+func (e *Refused) Hint() string {
+	return "the probes need hostNetwork, NET_ADMIN and NET_RAW; exempt them, or name a namespace that allows them with --namespace"
+}
+
+// Preflight asks the server whether everything that the run will do is
+// permitted, and creates its objects as a dry run. It changes nothing.
+//
+// Pods are not tried: their namespace is not there yet. The Job controller's
+// events say at once what was wrong with them, see Placement.
+func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
+	if err := c.permitted(ctx, run); err != nil {
+		return err
+	}
+	if run.Namespace == "" {
+		namespace, err := run.NamespaceObject()
+		if err != nil {
+			return err
+		}
+		return c.dryRun(ctx, "namespace", func(ctx context.Context, dry metav1.CreateOptions) error {
+			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, dry)
+			return err
+		})
+	}
+	tried := map[string]bool{}
+	for _, placing := range placings {
+		if tried[placing.Role] {
+			continue
+		}
+		tried[placing.Role] = true
+		job, err := run.JobObject(placing)
+		if err != nil {
+			return err
+		}
+		err = c.dryRun(ctx, placing.Role+" Job", func(ctx context.Context, dry metav1.CreateOptions) error {
+			_, err := c.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, dry)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) dryRun(ctx context.Context, what string, create func(context.Context, metav1.CreateOptions) error) error {
+	err := c.call(ctx, "trying out the "+what, func(ctx context.Context) error {
+		return create(ctx, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	})
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		return &Refused{What: what, Err: err}
+	}
+	return err
+}
+
+func (c *Client) permitted(ctx context.Context, run manifests.Run) error {
+	lacking := make([]string, len(needed))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, a := range needed {
+		if a.own && run.Namespace != "" {
+			continue
+		}
+		group.Go(func() error {
+			allowed, err := c.allowed(ctx, a, run.NamespaceName())
+			if err == nil && !allowed {
+				lacking[i] = a.String()
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var what []string
+	for _, text := range lacking {
+		if text != "" {
+			what = append(what, text)
+		}
+	}
+	if what == nil {
+		return nil
+	}
+	return &MissingAccess{What: what}
+}
+
+func (c *Client) allowed(ctx context.Context, a access, namespace string) (bool, error) {
+	if !a.scoped {
+		namespace = ""
+	}
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: a.verb, Group: a.group, Resource: a.resource, Subresource: a.subresource,
+		},
+	}}
+	err := c.call(ctx, "asking for permission to "+a.String(), func(ctx context.Context) error {
+		answer, err := c.api.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err == nil {
+			review = answer
+		}
+		return err
+	})
+	return review.Status.Allowed, err
+}

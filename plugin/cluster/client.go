@@ -1,0 +1,75 @@
+// Package cluster does everything that needs the Kubernetes API: it surveys
+// the nodes, asks what the operator may do, places the pods of a run, opens
+// sessions with their agents and removes what was made. It is the only package
+// that imports client-go's clients, and it judges nothing.
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// Requests per second and their burst. A run makes four per node and then is
+// silent; client-go's default of 5 per second would take longer than the proof.
+// The server guards itself by priority and fairness.
+const (
+	requestsPerSecond = 200
+	requestBurst      = 400
+)
+
+// parallel bounds how many requests are under way at a time.
+const parallel = 32
+
+// callTimeout bounds one request, so that a server which vanished without a
+// word is noticed.
+const callTimeout = 15 * time.Second
+
+// patience is how long a server that answered before is waited for.
+const patience = 20 * time.Second
+
+// Client speaks to one cluster.
+type Client struct {
+	api     kubernetes.Interface
+	objects dynamic.Interface
+	exec    Executor
+	log     *slog.Logger
+	reached atomic.Bool // the server has answered once
+}
+
+// New returns a client made of its parts, for a cluster that is not reached
+// over the network.
+func New(api kubernetes.Interface, objects dynamic.Interface, exec Executor, log *slog.Logger) *Client {
+	return &Client{api: api, objects: objects, exec: exec, log: log}
+}
+
+// Connect returns a client for the configured server. It sends nothing yet.
+func Connect(config *rest.Config, agent string, log *slog.Logger) (*Client, error) {
+	config = rest.CopyConfig(config)
+	config.UserAgent = agent
+	config.QPS, config.Burst = requestsPerSecond, requestBurst
+	config.WarningHandlerWithContext = warnings{log}
+	api, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection: %w", err)
+	}
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection: %w", err)
+	}
+	return New(api, objects, &remote{config: config, pods: api.CoreV1().RESTClient()}, log), nil
+}
+
+// warnings are what the server says beside its answers. They go to the log: a
+// policy that only warns does not stop the run.
+type warnings struct{ log *slog.Logger }
+
+func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _ string, text string) {
+	w.log.Debug("server warns", "code", code, "text", text)
+}

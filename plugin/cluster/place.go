@@ -1,0 +1,231 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Placement is what one run has made in the cluster. It follows its pods until
+// it is removed.
+type Placement struct {
+	client *Client
+	run    manifests.Run
+	stop   context.CancelFunc
+	follow sync.WaitGroup
+
+	mu      sync.Mutex
+	slots   map[string]*slot // by the Job's name
+	changed chan struct{}    // holds one token when a slot has changed
+}
+
+// slot is the place of one pod.
+type slot struct {
+	placing manifests.Placing
+	created time.Time
+	pod     *corev1.Pod
+	ready   bool
+	wait    time.Duration
+	failure *evidence.Problem
+	note    string // the last warning, to explain a wait that was too long
+}
+
+// Open creates the run's namespace and begins to watch it. The placement is to
+// be removed even if there is an error.
+func (c *Client) Open(ctx context.Context, run manifests.Run) (*Placement, error) {
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := &Placement{client: c, run: run, stop: stop, slots: map[string]*slot{}, changed: make(chan struct{}, 1)}
+	if run.Namespace == "" {
+		namespace, err := run.NamespaceObject()
+		if err != nil {
+			return p, err
+		}
+		err = c.create(ctx, "creating the namespace "+namespace.Name, func(ctx context.Context) error {
+			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+			return err
+		})
+		if err != nil {
+			return p, err
+		}
+	}
+	pods, events := c.api.CoreV1().Pods(run.NamespaceName()), c.api.CoreV1().Events(run.NamespaceName())
+	ours := manifests.LabelRun + "=" + run.ID
+	err := p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
+		return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
+	})
+	if err != nil {
+		return p, err
+	}
+	return p, p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
+		return events.Watch(ctx, metav1.ListOptions{})
+	})
+}
+
+// create makes an object. It lets a request that is under way finish even if
+// ctx ends, since otherwise the object could appear after its removal.
+func (c *Client) create(ctx context.Context, what string, request func(context.Context) error) error {
+	err := c.call(ctx, what, func(ctx context.Context) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		return request(finish)
+	})
+	if apierrors.IsAlreadyExists(err) {
+		return nil // made by an attempt whose answer was lost; the names are random
+	}
+	return err
+}
+
+// Add creates the Jobs.
+func (p *Placement) Add(ctx context.Context, placings []manifests.Placing) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, placing := range placings {
+		job, err := p.run.JobObject(placing)
+		if err != nil {
+			return err
+		}
+		group.Go(func() error { return p.add(ctx, placing, job) })
+	}
+	return group.Wait()
+}
+
+func (p *Placement) add(ctx context.Context, placing manifests.Placing, job *batchv1.Job) error {
+	s := &slot{placing: placing, created: time.Now()}
+	p.mu.Lock()
+	p.slots[job.Name] = s
+	p.mu.Unlock()
+	err := p.client.create(ctx, "creating the Job "+job.Name, func(ctx context.Context) error {
+		_, err := p.client.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
+		return err
+	})
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+		p.change(func() {
+			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: line(err.Error()), Hint: hintAdmission(err.Error())}
+		})
+		return nil
+	}
+	return err
+}
+
+// Await returns when every pod is Ready or is known never to be, or when ctx
+// ends; then the pods that are still waited for are problems too. It calls
+// progress whenever the numbers change.
+func (p *Placement) Await(ctx context.Context, progress func(ready, all int)) {
+	for {
+		ready, settled, all := p.count()
+		progress(ready, all)
+		if settled == all {
+			return
+		}
+		select {
+		case <-p.changed:
+		case <-ctx.Done():
+			p.giveUp(context.Cause(ctx))
+			return
+		}
+	}
+}
+
+func (p *Placement) count() (ready, settled, all int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.slots {
+		if s.ready {
+			ready++
+		}
+		if s.ready || s.failure != nil {
+			settled++
+		}
+	}
+	return ready, settled, len(p.slots)
+}
+
+func (p *Placement) giveUp(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.slots {
+		if s.ready || s.failure != nil {
+			continue
+		}
+		text := fmt.Sprintf("not Ready after %s (%v): %s", time.Since(s.created).Round(time.Second), cause, describeState(s.pod))
+		if s.note != "" {
+			text += "; " + s.note
+		}
+		s.failure = &evidence.Problem{Class: evidence.ProblemTimeout, Text: line(text), Hint: "give it longer with --timeout"}
+	}
+}
+
+// Pods returns the state of all pods, by node and role.
+func (p *Placement) Pods() []evidence.Pod {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pods []evidence.Pod
+	for _, s := range p.sorted() {
+		pod := evidence.Pod{Role: s.placing.Role, Node: s.placing.Node, Ready: s.ready, Wait: s.wait.Milliseconds()}
+		if s.placing.Sockets != "" {
+			pod.Pass = 2
+		}
+		if s.pod != nil {
+			pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
+		}
+		pods = append(pods, pod)
+	}
+	return pods
+}
+
+// Problems returns why pods did not become Ready, by node and role.
+func (p *Placement) Problems() []evidence.Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var problems []evidence.Problem
+	for _, s := range p.sorted() {
+		if s.failure != nil && !s.ready {
+			failure := *s.failure
+			failure.What, failure.On = "place "+s.placing.Role, s.placing.Node
+			problems = append(problems, failure)
+		}
+	}
+	return problems
+}
+
+func (p *Placement) sorted() []*slot {
+	slots := make([]*slot, 0, len(p.slots))
+	for _, s := range p.slots {
+		slots = append(slots, s)
+	}
+	slices.SortFunc(slots, func(a, b *slot) int {
+		if a.placing.Index != b.placing.Index {
+			return a.placing.Index - b.placing.Index
+		}
+		return strings.Compare(a.placing.Role+a.placing.Sockets, b.placing.Role+b.placing.Sockets)
+	})
+	return slots
+}
+
+// change applies a change to slots and wakes Await.
+func (p *Placement) change(apply func()) {
+	p.mu.Lock()
+	apply()
+	p.mu.Unlock()
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
+}

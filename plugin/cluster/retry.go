@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+)
+
+// call makes one request, and makes it again for as long as patience lasts if
+// the server is away or overloaded. A server that has never answered is not
+// waited for: then the address is wrong more often than the server is late.
+func (c *Client) call(ctx context.Context, what string, request func(context.Context) error) error {
+	return c.callFor(ctx, patience, what, request)
+}
+
+func (c *Client) callFor(ctx context.Context, limit time.Duration, what string, request func(context.Context) error) error {
+	began, wait := time.Now(), 100*time.Millisecond
+	for {
+		once, cancel := context.WithTimeout(ctx, callTimeout)
+		err := request(once)
+		cancel()
+		if err == nil || answered(err) {
+			c.reached.Store(true)
+		}
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		}
+		if !c.reached.Load() || !passing(err) || time.Since(began) > limit {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		c.log.Debug("trying again", "what", what, "in", wait, "error", err)
+		if !sleep(ctx, wait) {
+			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		}
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// answered says that the error is the server's own answer.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
+}
+
+// passing says that the same request may well succeed a little later.
+func passing(err error) bool {
+	var network net.Error
+	return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) ||
+		utilnet.IsHTTP2ConnectionLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsServiceUnavailable(err) ||
+		apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err)
+}
+
+// sleep waits unless ctx ends first and says whether it waited to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

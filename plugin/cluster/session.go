@@ -1,0 +1,181 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// maxStream is how much one agent may say, in bytes. A probe among a thousand
+// nodes says less than a tenth of it.
+const maxStream = 64 << 20
+
+// agent is the command of a session.
+var agent = []string{"/wg-probe", "agent"}
+
+// Session is a conversation with one agent: one request at a time, answered by
+// messages and a Ready. A session that broke once stays broken.
+type Session struct {
+	input   *io.PipeWriter
+	answers chan *evidence.Message // hello, ready and bye
+	cancel  context.CancelCauseFunc
+	ended   chan struct{} // closed when nothing of the session runs any more
+	next    uint32
+
+	mu  sync.Mutex
+	err error
+}
+
+// Session opens a session with the agent in a pod of the run. Every message of
+// the agent goes to deliver, in order. The session ends with ctx.
+func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evidence.Message)) *Session {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stdin, input := io.Pipe()
+	stdout, output := io.Pipe()
+	s := &Session{input: input, answers: make(chan *evidence.Message, 16), cancel: cancel, ended: make(chan struct{})}
+	var parts sync.WaitGroup
+	parts.Go(func() {
+		errors := &tail{}
+		err := p.client.exec.Exec(ctx, p.run.NamespaceName(), pod, agent, stdin, output, errors)
+		switch {
+		case context.Cause(ctx) != nil:
+			err = context.Cause(ctx)
+		case err == nil:
+			err = io.EOF
+		}
+		if said := errors.String(); said != "" {
+			err = fmt.Errorf("%w (the agent said: %s)", err, said)
+		}
+		stdin.CloseWithError(err)
+		output.CloseWithError(err)
+	})
+	parts.Go(func() {
+		err := s.read(stdout, deliver)
+		s.fail(err)
+		stdout.CloseWithError(err)
+		close(s.answers)
+	})
+	go func() {
+		parts.Wait()
+		cancel(nil)
+		close(s.ended)
+	}()
+	return s
+}
+
+// read delivers messages until the stream ends or makes no sense.
+func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error {
+	decoder := evidence.NewDecoder(stdout, maxStream)
+	for {
+		message, err := decoder.Next()
+		if err != nil {
+			return err
+		}
+		deliver(message)
+		if message.Hello == nil && message.Ready == nil && message.Bye == nil {
+			continue
+		}
+		select {
+		case s.answers <- message:
+		case <-time.After(time.Second): // more answers than requests
+			return fmt.Errorf("%w: answers that nobody asked for", evidence.ErrDamaged)
+		}
+	}
+}
+
+// Ask sends a request and returns its Ready: for a StartRequest, which is
+// answered by Hello, and for an EndRequest, answered by Bye, an empty one. If
+// ctx ends first the session is broken.
+func (s *Session) Ask(ctx context.Context, request evidence.Request) (*evidence.Ready, error) {
+	s.next++
+	request.ID = s.next
+	line, err := evidence.EncodeRequest(&request)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
+	defer stop()
+	if _, err := s.input.Write(line); err != nil {
+		return nil, s.broken(err)
+	}
+	for message := range s.answers {
+		switch {
+		case request.Start != nil && message.Hello != nil, request.End != nil && message.Bye != nil:
+			return &evidence.Ready{Request: request.ID}, nil
+		case message.Ready != nil && message.Ready.Request == request.ID && request.Start == nil && request.End == nil:
+			return message.Ready, nil
+		case message.Bye != nil:
+			return nil, s.broken(errors.New("the agent said goodbye too early"))
+		}
+	}
+	return nil, s.broken(io.EOF)
+}
+
+// Abort breaks the session.
+func (s *Session) Abort(cause error) {
+	s.fail(cause)
+	s.cancel(cause)
+}
+
+// Close lets the agent see the end of its input and waits for its end, a
+// little; then the connection is cut. Nothing of the session runs afterwards.
+func (s *Session) Close() {
+	s.input.Close()
+	select {
+	case <-s.ended:
+	case <-time.After(time.Second):
+		s.cancel(errors.New("the agent did not end"))
+		<-s.ended
+	}
+}
+
+func (s *Session) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// broken returns the first error of the session, which is the cause of others.
+func (s *Session) broken(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		err = s.err
+	}
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the agent ended before it answered: %w", err)
+	}
+	return err
+}
+
+// tail keeps the last words of a stream.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const maxTail = 1 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if len(t.text) > maxTail {
+		t.text = append(t.text[:0], t.text[len(t.text)-maxTail:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return line(strings.ToValidUTF8(string(t.text), "�"))
+}

@@ -1,0 +1,188 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Selection is which nodes the operator wants tested; the zero value is all.
+type Selection struct {
+	Names    []string
+	Selector labels.Selector // nil for none
+}
+
+func (s Selection) has(n *corev1.Node) bool {
+	return (len(s.Names) == 0 || slices.Contains(s.Names, n.Name)) &&
+		(s.Selector == nil || s.Selector.Matches(labels.Set(n.Labels)))
+}
+
+// Survey is what the API says before anything is created.
+type Survey struct {
+	Cluster  evidence.Cluster
+	Nodes    []evidence.Node // by name; those under test are numbered
+	Problems []evidence.Problem
+}
+
+// UnknownNodes is the error for nodes that were asked for and do not exist.
+type UnknownNodes struct{ Names, Have []string }
+
+func (e *UnknownNodes) Error() string {
+	return "no such node: " + strings.Join(e.Names, ", ")
+}
+
+// Hint names the nodes there are.
+func (e *UnknownNodes) Hint() string {
+	have := e.Have
+	if len(have) > 20 {
+		have = append(slices.Clone(have[:20]), "…")
+	}
+	return "the cluster has: " + strings.Join(have, ", ")
+}
+
+// ExitCode is that of a usage error.
+func (e *UnknownNodes) ExitCode() int { return 2 }
+
+// Survey reads the nodes, the server's version and the CNI's configuration.
+// Only the nodes are indispensable; what else cannot be read is a Problem.
+func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, error) {
+	survey := &Survey{}
+	var nodes []corev1.Node
+	var configuration *configuration
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		nodes, err = c.nodes(gctx)
+		return err
+	})
+	group.Go(func() error {
+		var err error
+		if survey.Cluster.Version, err = c.version(gctx); err != nil {
+			survey.Problems = append(survey.Problems, problem(err, "version", ""))
+		}
+		return nil
+	})
+	group.Go(func() error {
+		configuration = c.configuration(gctx)
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := missing(selection.Names, nodes); err != nil {
+		return nil, err
+	}
+	survey.Cluster.Distribution = distribution(survey.Cluster.Version, nodes)
+	survey.Cluster.Objects = configuration.objects
+	survey.Problems = append(survey.Problems, configuration.problems...)
+	index := 0
+	for i := range nodes {
+		about, problems := describe(&nodes[i], configuration.nodes[nodes[i].Name])
+		about.Excluded, about.Chosen = excluded(&nodes[i], selection)
+		about.Index = -1
+		if about.Excluded == "" {
+			about.Index = index
+			index++
+		}
+		survey.Nodes = append(survey.Nodes, about)
+		survey.Problems = append(survey.Problems, problems...)
+	}
+	return survey, nil
+}
+
+// NodeNames lists the names of all nodes, for completion.
+func (c *Client) NodeNames(ctx context.Context) ([]string, error) {
+	nodes, err := c.nodes(ctx)
+	return names(nodes), err
+}
+
+func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {
+	var nodes []corev1.Node
+	page := metav1.ListOptions{Limit: 500}
+	for {
+		var list *corev1.NodeList
+		err := c.call(ctx, "listing the nodes", func(ctx context.Context) (err error) {
+			list, err = c.api.CoreV1().Nodes().List(ctx, page)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, list.Items...)
+		if page.Continue = list.Continue; page.Continue == "" {
+			break
+		}
+	}
+	slices.SortFunc(nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	return nodes, nil
+}
+
+// version asks in a goroutine of its own, since client-go's call takes no context.
+func (c *Client) version(ctx context.Context) (string, error) {
+	type answer struct {
+		version string
+		err     error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		info, err := c.api.Discovery().ServerVersion()
+		if err != nil {
+			answers <- answer{"", err}
+			return
+		}
+		answers <- answer{info.GitVersion, nil}
+	}()
+	select {
+	case a := <-answers:
+		return a.version, a.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("asking for the server's version: %w", context.Cause(ctx))
+	}
+}
+
+func missing(wanted []string, nodes []corev1.Node) error {
+	have := names(nodes)
+	var unknown []string
+	for _, name := range wanted {
+		if !slices.Contains(have, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if unknown == nil {
+		return nil
+	}
+	return &UnknownNodes{Names: unknown, Have: have}
+}
+
+func names(nodes []corev1.Node) []string {
+	all := make([]string, len(nodes))
+	for i := range nodes {
+		all[i] = nodes[i].Name
+	}
+	return all
+}
+
+// distribution recognises what marks its own version strings.
+func distribution(server string, nodes []corev1.Node) string {
+	versions := []string{server}
+	for i := range nodes {
+		versions = append(versions, nodes[i].Status.NodeInfo.KubeletVersion)
+	}
+	for _, version := range versions {
+		switch {
+		case strings.Contains(version, "+k3s"):
+			return "k3s"
+		case strings.Contains(version, "+rke2"):
+			return "rke2"
+		}
+	}
+	return ""
+}
