@@ -6,8 +6,13 @@ package capture
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
 // Config is what a capture needs to know.
@@ -25,28 +30,166 @@ type Config struct {
 // Controls counts the genuine controls seen on a link, self-tests excluded.
 type Controls struct{ TX, RX uint32 }
 
-// Session is a running capture.
-type Session struct{}
+// selfTestTimeout is how long a link may take to show its own frame.
+const selfTestTimeout = 2 * time.Second
+
+// ErrNoCarrier says that nothing can leave through a link: it has no carrier.
+// Its capture stands by all the same.
+var ErrNoCarrier = errors.New("the link has no carrier")
+
+// ErrNoLoop says that a link takes no looped frame: it is not Ethernet.
+var ErrNoLoop = errors.New("the link is not Ethernet and takes no looped frame")
+
+// Session is a running capture. Its methods are safe for concurrent use.
+type Session struct {
+	tally  *wire.Tally
+	taps   []*tap
+	looper *looper
+	wake   *wake
+
+	stop     sync.Once
+	messages []evidence.Message
+	problems []evidence.Message
+}
 
 // Start opens a socket on each link to capture and returns once every one of
 // them has seen its self-test or given up (Capture.Started says which). It
-// only fails as a whole when the request makes no sense; a link that cannot be
-// captured becomes a Problem and a Capture with an Error. The sockets belong
-// to the network namespace of the calling thread.
-func Start(ctx context.Context, config Config) (*Session, error) { return &Session{}, nil }
+// only fails as a whole when the request makes no sense or no socket can be
+// made at all; a link that cannot be captured becomes a Problem and a Capture
+// with an Error. The sockets belong to the network namespace of the calling
+// thread. Ending ctx does not end the session, Stop does.
+func Start(ctx context.Context, config Config) (*Session, error) {
+	subject, err := wire.NewSubject(config.Start, config.Request)
+	if err != nil {
+		return nil, fmt.Errorf("starting the capture: %w", err)
+	}
+	for _, device := range config.Devices {
+		subject.Ports = append(subject.Ports, device.Port)
+	}
+	for _, peer := range config.Peers {
+		subject.Ports = append(subject.Ports, peer.Endpoint.Port())
+	}
+	tally, err := wire.NewTally(subject)
+	if err != nil {
+		return nil, fmt.Errorf("starting the capture: %w", err)
+	}
+	s := &Session{tally: tally}
+	if s.wake, err = newWake(); err != nil {
+		return nil, err
+	}
+	if s.looper, err = newLooper(config.Start); err != nil {
+		s.wake.close()
+		return nil, err
+	}
+	for _, link := range config.Links {
+		if link.Up && link.Role != evidence.RoleInside {
+			s.open(link, config.Request.Buffer)
+		}
+	}
+	s.selfTest(ctx)
+	return s, nil
+}
+
+// open begins the capture of one link.
+func (s *Session) open(link evidence.Link, buffer int) {
+	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
+	s.taps = append(s.taps, t)
+	var err error
+	if t.socket, err = openSocket(link.Index, buffer); err != nil {
+		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
+		close(t.done)
+		return
+	}
+	go t.run(s.wake)
+}
+
+// selfTest waits until each socket has seen a frame, one of its own if need be.
+// Where nothing can be looped, being bound is enough.
+func (s *Session) selfTest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, selfTestTimeout)
+	defer cancel()
+	for _, t := range s.taps {
+		if t.socket == nil {
+			continue
+		}
+		err := s.looper.send(t, wire.SelfTest)
+		if errors.Is(err, ErrNoCarrier) || errors.Is(err, ErrNoLoop) {
+			t.started.Store(true)
+		} else if err != nil {
+			t.fail(err)
+		}
+	}
+	for _, t := range s.taps {
+		if t.socket == nil || t.started.Load() || t.failed() != nil {
+			continue
+		}
+		select {
+		case <-t.first:
+			t.started.Store(true)
+		case <-t.done:
+		case <-ctx.Done():
+			t.fail(fmt.Errorf("the capture on %s did not see its own frame: %w", t.link.Name, ctx.Err()))
+		}
+	}
+}
 
 // Links returns the names of the outside links that are being captured, in
 // the order of Config: those that each need a control.
-func (s *Session) Links() []string { return nil }
+func (s *Session) Links() []string {
+	var names []string
+	for _, t := range s.taps {
+		if t.link.Role != evidence.RoleWireGuard && t.failed() == nil {
+			names = append(names, t.link.Name)
+		}
+	}
+	return names
+}
 
 // Loop sends one looped control on an Ethernet link: a frame of ethertype
 // 0x88B5 from the link to its own address, with a genuine KindControl header.
-// The capture sees it as transmitted; Controls counts it.
-func (s *Session) Loop(link string) error { return nil }
+// The capture sees it as transmitted and counts it. It returns once the frame
+// is given to the kernel, or ErrNoCarrier or ErrNoLoop.
+func (s *Session) Loop(link string) error {
+	for _, t := range s.taps {
+		if t.link.Name == link && t.socket != nil {
+			return s.looper.send(t, s.looper.next())
+		}
+	}
+	return fmt.Errorf("%s is not being captured", link)
+}
 
 // ControlsSeen returns what was seen so far, by link.
-func (s *Session) ControlsSeen() map[string]Controls { return nil }
+func (s *Session) ControlsSeen() map[string]Controls {
+	seen := make(map[string]Controls, len(s.taps))
+	for _, t := range s.taps {
+		tx, rx := t.account.Controls()
+		seen[t.link.Name] = Controls{TX: tx, RX: rx}
+	}
+	return seen
+}
 
-// Stop ends the capture after everything queued until now was read, or when
-// ctx ends, and returns its whole account. A second call returns the same.
-func (s *Session) Stop(ctx context.Context) []evidence.Message { return nil }
+// Stop ends the capture after everything queued until now was read, and
+// returns its whole account. When ctx ends first, what is still queued counts
+// as dropped. A second call returns the same.
+func (s *Session) Stop(ctx context.Context) []evidence.Message {
+	s.stop.Do(func() {
+		s.wake.ring()
+		stopped := context.AfterFunc(ctx, func() {
+			for _, t := range s.taps {
+				t.hurry.Store(true)
+			}
+		})
+		defer stopped()
+		for _, t := range s.taps {
+			<-t.done
+			t.close()
+			if err := t.failed(); err != nil {
+				s.problems = append(s.problems, evidence.Message{Problem: problem(t.link.Name, err)})
+			}
+		}
+		s.looper.close()
+		s.wake.close()
+		s.messages = append(s.tally.Messages(), s.problems...)
+	})
+	return s.messages
+}

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -27,42 +29,66 @@ func NewSubject(start evidence.StartRequest, request evidence.CaptureRequest) (S
 	}
 	return Subject{
 		Mark: [MarkSize]byte(start.Mark), Key: start.Key, Pods: request.Pods,
-		Keys: request.Keys, Ports: request.Ports, Sizes: request.Sizes,
+		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes,
 	}, nil
 }
 
 // Tally sums the frames of one capture window over all its links. Its links
 // may be fed by one goroutine each at the same time.
-type Tally struct{}
+type Tally struct {
+	settings *settings
+	tunnels  tunnels
+
+	mu    sync.Mutex
+	links []*LinkTally
+}
 
 // NewTally makes an empty tally. It fails on a key that is no public key.
-func NewTally(subject Subject) (*Tally, error) { return &Tally{}, nil }
+func NewTally(subject Subject) (*Tally, error) {
+	s, err := newSettings(subject)
+	if err != nil {
+		return nil, err
+	}
+	return &Tally{settings: s, tunnels: tunnels{all: make(map[ends]*tunnel)}}, nil
+}
 
 // Link begins the account of one link. Each link is fed by one goroutine.
-func (t *Tally) Link(name string, role evidence.LinkRole) *LinkTally { return &LinkTally{} }
+func (t *Tally) Link(name string, role evidence.LinkRole) *LinkTally {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := &LinkTally{
+		tally: t, id: len(t.links), name: name,
+		capture: evidence.Capture{Link: name, Role: role, Classes: make(map[string]uint64)},
+		witness: make(witnesses),
+	}
+	t.links = append(t.links, l)
+	return l
+}
 
 // Messages returns the account as Capture, Tunnel, Sighting and Witness
 // messages, each small enough to be encoded, in an order that depends only on
 // what was seen. No link may be fed any more.
-func (t *Tally) Messages() []evidence.Message { return nil }
-
-// LinkTally is the account of one link.
-type LinkTally struct{}
-
-// Add counts one frame.
-func (l *LinkTally) Add(frame Frame) {}
-
-// Controls returns how many genuine controls were seen leaving and arriving so
-// far, self-tests excluded. It may be called while the link is being fed.
-func (l *LinkTally) Controls() (tx, rx uint32) { return 0, 0 }
-
-// Socket is what only the reader of a link's socket knows of the capture.
-type Socket struct {
-	Started bool
-	Alive   bool
-	Drops   uint64
-	Error   string
+func (t *Tally) Messages() []evidence.Message {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []evidence.Message
+	for _, l := range t.links {
+		capture := l.capture
+		capture.ControlTX, capture.ControlRX = l.Controls()
+		out = append(out, evidence.Message{Capture: &capture})
+	}
+	for _, l := range t.links {
+		out = append(out, l.sightings.messages()...)
+	}
+	for _, l := range t.links {
+		out = append(out, l.witness.messages(l.name)...)
+	}
+	out = append(out, t.tunnels.messages(t.settings, t.links)...)
+	if t.tunnels.missed > 0 {
+		out = append(out, evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemInternal, What: "capture",
+			Text: "datagrams on WireGuard ports between more addresses than are kept",
+		}})
+	}
+	return out
 }
-
-// Close ends the link's account with the socket's own.
-func (l *LinkTally) Close(socket Socket) {}

@@ -1,0 +1,75 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
+)
+
+// minFrame is the shortest Ethernet frame without its checksum, IEEE 802.3.
+const minFrame = 60
+
+// looper sends looped controls through a packet socket of its own, since a
+// socket never sees what it sent itself (skb_loop_sk).
+type looper struct {
+	fd       int
+	mark     [wire.MarkSize]byte
+	key      []byte
+	node     uint32
+	sequence atomic.Uint32
+}
+
+func newLooper(start evidence.StartRequest) (*looper, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("packet socket for looped frames: %w", err)
+	}
+	return &looper{fd: fd, mark: [wire.MarkSize]byte(start.Mark), key: start.Key, node: uint32(max(0, start.Index))}, nil
+}
+
+// next returns the sequence of the next control; never that of a self-test.
+func (l *looper) next() uint16 { return uint16(l.sequence.Add(1)-1)%0xffff + 1 }
+
+// send sends one frame from the link to itself. A switch that hears it has
+// nowhere to forward it to: its source is its destination.
+func (l *looper) send(t *tap, sequence uint16) error {
+	if t.socket.hardware != unix.ARPHRD_ETHER || t.socket.length != 6 {
+		return ErrNoLoop
+	}
+	if !l.carrier(t.link.Name) {
+		return ErrNoCarrier
+	}
+	own := t.socket.address[:6]
+	frame := append(append(make([]byte, 0, minFrame+wire.MarkedSize), own...), own...)
+	frame = binary.BigEndian.AppendUint16(frame, wire.EtherTypeMarked)
+	frame = wire.Marked{
+		Kind: wire.KindControl, Transport: wire.TransportFrame,
+		Source: l.node, Target: l.node, Size: wire.MarkedSize, Sequence: sequence,
+	}.Append(frame, l.mark, l.key)
+	to := &unix.SockaddrLinklayer{Ifindex: t.link.Index, Protocol: networkOrder(wire.EtherTypeMarked), Halen: 6}
+	copy(to.Addr[:], own)
+	if err := unix.Sendto(l.fd, frame, 0, to); err != nil {
+		return fmt.Errorf("sending a looped frame on %s: %w", t.link.Name, err)
+	}
+	return nil
+}
+
+// carrier says whether anything can leave through a link at present. It asks
+// by name, as the kernel wants it, and takes a link it cannot ask for as live.
+func (l *looper) carrier(name string) bool {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return true
+	}
+	if unix.IoctlIfreq(l.fd, unix.SIOCGIFFLAGS, request) != nil {
+		return true
+	}
+	return request.Uint16()&unix.IFF_RUNNING != 0
+}
+
+func (l *looper) close() { _ = unix.Close(l.fd) }

@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Class is what a frame is, by the outermost thing that decides it.
+type Class string
+
+// The classes of Capture.Classes.
+const (
+	ClassWireGuard Class = "wireguard"
+	ClassControl   Class = "control"   // a genuine control of this run
+	ClassMalformed Class = "malformed" // on a WireGuard port and no WireGuard message
+	ClassVXLAN     Class = "vxlan"
+	ClassGeneve    Class = "geneve"
+	ClassIPIP      Class = "ipip"
+	ClassGRE       Class = "gre"
+	ClassESP       Class = "esp"
+	ClassFOU       Class = "fou"      // IP directly in UDP
+	ClassFragment  Class = "fragment" // a later fragment: no transport header
+	ClassTCP       Class = "tcp"
+	ClassUDP       Class = "udp"
+	ClassICMP      Class = "icmp"
+	ClassARP       Class = "arp"
+	ClassOther     Class = "other"
+)
+
+type layer uint8
+
+const (
+	layerEthernet layer = iota
+	layerVLAN
+	layerMPLS
+	layerPPPoE
+	layerARP
+	layerIPv4
+	layerIPv6
+	layerFragment
+	layerAH
+	layerESP
+	layerGRE
+	layerUDP
+	layerTCP
+	layerICMP
+	layerVXLAN
+	layerGeneve
+	layerWireGuard
+	layerMarked
+	layerUnknown
+	layers
+)
+
+var layerNames = [layers]string{
+	"ethernet", "vlan", "mpls", "pppoe", "arp", "ipv4", "ipv6", "fragment", "ah", "esp", "gre",
+	"udp", "tcp", "icmp", "vxlan", "geneve", "wireguard", "marked", "unknown",
+}
+
+// maxLayers bounds how deep a frame is read; deeper nesting stays undecoded,
+// which the search through the raw frame does not mind.
+const maxLayers = 20
+
+// dissection is what one frame is made of.
+type dissection struct {
+	stack [maxLayers]struct {
+		layer layer
+		port  uint16 // destination port of a UDP layer that carries more; else 0
+	}
+	depth int
+	class Class
+	// headers is where the decoded headers end in the frame.
+	headers int
+
+	// The outermost IP header and, if the datagram is UDP, its ports.
+	source, target         netip.Addr
+	sourcePort, targetPort uint16
+	// wireguard says that the outermost datagram is UDP on a WireGuard port.
+	// Its payload as captured and its length by the UDP header follow; the
+	// length is more where the datagram is fragmented or truncated.
+	wireguard bool
+	payload   []byte
+	size      int
+}
+
+func (d *dissection) push(l layer) bool {
+	if d.depth == maxLayers {
+		return false
+	}
+	d.stack[d.depth].layer = l
+	d.depth++
+	return true
+}
+
+// text renders the stack as evidence.Sighting.Layers wants it.
+func (d *dissection) text() string {
+	var b strings.Builder
+	for i, l := range d.stack[:d.depth] {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(layerNames[l.layer])
+		if l.port != 0 {
+			b.WriteByte(':')
+			b.WriteString(strconv.Itoa(int(l.port)))
+		}
+	}
+	return b.String()
+}
+
+// nameCarrier gives the last layer its port if it is the outermost datagram:
+// it carries something that could not be decoded.
+func (d *dissection) nameCarrier() {
+	if last := &d.stack[max(d.depth-1, 0)]; last.layer == layerUDP && d.class == ClassUDP {
+		last.port = d.targetPort
+	}
+}
+
+// settle gives the frame its class unless an outer layer already did.
+func (d *dissection) settle(c Class) {
+	if d.class == "" {
+		d.class = c
+	}
+}

@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"sync/atomic"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// SelfTest is the sequence of the looped control with which a capture tries
+// itself. It is not counted among the controls.
+const SelfTest = 0
+
+// LinkTally is the account of one link.
+type LinkTally struct {
+	tally     *Tally
+	id        int
+	name      string
+	capture   evidence.Capture
+	sightings sightings
+	witness   witnesses
+	parts     dissection
+
+	controlTX, controlRX atomic.Uint32
+}
+
+// Add counts one frame. It keeps nothing of it but counts and, of the first of
+// each kind of leak, its headers.
+func (l *LinkTally) Add(frame Frame) {
+	s := l.tally.settings
+	l.capture.Frames++
+	l.capture.Bytes += uint64(frame.length())
+	if frame.truncated() {
+		l.capture.Truncated++
+	}
+	dissect(&l.parts, &frame, &s.wireguard)
+	found := s.match.search(frame.Data)
+	class := l.parts.class
+	switch {
+	case found.control():
+		class = ClassControl
+		l.control(&frame, &found)
+	case l.capture.Role == evidence.RoleWireGuard:
+		if found.genuine && found.header.Kind != KindControl {
+			l.witness.add(&frame, &found.header)
+		}
+	case found.betrays():
+		l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
+	}
+	l.capture.Classes[string(class)]++
+	if l.parts.wireguard && class != ClassControl && l.capture.Role != evidence.RoleWireGuard {
+		l.tally.tunnels.add(l.id, &l.parts, &frame, s)
+	}
+}
+
+func (l *LinkTally) control(f *Frame, found *match) {
+	switch {
+	case found.header.Transport == TransportFrame && found.header.Sequence == SelfTest:
+	case f.transmitted():
+		l.controlTX.Add(1)
+	default:
+		l.controlRX.Add(1)
+	}
+}
+
+// Controls returns how many genuine controls were seen leaving and arriving so
+// far, self-tests excluded. It may be called while the link is being fed.
+func (l *LinkTally) Controls() (tx, rx uint32) { return l.controlTX.Load(), l.controlRX.Load() }
+
+// Socket is what only the reader of a link's socket knows of the capture.
+type Socket struct {
+	Started bool
+	Alive   bool
+	Drops   uint64
+	Error   string
+}
+
+// Close ends the link's account with the socket's own.
+func (l *LinkTally) Close(socket Socket) {
+	l.capture.Started, l.capture.Alive = socket.Started, socket.Alive
+	l.capture.Drops, l.capture.Error = socket.Drops, socket.Error
+}

@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+)
+
+// match is what a frame betrays.
+type match struct {
+	at int // offset of the mark, -1 if there is none
+	// header is what stands behind the mark; genuine says that its tag is.
+	header  Marked
+	genuine bool
+	flow    flow
+	flowing bool // a flow was found
+}
+
+// control says that the frame is a control of this run and nothing else.
+func (m *match) control() bool {
+	return m.genuine && m.header.Kind == KindControl
+}
+
+// betrays says that there is pod traffic in clear.
+func (m *match) betrays() bool { return (m.at >= 0 || m.flowing) && !m.control() }
+
+// maxMarks bounds how many marks of one frame are examined for a genuine
+// header. A canary of 64 KiB repeats its header 1365 times, the first or second
+// of them being whole; only a forger makes more that are not.
+const maxMarks = 2048
+
+// matcher searches frames for the run's mark and for pod-to-pod flows.
+type matcher struct {
+	mark  [MarkSize]byte
+	key   []byte
+	flows *flows
+	nodes []int // sorted indexes of the nodes that have a test pod
+}
+
+func newMatcher(s Subject) *matcher {
+	m := &matcher{mark: s.Mark, key: bytes.Clone(s.Key), flows: newFlows(s.Pods)}
+	for _, pod := range s.Pods {
+		m.nodes = append(m.nodes, pod.Index)
+	}
+	slices.Sort(m.nodes)
+	m.nodes = slices.Compact(m.nodes)
+	return m
+}
+
+// search looks through the whole frame. It trusts no layer: where the frame is
+// shaped like WireGuard, and where it is shaped like nothing, a mark is a mark.
+func (m *matcher) search(b []byte) match {
+	found := match{at: -1}
+	found.flow, found.flowing = m.flows.find(b)
+	for at, n := 0, 0; n < maxMarks; n++ {
+		next := bytes.Index(b[at:], m.mark[:])
+		if next < 0 {
+			break
+		}
+		at += next
+		header, genuine := ParseMarked(b[at:], m.mark, m.key)
+		if genuine && (!found.genuine || header.Kind != KindControl) {
+			found.at, found.header, found.genuine = at, header, true
+		} else if found.at < 0 {
+			found.at = at
+			found.header, _ = ParseMarked(b[at:], m.mark, nil)
+		}
+		// A control does not clear what else may stand in its frame.
+		if found.genuine && found.header.Kind != KindControl {
+			break
+		}
+		at += MarkSize
+	}
+	if found.control() && found.flowing {
+		return match{at: -1, flow: found.flow, flowing: true} // no control carries a pod's packet
+	}
+	return found
+}
+
+// pair returns whose traffic a match is, -1 for what cannot be told. Of a
+// header that is not genuine only what names test pods is believed.
+func (m *matcher) pair(found *match) (source, target, family int) {
+	h := &found.header
+	if found.at >= 0 && (found.genuine || m.plausible(h)) {
+		return int(h.Source), int(h.Target), int(h.Family)
+	}
+	if found.flowing {
+		return found.flow.source, found.flow.target, found.flow.family
+	}
+	return -1, -1, 0
+}
+
+func (m *matcher) plausible(h *Marked) bool {
+	_, source := slices.BinarySearch(m.nodes, int(h.Source))
+	_, target := slices.BinarySearch(m.nodes, int(h.Target))
+	return source && target && h.Source != h.Target && (h.Family == 4 || h.Family == 6) &&
+		h.Kind >= KindCanary && h.Kind <= KindControl
+}

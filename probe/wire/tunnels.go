@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Bounds of all tunnels of a tally. A node of a cluster of 5,000 has 5,000
+// peers, in two families at most.
+const (
+	maxTunnels = 16384
+	// maxStrangers is how many pairs of addresses that never exchanged a
+	// WireGuard message are kept: port scans, not peers.
+	maxStrangers   = 64
+	maxTunnelLinks = 8
+)
+
+// ends names a tunnel by its underlay addresses, as this host sees them.
+type ends struct{ local, remote netip.AddrPort }
+
+// tunnel is what passed between two underlay addresses.
+type tunnel struct {
+	links  []int
+	tx, rx passage
+}
+
+// tunnels sums WireGuard messages over all links, which feed it concurrently.
+type tunnels struct {
+	mu        sync.Mutex
+	all       map[ends]*tunnel
+	strangers int
+	words     int // memory of counters, of wordBudget
+	// missed are messages of tunnels beyond maxTunnels.
+	missed uint64
+}
+
+// add counts the outermost datagram of a frame on a WireGuard port.
+func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings) {
+	source := netip.AddrPortFrom(d.source, d.sourcePort)
+	target := netip.AddrPortFrom(d.target, d.targetPort)
+	between := ends{local: target, remote: source}
+	if f.transmitted() {
+		between = ends{local: source, remote: target}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one := t.between(between, d.class == ClassWireGuard)
+	if one == nil {
+		t.missed++
+		return
+	}
+	if !slices.Contains(one.links, link) && len(one.links) < maxTunnelLinks {
+		one.links = append(one.links, link)
+	}
+	way := &one.rx
+	if f.transmitted() {
+		way = &one.tx
+	}
+	step := max(1, stride(d.payload, d.size, f.Segment))
+	for at := 0; at < d.size || at == 0; at += step {
+		size := min(step, d.size-at)
+		b := d.payload[min(at, len(d.payload)):min(at+size, len(d.payload))]
+		m, ok := parseMessage(b, size)
+		if !ok {
+			way.flow.Malformed++
+			if at > len(d.payload) {
+				return // nothing was captured of it
+			}
+			continue
+		}
+		limit := maxWords
+		if t.words >= wordBudget {
+			limit = minWords
+		}
+		t.words += way.add(link, &m, s, limit)
+	}
+}
+
+// between returns the tunnel with these ends, nil if there are too many.
+func (t *tunnels) between(e ends, formed bool) *tunnel {
+	if one := t.all[e]; one != nil {
+		return one
+	}
+	if len(t.all) >= maxTunnels || !formed && t.strangers >= maxStrangers {
+		return nil
+	}
+	if !formed {
+		t.strangers++
+	}
+	one := &tunnel{}
+	t.all[e] = one
+	return one
+}
+
+// messages returns the Tunnel messages, ordered by address.
+func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
+	var out []evidence.Message
+	for _, e := range sortedEnds(t.all) {
+		one := t.all[e]
+		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.tx.report(s), RX: one.rx.report(s)}
+		for _, link := range one.links {
+			m.Links = append(m.Links, links[link].name)
+		}
+		slices.Sort(m.Links)
+		for flow := &m.TX; !fits(evidence.Message{Tunnel: m}); {
+			if len(m.RX.Sizes) > len(m.TX.Sizes) {
+				flow = &m.RX
+			} else if flow = &m.TX; len(flow.Sizes) == 0 {
+				break
+			}
+			last := len(flow.Sizes) - 1
+			flow.OtherSizes += flow.Sizes[last].Count
+			flow.Sizes = flow.Sizes[:last]
+		}
+		out = append(out, evidence.Message{Tunnel: m})
+	}
+	return out
+}
+
+func sortedEnds(all map[ends]*tunnel) []ends {
+	keys := make([]ends, 0, len(all))
+	for e := range all {
+		keys = append(keys, e)
+	}
+	slices.SortFunc(keys, func(a, b ends) int {
+		if c := a.local.Compare(b.local); c != 0 {
+			return c
+		}
+		return a.remote.Compare(b.remote)
+	})
+	return keys
+}
+
+// streamRoom is what the encoder adds around a message: its stream and number.
+const streamRoom = 512
+
+// fits says whether a message can be encoded with room for its stream's name.
+func fits(m evidence.Message) bool {
+	line, err := evidence.Encode(&m)
+	return err == nil && len(line) <= evidence.MaxMessage-streamRoom
+}
