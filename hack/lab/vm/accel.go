@@ -3,11 +3,13 @@ package vm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,9 +21,9 @@ const kvmDevice = "/dev/kvm"
 // trialTime bounds the boot that shows whether KVM is of use; emulated it takes 3 s.
 const trialTime = 10 * time.Second
 
-// Available says whether this machine can boot a VM, in one sentence why (not), and which accelerator it would take.
+// Available says whether this machine can boot a VM, how or why not, and which accelerator it would take.
 // It changes nothing; what is missing but can be fetched counts as there. AccelKVM is then still subject to a trial
-// boot by Start, because /dev/kvm may exist and yet boot no stock kernel (a paravirtualised host's).
+// boot by Start.
 func Available(ctx context.Context) (ok bool, why, accel string) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return false, fmt.Sprintf("the VM is linux/amd64 and needs such a host, this is %s/%s", runtime.GOOS, runtime.GOARCH), ""
@@ -40,13 +42,18 @@ func Available(ctx context.Context) (ok bool, why, accel string) {
 		_ = tun.Close()
 	}
 	if err := probeKVM(); err != nil {
-		return true, fmt.Sprintf("software emulation, as KVM is not to be had: %v", err), AccelTCG
+		return true, fmt.Sprintf("by software emulation, as KVM is of no use: %v", err), AccelTCG
 	}
-	return true, "KVM answers", AccelKVM
+	return true, "with KVM", AccelKVM
 }
 
-// probeKVM asks the kernel for a virtual machine and a processor, without running them.
+// probeKVM looks for the processor's own virtualisation and asks the kernel for a virtual machine with one processor,
+// without running it. The device alone says nothing: a paravirtualised host (KVM_PVM) has one on which a stock kernel
+// hangs without a word.
 func probeKVM() error {
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil && !virtualising(string(info)) {
+		return errors.New("the processor shows neither vmx nor svm")
+	}
 	const (
 		getAPIVersion = 0xAE00 // linux/kvm.h
 		createVM      = 0xAE01
@@ -78,6 +85,18 @@ func probeKVM() error {
 		return fmt.Errorf("making a virtual processor: %w", err)
 	}
 	return unix.Close(processor)
+}
+
+// virtualising looks for Intel's or AMD's virtualisation among the flags of /proc/cpuinfo.
+func virtualising(cpuinfo string) bool {
+	for line := range strings.Lines(cpuinfo) {
+		name, flags, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(name) == "flags" {
+			fields := strings.Fields(flags)
+			return slices.Contains(fields, "vmx") || slices.Contains(fields, "svm")
+		}
+	}
+	return false
 }
 
 // verdict is what a trial boot showed, valid for one boot of the host.
@@ -131,7 +150,7 @@ func tryBoot(ctx context.Context, g ground, accel string) error {
 	if err := os.WriteFile(filepath.Join(dir, initrdFile), archive, 0o644); err != nil {
 		return fmt.Errorf("writing the trial's initramfs: %w", err)
 	}
-	out, err := exec.CommandContext(ctx, g.qemu, basicArgs(g, accel, dir, 512, 1, kernelArgs(time.Now(), " vm.trial"))...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, g.qemu, basicArgs(g, accel, dir, 512, 1, kernelArgs(accel, time.Now())+" vm.trial")...).CombinedOutput()
 	console, _ := os.ReadFile(filepath.Join(dir, consoleFile))
 	if strings.Contains(string(console), sayReady) {
 		return nil

@@ -52,14 +52,14 @@ func prepare(ctx context.Context, cache string, progress func(string)) (ground, 
 	if g.qemu, err = exec.LookPath(qemuProgram); err != nil {
 		return g, fmt.Errorf("package %s brought no %s: %w", qemuPackage, qemuProgram, err)
 	}
-	box, err := unpacked(ctx, cache, "busybox", progress, func(dir string) error {
+	box, err := unpacked(cache, "busybox", progress, func(dir string) error {
 		return fetch(ctx, dir, busyboxPackage)
 	})
 	if err != nil {
 		return g, err
 	}
 	g.busybox = filepath.Join(box, "bin", "busybox")
-	image, err := unpacked(ctx, cache, "kernel", progress, func(dir string) error {
+	image, err := unpacked(cache, "kernel", progress, func(dir string) error {
 		return fetchKernel(ctx, dir)
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func install(ctx context.Context, progress func(string)) error {
 }
 
 // unpacked returns cache/name, filled by fill if it is not there. The folder appears only when it is complete.
-func unpacked(ctx context.Context, cache, name string, progress func(string), fill func(dir string) error) (string, error) {
+func unpacked(cache, name string, progress func(string), fill func(dir string) error) (string, error) {
 	final := filepath.Join(cache, name)
 	if _, err := os.Stat(final); err == nil {
 		return final, nil

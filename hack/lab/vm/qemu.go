@@ -27,11 +27,9 @@ const inheritedTap = 3
 
 // basicArgs is a machine without files and links: what every boot needs.
 func basicArgs(g ground, accel, dir string, memory, cpus int, appended string) []string {
-	cpu := "max"
-	if accel == AccelKVM {
-		cpu = "host"
-	} else {
-		accel += ",thread=multi"
+	cpu := "host"
+	if accel == AccelTCG {
+		accel, cpu = "tcg,thread=multi", "max"
 	}
 	return []string{
 		"-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
@@ -43,17 +41,22 @@ func basicArgs(g ground, accel, dir string, memory, cpus int, appended string) [
 	}
 }
 
-// kernelArgs is the kernel's command line. The machine runs the lab's own programs on an emulated processor: defences
+// kernelArgs is the kernel's command line. The machine runs the lab's own programs on a slow processor: defences
 // against hostile programs would only cost time, and watchdogs would report a busy host as a hung machine. AppArmor
 // is off because containerd would want its profile loader. panic=-1 with QEMU's -no-reboot makes a panic end QEMU.
-func kernelArgs(now time.Time, more string) string {
-	return fmt.Sprintf("console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl apparmor=0 audit=0 nowatchdog "+
-		"rcupdate.rcu_cpu_stall_suppress=1 net.ifnames=0 vm.epoch=%d%s", now.Unix(), more)
+func kernelArgs(accel string, now time.Time) string {
+	args := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl apparmor=0 audit=0 nowatchdog " +
+		"rcupdate.rcu_cpu_stall_suppress=1 net.ifnames=0"
+	if accel == AccelTCG {
+		// Emulated processors share one counter, which the kernel cannot know; else each clock reading costs 1.5 µs.
+		args += " tsc=reliable"
+	}
+	return fmt.Sprintf("%s vm.epoch=%d", args, now.Unix())
 }
 
 // machineArgs is the whole command line of a machine.
 func machineArgs(g ground, c Config, accel string, now time.Time) []string {
-	args := append([]string{"-name", c.Name}, basicArgs(g, accel, c.Dir, c.Memory, c.CPUs, kernelArgs(now, ""))...)
+	args := append([]string{"-name", c.Name}, basicArgs(g, accel, c.Dir, c.Memory, c.CPUs, kernelArgs(accel, now))...)
 	files := append([]share{{tag: "root", dir: "/"}}, c.shares()...)
 	for i, file := range files {
 		// multidevs=remap: the tree spans many file systems, and the machine must not confuse equal inode numbers.
