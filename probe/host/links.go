@@ -1,0 +1,164 @@
+//go:build linux
+
+package host
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Links is one reading of all links, their addresses and the control sockets
+// that name them.
+type Links struct {
+	Links     []evidence.Link
+	Addresses []evidence.Address
+	Sockets   []evidence.Socket
+}
+
+// addressesPerLink bounds what one link may list: kube-ipvs0 has thousands.
+const addressesPerLink = 64
+
+// Links reads all links and decides their role; pods are this node's pod ranges.
+func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
+	var result Links
+	var problems []evidence.Problem
+	handle, err := openRoute()
+	if err != nil {
+		return result, []evidence.Problem{problem("link", "", err)}
+	}
+	defer handle.Close()
+	links, err := dump(handle.LinkList)
+	if err != nil {
+		return result, []evidence.Problem{problem("link", "", err)}
+	}
+	addresses, err := dump(func() ([]netlink.Addr, error) { return handle.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		problems = append(problems, problem("address", "", err))
+	}
+	routes, routesErr := routesByLink(handle)
+	if routesErr != nil {
+		problems = append(problems, problem("route", "", routesErr))
+	}
+	if result.Sockets, err = r.Sockets(); err != nil {
+		problems = append(problems, problem("socket", "", err))
+	}
+	known := index(links)
+	for _, address := range addresses {
+		if prefix, ok := prefixOf(address.IPNet); ok {
+			known.addresses[address.LinkIndex] = append(known.addresses[address.LinkIndex], prefix)
+		}
+	}
+	for _, link := range links {
+		attrs := link.Attrs()
+		f := known.facts(link, result.Sockets)
+		f.Routes = routes[attrs.Index]
+		described := known.describe(link)
+		described.Role, described.Why = decide(f, pods)
+		if described.Role == evidence.RoleInside && routesErr != nil && f.PeerNS {
+			described.Role, described.Why = evidence.RoleOutside, "its routes could not be read"
+		}
+		result.Links = append(result.Links, described)
+		own := known.addresses[attrs.Index]
+		for _, prefix := range own[:min(len(own), addressesPerLink)] {
+			result.Addresses = append(result.Addresses, evidence.Address{Link: attrs.Name, Prefix: prefix})
+		}
+	}
+	return result, problems
+}
+
+// index holds all links by number, to find masters, parents and ports.
+func index(links []netlink.Link) known {
+	k := known{links: make(map[int]netlink.Link), ports: make(map[int][]string), addresses: make(map[int][]netip.Prefix)}
+	for _, link := range links {
+		k.links[link.Attrs().Index] = link
+		if master := link.Attrs().MasterIndex; master != 0 {
+			k.ports[master] = append(k.ports[master], kind(link))
+		}
+	}
+	return k
+}
+
+type known struct {
+	links     map[int]netlink.Link
+	ports     map[int][]string // kinds, by master
+	addresses map[int][]netip.Prefix
+}
+
+func (k known) facts(link netlink.Link, sockets []evidence.Socket) facts {
+	attrs := link.Attrs()
+	f := facts{
+		Kind: kind(link), Up: attrs.Flags&net.FlagUp != 0, Loopback: attrs.Flags&net.FlagLoopback != 0,
+		PeerNS: attrs.NetNsID >= 0, Addresses: k.addresses[attrs.Index],
+	}
+	for _, socket := range sockets {
+		f.Socket = f.Socket || socket.Device == attrs.Name
+	}
+	if attrs.MasterIndex != 0 {
+		f.Master = &masterFacts{Addresses: k.addresses[attrs.MasterIndex], Ports: k.ports[attrs.MasterIndex]}
+	}
+	return f
+}
+
+func (k known) describe(link netlink.Link) evidence.Link {
+	attrs := link.Attrs()
+	l := evidence.Link{
+		Index: attrs.Index, Name: attrs.Name, Kind: kind(link), Type: attrs.EncapType, MTU: attrs.MTU,
+		Up: attrs.Flags&net.FlagUp != 0, PeerNS: attrs.NetNsID >= 0, Master: k.name(attrs.MasterIndex),
+	}
+	if attrs.NetNsID < 0 && attrs.ParentIndex != attrs.Index {
+		l.Parent = k.name(attrs.ParentIndex)
+	}
+	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
+		l.Parent = k.name(vxlan.VtepDevIndex)
+	}
+	if s := attrs.Statistics; s != nil {
+		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped
+	}
+	return l
+}
+
+func (k known) name(index int) string {
+	if link := k.links[index]; index != 0 && link != nil {
+		return link.Attrs().Name
+	}
+	return ""
+}
+
+// kind is IFLA_INFO_KIND. The library reports "device" where there is none;
+// a tun or tap is told from hardware by its kind as well.
+func kind(link netlink.Link) string {
+	switch kind := link.Type(); kind {
+	case "device":
+		return ""
+	case "tuntap":
+		return "tun"
+	default:
+		return kind
+	}
+}
+
+// routesByLink collects the destinations of unicast routes in all tables by
+// the link they lead out of, each hop of a multipath route counted.
+func routesByLink(handle *netlink.Handle) (map[int][]netip.Prefix, error) {
+	return dump(func() (map[int][]netip.Prefix, error) {
+		byLink := make(map[int][]netip.Prefix)
+		err := eachRoute(handle, func(route netlink.Route) bool {
+			destination := destinationOf(route)
+			if route.Type != unix.RTN_UNICAST || destination.IsSingleIP() {
+				return true // only a network's route tells an uplink
+			}
+			for _, link := range hops(route) {
+				if len(byLink[link]) < maxRoutes {
+					byLink[link] = append(byLink[link], destination)
+				}
+			}
+			return true
+		})
+		return byLink, err
+	})
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package host
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// maxRoutes bounds the table entries that are reported.
+const maxRoutes = 512
+
+// Tables returns the entries of all routing tables but the local one that bear
+// on the pod network: those out of a WireGuard or overlay link, those within
+// the pod ranges, and those that cover one of the destinations. They explain
+// the kernel's answers and prove nothing.
+func (r Reader) Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem) {
+	handle, err := openRoute()
+	if err != nil {
+		return nil, []evidence.Problem{problem("route", "", err)}
+	}
+	defer handle.Close()
+	bears := bearing{pods: pods, destinations: slices.SortedFunc(slices.Values(destinations), netip.Addr.Compare), tunnels: map[int]bool{}}
+	names := make(map[int]string)
+	for _, link := range links {
+		names[link.Index] = link.Name
+		bears.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
+	}
+	entries, err := dump(func() ([]evidence.Route, error) {
+		var entries []evidence.Route
+		err := eachRoute(handle, func(route netlink.Route) bool {
+			if !bears.on(route) {
+				return true
+			}
+			for _, hop := range hops(route) {
+				entries = append(entries, evidence.Route{
+					Destination: destinationOf(route), Link: names[hop], Gateway: addrOf(route.Gw), Source: addrOf(route.Src),
+					Table: route.Table, Type: typeName(route.Type), MTU: route.MTU,
+				})
+			}
+			return len(entries) < maxRoutes
+		})
+		return entries, err
+	})
+	var problems []evidence.Problem
+	if err != nil {
+		problems = append(problems, problem("route", "", err))
+	}
+	if len(entries) >= maxRoutes {
+		entries = entries[:maxRoutes]
+		problems = append(problems, evidence.Problem{Class: evidence.ProblemUnsupported, What: "route",
+			Text: "there are more table entries than are reported; the kernel's answers are complete"})
+	}
+	return entries, problems
+}
+
+// bearing decides which entries are worth telling.
+type bearing struct {
+	pods         []netip.Prefix
+	destinations []netip.Addr // sorted
+	tunnels      map[int]bool // link indexes
+}
+
+func (b bearing) on(route netlink.Route) bool {
+	switch route.Type {
+	case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_MULTICAST, unix.RTN_ANYCAST:
+		return false
+	}
+	destination := destinationOf(route)
+	if route.Table == unix.RT_TABLE_LOCAL || len(global([]netip.Prefix{destination})) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(hops(route), func(link int) bool { return b.tunnels[link] }) {
+		return true
+	}
+	if slices.ContainsFunc(b.pods, destination.Overlaps) && destination.Bits() > 0 && !destination.IsSingleIP() {
+		return true
+	}
+	first, _ := slices.BinarySearchFunc(b.destinations, destination.Addr(), netip.Addr.Compare)
+	return first < len(b.destinations) && destination.Contains(b.destinations[first])
+}
+
+// Rules returns the policy routing rules beside the kernel's own three.
+func (r Reader) Rules() ([]evidence.Rule, []evidence.Problem) {
+	handle, err := openRoute()
+	if err != nil {
+		return nil, []evidence.Problem{problem("rule", "", err)}
+	}
+	defer handle.Close()
+	var rules []evidence.Rule
+	var problems []evidence.Problem
+	for family, number := range map[int]int{netlink.FAMILY_V4: 4, netlink.FAMILY_V6: 6} {
+		listed, err := dump(func() ([]netlink.Rule, error) { return handle.RuleList(family) })
+		if err != nil {
+			problems = append(problems, problem("rule", "", err))
+		}
+		for _, rule := range listed[:min(len(listed), maxRoutes)] {
+			if kernels(rule) {
+				continue
+			}
+			told := evidence.Rule{Family: number, Priority: max(rule.Priority, 0), Not: rule.Invert, Mark: rule.Mark, Table: rule.Table}
+			if rule.Mask != nil {
+				told.Mask = *rule.Mask
+			}
+			told.From, _ = prefixOf(rule.Src)
+			told.To, _ = prefixOf(rule.Dst)
+			rules = append(rules, told)
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b evidence.Rule) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
+	})
+	return rules, problems
+}
+
+// kernels tells the rules every namespace is born with, see fib_rules_init.
+func kernels(rule netlink.Rule) bool {
+	plain := rule.Src == nil && rule.Dst == nil && rule.Mark == 0 && rule.IifName == "" && rule.OifName == "" && !rule.Invert
+	return plain && (rule.Priority <= 0 && rule.Table == unix.RT_TABLE_LOCAL ||
+		rule.Priority == 32766 && rule.Table == unix.RT_TABLE_MAIN || rule.Priority == 32767 && rule.Table == unix.RT_TABLE_DEFAULT)
+}
