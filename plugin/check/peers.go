@@ -45,6 +45,7 @@ func (v view) peerChecks() []verdict.Check {
 
 func (v view) published(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	n := c.Node(s.Node)
+	held := ""
 	for _, family := range c.Run.Families {
 		key := v.Published(n, family)
 		device := n.Device(v.Device(n, family))
@@ -66,8 +67,9 @@ func (v view) published(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			}
 			return out
 		}
+		held = key
 	}
-	return pass("%s publishes the key its device holds, %s", n.Name, short(v.Published(n, c.Run.Families[0])))
+	return pass("%s publishes the key its device holds, %s", n.Name, short(held))
 }
 
 func (v view) unique(c *verdict.Case, _ verdict.Subject) verdict.Outcome {

@@ -32,6 +32,13 @@ func (v view) wireChecks() []verdict.Check {
 			After: []string{"WG0103", "WG0604", "WG0201", "WG0401"}, Judge: v.absent,
 		},
 		{
+			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",
+			Why:   "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
+			Reads: "frames that bear the run's mark and name no pair of it",
+			Proof: verdict.P3Absent, Scope: verdict.PerCluster, Needs: []verdict.Need{verdict.NeedProbe}, Seen: true,
+			After: []string{"WG0103"}, Judge: v.strays,
+		},
+		{
 			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
 			Why:   "That the marks are found in clear on the WireGuard link shows that the search works on this very traffic, and that it went this way.",
 			Reads: "marked frames captured on the WireGuard link of both nodes",
@@ -67,7 +74,7 @@ func (v view) wireChecks() []verdict.Check {
 func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	from, to := c.Node(s.Node), c.Node(s.Peer)
 	if leaks := c.Leaks(s); len(leaks) > 0 {
-		return leaked(s, leaks)
+		return leaked("pod traffic from "+s.Node+" to "+s.Peer, leaks)
 	}
 	for _, n := range []*verdict.Node{from, to} {
 		if why := unsound(n); why != "" {
@@ -92,8 +99,15 @@ func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	return pass("0 of %d frames on %s", frames, list(links))
 }
 
-// leaked describes the sightings of one pair, the most telling first.
-func leaked(s verdict.Subject, leaks []verdict.Leak) verdict.Outcome {
+func (v view) strays(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+	if len(c.Strays) > 0 {
+		return leaked("traffic with this run's mark", c.Strays)
+	}
+	return pass("")
+}
+
+// leaked describes sightings, the most telling first.
+func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
 	leaks = slices.Clone(leaks)
 	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
 		if a.By != b.By { // the mark is more telling than the addresses
@@ -108,22 +122,22 @@ func leaked(s verdict.Subject, leaks []verdict.Leak) verdict.Outcome {
 		total += leak.Count
 		if i < 4 {
 			readings = append(readings, verdict.Reading{
-				Node: leak.On.Name, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
+				Node: leak.On, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
 				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget),
 			})
 		}
 	}
-	readings = append(readings, verdict.Reading{Node: first.On.Name, What: "header of the first", Text: hex.EncodeToString(first.Sample)})
+	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first", Text: hex.EncodeToString(first.Sample)})
 	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside
 	if inside == "" {
 		inside, how = "bare", "without any encapsulation"
 	}
-	out := fail("pod traffic from %s to %s crosses the wire in clear %s: %s, first seen %s %s of %s",
-		s.Node, s.Peer, how, plural(total, "frame"), way, first.Link, first.On.Name)
+	out := fail("%s crosses the wire in clear %s: %s, first seen %s %s of %s",
+		what, how, plural(total, "frame"), way, first.Link, first.On)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
-	out.Facts = map[string]string{"node": first.On.Name, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
+	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
 	return out
 }
 

@@ -16,14 +16,15 @@ type Case struct {
 	Excluded []*evidence.Node
 	Problems []evidence.Problem // the plugin's own
 	Gap      string             // what the plugin's stream lacks
+	Strays   []Leak             // seen in clear, of no pair of the run
 	byName   map[string]*Node
 	leaks    map[Subject][]Leak
 }
 
-// Leak is a sighting and the node whose capture made it.
+// Leak is a sighting and the name of the node whose capture made it.
 type Leak struct {
 	*evidence.Sighting
-	On *Node
+	On string
 }
 
 // Node is all that is known of one node of the run.
@@ -48,7 +49,6 @@ type Node struct {
 	Firewall   []*evidence.Firewall
 	Captures   []*evidence.Capture
 	Tunnels    []*evidence.Tunnel
-	Sightings  []*evidence.Sighting
 	Witnessed  map[Witnessed]evidence.Seen
 	Controls   []*evidence.Control
 	Canaries   map[Toward]*evidence.Canary
@@ -99,33 +99,38 @@ func NewCase(recording *evidence.Recording) *Case {
 			}
 		}
 	}
-	c.attribute()
+	c.attribute(recording)
 	return c
 }
 
-// attribute sorts the sightings by the pair they betray. One that names no
-// pair of the run betrays every pair of the node that saw it.
-func (c *Case) attribute() {
+// attribute sorts the sightings of every probe by the pair they betray. One
+// that names no pair of the run, or comes from a node that the run does not
+// know, is a stray.
+func (c *Case) attribute(recording *evidence.Recording) {
 	c.leaks = map[Subject][]Leak{}
-	for _, n := range c.Nodes {
-		for _, sighting := range n.Sightings {
-			leak := Leak{sighting, n}
-			from, to := c.At(sighting.Source), c.At(sighting.Target)
-			if from != nil && to != nil && from != to && slices.Contains(c.Run.Families, sighting.Family) {
-				s := Subject{Node: from.Name, Peer: to.Name, Family: sighting.Family}
-				c.leaks[s] = append(c.leaks[s], leak)
+	for _, stream := range recording.Streams() {
+		role, node := evidence.SplitStream(stream)
+		if role != "probe" {
+			continue
+		}
+		for _, m := range recording.Messages(stream) {
+			if m.Sighting == nil {
 				continue
 			}
-			s := Subject{Node: n.Name}
+			leak := Leak{m.Sighting, node}
+			from, to := c.At(m.Sighting.Source), c.At(m.Sighting.Target)
+			if from == nil || to == nil || from == to || !slices.Contains(c.Run.Families, m.Sighting.Family) {
+				c.Strays = append(c.Strays, leak)
+				continue
+			}
+			s := Subject{Node: from.Name, Peer: to.Name, Family: m.Sighting.Family}
 			c.leaks[s] = append(c.leaks[s], leak)
 		}
 	}
 }
 
 // Leaks returns what was seen in clear of a pair's traffic, by any node.
-func (c *Case) Leaks(pair Subject) []Leak {
-	return slices.Concat(c.leaks[pair], c.leaks[Subject{Node: pair.Node}], c.leaks[Subject{Node: pair.Peer}])
-}
+func (c *Case) Leaks(pair Subject) []Leak { return c.leaks[pair] }
 
 // Node returns the node of that name, nil if it is not part of the run.
 func (c *Case) Node(name string) *Node { return c.byName[name] }
@@ -212,8 +217,6 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Captures = append(n.Captures, m.Capture)
 	case m.Tunnel != nil:
 		n.Tunnels = append(n.Tunnels, m.Tunnel)
-	case m.Sighting != nil:
-		n.Sightings = append(n.Sightings, m.Sighting)
 	case m.Witness != nil:
 		for _, seen := range m.Witness.Seen {
 			n.Witnessed[Witnessed{m.Witness.Link, m.Witness.Direction, m.Witness.Family, seen.Source, seen.Target}] = seen

@@ -1,0 +1,277 @@
+package check
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+func TestHealthyPasses(t *testing.T) {
+	j := Judge(record(t, healthy(3)))
+	if j.Verdict != verdict.Passed {
+		t.Fatalf("verdict %s: %+v", j.Verdict, bad(j))
+	}
+	if len(j.Pairs) != 6 {
+		t.Errorf("%d pairs, want 6", len(j.Pairs))
+	}
+	for _, p := range j.Pairs {
+		for _, proof := range verdict.Proofs {
+			if p.Steps[proof.Step] != verdict.Pass || p.Notes[proof.Step] == "" {
+				t.Errorf("%s %s: %s %q", p.Subject, proof.Step, p.Steps[proof.Step], p.Notes[proof.Step])
+			}
+		}
+	}
+}
+
+// Each row breaks one thing in a healthy run of three nodes, between node-1
+// and node-2, and names the verdict and first cause that must come of it.
+func TestBroken(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		breaks  func(s map[string][]evidence.Message)
+		verdict verdict.Verdict
+		cause   string
+	}{
+		{"a leak in VXLAN", func(s map[string][]evidence.Message) {
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+		}, verdict.Failed, "WG0601"},
+		{"a leak that names no pair", func(s map[string][]evidence.Message) {
+			s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
+				Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
+		}, verdict.Failed, "WG0608"},
+		{"the leak's stream is cut short", func(s map[string][]evidence.Message) {
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "flow", Count: 1}})
+			s["probe/node-2"] = s["probe/node-2"][:5]
+		}, verdict.Failed, "WG0601"},
+		{"the route leads past the tunnel", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Route != nil && m.Route.For == podIP(1) {
+					m.Route = &evidence.Route{For: podIP(1), Link: "flannel.1", Type: "unicast"}
+				}
+			})
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+		}, verdict.Failed, "WG0401"},
+		{"the receiver's host drops the port", func(s map[string][]evidence.Message) {
+			count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+			undelivered(s)
+		}, verdict.Failed, "WG0501"},
+		{"a stale key", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+					p := *m.Peer
+					p.PublicKey = publicKey(8)
+					m.Peer = &p
+				}
+			})
+		}, verdict.Failed, "WG0302"},
+		{"the published key is another's", func(s map[string][]evidence.Message) {
+			each(s["probe/node-2"], func(m *evidence.Message) {
+				if m.Device != nil {
+					d := *m.Device
+					d.PublicKey = publicKey(9)
+					m.Device = &d
+				}
+			})
+		}, verdict.Failed, "WG0301"},
+		{"two nodes share a key", func(s map[string][]evidence.Message) {
+			each(s["probe/node-2"], func(m *evidence.Message) {
+				if m.Device != nil {
+					d := *m.Device
+					d.PublicKey = publicKey(0)
+					m.Device = &d
+				}
+			})
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil && m.Node.Index == 1 {
+					m.Node.Annotations["flannel.alpha.coreos.com/backend-data"] = `{"PublicKey":"` + publicKey(0) + `"}`
+				}
+			})
+		}, verdict.Failed, "WG0303"},
+		{"another peer has a part of the pod range", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Peer != nil && m.Peer.PublicKey == publicKey(2) {
+					p := *m.Peer
+					p.AllowedIPs = append(slices.Clone(p.AllowedIPs), netip.MustParsePrefix("10.42.1.128/25"))
+					m.Peer = &p
+				}
+			})
+		}, verdict.Failed, "WG0304"},
+		{"the device is a tun that only bears the name", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Link != nil && m.Link.Name == "flannel-wg" {
+					m.Link = &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "tun", Up: true, Role: evidence.RoleInside, Why: "a tun without WireGuard's control socket"}
+				}
+			})
+		}, verdict.Failed, "WG0201"},
+		{"the capture lost frames", func(s map[string][]evidence.Message) {
+			capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Drops = 3 })
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote}
+				}
+			})
+		}, verdict.Undecided, "WG0604"},
+		{"the capture cut frames short", func(s map[string][]evidence.Message) {
+			capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Truncated = 1 })
+		}, verdict.Undecided, "WG0604"},
+		{"the capture died", func(s map[string][]evidence.Message) {
+			capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Alive = false })
+		}, verdict.Undecided, "WG0604"},
+		{"no control was seen", func(s map[string][]evidence.Message) {
+			capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.ControlRX, c.ControlTX = 0, 0 })
+		}, verdict.Undecided, "WG0604"},
+		{"a second link was not watched", func(s map[string][]evidence.Message) {
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
+		}, verdict.Undecided, "WG0604"},
+		{"a probe's stream broke off", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") }, verdict.Undecided, "WG0103"},
+		{"a pod did not start", func(s map[string][]evidence.Message) {
+			delete(s, "pod/node-2")
+			s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemImage, What: "place", On: "node-2", Text: "ErrImagePull"}})
+		}, verdict.Undecided, "WG0103"},
+		{"a node was not tested", func(s map[string][]evidence.Message) {
+			s["plugin"] = append(s["plugin"], evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "not ready"}})
+		}, verdict.Undecided, "WG0102"},
+		{"nothing but keepalives on the wire", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote, Links: m.Tunnel.Links, TX: evidence.Flow{Keepalives: 20, Bytes: 640}, RX: m.Tunnel.RX}
+				}
+			})
+		}, verdict.Failed, "WG0602"},
+		{"the kernel counted less than the canaries", func(s map[string][]evidence.Message) {
+			count(s["probe/node-1"], 1, func(c *evidence.Count) { c.TX = [4]uint64{1000, 1000, 1100, 1100} })
+		}, verdict.Failed, "WG0603"},
+		{"more was captured than the kernel authenticated", func(s map[string][]evidence.Message) {
+			each(s["probe/node-2"], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					tunnel := *m.Tunnel
+					tunnel.RX.Bytes += 5000
+					m.Tunnel = &tunnel
+				}
+			})
+		}, verdict.Undecided, "WG0603"},
+		{"a counter repeats on the wire", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					m.Tunnel.TX.Indices[0].Repeats = 1
+				}
+			})
+		}, verdict.Failed, "WG0602"},
+		{"a handshake for another key", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					m.Tunnel.TX.Handshakes = []evidence.Handshake{{Type: 1, For: publicKey(7)}}
+				}
+			})
+		}, verdict.Failed, "WG0607"},
+		{"the handshake is old", func(s map[string][]evidence.Message) {
+			count(s["probe/node-1"], 1, func(c *evidence.Count) { c.Age = 211e9 })
+		}, verdict.Failed, "WG0606"},
+		{"not seen inside the tunnel", func(s map[string][]evidence.Message) {
+			each(s["probe/node-2"], func(m *evidence.Message) {
+				if m.Witness != nil {
+					m.Witness = &evidence.Witness{Link: "flannel-wg", Direction: m.Witness.Direction, Family: 4}
+				}
+			})
+		}, verdict.Failed, "WG0605"},
+		{"large packets are lost", func(s map[string][]evidence.Message) {
+			each(s["pod/node-1"], func(m *evidence.Message) {
+				if m.Canary != nil {
+					m.Canary.Rows[2].Answered = 0
+				}
+			})
+		}, verdict.Failed, "WG0503"},
+		{"mixed backends", func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil && m.Node.Index == 2 {
+					m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "vxlan"
+				}
+			})
+		}, verdict.Failed, "WG0101"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			streams := healthy(3)
+			test.breaks(streams)
+			j := Judge(record(t, streams))
+			if j.Verdict != test.verdict {
+				t.Fatalf("verdict %s, want %s: %v", j.Verdict, test.verdict, bad(j))
+			}
+			if j.FirstCause == nil || j.FirstCause.Code != test.cause {
+				t.Errorf("first cause %+v, want %s\n%s", j.FirstCause, test.cause, strings.Join(bad(j), "\n"))
+			}
+		})
+	}
+}
+
+// The table is causal: a check can only come after checks above it, every code
+// is there once, and each has what explain prints.
+func TestTable(t *testing.T) {
+	above := map[string]bool{}
+	for _, c := range Table(profile.Profile{}) {
+		if above[c.Code] {
+			t.Errorf("%s stands twice", c.Code)
+		}
+		for _, after := range c.After {
+			if !above[after] {
+				t.Errorf("%s comes after %s, which does not stand above it", c.Code, after)
+			}
+		}
+		if c.Title == "" || c.Why == "" || c.Reads == "" || c.Judge == nil {
+			t.Errorf("%s lacks a title, a reason, what it reads or a judge", c.Code)
+		}
+		above[c.Code] = true
+	}
+}
+
+func bad(j *Judgement) []string {
+	var lines []string
+	for _, f := range j.Findings {
+		if f.Status == verdict.Fail || f.Status == verdict.Inconclusive {
+			lines = append(lines, f.Code+" "+string(f.Status)+" "+f.Subject.String()+": "+f.Text+" <- "+f.CausedBy)
+		}
+	}
+	return lines
+}
+
+func each(messages []evidence.Message, change func(*evidence.Message)) {
+	for i := range messages {
+		change(&messages[i])
+	}
+}
+
+func count(messages []evidence.Message, peer int, change func(*evidence.Count)) {
+	each(messages, func(m *evidence.Message) {
+		if m.Count != nil && m.Count.PublicKey == publicKey(peer) {
+			change(m.Count)
+		}
+	})
+}
+
+func capture(messages []evidence.Message, link string, change func(*evidence.Capture)) {
+	each(messages, func(m *evidence.Message) {
+		if m.Capture != nil && m.Capture.Link == link {
+			change(m.Capture)
+		}
+	})
+}
+
+// undelivered makes the canaries between node-1 and node-2 go unanswered.
+func undelivered(s map[string][]evidence.Message) {
+	for stream, peer := range map[string]int{"pod/node-1": 1, "pod/node-2": 0} {
+		each(s[stream], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == peer {
+				for i := range m.Canary.Rows {
+					m.Canary.Rows[i].Answered, m.Canary.Rows[i].Received = 0, 0
+				}
+			}
+		})
+	}
+}
