@@ -1,0 +1,87 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	core "k8s.io/api/core/v1"
+	rbac "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
+)
+
+const flannelUser = "flannel"
+
+// CreateObjects gives the cluster what K3s gives it: the nodes with the annotations that K3s writes (pkg/agent), and
+// flannel's permissions.
+func CreateObjects(ctx context.Context, client kubernetes.Interface, backend string, nodes []node.Node) error {
+	role := &rbac.ClusterRole{
+		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
+		Rules: []rbac.PolicyRule{
+			{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}},
+			{APIGroups: []string{""}, Resources: []string{"nodes/status"}, Verbs: []string{"patch"}},
+		},
+	}
+	binding := &rbac.ClusterRoleBinding{
+		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
+		RoleRef:    rbac.RoleRef{APIGroup: rbac.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbac.Subject{{APIGroup: rbac.GroupName, Kind: rbac.UserKind, Name: flannelUser}},
+	}
+	if _, err := client.RbacV1().ClusterRoles().Create(ctx, role, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating flannel's role: %w", err)
+	}
+	if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("granting flannel's role: %w", err)
+	}
+	for i, n := range nodes {
+		object, err := nodeObject(n, backend, i == 0)
+		if err != nil {
+			return err
+		}
+		if _, err := client.CoreV1().Nodes().Create(ctx, object, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
+			return fmt.Errorf("creating node %s: %w", n.Name, err)
+		}
+	}
+	return nil
+}
+
+// nodeObject is a Node as K3s registers it; kubelet adds the rest.
+func nodeObject(n node.Node, backend string, server bool) (*core.Node, error) {
+	args := []string{"agent"}
+	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
+	if server {
+		args = []string{"server", "--flannel-backend", k3sBackend(backend)}
+		labels["node-role.kubernetes.io/control-plane"] = "true"
+	}
+	args = append(args, "--node-ip", n.Address.IPv4.Addr().String())
+	encoded, err := json.Marshal(args)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)
+	}
+	return &core.Node{
+		ObjectMeta: meta.ObjectMeta{
+			Name:   n.Name,
+			Labels: labels,
+			Annotations: map[string]string{
+				"k3s.io/node-args":                     string(encoded),
+				"k3s.io/node-env":                      "{}",
+				"k3s.io/hostname":                      n.Name,
+				"k3s.io/internal-ip":                   n.Address.IPv4.Addr().String(),
+				"alpha.kubernetes.io/provided-node-ip": n.Address.IPv4.Addr().String(),
+			},
+		},
+		Spec: core.NodeSpec{PodCIDR: n.PodCIDR, PodCIDRs: []string{n.PodCIDR}, ProviderID: "k3s://" + n.Name},
+	}, nil
+}
+
+// k3sBackend is the word that K3s has for one of flannel's backends.
+func k3sBackend(backend string) string {
+	if backend == "wireguard" {
+		return "wireguard-native"
+	}
+	return backend
+}

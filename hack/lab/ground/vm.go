@@ -1,0 +1,65 @@
+package ground
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/vm"
+)
+
+// modules are those that node-host needs before anything could load them on demand.
+var modules = []string{
+	"wireguard", "overlay", "bridge", "br_netfilter", "veth", "vxlan", "tun",
+	"nf_tables", "nft_compat", "nft_chain_nat", "xt_comment", "xt_MASQUERADE", "xt_conntrack", "xt_mark", "xt_addrtype",
+}
+
+// virtual is the ground `vm`: node-host is the main process of one QEMU machine that carries all nodes.
+type virtual struct{}
+
+func (virtual) Name() string { return VM }
+
+func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
+	started, err := vm.Start(ctx, vm.Config{
+		Name:     machineName(spec.Lab),
+		Dir:      spec.Dir,
+		CacheDir: spec.Cache,
+		Memory:   2048 + 512*spec.Nodes,
+		NetNS:    spec.Netns,
+		Bridge:   topology.Bridge,
+		Command:  spec.Argv,
+		Tmpfs:    []string{spec.Scratch},
+		Shared:   []string{spec.Writable},
+		Modules:  modules,
+		Progress: spec.Progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return qemu{started}, nil
+}
+
+// machineName fits the name of a lab into the eight letters that a machine's links leave.
+func machineName(lab string) string {
+	name := "l" + lab
+	if len(name) > 8 {
+		name = name[:7] + "x"
+	}
+	return name
+}
+
+type qemu struct{ *vm.Machine }
+
+func (q qemu) PID() int { return q.QEMU.PID }
+
+func (q qemu) Wait(ctx context.Context) error {
+	status, err := q.Machine.Wait(ctx)
+	if err == nil && status != 0 {
+		err = errors.New("node host ended")
+	}
+	if err != nil {
+		return fmt.Errorf("running the node host in the VM: exit status %d: %w", status, err)
+	}
+	return nil
+}

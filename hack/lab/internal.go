@@ -1,0 +1,51 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/flannel"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// The commands of this file are started by the lab itself.
+
+func newSuperviseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "supervise NAME", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error { return supervisor.Run(command.Context(), args[0]) },
+	}
+}
+
+func newNodeHostCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "node-host CONFIG", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error { return node.Host(command.Context(), args[0]) },
+	}
+}
+
+func newNodeInitCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "node-init CONFIG NODE", Hidden: true, Args: cobra.ExactArgs(2),
+		RunE: func(command *cobra.Command, args []string) error {
+			return node.Init(command.Context(), args[0], args[1])
+		},
+	}
+}
+
+func newFlannelCommand() *cobra.Command {
+	var name string
+	command := &cobra.Command{
+		Use: "flannel", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			kernel, err := topology.KernelWireGuard()
+			if err != nil {
+				return err
+			}
+			return flannel.Run(command.Context(), flannel.Options{NodeName: name, Kubeconfig: node.FlannelKubeconfig, Userspace: !kernel})
+		},
+	}
+	command.Flags().StringVar(&name, "node", "", "name of the node")
+	return command
+}

@@ -1,0 +1,191 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/build"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/flannel"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+const (
+	containerdConfigFile = "/etc/containerd/config.toml"
+	kubeletConfigFile    = "/etc/kubernetes/kubelet.yaml"
+	cniFile              = "10-flannel.conflist"
+)
+
+// restrict_oom_score_adj: without CAP_SYS_RESOURCE runc dies with "can't get final child's PID from pipe: EOF".
+var containerdConfig = template.Must(template.New("containerd").Parse(`version = 3
+root = "/var/lib/containerd"
+state = "/run/containerd"
+
+[grpc]
+address = "{{.Socket}}"
+
+[plugins."io.containerd.cri.v1.images"]
+snapshotter = "overlayfs"
+
+[plugins."io.containerd.cri.v1.images".pinned_images]
+sandbox = "{{.Pause}}"
+
+[plugins."io.containerd.cri.v1.runtime"]
+restrict_oom_score_adj = true
+enable_unprivileged_icmp = true
+
+[plugins."io.containerd.cri.v1.runtime".cni]
+bin_dirs = ["{{.CNIBin}}"]
+conf_dir = "{{.CNI}}"
+
+[plugins."io.containerd.cri.v1.runtime".containerd]
+default_runtime_name = "runc"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
+SystemdCgroup = false
+`))
+
+// cgroupsPerQOS and enforceNodeAllocatable are off because kubelet cannot make them on every cgroup v1 machine; nothing
+// is evicted or collected, the machine's disk being none of the lab's business.
+var kubeletConfig = template.Must(template.New("kubelet").Parse(`apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+authentication:
+  anonymous: {enabled: false}
+  webhook: {enabled: true}
+  x509: {clientCAFile: {{.CA}}}
+authorization: {mode: Webhook}
+tlsCertFile: {{.Certificate}}
+tlsPrivateKeyFile: {{.Key}}
+containerRuntimeEndpoint: unix://{{.Socket}}
+clusterDomain: cluster.local
+clusterDNS: [{{.DNS}}]
+resolvConf: /etc/resolv.conf
+cgroupDriver: cgroupfs
+cgroupRoot: {{.Cgroup}}
+cgroupsPerQOS: false
+enforceNodeAllocatable: []
+failCgroupV1: false
+failSwapOn: false
+localStorageCapacityIsolation: false
+evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
+imageGCHighThresholdPercent: 100
+serializeImagePulls: false
+registryPullQPS: 0
+eventRecordQPS: 0
+kubeAPIQPS: 100
+kubeAPIBurst: 200
+nodeStatusUpdateFrequency: 5s
+syncFrequency: 1s
+`))
+
+func writeServiceConfigs(config HostConfig, node Node) error {
+	netConf, err := flannel.NetConf(topology.PodNetwork, config.Backend)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{
+		"Socket": containerdSocket, "Pause": build.PauseImage, "CNIBin": cniBinDir, "CNI": cniDir,
+		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": topology.ServiceDNS,
+		"Cgroup": filepath.Join("/", config.Cgroup, node.Name),
+	}
+	containerd, err := execute(containerdConfig, values)
+	if err != nil {
+		return err
+	}
+	kubelet, err := execute(kubeletConfig, values)
+	if err != nil {
+		return err
+	}
+	for path, content := range map[string][]byte{
+		containerdConfigFile: containerd, kubeletConfigFile: kubelet, flannel.NetConfFile: netConf,
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func execute(source *template.Template, values map[string]string) ([]byte, error) {
+	var out bytes.Buffer
+	if err := source.Execute(&out, values); err != nil {
+		return nil, fmt.Errorf("rendering the configuration of %s: %w", source.Name(), err)
+	}
+	return out.Bytes(), nil
+}
+
+func kubeletArgs(node Node) []string {
+	return []string{
+		"--config=" + kubeletConfigFile,
+		"--kubeconfig=" + KubeletKubeconfig,
+		"--hostname-override=" + node.Name,
+		"--node-ip=" + node.Address.IPv4.Addr().String(),
+		"--v=2",
+	}
+}
+
+// writeCNI writes the pod network once flannel has said how large its packets may be.
+func writeCNI(node Node, subnetFile string) error {
+	subnet, err := os.ReadFile(subnetFile)
+	if err != nil {
+		return fmt.Errorf("reading flannel's subnet file: %w", err)
+	}
+	conf, err := cniConf(node.PodCIDR, string(subnet))
+	if err != nil {
+		return err
+	}
+	// containerd does not notice a file that is moved in from another directory.
+	next := filepath.Join(cniDir, "."+cniFile)
+	if err := os.WriteFile(next, conf, 0o644); err != nil {
+		return fmt.Errorf("writing the CNI configuration: %w", err)
+	}
+	if err := os.Rename(next, filepath.Join(cniDir, cniFile)); err != nil {
+		return fmt.Errorf("writing the CNI configuration: %w", err)
+	}
+	return nil
+}
+
+// cniConf is what flannel's CNI plugin hands on to the plugin `bridge` under K3s.
+func cniConf(podCIDR, subnetEnv string) ([]byte, error) {
+	mtu := 0
+	for line := range strings.Lines(subnetEnv) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "FLANNEL_MTU="); ok {
+			mtu, _ = strconv.Atoi(value)
+		}
+	}
+	if mtu == 0 {
+		return nil, fmt.Errorf("reading flannel's subnet file: no FLANNEL_MTU in %q", subnetEnv)
+	}
+	type object = map[string]any
+	data, err := json.MarshalIndent(object{
+		"cniVersion": "1.0.0",
+		"name":       "cbr0",
+		"plugins": []any{
+			object{
+				"type": "bridge", "bridge": "cni0", "mtu": mtu,
+				"isDefaultGateway": true, "hairpinMode": true, "forceAddress": true, "ipMasq": false,
+				"ipam": object{
+					"type":   "host-local",
+					"ranges": []any{[]any{object{"subnet": podCIDR}}},
+					"routes": []any{object{"dst": topology.PodNetwork}},
+				},
+			},
+			object{"type": "portmap", "capabilities": object{"portMappings": true}},
+		},
+	}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("rendering the CNI configuration: %w", err)
+	}
+	return data, nil
+}

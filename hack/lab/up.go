@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/build"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/ground"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+var backends = []string{"wireguard", "vxlan", "host-gw"}
+
+type upOptions struct {
+	name, backend, ground string
+	nodes                 int
+	timeout               time.Duration
+}
+
+func newBuildCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "build",
+		Short: "Build all components, or find them in the cache",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			start := time.Now()
+			distribution, err := build.All(command.Context(), command.OutOrStdout())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(command.OutOrStdout(), "all in %s (%s)\n", distribution.Dir, time.Since(start).Round(100*time.Millisecond))
+			return nil
+		},
+	}
+}
+
+func newUpCommand() *cobra.Command {
+	var options upOptions
+	command := &cobra.Command{
+		Use:   "up",
+		Short: "Start a lab and wait until its nodes are Ready and its pods reach each other",
+		Args:  cobra.NoArgs,
+		RunE:  func(command *cobra.Command, _ []string) error { return up(command.Context(), command.OutOrStdout(), options) },
+	}
+	nameFlag(command, &options.name)
+	command.Flags().IntVar(&options.nodes, "nodes", 2, "number of nodes")
+	command.Flags().StringVar(&options.backend, "backend", "wireguard", "flannel's backend: "+strings.Join(backends, ", "))
+	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
+	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, on the ground vm 20m)")
+	return command
+}
+
+func up(ctx context.Context, out io.Writer, options upOptions) error {
+	lab, err := options.lab()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "ground: %s (%s)\n", lab.Ground, lab.GroundReason)
+	distribution, err := build.All(ctx, out)
+	if err != nil {
+		return err
+	}
+	lab.Dist = distribution.Dir
+	if err := lab.Save(); err != nil {
+		return err
+	}
+	if options.timeout == 0 {
+		options.timeout = 3 * time.Minute
+		if lab.Ground == ground.VM {
+			options.timeout = 20 * time.Minute
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	defer cancel()
+	if err := start(ctx, out, lab); err != nil {
+		if ctx.Err() != nil {
+			printLogs(out, lab, nil)
+		}
+		fmt.Fprintf(out, "logs are in %s until `lab down --name %s`\n", lab.Path("logs"), lab.Name)
+		return fmt.Errorf("starting lab %s: %w", lab.Name, err)
+	}
+	fmt.Fprintf(out, "KUBECONFIG=%s\n", lab.Kubeconfig())
+	return nil
+}
+
+// lab checks the options and makes a state that is not saved yet.
+func (o upOptions) lab() (*state.Lab, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("network namespaces and mounts need root")
+	}
+	if _, err := state.Load(o.name); !errors.Is(err, state.ErrNone) {
+		if err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("lab %s exists already: `lab down --name %s` removes it, --name gives another", o.name, o.name)
+	}
+	if !slices.Contains(backends, o.backend) {
+		return nil, fmt.Errorf("unknown backend %q: want one of %s", o.backend, strings.Join(backends, ", "))
+	}
+	if o.nodes < 1 || o.nodes > topology.MaxNodes {
+		return nil, fmt.Errorf("%d nodes: want 1 to %d", o.nodes, topology.MaxNodes)
+	}
+	lab, err := state.New(o.name)
+	if err != nil {
+		return nil, err
+	}
+	lab.Backend = o.backend
+	lab.Ground, lab.GroundReason, err = ground.Choose(o.ground, o.backend)
+	for n := range o.nodes {
+		lab.Nodes = append(lab.Nodes, topology.NodeName(n+1))
+	}
+	return lab, err
+}
+
+// start hands the lab to a supervisor of its own and follows its events to the end of the start.
+func start(ctx context.Context, out io.Writer, lab *state.Lab) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	log, err := os.Create(lab.Path("supervisor.log"))
+	if err != nil {
+		return fmt.Errorf("opening the supervisor's log: %w", err)
+	}
+	defer log.Close()
+	events, err := os.OpenFile(lab.Path(supervisor.EventsFile), os.O_CREATE|os.O_RDONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the supervisor's events: %w", err)
+	}
+	defer events.Close()
+	command := exec.Command(executable, "supervise", lab.Name)
+	command.Stdout, command.Stderr, command.Dir = log, log, "/"
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("starting the supervisor: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	return follow(ctx, out, lab, events, ended)
+}
+
+func follow(ctx context.Context, out io.Writer, lab *state.Lab, events io.Reader, ended <-chan error) error {
+	reader, partial, over := bufio.NewReader(events), "", false
+	for {
+		line, err := reader.ReadString('\n')
+		partial += line
+		if err == nil {
+			var event supervisor.Event
+			if err := json.Unmarshal([]byte(partial), &event); err != nil {
+				return fmt.Errorf("reading the supervisor's events: %w", err)
+			}
+			partial = ""
+			fmt.Fprintf(out, "%6.1fs %s\n", event.Elapsed.Seconds(), event.Message)
+			switch {
+			case event.Ready:
+				return nil
+			case event.Failed:
+				printLogs(out, lab, event.Logs)
+				return errors.New(event.Message)
+			}
+			continue
+		}
+		if over {
+			printLogs(out, lab, []string{lab.Path("supervisor.log")})
+			return errors.New("the supervisor ended")
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ended:
+			over = true // but what it said last is still to be read
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
