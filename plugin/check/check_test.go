@@ -128,6 +128,13 @@ func TestBroken(t *testing.T) {
 		{"no control was seen", func(s map[string][]evidence.Message) {
 			capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.ControlRX, c.ControlTX = 0, 0 })
 		}, verdict.Undecided, "WG0604"},
+		{"only another node's control arrived", func(s map[string][]evidence.Message) {
+			each(s["probe/node-2"], func(m *evidence.Message) {
+				if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+					m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
+				}
+			})
+		}, verdict.Undecided, "WG0604"},
 		{"a second link was not watched", func(s map[string][]evidence.Message) {
 			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
 		}, verdict.Undecided, "WG0604"},
@@ -177,7 +184,7 @@ func TestBroken(t *testing.T) {
 		}, verdict.Failed, "WG0606"},
 		{"not seen inside the tunnel", func(s map[string][]evidence.Message) {
 			each(s["probe/node-2"], func(m *evidence.Message) {
-				if m.Witness != nil {
+				if m.Witness != nil && m.Witness.Link == "flannel-wg" {
 					m.Witness = &evidence.Witness{Link: "flannel-wg", Direction: m.Witness.Direction, Family: 4}
 				}
 			})

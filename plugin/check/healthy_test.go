@@ -88,6 +88,8 @@ func pairEvidence(i, j int) []evidence.Message {
 		{Witness: &evidence.Witness{Link: "flannel-wg", Direction: "tx", Family: 4, Seen: []evidence.Seen{seen}}},
 		{Witness: &evidence.Witness{Link: "flannel-wg", Direction: "rx", Family: 4, Seen: []evidence.Seen{back}}},
 		{Control: &evidence.Control{Peer: j, Target: remote, Sent: 1}},
+		{Witness: &evidence.Witness{Link: "eth0", Direction: "tx", Family: 4, Seen: []evidence.Seen{{Source: i, Target: j, Control: 1}}}},
+		{Witness: &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4, Seen: []evidence.Seen{{Source: j, Target: i, Control: 1}}}},
 	}
 }
 

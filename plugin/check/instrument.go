@@ -47,23 +47,12 @@ func (v view) sound(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		return all
 	}
 	t := v.tunnel(c, s)
-	var left, arrived uint32
 	out, in := links(t.tx, from), links(t.rx, to)
-	for _, link := range out {
-		if capture := from.Capture(link); capture != nil {
-			left += capture.ControlTX
-		}
-	}
-	for _, link := range in {
-		if capture := to.Capture(link); capture != nil {
-			arrived += capture.ControlRX
-		}
-	}
 	switch {
-	case left == 0:
-		return unknown("the control of %s was not seen leaving on %s", from.Name, list(out))
-	case arrived == 0:
-		return unknown("no control was seen arriving on %s of %s", list(in), to.Name)
+	case seenControl(from, to, from, out, evidence.DirectionTX) == 0:
+		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(out))
+	case seenControl(from, to, to, in, evidence.DirectionRX) == 0:
+		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(in), to.Name)
 	}
 	frames := uint64(0)
 	for _, n := range []*verdict.Node{from, to} {
@@ -78,6 +67,19 @@ func (v view) sound(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 func controlled(n *verdict.Node, link string) bool {
 	capture := n.Capture(link)
 	return capture != nil && capture.ControlTX+capture.ControlRX > 0
+}
+
+// seenControl returns how many controls of a pair a node's captures saw on some
+// of its links. Whatever their own family, they stand for the way.
+func seenControl(from, to, on *verdict.Node, links []string, direction string) (seen uint32) {
+	for _, link := range links {
+		for _, family := range []int{4, 6} {
+			seen += on.Witnessed[verdict.Witnessed{
+				Link: link, Direction: direction, Family: family, Source: from.Index, Target: to.Index,
+			}].Control
+		}
+	}
+	return seen
 }
 
 func controlSent(n *verdict.Node, peer int) (sent uint32) {

@@ -223,10 +223,6 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// sentence begins text with a capital and ends it with a full stop.
-func sentence(text string) string {
-	if text == "" {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
-}
+// sentence ends text with a full stop. It may begin with a node's name, so its
+// first letter stays as it is.
+func sentence(text string) string { return strings.TrimSuffix(text, ".") + "." }

@@ -80,8 +80,9 @@ type Sighting struct {
 	Sample []byte `json:"sample,omitempty"`
 }
 
-// Witness is the marked traffic seen in clear where it may be: on a WireGuard
-// link, one direction and family, at most 64 pairs per message.
+// Witness is the marked traffic seen in clear where it may be: canaries on a
+// WireGuard link, controls on an outside link; one direction and family, at
+// most 64 pairs per message.
 type Witness struct {
 	Link      string `json:"link"`
 	Direction string `json:"direction"` // tx enters the tunnel here, rx leaves it
@@ -96,6 +97,8 @@ type Seen struct {
 	UDP    uint32 `json:"udp,omitempty"`
 	TCP    uint32 `json:"tcp,omitempty"`
 	ICMP   uint32 `json:"icmp,omitempty"`
+	// Control counts control datagrams of the probe on Source to Target.
+	Control uint32 `json:"control,omitempty"`
 }
 
 // Control is a marked cleartext datagram sent on purpose outside the tunnel:

@@ -53,6 +53,9 @@ func (l *LinkTally) Add(frame Frame) {
 }
 
 func (l *LinkTally) control(f *Frame, found *match) {
+	if found.header.Transport != TransportFrame {
+		l.witness.add(f, &found.header)
+	}
 	switch {
 	case found.header.Transport == TransportFrame && found.header.Sequence == SelfTest:
 	case f.transmitted():

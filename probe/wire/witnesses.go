@@ -34,12 +34,14 @@ func (w witnesses) add(f *Frame, h *Marked) {
 		seen = &evidence.Seen{Source: key.source, Target: key.target}
 		w[key] = seen
 	}
-	switch h.Transport {
-	case TransportUDP:
+	switch {
+	case h.Kind == KindControl:
+		seen.Control++
+	case h.Transport == TransportUDP:
 		seen.UDP++
-	case TransportTCP:
+	case h.Transport == TransportTCP:
 		seen.TCP++
-	case TransportICMP:
+	case h.Transport == TransportICMP:
 		seen.ICMP++
 	}
 }
