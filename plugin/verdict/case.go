@@ -18,6 +18,7 @@ type Case struct {
 	Gap      string             // what the plugin's stream lacks
 	Strays   []Leak             // seen in clear, of no pair of the run
 	byName   map[string]*Node
+	byIndex  map[int]*Node
 	leaks    map[Subject][]Leak
 }
 
@@ -70,7 +71,7 @@ type Toward struct{ Peer, Family int }
 
 // NewCase lays out a recording.
 func NewCase(recording *evidence.Recording) *Case {
-	c := &Case{byName: map[string]*Node{}, Gap: recording.Gap(evidence.PluginStream)}
+	c := &Case{byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: recording.Gap(evidence.PluginStream)}
 	var pods []*evidence.Pod
 	for _, m := range recording.Messages(evidence.PluginStream) {
 		switch {
@@ -83,7 +84,7 @@ func NewCase(recording *evidence.Recording) *Case {
 		case m.Node != nil:
 			n := newNode(m.Node, recording)
 			c.Nodes = append(c.Nodes, n)
-			c.byName[n.Name] = n
+			c.byName[n.Name], c.byIndex[n.Index] = n, n
 		case m.Pod != nil:
 			pods = append(pods, m.Pod)
 		case m.Problem != nil:
@@ -136,14 +137,7 @@ func (c *Case) Leaks(pair Subject) []Leak { return c.leaks[pair] }
 func (c *Case) Node(name string) *Node { return c.byName[name] }
 
 // At returns the node with that index, nil if there is none.
-func (c *Case) At(index int) *Node {
-	for _, n := range c.Nodes {
-		if n.Index == index {
-			return n
-		}
-	}
-	return nil
-}
+func (c *Case) At(index int) *Node { return c.byIndex[index] }
 
 // Pairs returns every ordered pair of nodes for each family of the run, in
 // order.
