@@ -71,7 +71,6 @@ func nodeObject(n node.Node, backend string, server bool) (*core.Node, error) {
 				"k3s.io/node-env":                      "{}",
 				"k3s.io/hostname":                      n.Name,
 				"k3s.io/internal-ip":                   n.Address.IPv4.Addr().String(),
-				"alpha.kubernetes.io/provided-node-ip": n.Address.IPv4.Addr().String(),
 			},
 		},
 		Spec: core.NodeSpec{PodCIDR: n.PodCIDR, PodCIDRs: []string{n.PodCIDR}, ProviderID: "k3s://" + n.Name},

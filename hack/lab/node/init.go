@@ -37,6 +37,9 @@ func Init(ctx context.Context, configPath, name string) error {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
 		}
 	}
+	if err := makeCgroup(filepath.Join(config.Cgroup, name)); err != nil {
+		return err
+	}
 	if err := enterRoot(config, node); err != nil {
 		return err
 	}

@@ -53,8 +53,8 @@ runtime_type = "io.containerd.runc.v2"
 SystemdCgroup = false
 `))
 
-// cgroupsPerQOS and enforceNodeAllocatable are off because kubelet cannot make them on every cgroup v1 machine; nothing
-// is evicted or collected, the machine's disk being none of the lab's business.
+// cgroupsPerQOS has to be on: without it containerd puts containers into a cgroup that all labs would share. Nothing is
+// reserved, evicted or collected, the machine's resources being none of the lab's business.
 var kubeletConfig = template.Must(template.New("kubelet").Parse(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication:
@@ -70,7 +70,7 @@ clusterDNS: [{{.DNS}}]
 resolvConf: /etc/resolv.conf
 cgroupDriver: cgroupfs
 cgroupRoot: {{.Cgroup}}
-cgroupsPerQOS: false
+cgroupsPerQOS: true
 enforceNodeAllocatable: []
 failCgroupV1: false
 failSwapOn: false
