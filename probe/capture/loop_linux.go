@@ -17,7 +17,7 @@ const minFrame = 60
 // looper sends looped controls through a packet socket of its own, since a
 // socket never sees what it sent itself (skb_loop_sk).
 type looper struct {
-	fd       int
+	fd       atomic.Int64
 	mark     [wire.MarkSize]byte
 	key      []byte
 	node     uint32
@@ -29,7 +29,9 @@ func newLooper(start evidence.StartRequest) (*looper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet socket for looped frames: %w", err)
 	}
-	return &looper{fd: fd, mark: [wire.MarkSize]byte(start.Mark), key: start.Key, node: uint32(max(0, start.Index))}, nil
+	l := &looper{mark: [wire.MarkSize]byte(start.Mark), key: start.Key, node: uint32(max(0, start.Index))}
+	l.fd.Store(int64(fd))
+	return l, nil
 }
 
 // next returns the sequence of the next control; never that of a self-test.
@@ -53,7 +55,7 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	}.Append(frame, l.mark, l.key)
 	to := &unix.SockaddrLinklayer{Ifindex: t.link.Index, Protocol: networkOrder(wire.EtherTypeMarked), Halen: 6}
 	copy(to.Addr[:], own)
-	if err := unix.Sendto(l.fd, frame, 0, to); err != nil {
+	if err := unix.Sendto(int(l.fd.Load()), frame, 0, to); err != nil {
 		return fmt.Errorf("sending a looped frame on %s: %w", t.link.Name, err)
 	}
 	return nil
@@ -66,10 +68,11 @@ func (l *looper) carrier(name string) bool {
 	if err != nil {
 		return true
 	}
-	if unix.IoctlIfreq(l.fd, unix.SIOCGIFFLAGS, request) != nil {
+	if unix.IoctlIfreq(int(l.fd.Load()), unix.SIOCGIFFLAGS, request) != nil {
 		return true
 	}
 	return request.Uint16()&unix.IFF_RUNNING != 0
 }
 
-func (l *looper) close() { _ = unix.Close(l.fd) }
+// close makes every later send fail.
+func (l *looper) close() { _ = unix.Close(int(l.fd.Swap(-1))) }

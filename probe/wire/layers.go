@@ -50,10 +50,10 @@ const (
 	layerWireGuard
 	layerMarked
 	layerUnknown
-	layers
+	layerCount
 )
 
-var layerNames = [layers]string{
+var layerNames = [layerCount]string{
 	"ethernet", "vlan", "mpls", "pppoe", "arp", "ipv4", "ipv6", "fragment", "ah", "esp", "gre",
 	"udp", "tcp", "icmp", "vxlan", "geneve", "wireguard", "marked", "unknown",
 }

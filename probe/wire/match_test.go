@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/gopacket/layers"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// TestLeaks puts pod traffic into frames of every shape and checks that each is
+// seen, and as whose.
+func TestLeaks(t *testing.T) {
+	probe := canary(t, 200)
+	pod := podPacket(t, probe)
+	quiet := podPacket(t, make([]byte, 100)) // a flow without a mark
+	forged := bytes.Clone(control(t, TransportUDP, 1))
+	forged[40] ^= 1
+	shaped := append(data(9, 9, 32), pod...)
+	random := append([]byte("some other encapsulation"), quiet...)
+	both := append(bytes.Clone(control(t, TransportUDP, 1)), probe...)
+	for _, row := range []struct {
+		name           string
+		frame          []byte
+		by             string
+		source, target int
+		sample         int
+		layers         string
+	}{
+		{"bare mark", build(t, eth(layers.EthernetTypeIPv4), raw(pod)), evidence.BetrayedByMark, 0, 1, 14 + 28 + 48, "ethernet ipv4 udp"},
+		{"bare flow", build(t, eth(layers.EthernetTypeIPv4), raw(quiet)), evidence.BetrayedByFlow, 0, 1, 14 + 28, "ethernet ipv4 udp"},
+		{"ipv6 flow", build(t, eth(layers.EthernetTypeIPv6), ip6("fd42:1::9", "fd42::7", layers.IPProtocolTCP),
+			&layers.TCP{DataOffset: 5}, raw(make([]byte, 99))), evidence.BetrayedByFlow, 1, 0, 14 + 40 + 20, "ethernet ipv6 tcp"},
+		{"shaped like wireguard", underlay(t, shaped), evidence.BetrayedByMark, 0, 1, 42 /* headers only */, "ethernet ipv4 udp:51820 wireguard"},
+		{"flow shaped like wireguard", underlay(t, append(data(9, 9, 32), quiet...)), evidence.BetrayedByFlow, 0, 1, 42,
+			"ethernet ipv4 udp:51820 wireguard"},
+		{"unknown encapsulation", build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
+			udp(1, 7777), raw(random)), evidence.BetrayedByFlow, 0, 1, 42, "ethernet ipv4 udp:7777"},
+		{"unknown ethertype", build(t, eth(0x9999), raw(random)), evidence.BetrayedByFlow, 0, 1, 14, "ethernet unknown"},
+		{"forged control", underlay(t, forged), evidence.BetrayedByMark, -1, -1, 42 + 16, "ethernet ipv4 udp"},
+		{"mark at the very end", underlay(t, append(make([]byte, 20), testMark[:]...)), evidence.BetrayedByMark, -1, -1, 42 + 36, "ethernet ipv4 udp"},
+		{"control with a canary behind it", underlay(t, both), evidence.BetrayedByMark, 0, 1, 42 /* the mark is 48 behind */, "ethernet ipv4 udp"},
+		{"control in a pod's packet", build(t, eth(layers.EthernetTypeIPv4), raw(podPacket(t, control(t, TransportUDP, 1)))),
+			evidence.BetrayedByFlow, 0, 1, 42, "ethernet ipv4 udp"},
+		{"later fragment", build(t, eth(layers.EthernetTypeIPv4), &layers.IPv4{Version: 4, IHL: 5, FragOffset: 100, TTL: 1,
+			Protocol: 17, SrcIP: []byte{192, 0, 2, 1}, DstIP: []byte{192, 0, 2, 2}}, raw(probe[30:])), evidence.BetrayedByMark, 0, 1,
+			34 + 18 + 48, "ethernet ipv4 fragment"},
+		{"padding of a short frame", append(build(t, eth(layers.EthernetTypeARP), raw(make([]byte, 28))), probe...),
+			evidence.BetrayedByMark, 0, 1, 60 + 48, "ethernet arp"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			tally := newTally(t, testSubject())
+			link := tally.Link("eth0", evidence.RoleOutside)
+			for range 3 {
+				link.Add(tx(row.frame))
+			}
+			seen := pick(t, tally.Messages(), sightingOf)
+			if len(seen) != 1 {
+				t.Fatalf("%d sightings", len(seen))
+			}
+			s := seen[0]
+			if s.By != row.by || s.Source != row.source || s.Target != row.target || s.Count != 3 || s.Layers != row.layers {
+				t.Errorf("seen as %+v", s)
+			}
+			if len(s.Sample) != row.sample || !bytes.HasPrefix(row.frame, s.Sample) {
+				t.Errorf("a sample of %d bytes, want %d", len(s.Sample), row.sample)
+			}
+		})
+	}
+}
+
+// TestNoLeak: what is no pod's traffic is not held for it.
+func TestNoLeak(t *testing.T) {
+	same := build(t, ip4("10.42.0.7", "10.42.0.7", layers.IPProtocolUDP), udp(1, 2))
+	stranger := build(t, ip4("10.42.0.7", "10.42.1.8", layers.IPProtocolUDP), udp(1, 2))
+	tally := newTally(t, testSubject())
+	link := tally.Link("eth0", evidence.RoleOutside)
+	for _, b := range [][]byte{
+		nil, {}, {1}, same, stranger, underlay(t, data(1, 2, 1452)), underlay(t, control(t, TransportUDP, 5)),
+		build(t, eth(EtherTypeMarked), raw(control(t, TransportFrame, SelfTest))),
+		build(t, eth(EtherTypeMarked), raw(control(t, TransportFrame, 1))),
+	} {
+		link.Add(tx(b))
+	}
+	if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 0 {
+		t.Errorf("sighted %+v", seen)
+	}
+	c := pick(t, tally.Messages(), captureOf)[0]
+	if c.ControlTX != 2 || c.ControlRX != 0 || c.Classes["control"] != 3 {
+		t.Errorf("controls: %+v", c)
+	}
+}
+
+// TestFindEverywhere: for random pods, random noise and any offset, the search
+// finds exactly what a naive one finds.
+func TestFindEverywhere(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 400 {
+		var list []evidence.PodAddress
+		common := round%2 == 0
+		for node := range 2 + random.IntN(40) {
+			a, b := [4]byte{10, 42, byte(node), byte(random.Uint32())}, [16]byte{0: 0xfd, 1: 0x42, 7: byte(node), 15: byte(random.Uint32())}
+			if !common {
+				for i := range a {
+					a[i] = byte(random.Uint32())
+				}
+				for i := range b {
+					b[i] = byte(random.Uint32())
+				}
+			}
+			list = append(list, evidence.PodAddress{Index: node, IPs: []netip.Addr{netip.AddrFrom4(a), netip.AddrFrom16(b)}})
+		}
+		f := newFlows(list)
+		b := make([]byte, random.IntN(200))
+		for i := range b {
+			b[i] = []byte{10, 42, 0, 0xfd, byte(random.Uint32())}[random.IntN(5)]
+		}
+		from, to := list[random.IntN(len(list))], list[random.IntN(len(list))]
+		family := random.IntN(2)
+		pair := append(from.IPs[family].AsSlice(), to.IPs[family].AsSlice()...)
+		if len(b) >= len(pair) && random.IntN(4) > 0 {
+			copy(b[random.IntN(len(b)-len(pair)+1):], pair)
+		}
+		want, wanted := naive(list, b)
+		got, found := f.find(b)
+		if found != wanted || got != want {
+			t.Fatalf("round %d: found %v %+v, want %v %+v", round, found, got, wanted, want)
+		}
+	}
+}
+
+func naive(list []evidence.PodAddress, b []byte) (flow, bool) {
+	for at := range b {
+		for family := range 2 {
+			for _, from := range list {
+				for _, to := range list {
+					pair := append(from.IPs[family].AsSlice(), to.IPs[family].AsSlice()...)
+					if from.Index != to.Index && bytes.HasPrefix(b[at:], pair) {
+						return flow{source: from.Index, target: to.Index, family: 4 + 2*family, at: at}, true
+					}
+				}
+			}
+		}
+	}
+	return flow{}, false
+}
