@@ -20,6 +20,8 @@ const (
 	qemuPackage    = "qemu-system-x86"
 	depmodProgram  = "depmod"
 	kmodPackage    = "kmod"
+	xzProgram      = "xz" // what Debian compresses its kernel with
+	xzPackage      = "xz-utils"
 	busyboxPackage = "busybox-static"
 	kernelPackage  = "linux-image-amd64" // not the cloud kernel: that one has no 9p
 )
@@ -73,7 +75,9 @@ func prepare(ctx context.Context, cache string, progress func(string)) (ground, 
 // sees the host's files, needs modprobe.
 func install(ctx context.Context, progress func(string)) error {
 	var missing []string
-	for _, need := range []struct{ program, debian string }{{qemuProgram, qemuPackage}, {depmodProgram, kmodPackage}} {
+	for _, need := range []struct{ program, debian string }{
+		{qemuProgram, qemuPackage}, {depmodProgram, kmodPackage}, {xzProgram, xzPackage},
+	} {
 		if _, err := exec.LookPath(need.program); err != nil {
 			missing = append(missing, need.debian)
 		}
@@ -121,6 +125,9 @@ func fetchKernel(ctx context.Context, dir string) error {
 	}
 	k, err := findKernel(dir)
 	if err != nil {
+		return err
+	}
+	if err := k.unpackImage(); err != nil {
 		return err
 	}
 	return run(ctx, "", depmodProgram, "-b", dir, k.release)
