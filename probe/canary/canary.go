@@ -1,0 +1,103 @@
+//go:build linux
+
+// Package canary sends marked traffic between test pods over UDP, TCP and
+// ICMP and answers it, and sends a probe's controls. It counts only what bears
+// the run's mark and a genuine tag, and reports counts, never a verdict.
+package canary
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
+)
+
+// Identity is who speaks in which run.
+type Identity struct {
+	Index int // of the node
+	Mark  [wire.MarkSize]byte
+	Key   []byte
+}
+
+// NewIdentity checks what a session was opened with.
+func NewIdentity(start evidence.StartRequest) (Identity, error) {
+	if len(start.Mark) != wire.MarkSize || len(start.Key) != 32 || start.Index < 0 {
+		return Identity{}, fmt.Errorf("a session needs a mark of %d bytes, a key of 32 and an index", wire.MarkSize)
+	}
+	return Identity{Index: start.Index, Mark: [wire.MarkSize]byte(start.Mark), Key: start.Key}, nil
+}
+
+// genuine reads a whole marked payload: right mark and tag, as long as it says,
+// and filled with its header to the end.
+func (id Identity) genuine(b []byte) (wire.Marked, bool) {
+	m, ok := wire.ParseMarked(b, id.Mark, id.Key)
+	if !ok || int(m.Size) != len(b) {
+		return m, false
+	}
+	header := b[:wire.MarkedSize]
+	for rest := b[wire.MarkedSize:]; len(rest) > 0; rest = rest[min(len(rest), wire.MarkedSize):] {
+		if n := min(len(rest), wire.MarkedSize); !bytes.Equal(rest[:n], header[:n]) {
+			return m, false
+		}
+	}
+	return m, true
+}
+
+// answer returns the answer to a canary, as long as the canary.
+func (id Identity) answer(m wire.Marked) ([]byte, error) {
+	m.Kind, m.Source, m.Target = wire.KindAnswer, m.Target, m.Source
+	return m.Payload(int(m.Size), id.Mark, id.Key)
+}
+
+// Pod is a test pod's side: it listens, sends and keeps account of both.
+type Pod struct {
+	id     Identity
+	ledger ledger
+
+	mu        sync.Mutex
+	sequence  uint16 // of the next attempt, over all Sends
+	listeners []func() error
+	serving   sync.WaitGroup
+}
+
+// NewPod returns a pod that does nothing yet.
+func NewPod(id Identity) *Pod { return &Pod{id: id} }
+
+// Stop ends the listeners and returns the account: a Canary for each peer and
+// family that was sent to or heard of.
+func (p *Pod) Stop() []evidence.Message {
+	p.mu.Lock()
+	for _, stop := range p.listeners {
+		stop()
+	}
+	p.listeners = nil
+	p.mu.Unlock()
+	p.serving.Wait()
+	return p.ledger.messages()
+}
+
+// familyOf returns 4 or 6.
+func familyOf(addr netip.Addr) uint8 {
+	if addr.Unmap().Is4() {
+		return 4
+	}
+	return 6
+}
+
+// reason is an error without the addresses and ports that a net.Error repeats.
+func reason(err error) string {
+	var number syscall.Errno
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
+	}
+	return err.Error()
+}

@@ -1,0 +1,186 @@
+//go:build linux
+
+package canary
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
+)
+
+// burst is how many datagrams are sent before a pause of a millisecond, so
+// that many targets do not overrun a queue and look like loss.
+const burst = 64
+
+// echoHeader is the length of an ICMP echo header; requests and replies by
+// family, RFC 792 and RFC 4443.
+const echoHeader = 8
+
+var (
+	echoRequest = map[uint8]byte{4: 8, 6: 128}
+	echoReply   = map[uint8]byte{4: 0, 6: 129}
+)
+
+// shot is one canary to be answered: a target and a size.
+type shot struct {
+	target evidence.Target
+	size   uint16
+}
+
+// salvo is what one datagram socket sends and waits for.
+type salvo struct {
+	*volley
+	conn              *net.UDPConn
+	family, transport uint8
+
+	mu      sync.Mutex
+	waiting map[shotKey]map[uint16]time.Time // when sent, by sequence
+	done    chan struct{}                    // closed when nothing is waited for
+}
+
+type shotKey struct {
+	peer uint32
+	size uint16
+}
+
+// datagrams sends every size to every target through one socket.
+func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes []uint16, family, transport uint8) {
+	s := &salvo{volley: v, family: family, transport: transport, waiting: make(map[shotKey]map[uint16]time.Time), done: make(chan struct{})}
+	var shots []shot
+	for _, target := range targets {
+		for _, size := range sizes {
+			shots = append(shots, shot{target, size})
+			s.waiting[shotKey{uint32(target.Index), size}] = make(map[uint16]time.Time)
+		}
+	}
+	if len(shots) == 0 {
+		return
+	}
+	var err error
+	if transport == wire.TransportICMP {
+		s.conn, err = listenPing(family)
+	} else {
+		s.conn, err = listenUDP(ctx, family, 0)
+	}
+	if err != nil {
+		for _, shot := range shots {
+			v.sent(v.marked(shot.target, family, transport, shot.size, 0), err)
+		}
+		return
+	}
+	var reading sync.WaitGroup
+	reading.Go(s.read)
+	defer reading.Wait()
+	defer s.conn.Close()
+	for attempt := range v.attempts {
+		next := time.After(v.pause)
+		s.send(ctx, shots, attempt)
+		select {
+		case <-s.done:
+			return
+		case <-ctx.Done():
+			return
+		case <-next:
+		}
+	}
+}
+
+// send sends what is still waited for.
+func (s *salvo) send(ctx context.Context, shots []shot, attempt int) {
+	inBurst := 0
+	for _, shot := range shots {
+		key := shotKey{uint32(shot.target.Index), shot.size}
+		s.mu.Lock()
+		times, open := s.waiting[key]
+		if open {
+			times[s.first+uint16(attempt)] = time.Now()
+		}
+		s.mu.Unlock()
+		if !open || ctx.Err() != nil {
+			continue
+		}
+		m := s.marked(shot.target, s.family, s.transport, shot.size, attempt)
+		s.sent(m, s.write(m, shot.target))
+		if inBurst++; inBurst%burst == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func (s *salvo) write(m wire.Marked, target evidence.Target) error {
+	payload, err := m.Payload(int(m.Size), s.id.Mark, s.id.Key)
+	if err != nil {
+		return err
+	}
+	to := netip.AddrPortFrom(target.Addr.Unmap(), target.UDP)
+	if s.transport == wire.TransportICMP {
+		header := make([]byte, echoHeader, echoHeader+len(payload))
+		header[0] = echoRequest[s.family]
+		binary.BigEndian.PutUint16(header[6:], m.Sequence)
+		payload, to = append(header, payload...), netip.AddrPortFrom(to.Addr(), 0)
+	}
+	_, err = s.conn.WriteToUDPAddrPort(payload, to)
+	return err
+}
+
+// read takes answers until the socket is closed.
+func (s *salvo) read() {
+	buffer := make([]byte, 1<<16)
+	for {
+		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			if ne, ok := err.(net.Error); ok && !ne.Timeout() && s.alive() {
+				continue // an error queued by an earlier datagram
+			}
+			return
+		}
+		if m, peer, ok := s.answer(buffer[:n]); ok {
+			s.take(m, peer)
+		}
+	}
+}
+
+// alive tells whether the socket is still open.
+func (s *salvo) alive() bool {
+	raw, err := s.conn.SyscallConn()
+	return err == nil && raw.Control(func(uintptr) {}) == nil
+}
+
+// answer reads an answer of the listener or, for an echo, our own canary as
+// the other side's kernel returned it, and tells whose it is.
+func (s *salvo) answer(b []byte) (m wire.Marked, peer uint32, ok bool) {
+	self := uint32(s.id.Index)
+	if s.transport == wire.TransportICMP {
+		if len(b) < echoHeader || b[0] != echoReply[s.family] {
+			return m, 0, false
+		}
+		m, ok = s.id.genuine(b[echoHeader:])
+		return m, m.Target, ok && m.Kind == wire.KindCanary && m.Source == self
+	}
+	m, ok = s.id.genuine(b)
+	return m, m.Source, ok && m.Kind == wire.KindAnswer && m.Target == self
+}
+
+func (s *salvo) take(m wire.Marked, peer uint32) {
+	if m.Family != s.family || m.Transport != s.transport {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := shotKey{peer, m.Size}
+	at, asked := s.waiting[key][m.Sequence]
+	if !asked {
+		return
+	}
+	s.ledger.answered(m, peer, time.Since(at))
+	delete(s.waiting, key)
+	if len(s.waiting) == 0 {
+		close(s.done)
+	}
+}

@@ -1,0 +1,100 @@
+//go:build linux
+
+package canary
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
+)
+
+// Bounds of a SendRequest.
+const (
+	maxAttempts = 32
+	maxSizes    = 12
+	maxTimeout  = 2 * time.Minute
+)
+
+// Send sends canaries to every target at once, by every transport and in every
+// size, repeats what stays unanswered, and returns when all were answered or
+// the time is over. Its account is part of Stop's.
+func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem {
+	attempts := min(max(request.Attempts, 1), maxAttempts)
+	timeout := min(max(time.Duration(request.Timeout)*time.Millisecond, time.Millisecond), maxTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	p.mu.Lock()
+	volley := volley{id: p.id, ledger: &p.ledger, attempts: attempts, pause: timeout / time.Duration(attempts), first: p.sequence}
+	p.sequence += uint16(attempts)
+	p.mu.Unlock()
+
+	var problems []evidence.Problem
+	var sending sync.WaitGroup
+	for _, family := range []uint8{4, 6} {
+		targets := slices.DeleteFunc(slices.Clone(request.Targets), func(t evidence.Target) bool {
+			return !t.Addr.IsValid() || familyOf(t.Addr) != family || t.Index < 0
+		})
+		if len(targets) == 0 {
+			continue
+		}
+		sizes, err := resolve(request.Sizes, targets[0], family)
+		if err != nil {
+			problems = append(problems, evidence.Problem{Class: evidence.ProblemMissing, What: "send", On: targets[0].Addr.String(),
+				Text: "the size of the largest canary is unknown: " + reason(err)})
+		}
+		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportUDP) })
+		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportICMP) })
+		sending.Go(func() { volley.streams(ctx, targets, sizes, family) })
+	}
+	sending.Wait()
+	return problems
+}
+
+// resolve replaces size 0 by the largest that this pod's link takes: its MTU
+// less the headers of IP and of UDP or ICMP. Sizes are sorted, without repeats.
+func resolve(asked []int, target evidence.Target, family uint8) (sizes []uint16, err error) {
+	for _, size := range asked {
+		if size == 0 {
+			var mtu int
+			if mtu, err = linkMTU(target.Addr); err != nil {
+				continue
+			}
+			size = min(mtu, 0xffff) - map[uint8]int{4: 28, 6: 48}[family]
+		}
+		sizes = append(sizes, uint16(min(max(size, wire.MarkedSize), 0xffff-48)))
+	}
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
+	return sizes[:min(len(sizes), maxSizes)], err
+}
+
+// volley is one Send.
+type volley struct {
+	id       Identity
+	ledger   *ledger
+	attempts int
+	pause    time.Duration // from one attempt to the next
+	first    uint16        // sequence of the first attempt
+}
+
+func (v *volley) marked(target evidence.Target, family, transport uint8, size uint16, attempt int) wire.Marked {
+	return wire.Marked{
+		Kind: wire.KindCanary, Family: family, Transport: transport,
+		Source: uint32(v.id.Index), Target: uint32(target.Index), Size: size, Sequence: v.first + uint16(attempt),
+	}
+}
+
+// sent counts one canary, or why it could not be sent.
+func (v *volley) sent(m wire.Marked, err error) {
+	v.ledger.update(m.Target, m.Family, m.Transport, m.Size, func(r *row) {
+		if err == nil {
+			r.sent++
+		} else {
+			r.err = reason(err)
+		}
+	})
+}
