@@ -54,7 +54,9 @@ func newUpCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Start a lab and wait until its nodes are Ready and its pods reach each other",
 		Args:  cobra.NoArgs,
-		RunE:  func(command *cobra.Command, _ []string) error { return up(command.Context(), command.OutOrStdout(), options) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			return up(command.Context(), command.OutOrStdout(), options)
+		},
 	}
 	nameFlag(command, &options.name)
 	command.Flags().IntVar(&options.nodes, "nodes", 2, "number of nodes")

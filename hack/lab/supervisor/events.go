@@ -36,4 +36,6 @@ func (e *events) send(event Event) {
 	fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), event.Message)
 }
 
-func (e *events) say(format string, args ...any) { e.send(Event{Message: fmt.Sprintf(format, args...)}) }
+func (e *events) say(format string, args ...any) {
+	e.send(Event{Message: fmt.Sprintf(format, args...)})
+}
