@@ -1,0 +1,80 @@
+package architecture
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+func tree(t *testing.T) (root string, packages []Package) {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err = Load(root, "linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, packages
+}
+
+func TestImports(t *testing.T) {
+	_, packages := tree(t)
+	for _, line := range Imports(packages) {
+		t.Error(line)
+	}
+}
+
+func TestSource(t *testing.T) {
+	root, packages := tree(t)
+	files := 0
+	for _, p := range packages {
+		if !p.Own() {
+			continue
+		}
+		for _, name := range p.Files {
+			path := filepath.Join(p.Dir, name)
+			lines, err := Source(path, p.Short(), nil)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, line := range lines {
+				if short, err := filepath.Rel(root, line); err == nil {
+					line = short
+				}
+				t.Error(line)
+			}
+			files++
+		}
+	}
+	if files == 0 {
+		t.Error("no file was checked")
+	}
+}
+
+func TestLayout(t *testing.T) {
+	root, _ := tree(t)
+	lines, err := Layout(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		t.Error(line)
+	}
+}
+
+// The desktop's plugin must not need what only Linux has.
+func TestDesktops(t *testing.T) {
+	root, _ := tree(t)
+	for _, system := range []string{"darwin", "windows"} {
+		packages, err := Load(root, system)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range packages {
+			if (within(p.Short(), "plugin") || within(p.Short(), "cmd/kubectl-wg") || within(p.Short(), "manifests")) && len(p.Files) == 0 {
+				t.Errorf("%s: no file of this package is built for %s", p.Short(), system)
+			}
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package architecture
+
+import "slices"
+
+// Layer is a package of the product and the packages of this module that it
+// may import.
+type Layer struct {
+	Path string
+	May  []string
+}
+
+// Layers are the product's packages in the order in which they build on each
+// other. A package that is not listed here does not belong: add it together
+// with its place in docs/architecture.md.
+var Layers = []Layer{
+	{"probe/evidence", nil},
+	{"probe/wire", []string{"probe/evidence"}},
+	{"probe/capture", []string{"probe/evidence", "probe/wire"}},
+	{"probe/canary", []string{"probe/evidence", "probe/wire"}},
+	{"probe/device", []string{"probe/evidence"}},
+	{"probe/host", []string{"probe/evidence"}},
+	{"probe/agent", []string{"probe/evidence", "probe/wire", "probe/capture", "probe/canary", "probe/device", "probe/host"}},
+	{"cmd/wg-probe", []string{"probe/agent"}},
+
+	{"manifests", nil},
+	{"plugin/verdict", []string{"probe/evidence"}},
+	{"plugin/profile", []string{"probe/evidence", "plugin/verdict"}},
+	{"plugin/remedy", []string{"probe/evidence", "plugin/verdict"}},
+	{"plugin/check", []string{"probe/evidence", "plugin/verdict", "plugin/profile"}},
+	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check"}},
+	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
+	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
+		"plugin/report", "plugin/cluster"}},
+	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
+		"plugin/report", "plugin/cluster", "plugin/run"}},
+	{"cmd/kubectl-wg", []string{"plugin/command"}},
+}
+
+// pure packages decide and render, and touch nothing: no network, no file, no
+// clock. The same recording gives the same result everywhere and for ever.
+var pure = []string{
+	"probe/evidence", "probe/wire",
+	"plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
+}
+
+// Ban forbids imports to packages.
+type Ban struct {
+	What    []string // trees of import paths, e.g. "k8s.io" for all below it
+	Unless  []string // of these, what may be imported after all
+	Where   []string // trees of packages that must not
+	But     []string // packages below Where that may
+	Through bool     // the ban holds through other packages as well
+	Why     string
+}
+
+var bans = []Ban{
+	{
+		What: []string{"k8s.io", "sigs.k8s.io"}, Where: []string{"probe", "cmd/wg-probe"}, Through: true,
+		Why: "the probe knows nothing of Kubernetes and needs no token for its API",
+	}, {
+		What: []string{Module + "/probe"}, Unless: []string{Module + "/probe/evidence", Module + "/probe/wire"},
+		Where: []string{"plugin", "manifests", "cmd/kubectl-wg"}, Through: true,
+		Why: "the plugin builds on every desktop; it and the probe share the evidence contract and nothing else",
+	}, {
+		What: []string{"golang.zx2c4.com"}, Where: []string{"plugin", "cmd", "probe", "manifests"}, But: []string{"probe/device"},
+		Why: "only probe/device reads WireGuard devices, and drops key material at the door",
+	}, {
+		What:  []string{"github.com/google/gopacket/afpacket", "github.com/google/gopacket/pcap", "github.com/mdlayher/packet"},
+		Where: []string{"probe", "plugin", "cmd"},
+		Why:   "the only packet socket is probe/capture's own",
+	}, {
+		What: []string{"k8s.io/client-go"}, Unless: []string{"k8s.io/client-go/plugin/pkg/client/auth"},
+		Where: []string{"plugin", "manifests", "cmd"}, But: []string{"plugin/cluster"},
+		Why: "only plugin/cluster speaks to the API server",
+	}, {
+		What: []string{"k8s.io/client-go"}, Where: pure, Through: true,
+		Why: "a pure package must not be able to reach a cluster",
+	}, {
+		What: []string{"os", "net"}, Unless: []string{"net/netip"}, Where: pure,
+		Why: "a pure package touches neither files, processes nor the network",
+	}, {
+		What: []string{"os/exec"}, Where: []string{"probe", "cmd/wg-probe"},
+		Why: "the probe's image holds no other program, and the probe runs none",
+	}, {
+		What: []string{"C"}, Where: []string{"cmd", "probe", "plugin", "manifests"},
+		Why: "static binaries for every architecture: no cgo",
+	},
+}
+
+func (b Ban) holdsFor(path string) bool {
+	return anyWithin(path, b.Where) && !slices.Contains(b.But, path)
+}
+
+func (b Ban) forbids(path string) bool { return anyWithin(path, b.What) && !anyWithin(path, b.Unless) }
+
+func anyWithin(path string, trees []string) bool {
+	return slices.ContainsFunc(trees, func(tree string) bool { return within(path, tree) })
+}

@@ -1,0 +1,101 @@
+package architecture
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// Call forbids calls, or any use, of names.
+type Call struct {
+	Name  *regexp.Regexp // of what is selected: Name in x.Name
+	From  []string       // only if x is one of these packages; nil for any x
+	With  string         // only in a file that imports this; "" for all
+	Where []string       // trees of packages that must not
+	But   []string       // packages below Where that may
+	Why   string
+}
+
+const configures = "the tool proves a cluster's configuration and never changes it"
+
+var calls = []Call{
+	{
+		Name: regexp.MustCompile(`^ConfigureDevice$`), Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+	}, {
+		Name: regexp.MustCompile(`^(Link|Addr|Route|Rule|Neigh|Qdisc|Class|Filter|Chain|Xfrm\w*|Bridge\w*|Bond|Vdpa|Geneve|Tuntap)` +
+			`(Add|Append|Del|Delete|Replace|Change|Modify|Update|Set|Attach|Flush)\w*$`),
+		Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+	}, {
+		Name: regexp.MustCompile(`^(Add|Insert|Replace|Del|Delete|Destroy|Flush)(Table|Chain|Rule|Set|Object|Obj|Flowtable|Ruleset|Reset)\w*$`),
+		With: "github.com/google/nftables", Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+	}, {
+		Name: regexp.MustCompile(`^(Write\w*|Create\w*|Mkdir\w*|Remove\w*|Rename|Chmod|Chown|Lchown|Symlink|Link|Truncate|Chtimes)$`),
+		From: []string{"os"}, Where: []string{"probe", "cmd/wg-probe"}, Why: "the probe leaves nothing behind on a node",
+	}, {
+		Name: regexp.MustCompile(`^(InitModule|FinitModule|DeleteModule|Mount|Unmount|Setns|Unshare|Sethostname|Reboot)$`),
+		From: []string{"golang.org/x/sys/unix", "syscall"}, Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+	}, {
+		Name: regexp.MustCompile(`^[AP]F_PACKET$`), From: []string{"golang.org/x/sys/unix", "syscall"},
+		Where: []string{"probe", "plugin", "cmd"}, But: []string{"probe/capture"}, Why: "the only packet socket is probe/capture's own",
+	}, {
+		Name: regexp.MustCompile(`^(Now|Since|Until|After|AfterFunc|Tick|NewTimer|NewTicker|Sleep)$`), From: []string{"time"},
+		Where: pure, Why: "a pure package has no clock: the same recording gives the same result for ever",
+	},
+}
+
+// Source returns what a file does against the rules. Package is its path below
+// the module; content may be nil, then the file is read.
+func Source(file, pkg string, content any) ([]string, error) {
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, file, content, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, fmt.Errorf("parsing: %w", err)
+	}
+	names, paths := imports(parsed)
+	var found []string
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		origin := ""
+		if x, ok := selector.X.(*ast.Ident); ok {
+			origin = names[x.Name]
+		}
+		for _, call := range calls {
+			if !anyWithin(pkg, call.Where) || slices.Contains(call.But, pkg) || !call.Name.MatchString(selector.Sel.Name) {
+				continue
+			}
+			if call.With != "" && !slices.Contains(paths, call.With) || call.From != nil && !slices.Contains(call.From, origin) {
+				continue
+			}
+			found = append(found, fmt.Sprintf("%s: %s: %s", set.Position(selector.Pos()), selector.Sel.Name, call.Why))
+		}
+		return true
+	})
+	return found, nil
+}
+
+// imports returns the file's imports by the name they have in it, and all paths.
+func imports(file *ast.File) (names map[string]string, paths []string) {
+	names = map[string]string{}
+	for _, spec := range file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue // the parser has accepted it
+		}
+		name := lastElement.FindString(path)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = path
+		paths = append(paths, path)
+	}
+	return names, paths
+}
+
+var lastElement = regexp.MustCompile(`[^/]+$`)
