@@ -2,8 +2,10 @@ package capture
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +15,13 @@ import (
 
 // minFrame is the shortest Ethernet frame without its checksum, IEEE 802.3.
 const minFrame = 60
+
+// A frame that the link has no room for is tried again after firstPause, then
+// after twice as long, up to lastPause.
+const (
+	firstPause = 5 * time.Millisecond
+	lastPause  = 640 * time.Millisecond
+)
 
 // looper sends looped controls through a packet socket of its own, since a
 // socket never sees what it sent itself (skb_loop_sk).
@@ -55,7 +64,16 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	}.Append(frame, l.mark, l.key)
 	to := &unix.SockaddrLinklayer{Ifindex: t.link.Index, Protocol: networkOrder(wire.EtherTypeMarked), Halen: 6}
 	copy(to.Addr[:], own)
-	if err := unix.Sendto(int(l.fd.Load()), frame, 0, to); err != nil {
+	err := unix.Sendto(int(l.fd.Load()), frame, 0, to)
+	for pause := firstPause; errors.Is(err, unix.ENOBUFS) && pause <= lastPause; pause *= 2 {
+		// The queue is full, or the carrier went and the kernel has yet to say so.
+		time.Sleep(pause)
+		if !l.carrier(t.link.Name) {
+			return ErrNoCarrier
+		}
+		err = unix.Sendto(int(l.fd.Load()), frame, 0, to)
+	}
+	if err != nil {
 		return fmt.Errorf("sending a looped frame on %s: %w", t.link.Name, err)
 	}
 	return nil

@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// BenchmarkAdd is the cost of one full frame of ciphertext, the bulk of what a
+// capture sees, in a cluster of many nodes.
+func BenchmarkAdd(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		nodes   int
+		wide    bool // addresses have nothing in common
+		segment int
+	}{{"2 nodes", 2, false, 0}, {"5000 nodes", 5000, false, 0}, {"5000 nodes of 5000 ranges", 5000, true, 0}, {"super-packet", 2, false, 1452}} {
+		b.Run(c.name, func(b *testing.B) {
+			random := rand.New(rand.NewPCG(1, 1))
+			subject := testSubject()
+			subject.Pods = nil
+			for n := range c.nodes {
+				v4 := [4]byte{10, 42 + byte(n>>8)&3, byte(n), byte(n >> 2)}
+				if c.wide {
+					v4 = [4]byte{byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())}
+				}
+				subject.Pods = append(subject.Pods, evidence.PodAddress{Index: n, IPs: []netip.Addr{netip.AddrFrom4(v4),
+					netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n), 15: 3})}})
+			}
+			payload := data(1, 0, 1452)
+			if c.segment > 0 {
+				for n := range uint64(30) {
+					payload = append(payload, data(1, n+1, 1452)...)
+				}
+			}
+			frame := tx(underlay(b, payload))
+			for i := 42 + 16; c.segment == 0 && i < len(frame.Data); i++ {
+				frame.Data[i] = byte(random.Uint32())
+			}
+			frame.Segment = c.segment
+			tally := newTally(b, subject)
+			link := tally.Link("eth0", evidence.RoleOutside)
+			b.SetBytes(int64(len(frame.Data)))
+			b.ReportAllocs()
+			n := uint64(0)
+			for b.Loop() {
+				n++
+				frame.Data[50], frame.Data[51], frame.Data[52] = byte(n), byte(n>>8), byte(n>>16)
+				link.Add(frame)
+			}
+		})
+	}
+}
