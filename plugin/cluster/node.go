@@ -96,8 +96,8 @@ func describe(n *corev1.Node, extra map[string]string) (evidence.Node, []evidenc
 		}
 		if len(value) > maxAnnotation || len(name)+len(value) > room {
 			problems = append(problems, evidence.Problem{
-				Class: evidence.ProblemDamaged, What: "node", On: n.Name,
-				Text: fmt.Sprintf("annotation %s of %d bytes is too long and was left out", name, len(value)),
+				Class: evidence.ProblemDamaged, What: "annotation", On: name,
+				Text: fmt.Sprintf("on node %s it has %d bytes, which is too long; it was left out", n.Name, len(value)),
 			})
 			continue
 		}

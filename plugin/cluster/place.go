@@ -117,7 +117,7 @@ func (p *Placement) add(ctx context.Context, placing manifests.Placing, job *bat
 	})
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
 		p.change(func() {
-			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: line(err.Error()), Hint: hintAdmission(err.Error())}
+			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: Line(err.Error()), Hint: hintAdmission(err.Error())}
 		})
 		return nil
 	}
@@ -168,7 +168,7 @@ func (p *Placement) giveUp(cause error) {
 		if s.note != "" {
 			text += "; " + s.note
 		}
-		s.failure = &evidence.Problem{Class: evidence.ProblemTimeout, Text: line(text), Hint: "give it longer with --timeout"}
+		s.failure = &evidence.Problem{Class: evidence.ProblemTimeout, Text: Line(text), Hint: "give it longer with --timeout"}
 	}
 }
 

@@ -47,18 +47,18 @@ func podReady(pod *corev1.Pod) bool {
 func podFailure(pod *corev1.Pod) *evidence.Problem {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return &evidence.Problem{Class: evidence.ProblemScheduling, Text: "FailedScheduling: " + line(c.Message)}
+			return &evidence.Problem{Class: evidence.ProblemScheduling, Text: "FailedScheduling: " + Line(c.Message)}
 		}
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if waiting := status.State.Waiting; waiting != nil {
 			if known, ok := waitingReasons[waiting.Reason]; ok {
-				return &evidence.Problem{Class: known.class, Hint: known.hint, Text: line(waiting.Reason + ": " + waiting.Message)}
+				return &evidence.Problem{Class: known.class, Hint: known.hint, Text: Line(waiting.Reason + ": " + waiting.Message)}
 			}
 		}
 		if ended := status.State.Terminated; ended != nil {
 			return &evidence.Problem{Class: evidence.ProblemImage, Hint: hintRun,
-				Text: line(fmt.Sprintf("the agent ended at once with code %d: %s %s", ended.ExitCode, ended.Reason, ended.Message))}
+				Text: Line(fmt.Sprintf("the agent ended at once with code %d: %s %s", ended.ExitCode, ended.Reason, ended.Message))}
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed {
@@ -66,7 +66,7 @@ func podFailure(pod *corev1.Pod) *evidence.Problem {
 		if pod.Status.Reason != "" { // the kubelet's or the scheduler's word: Evicted, OutOfcpu, NodeAffinity, …
 			class = evidence.ProblemScheduling
 		}
-		return &evidence.Problem{Class: class, Text: line("the pod failed: " + pod.Status.Reason + " " + pod.Status.Message)}
+		return &evidence.Problem{Class: class, Text: Line("the pod failed: " + pod.Status.Reason + " " + pod.Status.Message)}
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 	if event.Type != corev1.EventTypeWarning {
 		return nil, ""
 	}
-	text := line(event.Reason + ": " + event.Message)
+	text := Line(event.Reason + ": " + event.Message)
 	switch event.Reason {
 	case "FailedScheduling":
 		return &evidence.Problem{Class: evidence.ProblemScheduling, Text: text}, ""

@@ -21,11 +21,11 @@ func problem(err error, what, on string) evidence.Problem {
 	case errors.Is(err, context.DeadlineExceeded), passing(err):
 		class = evidence.ProblemTimeout
 	}
-	return evidence.Problem{Class: class, What: what, On: on, Text: line(err.Error())}
+	return evidence.Problem{Class: class, What: what, On: on, Text: Line(err.Error())}
 }
 
-// line cuts a text to one line of bounded length: it is shown, and recorded.
-func line(text string) string {
+// Line cuts a text to one line of bounded length: it is shown, and recorded.
+func Line(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	const most = 600
 	if len(text) > most {

@@ -177,5 +177,5 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return line(strings.ToValidUTF8(string(t.text), "�"))
+	return Line(strings.ToValidUTF8(string(t.text), "�"))
 }

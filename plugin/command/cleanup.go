@@ -1,0 +1,85 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/run"
+)
+
+type cleanupFlags struct {
+	all     bool
+	dryRun  bool
+	timeout time.Duration
+}
+
+func (r *root) cleanup() *cobra.Command {
+	var f cleanupFlags
+	command := &cobra.Command{
+		Use:   "cleanup [RUN...]",
+		Short: "Find and remove what an interrupted run left",
+		Long: `Find what runs have left in the cluster, by their label, and remove it. A run whose
+pods still run may be someone else's, so it is removed only if it is named, or with --all.`,
+		RunE: func(command *cobra.Command, runs []string) error {
+			if f.all && len(runs) > 0 {
+				return usageError(errors.New("--all and a run's name exclude each other"), "")
+			}
+			client, err := r.connect()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeoutCause(command.Context(), f.timeout, run.ErrTime)
+			defer cancel()
+			return r.runCleanup(ctx, client, f, runs)
+		},
+	}
+	command.Flags().BoolVar(&f.all, "all", false, "remove runs that are still going on, too")
+	command.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be removed")
+	command.Flags().DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole removal")
+	return command
+}
+
+func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanupFlags, runs []string) error {
+	leftovers, err := client.Leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(r.streams.Out, format+"\n", args...) }
+	progress := r.progress()
+	defer progress.stop()
+	var failed []error
+	found := 0
+	for _, l := range leftovers {
+		named := slices.Contains(runs, l.Run)
+		if len(runs) > 0 && !named {
+			continue
+		}
+		found++
+		switch {
+		case l.Running > 0 && !named && !f.all && !l.Removing:
+			say("skipped %s: %d of its pods still run; if it is yours: kubectl wg cleanup %s", l.What(), l.Running, l.Run)
+			continue
+		case f.dryRun:
+			say("would remove %s", l.What())
+			continue
+		}
+		progress.Phase("removing " + l.What())
+		err := client.RemoveLeftover(ctx, l)
+		progress.pause()
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		say("removed %s", l.What())
+	}
+	if found == 0 {
+		say("nothing is left")
+	}
+	return errors.Join(failed...)
+}

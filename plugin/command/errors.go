@@ -1,0 +1,107 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit codes, the same in every output format.
+const (
+	exitVerified     = 0
+	exitNotVerified  = 1
+	exitUsage        = 2
+	exitInconclusive = 3
+	exitCouldNotRun  = 4
+)
+
+// coded is an error that knows its exit code.
+type coded interface{ ExitCode() int }
+
+// hinted is an error that knows what to do about it.
+type hinted interface{ Hint() string }
+
+// outcome ends the program with a code and without a word: the report has said
+// it all.
+type outcome int
+
+func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
+
+// ExitCode is the outcome itself.
+func (o outcome) ExitCode() int { return int(o) }
+
+// after is an error that came after the verdict, whose exit code stays.
+type after struct {
+	ends outcome
+	err  error
+}
+
+func (a *after) Error() string { return a.err.Error() }
+func (a *after) Unwrap() error { return a.err }
+
+// ExitCode is the verdict's.
+func (a *after) ExitCode() int { return int(a.ends) }
+
+// usage is the error for a command line that makes no sense.
+type usage struct {
+	err  error
+	hint string
+}
+
+func usageError(err error, hint string) error { return &usage{err, hint} }
+
+func (u *usage) Error() string { return u.err.Error() }
+func (u *usage) Unwrap() error { return u.err }
+
+// Hint says what would be right.
+func (u *usage) Hint() string { return u.hint }
+
+// ExitCode is that of a usage error.
+func (u *usage) ExitCode() int { return exitUsage }
+
+// fail says what went wrong and returns the exit code for it. An error without
+// a code of its own kept the program from a verdict.
+func fail(w io.Writer, err error) int {
+	if err == nil {
+		return exitVerified
+	}
+	if ends, ok := err.(outcome); ok {
+		return int(ends)
+	}
+	fmt.Fprintf(w, "error: %s\n", printable(err.Error()))
+	for _, hint := range hints(err) {
+		fmt.Fprintf(w, "hint: %s\n", printable(hint))
+	}
+	var code coded
+	if errors.As(err, &code) {
+		return code.ExitCode()
+	}
+	return exitCouldNotRun
+}
+
+// hints collects the hints of an error and of all that it wraps.
+func hints(err error) (all []string) {
+	if hint, ok := err.(hinted); ok && hint.Hint() != "" {
+		return []string{hint.Hint()}
+	}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		return hints(wrapped.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapped.Unwrap() {
+			all = append(all, hints(one)...)
+		}
+	}
+	return all
+}
+
+// printable makes text from the cluster safe for a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || r >= ' ' && r != 0x7f && !(r >= 0x80 && r < 0xa0) {
+			return r
+		}
+		return '�'
+	}, text)
+}

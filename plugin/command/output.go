@@ -1,0 +1,91 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
+	"github.com/kubectl-wg/kubectl-wg/plugin/run"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// write renders the judgement to stdout, all of it or nothing.
+func (r *root) write(format string, j *check.Judgement) error {
+	var buffer bytes.Buffer
+	err := report.Write(&buffer, format, j, report.Options{
+		Color: !r.noColor && colourful(r.streams.Out), Verbose: r.verbose, Version: version,
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := buffer.WriteTo(r.streams.Out); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// terminal says whether w is one.
+func terminal(w any) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// colourful says whether w takes colours; see https://no-color.org.
+func colourful(w any) bool {
+	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// keepRecording writes the recording to a file that is complete or not there.
+func keepRecording(path string, recording *evidence.Recording) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".kubectl-wg-*")
+	if err != nil {
+		return fmt.Errorf("keeping the evidence: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(file.Name())
+			err = fmt.Errorf("keeping the evidence: %w", err)
+		}
+	}()
+	if _, err := recording.WriteTo(file); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// printManifests prints what a run of these options would create.
+func (r *root) printManifests(ctx context.Context, o run.Options) error {
+	objects, err := run.Objects(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			return fmt.Errorf("printing the manifests: %w", err)
+		}
+		var fields map[string]any
+		if err := yaml.Unmarshal(text, &fields); err != nil {
+			return fmt.Errorf("printing the manifests: %w", err)
+		}
+		delete(fields, "status") // the server's to fill
+		if text, err = yaml.Marshal(fields); err != nil {
+			return fmt.Errorf("printing the manifests: %w", err)
+		}
+		if _, err := fmt.Fprintf(r.streams.Out, "---\n%s", text); err != nil {
+			return fmt.Errorf("printing the manifests: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// progress tells a waiting person what goes on: one live line on a terminal, a
+// line per phase elsewhere. It writes to stderr only.
+type progress struct {
+	mu      sync.Mutex
+	w       io.Writer
+	live    bool
+	quiet   bool
+	width   int
+	phase   string
+	detail  string
+	began   time.Time
+	drawn   bool
+	stopped chan struct{}
+	drawer  sync.WaitGroup
+}
+
+func (r *root) progress() *progress {
+	p := &progress{w: r.streams.Err, quiet: r.quiet, stopped: make(chan struct{})}
+	if file, ok := r.streams.Err.(*os.File); ok && !r.quiet && !r.verbose && terminal(file) && os.Getenv("TERM") != "dumb" {
+		p.live = true
+		if p.width, _, _ = term.GetSize(int(file.Fd())); p.width < 20 {
+			p.width = 80
+		}
+		p.drawer.Go(p.animate)
+	}
+	return p
+}
+
+// Phase begins a phase.
+func (p *progress) Phase(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.phase, p.detail, p.began = name, "", time.Now()
+	switch {
+	case p.quiet:
+	case p.live:
+		p.draw()
+	default:
+		fmt.Fprintln(p.w, name)
+	}
+}
+
+// Detail says how far the phase is.
+func (p *progress) Detail(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.detail = text
+	if p.live {
+		p.draw()
+	}
+}
+
+// Note says something that stays on the screen.
+func (p *progress) Note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.quiet {
+		return
+	}
+	p.clear()
+	fmt.Fprintln(p.w, printable(text))
+}
+
+// pause takes the live line away, for something else to be written.
+func (p *progress) pause() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.phase = ""
+}
+
+func (p *progress) stop() {
+	p.pause()
+	close(p.stopped)
+	p.drawer.Wait()
+}
+
+func (p *progress) animate() {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			p.mu.Lock()
+			p.draw()
+			p.mu.Unlock()
+		case <-p.stopped:
+			return
+		}
+	}
+}
+
+func (p *progress) draw() {
+	if p.phase == "" {
+		return
+	}
+	text := p.phase
+	if p.detail != "" {
+		text += ": " + p.detail
+	}
+	if since := time.Since(p.began); since > 2*time.Second {
+		text += fmt.Sprintf(" (%d s)", int(since.Seconds()))
+	}
+	runes := []rune(printable(text))
+	if len(runes) >= p.width {
+		runes = append(runes[:p.width-2], '…')
+	}
+	fmt.Fprintf(p.w, "\r\033[K%s", string(runes))
+	p.drawn = true
+}
+
+func (p *progress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\033[K")
+		p.drawn = false
+	}
+}

@@ -1,0 +1,123 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// agent is the agent in one pod and the conversation with it.
+type agent struct {
+	role      string
+	node      *evidence.Node
+	pod       evidence.Pod
+	session   *cluster.Session
+	recording *evidence.Recording
+	ports     map[string]uint16 // a pod's listeners, once it listens
+	lost      error
+
+	mu     sync.Mutex
+	stream string // once it is known as what this evidence counts
+	held   []*evidence.Message
+	report func(string)
+}
+
+// deliver keeps a message, under the name of its stream or until that is known.
+func (a *agent) deliver(m *evidence.Message) {
+	if m.Progress != nil {
+		a.report(a.node.Name + ": " + m.Progress.Text)
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stream == "" {
+		a.held = append(a.held, m)
+		return
+	}
+	m.Stream = a.stream
+	a.recording.Add(m)
+}
+
+// name says what the agent's evidence counts as; what was held is recorded.
+func (a *agent) name(stream string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stream = stream
+	for _, m := range a.held {
+		m.Stream = stream
+		a.recording.Add(m)
+	}
+	a.held = nil
+}
+
+// openers bounds how many sessions are opened at a time; each costs a TLS
+// handshake on both sides.
+const openers = 64
+
+// open opens the sessions and starts the agents.
+func (v *verification) open(ctx context.Context, agents []*agent) {
+	var opening sync.WaitGroup
+	free := make(chan struct{}, openers)
+	for _, a := range agents {
+		opening.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			a.report = v.Progress.Detail
+			a.session = v.placement.Session(ctx, a.pod.Name, a.deliver)
+			v.ask(ctx, "start", a, evidence.Request{Start: &evidence.StartRequest{
+				Schema: evidence.Schema, Role: a.role, Node: a.node.Name, Index: a.node.Index, Mark: v.mark, Key: v.key,
+			}})
+		})
+	}
+	opening.Wait()
+}
+
+// each makes a request of every agent that is still there, of all at the same
+// time, and returns when all have answered.
+func (v *verification) each(ctx context.Context, what string, agents []*agent, request func(*agent) evidence.Request) {
+	v.Progress.Detail(what)
+	var asking sync.WaitGroup
+	for _, a := range agents {
+		if a.lost == nil {
+			asking.Go(func() { v.ask(ctx, what, a, request(a)) })
+		}
+	}
+	asking.Wait()
+}
+
+func (v *verification) ask(ctx context.Context, what string, a *agent, request evidence.Request) {
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, fmt.Errorf("no answer within %s", stepTime))
+	defer cancel()
+	ready, err := a.session.Ask(ctx, request)
+	if err != nil {
+		a.lost = err
+		class := evidence.ProblemLost
+		if errors.Is(err, ErrTime) || errors.Is(err, context.DeadlineExceeded) {
+			class = evidence.ProblemTimeout
+		}
+		v.Log.Debug("agent lost", "role", a.role, "node", a.node.Name, "step", what, "error", err)
+		v.account.problem(evidence.Problem{
+			Class: class, What: "session " + a.role, On: a.node.Name,
+			Text: cluster.Line(fmt.Sprintf("the %s on %s was lost at the step %q: %v", a.role, a.node.Name, what, err)),
+		})
+		return
+	}
+	if ready.Ports != nil {
+		a.ports = ready.Ports
+	}
+}
+
+// hangUp closes the sessions, all at the same time.
+func hangUp(agents []*agent) {
+	var closing sync.WaitGroup
+	for _, a := range agents {
+		if a.session != nil {
+			closing.Go(a.session.Close)
+		}
+	}
+	closing.Wait()
+}

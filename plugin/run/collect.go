@@ -1,0 +1,116 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// collect speaks with all agents. Every step is made by all nodes at the same
+// time and is over on all of them before the next begins: so every capture is
+// ready before the first canary, and every counter brackets them.
+func (v *verification) collect(ctx context.Context) error {
+	defer func() { hangUp(v.agents()) }()
+
+	// Who is there, and what does it look like on each node?
+	v.open(ctx, v.agents())
+	v.each(ctx, "reading the nodes", v.probes, v.readAll)
+	if err := v.lookAgain(ctx); err != nil {
+		return err
+	}
+	for _, a := range v.agents() {
+		a.name(evidence.StreamName(a.role, a.node.Name))
+	}
+	v.accountForPods()
+	known := verdict.NewCase(v.recording)
+	v.about.Families = v.families()
+
+	// From here on every frame is watched.
+	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
+	v.each(ctx, "starting the captures", v.probes, func(a *agent) evidence.Request {
+		return evidence.Request{Capture: capture}
+	})
+	wait(ctx, settleTime)
+	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingReady))
+
+	// The canaries, and cleartext on purpose beside them.
+	v.each(ctx, "opening the listeners", v.pods, func(*agent) evidence.Request {
+		return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families}}
+	})
+	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
+		return evidence.Request{Control: &evidence.ControlRequest{Targets: controlTargets(known, v.nodes, a.node.Index)}}
+	})
+	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
+		return evidence.Request{Send: &evidence.SendRequest{
+			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: attempts, Timeout: int(answerTime / time.Millisecond),
+		}}
+	})
+	wait(ctx, drainTime)
+	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingDrained))
+
+	// The accounts of both.
+	v.each(ctx, "closing the books", v.agents(), func(*agent) evidence.Request {
+		return evidence.Request{Stop: &evidence.StopRequest{}}
+	})
+	wait(ctx, settleTime)
+	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingAfter))
+	v.each(ctx, "saying goodbye", v.agents(), func(*agent) evidence.Request {
+		return evidence.Request{End: &evidence.EndRequest{}}
+	})
+	return nil
+}
+
+// readAll asks a probe for the state of its host.
+func (v *verification) readAll(a *agent) evidence.Request {
+	read := &evidence.ReadRequest{Reading: evidence.ReadingBefore, PodRanges: a.node.PodCIDRs}
+	for _, p := range v.podAddresses() {
+		if p.Index != a.node.Index {
+			read.Destinations = append(read.Destinations, p.IPs...)
+			continue
+		}
+		for _, ip := range p.IPs {
+			read.PodRanges = withAddress(read.PodRanges, ip)
+		}
+	}
+	return evidence.Request{Read: read}
+}
+
+func reading(number int) func(*agent) evidence.Request {
+	return func(*agent) evidence.Request {
+		return evidence.Request{Read: &evidence.ReadRequest{Reading: number}}
+	}
+}
+
+// accountForPods records what became of each pod, and why of those that did
+// not start.
+func (v *verification) accountForPods() {
+	type place struct{ role, node string }
+	final := map[place]evidence.Pod{}
+	var order []place
+	for _, pod := range v.placement.Pods() {
+		at := place{pod.Role, pod.Node}
+		before, known := final[at]
+		if !known {
+			order = append(order, at)
+		}
+		if !known || pod.Ready || !before.Ready {
+			final[at] = pod
+		}
+	}
+	for _, at := range order {
+		pod := final[at]
+		v.account.add(evidence.Message{Pod: &pod})
+	}
+	for _, p := range v.placement.Problems() {
+		v.account.problem(p)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

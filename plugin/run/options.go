@@ -1,0 +1,66 @@
+// Package run is the pipeline of a verification: survey, preflight, place,
+// collect, judge, report, remove. It is the only package that knows this order;
+// what each step does is in the packages it calls.
+package run
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Options are what one verification is told.
+type Options struct {
+	Cluster   *cluster.Client
+	Selection cluster.Selection
+	// Families under test, 4, 6 or both; nil for those that the pods have.
+	Families []int
+	// Objects says what to create. Its ID is new for each run, see NewID; its
+	// Lifetime and Idle are set by the run.
+	Objects manifests.Run
+	// Timeout bounds everything but the removal of what was made.
+	Timeout time.Duration
+	Keep    bool // do not remove what was made
+	Buffer  int  // receive buffer of each capture in bytes, 0 for the default
+	Version string
+	// Progress is told what goes on.
+	Progress Progress
+	Log      *slog.Logger
+	// Record gets the evidence once it is complete, or as complete as it will
+	// be, before anything is removed.
+	Record func(*evidence.Recording) error
+	// Report gets the judgement.
+	Report func(*check.Judgement) error
+}
+
+// Progress shows a waiting person what goes on.
+type Progress interface {
+	// Phase begins a phase, e.g. "placing the pods".
+	Phase(name string)
+	// Detail says how far the phase is, e.g. "3 of 4 Ready".
+	Detail(text string)
+	// Note says something that is worth keeping on the screen.
+	Note(text string)
+}
+
+// The times of the window in which the canaries travel. A frame takes
+// microseconds from a socket to the capture and a round trip less than the
+// answers' time limit; these are for late ones and for the counters.
+const (
+	settleTime = 50 * time.Millisecond
+	drainTime  = 300 * time.Millisecond
+)
+
+// Each canary is sent up to attempts times, with answerTime to answer each.
+const (
+	attempts   = 3
+	answerTime = 500 * time.Millisecond
+)
+
+// stepTime bounds one step of the collection on all nodes: an agent that takes
+// longer is lost, and the others go on.
+const stepTime = 30 * time.Second

@@ -1,0 +1,227 @@
+package run
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// defaultPort is WireGuard's usual port, for a control where no device names one.
+const defaultPort = 51820
+
+// canarySizes returns the UDP payload sizes of a run: a small one, two random
+// odd ones whose encrypted sizes differ from each other and from the others',
+// and the largest the pod's link takes (0).
+func canarySizes() []int {
+	const small = 64
+	sizes := []int{small}
+	for len(sizes) < 3 {
+		size := 200 + 2*rand.IntN(350) + 1
+		distinct := !slices.ContainsFunc(sizes, func(other int) bool {
+			return padded(28+size) == padded(28+other) || padded(48+size) == padded(48+other) || padded(28+size) == padded(48+other) || padded(48+size) == padded(28+other)
+		})
+		if distinct {
+			sizes = append(sizes, size)
+		}
+	}
+	return append(sizes, 0)
+}
+
+func padded(inner int) int { return (inner + 15) / 16 * 16 }
+
+// captureRequest asks a probe to count what this run will send. It is the same
+// for all nodes.
+func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evidence.Run, buffer int) *evidence.CaptureRequest {
+	request := &evidence.CaptureRequest{Pods: pods, Buffer: buffer}
+	decided := profile.Decide(known)
+	var mtus []int
+	for _, n := range known.Nodes {
+		for _, d := range n.Devices {
+			request.Keys = append(request.Keys, d.PublicKey)
+			request.Ports = append(request.Ports, d.Port)
+			if link := n.Link(d.Name); link != nil {
+				mtus = append(mtus, link.MTU)
+			}
+		}
+		for key := range n.Peers {
+			request.Keys = append(request.Keys, key.PublicKey)
+		}
+		for _, family := range []int{4, 6} {
+			request.Keys = append(request.Keys, decided.Published(n, family))
+		}
+	}
+	request.Keys, request.Ports, mtus = set(request.Keys), set(request.Ports), set(mtus)
+	request.Sizes = dataSizes(about, mtus)
+	return request
+}
+
+// dataSizes returns the lengths of the WireGuard data messages that carry the
+// canaries: 16 bytes header, 16 bytes tag and the inner packet padded to 16
+// bytes but not beyond the device's MTU (linux drivers/net/wireguard/send.c,
+// calculate_skb_padding). The inner packet has 28 bytes of headers over IPv4,
+// 48 over IPv6; UDP's and ICMP echo's are the same.
+func dataSizes(about *evidence.Run, mtus []int) []int {
+	var sizes []int
+	for _, mtu := range mtus {
+		for _, size := range about.Sizes {
+			for _, family := range about.Families {
+				inner := size + 28
+				if family == 6 {
+					inner = size + 48
+				}
+				if size == 0 {
+					inner = mtu
+				}
+				sizes = append(sizes, 32+min(padded(inner), max(mtu, inner)))
+			}
+		}
+	}
+	return set(sizes)
+}
+
+// controlTargets says where the probe of a node sends its controls: to where
+// its device believes each other node's tunnel to end, else to where that node
+// says it ends, else to the node itself.
+func controlTargets(known *verdict.Case, nodes []evidence.Node, from int) []evidence.ControlTarget {
+	owner := map[string]int{} // by public key
+	decided := profile.Decide(known)
+	for _, n := range known.Nodes {
+		for _, family := range []int{4, 6} {
+			owner[decided.Published(n, family)] = n.Index
+		}
+	}
+	for _, n := range known.Nodes { // what a device holds outweighs what is published
+		for _, d := range n.Devices {
+			owner[d.PublicKey] = n.Index
+		}
+	}
+	delete(owner, "")
+
+	var targets []evidence.ControlTarget
+	reached := map[int]bool{from: true}
+	if node := known.At(from); node != nil {
+		for key, peer := range node.Peers {
+			index, ok := owner[key.PublicKey]
+			if ok && index != from && peer.Endpoint.IsValid() && peer.Endpoint.Port() != 0 {
+				targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: peer.Endpoint})
+				reached[index] = true
+			}
+		}
+	}
+	for _, n := range nodes {
+		if reached[n.Index] {
+			continue
+		}
+		if addr := endpointOf(known, decided, &n); addr.IsValid() {
+			targets = append(targets, evidence.ControlTarget{Index: n.Index, Endpoint: netip.AddrPortFrom(addr, defaultPort)})
+		}
+	}
+	slices.SortFunc(targets, func(a, b evidence.ControlTarget) int {
+		if a.Index != b.Index {
+			return a.Index - b.Index
+		}
+		return a.Endpoint.Compare(b.Endpoint)
+	})
+	return slices.Compact(targets)
+}
+
+func endpointOf(known *verdict.Case, decided profile.Profile, n *evidence.Node) netip.Addr {
+	if at := known.At(n.Index); at != nil {
+		for _, family := range []int{4, 6} {
+			if addr := decided.Endpoint(at, family); addr.IsValid() {
+				return addr
+			}
+		}
+	}
+	for _, kind := range []string{"InternalIP", "ExternalIP"} {
+		for _, a := range n.Addresses {
+			if addr, err := netip.ParseAddr(a.Addr); err == nil && a.Type == kind {
+				return addr
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// podAddresses returns where the test pods are.
+func (v *verification) podAddresses() []evidence.PodAddress {
+	var addresses []evidence.PodAddress
+	for _, a := range v.pods {
+		addresses = append(addresses, evidence.PodAddress{Index: a.node.Index, IPs: a.pod.IPs})
+	}
+	return addresses
+}
+
+// families returns those that were asked for, else those that at least one
+// pair of pods has.
+func (v *verification) families() []int {
+	if len(v.Families) > 0 {
+		return v.Families
+	}
+	var families []int
+	for _, family := range []int{4, 6} {
+		have := 0
+		for _, a := range v.pods {
+			if _, ok := addressOf(a, family); ok {
+				have++
+			}
+		}
+		if have >= 2 {
+			families = append(families, family)
+		}
+	}
+	if len(families) == 0 {
+		return []int{4}
+	}
+	return families
+}
+
+// targets are the other pods' listeners.
+func (v *verification) targets(from *agent) []evidence.Target {
+	var targets []evidence.Target
+	for _, to := range v.pods {
+		if to == from || to.lost != nil {
+			continue
+		}
+		for _, family := range v.about.Families {
+			addr, ok := addressOf(to, family)
+			if _, own := addressOf(from, family); !ok || !own {
+				continue
+			}
+			suffix := map[int]string{4: "4", 6: "6"}[family]
+			targets = append(targets, evidence.Target{
+				Index: to.node.Index, Addr: addr, UDP: to.ports["udp"+suffix], TCP: to.ports["tcp"+suffix],
+			})
+		}
+	}
+	return targets
+}
+
+func addressOf(a *agent, family int) (netip.Addr, bool) {
+	for _, ip := range a.pod.IPs {
+		if ip.Is4() == (family == 4) {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// withAddress adds an address to ranges that do not cover it.
+func withAddress(ranges []netip.Prefix, ip netip.Addr) []netip.Prefix {
+	if slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+		return ranges
+	}
+	return append(slices.Clone(ranges), netip.PrefixFrom(ip, ip.BitLen()))
+}
+
+// set returns the different values but the zero value, in order.
+func set[T interface{ ~int | ~uint16 | ~string }](values []T) []T {
+	var zero T
+	slices.Sort(values)
+	values = slices.Compact(values)
+	return slices.DeleteFunc(values, func(value T) bool { return value == zero })
+}

@@ -1,0 +1,231 @@
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// verification is one run.
+type verification struct {
+	Options
+	about     *evidence.Run // grows until the account is closed
+	account   *account
+	recording *evidence.Recording
+	key       []byte // authenticates canaries; never recorded
+	mark      []byte
+	nodes     []evidence.Node // under test, by index
+	placement *cluster.Placement
+	probes    []*agent
+	pods      []*agent
+}
+
+// Verify proves, or refuses to prove, that traffic between the nodes is
+// encrypted. It returns an error only if there is no verdict; what it made is
+// removed in any case.
+func Verify(ctx context.Context, o Options) (err error) {
+	v := newVerification(o)
+
+	// Whatever happens below, what was made is removed; a time limit or an
+	// interrupt must not stop that.
+	defer func() { err = errors.Join(err, v.remove(context.WithoutCancel(ctx))) }()
+
+	gathered := v.gather(ctx)
+
+	// The evidence is kept first, so that neither a failure nor a second
+	// interrupt loses it.
+	v.account.add(evidence.Message{Run: v.about})
+	v.account.bye()
+	if o.Record != nil {
+		if err := o.Record(v.recording); err != nil {
+			return errors.Join(gathered, err)
+		}
+	}
+	if gathered != nil {
+		return gathered
+	}
+	return o.Report(check.Judge(v.recording))
+}
+
+func newVerification(o Options) *verification {
+	v := &verification{Options: o, recording: evidence.NewRecording()}
+	v.account = newAccount(o.Version, v.recording)
+	v.mark, v.key = make([]byte, 16), make([]byte, 32)
+	rand.Read(v.mark) // never fails, see crypto/rand
+	rand.Read(v.key)
+	v.setLifetime()
+	v.about = &evidence.Run{
+		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: hex.EncodeToString(v.mark),
+		Families: o.Families, Sizes: canarySizes(), Pairs: "all",
+	}
+	return v
+}
+
+// setLifetime makes every pod end by itself some time after the run must have:
+// idle since its session broke, and in any case at its deadline.
+func (v *verification) setLifetime() {
+	v.Objects.Lifetime = (v.Timeout + time.Minute).Round(time.Second)
+	v.Objects.Idle = v.Timeout.Round(time.Second)
+}
+
+// gather makes the evidence: survey, preflight, place, collect.
+func (v *verification) gather(parent context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(parent, v.Timeout, ErrTime)
+	defer cancel()
+	for _, phase := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"surveying the cluster", v.survey},
+		{"asking for permission", v.preflight},
+		{"placing the pods", v.place},
+		{"collecting evidence", v.collect},
+	} {
+		v.Progress.Phase(phase.name)
+		began := time.Now()
+		err := phase.do(ctx)
+		v.Log.Debug("phase", "name", phase.name, "took", time.Since(began), "error", err)
+		if parent.Err() != nil {
+			return &Failure{phase.name, context.Cause(parent)}
+		}
+		if err != nil {
+			return &Failure{phase.name, err}
+		}
+	}
+	return nil
+}
+
+func (v *verification) survey(ctx context.Context) error {
+	survey, err := v.Cluster.Survey(ctx, v.Selection)
+	if err != nil {
+		return err
+	}
+	v.account.add(evidence.Message{Cluster: &survey.Cluster})
+	for _, n := range survey.Nodes {
+		v.account.add(evidence.Message{Node: &n})
+		if n.Index >= 0 {
+			v.nodes = append(v.nodes, n)
+		}
+	}
+	for _, p := range survey.Problems {
+		v.account.problem(p)
+	}
+	v.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", len(v.nodes), len(survey.Nodes)))
+	if len(v.nodes) == 0 {
+		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
+	}
+	return nil
+}
+
+func reasons(nodes []evidence.Node) []string {
+	var lines []string
+	for _, n := range nodes {
+		lines = append(lines, n.Name+": "+n.Excluded)
+	}
+	return lines
+}
+
+func (v *verification) placings() []manifests.Placing {
+	var placings []manifests.Placing
+	for _, n := range v.nodes {
+		for _, role := range []string{"probe", "pod"} {
+			placings = append(placings, manifests.Placing{Role: role, Index: n.Index, Node: n.Name})
+		}
+	}
+	return placings
+}
+
+func (v *verification) preflight(ctx context.Context) error {
+	return v.Cluster.Preflight(ctx, v.Objects, v.placings())
+}
+
+// place creates the pods and waits for them, for at most three quarters of the
+// whole time, so that those which did start can still be heard.
+func (v *verification) place(ctx context.Context) (err error) {
+	if v.placement, err = v.Cluster.Open(ctx, v.Objects); err != nil {
+		return err
+	}
+	if err := v.placement.Add(ctx, v.placings()); err != nil {
+		return err
+	}
+	v.await(ctx)
+	v.wanted()
+	if len(v.probes) == 0 {
+		return &NotPlaced{v.placement.Problems()}
+	}
+	return nil
+}
+
+func (v *verification) await(ctx context.Context) {
+	waiting, cancel := context.WithTimeoutCause(ctx, v.Timeout*3/4, ErrTime)
+	defer cancel()
+	v.placement.Await(waiting, func(ready, all int) {
+		v.Progress.Detail(fmt.Sprintf("%d of %d Ready", ready, all))
+	})
+}
+
+// wanted makes an agent for each pod that is Ready and not yet spoken to.
+func (v *verification) wanted() {
+	for _, pod := range v.placement.Pods() {
+		if !pod.Ready || pod.Pass == 2 {
+			continue
+		}
+		a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording}
+		if pod.Role == "probe" {
+			v.probes = append(v.probes, a)
+		} else {
+			v.pods = append(v.pods, a)
+		}
+	}
+}
+
+func (v *verification) node(name string) *evidence.Node {
+	for i := range v.nodes {
+		if v.nodes[i].Name == name {
+			return &v.nodes[i]
+		}
+	}
+	return nil
+}
+
+// removal bounds how long the removal is tried, beyond a server's absence.
+const removal = 75 * time.Second
+
+func (v *verification) remove(ctx context.Context) error {
+	if v.placement == nil {
+		return nil
+	}
+	if v.Keep {
+		v.placement.Leave()
+		v.Progress.Note("kept: namespace " + v.Objects.NamespaceName() + "; remove it with: kubectl wg cleanup " + v.Objects.ID)
+		return nil
+	}
+	v.Progress.Phase("removing the pods")
+	ctx, cancel := context.WithTimeout(ctx, removal)
+	defer cancel()
+	return v.placement.Remove(ctx)
+}
+
+// NewID returns a random name for a run, made of letters and digits that no
+// one confuses and that spell no word.
+func NewID() string {
+	const letters = "bcdfghjkmnpqrstvwxz23456789"
+	id := make([]byte, 6)
+	rand.Read(id) // never fails
+	for i := range id {
+		id[i] = letters[int(id[i])%len(letters)]
+	}
+	return string(id)
+}
+
+func (v *verification) agents() []*agent { return slices.Concat(v.probes, v.pods) }
