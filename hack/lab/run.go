@@ -1,11 +1,208 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/ground"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/scenario"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 )
 
+type runOptions struct {
+	name, ground string
+	images       []string
+	list, keep   bool
+	verify       scenario.Verify
+}
+
 func newRunCommand() *cobra.Command {
-	return &cobra.Command{Use: "run", RunE: func(*cobra.Command, []string) error { return errors.New("not written yet") }}
+	var options runOptions
+	command := &cobra.Command{
+		Use:   "run SCENARIO|all... [-- ARGUMENT OF VERIFY...]",
+		Short: "Run scenarios: sabotage a lab, let `kubectl-wg verify` judge it, judge the verdict",
+		Long: `Run scenarios: sabotage a lab, let ` + "`kubectl-wg verify`" + ` judge it, judge the verdict.
+
+A scenario runs in the lab of the given name if that has the backend and the nodes which the scenario needs, and else in
+one that is started for it and removed afterwards.`,
+		RunE: func(command *cobra.Command, args []string) error {
+			if dash := command.ArgsLenAtDash(); dash >= 0 {
+				args, options.verify.Args = args[:dash], args[dash:]
+			}
+			out := command.OutOrStdout()
+			if options.list {
+				return listScenarios(out)
+			}
+			chosen, err := choose(args)
+			if err != nil {
+				return err
+			}
+			if options.verify.Path == "" {
+				return errors.New("--verify says where kubectl-wg is")
+			}
+			return run(command.Context(), out, chosen, options)
+		},
+	}
+	nameFlag(command, &options.name)
+	flags := command.Flags()
+	flags.BoolVar(&options.list, "list", false, "list scenarios and what is expected of them")
+	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
+	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
+	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
+	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
+	flags.StringSliceVar(&options.images, "load-image", nil, "image archive that the nodes need, such as the probe's")
+	return command
+}
+
+func listScenarios(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SCENARIO\tCLUSTER\tEXIT\tVERDICT\tFIRST CAUSE\tIS")
+	for _, s := range scenario.All {
+		fmt.Fprintf(table, "%s\t%s, %d nodes\t%d\t%s\t%s\t%s\n", s.Name, s.Cluster.Backend, s.Cluster.Nodes,
+			s.Want.Exit, s.Want.Verdict, orDash(s.Want.FirstCause), s.Title)
+	}
+	return table.Flush()
+}
+
+func choose(names []string) ([]scenario.Scenario, error) {
+	if len(names) == 0 {
+		return nil, errors.New("name scenarios, or say all; --list shows them")
+	}
+	if slices.Contains(names, "all") {
+		return scenario.All, nil
+	}
+	var chosen []scenario.Scenario
+	for _, s := range scenario.All { // in their order: those that share a cluster stay together
+		if i := slices.Index(names, s.Name); i >= 0 {
+			chosen = append(chosen, s)
+			names = slices.Delete(names, i, i+1)
+		}
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("no scenario %s; --list shows them", strings.Join(names, ", "))
+	}
+	return chosen, nil
+}
+
+func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options runOptions) (err error) {
+	labs := &labs{options: options, ready: map[scenario.Cluster]*state.Lab{}}
+	if !options.keep {
+		defer func() { err = errors.Join(err, labs.removeStarted()) }()
+	}
+	var outcomes []scenario.Outcome
+	for _, s := range chosen {
+		lab, err := labs.get(ctx, out, s.Cluster)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: %s\n", s.Name, s.Title)
+		outcome := scenario.Run(ctx, lab, s, options.verify)
+		if outcome.Problem != nil {
+			fmt.Fprintf(out, "%s\n", indent(outcome.Problem.Error()+"\n"+outcome.Output))
+		}
+		outcomes = append(outcomes, outcome)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return summarize(out, outcomes)
+}
+
+// labs are those that a run uses; images are loaded into each once.
+type labs struct {
+	options runOptions
+	ready   map[scenario.Cluster]*state.Lab
+	started []string
+}
+
+func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
+	if lab, ok := l.ready[cluster]; ok {
+		return lab, nil
+	}
+	lab, err := l.find(ctx, out, cluster)
+	if err != nil {
+		return nil, err
+	}
+	for _, image := range l.options.images {
+		if err := loadImage(ctx, out, lab, image); err != nil {
+			return nil, err
+		}
+	}
+	l.ready[cluster] = lab
+	return lab, nil
+}
+
+// find takes the lab of the given name, else one that an earlier run kept, else a new one.
+func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
+	own := l.options.name + "-" + cluster.Backend
+	for _, name := range []string{l.options.name, own} {
+		lab, err := state.Load(name)
+		if err == nil && lab.Backend == cluster.Backend && len(lab.Nodes) >= cluster.Nodes {
+			return lab, nil
+		}
+		if err != nil && !errors.Is(err, state.ErrNone) {
+			return nil, err
+		}
+	}
+	l.started = append(l.started, own)
+	request := upOptions{name: own, backend: cluster.Backend, ground: l.options.ground, nodes: cluster.Nodes}
+	if err := up(ctx, out, request); err != nil {
+		return nil, err
+	}
+	return state.Load(own)
+}
+
+func (l *labs) removeStarted() error {
+	var problems []error
+	for _, name := range l.started {
+		if _, err := down(name); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func summarize(out io.Writer, outcomes []scenario.Outcome) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nSCENARIO\tRESULT\tEXIT\tVERDICT\tFIRST CAUSE\tTIME")
+	passed, failed := 0, 0
+	for _, outcome := range outcomes {
+		word := "pass"
+		if outcome.Problem == nil {
+			passed++
+		} else {
+			word = "FAIL"
+			failed++
+		}
+		got := outcome.Got
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%.1fs\n", outcome.Scenario.Name, word, got.Exit, orDash(got.Verdict),
+			orDash(got.FirstCause), outcome.Took.Seconds())
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	if failed > 0 {
+		return exitCode(1)
+	}
+	return nil
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -115,26 +117,31 @@ func newLoadImageCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			archive, err := os.ReadFile(args[0])
-			if err != nil {
-				return fmt.Errorf("reading the image: %w", err)
-			}
-			for _, node := range lab.Nodes {
-				var said bytes.Buffer
-				code, err := supervisor.Exec(command.Context(), lab, node, []string{"ctr", "images", "import", "-"},
-					remote.Streams{Stdin: bytes.NewReader(archive), Stdout: &said, Stderr: &said})
-				if err != nil {
-					return fmt.Errorf("loading the image into %s: %w", node, err)
-				}
-				if code != 0 {
-					return fmt.Errorf("loading the image into %s: exit status %d\n%s", node, code, said.String())
-				}
-				fmt.Fprintf(command.OutOrStdout(), "%s: %s", node, said.String())
-			}
-			return nil
+			return loadImage(command.Context(), command.OutOrStdout(), lab, args[0])
 		},
 	}
 	nameFlag(command, &name)
 	command.Long = fmt.Sprintf("%s. Every node has %s from the start.", command.Short, build.BusyboxImage)
 	return command
+}
+
+func loadImage(ctx context.Context, out io.Writer, lab *state.Lab, path string) error {
+	archive, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the image: %w", err)
+	}
+	for _, node := range lab.Nodes {
+		var said, warned bytes.Buffer
+		code, err := supervisor.Exec(ctx, lab, node, []string{"ctr", "images", "import", "-"},
+			remote.Streams{Stdin: bytes.NewReader(archive), Stdout: &said, Stderr: &warned})
+		if err != nil {
+			return fmt.Errorf("loading the image into %s: %w", node, err)
+		}
+		if code != 0 {
+			return fmt.Errorf("loading the image into %s: exit status %d\n%s%s", node, code, said.String(), warned.String())
+		}
+		name, _, _ := strings.Cut(said.String(), "\t")
+		fmt.Fprintf(out, "%s: %s\n", node, strings.TrimSpace(name))
+	}
+	return nil
 }

@@ -1,0 +1,157 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/remote"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// Verify is how the product is called.
+type Verify struct {
+	Path    string   // of kubectl-wg
+	Args    []string // after `verify -o json`
+	Timeout time.Duration
+}
+
+// Outcome is what a scenario came to.
+type Outcome struct {
+	Scenario Scenario
+	Got      Want
+	Took     time.Duration
+	// Problem is why the outcome is not the expected one; nil if it is.
+	Problem error
+	Output  string // what the command said on stderr
+}
+
+// Run applies the scenario to the lab, runs the command, and takes the sabotage back.
+func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) Outcome {
+	outcome := Outcome{Scenario: scenario}
+	if err := settle(ctx, lab); err != nil {
+		outcome.Problem = err
+		return outcome
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := apply(ctx, lab, scenario.Restore); err != nil {
+			outcome.Problem = errors.Join(outcome.Problem, fmt.Errorf("taking the sabotage back: %w", err))
+		}
+	}()
+	if err := apply(ctx, lab, scenario.Sabotage); err != nil {
+		outcome.Problem = fmt.Errorf("sabotaging: %w", err)
+		return outcome
+	}
+	began := time.Now()
+	outcome.Got, outcome.Output, outcome.Problem = verify.run(ctx, lab.Kubeconfig())
+	outcome.Took = time.Since(began)
+	if outcome.Problem == nil {
+		outcome.Problem = compare(outcome.Got, scenario.Want)
+	}
+	return outcome
+}
+
+func apply(ctx context.Context, lab *state.Lab, commands func([]string) []Command) error {
+	if commands == nil {
+		return nil
+	}
+	for _, command := range commands(lab.Nodes) {
+		var said bytes.Buffer
+		code, err := supervisor.Exec(ctx, lab, command.Node, command.Argv, remote.Streams{Stdout: &said, Stderr: &said})
+		if err == nil && code != 0 {
+			err = fmt.Errorf("exit status %d: %s", code, strings.TrimSpace(said.String()))
+		}
+		if err != nil {
+			return fmt.Errorf("on %s: %w", command.Node, err)
+		}
+	}
+	return nil
+}
+
+// settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
+// The first address of each node's pod range is the one of its flannel device.
+func settle(ctx context.Context, lab *state.Lab) error {
+	if lab.Backend != "wireguard" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, node := range lab.Nodes {
+		for peer := range lab.Nodes {
+			ping := []string{"busybox", "ping", "-c", "1", "-W", "1", topology.PodCIDR(peer + 1).Addr().String()}
+			for {
+				code, err := supervisor.Exec(ctx, lab, node, ping, remote.Streams{})
+				if err != nil {
+					return fmt.Errorf("waiting for the tunnels to work before the sabotage: %w", err)
+				}
+				if code == 0 {
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// report is the part of the command's JSON that the lab relies on.
+type report struct {
+	Verdict    string `json:"verdict"`
+	FirstCause *struct {
+		Code string `json:"code"`
+	} `json:"firstCause"`
+}
+
+func (v Verify) run(ctx context.Context, kubeconfig string) (got Want, output string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	defer cancel()
+	command := exec.CommandContext(ctx, v.Path, append([]string{"verify", "-o", "json"}, v.Args...)...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 20 * time.Second
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err = command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return got, stderr.String(), fmt.Errorf("running %s: %w", v.Path, err)
+	}
+	got.Exit = command.ProcessState.ExitCode()
+	var parsed report
+	if err := json.Unmarshal(stdout.Bytes(), &parsed); err != nil {
+		return got, stderr.String(), fmt.Errorf("exit code %d, and no JSON on stdout: %w", got.Exit, err)
+	}
+	got.Verdict = parsed.Verdict
+	if parsed.FirstCause != nil {
+		got.FirstCause = parsed.FirstCause.Code
+	}
+	return got, stderr.String(), nil
+}
+
+func compare(got, want Want) error {
+	var problems []error
+	if got.Exit != want.Exit {
+		problems = append(problems, fmt.Errorf("exit code %d, want %d", got.Exit, want.Exit))
+	}
+	if got.Verdict != want.Verdict {
+		problems = append(problems, fmt.Errorf("verdict %q, want %q", got.Verdict, want.Verdict))
+	}
+	switch {
+	case want.FirstCause != "" && got.FirstCause != want.FirstCause:
+		problems = append(problems, fmt.Errorf("first cause %q, want %q", got.FirstCause, want.FirstCause))
+	case want.FirstCause == "" && want.Verdict == "FAIL" && got.FirstCause == "":
+		problems = append(problems, errors.New("no first cause"))
+	case want.Verdict == "PASS" && got.FirstCause != "":
+		problems = append(problems, fmt.Errorf("first cause %q after a PASS", got.FirstCause))
+	}
+	return errors.Join(problems...)
+}
