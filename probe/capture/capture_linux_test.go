@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
@@ -226,6 +228,48 @@ func TestVLANTag(t *testing.T) {
 	leaks := sightings(s.Stop(t.Context()))
 	if len(leaks) != 1 || leaks[0].Layers != "ethernet vlan ipv4 udp" || leaks[0].Direction != evidence.DirectionRX {
 		t.Errorf("%+v", leaks)
+	}
+}
+
+// TestSuperPacket: what the sender leaves to be segmented is one frame on a
+// veth. Its receiver indices differ, so that only the kernel's word for the
+// segment size can tell the messages apart.
+//
+//	a: eth0 ── UDP_SEGMENT ──► b: eth0
+func TestSuperPacket(t *testing.T) {
+	noLeftovers(t)
+	if !segmentsTold() {
+		t.Skip("this kernel does not tell the segment size of UDP")
+	}
+	a, b := pair(t)
+	s := a.start(t, config(a.link(t, "eth0", evidence.RoleOutside)))
+	b.dial(t, "192.0.2.11:51820", "192.0.2.10:51820") // somebody listens
+	c := a.dial(t, "192.0.2.10:51820", "192.0.2.11:51820")
+	send(t, c, make([]byte, 16)) // resolves the neighbour
+	time.Sleep(100 * time.Millisecond)
+	var row []byte
+	for n := range 7 {
+		message := make([]byte, 96)
+		message[0], message[4] = 4, byte(n)
+		row = append(row, message...)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, 96) }); e != nil || err != nil {
+		t.Skipf("no segmentation of UDP: %v %v", e, err)
+	}
+	send(t, c, row)
+	time.Sleep(100 * time.Millisecond)
+	messages := s.Stop(t.Context())
+	if got := captures(messages)["eth0"]; got.Classes["wireguard"] != 1 {
+		t.Errorf("%d frames of WireGuard, not one super-packet", got.Classes["wireguard"])
+	}
+	for _, m := range messages {
+		if m.Tunnel != nil && (m.Tunnel.TX.Data != 7 || len(m.Tunnel.TX.Indices) != 7 || m.Tunnel.TX.Bytes != 7*96) {
+			t.Errorf("%+v", m.Tunnel.TX)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -27,6 +28,9 @@ type passage struct {
 	// unique are the messages without a counter that were seen, by what makes
 	// each of them unlike any other: the ephemeral key or the nonce.
 	unique map[handshakeKey]struct{}
+	// handshakes are kept as they were; whom they were made for is found out
+	// at the end, not while frames wait.
+	handshakes []message
 }
 
 type handshakeKey struct {
@@ -54,10 +58,10 @@ func (p *passage) add(link int, m *message, s *settings, limit int) int {
 		return 0
 	}
 	p.flow.Bytes += uint64(m.size)
-	if len(p.flow.Handshakes) < maxHandshakes {
-		p.flow.Handshakes = append(p.flow.Handshakes, evidence.Handshake{
-			Type: int(m.kind), Sender: m.sender, Receiver: m.receiver, For: s.madeFor(m.body),
-		})
+	if len(p.handshakes) < maxHandshakes {
+		kept := *m
+		kept.body = bytes.Clone(m.body)
+		p.handshakes = append(p.handshakes, kept)
 	}
 	return 0
 }
@@ -128,7 +132,7 @@ func (p *passage) first(m *message) bool {
 // report returns the flow within the bounds of the contract. Where there are
 // more indices than it takes, those with the most messages stay; the sum of
 // their messages then falls short of Data and Keepalives.
-func (p *passage) report(s *settings) evidence.Flow {
+func (p *passage) report(s *settings, audience *audience) evidence.Flow {
 	flow := p.flow
 	for _, one := range p.sessions {
 		flow.Indices = append(flow.Indices, one.index)
@@ -155,6 +159,11 @@ func (p *passage) report(s *settings) evidence.Flow {
 		} else {
 			flow.OtherSizes += p.sizes[size]
 		}
+	}
+	for _, m := range p.handshakes {
+		flow.Handshakes = append(flow.Handshakes, evidence.Handshake{
+			Type: int(m.kind), Sender: m.sender, Receiver: m.receiver, For: audience.madeFor(m.body),
+		})
 	}
 	slices.SortFunc(flow.Handshakes, func(a, b evidence.Handshake) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Sender, b.Sender),

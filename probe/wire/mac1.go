@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/blake2s"
 )
@@ -40,4 +41,35 @@ func (r *receiver) made(b []byte) bool {
 	mac1 := len(b) - 2*blake2s.Size128
 	h.Write(b[:mac1])
 	return subtle.ConstantTimeCompare(h.Sum(nil), b[mac1:mac1+blake2s.Size128]) == 1
+}
+
+// macBudget bounds how many mac1 one report computes: seconds of work. A node
+// of a cluster of 5,000 needs as many for each peer whose handshake it sent.
+const macBudget = 1 << 25
+
+// audience is who handshakes may have been made for. What arrives was made for
+// this node's own few keys, so the last ones found are tried first.
+type audience struct {
+	receivers []receiver
+	left      int
+}
+
+func newAudience(s *settings) *audience {
+	return &audience{receivers: slices.Clone(s.receivers), left: macBudget}
+}
+
+// madeFor returns the public key whose owner a handshake message was made for,
+// empty if it is none of those that were told.
+func (a *audience) madeFor(b []byte) string {
+	for i := range a.receivers {
+		if a.left--; a.left < 0 {
+			return ""
+		}
+		if found := a.receivers[i]; found.made(b) {
+			copy(a.receivers[1:i+1], a.receivers[:i])
+			a.receivers[0] = found
+			return found.public
+		}
+	}
+	return ""
 }

@@ -6,7 +6,7 @@ import "fmt"
 type settings struct {
 	match     *matcher
 	wireguard ports
-	receivers []receiver
+	receivers []receiver // in the order they were told
 	asked     map[int]bool
 }
 
@@ -28,15 +28,4 @@ func newSettings(subject Subject) (*settings, error) {
 		s.receivers = append(s.receivers, r)
 	}
 	return s, nil
-}
-
-// madeFor returns the public key whose owner a handshake message was made for,
-// empty if it is none of those that were told.
-func (s *settings) madeFor(b []byte) string {
-	for i := range s.receivers {
-		if s.receivers[i].made(b) {
-			return s.receivers[i].public
-		}
-	}
-	return ""
 }

@@ -98,9 +98,10 @@ func (t *tunnels) between(e ends, formed bool) *tunnel {
 // messages returns the Tunnel messages, ordered by address.
 func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
 	var out []evidence.Message
+	who := newAudience(s)
 	for _, e := range sortedEnds(t.all) {
 		one := t.all[e]
-		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.tx.report(s), RX: one.rx.report(s)}
+		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.tx.report(s, who), RX: one.rx.report(s, who)}
 		for _, link := range one.links {
 			m.Links = append(m.Links, links[link].name)
 		}
