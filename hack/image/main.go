@@ -1,0 +1,101 @@
+// Command image builds the probe's image without a Docker engine: the same
+// program, the same configuration as the Dockerfile, from which it must not
+// differ. Equal sources make equal archives, byte by byte.
+//
+// One platform makes an archive for `docker load` and `ctr images import`,
+// several make an OCI archive with an index.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := build(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func build(ctx context.Context) error {
+	root := flag.String("root", ".", "the module's root, where the Dockerfile is")
+	output := flag.String("output", "dist/wg-probe.tar", "archive to write")
+	repository := flag.String("name", "ghcr.io/kubectl-wg/wg-probe", "name of the image")
+	version := flag.String("tag", "dev", "tag of the image and version of the probe")
+	platforms := flag.String("platform", "linux/"+runtime.GOARCH, "platforms, with commas between them")
+	flag.Parse()
+
+	tag, err := name.NewTag(*repository+":"+*version, name.StrictValidation)
+	if err != nil {
+		return fmt.Errorf("naming the image: %w", err)
+	}
+	var images []platformImage
+	for text := range strings.SplitSeq(*platforms, ",") {
+		platform, err := v1.ParsePlatform(text)
+		if err != nil {
+			return fmt.Errorf("platform %q: %w", text, err)
+		}
+		program, err := compile(ctx, *root, *platform, *version)
+		if err != nil {
+			return err
+		}
+		image, err := assemble(program, *platform, *version)
+		if err != nil {
+			return err
+		}
+		size, err := compressed(image)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%-14s %.2f MB compressed, %.2f MB program\n", text, float64(size)/1e6, float64(len(program))/1e6)
+		images = append(images, platformImage{*platform, image})
+	}
+	if err := os.MkdirAll(filepath.Dir(*output), 0o755); err != nil {
+		return fmt.Errorf("making room for the archive: %w", err)
+	}
+	if err := write(*output, tag, images); err != nil {
+		return err
+	}
+	fmt.Printf("%s: %s\n", *output, tag)
+	return nil
+}
+
+// compile builds the probe as the Dockerfile does.
+func compile(ctx context.Context, root string, platform v1.Platform, version string) ([]byte, error) {
+	folder, err := os.MkdirTemp("", "wg-probe-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the program: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	target := filepath.Join(folder, "wg-probe")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version="+version, "-o", target, "./cmd/wg-probe")
+	command.Dir = root
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
+	if platform.Architecture == "arm" {
+		command.Env = append(command.Env, "GOARM="+strings.TrimPrefix(platform.Variant, "v"))
+	}
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("building the probe for %s: %w", platform, err)
+	}
+	program, err := os.ReadFile(target)
+	if err != nil {
+		return nil, fmt.Errorf("reading the probe: %w", err)
+	}
+	return program, nil
+}
