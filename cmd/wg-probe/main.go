@@ -1,0 +1,63 @@
+//go:build linux
+
+// wg-probe is what runs on a node. It only ever reads and measures.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/agent"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+const usage = `usage:
+  wg-probe agent                              one session on stdin and stdout
+  wg-probe wait [--deadline 10m] [--idle 60s] the container's first process
+  wg-probe version
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run returns the exit code: 0 done, 1 could not, 2 usage.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer stop()
+	switch flags := flag.NewFlagSet(args[0], flag.ContinueOnError); args[0] {
+	case "agent":
+		defer endContainer()
+		if err := agent.Run(ctx, stdin, stdout, agent.Options{Version: version, Log: log}); err != nil {
+			log.Error("the session ended", "cause", err)
+			return 1
+		}
+	case "wait":
+		flags.SetOutput(stderr)
+		deadline := flags.Duration("deadline", 10*time.Minute, "end after this time at the latest")
+		idle := flags.Duration("idle", time.Minute, "end if no agent came within this time")
+		if err := flags.Parse(args[1:]); err != nil {
+			return map[bool]int{true: 0, false: 2}[errors.Is(err, flag.ErrHelp)]
+		}
+		log.Info("waiting is over", "cause", wait(ctx, *deadline, *idle))
+	case "version":
+		fmt.Fprintln(stdout, version)
+	default:
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	return 0
+}

@@ -1,0 +1,92 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/canary"
+	"github.com/kubectl-wg/kubectl-wg/probe/capture"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// startCapture captures on the links as they are now.
+func (s *session) startCapture(ctx context.Context, request *evidence.CaptureRequest) {
+	if s.capture != nil {
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "capture", Text: "a capture is already running"})
+		return
+	}
+	links, problems := s.options.Host.Links(s.read.PodRanges)
+	s.problem(problems...)
+	running, err := s.options.Capture(ctx, capture.Config{
+		Links: links.Links, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
+	})
+	if err != nil {
+		class := evidence.ProblemInternal
+		if errors.Is(err, fs.ErrPermission) {
+			class = evidence.ProblemPermission
+		}
+		s.problem(evidence.Problem{Class: class, What: "capture", Text: err.Error(), Hint: "a capture needs NET_RAW on the host's network namespace"})
+		return
+	}
+	s.capture, s.captured = running, links.Links
+}
+
+// tap shows a capture to the controls.
+type tap struct{ Capture }
+
+func (t tap) Caught(link string) bool { return t.ControlsSeen()[link].TX > 0 }
+
+// noTap stands for the capture when there is none: the datagrams are sent all
+// the same, and nobody can have seen them.
+type noTap struct{}
+
+func (noTap) Links() []string    { return nil }
+func (noTap) Caught(string) bool { return false }
+func (noTap) Loop(string) error  { return errors.New("no capture is running") }
+
+func (s *session) control(ctx context.Context, request *evidence.ControlRequest) {
+	marks := make(map[netip.AddrPort]uint32)
+	for _, endpoint := range s.devices.Endpoints() {
+		marks[endpoint.Addr] = endpoint.Mark
+	}
+	var seen canary.Tap = noTap{}
+	if s.capture != nil {
+		seen = tap{s.capture}
+	}
+	s.write(canary.Controls(ctx, s.id, *request, marks, seen)...)
+}
+
+// stop ends what runs and writes its account.
+func (s *session) stop(ctx context.Context) {
+	if s.capture != nil {
+		s.write(s.capture.Stop(ctx)...)
+		s.capture = nil
+		s.newcomers()
+	}
+	if s.pod != nil {
+		s.write(s.pod.Stop()...)
+		s.pod = canary.NewPod(s.id)
+	}
+}
+
+// newcomers are outside links that were not there, or not outside, when the
+// capture began: what left by them was not seen.
+func (s *session) newcomers() {
+	was := make(map[int]evidence.Link, len(s.captured))
+	for _, link := range s.captured {
+		was[link.Index] = link
+	}
+	links, problems := s.options.Host.Links(s.read.PodRanges)
+	s.problem(problems...)
+	for _, link := range links.Links {
+		if before, ok := was[link.Index]; link.Role == evidence.RoleOutside && link.Up &&
+			(!ok || before.Role != evidence.RoleOutside || !before.Up) {
+			s.problem(evidence.Problem{Class: evidence.ProblemMissing, What: "capture", On: link.Name,
+				Text: "this link began to lead out of the host while the capture ran, so nothing was captured on it"})
+		}
+	}
+}

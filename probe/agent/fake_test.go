@@ -1,0 +1,89 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/capture"
+	"github.com/kubectl-wg/kubectl-wg/probe/device"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/host"
+)
+
+// fakeHost is a node with one card and one WireGuard device.
+type fakeHost struct {
+	late atomic.Bool // a second card appeared
+	hang chan struct{}
+}
+
+func (*fakeHost) System() evidence.Hello  { return evidence.Hello{BootID: "boot"} }
+func (*fakeHost) Module() evidence.Module { return evidence.Module{Name: "wireguard", Loaded: true} }
+
+func (f *fakeHost) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
+	links := []evidence.Link{
+		{Index: 2, Name: "eth0", Up: true, Role: evidence.RoleOutside},
+		{Index: 5, Name: "wg0", Kind: "tun", Up: true, Role: evidence.RoleWireGuard},
+	}
+	if f.late.Load() {
+		links = append(links, evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside})
+	}
+	return host.Links{Links: links, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
+}
+
+func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, _ []evidence.Problem) {
+	if f.hang != nil {
+		<-f.hang
+	}
+	for _, q := range questions {
+		routes = append(routes, evidence.Route{For: q.For, Mark: q.Mark, Link: "wg0"})
+	}
+	return routes, nil
+}
+
+func (*fakeHost) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) ([]evidence.Route, []evidence.Problem) {
+	return nil, nil
+}
+
+func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Problem) { panic("a private thing: " + secret) }
+
+func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
+	return []evidence.Firewall{{Tool: "nftables", Port: ports[0], Effect: "accept"}}, nil
+}
+
+const secret = "c2VjcmV0"
+
+// fakeDevices count up by one per reading.
+type fakeDevices struct{ tx uint64 }
+
+func (f *fakeDevices) Read(targets []device.Target) (device.Snapshot, []evidence.Problem) {
+	f.tx++
+	return device.Snapshot{
+		Devices: []evidence.Device{{Name: targets[0].Name, Index: targets[0].Index, Port: 51820, Mark: 7, Peers: 1}},
+		Peers: []evidence.Peer{{Device: targets[0].Name, PublicKey: "key", TX: f.tx, RX: f.tx,
+			Endpoint: netip.MustParseAddrPort("127.0.0.1:51820")}},
+	}, nil
+}
+
+// fakeCapture sees every control but those on links that need a looped frame.
+type fakeCapture struct {
+	config  capture.Config
+	looped  map[string]bool
+	stopped atomic.Int32
+}
+
+func (f *fakeCapture) start(_ context.Context, config capture.Config) (Capture, error) {
+	f.config, f.looped = config, make(map[string]bool)
+	return f, nil
+}
+func (f *fakeCapture) Links() []string        { return []string{"eth0"} }
+func (f *fakeCapture) Loop(link string) error { f.looped[link] = true; return nil }
+func (f *fakeCapture) ControlsSeen() map[string]capture.Controls {
+	return map[string]capture.Controls{"eth0": {TX: 0}}
+}
+func (f *fakeCapture) Stop(context.Context) []evidence.Message {
+	f.stopped.Add(1)
+	return []evidence.Message{{Capture: &evidence.Capture{Link: "eth0", Started: true, Alive: true}}}
+}

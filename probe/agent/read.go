@@ -1,0 +1,141 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/device"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/host"
+)
+
+func (s *session) hello(start *evidence.StartRequest) {
+	hello := s.options.Host.System()
+	hello.Schema, hello.Version = evidence.Schema, s.options.Version
+	hello.Role, hello.Node, hello.Clock = start.Role, start.Node, time.Now().UnixNano()
+	s.write(evidence.Message{Hello: &hello})
+}
+
+// readState takes a reading: the first tells everything, the others take the
+// counters, which the last tells for all four.
+func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) {
+	if request.Reading < 0 || request.Reading >= evidence.Readings {
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "read", Text: "there is no such reading"})
+		return
+	}
+	if request.Reading == evidence.ReadingBefore {
+		s.read = *request
+	}
+	links, problems := s.options.Host.Links(s.read.PodRanges)
+	devices, deviceProblems := s.options.Devices.Read(targets(links))
+	s.links, s.devices = links, devices
+	s.counters.Take(request.Reading, devices)
+	switch request.Reading {
+	case evidence.ReadingBefore:
+		s.problem(problems...)
+		s.problem(deviceProblems...)
+		s.tell(ctx)
+	case evidence.ReadingAfter:
+		s.problem(deviceProblems...)
+		s.write(s.counters.Messages()...)
+	default:
+		s.problem(deviceProblems...)
+	}
+}
+
+// targets are the links that are WireGuard, with the socket of those that are
+// so in userspace.
+func targets(links host.Links) []device.Target {
+	var list []device.Target
+	for _, link := range links.Links {
+		if link.Role != evidence.RoleWireGuard {
+			continue
+		}
+		target := device.Target{Name: link.Name, Index: link.Index}
+		for _, socket := range links.Sockets {
+			if link.Kind != "wireguard" && socket.Device == link.Name {
+				target.Socket = socket.Path
+			}
+		}
+		list = append(list, target)
+	}
+	return list
+}
+
+// tell writes everything about the host and its devices, and stops between two
+// collectors when ctx ended.
+func (s *session) tell(ctx context.Context) {
+	reader := s.options.Host
+	module := reader.Module()
+	s.write(evidence.Message{Module: &module})
+	for _, link := range s.links.Links {
+		s.write(evidence.Message{Link: &link})
+	}
+	for _, address := range s.links.Addresses {
+		s.write(evidence.Message{Address: &address})
+	}
+	for _, socket := range s.links.Sockets {
+		s.write(evidence.Message{Socket: &socket})
+	}
+	s.write(s.devices.Messages()...)
+	for _, collector := range []struct {
+		what string
+		tell func()
+	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}} {
+		if ctx.Err() != nil {
+			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
+			return
+		}
+		s.guard(collector.what, collector.tell)
+	}
+}
+
+func (s *session) tellRoutes() {
+	answers, problems := s.options.Host.Answers(s.questions())
+	s.problem(problems...)
+	entries, problems := s.options.Host.Tables(s.links.Links, s.read.PodRanges, s.read.Destinations)
+	s.problem(problems...)
+	for _, route := range append(answers, entries...) {
+		s.write(evidence.Message{Route: &route})
+	}
+}
+
+// questions are the destinations as asked and the endpoints of all peers, those
+// with the mark of their device's ciphertext.
+func (s *session) questions() []host.Question {
+	seen := make(map[host.Question]bool)
+	var list []host.Question
+	ask := func(addr netip.Addr, mark uint32) {
+		question := host.Question{For: addr, Mark: mark}
+		if addr.IsValid() && !seen[question] {
+			seen[question] = true
+			list = append(list, question)
+		}
+	}
+	for _, destination := range s.read.Destinations {
+		ask(destination, 0)
+	}
+	for _, endpoint := range s.devices.Endpoints() {
+		ask(endpoint.Addr.Addr(), endpoint.Mark)
+	}
+	return list
+}
+
+func (s *session) tellRules() {
+	rules, problems := s.options.Host.Rules()
+	s.problem(problems...)
+	for _, rule := range rules {
+		s.write(evidence.Message{Rule: &rule})
+	}
+}
+
+func (s *session) tellFirewall() {
+	rules, problems := s.options.Host.Firewall(s.devices.Ports())
+	s.problem(problems...)
+	for _, rule := range rules {
+		s.write(evidence.Message{Firewall: &rule})
+	}
+}

@@ -1,0 +1,154 @@
+//go:build linux
+
+package agent
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/canary"
+	"github.com/kubectl-wg/kubectl-wg/probe/capture"
+	"github.com/kubectl-wg/kubectl-wg/probe/device"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/host"
+)
+
+// session is what the agent knows between two requests.
+type session struct {
+	options Options
+	log     *slog.Logger
+	out     *evidence.Writer
+	flush   func() error
+	err     error          // the first error of writing
+	ready   evidence.Ready // what the request at hand adds to its Ready
+
+	start    evidence.StartRequest
+	id       canary.Identity
+	pod      *canary.Pod // role pod
+	read     evidence.ReadRequest
+	links    host.Links      // at the last reading
+	devices  device.Snapshot // at the last reading
+	counters device.Counters
+	capture  Capture
+	captured []evidence.Link
+}
+
+func newSession(options Options, out *evidence.Writer, flush func() error) *session {
+	if options.Log == nil {
+		options.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if options.Host == nil {
+		options.Host = host.Reader{}
+	}
+	if options.Devices == nil {
+		options.Devices = &device.Reader{}
+	}
+	if options.Capture == nil {
+		options.Capture = func(ctx context.Context, config capture.Config) (Capture, error) {
+			return capture.Start(ctx, config)
+		}
+	}
+	return &session{options: options, log: options.Log, out: out, flush: flush}
+}
+
+// write keeps the first error; after it nothing more is written.
+func (s *session) write(messages ...evidence.Message) {
+	for _, m := range messages {
+		if s.err == nil {
+			s.err = s.out.Write(m)
+		}
+	}
+}
+
+// maxText bounds a problem's text, in bytes.
+const maxText = 500
+
+func (s *session) problem(problems ...evidence.Problem) {
+	for _, p := range problems {
+		p.Text = strings.ToValidUTF8(p.Text[:min(len(p.Text), maxText)], "")
+		s.log.Warn("problem", "class", p.Class, "what", p.What, "on", p.On, "text", p.Text)
+		s.write(evidence.Message{Problem: &p})
+	}
+}
+
+// action names a request and returns what carries it out in this role.
+func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
+	refuse := func(text string) func(context.Context) {
+		return func(context.Context) {
+			s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "request", Text: text})
+		}
+	}
+	for _, known := range []struct {
+		asked bool
+		what  string
+		role  string // empty = both
+		act   func(context.Context)
+	}{
+		{r.Start != nil, "start", "", func(context.Context) { s.open(r.Start) }},
+		{r.Read != nil, "read", "probe", func(ctx context.Context) { s.readState(ctx, r.Read) }},
+		{r.Capture != nil, "capture", "probe", func(ctx context.Context) { s.startCapture(ctx, r.Capture) }},
+		{r.Listen != nil, "listen", "pod", func(ctx context.Context) { s.listen(ctx, r.Listen) }},
+		{r.Send != nil, "send", "pod", func(ctx context.Context) { s.problem(s.pod.Send(ctx, *r.Send)...) }},
+		{r.Control != nil, "control", "probe", func(ctx context.Context) { s.control(ctx, r.Control) }},
+		{r.Stop != nil, "stop", "", s.stop},
+		{r.End != nil, "end", "", func(context.Context) {}},
+	} {
+		switch {
+		case !known.asked:
+		case known.what == "end":
+			return known.what, known.act
+		case known.what == "start" && s.start.Role != "":
+			return "unknown", refuse("the session is already open")
+		case known.what != "start" && s.start.Role == "":
+			return known.what, refuse("the session is not open")
+		case known.role != "" && known.role != s.start.Role:
+			return known.what, refuse("a " + s.start.Role + " does not " + known.what)
+		default:
+			return known.what, known.act
+		}
+	}
+	return "unknown", refuse("this agent does not know the request; its image may be older than the plugin")
+}
+
+// open answers Start by Hello. What makes the session impossible is said after
+// it, so that the other side always learns who it speaks with.
+func (s *session) open(start *evidence.StartRequest) {
+	s.hello(start)
+	id, err := canary.NewIdentity(*start)
+	if err == nil {
+		err = evidence.CheckSchema(start.Schema)
+	}
+	if err != nil || start.Role != "probe" && start.Role != "pod" {
+		text := "a session's role is probe or pod"
+		if err != nil {
+			text = err.Error()
+		}
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "start", Text: text})
+		return
+	}
+	s.start, s.id = *start, id
+	if start.Role == "pod" {
+		s.pod = canary.NewPod(id)
+	}
+}
+
+func (s *session) listen(ctx context.Context, request *evidence.ListenRequest) {
+	ports, problems := s.pod.Listen(ctx, *request)
+	s.problem(problems...)
+	s.ready.Ports = ports
+}
+
+// close ends what runs without an account and forgets the run's key.
+func (s *session) close() {
+	if s.capture != nil {
+		gone, cancel := context.WithCancel(context.Background())
+		cancel() // the account is not wanted
+		s.capture.Stop(gone)
+	}
+	if s.pod != nil {
+		s.pod.Stop()
+	}
+	clear(s.id.Key)
+}
