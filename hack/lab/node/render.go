@@ -87,26 +87,11 @@ syncFrequency: 1s
 `))
 
 func writeServiceConfigs(config HostConfig, node Node) error {
-	netConf, err := flannel.NetConf(topology.PodNetwork, config.Backend)
+	files, err := serviceConfigs(config, node)
 	if err != nil {
 		return err
 	}
-	values := map[string]string{
-		"Socket": containerdSocket, "Pause": build.PauseImage, "CNIBin": cniBinDir, "CNI": cniDir,
-		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": topology.ServiceDNS,
-		"Cgroup": filepath.Join("/", config.Cgroup, node.Name),
-	}
-	containerd, err := execute(containerdConfig, values)
-	if err != nil {
-		return err
-	}
-	kubelet, err := execute(kubeletConfig, values)
-	if err != nil {
-		return err
-	}
-	for path, content := range map[string][]byte{
-		containerdConfigFile: containerd, kubeletConfigFile: kubelet, flannel.NetConfFile: netConf,
-	} {
+	for path, content := range files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
@@ -115,6 +100,28 @@ func writeServiceConfigs(config HostConfig, node Node) error {
 		}
 	}
 	return nil
+}
+
+// serviceConfigs renders the services' configuration files, by their paths.
+func serviceConfigs(config HostConfig, node Node) (map[string][]byte, error) {
+	netConf, err := flannel.NetConf(topology.PodNetwork, config.Backend)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{
+		"Socket": containerdSocket, "Pause": build.PauseImage, "CNIBin": cniBinDir, "CNI": cniDir,
+		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": topology.ServiceDNS,
+		"Cgroup": filepath.Join("/", config.Cgroup, node.Name),
+	}
+	containerd, err := execute(containerdConfig, values)
+	if err != nil {
+		return nil, err
+	}
+	kubelet, err := execute(kubeletConfig, values)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{containerdConfigFile: containerd, kubeletConfigFile: kubelet, flannel.NetConfFile: netConf}, nil
 }
 
 func execute(source *template.Template, values map[string]string) ([]byte, error) {

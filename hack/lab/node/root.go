@@ -96,6 +96,12 @@ func mountKernel(root string) error {
 			return fmt.Errorf("mounting %s: %w", m.target, err)
 		}
 	}
+	// Kernel modules may be a mount of their own, which an overlay does not see through.
+	if modules, err := filepath.EvalSymlinks("/lib/modules"); err == nil {
+		if err := unix.Mount(modules, at(modules), "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("mounting the kernel's modules: %w", err)
+		}
+	}
 	// Programs of a CNI are pinned per node; a kernel without BPF has no such file system.
 	_ = unix.Mount("bpf", at("/sys/fs/bpf"), "bpf", 0, "")
 

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// root holds one directory per lab.
-const root = "/var/lib/kubectl-wg-lab"
+// root holds one directory per lab. Tests have another.
+var root = "/var/lib/kubectl-wg-lab"
 
 const file = "state.json"
 
