@@ -96,6 +96,7 @@ func (s *salvo) send(ctx context.Context, shots []shot, attempt int) {
 	inBurst := 0
 	for _, shot := range shots {
 		key := shotKey{uint32(shot.target.Index), shot.size}
+		s.yield(ctx, shot.target, s.family)
 		s.mu.Lock()
 		times, open := s.waiting[key]
 		if open {

@@ -85,6 +85,18 @@ func (l *ledger) received(m wire.Marked) {
 	l.update(m.Source, m.Family, m.Transport, m.Size, func(r *row) { r.received[m.Sequence] = true })
 }
 
+// heard tells whether any canary came from a pod.
+func (l *ledger) heard(peer uint32, family uint8) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.peers[peerKey{peer, family}] {
+		if len(r.received) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // messages returns the account in a stable order.
 func (l *ledger) messages() []evidence.Message {
 	l.mu.Lock()

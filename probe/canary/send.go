@@ -19,6 +19,14 @@ const (
 	maxTimeout  = 2 * time.Minute
 )
 
+// turn is how long a pod lets those of a lower index go first. Two WireGuard
+// devices that begin a handshake with each other at the same moment both lose
+// it: each drops the response to its own initiation, having answered the
+// other's, and tries again only after REKEY_TIMEOUT, 5 s (the kernel's
+// wg_noise_handshake_consume_response). All pods send at once, so on idle
+// tunnels this would be the rule.
+const turn = 100 * time.Millisecond
+
 // Send sends canaries to every target at once, by every transport and in every
 // size, repeats what stays unanswered, and returns when all were answered or
 // the time is over. Its account is part of Stop's.
@@ -28,7 +36,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	p.mu.Lock()
-	volley := volley{id: p.id, ledger: &p.ledger, attempts: attempts, pause: timeout / time.Duration(attempts), first: p.sequence}
+	volley := volley{id: p.id, ledger: &p.ledger, attempts: attempts, pause: timeout / time.Duration(attempts), first: p.sequence, turn: time.Now().Add(turn)}
 	p.sequence += uint16(attempts)
 	p.mu.Unlock()
 
@@ -41,6 +49,8 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		if len(targets) == 0 {
 			continue
 		}
+		// Highest first: they wait for us.
+		slices.SortStableFunc(targets, func(a, b evidence.Target) int { return b.Index - a.Index })
 		sizes, err := resolve(request.Sizes, targets[0], family)
 		if err != nil {
 			problems = append(problems, evidence.Problem{Class: evidence.ProblemMissing, What: "send", On: targets[0].Addr.String(),
@@ -79,6 +89,15 @@ type volley struct {
 	attempts int
 	pause    time.Duration // from one attempt to the next
 	first    uint16        // sequence of the first attempt
+	turn     time.Time     // until when lower indexes go first
+}
+
+// yield waits for its turn: until a canary of a target with a lower index came,
+// which says that the tunnel is up, or until nobody has to wait any more.
+func (v *volley) yield(ctx context.Context, target evidence.Target, family uint8) {
+	for target.Index < v.id.Index && time.Now().Before(v.turn) && ctx.Err() == nil && !v.ledger.heard(uint32(target.Index), family) {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (v *volley) marked(target evidence.Target, family, transport uint8, size uint16, attempt int) wire.Marked {

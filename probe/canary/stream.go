@@ -43,6 +43,7 @@ func (v *volley) streams(ctx context.Context, targets []evidence.Target, sizes [
 
 // stream tries until an answer came, the attempts are used up or ctx ended.
 func (v *volley) stream(ctx context.Context, target evidence.Target, size uint16, family uint8) {
+	v.yield(ctx, target, family)
 	for attempt := range v.attempts {
 		next := time.After(v.pause)
 		m := v.marked(target, family, wire.TransportTCP, size, attempt)
