@@ -89,7 +89,7 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, options.timeout)
 	defer cancel()
 	if err := start(ctx, out, lab); err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			printLogs(out, lab, nil)
 		}
 		fmt.Fprintf(out, "logs are in %s until `lab down --name %s`\n", lab.Path("logs"), lab.Name)

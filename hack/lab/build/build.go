@@ -37,31 +37,53 @@ func All(ctx context.Context, progress io.Writer) (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	cache, err := CacheDir()
+	outputs, distribution, err := locate(source)
 	if err != nil {
 		return Distribution{}, err
 	}
+	for _, component := range components {
+		if err := component.build(ctx, progress, source, outputs[component.name]); err != nil {
+			return Distribution{}, err
+		}
+	}
+	return distribution, assemble(distribution, outputs)
+}
+
+// Cached returns the distribution if All would have nothing to build.
+func Cached() (Distribution, error) {
+	source, err := sourceDir()
+	if err != nil {
+		return Distribution{}, err
+	}
+	_, distribution, err := locate(source)
+	if err == nil {
+		_, err = os.Stat(distribution.Dir)
+	}
+	return distribution, err
+}
+
+// locate says where the outputs of the components and the distribution belong.
+func locate(source string) (outputs map[string]string, distribution Distribution, err error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return nil, Distribution{}, err
+	}
 	total := sha256.New()
-	outputs := map[string]string{}
+	outputs = map[string]string{}
 	for _, component := range components {
 		key, err := component.key(source)
 		if err != nil {
-			return Distribution{}, err
+			return nil, Distribution{}, err
 		}
 		fmt.Fprintln(total, component.name, key, component.place)
-		dir := filepath.Join(cache, component.name, key)
-		if err := component.build(ctx, progress, source, dir); err != nil {
-			return Distribution{}, err
-		}
-		outputs[component.name] = dir
+		outputs[component.name] = filepath.Join(cache, component.name, key)
 	}
 	busybox, err := busyboxDigest()
 	if err != nil {
-		return Distribution{}, err
+		return nil, Distribution{}, err
 	}
 	fmt.Fprintln(total, busybox, imageFormat)
-	distribution := Distribution{filepath.Join(cache, "dist", hex.EncodeToString(total.Sum(nil))[:16])}
-	return distribution, assemble(distribution, outputs)
+	return outputs, Distribution{filepath.Join(cache, "dist", hex.EncodeToString(total.Sum(nil))[:16])}, nil
 }
 
 // build compiles into a directory of another name first: one that exists is complete.
