@@ -1,0 +1,90 @@
+# kubectl wg. `make` lists what there is to make.
+#
+# Needs Go (go.mod says which; an older Go fetches it) and, for all that starts
+# a lab, Linux and root. The rest is installed on the way.
+
+BACKEND   ?= wireguard
+GROUND    ?= auto
+NODES     ?= 2
+PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
+
+# A tag if this is exactly one, else dev. The image and its default name in the
+# plugin carry the same version, so that they always fit each other.
+VERSION ?= $(or $(shell git describe --tags --exact-match --dirty=-dirty 2>/dev/null | grep -v dirty),dev)
+LDFLAGS  = -s -w -X github.com/kubectl-wg/kubectl-wg/plugin/command.version=$(VERSION) -X main.version=$(VERSION)
+
+MODULES   = . hack/image hack/lab
+CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-wg-lab
+GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+GOLANGCI_VERSION = v2.15.0
+
+# The lab's scenarios that share a quick start on the machine's own kernel.
+QUICK    = healthy-wireguard stale-flannel-route udp-blocked vxlan
+LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
+# The race detector needs a C compiler. The product itself is built without.
+RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
+
+GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
+
+.DEFAULT_GOAL = help
+.PHONY: help build image demo test test-lab test-vm lint generate graph release clean lab testcount
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: lab ## Build everything into bin/
+	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
+	cp hack/kubectl_complete-wg bin/
+
+lab:
+	cd hack/lab && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/lab .
+
+image: ## Build the probe's image into dist/wg-probe.tar, for this machine
+	@mkdir -p bin
+	cd hack/image && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/image .
+	bin/image --tag $(VERSION) --output dist/wg-probe.tar
+
+demo: build image ## Start a cluster, verify it, remove it (BACKEND=wireguard|vxlan|host-gw, GROUND=auto|host|vm, NODES=2)
+	@hack/demo $(BACKEND) $(GROUND) $(NODES)
+
+test: testcount ## Run all tests that a machine without virtualisation can run in minutes, and count them
+	@bin/testcount -timeout 43m \
+	  "check: $(MAKE) --no-print-directory build image" \
+	  "check: bin/lab build" \
+	  $(foreach module,$(MODULES),"check: cd $(module) && go vet ./...") \
+	  "tests: $(RACE) -json ./..." \
+	  "tests: cd hack/image && go test -json ./..." \
+	  "tests: cd hack/lab && go test -json ./..." \
+	  "tests: $(LAB_RUN) --name test --ground host $(QUICK)"
+
+test-lab: build image testcount ## Run all of the lab's scenarios on this machine's kernel
+	@bin/testcount "tests: $(LAB_RUN) --name test-lab --ground host all"
+
+test-vm: build image testcount ## Run all of the lab's scenarios in a virtual machine, with the kernel's WireGuard
+	@bin/testcount "tests: $(LAB_RUN) --name test-vm --ground vm --timeout 10m all"
+
+testcount:
+	@$(GO_BUILD) -o bin/testcount ./hack/testcount
+
+lint: $(GOLANGCI) ## Check formatting, go vet and golangci-lint in every module
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
+	@for module in $(MODULES); do \
+	  echo "$$module"; (cd $$module && go vet ./... && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || failed=1; \
+	done; [ -z "$$failed" ]
+
+$(GOLANGCI):
+	GOBIN=$(@D) CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+generate: ## Write again what is generated; tests say if it is out of date
+	for module in $(MODULES); do (cd $$module && go generate ./...) || exit 1; done
+
+graph: ## Print which package imports which
+	@go run ./hack/architecture/graph
+
+release: image ## Build archives, checksums and the image for all platforms into dist/
+	go run ./hack/release -version $(VERSION) -output dist
+	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
+
+clean: ## Remove bin/, dist/ and the labs that are left; the cache of built components stays
+	if [ -x bin/lab ]; then bin/lab down --all; fi
+	rm -rf bin dist
