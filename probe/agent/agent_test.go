@@ -126,25 +126,35 @@ func TestProbeSession(t *testing.T) {
 // A link that begins to lead out of the host during a capture is told.
 func TestNewcomer(t *testing.T) {
 	h, c := &fakeHost{}, &fakeCapture{}
-	reader, writer := io.Pipe()
-	var out bytes.Buffer
-	ended := make(chan error)
+	input, requests := io.Pipe()
+	answers, output := io.Pipe()
+	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(t.Context(), reader, &out, Options{Host: h, Devices: &fakeDevices{}, Capture: c.start})
+		ended <- Run(t.Context(), input, output, Options{Host: h, Devices: &fakeDevices{}, Capture: c.start})
+		output.Close()
 	}()
-	for _, r := range []evidence.Request{start("probe"), {ID: 2, Capture: &evidence.CaptureRequest{}}, {ID: 3, Control: &evidence.ControlRequest{}}} {
+	decoder := evidence.NewDecoder(answers, 1<<20)
+	var newcomers []string
+	for _, r := range []evidence.Request{start("probe"), {ID: 2, Capture: &evidence.CaptureRequest{}}, {ID: 3, Stop: &evidence.StopRequest{}}} {
 		line, _ := evidence.EncodeRequest(&r)
-		writer.Write(line)
+		requests.Write(line)
+		for answered := false; !answered; {
+			m, err := decoder.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Problem != nil {
+				newcomers = append(newcomers, m.Problem.On)
+			}
+			answered = m.Hello != nil || m.Ready != nil
+		}
+		if r.Capture != nil {
+			h.late.Store(true)
+		}
 	}
-	writer.Write([]byte("\n"))
-	h.late.Store(true)
-	writer.Write([]byte(`{"id":4,"stop":{}}` + "\n" + `{"id":5,"end":{}}` + "\n"))
-	writer.Close()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if !strings.Contains(out.String(), `"on":"eth1"`) {
-		t.Log(out.String()) // the capture may have begun after the card appeared
+	requests.Close()
+	if err := <-ended; !errors.Is(err, ErrAbandoned) || len(newcomers) != 1 || newcomers[0] != "eth1" {
+		t.Error(err, newcomers)
 	}
 }
 
