@@ -22,6 +22,9 @@ import (
 
 const poll = 50 * time.Millisecond
 
+// checkPod begins the names of the pods that prove the pod network; they are gone when the lab is up.
+const checkPod = "lab-check-"
+
 func awaitAPI(ctx context.Context, client kubernetes.Interface) error {
 	return await(ctx, func() (bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -64,23 +67,19 @@ func isReady(n core.Node) bool {
 
 // checkPods starts a pod on every node and has each node's pod network answer all others: Ready alone proves nothing.
 func (s *supervisor) checkPods(ctx context.Context, client kubernetes.Interface, nodes []node.Node) error {
-	const namespace = "lab-check"
-	_, err := client.CoreV1().Namespaces().Create(ctx, &core.Namespace{ObjectMeta: meta.ObjectMeta{Name: namespace}}, meta.CreateOptions{})
-	if err != nil {
-		return fmt.Errorf("checking the pod network: %w", err)
-	}
-	pods := client.CoreV1().Pods(namespace)
+	pods := client.CoreV1().Pods("kube-system")
 	now := int64(0)
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = pods.DeleteCollection(ctx, meta.DeleteOptions{GracePeriodSeconds: &now}, meta.ListOptions{}) // the namespace takes them anyway
-		_ = client.CoreV1().Namespaces().Delete(ctx, namespace, meta.DeleteOptions{})                    // `lab down` takes what is left
+		for _, n := range nodes {
+			_ = pods.Delete(ctx, checkPod+n.Name, meta.DeleteOptions{GracePeriodSeconds: &now}) // `lab down` takes what is left
+		}
 	}()
 	for _, n := range nodes {
 		off := false
 		pod := &core.Pod{
-			ObjectMeta: meta.ObjectMeta{Name: n.Name},
+			ObjectMeta: meta.ObjectMeta{Name: checkPod + n.Name, Labels: map[string]string{"app": "lab-check"}},
 			Spec: core.PodSpec{
 				NodeName:                      n.Name,
 				TerminationGracePeriodSeconds: &now,
@@ -91,7 +90,7 @@ func (s *supervisor) checkPods(ctx context.Context, client kubernetes.Interface,
 				}},
 			},
 		}
-		// The service account of a new namespace comes a moment after it.
+		// The service account of a namespace comes a moment after it.
 		if err := await(ctx, func() (bool, error) {
 			_, err := pods.Create(ctx, pod, meta.CreateOptions{})
 			if err != nil && strings.Contains(err.Error(), "serviceaccount") {
@@ -104,7 +103,7 @@ func (s *supervisor) checkPods(ctx context.Context, client kubernetes.Interface,
 	}
 	addresses := map[string]string{}
 	if err := await(ctx, func() (bool, error) {
-		list, err := pods.List(ctx, meta.ListOptions{})
+		list, err := pods.List(ctx, meta.ListOptions{LabelSelector: "app=lab-check"})
 		if err != nil {
 			return false, nil
 		}
