@@ -21,6 +21,8 @@ GOLANGCI_VERSION = v2.15.0
 # The lab's scenarios that share a quick start on the machine's own kernel.
 QUICK    = healthy-wireguard stale-flannel-route udp-blocked vxlan
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
+# Labs that earlier runs left, by the names that they have here.
+SWEEP    = bin/lab status | awk '$$1 ~ /^($(1))-/ { print $$1 }' | xargs -r -n 1 bin/lab down --name
 # The race detector needs a C compiler. The product itself is built without.
 RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 
@@ -51,6 +53,7 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	@bin/testcount -timeout 43m \
 	  "check: $(MAKE) --no-print-directory build image" \
 	  "check: bin/lab build" \
+	  "check: $(call SWEEP,test)" \
 	  $(foreach module,$(MODULES),"check: cd $(module) && go vet ./...") \
 	  "tests: $(RACE) -json ./..." \
 	  "tests: cd hack/image && go test -json ./..." \
@@ -58,10 +61,10 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	  "tests: $(LAB_RUN) --name test --ground host $(QUICK)"
 
 test-lab: build image testcount ## Run all of the lab's scenarios on this machine's kernel
-	@bin/testcount "tests: $(LAB_RUN) --name test-lab --ground host all"
+	@bin/testcount "tests: $(LAB_RUN) --name lab --ground host all"
 
 test-vm: build image testcount ## Run all of the lab's scenarios in a virtual machine, with the kernel's WireGuard
-	@bin/testcount "tests: $(LAB_RUN) --name test-vm --ground vm --timeout 10m all"
+	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m all"
 
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount
@@ -85,6 +88,6 @@ release: image ## Build archives, checksums and the image for all platforms into
 	go run ./hack/release -version $(VERSION) -output dist
 	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
 
-clean: ## Remove bin/, dist/ and the labs that are left; the cache of built components stays
-	if [ -x bin/lab ]; then bin/lab down --all; fi
+clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm); fi
 	rm -rf bin dist

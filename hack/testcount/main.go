@@ -5,9 +5,11 @@
 //
 // KIND "tests" is a command whose results are counted, "check" one that only
 // has to succeed. A COMMAND is for sh. Results are the events of
-// `go test -json`, or lines of the form of `go test -v`:
+// `go test -json`, lines of the form of `go test -v`, or rows of the table that
+// `lab run` ends with:
 //
 //	--- PASS: name (1.5s)
+//	name  pass  0  …
 //
 // The output of `go test -json` is shown for failing tests only; what is not
 // an event is shown as it comes. A command that fails without a failed test is

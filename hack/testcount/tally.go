@@ -34,7 +34,11 @@ func newTally() *tally {
 	return &tally{map[string]string{}, map[string]string{}, map[string]bool{}, map[string][]string{}}
 }
 
-var plain = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+)(?: \(.*\))?(?::? (.*))?$`)
+var (
+	plain = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+)(?: \(.*\))?(?::? (.*))?$`)
+	// row is of the table that `lab run` ends with: name, result, exit code, …
+	row = regexp.MustCompile(`^(\S+)\s+(pass|FAIL|skip)\s+-?\d+\s`)
+)
 
 // line takes one line of a command's output.
 func (t *tally) line(out io.Writer, line string) {
@@ -46,6 +50,8 @@ func (t *tally) line(out io.Writer, line string) {
 	fmt.Fprint(out, line)
 	if m := plain.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
 		t.add(strings.ToLower(m[1]), m[2], m[3])
+	} else if m := row.FindStringSubmatch(line); m != nil {
+		t.add(strings.ToLower(m[2]), m[1], "")
 	}
 }
 

@@ -41,6 +41,8 @@ func TestTally(t *testing.T) {
 		{"the same test in two packages", `{"Action":"pass","Package":"a","Test":"TestA"}
 {"Action":"pass","Package":"b","Test":"TestA"}`, 2, 0, 0, ""},
 		{"plain lines", "starting\n--- PASS: healthy (1.2s)\n--- FAIL: vxlan (0.1s)\n--- SKIP: kernel (0.0s): no module\n", 1, 1, 1, "starting"},
+		{"the lab's table", "SCENARIO           RESULT  EXIT  VERDICT  FIRST CAUSE  TIME\nhealthy-wireguard  pass    0     PASS     -            2.1s\n" +
+			"udp-blocked        FAIL    -1    -        -            60.0s\n1 passed, 1 failed\n", 1, 1, 0, "RESULT"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var shown strings.Builder
