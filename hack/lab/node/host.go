@@ -48,7 +48,7 @@ func Host(ctx context.Context, configPath string) error {
 			host.kill()
 			return err
 		}
-		running.Go(func() { ended <- fmt.Errorf("node %s ended: %w", node.Name, errors.Join(init.Wait())) })
+		running.Go(func() { ended <- fmt.Errorf("node %s ended: %w", node.Name, init.Wait()) })
 	}
 	select {
 	case <-ctx.Done():

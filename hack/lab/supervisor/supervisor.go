@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -258,6 +257,3 @@ func (s *supervisor) client() (kubernetes.Interface, error) {
 	}
 	return client, nil
 }
-
-// Detach makes the calling process independent of the terminal and the session it was started from.
-func Detach() { _, _ = unix.Setsid() }

@@ -57,23 +57,6 @@ func Attach(port, netns string, address Address) error {
 	})
 }
 
-// AttachTap joins a persistent tap device of the current namespace to its bridge: the cable to a VM.
-func AttachTap(name string) error {
-	tap := &netlink.Tuntap{
-		LinkAttrs: netlink.LinkAttrs{Name: name},
-		Mode:      netlink.TUNTAP_MODE_TAP,
-		Flags:     netlink.TUNTAP_NO_PI | netlink.TUNTAP_VNET_HDR,
-		Queues:    1,
-	}
-	if err := netlink.LinkAdd(tap); err != nil {
-		return fmt.Errorf("creating tap %s: %w", name, err)
-	}
-	for _, queue := range tap.Fds {
-		queue.Close()
-	}
-	return enslave(name)
-}
-
 // AttachHardware joins every network card of the current namespace to its bridge: inside a VM that is the cable to the
 // machine's switch.
 func AttachHardware() error {
