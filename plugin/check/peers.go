@@ -114,7 +114,11 @@ func (v view) knows(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		return unknown("the devices of both nodes were not read")
 	}
 	if t.peer != nil {
-		return pass("%s has %s as a peer with its key %s", t.from.Name, t.to.Name, short(t.toDev.PublicKey))
+		published := ""
+		if v.Published(t.to, s.Family) == t.toDev.PublicKey {
+			published = "publishes and "
+		}
+		return pass("%s %sholds %s, %s has it as a peer", t.to.Name, published, short(t.toDev.PublicKey), t.from.Name)
 	}
 	facts := map[string]string{"node": t.from.Name, "peer": t.to.Name, "device": t.fromLink}
 	if stale := v.otherPeer(t); stale != nil {
@@ -164,7 +168,7 @@ func (v view) ranges(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			}
 		}
 	}
-	return pass("%s is for %s alone", prefix, short(peer.PublicKey))
+	return pass("%s is its alone", prefix)
 }
 
 // covering returns the peer whose allowed IPs match ip longest, as the kernel

@@ -123,10 +123,11 @@ func rule(f *evidence.Firewall) []verdict.Reading {
 	if f == nil {
 		return nil
 	}
-	return []verdict.Reading{{
-		What: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain)),
-		Text: fmt.Sprintf("%s (%s)", f.Rule, plural(f.Packets, "packet")),
-	}}
+	text := f.Rule
+	if f.Packets > 0 {
+		text += fmt.Sprintf(" (%s)", plural(f.Packets, "packet"))
+	}
+	return []verdict.Reading{{What: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain)), Text: text}}
 }
 
 func (v view) delivered(c *verdict.Case, s verdict.Subject) verdict.Outcome {

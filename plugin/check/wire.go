@@ -113,6 +113,9 @@ func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
 		if a.By != b.By { // the mark is more telling than the addresses
 			return -strings.Compare(a.By, b.By)
 		}
+		if a.Direction != b.Direction { // where it left is where it went wrong
+			return -strings.Compare(a.Direction, b.Direction)
+		}
 		return int(int64(b.Count) - int64(a.Count))
 	})
 	first := leaks[0]
@@ -134,8 +137,8 @@ func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
 	if inside == "" {
 		inside, how = "bare", "without any encapsulation"
 	}
-	out := fail("%s crosses the wire in clear %s: %s, first seen %s %s of %s",
-		what, how, plural(total, "frame"), way, first.Link, first.On)
+	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
+		what, how, plural(total, "time"), way, first.Link, first.On)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
 	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
 	return out
@@ -170,23 +173,14 @@ func (v view) witnessed(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
 	}
 	sender, receiver := rows(t.from, t.to, s.Family)
-	var sent, received uint32
-	for _, row := range sender {
-		if row.Transport == "udp" {
-			sent += row.Sent
-		}
-	}
-	for _, row := range receiver {
-		if row.Transport == "udp" {
-			received += row.Received
-		}
-	}
+	sent, received := totals(sender, "udp").sent, totals(receiver, "udp").received
 	into := t.from.Witnessed[verdict.Witnessed{Link: t.fromLink, Direction: evidence.DirectionTX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
 	outOf := t.to.Witnessed[verdict.Witnessed{Link: t.toLink, Direction: evidence.DirectionRX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
 	if sent == 0 || received == 0 {
 		return unknown("no canary went from %s to %s", t.from.Name, t.to.Name)
 	}
-	if into.UDP >= sent && outOf.UDP >= received && into.TCP > 0 && outOf.TCP > 0 {
+	connected := totals(receiver, "tcp").received > 0
+	if into.UDP >= sent && outOf.UDP >= received && (!connected || into.TCP > 0 && outOf.TCP > 0) {
 		return pass("%d marked packets into %s of %s, %d out of %s of %s", into.UDP+into.TCP+into.ICMP, t.fromLink, t.from.Name,
 			outOf.UDP+outOf.TCP+outOf.ICMP, t.toLink, t.to.Name)
 	}
@@ -197,6 +191,17 @@ func (v view) witnessed(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	}
 	return fail("%d UDP canaries were sent and %d arrived, but %d were seen entering %s of %s and %d leaving %s of %s",
 		sent, received, into.UDP, t.fromLink, t.from.Name, outOf.UDP, t.toLink, t.to.Name)
+}
+
+// totals sums the canaries of one transport.
+func totals(rows []evidence.CanaryRow, transport string) (sum struct{ sent, received uint32 }) {
+	for _, row := range rows {
+		if row.Transport == transport {
+			sum.sent += row.Sent
+			sum.received += row.Received
+		}
+	}
+	return sum
 }
 
 func (v view) ciphertext(c *verdict.Case, s verdict.Subject) verdict.Outcome {

@@ -41,6 +41,29 @@ type row struct {
 	hint                        Hint
 }
 
+// ForAll returns the hint for findings that share one cause: the first one's,
+// with the steps for all of them, none twice.
+func ForAll(findings []verdict.Finding, distribution string) (Hint, bool) {
+	var all Hint
+	found := false
+	for _, f := range findings {
+		hint, ok := For(f, distribution)
+		if !ok {
+			continue
+		}
+		if !found {
+			all, found = hint, true
+			continue
+		}
+		for _, step := range hint.Steps {
+			if !slices.Contains(all.Steps, step) {
+				all.Steps = append(all.Steps, step)
+			}
+		}
+	}
+	return all, found
+}
+
 // For returns the hint that fits a finding best: the row of its code with its
 // variant and distribution, then with either, then the general one. A row is
 // unusable if it names a fact that the finding does not have.

@@ -18,13 +18,13 @@ var table = []row{
 	{"WG0604", "", "", Hint{Title: "Run again when the nodes are less busy", Note: "A capture that lost frames cannot vouch for what it did not see."}},
 
 	{"WG0201", "missing", "k3s", Hint{
-		Title: "Restart K3s on {node}: it makes the device when it starts", Disruption: "running pods go on; connections between nodes pause for seconds",
+		Title: "Restart K3s: it makes the device when it starts", Disruption: "running pods go on; connections between nodes pause for seconds",
 		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard: see kubectl wg preflight"},
 			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
 	}},
-	{"WG0201", "missing", "", Hint{Title: "Restart the network plugin on {node}: it makes {device} when it starts",
+	{"WG0201", "missing", "", Hint{Title: "Restart the network plugin: it makes {device} when it starts",
 		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard"}}}},
-	{"WG0201", "impostor", "", Hint{Title: "Remove the link that only bears the name, then restart the network plugin on {node}",
+	{"WG0201", "impostor", "", Hint{Title: "Remove the link that only bears the name, then restart the network plugin",
 		Steps: []Step{{On: "{node}", Command: "ip link delete {device}"}}}},
 	{"WG0201", "down", "", Hint{Title: "Bring {device} up; if it does not stay up, its port is taken by another WireGuard device",
 		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}}}},
@@ -34,37 +34,37 @@ var table = []row{
 	{"WG0302", "", "k3s", restartAgent},
 	{"WG0304", "", "k3s", restartAgent},
 	{"WG0303", "", "", Hint{
-		Title: "Give {node} a key of its own", Disruption: "pod traffic of {node} stops for seconds",
+		Title: "Give each node a key of its own", Disruption: "pod traffic of the node stops for seconds",
 		Steps: []Step{{On: "{node}", Command: "rm -f /run/flannel/wgkey", Note: "or the file that WIREGUARD_KEY_FILE names"},
 			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
 	}},
 
 	{"WG0401", "vxlan", "", Hint{
-		Title:      "Remove the old overlay {link} on {node}; its routes go with it",
+		Title:      "Remove the old overlay {link}; its routes go with it",
 		Disruption: "none for traffic between nodes that already have the tunnel",
 		Steps:      []Step{{On: "{node}", Command: "ip link delete {link}"}},
 		Note:       "It is left from the backend before; a reboot of the node removes it as well.",
 	}},
 	{"WG0401", "", "", Hint{
-		Title: "Remove the route {route} over {link} on {node}",
+		Title: "Remove the routes that win over the tunnel's",
 		Steps: []Step{{On: "{node}", Command: "ip route delete {route} dev {link}"}},
 		Note:  "Find out who added it, or it comes back.",
 	}},
-	{"WG0401", "none", "", Hint{Title: "Restart the network plugin on {node}: it adds its routes when it starts"}},
+	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 
 	{"WG0501", "nftables", "", Hint{
-		Title: "Let {node} accept UDP port {port} from the other nodes, before the rule that drops it",
+		Title: "Accept UDP port {port} from the other nodes, before the rule that drops it",
 		Steps: []Step{{On: "{node}", Command: "nft insert rule {family} {table} {chain} udp dport {port} accept"}},
 		Note:  "Add it to the firewall's own configuration too, or it is gone after a restart.",
 	}},
 	{"WG0501", "input", "", Hint{
-		Title: "Let {node} accept UDP port {port} from the other nodes",
+		Title: "Accept UDP port {port} from the other nodes",
 		Steps: []Step{{On: "{node}", Command: "iptables -I INPUT -p udp --dport {port} -j ACCEPT", Note: "with ufw: ufw allow {port}/udp; with firewalld: firewall-cmd --permanent --add-port={port}/udp && firewall-cmd --reload"}},
 	}},
-	{"WG0501", "output", "", Hint{Title: "Let {node} send UDP to port {port}",
+	{"WG0501", "output", "", Hint{Title: "Let UDP to port {port} out",
 		Steps: []Step{{On: "{node}", Command: "iptables -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
 	{"WG0501", "network", "", Hint{
-		Title: "Open UDP port {port} between {peer} and {node} in the network",
+		Title: "Open UDP port {port} between the nodes in the network",
 		Note:  "The datagrams leave {peer} and never reach the network card of {node}: look at security groups, network ACLs and firewalls between them, in both directions.",
 	}},
 	{"WG0502", "", "", Hint{Title: "Find what stops the pods' own packets", Note: "The tunnel works. Look for network policies, for a firewall that drops forwarded packets (firewalld and ufw do by default) and at the pods' routes."}},
@@ -103,7 +103,7 @@ var rke2Switch = Hint{
 }
 
 var restartAgent = Hint{
-	Title:      "Restart K3s on {node}: it reads the others' leases again and makes the device anew",
-	Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
+	Title:      "Restart K3s: it reads the others' leases again and makes the device anew",
+	Disruption: "running pods go on; traffic between the node and the others pauses for seconds",
 	Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
 }

@@ -66,11 +66,29 @@ func newDocument(j *check.Judgement) document {
 	}
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
-		if hint, ok := remedy.For(*j.FirstCause, j.Profile.Distribution); ok {
+		if hint, ok := mend(j); ok {
 			d.FirstCause.Remedy = &hint
 		}
 	}
 	return d
+}
+
+// mend returns what mends the first cause wherever it was found.
+func mend(j *check.Judgement) (remedy.Hint, bool) {
+	return remedy.ForAll(alike(j), j.Profile.Distribution)
+}
+
+// alike returns the first cause and the findings of the same code and status
+// that no other explains either.
+func alike(j *check.Judgement) []verdict.Finding {
+	same := []verdict.Finding{*j.FirstCause}
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		if f != j.FirstCause && f.Code == j.FirstCause.Code && f.Status == j.FirstCause.Status && f.CausedBy == "" {
+			same = append(same, *f)
+		}
+	}
+	return same
 }
 
 func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {

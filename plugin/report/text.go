@@ -57,16 +57,12 @@ func (t *text) cause(j *check.Judgement) {
 	if f == nil {
 		return
 	}
-	same := 0
-	for _, other := range j.Findings {
-		if other.Code == f.Code && other.Status == f.Status && other.Subject != f.Subject {
-			same++
-		}
-	}
 	t.line("")
-	t.line("First cause: %s, it does not hold that %s (%s)", f.Code, f.Title, clean(f.Subject.String()))
-	if same > 0 {
-		t.line("  the same for %s more", count(same, "subject"))
+	t.line("First cause: %s, %s. What should be true: %s.", f.Code, clean(f.Subject.String()), f.Title)
+	if same := alike(j)[1:]; len(same) == 1 {
+		t.line("  The same for %s.", clean(same[0].Subject.String()))
+	} else if len(same) > 1 {
+		t.line("  The same for %d others.", len(same))
 	}
 	for _, r := range f.Readings {
 		where := ""
@@ -75,7 +71,7 @@ func (t *text) cause(j *check.Judgement) {
 		}
 		t.line("  %s%s: %s", where, clean(r.What), clean(r.Text))
 	}
-	if hint, ok := remedy.For(*f, j.Profile.Distribution); ok {
+	if hint, ok := mend(j); ok {
 		t.hint(hint)
 	}
 	t.line("  More: kubectl wg explain %s", f.Code)
@@ -88,7 +84,11 @@ func (t *text) hint(h remedy.Hint) {
 		t.line("  Mind: %s.", clean(h.Disruption))
 	}
 	for i, step := range h.Steps {
-		t.line("  %d. on %s:", i+1, clean(step.On))
+		where := "on " + clean(step.On)
+		if step.On == remedy.Operator {
+			where = "where you use kubectl"
+		}
+		t.line("  %d. %s:", i+1, where)
 		for _, line := range strings.Split(step.Command, "\n") {
 			t.line("       %s", clean(line))
 		}

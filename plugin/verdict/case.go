@@ -71,7 +71,7 @@ type Toward struct{ Peer, Family int }
 
 // NewCase lays out a recording.
 func NewCase(recording *evidence.Recording) *Case {
-	c := &Case{byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: recording.Gap(evidence.PluginStream)}
+	c := &Case{byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: gap(recording)}
 	var pods []*evidence.Pod
 	for _, m := range recording.Messages(evidence.PluginStream) {
 		switch {
@@ -102,6 +102,24 @@ func NewCase(recording *evidence.Recording) *Case {
 	}
 	c.attribute(recording)
 	return c
+}
+
+// gap says what the record of the run lacks as a whole: the plugin's own
+// stream, or a stream that is no node's final word, like a first look that was
+// replaced by a second. What probes and pods lack is told by node.
+func gap(recording *evidence.Recording) string {
+	if text := recording.Gap(evidence.PluginStream); text != "" {
+		return text
+	}
+	for _, stream := range recording.Streams() {
+		if role, _ := evidence.SplitStream(stream); role == "probe" || role == "pod" {
+			continue
+		}
+		if text := recording.Gap(stream); text != "" {
+			return "of " + stream + ", " + text
+		}
+	}
+	return ""
 }
 
 // attribute sorts the sightings of every probe by the pair they betray. One

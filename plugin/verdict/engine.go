@@ -1,6 +1,9 @@
 package verdict
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Scope is the kind of subject a check judges.
 type Scope int
@@ -170,12 +173,21 @@ func prove(findings []Finding, pairs []Subject) []Pair {
 	add := func(i int, f Finding) {
 		p := &proofs[i]
 		old, seen := p.Steps[f.Proof]
+		text := f.Text
+		if f.Status == Pass && f.Subject.Peer == "" {
+			text = "" // what is fine with a node or the cluster stands among the findings
+		}
+		note := p.Notes[f.Proof]
 		switch {
 		case !seen || Worse(old, f.Status) != old:
-			p.Steps[f.Proof], p.Notes[f.Proof] = f.Status, f.Text
-		case old == f.Status && f.Status != NotApplicable && f.Text != "":
-			p.Notes[f.Proof] += "; " + f.Text
+			p.Steps[f.Proof], note = f.Status, text
+		case old != f.Status || f.Status == NotApplicable || text == "" || strings.Contains(note, text):
+		case note == "":
+			note = text
+		default:
+			note += "; " + text
 		}
+		p.Notes[f.Proof] = note
 	}
 	for _, f := range findings {
 		if f.Proof == "" {
