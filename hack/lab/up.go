@@ -86,7 +86,7 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 			options.timeout = 20 * time.Minute
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, options.timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, options.timeout, fmt.Errorf("not up after %s", options.timeout))
 	defer cancel()
 	if err := start(ctx, out, lab); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
