@@ -46,17 +46,19 @@ const (
 
 // Link is one network device of the host, read through rtnetlink.
 type Link struct {
-	Index  int      `json:"index"`
-	Name   string   `json:"name"`
-	Kind   string   `json:"kind,omitempty"` // IFLA_INFO_KIND: wireguard, vxlan, veth, bridge, tun, …; empty for hardware
-	Type   string   `json:"type,omitempty"` // ARPHRD: ether, none, loopback, …
-	MTU    int      `json:"mtu"`
-	Up     bool     `json:"up"`               // administratively up
-	Master string   `json:"master,omitempty"` // bridge or bond it belongs to
-	Parent string   `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
-	PeerNS bool     `json:"peerNS,omitempty"` // the other end is in another network namespace
-	Role   LinkRole `json:"role"`
-	Why    string   `json:"why"` // the reason for Role, a phrase
+	Index int    `json:"index"`
+	Name  string `json:"name"`
+	Kind  string `json:"kind,omitempty"` // IFLA_INFO_KIND: wireguard, vxlan, veth, bridge, tun, …; empty for hardware
+	Type  string `json:"type,omitempty"` // ARPHRD: ether, none, loopback, …
+	MTU   int    `json:"mtu"`
+	Up    bool   `json:"up"` // administratively up
+	// NoCarrier: nothing is plugged in at the other end, so no frame can leave.
+	NoCarrier bool     `json:"noCarrier,omitempty"`
+	Master    string   `json:"master,omitempty"` // bridge or bond it belongs to
+	Parent    string   `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
+	PeerNS    bool     `json:"peerNS,omitempty"` // the other end is in another network namespace
+	Role      LinkRole `json:"role"`
+	Why       string   `json:"why"` // the reason for Role, a phrase
 
 	RXErrors  uint64 `json:"rxErrors,omitempty"`
 	TXErrors  uint64 `json:"txErrors,omitempty"`
