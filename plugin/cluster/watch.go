@@ -33,10 +33,12 @@ func (p *Placement) watch(ctx, watching context.Context, what string, open func(
 		wait := 100 * time.Millisecond
 		for {
 			if current != nil {
+				stopped := context.AfterFunc(watching, current.Stop)
 				for event := range current.ResultChan() {
 					wait = 100 * time.Millisecond
 					p.see(event)
 				}
+				stopped()
 				current.Stop()
 			}
 			if !sleep(watching, wait) {

@@ -42,9 +42,10 @@ func (v *verification) collect(ctx context.Context) error {
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: controlTargets(known, v.nodes, a.node.Index)}}
 	})
+	patient := answerTime + time.Duration(len(v.pods))*answerTimePer
 	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
 		return evidence.Request{Send: &evidence.SendRequest{
-			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: attempts, Timeout: int(answerTime / time.Millisecond),
+			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: attempts, Timeout: int(patient / time.Millisecond),
 		}}
 	})
 	wait(ctx, drainTime)

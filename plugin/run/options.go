@@ -55,12 +55,14 @@ const (
 	drainTime  = 300 * time.Millisecond
 )
 
-// Each canary is sent up to attempts times, with answerTime to answer each.
+// Each canary is sent up to attempts times within answerTime, which grows by
+// answerTimePer for each target: the senders share one processor.
 const (
-	attempts   = 3
-	answerTime = 500 * time.Millisecond
+	attempts      = 3
+	answerTime    = 1500 * time.Millisecond
+	answerTimePer = 10 * time.Millisecond
 )
 
 // stepTime bounds one step of the collection on all nodes: an agent that takes
-// longer is lost, and the others go on.
-const stepTime = 30 * time.Second
+// longer is lost, and the others go on. Agents bound their own steps by 30 s.
+const stepTime = 35 * time.Second
