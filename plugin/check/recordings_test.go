@@ -1,0 +1,92 @@
+package check
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// recorded are runs on real clusters, made by `lab run SCENARIO -- --record`,
+// with what must be judged of them. testdata/v1 only grows: what any version of
+// the contract wrote, every later one reads.
+var recorded = map[string]struct {
+	verdict verdict.Verdict
+	cause   string
+	says    []string // parts of the first cause and its readings
+}{
+	"host-healthy-wireguard":   {verdict.Passed, "", nil},
+	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
+	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
+	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
+}
+
+func TestRecordings(t *testing.T) {
+	files, err := filepath.Glob("testdata/v1/*.ndjson")
+	if err != nil || len(files) != len(recorded) {
+		t.Errorf("%d recordings, %d expectations, %v", len(files), len(recorded), err)
+	}
+	for name, want := range recorded {
+		t.Run(name, func(t *testing.T) {
+			j := Judge(load(t, name))
+			if j.Verdict != want.verdict {
+				t.Fatalf("%s, want %s:\n%s", j.Verdict, want.verdict, strings.Join(bad(j), "\n"))
+			}
+			if want.cause == "" {
+				return
+			}
+			text := j.FirstCause.Text
+			for _, r := range j.FirstCause.Readings {
+				text += "\n" + r.What + " " + r.Text
+			}
+			if j.FirstCause.Code != want.cause {
+				t.Errorf("first cause %s, want %s: %s", j.FirstCause.Code, want.cause, text)
+			}
+			for _, part := range want.says {
+				if !strings.Contains(text, part) {
+					t.Errorf("%q is not in the first cause:\n%s", part, text)
+				}
+			}
+		})
+	}
+}
+
+// Law, on real evidence: without any one message that is not progress, what
+// passed does not pass, and what failed does not pass either.
+func TestDeletingAnyRecordedMessageNeverPasses(t *testing.T) {
+	deleted := 0
+	for name := range recorded {
+		whole := load(t, name)
+		for _, stream := range whole.Streams() {
+			for i, m := range whole.Messages(stream) {
+				kind, _ := m.Kind()
+				if kind == evidence.KindProgress {
+					continue
+				}
+				deleted++
+				if j := Judge(without(whole, stream, i)); j.Verdict == verdict.Passed {
+					t.Errorf("%s passes without message %d (%s) of %s", name, m.Seq, kind, stream)
+				}
+			}
+		}
+	}
+	t.Logf("%d single deletions, none passes", deleted)
+}
+
+func load(t *testing.T, name string) *evidence.Recording {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", "v1", name+".ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	recording, err := evidence.ReadRecording(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recording
+}
