@@ -8,6 +8,7 @@
 package profile
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -61,6 +62,7 @@ func Decide(c *verdict.Case) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(c); ok {
 			p.Distribution = distribution(c)
+			p.Scope = append(tested(c.Run.Families), p.Scope...)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -108,8 +110,17 @@ func routed(n *verdict.Node, family int) string {
 	return ""
 }
 
+// tested is the scope's first line: what the pairs of the run stand for.
+func tested(families []int) []Scope {
+	names := []string{}
+	for _, family := range families {
+		names = append(names, fmt.Sprintf("IPv%d", family))
+	}
+	return []Scope{{Proven: true, What: "pod to pod between these nodes, over " + strings.Join(names, " and ")}}
+}
+
+// commonScope is what no network plugin's tunnel covers.
 var commonScope = []Scope{
-	{Proven: true, What: "pod to pod, between the nodes and for the families listed above"},
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
 	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server", Why: "not pod network traffic; control-plane connections use TLS of their own"},
 	{What: "the first hop of NodePort and LoadBalancer traffic", Why: "it comes from outside the cluster in whatever form the client chose"},
