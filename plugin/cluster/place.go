@@ -39,6 +39,7 @@ type slot struct {
 	created time.Time
 	pod     *corev1.Pod
 	ready   bool
+	told    bool // that it is ready
 	wait    time.Duration
 	failure *evidence.Problem
 	note    string // the last warning, to explain a wait that was too long
@@ -64,15 +65,18 @@ func (c *Client) Open(ctx context.Context, run manifests.Run) (*Placement, error
 	}
 	pods, events := c.api.CoreV1().Pods(run.NamespaceName()), c.api.CoreV1().Events(run.NamespaceName())
 	ours := manifests.LabelRun + "=" + run.ID
-	err := p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
-		return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
+	var opening errgroup.Group
+	opening.Go(func() error {
+		return p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
+			return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
+		})
 	})
-	if err != nil {
-		return p, err
-	}
-	return p, p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
-		return events.Watch(ctx, metav1.ListOptions{})
+	opening.Go(func() error {
+		return p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
+			return events.Watch(ctx, metav1.ListOptions{})
+		})
 	})
+	return p, opening.Wait()
 }
 
 // create makes an object. It lets a request that is under way finish even if
@@ -126,10 +130,13 @@ func (p *Placement) add(ctx context.Context, placing manifests.Placing, job *bat
 
 // Await returns when every pod is Ready or is known never to be, or when ctx
 // ends; then the pods that are still waited for are problems too. It calls
-// progress whenever the numbers change.
-func (p *Placement) Await(ctx context.Context, progress func(ready, all int)) {
+// greet once for each pod that became Ready, and progress when numbers change.
+func (p *Placement) Await(ctx context.Context, progress func(ready, all int), greet func(evidence.Pod)) {
 	for {
 		ready, settled, all := p.count()
+		for _, pod := range p.untold() {
+			greet(pod)
+		}
 		progress(ready, all)
 		if settled == all {
 			return
@@ -178,16 +185,34 @@ func (p *Placement) Pods() []evidence.Pod {
 	defer p.mu.Unlock()
 	var pods []evidence.Pod
 	for _, s := range p.sorted() {
-		pod := evidence.Pod{Role: s.placing.Role, Node: s.placing.Node, Ready: s.ready, Wait: s.wait.Milliseconds()}
-		if s.placing.Sockets != "" {
-			pod.Pass = 2
-		}
-		if s.pod != nil {
-			pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
-		}
-		pods = append(pods, pod)
+		pods = append(pods, s.evidence())
 	}
 	return pods
+}
+
+// untold returns the pods that became Ready since it was called last.
+func (p *Placement) untold() []evidence.Pod {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pods []evidence.Pod
+	for _, s := range p.slots {
+		if s.ready && !s.told {
+			s.told = true
+			pods = append(pods, s.evidence())
+		}
+	}
+	return pods
+}
+
+func (s *slot) evidence() evidence.Pod {
+	pod := evidence.Pod{Role: s.placing.Role, Node: s.placing.Node, Ready: s.ready, Wait: s.wait.Milliseconds()}
+	if s.placing.Sockets != "" {
+		pod.Pass = 2
+	}
+	if s.pod != nil {
+		pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
+	}
+	return pod
 }
 
 // Problems returns why pods did not become Ready, by node and role.

@@ -28,8 +28,9 @@ type Session struct {
 	ended   chan struct{} // closed when nothing of the session runs any more
 	next    uint32
 
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	over bool // the agent said goodbye when it was asked to
 }
 
 // Session opens a session with the agent in a pod of the run. Every message of
@@ -106,7 +107,12 @@ func (s *Session) Ask(ctx context.Context, request evidence.Request) (*evidence.
 	}
 	for message := range s.answers {
 		switch {
-		case request.Start != nil && message.Hello != nil, request.End != nil && message.Bye != nil:
+		case request.End != nil && message.Bye != nil:
+			s.mu.Lock()
+			s.over = true
+			s.mu.Unlock()
+			return &evidence.Ready{Request: request.ID}, nil
+		case request.Start != nil && message.Hello != nil:
 			return &evidence.Ready{Request: request.ID}, nil
 		case message.Ready != nil && message.Ready.Request == request.ID && request.Start == nil && request.End == nil:
 			return message.Ready, nil
@@ -124,9 +130,15 @@ func (s *Session) Abort(cause error) {
 }
 
 // Close lets the agent see the end of its input and waits for its end, a
-// little; then the connection is cut. Nothing of the session runs afterwards.
+// little; then the connection is cut. After a goodbye there is nothing to wait
+// for. Nothing of the session runs afterwards.
 func (s *Session) Close() {
 	s.input.Close()
+	s.mu.Lock()
+	if s.over {
+		s.cancel(nil)
+	}
+	s.mu.Unlock()
 	select {
 	case <-s.ended:
 	case <-time.After(time.Second):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -58,28 +59,28 @@ func (a *agent) name(stream string) {
 // handshake on both sides.
 const openers = 64
 
-// open opens the sessions and starts the agents.
-func (v *verification) open(ctx context.Context, agents []*agent) {
-	var opening sync.WaitGroup
-	free := make(chan struct{}, openers)
-	for _, a := range agents {
-		opening.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			a.report = v.Progress.Detail
-			a.session = v.placement.Session(ctx, a.pod.Name, a.deliver)
-			v.ask(ctx, "start", a, evidence.Request{Start: &evidence.StartRequest{
-				Schema: evidence.Schema, Role: a.role, Node: a.node.Name, Index: a.node.Index, Mark: v.mark, Key: v.key,
-			}})
-		})
-	}
-	opening.Wait()
+// greet opens a session with the agent in a pod that became Ready, without
+// waiting for it.
+func (v *verification) greet(ctx context.Context, pod evidence.Pod) *agent {
+	a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording, report: v.Progress.Detail}
+	v.opening.Go(func() {
+		v.openers <- struct{}{}
+		defer func() { <-v.openers }()
+		a.session = v.placement.Session(ctx, pod.Name, a.deliver)
+		v.ask(ctx, "start", a, evidence.Request{Start: &evidence.StartRequest{
+			Schema: evidence.Schema, Role: a.role, Node: a.node.Name, Index: a.node.Index, Mark: v.mark, Key: v.key,
+		}})
+	})
+	v.greeted = append(v.greeted, a)
+	return a
 }
 
 // each makes a request of every agent that is still there, of all at the same
 // time, and returns when all have answered.
 func (v *verification) each(ctx context.Context, what string, agents []*agent, request func(*agent) evidence.Request) {
 	v.Progress.Detail(what)
+	began := time.Now()
+	defer func() { v.Log.Debug("step", "name", what, "took", time.Since(began)) }()
 	var asking sync.WaitGroup
 	for _, a := range agents {
 		if a.lost == nil {
@@ -111,13 +112,12 @@ func (v *verification) ask(ctx context.Context, what string, a *agent, request e
 	}
 }
 
-// hangUp closes the sessions, all at the same time.
-func hangUp(agents []*agent) {
+// hangUp closes all sessions, at the same time.
+func (v *verification) hangUp() {
+	v.opening.Wait()
 	var closing sync.WaitGroup
-	for _, a := range agents {
-		if a.session != nil {
-			closing.Go(a.session.Close)
-		}
+	for _, a := range v.greeted {
+		closing.Go(a.session.Close)
 	}
 	closing.Wait()
 }

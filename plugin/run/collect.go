@@ -12,10 +12,7 @@ import (
 // time and is over on all of them before the next begins: so every capture is
 // ready before the first canary, and every counter brackets them.
 func (v *verification) collect(ctx context.Context) error {
-	defer func() { hangUp(v.agents()) }()
-
-	// Who is there, and what does it look like on each node?
-	v.open(ctx, v.agents())
+	// What does it look like on each node?
 	v.each(ctx, "reading the nodes", v.probes, v.readAll)
 	if err := v.lookAgain(ctx); err != nil {
 		return err

@@ -158,4 +158,3 @@ func (q *quiet) say(phase, detail string) {
 		q.on(phase, detail)
 	}
 }
-

@@ -31,14 +31,8 @@ func (v *verification) lookAgain(ctx context.Context) error {
 	if err := v.placement.Add(ctx, placings); err != nil {
 		return err
 	}
-	v.await(ctx)
-
 	var second, replaced []*agent
-	for _, pod := range v.placement.Pods() {
-		if pod.Pass == 2 && pod.Ready {
-			second = append(second, &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording})
-		}
-	}
+	v.await(ctx, func(pod evidence.Pod) { second = append(second, v.greet(ctx, pod)) })
 	for i, a := range v.probes {
 		for _, next := range second {
 			if next.node == a.node {
@@ -47,15 +41,13 @@ func (v *verification) lookAgain(ctx context.Context) error {
 			}
 		}
 	}
-	v.open(ctx, second)
 	v.each(ctx, "reading the nodes again", second, v.readAll)
-	v.each(ctx, "reading the nodes again", replaced, func(*agent) evidence.Request {
+	v.each(ctx, "ending the first look", replaced, func(*agent) evidence.Request {
 		return evidence.Request{End: &evidence.EndRequest{}}
 	})
 	for _, a := range replaced {
 		a.name(evidence.StreamName("look", a.node.Name))
 	}
-	hangUp(replaced)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -26,8 +27,11 @@ type verification struct {
 	mark      []byte
 	nodes     []evidence.Node // under test, by index
 	placement *cluster.Placement
-	probes    []*agent
+	probes    []*agent // by node, as pods
 	pods      []*agent
+	greeted   []*agent // all, those of the first look included
+	opening   sync.WaitGroup
+	openers   chan struct{} // tokens, see openers
 }
 
 // Verify proves, or refuses to prove, that traffic between the nodes is
@@ -38,7 +42,10 @@ func Verify(ctx context.Context, o Options) (err error) {
 
 	// Whatever happens below, what was made is removed; a time limit or an
 	// interrupt must not stop that.
-	defer func() { err = errors.Join(err, v.remove(context.WithoutCancel(ctx))) }()
+	defer func() {
+		v.hangUp()
+		err = errors.Join(err, v.remove(context.WithoutCancel(ctx)))
+	}()
 
 	gathered := v.gather(ctx)
 
@@ -58,7 +65,7 @@ func Verify(ctx context.Context, o Options) (err error) {
 }
 
 func newVerification(o Options) *verification {
-	v := &verification{Options: o, recording: evidence.NewRecording()}
+	v := &verification{Options: o, recording: evidence.NewRecording(), openers: make(chan struct{}, openers)}
 	v.account = newAccount(o.Version, v.recording)
 	v.mark, v.key = make([]byte, 16), make([]byte, 32)
 	rand.Read(v.mark) // never fails, see crypto/rand
@@ -158,35 +165,31 @@ func (v *verification) place(ctx context.Context) (err error) {
 	if err := v.placement.Add(ctx, v.placings()); err != nil {
 		return err
 	}
-	v.await(ctx)
-	v.wanted()
+	v.await(ctx, func(pod evidence.Pod) {
+		if a := v.greet(ctx, pod); pod.Role == "probe" {
+			v.probes = append(v.probes, a)
+		} else {
+			v.pods = append(v.pods, a)
+		}
+	})
+	for _, agents := range [][]*agent{v.probes, v.pods} {
+		slices.SortFunc(agents, func(a, b *agent) int { return a.node.Index - b.node.Index })
+	}
 	if len(v.probes) == 0 {
 		return &NotPlaced{v.placement.Problems()}
 	}
 	return nil
 }
 
-func (v *verification) await(ctx context.Context) {
+// await waits for all pods and speaks to each as soon as it is Ready: the first
+// sessions open while the last pods start.
+func (v *verification) await(ctx context.Context, greet func(evidence.Pod)) {
 	waiting, cancel := context.WithTimeoutCause(ctx, v.Timeout*3/4, ErrTime)
 	defer cancel()
 	v.placement.Await(waiting, func(ready, all int) {
 		v.Progress.Detail(fmt.Sprintf("%d of %d Ready", ready, all))
-	})
-}
-
-// wanted makes an agent for each pod that is Ready and not yet spoken to.
-func (v *verification) wanted() {
-	for _, pod := range v.placement.Pods() {
-		if !pod.Ready || pod.Pass == 2 {
-			continue
-		}
-		a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording}
-		if pod.Role == "probe" {
-			v.probes = append(v.probes, a)
-		} else {
-			v.pods = append(v.pods, a)
-		}
-	}
+	}, greet)
+	v.opening.Wait()
 }
 
 func (v *verification) node(name string) *evidence.Node {
