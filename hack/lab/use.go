@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -131,17 +132,16 @@ func loadImage(ctx context.Context, out io.Writer, lab *state.Lab, path string) 
 		return fmt.Errorf("reading the image: %w", err)
 	}
 	for _, node := range lab.Nodes {
-		var said, warned bytes.Buffer
+		var said bytes.Buffer
 		code, err := supervisor.Exec(ctx, lab, node, []string{"ctr", "images", "import", "-"},
-			remote.Streams{Stdin: bytes.NewReader(archive), Stdout: &said, Stderr: &warned})
+			remote.Streams{Stdin: bytes.NewReader(archive), Stdout: &said, Stderr: &said})
 		if err != nil {
 			return fmt.Errorf("loading the image into %s: %w", node, err)
 		}
 		if code != 0 {
-			return fmt.Errorf("loading the image into %s: exit status %d\n%s%s", node, code, said.String(), warned.String())
+			return fmt.Errorf("loading the image into %s: exit status %d\n%s", node, code, said.String())
 		}
-		name, _, _ := strings.Cut(said.String(), "\t")
-		fmt.Fprintf(out, "%s: %s\n", node, strings.TrimSpace(name))
+		fmt.Fprintf(out, "%s: %s loaded\n", node, filepath.Base(path))
 	}
 	return nil
 }
