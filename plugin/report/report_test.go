@@ -83,7 +83,9 @@ func TestDocuments(t *testing.T) {
 		ExitCode   int
 		FirstCause struct {
 			Code   string
-			Remedy struct{ Steps []struct{ On, Command string } }
+			Remedy struct {
+				Steps []struct{ On, Command string }
+			}
 		}
 	}
 	if err := json.Unmarshal(asJSON.Bytes(), &document); err != nil {
