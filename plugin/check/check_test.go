@@ -104,6 +104,15 @@ func TestBroken(t *testing.T) {
 				}
 			})
 		}, verdict.Failed, "WG0304"},
+		{"the peer has only a part of the pod range", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+					p := *m.Peer
+					p.AllowedIPs = []netip.Prefix{netip.MustParsePrefix("10.42.1.0/25")}
+					m.Peer = &p
+				}
+			})
+		}, verdict.Failed, "WG0304"},
 		{"the device is a tun that only bears the name", func(s map[string][]evidence.Message) {
 			each(s["probe/node-1"], func(m *evidence.Message) {
 				if m.Link != nil && m.Link.Name == "flannel-wg" {

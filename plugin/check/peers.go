@@ -154,6 +154,13 @@ func (v view) ranges(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		out.Facts = facts
 		return out
 	}
+	for _, podRange := range t.to.PodCIDRs {
+		if podRange.Addr().Is4() == (s.Family == 4) && v.Encrypts && !covers(peer.AllowedIPs, podRange) {
+			out := fail("on %s the peer of %s has only a part of its pod range %s", t.from.Name, t.to.Name, podRange)
+			out.Facts = facts
+			return out
+		}
+	}
 	for key, other := range t.from.Peers {
 		if key.Device != t.fromLink || other.PublicKey == peer.PublicKey {
 			continue
@@ -169,6 +176,13 @@ func (v view) ranges(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		}
 	}
 	return pass("%s is its alone", prefix)
+}
+
+// covers says whether one of the prefixes holds the whole range.
+func covers(prefixes []netip.Prefix, whole netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool {
+		return p.Bits() <= whole.Bits() && p.Contains(whole.Addr())
+	})
 }
 
 // covering returns the peer whose allowed IPs match ip longest, as the kernel
