@@ -38,6 +38,7 @@ type Want struct {
 const (
 	codeRoute   = "WG0401"
 	codeBlocked = "WG0501"
+	codeLeak    = "WG0601"
 )
 
 var (
@@ -63,10 +64,10 @@ var All = []Scenario{
 	},
 	{
 		Name: "vxlan", Title: "flannel's vxlan backend: nothing is encrypted",
-		Cluster: Cluster{Backend: "vxlan", Nodes: 2}, Want: fail(""),
+		Cluster: Cluster{Backend: "vxlan", Nodes: 2}, Want: fail(codeLeak),
 	},
 	{
 		Name: "host-gw", Title: "flannel's host-gw backend: nothing is encrypted",
-		Cluster: Cluster{Backend: "host-gw", Nodes: 2}, Want: fail(""),
+		Cluster: Cluster{Backend: "host-gw", Nodes: 2}, Want: fail(codeLeak),
 	},
 }
