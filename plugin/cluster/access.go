@@ -57,7 +57,7 @@ func (e *MissingAccess) Error() string {
 
 // Hint says how to get the permissions.
 func (e *MissingAccess) Hint() string {
-	return "ask for this role and a binding to it (kubectl wg verify --print-role prints it)"
+	return "someone who may: kubectl wg verify --print-role | kubectl apply -f - ; then bind the role kubectl-wg to you"
 }
 
 // Refused is the error for an object that an admission policy would not let in.
@@ -80,7 +80,7 @@ func (e *Refused) Hint() string {
 // Pods are not tried: their namespace is not there yet. The Job controller's
 // events say at once what was wrong with them, see Placement.
 func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
-	if err := c.permitted(ctx, run); err != nil {
+	if err := c.Permitted(ctx, run); err != nil {
 		return err
 	}
 	if run.Namespace == "" {
@@ -124,7 +124,8 @@ func (c *Client) dryRun(ctx context.Context, what string, create func(context.Co
 	return err
 }
 
-func (c *Client) permitted(ctx context.Context, run manifests.Run) error {
+// Permitted returns MissingAccess if the operator lacks any permission.
+func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	lacking := make([]string, len(needed))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, a := range needed {

@@ -77,7 +77,7 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 	if event.Type != corev1.EventTypeWarning {
 		return nil, ""
 	}
-	text := Line(event.Reason + ": " + event.Message)
+	text := Line(event.Reason + ": " + withoutSuffix(event.Message, event.InvolvedObject.Name))
 	switch event.Reason {
 	case "FailedScheduling":
 		return &evidence.Problem{Class: evidence.ProblemScheduling, Text: text}, ""
@@ -94,6 +94,16 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 		}
 	}
 	return nil, text
+}
+
+// withoutSuffix cuts the random part from the name of a Job's pod, so that the
+// same reason on many nodes reads the same.
+func withoutSuffix(message, job string) string {
+	before, rest, found := strings.Cut(message, `"`+job+`-`)
+	if _, after, closed := strings.Cut(rest, `" `); found && closed {
+		return before + after
+	}
+	return message
 }
 
 func hintAdmission(message string) string {

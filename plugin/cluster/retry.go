@@ -33,7 +33,10 @@ func (c *Client) callFor(ctx context.Context, limit time.Duration, what string, 
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 		}
-		if !c.reached.Load() || !passing(err) || time.Since(began) > limit {
+		if !c.reached.Load() && passing(err) {
+			return &Unreachable{fmt.Errorf("%s: %w", what, err)}
+		}
+		if !passing(err) || time.Since(began) > limit {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		c.log.Debug("trying again", "what", what, "in", wait, "error", err)
@@ -42,6 +45,17 @@ func (c *Client) callFor(ctx context.Context, limit time.Duration, what string, 
 		}
 		wait = min(2*wait, 2*time.Second)
 	}
+}
+
+// Unreachable is the error for a server that has never answered.
+type Unreachable struct{ Err error }
+
+func (e *Unreachable) Error() string { return e.Err.Error() }
+func (e *Unreachable) Unwrap() error { return e.Err }
+
+// Hint says how to find out why.
+func (e *Unreachable) Hint() string {
+	return "the API server does not answer; kubectl get nodes must work with the same KUBECONFIG, --kubeconfig and --context"
 }
 
 // answered says that the error is the server's own answer.

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
@@ -78,11 +80,16 @@ func newVerification(o Options) *verification {
 	return v
 }
 
-// setLifetime makes every pod end by itself some time after the run must have:
-// idle since its session broke, and in any case at its deadline.
+// idle is how long a pod waits for its session. One is opened as soon as the
+// pod is Ready, or when those before it in the queue are.
+const idle = time.Minute
+
+// setLifetime makes every pod end by itself if the plugin does not end it: at
+// once when its session breaks, after idle if none came, and at its deadline
+// in any case.
 func (v *verification) setLifetime() {
 	v.Objects.Lifetime = (v.Timeout + time.Minute).Round(time.Second)
-	v.Objects.Idle = v.Timeout.Round(time.Second)
+	v.Objects.Idle = idle
 }
 
 // gather makes the evidence: survey, preflight, place, collect.
@@ -113,7 +120,14 @@ func (v *verification) gather(parent context.Context) error {
 }
 
 func (v *verification) survey(ctx context.Context) error {
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	looking.Go(func() { v.remind(ctx) })
 	survey, err := v.Cluster.Survey(ctx, v.Selection)
+	if apierrors.IsForbidden(err) {
+		// One permission lacks: say at once which others do.
+		return errors.Join(v.Cluster.Permitted(ctx, v.Objects), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -132,6 +146,19 @@ func (v *verification) survey(ctx context.Context) error {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
 	}
 	return nil
+}
+
+// remind says what a killed run has left: no one else will.
+func (v *verification) remind(ctx context.Context) {
+	leftovers, err := v.Cluster.Leftovers(ctx)
+	if err != nil {
+		v.Log.Debug("looking for leftovers", "error", err)
+	}
+	for _, l := range leftovers {
+		if l.Running == 0 && !l.Removing && time.Since(l.Created) > v.Timeout {
+			v.Progress.Note("an interrupted run left the " + l.What() + "; remove it with: kubectl wg cleanup " + l.Run)
+		}
+	}
 }
 
 func reasons(nodes []evidence.Node) []string {
