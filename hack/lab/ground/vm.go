@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/vm"
@@ -15,6 +16,12 @@ var modules = []string{
 	"nf_tables", "nft_compat", "nft_chain_nat", "xt_comment", "xt_MASQUERADE", "xt_conntrack", "xt_mark", "xt_addrtype",
 }
 
+// programs are those that nodes start again and again, hundreds of times for a cluster's start.
+var programs = []string{
+	"sh", "iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore",
+	"/usr/lib/x86_64-linux-gnu/xtables", "nft", "ip", "nsenter", "mount", "umount", "modprobe", "runc", "busybox",
+}
+
 // virtual is the ground `vm`: node-host is the main process of one QEMU machine that carries all nodes.
 type virtual struct{}
 
@@ -24,7 +31,7 @@ func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
 	started, err := vm.Start(ctx, vm.Config{
 		Name:     machineName(spec.Lab),
 		Dir:      spec.Dir,
-		CacheDir: spec.Cache,
+		CacheDir: filepath.Join(spec.Cache, "vm"),
 		Memory:   2048 + 512*spec.Nodes,
 		NetNS:    spec.Netns,
 		Bridge:   topology.Bridge,
@@ -32,6 +39,7 @@ func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
 		Tmpfs:    []string{spec.Scratch},
 		Shared:   []string{spec.Writable},
 		Modules:  modules,
+		Resident: programs,
 		Progress: spec.Progress,
 	})
 	if err != nil {

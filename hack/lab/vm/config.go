@@ -26,6 +26,7 @@ type Config struct {
 	WorkDir  string   // where Command starts, "" means /
 	Tmpfs    []string // folders that are tmpfs in the machine: state that cannot lie on overlay or 9p
 	Shared   []string // folders of the host that are writable in the machine under the same path
+	Resident []string // programs by name, files and folders of the host to hold in the machine's memory, for speed
 	Modules  []string // kernel modules to load before Command; others load on demand
 
 	// Progress is told what is going on, in a few words; nil means nobody.

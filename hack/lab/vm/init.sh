@@ -45,6 +45,12 @@ mount -o bind "/host$VM_MODULES" "/new/lib/modules/$(uname -r)" || broken "the k
 
 IFS='
 '
+# The overlay copies what is touched, with all folders above it, into memory.
+for file in $VM_RESIDENT; do
+	set -- "$@" "/new$file"
+done
+[ $# = 0 ] || touch -hca "$@" || broken "the resident files"
+
 # cache=mmap: no caching beyond what a mapped file needs, host and machine see each other's writes.
 for mount in $VM_MOUNTS; do
 	source=${mount%% *} dir=${mount#* }

@@ -27,6 +27,7 @@ func (c Config) settings(k kernel, modules []string) string {
 		{"VM_INSERT", strings.Join(modules, "\n")},
 		{"VM_LOAD", strings.Join(c.Modules, "\n")},
 		{"VM_MODULES", k.modules},
+		{"VM_RESIDENT", strings.Join(residents(c.Resident), "\n")},
 		{"VM_MOUNTS", strings.Join(c.mounts(), "\n")},
 	} {
 		fmt.Fprintf(&out, "%s=%s\n", variable[0], quote(variable[1]))
