@@ -85,7 +85,9 @@ func (t *tally) event(out io.Writer, e event) {
 func (t *tally) packageEnd(out io.Writer, e event) {
 	lines := t.output[e.Package]
 	delete(t.output, e.Package)
-	fmt.Fprintf(out, "%-4s %s (%.1fs)\n", e.Action, e.Package, e.Elapsed)
+	if e.Action != "skip" { // no test files
+		fmt.Fprintf(out, "%-4s %s (%.1fs)\n", e.Action, e.Package, e.Elapsed)
+	}
 	if e.Action != "fail" {
 		return
 	}
