@@ -36,6 +36,7 @@ func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
 		NetNS:    spec.Netns,
 		Bridge:   topology.Bridge,
 		Command:  spec.Argv,
+		Output:   spec.Output.Name(),
 		Tmpfs:    []string{spec.Scratch},
 		Shared:   []string{spec.Writable},
 		Modules:  modules,

@@ -23,6 +23,7 @@ type Config struct {
 	Bridge   string   // bridge in NetNS which the machine's eth0 joins; "" means no eth0
 	Command  []string // the machine's main process, as root; when it ends, so does the machine
 	Env      []string // KEY=VALUE for Command; PATH and HOME have defaults
+	Output   string   // file for both streams of Command, below Dir or a shared folder; "" means Dir/main.log
 	WorkDir  string   // where Command starts, "" means /
 	Tmpfs    []string // folders that are tmpfs in the machine: state that cannot lie on overlay or 9p
 	Shared   []string // folders of the host that are writable in the machine under the same path
@@ -56,6 +57,9 @@ func (c Config) withDefaults() (Config, error) {
 			bad("environment entry %q: want KEY=VALUE", entry)
 		}
 	}
+	if c.Output != "" && !slices.ContainsFunc(c.shares(), func(s share) bool { return strings.HasPrefix(c.Output, s.dir+"/") }) {
+		bad("output %q: want a file below the machine's own or a shared folder", c.Output)
+	}
 	if c.Memory < 0 || c.CPUs < 0 {
 		bad("memory %d MiB, %d CPUs: want none below zero", c.Memory, c.CPUs)
 	}
@@ -67,6 +71,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CPUs == 0 {
 		c.CPUs = min(runtime.NumCPU(), 4)
+	}
+	if c.Output == "" {
+		c.Output = filepath.Join(c.Dir, mainFile)
 	}
 	if c.WorkDir == "" {
 		c.WorkDir = "/"

@@ -16,7 +16,7 @@ const (
 const (
 	consoleFile  = "console.log" // kernel and init.sh
 	qemuFile     = "qemu.log"    // QEMU's own words
-	mainFile     = "main.log"    // the command's output, both streams
+	mainFile     = "main.log"    // the command's output, if Config.Output names no other file
 	exitFile     = "exit"        // the command's exit status
 	initrdFile   = "initrd"
 	identityFile = "machine.json"

@@ -63,6 +63,7 @@ func TestMounts(t *testing.T) {
 func TestMainScript(t *testing.T) {
 	c := someConfig
 	c.Dir, c.WorkDir = t.TempDir(), t.TempDir()
+	c.Output = filepath.Join(c.Dir, "output of it's command")
 	c.Env = []string{"A=it's", `B=$(false) "x" \n`, "EMPTY="}
 	c.Command = []string{"/bin/sh", "-c", `printf '%s|' "$@" "$A" "$B" "$EMPTY" "$PWD"; exit 7`, "sh", "two words", "a'b", "$HOME", "line\nbreak", ""}
 	script := filepath.Join(c.Dir, "main")
@@ -74,7 +75,7 @@ func TestMainScript(t *testing.T) {
 		t.Errorf("the script ended with %v, want its command's 7", err)
 	}
 	want := "two words|a'b|$HOME|line\nbreak||it's|" + `$(false) "x" \n` + "||" + c.WorkDir + "|"
-	if got, err := os.ReadFile(filepath.Join(c.Dir, mainFile)); err != nil || string(got) != want {
+	if got, err := os.ReadFile(c.Output); err != nil || string(got) != want {
 		t.Errorf("the command saw %q, %v\nwant %q", got, err, want)
 	}
 }
@@ -108,7 +109,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Memory == 0 || c.CPUs == 0 || c.WorkDir != "/" || c.Progress == nil {
+	if c.Memory == 0 || c.CPUs == 0 || c.WorkDir != "/" || c.Output != "/d/main.log" || c.Progress == nil {
 		t.Errorf("defaults are missing: %+v", c)
 	}
 	for problem, change := range map[string]func(*Config){
@@ -120,6 +121,7 @@ func TestDefaults(t *testing.T) {
 		"below /":     func(c *Config) { c.Shared = []string{"/"} },
 		"quote":       func(c *Config) { c.Dir = "/it's" },
 		"environment": func(c *Config) { c.Env = []string{"A B=1"} },
+		"output":      func(c *Config) { c.Output = "/elsewhere/log" },
 		"memory":      func(c *Config) { c.Memory = -1 },
 	} {
 		c := Config{Name: "a", Dir: "/d", CacheDir: "/c", Command: []string{"true"}}

@@ -49,7 +49,7 @@ func (c Config) mainScript() string {
 		words[i] = quote(word)
 	}
 	fmt.Fprintf(&out, "cd %s\n", quote(c.WorkDir))
-	fmt.Fprintf(&out, "%s </dev/null >>%s 2>&1\n", strings.Join(words, " "), quote(c.Dir+"/main.log"))
+	fmt.Fprintf(&out, "%s </dev/null >>%s 2>&1\n", strings.Join(words, " "), quote(c.Output))
 	return out.String()
 }
 
