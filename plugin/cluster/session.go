@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,9 +103,9 @@ func (s *Session) Ask(ctx context.Context, request evidence.Request) (*evidence.
 	}
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
-	if _, err := s.input.Write(line); err != nil {
-		return nil, s.broken(err)
-	}
+	// Writing fails when the agent has ended; what it said last, or why it could
+	// not be read, tells more.
+	_, failed := s.input.Write(line)
 	for message := range s.answers {
 		switch {
 		case request.End != nil && message.Bye != nil:
@@ -117,10 +118,10 @@ func (s *Session) Ask(ctx context.Context, request evidence.Request) (*evidence.
 		case message.Ready != nil && message.Ready.Request == request.ID && request.Start == nil && request.End == nil:
 			return message.Ready, nil
 		case message.Bye != nil:
-			return nil, s.broken(errors.New("the agent said goodbye too early"))
+			return nil, errors.New("the agent said goodbye too early")
 		}
 	}
-	return nil, s.broken(io.EOF)
+	return nil, s.broken(cmp.Or(failed, io.EOF))
 }
 
 // Abort breaks the session.

@@ -1,0 +1,113 @@
+package manifests
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+var run = Run{ID: "abc234", Image: "example.org/probe:1", Lifetime: 3 * time.Minute, Idle: time.Minute}
+
+// The test pod must be admitted where "restricted" is enforced:
+// https://kubernetes.io/docs/concepts/security/pod-security-standards/
+func TestPodIsRestricted(t *testing.T) {
+	job, err := run.JobObject(Placing{Role: "pod", Index: 1, Node: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := job.Spec.Template.Spec
+	c := pod.Containers[0]
+	switch {
+	case pod.HostNetwork || pod.HostPID || pod.HostIPC || len(pod.Volumes) > 0:
+		t.Error("it shares something with its host")
+	case !*pod.SecurityContext.RunAsNonRoot || *pod.SecurityContext.RunAsUser == 0:
+		t.Error("it may be root")
+	case pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault:
+		t.Error("no seccomp profile")
+	case *c.SecurityContext.AllowPrivilegeEscalation || len(c.SecurityContext.Capabilities.Add) > 0 ||
+		!slices.Equal(c.SecurityContext.Capabilities.Drop, []corev1.Capability{"ALL"}):
+		t.Error("it keeps privileges")
+	}
+}
+
+// The probe has what it needs and nothing else.
+func TestProbePrivileges(t *testing.T) {
+	job, err := run.JobObject(Placing{Role: "probe", Index: 0, Node: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := job.Spec.Template.Spec
+	s := pod.Containers[0].SecurityContext
+	switch {
+	case !pod.HostNetwork || pod.HostPID || pod.HostIPC:
+		t.Error("the host's network, and only that, is shared")
+	case *s.Privileged || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem:
+		t.Error("it is privileged")
+	case !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) ||
+		!slices.Equal(s.Capabilities.Add, []corev1.Capability{"NET_ADMIN", "NET_RAW"}):
+		t.Errorf("capabilities %+v", s.Capabilities)
+	case len(pod.Volumes) > 0:
+		t.Error("the first pass mounts something")
+	}
+}
+
+func TestSecondPassSharesOneFolderReadOnly(t *testing.T) {
+	job, err := run.JobObject(Placing{Role: "probe", Index: 0, Node: "a", Sockets: "/run/wireguard"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := job.Spec.Template.Spec
+	if len(pod.Volumes) != 1 || pod.Volumes[0].HostPath.Path != "/run/wireguard" || *pod.Volumes[0].HostPath.Type != corev1.HostPathDirectory {
+		t.Errorf("volumes %+v", pod.Volumes)
+	}
+	mounts := pod.Containers[0].VolumeMounts
+	if len(mounts) != 1 || !mounts[0].ReadOnly || mounts[0].MountPath != SocketFolder {
+		t.Errorf("mounts %+v", mounts)
+	}
+}
+
+// What holds for both roles: it goes to its node by affinity, ends by itself,
+// has no token and limits, and bears the run's labels.
+func TestBothRoles(t *testing.T) {
+	for _, role := range []string{"pod", "probe"} {
+		r := run
+		r.PullPolicy, r.PullSecrets = corev1.PullNever, []string{"registry"}
+		job, err := r.JobObject(Placing{Role: role, Index: 12, Node: "node.example.org"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod := job.Spec.Template.Spec
+		c := pod.Containers[0]
+		term := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0]
+		for what, ok := range map[string]bool{
+			"name":         job.Name == "wg-abc234-"+role+"-12" && job.Namespace == "kubectl-wg-abc234",
+			"node":         pod.NodeName == "" && term.MatchFields[0].Values[0] == "node.example.org" && job.Annotations[AnnotationNode] == "node.example.org",
+			"taints":       len(pod.Tolerations) == 1 && pod.Tolerations[0].Operator == corev1.TolerationOpExists,
+			"end":          *job.Spec.ActiveDeadlineSeconds == 180 && *job.Spec.TTLSecondsAfterFinished > 0 && *job.Spec.BackoffLimit == 0 && pod.RestartPolicy == corev1.RestartPolicyNever,
+			"command":      slices.Equal(c.Command, []string{"/wg-probe", "wait", "--deadline", "180s", "--idle", "1m0s"}),
+			"token":        !*pod.AutomountServiceAccountToken && !*pod.EnableServiceLinks,
+			"resources":    len(c.Resources.Limits) == 2 && len(c.Resources.Requests) == 2,
+			"image":        c.Image == "example.org/probe:1" && c.ImagePullPolicy == corev1.PullNever && pod.ImagePullSecrets[0].Name == "registry",
+			"labels":       job.Labels[LabelRun] == "abc234" && job.Spec.Template.Labels[LabelRun] == "abc234" && job.Labels[LabelManagedBy] == ManagedBy,
+			"container":    c.Name == Container,
+			"own job name": len(job.Name) <= 63,
+		} {
+			if !ok {
+				t.Errorf("%s: %s is wrong", role, what)
+			}
+		}
+	}
+}
+
+func TestNamespaceAndRole(t *testing.T) {
+	namespace, err := run.NamespaceObject()
+	if err != nil || namespace.Name != "kubectl-wg-abc234" || namespace.Labels[LabelRun] != "abc234" ||
+		namespace.Labels["pod-security.kubernetes.io/enforce"] != "privileged" {
+		t.Errorf("%+v, %v", namespace, err)
+	}
+	if role, err := OperatorRole(); err != nil || len(role.Rules) == 0 {
+		t.Errorf("%+v, %v", role, err)
+	}
+}
