@@ -66,7 +66,8 @@ func fail(w io.Writer, err error) int {
 	if err == nil {
 		return exitVerified
 	}
-	if ends, ok := err.(outcome); ok {
+	var ends outcome
+	if errors.As(err, &ends) {
 		return int(ends)
 	}
 	fmt.Fprintf(w, "error: %s\n", printable(err.Error()))
@@ -82,10 +83,10 @@ func fail(w io.Writer, err error) int {
 
 // hints collects the hints of an error and of all that it wraps.
 func hints(err error) (all []string) {
-	if hint, ok := err.(hinted); ok && hint.Hint() != "" {
+	if hint, ok := err.(hinted); ok && hint.Hint() != "" { //nolint:errorlint // this walks the tree itself
 		return []string{hint.Hint()}
 	}
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // this walks the tree itself
 	case interface{ Unwrap() error }:
 		return hints(wrapped.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -1,0 +1,142 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const recordings = "../check/testdata/v1/"
+
+// main runs the command line as main does.
+func main(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	code = Main(t.Context(), append([]string{"kubectl-wg"}, args...), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, &Interrupts{})
+	return code, out.String(), errs.String()
+}
+
+func TestExitCodes(t *testing.T) {
+	for line, test := range map[string]struct {
+		code   int
+		stderr string // what it must hold
+	}{
+		"version":                           {0, ""},
+		"verify --print-images":             {0, ""},
+		"verify --print-role":               {0, ""},
+		"explain":                           {0, ""},
+		"explain wg0101":                    {0, ""},
+		"explain WG9999":                    {2, "hint: kubectl wg explain lists all codes"},
+		"nonsense":                          {2, "unknown command"},
+		"verify --nonsense":                 {2, "hint: see: kubectl wg verify --help"},
+		"verify extra":                      {2, "unknown command"},
+		"verify -o xml":                     {2, "hint: one of: text, json, yaml"},
+		"verify --family 5":                 {2, "hint: it is 4, 6 or all"},
+		"verify --fail-on never":            {2, "hint: it is fail or warn"},
+		"verify --pairs none":               {2, "--pairs"},
+		"verify --timeout 1s":               {2, "too short"},
+		"verify --image-pull-policy maybe":  {2, "hint: one of: Always, IfNotPresent, Never"},
+		"verify --image-pull-secret s":      {2, "--namespace"},
+		"verify --node-selector =":          {2, "--node-selector"},
+		"verify --record /nowhere/at/all/f": {2, "no folder"},
+		"verify --server http://127.0.0.1:1 --request-timeout 2s": {4, "hint: the API server does not answer"},
+		"cleanup --server http://127.0.0.1:1":                     {4, "hint: the API server does not answer"},
+		"cleanup --all x":                                         {2, "exclude each other"},
+		"replay /nowhere":                                         {2, "hint: a file made by kubectl wg verify --record"},
+		"replay -":                                                {4, "it is empty"},
+		"replay -o xml -":                                         {2, "hint: one of"},
+		"replay " + recordings + "host-healthy-wireguard.ndjson": {0, ""},
+		"replay " + recordings + "host-vxlan.ndjson":             {1, ""},
+	} {
+		t.Run(line, func(t *testing.T) {
+			code, stdout, stderr := main(t, strings.Fields(line)...)
+			if code != test.code || !strings.Contains(stderr, test.stderr) {
+				t.Errorf("exit %d, want %d; stderr:\n%s", code, test.code, stderr)
+			}
+			if (code == 2 || code == 4) && (stdout != "" || !strings.Contains(stderr, "error: ")) {
+				t.Errorf("stdout %q, stderr %q", stdout, stderr)
+			}
+			if code < 2 && stderr != "" {
+				t.Errorf("stderr %q", stderr)
+			}
+		})
+	}
+}
+
+// A truncated recording proves nothing, whatever it holds.
+func TestReplayOfHalfARecording(t *testing.T) {
+	whole, err := os.ReadFile(recordings + "host-healthy-wireguard.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	half := filepath.Join(t.TempDir(), "half")
+	if err := os.WriteFile(half, bytes.Join(lines[:len(lines)-5], nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, _ := main(t, "replay", half); code != exitInconclusive {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// kubectl finds a plugin's completion under another name of the program.
+func TestCompletion(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := Main(t.Context(), []string{"/usr/bin/kubectl_complete-wg", "verify", "--family", ""}, Streams{Out: &out, Err: &errs}, &Interrupts{})
+	if code != 0 || !strings.HasPrefix(out.String(), "4\n6\nall\n") {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
+}
+
+func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {
+	code, stdout, stderr := main(t, "verify", "--print-manifests", "--nodes", "a,b", "--server", "http://127.0.0.1:1")
+	if code != 0 || strings.Count(stdout, "kind: Job") != 4 || strings.Count(stdout, "kind: Namespace") != 1 {
+		t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
+	}
+	if strings.Contains(stdout, "status:") {
+		t.Error("it prints what the server fills in")
+	}
+}
+
+func TestErrorsKeepTheVerdictAndAllHints(t *testing.T) {
+	var w bytes.Buffer
+	hintedError := func(text string) error { return &usage{errors.New(text), "hint of " + text} }
+	if code := fail(&w, &after{exitNotVerified, errors.Join(hintedError("one"), hintedError("two"))}); code != exitNotVerified {
+		t.Errorf("exit %d", code)
+	}
+	if got := w.String(); !strings.Contains(got, "hint of one") || !strings.Contains(got, "hint of two") {
+		t.Errorf("%s", got)
+	}
+	w.Reset()
+	fail(&w, errors.New("from a node: \x1b[2J\x9b"))
+	if strings.Contains(w.String(), "\x1b") || strings.Contains(w.String(), "\x9b") {
+		t.Errorf("%q reaches the terminal", w.String())
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	signals, codes := make(chan os.Signal, 2), make(chan int, 1)
+	var w bytes.Buffer
+	interrupts := &Interrupts{}
+	interrupts.Left("kubectl wg cleanup abc234")
+	ctx := interrupts.Watch(t.Context(), signals, &w, func(code int) { codes <- code })
+	signals <- os.Interrupt
+	select {
+	case <-ctx.Done():
+	case <-time.After(5 * time.Second):
+		t.Fatal("the first signal does nothing")
+	}
+	if !errors.Is(context.Cause(ctx), ErrInterrupted) {
+		t.Error(context.Cause(ctx))
+	}
+	signals <- os.Interrupt
+	if code := <-codes; code != exitCouldNotRun || !strings.Contains(w.String(), "kubectl wg cleanup abc234") {
+		t.Errorf("exit %d: %s", code, w.String())
+	}
+}
