@@ -84,6 +84,6 @@ func runs(pid int, subcommand string) bool {
 // not outlive the session. Elsewhere the first process is none of ours.
 func endContainer() {
 	if os.Getpid() != 1 && runs(1, "wait") {
-		syscall.Kill(1, syscall.SIGTERM)
+		_ = syscall.Kill(1, syscall.SIGTERM) // it may be ending already
 	}
 }

@@ -66,8 +66,7 @@ func fail(w io.Writer, err error) int {
 	if err == nil {
 		return exitVerified
 	}
-	var ends outcome
-	if errors.As(err, &ends) {
+	if ends, ok := err.(outcome); ok { //nolint:errorlint // one that is joined with another error has more to say
 		return int(ends)
 	}
 	fmt.Fprintf(w, "error: %s\n", printable(err.Error()))

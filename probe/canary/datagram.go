@@ -5,6 +5,7 @@ package canary
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -136,7 +137,8 @@ func (s *salvo) read() {
 	for {
 		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
 		if err != nil {
-			if ne, ok := err.(net.Error); ok && !ne.Timeout() && s.alive() {
+			var failure net.Error
+			if errors.As(err, &failure) && !failure.Timeout() && s.alive() {
 				continue // an error queued by an earlier datagram
 			}
 			return

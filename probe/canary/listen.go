@@ -108,7 +108,7 @@ func (p *Pod) answerConn(conn net.Conn, family uint8) {
 	}
 	p.ledger.received(m)
 	if answer, err := p.id.answer(m); err == nil {
-		conn.Write(answer)
+		_, _ = conn.Write(answer) // an answer that is lost is missed by the sender
 	}
 }
 

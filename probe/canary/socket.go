@@ -49,7 +49,7 @@ func listenUDP(ctx context.Context, family uint8, mark uint32) (*net.UDPConn, er
 		return nil, fmt.Errorf("opening a UDP socket of IPv%d: %w", family, err)
 	}
 	udp := conn.(*net.UDPConn)
-	udp.SetReadBuffer(receiveBuffer)
+	_ = udp.SetReadBuffer(receiveBuffer) // the default serves small clusters
 	return udp, nil
 }
 
@@ -81,7 +81,7 @@ func listenPing(family uint8) (*net.UDPConn, error) {
 		conn.Close()
 		return nil, errors.New("the echo socket is not one of datagrams")
 	}
-	ping.SetReadBuffer(receiveBuffer)
+	_ = ping.SetReadBuffer(receiveBuffer)
 	return ping, nil
 }
 

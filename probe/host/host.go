@@ -46,7 +46,10 @@ func open(family int) (*netlink.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle.SetSocketTimeout(5e9)
+	if err := handle.SetSocketTimeout(5e9); err != nil {
+		handle.Close()
+		return nil, err
+	}
 	return handle, nil
 }
 

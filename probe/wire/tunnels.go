@@ -106,10 +106,12 @@ func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
 			m.Links = append(m.Links, links[link].name)
 		}
 		slices.Sort(m.Links)
-		for flow := &m.TX; !fits(evidence.Message{Tunnel: m}); {
+		for !fits(evidence.Message{Tunnel: m}) {
+			flow := &m.TX
 			if len(m.RX.Sizes) > len(m.TX.Sizes) {
 				flow = &m.RX
-			} else if flow = &m.TX; len(flow.Sizes) == 0 {
+			}
+			if len(flow.Sizes) == 0 {
 				break
 			}
 			last := len(flow.Sizes) - 1
