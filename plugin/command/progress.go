@@ -56,8 +56,9 @@ func (p *progress) Phase(name string) {
 func (p *progress) Detail(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	changed := text != p.detail
 	p.detail = text
-	if p.live {
+	if p.live && changed {
 		p.draw()
 	}
 }
