@@ -113,6 +113,68 @@ func TestBroken(t *testing.T) {
 				}
 			})
 		}, verdict.Failed, "WG0304"},
+		{"the endpoint is another's", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+					p := *m.Peer
+					p.Endpoint = netip.MustParseAddrPort("192.0.2.77:51820")
+					m.Peer = &p
+				}
+			})
+			count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+			undelivered(s)
+		}, verdict.Failed, "WG0306"},
+		{"configured and not started", func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil {
+					m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "vxlan"
+					m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native"]`
+				}
+			})
+		}, verdict.Failed, "WG0104"},
+		{"one endpoint for two nodes", func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil {
+					m.Node.Annotations["flannel.alpha.coreos.com/public-ip"] = "192.0.2.10"
+				}
+			})
+		}, verdict.Failed, "WG0106"},
+		{"an overwrite that stuck", func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil {
+					m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend=wireguard-native"]`
+					m.Node.Annotations["flannel.alpha.coreos.com/public-ip-overwrite"] = "203.0.113.9"
+				}
+			})
+		}, verdict.Passed, ""},
+		{"the port is taken", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Link != nil && m.Link.Name == "flannel-wg" {
+					m.Link.Up = false
+				}
+			})
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
+		}, verdict.Failed, "WG0201"},
+		{"encrypted packets do not fit the network below", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Link != nil && m.Link.Name == "eth0" {
+					m.Link.MTU = 1400
+				}
+			})
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Route: &evidence.Route{For: underlay(1), Link: "eth0"}})
+			each(s["pod/node-1"], func(m *evidence.Message) {
+				if m.Canary != nil && m.Canary.Peer == 1 {
+					m.Canary.Rows[2].Answered = 0
+				}
+			})
+		}, verdict.Failed, "WG0504"},
+		{"another family was not tested", func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Node != nil {
+					m.Node.PodCIDRs = append(slices.Clone(m.Node.PodCIDRs), netip.MustParsePrefix("2001:db8:42::/64"))
+				}
+			})
+		}, verdict.Passed, ""},
 		{"the device is a tun that only bears the name", func(s map[string][]evidence.Message) {
 			each(s["probe/node-1"], func(m *evidence.Message) {
 				if m.Link != nil && m.Link.Name == "flannel-wg" {

@@ -16,7 +16,7 @@ func (v view) hostChecks() []verdict.Check {
 			Why:   "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is up.",
 			Reads: "links by rtnetlink with their kind, control sockets of userspace WireGuard",
 			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe},
-			After: []string{"WG0103"}, Judge: v.deviceUp,
+			After: []string{"WG0103", "WG0101", "WG0104"}, Judge: v.deviceUp,
 		},
 		{
 			Code: "WG0202", Title: "the WireGuard device could be read",
@@ -52,6 +52,10 @@ func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		case !link.Up:
 			out := fail("%s of %s is down", name, n.Name)
 			out.Variant, out.Facts = "down", map[string]string{"node": n.Name, "device": name}
+			if other := sharesPort(n, name); other != nil {
+				out.Text += fmt.Sprintf(": its UDP port %d is taken by %s", other.Port, other.Name)
+				out.Variant, out.Facts["link"] = "port", other.Name
+			}
 			return out
 		}
 		text := fmt.Sprintf("%s up, kind %s, MTU %d", name, kind(link), link.MTU)
@@ -93,6 +97,18 @@ func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		read = append(read, fmt.Sprintf("%s (%s, UDP %d, %s)", d.Name, how, d.Port, plural(uint64(d.Peers), "peer")))
 	}
 	return pass("%s: %s", n.Name, list(read))
+}
+
+// sharesPort returns another WireGuard device with the same port, of which
+// only one can be up.
+func sharesPort(n *verdict.Node, name string) *evidence.Device {
+	device := n.Device(name)
+	for _, other := range n.Devices {
+		if device != nil && other.Name != name && other.Port == device.Port {
+			return other
+		}
+	}
+	return nil
 }
 
 func kind(l *evidence.Link) string {

@@ -34,6 +34,13 @@ func (v view) peerChecks() []verdict.Check {
 			After: append(slices.Clone(after), "WG0301", "WG0303"), Judge: v.knows,
 		},
 		{
+			Code: "WG0306", Title: "each node sends to where the other says it is",
+			Why:   "An endpoint that is not the other node's sends its ciphertext to nobody, or to a stranger. After a change of address the others keep the old one until they hear from it or are restarted.",
+			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses",
+			Scope: verdict.PerPair, Needs: probe,
+			After: append(slices.Clone(after), "WG0105", "WG0106", "WG0302"), Judge: v.endpoint,
+		},
+		{
 			Code: "WG0304", Title: "the pod range of each node belongs to its peer, and to that alone",
 			Why:   "WireGuard routes by allowed IPs: a pod address under no peer is refused, under the wrong one it is encrypted for the wrong node.",
 			Reads: "allowed IPs of all peers of the device, pod ranges, the test pod's address",
@@ -176,6 +183,37 @@ func (v view) ranges(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		}
 	}
 	return pass("%s is its alone", prefix)
+}
+
+func (v view) endpoint(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	t := v.tunnel(c, s)
+	published := v.Endpoint(t.to, s.Family)
+	switch {
+	case t.fromLink == "" && !v.Encrypts, !published.IsValid():
+		return skip("%s publishes no endpoint", t.to.Name)
+	case t.peer == nil || t.toDev == nil:
+		return unknown("%s has no peer for %s", t.from.Name, t.to.Name)
+	case !t.peer.Endpoint.IsValid():
+		return fail("%s has no endpoint for %s, which publishes %s", t.from.Name, t.to.Name, published)
+	}
+	uses := t.peer.Endpoint
+	if uses.Addr() == published && uses.Port() == t.toDev.Port {
+		return pass("%s sends to %s", t.from.Name, uses)
+	}
+	if t.received != nil && moved(t.received.RX) > 0 {
+		return pass("%s sends to %s, where %s was last heard; it publishes %s", t.from.Name, uses, t.to.Name, published)
+	}
+	for _, family := range []int{4, 6} { // modes auto, ipv4 and ipv6 use the other family's endpoint
+		if uses.Addr() == v.Endpoint(t.to, family) && uses.Port() == t.toDev.Port {
+			return pass("%s sends to %s", t.from.Name, uses)
+		}
+	}
+	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", t.from.Name, t.to.Name, uses, t.to.Name, published, t.toDev.Port)
+	out.Facts = map[string]string{"node": t.from.Name, "peer": t.to.Name, "device": t.fromLink}
+	if uses.Addr() == published {
+		out.Variant = "port"
+	}
+	return out
 }
 
 // covers says whether one of the prefixes holds the whole range.

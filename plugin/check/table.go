@@ -31,8 +31,8 @@ func Table(p profile.Profile) []verdict.Check {
 	v := view{p}
 	var table []verdict.Check
 	for _, family := range [][]verdict.Check{
-		v.clusterChecks(), v.instrumentChecks(), v.hostChecks(), v.peerChecks(),
-		v.routeChecks(), v.reachChecks(), v.wireChecks(),
+		v.clusterChecks(), v.configurationChecks(), v.instrumentChecks(), v.hostChecks(), v.peerChecks(),
+		v.routeChecks(), v.sizeChecks(), v.reachChecks(), v.wireChecks(), v.adviceChecks(),
 	} {
 		table = append(table, family...)
 	}

@@ -38,7 +38,7 @@ func flannel(c *verdict.Case) (Profile, bool) {
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*verdict.Node, int) string { return "" },
-		Endpoint: flannelEndpoint, Scope: commonScope,
+		Endpoint: flannelEndpoint, Configured: k3sConfiguration, Scope: commonScope,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind, kinds[kind], len(c.Nodes)))

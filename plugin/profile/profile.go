@@ -34,6 +34,10 @@ type Profile struct {
 	FailClosed bool
 	// Backends is the backend each node says it runs, by node name.
 	Backends map[string]string
+	// Configured is the backend that a node was told to run when it last
+	// started, "" if it was not told or says nothing; its Role is "server" or
+	// "agent", "" where there is no such thing.
+	Configured func(n *verdict.Node) Configuration
 	// Device returns the name of the WireGuard device that should carry the
 	// node's pod traffic of a family, empty if the profile names none.
 	Device func(n *verdict.Node, family int) string
@@ -44,6 +48,14 @@ type Profile struct {
 	Endpoint func(n *verdict.Node, family int) netip.Addr
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
+}
+
+// Configuration is what a node's own command line says of its backend.
+type Configuration struct {
+	Role       string
+	Backend    string // in the words of Backends; "" if it cannot be told
+	Explicit   bool   // the backend was named, it is not the default
+	ExternalIP bool   // endpoints are meant to be the nodes' external addresses
 }
 
 // Scope is one line about what is inside and what is outside of the proof.
@@ -62,6 +74,9 @@ func Decide(c *verdict.Case) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(c); ok {
 			p.Distribution = distribution(c)
+			if p.Configured == nil {
+				p.Configured = func(*verdict.Node) Configuration { return Configuration{} }
+			}
 			p.Scope = append(tested(c.Run.Families), p.Scope...)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title

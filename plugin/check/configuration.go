@@ -1,0 +1,135 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// configurationChecks are those of WG01xx that hold what the nodes were told
+// against what they do.
+func (v view) configurationChecks() []verdict.Check {
+	return []verdict.Check{
+		{
+			Code: "WG0104", Title: "the nodes run the backend that they are configured with",
+			Why:   "A backend that was configured and not yet started, or on an agent instead of the servers, encrypts nothing.",
+			Reads: "node annotations: the arguments K3s last started with, the backend of the lease",
+			Scope: verdict.PerCluster, Judge: v.configured,
+		},
+		{
+			Code: "WG0105", Title: "no node publishes an address that its configuration no longer asks for",
+			Why:   "Flannel's annotation public-ip-overwrite outlives the option that wrote it and keeps the tunnel's endpoint at the old address.",
+			Reads: "node annotations: public-ip-overwrite, the arguments K3s last started with",
+			Scope: verdict.PerNode, Judge: v.overwritten,
+		},
+		{
+			Code: "WG0106", Title: "no two nodes publish the same endpoint",
+			Why:   "Two nodes behind one address and port cannot both be reached: one of them gets the other's datagrams.",
+			Reads: "node annotations: the published address and port",
+			Scope: verdict.PerCluster, Judge: v.endpoints,
+		},
+	}
+}
+
+func (v view) configured(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+	told := 0
+	var ignored []string
+	servers := map[string][]string{}
+	for _, n := range c.Nodes {
+		configuration := v.configuration(n)
+		if configuration.Role == "agent" && configuration.Explicit {
+			ignored = append(ignored, n.Name)
+		}
+		if configuration.Role != "server" || configuration.Backend == "" {
+			continue
+		}
+		told++
+		servers[configuration.Backend] = append(servers[configuration.Backend], n.Name)
+		if runs := v.Backends[n.Name]; runs != configuration.Backend && runs != "" {
+			out := fail("%s last started with the backend %s, but its lease says %s", n.Name, configuration.Backend, runs)
+			out.Facts = map[string]string{"node": n.Name}
+			out.Variant = "unlike"
+			return out
+		}
+	}
+	switch {
+	case len(servers) > 1:
+		var groups []string
+		for _, backend := range slices.Sorted(maps.Keys(servers)) {
+			groups = append(groups, fmt.Sprintf("%s on %s", backend, list(servers[backend])))
+		}
+		return fail("the servers are configured with different backends: %s", list(groups))
+	case len(ignored) > 0:
+		out := warn("the backend is an option of servers; on the agents %s it has no effect", list(ignored))
+		out.Variant = "agent"
+		return out
+	case told == 0:
+		return skip("no node says what it was configured with")
+	}
+	return pass("%s configured and running", slices.Sorted(maps.Keys(servers))[0])
+}
+
+func (v view) configuration(n *verdict.Node) profile.Configuration {
+	if v.Configured == nil {
+		return profile.Configuration{}
+	}
+	return v.Configured(n)
+}
+
+func (v view) overwritten(c *verdict.Case, s verdict.Subject) verdict.Outcome {
+	n := c.Node(s.Node)
+	overwrite := ""
+	for _, key := range []string{"public-ip-overwrite", "public-ipv6-overwrite"} {
+		if value := n.Annotations["flannel.alpha.coreos.com/"+key]; value != "" {
+			overwrite = value
+		}
+	}
+	if overwrite == "" {
+		return skip("%s overwrites no address", n.Name)
+	}
+	told := false
+	for _, other := range c.Nodes {
+		configuration := v.configuration(other)
+		told = told || configuration.Role == "server"
+		if configuration.ExternalIP {
+			return pass("%s is published as %s, as the servers' --flannel-external-ip asks for", n.Name, overwrite)
+		}
+	}
+	if !told {
+		return skip("no server says what it was configured with")
+	}
+	out := warn("%s is published as %s by public-ip-overwrite, which no server's configuration asks for", n.Name, overwrite)
+	out.Facts = map[string]string{"node": n.Name}
+	return out
+}
+
+func (v view) endpoints(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+	if !v.Encrypts {
+		return skip("%s publishes no endpoints", v.Title)
+	}
+	owner := map[netip.AddrPort]string{}
+	for _, n := range c.Nodes {
+		for _, family := range []int{4, 6} {
+			addr := v.Endpoint(n, family)
+			if !addr.IsValid() {
+				continue
+			}
+			port := uint16(0)
+			if d := n.Device(v.Device(n, family)); d != nil {
+				port = d.Port
+			}
+			endpoint := netip.AddrPortFrom(addr, port)
+			if other := owner[endpoint]; other != "" && other != n.Name {
+				out := fail("%s and %s publish the same endpoint %s", other, n.Name, endpoint)
+				out.Facts = map[string]string{"node": n.Name, "peer": other}
+				return out
+			}
+			owner[endpoint] = n.Name
+		}
+	}
+	return pass("%s, all different", plural(uint64(len(owner)), "endpoint"))
+}
