@@ -41,6 +41,24 @@ type row struct {
 	hint                        Hint
 }
 
+// Entry is one remedy of a code, with what it is for; its {names} are not
+// filled in.
+type Entry struct {
+	Variant, Distribution string // empty fit all
+	Hint                  Hint
+}
+
+// Of returns all remedies of a code, in the order of the table.
+func Of(code string) []Entry {
+	var entries []Entry
+	for _, r := range table {
+		if r.code == code {
+			entries = append(entries, Entry{r.variant, r.distribution, r.hint})
+		}
+	}
+	return entries
+}
+
 // ForAll returns the hint for findings that share one cause: the first one's,
 // with the steps for all of them, none twice.
 func ForAll(findings []verdict.Finding, distribution string) (Hint, bool) {

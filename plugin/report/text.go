@@ -72,13 +72,14 @@ func (t *text) cause(j *check.Judgement) {
 		t.line("  %s%s: %s", where, clean(r.What), clean(r.Text))
 	}
 	if hint, ok := mend(j); ok {
-		t.hint(hint)
+		t.line("")
+		t.mend(hint)
 	}
 	t.line("  More: kubectl wg explain %s", f.Code)
 }
 
-func (t *text) hint(h remedy.Hint) {
-	t.line("")
+// mend prints a hint.
+func (t *text) mend(h remedy.Hint) {
 	t.line("To mend it: %s.", clean(h.Title))
 	if h.Disruption != "" {
 		t.line("  Mind: %s.", clean(h.Disruption))
