@@ -3,13 +3,10 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -31,18 +28,6 @@ type Placement struct {
 	mu      sync.Mutex
 	slots   map[string]*slot // by the Job's name
 	changed chan struct{}    // holds one token when a slot has changed
-}
-
-// slot is the place of one pod.
-type slot struct {
-	placing manifests.Placing
-	created time.Time
-	pod     *corev1.Pod
-	ready   bool
-	told    bool // that it is ready
-	wait    time.Duration
-	failure *evidence.Problem
-	note    string // the last warning, to explain a wait that was too long
 }
 
 // Open creates the run's namespace and begins to watch it. The placement is to
@@ -177,71 +162,6 @@ func (p *Placement) giveUp(cause error) {
 		}
 		s.failure = &evidence.Problem{Class: evidence.ProblemTimeout, Text: Line(text), Hint: "give it longer with --timeout"}
 	}
-}
-
-// Pods returns the state of all pods, by node and role.
-func (p *Placement) Pods() []evidence.Pod {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var pods []evidence.Pod
-	for _, s := range p.sorted() {
-		pods = append(pods, s.evidence())
-	}
-	return pods
-}
-
-// untold returns the pods that became Ready since it was called last.
-func (p *Placement) untold() []evidence.Pod {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var pods []evidence.Pod
-	for _, s := range p.slots {
-		if s.ready && !s.told {
-			s.told = true
-			pods = append(pods, s.evidence())
-		}
-	}
-	return pods
-}
-
-func (s *slot) evidence() evidence.Pod {
-	pod := evidence.Pod{Role: s.placing.Role, Node: s.placing.Node, Ready: s.ready, Wait: s.wait.Milliseconds()}
-	if s.placing.Sockets != "" {
-		pod.Pass = 2
-	}
-	if s.pod != nil {
-		pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
-	}
-	return pod
-}
-
-// Problems returns why pods did not become Ready, by node and role.
-func (p *Placement) Problems() []evidence.Problem {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var problems []evidence.Problem
-	for _, s := range p.sorted() {
-		if s.failure != nil && !s.ready {
-			failure := *s.failure
-			failure.What, failure.On = "place "+s.placing.Role, s.placing.Node
-			problems = append(problems, failure)
-		}
-	}
-	return problems
-}
-
-func (p *Placement) sorted() []*slot {
-	slots := make([]*slot, 0, len(p.slots))
-	for _, s := range p.slots {
-		slots = append(slots, s)
-	}
-	slices.SortFunc(slots, func(a, b *slot) int {
-		if a.placing.Index != b.placing.Index {
-			return a.placing.Index - b.placing.Index
-		}
-		return strings.Compare(a.placing.Role+a.placing.Sockets, b.placing.Role+b.placing.Sockets)
-	})
-	return slots
 }
 
 // change applies a change to slots and wakes Await.

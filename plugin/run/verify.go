@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
@@ -117,56 +114,6 @@ func (v *verification) gather(parent context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (v *verification) survey(ctx context.Context) error {
-	var looking sync.WaitGroup
-	defer looking.Wait()
-	looking.Go(func() { v.remind(ctx) })
-	survey, err := v.Cluster.Survey(ctx, v.Selection)
-	if apierrors.IsForbidden(err) {
-		// One permission lacks: say at once which others do.
-		return errors.Join(v.Cluster.Permitted(ctx, v.Objects), err)
-	}
-	if err != nil {
-		return err
-	}
-	v.account.add(evidence.Message{Cluster: &survey.Cluster})
-	for _, n := range survey.Nodes {
-		v.account.add(evidence.Message{Node: &n})
-		if n.Index >= 0 {
-			v.nodes = append(v.nodes, n)
-		}
-	}
-	for _, p := range survey.Problems {
-		v.account.problem(p)
-	}
-	v.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", len(v.nodes), len(survey.Nodes)))
-	if len(v.nodes) == 0 {
-		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
-	}
-	return nil
-}
-
-// remind says what a killed run has left: no one else will.
-func (v *verification) remind(ctx context.Context) {
-	leftovers, err := v.Cluster.Leftovers(ctx)
-	if err != nil {
-		v.Log.Debug("looking for leftovers", "error", err)
-	}
-	for _, l := range leftovers {
-		if l.Running == 0 && !l.Removing && time.Since(l.Created) > v.Timeout {
-			v.Progress.Note("an interrupted run left the " + l.What() + "; remove it with: kubectl wg cleanup " + l.Run)
-		}
-	}
-}
-
-func reasons(nodes []evidence.Node) []string {
-	var lines []string
-	for _, n := range nodes {
-		lines = append(lines, n.Name+": "+n.Excluded)
-	}
-	return lines
 }
 
 func (v *verification) placings() []manifests.Placing {
