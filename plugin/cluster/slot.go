@@ -87,4 +87,3 @@ func (p *Placement) sorted() []*slot {
 	})
 	return slots
 }
-
