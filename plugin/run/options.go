@@ -56,10 +56,13 @@ const (
 )
 
 // Each canary is sent up to attempts times within answerTime, which grows by
-// answerTimePer for each target: the senders share one processor.
+// answerTimePer for each target: the senders share one processor. Two idle
+// peers whose first handshakes cross lose both and try again after
+// REKEY_TIMEOUT, 5 s and up to a third more (linux drivers/net/wireguard/
+// messages.h); a canary must outlast that. Nobody waits once all are answered.
 const (
 	attempts      = 3
-	answerTime    = 1500 * time.Millisecond
+	answerTime    = 8 * time.Second
 	answerTimePer = 10 * time.Millisecond
 )
 
