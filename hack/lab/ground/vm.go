@@ -28,6 +28,9 @@ type virtual struct{}
 func (virtual) Name() string { return VM }
 
 func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
+	if ok, why, _ := vm.Available(ctx); !ok {
+		return nil, errors.New(why)
+	}
 	started, err := vm.Start(ctx, vm.Config{
 		Name:     machineName(spec.Lab),
 		Dir:      spec.Dir,
@@ -49,13 +52,14 @@ func (virtual) Start(ctx context.Context, spec Spec) (Running, error) {
 	return qemu{started}, nil
 }
 
-// machineName fits the name of a lab into the eight letters that a machine's links leave.
+// machineName fits the name of a lab into the twelve letters that a machine's tap leaves. Two may become the same: each
+// tap is in a namespace of its own.
 func machineName(lab string) string {
-	name := "l" + lab
-	if len(name) > 8 {
-		name = name[:7] + "x"
+	const most = 12
+	if len(lab) > most {
+		return lab[:most-1] + "x"
 	}
-	return name
+	return lab
 }
 
 type qemu struct{ *vm.Machine }
@@ -65,10 +69,10 @@ func (q qemu) PID() int { return q.QEMU.PID }
 func (q qemu) Wait(ctx context.Context) error {
 	status, err := q.Machine.Wait(ctx)
 	if err == nil && status != 0 {
-		err = errors.New("node host ended")
+		err = fmt.Errorf("exit status %d", status)
 	}
 	if err != nil {
-		return fmt.Errorf("running the node host in the VM: exit status %d: %w", status, err)
+		return fmt.Errorf("running the node host in the VM: %w", err)
 	}
 	return nil
 }

@@ -72,8 +72,10 @@ func probeKVM() error {
 		}
 		return int(result), nil
 	}
-	if version, err := call(device, getAPIVersion); err != nil || version != apiVersion {
-		return fmt.Errorf("KVM version %d, want %d: %v", version, apiVersion, err)
+	if version, err := call(device, getAPIVersion); err != nil {
+		return fmt.Errorf("asking for KVM's version: %w", err)
+	} else if version != apiVersion {
+		return fmt.Errorf("KVM version %d, want %d", version, apiVersion)
 	}
 	machine, err := call(device, createVM)
 	if err != nil {
@@ -155,7 +157,10 @@ func tryBoot(ctx context.Context, g ground, accel string) error {
 	if strings.Contains(string(console), sayReady) {
 		return nil
 	}
-	return fmt.Errorf("a trial boot with %s did not come up: %v: %s", accel, err, lastLines(string(out)+string(console), 10))
+	if err == nil {
+		err = errors.New("QEMU ended")
+	}
+	return fmt.Errorf("a trial boot with %s did not come up: %w: %s", accel, err, lastLines(string(out)+string(console), 10))
 }
 
 func hostBoot() (string, error) {

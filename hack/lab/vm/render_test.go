@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,7 +72,8 @@ func TestMainScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := exec.Command("/bin/sh", script).Run()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 7 {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 {
 		t.Errorf("the script ended with %v, want its command's 7", err)
 	}
 	want := "two words|a'b|$HOME|line\nbreak||it's|" + `$(false) "x" \n` + "||" + c.WorkDir + "|"
