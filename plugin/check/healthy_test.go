@@ -76,6 +76,7 @@ func pairEvidence(i, j int) []evidence.Message {
 	seen := evidence.Seen{Source: i, Target: j, UDP: 6, TCP: 3, ICMP: 1}
 	back := evidence.Seen{Source: j, Target: i, UDP: 6, TCP: 3, ICMP: 1}
 	return []evidence.Message{
+		{Route: &evidence.Route{For: underlay(j), Link: "eth0", Type: "unicast", Table: 254}},
 		{Route: &evidence.Route{For: podIP(j), Link: "flannel-wg", Type: "unicast", Table: 254}},
 		{Peer: &evidence.Peer{Device: "flannel-wg", PublicKey: publicKey(j), Endpoint: remote, AllowedIPs: []netip.Prefix{podRange(j)}, Keepalive: 25, TX: 1000, RX: 1000}},
 		{Count: &evidence.Count{

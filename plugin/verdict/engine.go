@@ -76,10 +76,8 @@ func subjects(c *Case, scope Scope, pairs []Subject) []Subject {
 
 func judge(c *Case, check Check, s Subject) Finding {
 	outcome := check.Judge(c, s)
-	if gap := missing(c, check, s); gap != "" && outcome.Status != NotApplicable {
-		if !(check.Seen && outcome.Status == Fail) {
-			outcome = Outcome{Status: Inconclusive, Text: gap, Readings: outcome.Readings}
-		}
+	if gap := missing(c, check, s); gap != "" && !(check.Seen && outcome.Status == Fail) {
+		outcome = Outcome{Status: Inconclusive, Text: gap, Readings: outcome.Readings}
 	}
 	return Finding{
 		Code: check.Code, Title: check.Title, Proof: check.Proof, Status: outcome.Status, Subject: s,

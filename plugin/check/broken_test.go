@@ -1,0 +1,304 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// broken: each row breaks one thing in a healthy run of three nodes, mostly
+// between node-1 and node-2, and names the verdict and first cause that must
+// come of it.
+var broken = []struct {
+	name    string
+	breaks  func(s map[string][]evidence.Message)
+	verdict verdict.Verdict
+	cause   string
+}{
+	{"a leak in VXLAN", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601"},
+	{"a leak that names no pair", func(s map[string][]evidence.Message) {
+		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
+			Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
+	}, verdict.Failed, "WG0608"},
+	{"the leak's stream is cut short", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "flow", Count: 1}})
+		s["probe/node-2"] = s["probe/node-2"][:5]
+	}, verdict.Failed, "WG0601"},
+	{"the route leads past the tunnel", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Route != nil && m.Route.For == podIP(1) {
+				m.Route = &evidence.Route{For: podIP(1), Link: "flannel.1", Type: "unicast"}
+			}
+		})
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0401"},
+	{"the receiver's host drops the port", func(s map[string][]evidence.Message) {
+		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+		undelivered(s)
+	}, verdict.Failed, "WG0501"},
+	{"a stale key", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+				p := *m.Peer
+				p.PublicKey = publicKey(8)
+				m.Peer = &p
+			}
+		})
+	}, verdict.Failed, "WG0302"},
+	{"the published key is another's", func(s map[string][]evidence.Message) {
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Device != nil {
+				d := *m.Device
+				d.PublicKey = publicKey(9)
+				m.Device = &d
+			}
+		})
+	}, verdict.Failed, "WG0301"},
+	{"two nodes share a key", func(s map[string][]evidence.Message) {
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Device != nil {
+				d := *m.Device
+				d.PublicKey = publicKey(0)
+				m.Device = &d
+			}
+		})
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil && m.Node.Index == 1 {
+				m.Node.Annotations["flannel.alpha.coreos.com/backend-data"] = `{"PublicKey":"` + publicKey(0) + `"}`
+			}
+		})
+	}, verdict.Failed, "WG0303"},
+	{"another peer has a part of the pod range", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Peer != nil && m.Peer.PublicKey == publicKey(2) {
+				p := *m.Peer
+				p.AllowedIPs = append(slices.Clone(p.AllowedIPs), netip.MustParsePrefix("10.42.1.128/25"))
+				m.Peer = &p
+			}
+		})
+	}, verdict.Failed, "WG0304"},
+	{"the peer has only a part of the pod range", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+				p := *m.Peer
+				p.AllowedIPs = []netip.Prefix{netip.MustParsePrefix("10.42.1.0/25")}
+				m.Peer = &p
+			}
+		})
+	}, verdict.Failed, "WG0304"},
+	{"the endpoint is another's", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+				p := *m.Peer
+				p.Endpoint = netip.MustParseAddrPort("192.0.2.77:51820")
+				m.Peer = &p
+			}
+		})
+		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+		undelivered(s)
+	}, verdict.Failed, "WG0306"},
+	{"configured and not started", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "vxlan"
+				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native"]`
+			}
+		})
+	}, verdict.Failed, "WG0104"},
+	{"one endpoint for two nodes", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.Annotations["flannel.alpha.coreos.com/public-ip"] = "192.0.2.10"
+			}
+		})
+	}, verdict.Failed, "WG0106"},
+	{"an overwrite that stuck", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend=wireguard-native"]`
+				m.Node.Annotations["flannel.alpha.coreos.com/public-ip-overwrite"] = "203.0.113.9"
+			}
+		})
+	}, verdict.Passed, ""},
+	{"an overwrite as configured", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native","--flannel-external-ip","true"]`
+				m.Node.Annotations["flannel.alpha.coreos.com/public-ip-overwrite"] = "203.0.113.9"
+			}
+		})
+	}, verdict.Passed, ""},
+	{"the probe may not read the device", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil
+		})
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemPermission, What: "device", On: "flannel-wg", Text: "operation not permitted"}})
+	}, verdict.Undecided, "WG0202"},
+	{"a network policy drops the canaries", undelivered, verdict.Failed, "WG0502"},
+	{"handshakes in the window", func(s map[string][]evidence.Message) {
+		for i := range 3 {
+			each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
+				if m.Tunnel != nil {
+					to := int(m.Tunnel.Remote.Addr().As4()[3]) - 10
+					m.Tunnel.TX.Handshakes = []evidence.Handshake{{Type: 1, For: publicKey(to)}}
+				}
+			})
+		}
+	}, verdict.Passed, ""},
+	{"an old pod with the MTU of before", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{
+			Index: 20, Name: "veth1", Kind: "veth", MTU: 1450, Up: true, PeerNS: true, Master: "cni0", Role: evidence.RoleInside}})
+	}, verdict.Passed, ""},
+	{"a userspace device", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Device != nil {
+				m.Device.Userspace = true
+			}
+		})
+	}, verdict.Passed, ""},
+	{"the port is taken", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "flannel-wg" {
+				m.Link.Up = false
+			}
+		})
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
+	}, verdict.Failed, "WG0201"},
+	{"encrypted packets do not fit the network below", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "eth0" {
+				m.Link.MTU = 1400
+			}
+		})
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == 1 {
+				m.Canary.Rows[2].Answered = 0
+			}
+		})
+	}, verdict.Failed, "WG0504"},
+	{"another family was not tested", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.PodCIDRs = append(slices.Clone(m.Node.PodCIDRs), netip.MustParsePrefix("2001:db8:42::/64"))
+			}
+		})
+	}, verdict.Passed, ""},
+	{"the device is a tun that only bears the name", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "flannel-wg" {
+				m.Link = &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "tun", Up: true, Role: evidence.RoleInside, Why: "a tun without WireGuard's control socket"}
+			}
+		})
+	}, verdict.Failed, "WG0201"},
+	{"the capture lost frames", func(s map[string][]evidence.Message) {
+		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Drops = 3 })
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil {
+				m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote}
+			}
+		})
+	}, verdict.Undecided, "WG0604"},
+	{"the capture cut frames short", func(s map[string][]evidence.Message) {
+		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Truncated = 1 })
+	}, verdict.Undecided, "WG0604"},
+	{"the capture died", func(s map[string][]evidence.Message) {
+		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Alive = false })
+	}, verdict.Undecided, "WG0604"},
+	{"no control was seen", func(s map[string][]evidence.Message) {
+		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.ControlRX, c.ControlTX = 0, 0 })
+	}, verdict.Undecided, "WG0604"},
+	{"only another node's control arrived", func(s map[string][]evidence.Message) {
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
+			}
+		})
+	}, verdict.Undecided, "WG0604"},
+	{"a second link was not watched", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
+	}, verdict.Undecided, "WG0604"},
+	{"a second link without a cable", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
+			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Started: true, Alive: true}})
+	}, verdict.Passed, ""},
+	{"a cable was plugged in meanwhile", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
+			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Started: true, Alive: true, Frames: 1}})
+	}, verdict.Undecided, "WG0604"},
+	{"a probe's stream broke off", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") }, verdict.Undecided, "WG0103"},
+	{"a pod did not start", func(s map[string][]evidence.Message) {
+		delete(s, "pod/node-2")
+		s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemImage, What: "place", On: "node-2", Text: "ErrImagePull"}})
+	}, verdict.Undecided, "WG0103"},
+	{"a node was not tested", func(s map[string][]evidence.Message) {
+		s["plugin"] = append(s["plugin"], evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "not ready"}})
+	}, verdict.Undecided, "WG0102"},
+	{"nothing but keepalives on the wire", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil {
+				m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote, Links: m.Tunnel.Links, TX: evidence.Flow{Keepalives: 20, Bytes: 640}, RX: m.Tunnel.RX}
+			}
+		})
+	}, verdict.Failed, "WG0602"},
+	{"the kernel counted less than the canaries", func(s map[string][]evidence.Message) {
+		count(s["probe/node-1"], 1, func(c *evidence.Count) { c.TX = [4]uint64{1000, 1000, 1100, 1100} })
+	}, verdict.Failed, "WG0603"},
+	{"more was captured than the kernel authenticated", func(s map[string][]evidence.Message) {
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Tunnel != nil {
+				tunnel := *m.Tunnel
+				tunnel.RX.Bytes += 5000
+				m.Tunnel = &tunnel
+			}
+		})
+	}, verdict.Undecided, "WG0603"},
+	{"a counter repeats on the wire", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil {
+				m.Tunnel.TX.Indices[0].Repeats = 1
+			}
+		})
+	}, verdict.Failed, "WG0602"},
+	{"a handshake for another key", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil {
+				m.Tunnel.TX.Handshakes = []evidence.Handshake{{Type: 1, For: publicKey(7)}}
+			}
+		})
+	}, verdict.Failed, "WG0607"},
+	{"the handshake is old", func(s map[string][]evidence.Message) {
+		count(s["probe/node-1"], 1, func(c *evidence.Count) { c.Age = 211e9 })
+	}, verdict.Failed, "WG0606"},
+	{"not seen inside the tunnel", func(s map[string][]evidence.Message) {
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Witness != nil && m.Witness.Link == "flannel-wg" {
+				m.Witness = &evidence.Witness{Link: "flannel-wg", Direction: m.Witness.Direction, Family: 4}
+			}
+		})
+	}, verdict.Failed, "WG0605"},
+	{"large packets are lost", func(s map[string][]evidence.Message) {
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil {
+				m.Canary.Rows[2].Answered = 0
+			}
+		})
+	}, verdict.Failed, "WG0503"},
+	{"mixed backends", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil && m.Node.Index == 2 {
+				m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "vxlan"
+			}
+		})
+	}, verdict.Failed, "WG0101"},
+}

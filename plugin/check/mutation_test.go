@@ -1,0 +1,144 @@
+package check
+
+import (
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// evidenceOf returns all the runs the tests judge: the healthy one, each row
+// of broken, and the recordings, with the verdict and first cause expected.
+func evidenceOf(t *testing.T) (runs []run) {
+	runs = append(runs, run{"healthy", record(t, healthy(3)), verdict.Passed, ""})
+	for _, row := range broken {
+		streams := healthy(3)
+		row.breaks(streams)
+		runs = append(runs, run{row.name, record(t, streams), row.verdict, row.cause})
+	}
+	for name, want := range recorded {
+		runs = append(runs, run{name, load(t, name), want.verdict, want.cause})
+	}
+	return runs
+}
+
+type run struct {
+	name      string
+	recording *evidence.Recording
+	verdict   verdict.Verdict
+	cause     string
+}
+
+// A check that nobody would miss proves nothing: with any one check's failures
+// turned into passes, some run must be judged otherwise than expected. The
+// checks that only warn are excepted; what they say is tested below.
+func TestEveryCheckIsMissed(t *testing.T) {
+	advice := map[string]bool{"WG0105": true, "WG0505": true, "WG0701": true, "WG0801": true}
+	runs := evidenceOf(t)
+	for _, c := range Table(profile.Profile{}) {
+		if advice[c.Code] {
+			continue
+		}
+		noticed := 0
+		for _, r := range runs {
+			if v, cause := blind(r.recording, c.Code); v != r.verdict || cause != r.cause {
+				noticed++
+			}
+		}
+		if noticed == 0 {
+			t.Errorf("no test would notice if %s (%s) always passed", c.Code, c.Title)
+		}
+		t.Logf("%s always passing: %d of %d runs notice", c.Code, noticed, len(runs))
+	}
+}
+
+// Without any check of a step, no run that fails for that step alone may pass:
+// each step of the proof stands for itself.
+func TestEveryStepIsMissed(t *testing.T) {
+	runs := evidenceOf(t)
+	for _, proof := range verdict.Proofs {
+		var codes []string
+		for _, c := range Table(profile.Profile{}) {
+			if c.Proof == proof.Step {
+				codes = append(codes, c.Code)
+			}
+		}
+		noticed := 0
+		for _, r := range runs {
+			if v, cause := blind(r.recording, codes...); v != r.verdict || cause != r.cause {
+				noticed++
+			}
+		}
+		if noticed == 0 {
+			t.Errorf("no test would notice if %s (%s) always held", proof.Step, proof.Title)
+		}
+		t.Logf("%s %s always holding: %d of %d runs notice", proof.Step, proof.Title, noticed, len(runs))
+	}
+}
+
+// blind judges as if the checks of some codes always passed.
+func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, string) {
+	c := verdict.NewCase(recording)
+	table := Table(profile.Decide(c))
+	for i := range table {
+		for _, code := range codes {
+			if table[i].Code == code {
+				table[i].Needs = nil
+				table[i].Judge = func(*verdict.Case, verdict.Subject) verdict.Outcome { return pass("blind") }
+			}
+		}
+	}
+	r := verdict.Judge(c, table)
+	if r.FirstCause == nil {
+		return r.Verdict, ""
+	}
+	return r.Verdict, r.FirstCause.Code
+}
+
+// Every code has a run in which it passes, one in which it does not (it fails,
+// or warns if it only advises) and one in which it is inconclusive or, if it
+// reads nothing that could be missing, not applicable.
+func TestEveryCodeWasSeenInEveryState(t *testing.T) {
+	seen := map[string]map[verdict.Status]string{}
+	note := func(name string, recording *evidence.Recording) {
+		for _, f := range Judge(recording).Findings {
+			if seen[f.Code] == nil {
+				seen[f.Code] = map[verdict.Status]string{}
+			}
+			seen[f.Code][f.Status] = name
+		}
+	}
+	for _, r := range evidenceOf(t) {
+		note(r.name, r.recording)
+	}
+	for name, streams := range healthyWithout() {
+		note(name, record(t, streams))
+	}
+	for _, c := range Table(profile.Profile{}) {
+		states := seen[c.Code]
+		if states[verdict.Pass] == "" {
+			t.Errorf("%s was never seen to pass", c.Code)
+		}
+		if states[verdict.Fail] == "" && states[verdict.Warn] == "" && states[verdict.Inconclusive] == "" {
+			t.Errorf("%s was never seen not to pass", c.Code)
+		}
+		if len(c.Needs) > 0 && states[verdict.Inconclusive] == "" {
+			t.Errorf("%s was never seen inconclusive", c.Code)
+		}
+		if c.Proof != "" && c.Proof != verdict.P6Sound && states[verdict.Fail] == "" {
+			t.Errorf("%s is part of the proof and was never seen to fail", c.Code)
+		}
+	}
+}
+
+// healthyWithout are healthy runs without one of their streams.
+func healthyWithout() map[string]map[string][]evidence.Message {
+	runs := map[string]map[string][]evidence.Message{}
+	for _, stream := range []string{"probe/node-1", "pod/node-1"} {
+		streams := healthy(3)
+		delete(streams, stream)
+		runs["without "+stream] = streams
+	}
+	return runs
+}
