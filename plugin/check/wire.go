@@ -1,22 +1,13 @@
 package check
 
 import (
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-// maxHandshakeAge is when a session that carries traffic is overdue: a key is
-// renewed after 120 s and no longer used after 180 s; the responder counts from
-// the first data message, so up to 30 s more are seen on healthy tunnels
-// (linux drivers/net/wireguard/messages.h: REKEY_AFTER_TIME, REJECT_AFTER_TIME).
-const maxHandshakeAge = 210 * time.Second
 
 // wireChecks are WG06xx: what was and was not on the wire, and what the kernel
 // counted of it.
@@ -72,102 +63,6 @@ func (v view) wireChecks() []verdict.Check {
 			Proof: verdict.P5Counted, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.fresh,
 		},
 	}
-}
-
-func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	from, to := c.Node(s.Node), c.Node(s.Peer)
-	if leaks := c.Leaks(s); len(leaks) > 0 {
-		return leaked("pod traffic from "+s.Node+" to "+s.Peer, leaks)
-	}
-	for _, n := range []*verdict.Node{from, to} {
-		if why := unsound(n); why != "" {
-			return unknown("nothing was seen in clear, but %s", why)
-		}
-	}
-	sender, _ := rows(from, to, s.Family)
-	sent := uint64(0)
-	for _, row := range sender {
-		sent += uint64(row.Sent)
-	}
-	if sent == 0 {
-		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
-	}
-	frames, links := uint64(0), []string{}
-	for _, n := range []*verdict.Node{from, to} {
-		for _, l := range n.Outside() {
-			frames += n.Capture(l.Name).Frames
-			links = append(links, l.Name+" of "+n.Name)
-		}
-	}
-	return pass("0 of %d frames on %s", frames, list(links))
-}
-
-func (v view) strays(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
-	if len(c.Strays) > 0 {
-		return leaked("traffic with this run's mark", c.Strays)
-	}
-	return pass("")
-}
-
-// leaked describes sightings, the most telling first.
-func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
-	leaks = slices.Clone(leaks)
-	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
-		if a.By != b.By { // the mark is more telling than the addresses
-			return -strings.Compare(a.By, b.By)
-		}
-		if a.Direction != b.Direction { // where it left is where it went wrong
-			return -strings.Compare(a.Direction, b.Direction)
-		}
-		return int(int64(b.Count) - int64(a.Count))
-	})
-	first := leaks[0]
-	total := uint64(0)
-	readings := []verdict.Reading{}
-	for i, leak := range leaks {
-		total += leak.Count
-		if i < 4 {
-			readings = append(readings, verdict.Reading{
-				Node: leak.On, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
-				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget),
-			})
-		}
-	}
-	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first", Text: hex.EncodeToString(first.Sample)})
-	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
-	inside := encapsulation(first.Layers)
-	how := "inside " + inside
-	if inside == "" {
-		inside, how = "bare", "without any encapsulation"
-	}
-	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
-		what, how, plural(total, "time"), way, first.Link, first.On)
-	out.Variant, out.Readings = strings.ToLower(inside), readings
-	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
-	return out
-}
-
-// encapsulation names what wraps the pod's packet in a Layers text.
-func encapsulation(layers string) string {
-	names := []struct{ word, name string }{
-		{"wireguard", "a datagram shaped like WireGuard"}, {"vxlan", "VXLAN"}, {"geneve", "Geneve"}, {"gre", "GRE"},
-	}
-	words := strings.Fields(layers)
-	for _, n := range names {
-		if slices.Contains(words, n.word) {
-			return n.name
-		}
-	}
-	ips := 0
-	for _, word := range words {
-		if word == "ipv4" || word == "ipv6" {
-			ips++
-		}
-	}
-	if ips > 1 {
-		return "IP-in-IP"
-	}
-	return ""
 }
 
 func (v view) witnessed(c *verdict.Case, s verdict.Subject) verdict.Outcome {
@@ -283,71 +178,4 @@ func (v view) mac1(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		}
 	}
 	return pass("%s for the key of %s", plural(uint64(len(handshakes)), "handshake message"), t.to.Name)
-}
-
-func (v view) counted(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" || t.toLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
-	}
-	if t.sent == nil || t.received == nil {
-		return unknown("the counters of both devices for each other were not read")
-	}
-	canaries := uint64(0)
-	for size, count := range t.expected() {
-		canaries += uint64(size) * count
-	}
-	if canaries == 0 {
-		return unknown("%s sent no canary to %s that could be counted", t.from.Name, t.to.Name)
-	}
-	ends := []struct {
-		node     *verdict.Node
-		device   *evidence.Device
-		count    *evidence.Count
-		readings [evidence.Readings]uint64
-		captured uint64
-		verb     string
-	}{
-		{t.from, t.fromDev, t.sent, t.sent.TX, t.out().Bytes, "sent"},
-		{t.to, t.toDev, t.received, t.received.RX, t.in().Bytes, "received"},
-	}
-	var figures []string
-	for _, end := range ends {
-		r := end.readings
-		lower, upper := moved(r), r[evidence.ReadingAfter]-r[evidence.ReadingBefore]
-		switch {
-		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(r[:]):
-			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
-		case unsound(end.node) != "":
-			return unknown("%s", unsound(end.node))
-		case lower < canaries:
-			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
-		case end.captured < lower:
-			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower, end.verb, end.captured)
-		case end.captured > upper:
-			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
-		}
-		figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
-	}
-	return pass("%s", strings.Join(figures, "; "))
-}
-
-func (v view) fresh(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" && !v.Encrypts {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
-	}
-	if t.sent == nil {
-		return unknown("%s does not know a peer with the key of %s", t.from.Name, t.to.Name)
-	}
-	age := time.Duration(t.sent.Age)
-	switch {
-	case t.sent.Handshake == 0:
-		return fail("%s never completed a handshake with %s", t.from.Name, t.to.Name)
-	case age < 0:
-		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.from.Name, t.to.Name)
-	case age > maxHandshakeAge:
-		return fail("the last handshake of %s with %s is %s old, after traffic", t.from.Name, t.to.Name, age.Round(time.Second))
-	}
-	return pass("handshake %s ago", age.Round(time.Second))
 }
