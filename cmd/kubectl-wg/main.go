@@ -13,6 +13,13 @@ import (
 func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup
+		signal.Notify(signals, syscall.SIGHUP) // the terminal is gone
+	}
+	// A write to a pipe that nobody reads is an error like others then, and does
+	// not end the program before its clean-up. Programs that are started for
+	// credentials do not inherit this, as they would signal.Ignore.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	interrupts := &command.Interrupts{}
 	ctx := interrupts.Watch(context.Background(), signals, os.Stderr, os.Exit)
 	streams := command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
