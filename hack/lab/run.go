@@ -67,7 +67,7 @@ func listScenarios(out io.Writer) error {
 	fmt.Fprintln(table, "SCENARIO\tCLUSTER\tEXIT\tVERDICT\tFIRST CAUSE\tIS")
 	for _, s := range scenario.All {
 		fmt.Fprintf(table, "%s\t%s, %d nodes\t%d\t%s\t%s\t%s\n", s.Name, s.Cluster.Backend, s.Cluster.Nodes,
-			s.Want.Exit, s.Want.Verdict, orDash(s.Want.FirstCause), s.Title)
+			s.Want.Exit, orDash(s.Want.Verdict), orDash(s.Want.FirstCause), s.Title)
 	}
 	return table.Flush()
 }
@@ -172,7 +172,7 @@ func (l *labs) removeStarted() error {
 
 func summarize(out io.Writer, outcomes []scenario.Outcome) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nSCENARIO\tRESULT\tEXIT\tVERDICT\tFIRST CAUSE\tTIME")
+	fmt.Fprintln(table, "\nSCENARIO\tRESULT\tEXIT\tVERDICT\tFIRST CAUSE\tTIME\tGONE\tNOTES")
 	passed, failed := 0, 0
 	for _, outcome := range outcomes {
 		word := "pass"
@@ -183,8 +183,9 @@ func summarize(out io.Writer, outcomes []scenario.Outcome) error {
 			failed++
 		}
 		got := outcome.Got
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%.1fs\n", outcome.Scenario.Name, word, got.Exit, orDash(got.Verdict),
-			orDash(got.FirstCause), outcome.Took.Seconds())
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%.1fs\t%.1fs\t%s\n", outcome.Scenario.Name, word, got.Exit, orDash(got.Verdict),
+			orDash(got.FirstCause), outcome.Took.Seconds(), outcome.Gone.Seconds(),
+			strings.Join(outcome.Notes, ", "))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Outcome struct {
 	Scenario Scenario
 	Got      Want
 	Took     time.Duration
+	Gone     time.Duration // from the command's end, or that of its cleanup, until nothing was left
+	Notes    []string      // what was measured beside
 	// Problem is why the outcome is not the expected one; nil if it is.
 	Problem error
 	Output  string // what the command said on stderr
@@ -38,6 +41,11 @@ type Outcome struct {
 func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) Outcome {
 	outcome := Outcome{Scenario: scenario}
 	if err := settle(ctx, lab); err != nil {
+		outcome.Problem = err
+		return outcome
+	}
+	client, err := connect(lab)
+	if err != nil {
 		outcome.Problem = err
 		return outcome
 	}
@@ -52,14 +60,27 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		outcome.Problem = fmt.Errorf("sabotaging: %w", err)
 		return outcome
 	}
+	trial := &Trial{lab: lab, api: client, verify: verify, said: newTranscript()}
 	began := time.Now()
-	outcome.Got, outcome.Output, outcome.Problem = verify.run(ctx, lab.Kubeconfig())
+	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
 	if outcome.Problem == nil {
-		outcome.Problem = compare(outcome.Got, scenario.Want)
+		outcome.Problem = compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...))
 	}
+	if scenario.After != nil {
+		outcome.Problem = errors.Join(outcome.Problem, scenario.After(ctx, trial))
+	}
+	outcome.Notes, outcome.Output = trial.notes, trial.said.String()
+	began = time.Now()
+	if err := until(ctx, patience, trial.left); err != nil {
+		outcome.Problem = errors.Join(outcome.Problem, err, trial.sweep(ctx))
+	}
+	outcome.Gone = time.Since(began)
 	return outcome
 }
+
+// patience is how long a cluster may take to remove what the command told it to.
+const patience = time.Minute
 
 func apply(ctx context.Context, lab *state.Lab, commands func([]string) []Command) error {
 	if commands == nil {
@@ -111,30 +132,64 @@ type report struct {
 	} `json:"firstCause"`
 }
 
-func (v Verify) run(ctx context.Context, kubeconfig string) (got Want, output string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+// run runs the command, disturbs it, and returns what it came to. A command that says nothing on stdout has no verdict.
+func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.verify.Timeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, v.Path, append([]string{"verify", "-o", "json"}, v.Args...)...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
+	command := exec.CommandContext(ctx, t.verify.Path, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+t.lab.Kubeconfig())
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 20 * time.Second
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	err = command.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return got, stderr.String(), fmt.Errorf("running %s: %w", v.Path, err)
+	var stdout bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, t.said
+	if err := command.Start(); err != nil {
+		return got, fmt.Errorf("running %s: %w", t.verify.Path, err)
+	}
+	t.process = command.Process
+	disturbed := make(chan error, 1)
+	go func() {
+		if scenario.Disturb == nil {
+			disturbed <- nil
+			return
+		}
+		disturbed <- scenario.Disturb(ctx, t)
+	}()
+	err = command.Wait()
+	late := context.Cause(ctx)
+	t.said.end()
+	if problem := <-disturbed; problem != nil {
+		return got, fmt.Errorf("disturbing: %w", problem)
 	}
 	got.Exit = command.ProcessState.ExitCode()
+	var exit *exec.ExitError
+	switch {
+	case late != nil:
+		return got, fmt.Errorf("it did not end within %s: %w", t.verify.Timeout, late)
+	case err != nil && !errors.As(err, &exit) && !errors.Is(err, errDeaf):
+		return got, fmt.Errorf("running %s: %w", t.verify.Path, err)
+	case stdout.Len() == 0:
+		return got, nil
+	}
 	var parsed report
 	if err := json.Unmarshal(stdout.Bytes(), &parsed); err != nil {
-		return got, stderr.String(), fmt.Errorf("exit code %d, and no JSON on stdout: %w", got.Exit, err)
+		return got, fmt.Errorf("exit code %d, and no JSON on stdout: %w", got.Exit, err)
 	}
 	got.Verdict = parsed.Verdict
 	if parsed.FirstCause != nil {
 		got.FirstCause = parsed.FirstCause.Code
 	}
-	return got, stderr.String(), nil
+	return got, nil
+}
+
+// compareAny returns nil if the outcome is one of those wanted, else what it lacks of the first.
+func compareAny(got Want, wanted []Want) error {
+	for _, want := range wanted[1:] {
+		if compare(got, want) == nil {
+			return nil
+		}
+	}
+	return compare(got, wanted[0])
 }
 
 func compare(got, want Want) error {

@@ -1,11 +1,16 @@
 package scenario
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 )
 
 func TestTable(t *testing.T) {
@@ -18,6 +23,9 @@ func TestTable(t *testing.T) {
 		seen[s.Name] = true
 		if (s.Sabotage == nil) != (s.Restore == nil) {
 			t.Errorf("%s: sabotage that is not taken back, or the reverse", s.Name)
+		}
+		if s.After != nil && s.Disturb == nil {
+			t.Errorf("%s: nothing befalls it, so it has to clean up by itself", s.Name)
 		}
 		if (s.Want.Verdict == "PASS") != (s.Want.Exit == 0) || (s.Want.Verdict == "FAIL") != (s.Want.Exit == 1) {
 			t.Errorf("%s: verdict %s with exit code %d", s.Name, s.Want.Verdict, s.Want.Exit)
@@ -46,25 +54,54 @@ func TestStaleRoutesCoverAllPairs(t *testing.T) {
 	}
 }
 
-func TestVerifyReadsTheContract(t *testing.T) {
+// command makes a stand-in for kubectl-wg.
+func command(t *testing.T, script string) Verify {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubectl-wg")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return Verify{Path: path, Args: []string{"--image", "x"}, Timeout: 3 * time.Second}
+}
+
+func TestTrial(t *testing.T) {
+	lab := &state.Lab{Name: "none"}
 	for _, test := range []struct {
 		name, script string
+		disturb      Disturbance
 		got          Want
 		fails        string
 	}{
 		{name: "pass", script: `echo '{"verdict":"PASS","firstCause":null}'`, got: Want{Verdict: "PASS"}},
 		{name: "fail", script: `echo '{"verdict":"FAIL","firstCause":{"code":"WG0401"},"more":1}'; exit 1`, got: Want{1, "FAIL", "WG0401"}},
-		{name: "arguments", script: `[ "$*" = "verify -o json --image x" ] && [ "$KUBECONFIG" = /k ] && echo '{"verdict":"PASS"}'`, got: Want{Verdict: "PASS"}},
-		{name: "no JSON", script: `echo no cluster >&2; exit 4`, got: Want{Exit: 4}, fails: "no JSON"},
-		{name: "too slow", script: `sleep 30`, got: Want{Exit: -1}, fails: "no JSON"},
+		{
+			name:   "arguments",
+			script: `[ "$*" = "verify -o json --image x -v" ] && [ "$KUBECONFIG" = ` + lab.Kubeconfig() + ` ] && echo '{"verdict":"PASS"}'`,
+			got:    Want{Verdict: "PASS"},
+		},
+		{name: "no verdict", script: `echo no cluster >&2; exit 4`, got: Want{Exit: 4}},
+		{name: "no JSON", script: `echo passed`, fails: "no JSON"},
+		{name: "too slow", script: `exec sleep 30`, got: Want{Exit: -1}, fails: "did not end"},
+		{
+			name: "interrupted", script: `trap 'kill $!; exit 4' INT; sleep 30 & echo collecting >&2; wait`,
+			disturb: send(syscall.SIGINT, "collecting", 0), got: stopped,
+		},
+		{
+			name: "interrupted later", script: `trap 'kill $!; exit 4' INT; sleep 30 & echo collecting >&2; wait`,
+			disturb: send(syscall.SIGINT, "collecting", 10*time.Millisecond), got: stopped,
+		},
+		{name: "killed", script: `echo collecting >&2; exec sleep 30`, disturb: send(syscall.SIGKILL, "collecting", 0), got: killed},
+		{name: "undisturbed", script: `echo placing >&2`, disturb: send(syscall.SIGINT, "collecting", 0), fails: errUndisturbed.Error()},
+		{
+			name: "nobody reads", disturb: deaf,
+			script: `trap '' PIPE; echo placing the pods >&2; while echo more >&2; do sleep 0.1; done; echo '{"verdict":"PASS"}'`,
+			got:    pass,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "kubectl-wg")
-			if err := os.WriteFile(path, []byte("#!/bin/sh\n"+strings.Replace(test.script, "sleep", "exec sleep", 1)), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			got, _, err := Verify{Path: path, Args: []string{"--image", "x"}, Timeout: 3 * time.Second}.run(t.Context(), "/k")
+			trial := &Trial{lab: lab, verify: command(t, test.script), said: newTranscript()}
+			got, err := trial.run(t.Context(), Scenario{Args: []string{"-v"}, Disturb: test.disturb})
 			if got != test.got {
 				t.Errorf("got %+v, want %+v", got, test.got)
 			}
@@ -72,6 +109,45 @@ func TestVerifyReadsTheContract(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, test.fails)
 			}
 		})
+	}
+}
+
+func TestCleanupFindsSomething(t *testing.T) {
+	for _, test := range []struct {
+		name, said, script string
+		ok                 bool
+	}{
+		{"removed", "hint: kubectl wg cleanup x7k2p\n", `[ "$*" = "cleanup x7k2p" ] && echo removed namespace kubectl-wg-x7k2p`, true},
+		{"no hint", "error: interrupted twice\n", `echo removed namespace kubectl-wg-x7k2p`, false},
+		{"nothing", "hint: kubectl wg cleanup x7k2p\n", `echo nothing is left`, false},
+		{"fails", "hint: kubectl wg cleanup x7k2p\n", `echo removed namespace kubectl-wg-x7k2p; exit 4`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			trial := &Trial{lab: &state.Lab{}, verify: command(t, test.script), said: newTranscript()}
+			trial.said.Write([]byte(test.said))
+			if err := asHinted(t.Context(), trial); (err == nil) != test.ok {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestUntil(t *testing.T) {
+	left := []string{"namespace", "Job"}
+	shrinking := func(context.Context) ([]string, error) {
+		left = left[:max(0, len(left)-1)]
+		return left, nil
+	}
+	if err := until(t.Context(), time.Second, shrinking); err != nil {
+		t.Error(err)
+	}
+	staying := func(context.Context) ([]string, error) { return []string{"Job"}, nil }
+	if err := until(t.Context(), 10*time.Millisecond, staying); err == nil || !strings.Contains(err.Error(), "Job") {
+		t.Errorf("got %v, want an error with what is left", err)
+	}
+	blind := func(context.Context) ([]string, error) { return nil, errors.New("no answer") }
+	if err := until(t.Context(), 10*time.Millisecond, blind); err == nil || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("got %v: nothing was seen, so nothing is known to be gone", err)
 	}
 }
 
@@ -90,9 +166,20 @@ func TestCompare(t *testing.T) {
 		{"any cause", Want{1, "FAIL", "WG0601"}, fail(""), true},
 		{"no cause", Want{1, "FAIL", ""}, fail(""), false},
 		{"wrong exit code", Want{1, "PASS", ""}, pass, false},
+		{"stopped", Want{4, "", ""}, stopped, true},
+		{"a verdict of a stopped run", Want{4, "PASS", ""}, stopped, false},
+		{"undecided, whatever the cause", Want{3, "INCONCLUSIVE", "WG0601"}, undecided(""), true},
 	} {
 		if err := compare(test.got, test.want); (err == nil) != test.ok {
 			t.Errorf("%s: %v", test.name, err)
 		}
+	}
+	for _, got := range []Want{{0, "PASS", ""}, {3, "INCONCLUSIVE", "WG0102"}, {4, "", ""}} {
+		if err := compareAny(got, append([]Want{pass}, disturbed...)); err != nil {
+			t.Errorf("%+v: %v", got, err)
+		}
+	}
+	if compareAny(Want{1, "FAIL", "WG0501"}, append([]Want{pass}, disturbed...)) == nil {
+		t.Error("a cluster that failed the run failed the tunnel")
 	}
 }

@@ -1,0 +1,195 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Disturbance is what befalls the command while it runs.
+type Disturbance func(context.Context, *Trial) error
+
+// The phases of the command, as it names them.
+const (
+	surveying  = "surveying the cluster"
+	permission = "asking for permission"
+	placing    = "placing the pods"
+	collecting = "collecting evidence"
+	removing   = "removing the pods"
+)
+
+// send sends a signal in a phase, or some time into it.
+func send(signal syscall.Signal, phase string, later time.Duration) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		if err := t.await(ctx, phase+"\n"); err != nil {
+			return err
+		}
+		pause(ctx, later)
+		return t.signal(signal)
+	}
+}
+
+// captureKilled kills the agent of a probe: the one that shares its node's network. It needs -v, by which the command
+// tells that the captures run.
+func captureKilled(ctx context.Context, t *Trial) error {
+	if err := t.await(ctx, `name="starting the captures"`); err != nil {
+		return err
+	}
+	_, err := t.shell(ctx, t.lab.Nodes[0], `
+		killed=
+		for agent in $(pgrep -f '^/wg-probe agent'); do
+			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && kill -9 $agent && killed=1
+		done
+		[ "$killed" ]`)
+	return err
+}
+
+// outage is how long the API server is away.
+const outage = 10 * time.Second
+
+// freeze makes the API server hang: connections stay, and nobody answers.
+func freeze(phase string) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		return frozen(ctx, t, phase, func() error {
+			pause(ctx, outage)
+			return nil
+		})
+	}
+}
+
+// crash kills the API server: connections break and are refused until the next one is up.
+func crash(phase string) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		if err := t.await(ctx, phase+"\n"); err != nil {
+			return err
+		}
+		server, err := t.apiserver()
+		if err != nil {
+			return err
+		}
+		return server.Signal(syscall.SIGKILL)
+	}
+}
+
+// twice interrupts the command, and interrupts its removal too, which a frozen API server keeps from its end. The
+// command has to end at once, and to say what is left.
+func twice(ctx context.Context, t *Trial) error {
+	return frozen(ctx, t, collecting, func() error {
+		if err := t.signal(syscall.SIGINT); err != nil {
+			return err
+		}
+		if err := t.await(ctx, removing+"\n"); err != nil {
+			return err
+		}
+		pause(ctx, 200*time.Millisecond)
+		began := time.Now()
+		if err := t.signal(syscall.SIGINT); err != nil {
+			return err
+		}
+		err := t.await(ctx, "kubectl wg cleanup ")
+		if took := time.Since(began); err == nil && took > time.Second {
+			err = fmt.Errorf("the second interrupt took %s", took)
+		}
+		return err
+	})
+}
+
+// frozen does something while the API server hangs.
+func frozen(ctx context.Context, t *Trial, phase string, do func() error) error {
+	if err := t.await(ctx, phase+"\n"); err != nil {
+		return err
+	}
+	server, err := t.apiserver()
+	if err != nil {
+		return err
+	}
+	if err := server.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return errors.Join(do(), server.Signal(syscall.SIGCONT))
+}
+
+// deaf closes the pipe that the command says its progress to, as `2>&1 | head -1` does.
+func deaf(ctx context.Context, t *Trial) error {
+	if err := t.await(ctx, placing+"\n"); err != nil {
+		return err
+	}
+	t.said.stopReading()
+	return nil
+}
+
+// hinted is the command that an interrupted run says to remove it.
+var hinted = regexp.MustCompile(`kubectl wg cleanup ([a-z0-9]+)`)
+
+// asHinted removes what is left in the way that the command said.
+func asHinted(ctx context.Context, t *Trial) error {
+	hint := hinted.FindStringSubmatch(t.said.String())
+	if hint == nil {
+		return errors.New("the command does not say how to remove what is left")
+	}
+	return t.cleanup(ctx, hint[1])
+}
+
+// deadMan is that the pods end by themselves within the given time, and cleanup removes the rest.
+func deadMan(limit time.Duration) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		began := time.Now()
+		if err := until(ctx, limit, t.unfinished); err != nil {
+			return err
+		}
+		t.note("all Jobs ended", began)
+		return t.cleanup(ctx)
+	}
+}
+
+// timeToLive is that the cluster itself removes the Jobs, and that the namespace stays for cleanup.
+func timeToLive(ctx context.Context, t *Trial) error {
+	began := time.Now()
+	if err := until(ctx, 5*time.Second, t.probes); err != nil {
+		return err
+	}
+	t.note("no probe ran", began)
+	if err := until(ctx, 10*time.Second, t.unfinished); err != nil {
+		return err
+	}
+	t.note("all Jobs ended", began)
+	if err := until(ctx, time.Minute, t.jobs); err != nil {
+		return err
+	}
+	t.note("all Jobs were removed", began)
+	return t.cleanup(ctx)
+}
+
+// until waits for there to be nothing.
+func until(ctx context.Context, limit time.Duration, list func(context.Context) ([]string, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	why := errors.New("nothing was seen")
+	for {
+		left, err := list(ctx)
+		switch {
+		case err == nil && len(left) == 0:
+			return nil
+		case err == nil:
+			why = errors.New(strings.Join(left, ", "))
+		case ctx.Err() == nil:
+			why = err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("left after %s: %w", limit, why)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,87 @@
+package scenario
+
+import (
+	"syscall"
+	"time"
+)
+
+// interrupted are runs that something befalls. Whatever it is, nothing is left in the end.
+var interrupted = []Scenario{
+	{
+		Name: "capture-killed", Title: "a probe dies while its captures run",
+		Cluster: wireguard, Args: []string{"-v"}, Disturb: captureKilled, Want: undecided(""),
+	},
+	{
+		Name: "sigint-surveying", Title: "Ctrl-C while the nodes are listed",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, surveying, 0), Want: stopped,
+	},
+	{
+		Name: "sigint-permission", Title: "Ctrl-C while permissions are asked for",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, permission, 0), Want: stopped,
+	},
+	{
+		Name: "sigint-placing", Title: "Ctrl-C while objects are created",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, placing, 0), Want: stopped,
+	},
+	{
+		Name: "sigint-starting", Title: "Ctrl-C while pods start",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, placing, 300*time.Millisecond), Want: stopped,
+	},
+	{
+		Name: "sigint-collecting", Title: "Ctrl-C as the first evidence is read",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, collecting, 0), Want: stopped,
+	},
+	{
+		Name: "sigint-later", Title: "Ctrl-C in the midst of the collection",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, collecting, 300*time.Millisecond), Want: stopped,
+	},
+	{
+		// The verdict is out and stands; and a removal that is over sooner than the signal comes is as good.
+		Name: "sigint-removing", Title: "Ctrl-C while the pods are removed",
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, removing, 0), Want: pass,
+	},
+	{
+		Name: "sigint-twice", Title: "Ctrl-C, and again while the removal hangs",
+		Cluster: wireguard, Disturb: twice, Want: stopped, After: asHinted,
+	},
+	{
+		Name: "sigterm-placing", Title: "a job runner's time limit",
+		Cluster: wireguard, Disturb: send(syscall.SIGTERM, placing, 0), Want: stopped,
+	},
+	{
+		Name: "sighup-collecting", Title: "the terminal is closed",
+		Cluster: wireguard, Disturb: send(syscall.SIGHUP, collecting, 0), Want: stopped,
+	},
+	{
+		Name: "pipe-closed", Title: "nobody reads the progress any more, as with `2>&1 | head -1`",
+		Cluster: wireguard, Disturb: deaf, Want: pass,
+	},
+	{
+		// Without a session a pod waits for a minute, since the plugin may have many pods to speak to.
+		Name: "sigkill-placing", Title: "kill -9 while pods start",
+		Cluster: wireguard, Disturb: send(syscall.SIGKILL, placing, 300*time.Millisecond), Want: killed, After: deadMan(75 * time.Second),
+	},
+	{
+		Name: "sigkill-collecting", Title: "kill -9 in the midst of the collection",
+		Cluster: wireguard, Disturb: send(syscall.SIGKILL, collecting, 0), Want: killed, After: timeToLive,
+	},
+	{
+		Name: "apiserver-hangs-placing", Title: "the API server hangs for 10 s while pods start",
+		Cluster: wireguard, Disturb: freeze(placing), Want: pass, Or: disturbed,
+	},
+	{
+		Name: "apiserver-hangs-collecting", Title: "the API server hangs for 10 s in the midst of the collection",
+		Cluster: wireguard, Disturb: freeze(collecting), Want: pass, Or: disturbed,
+	},
+	{
+		Name: "apiserver-dies-placing", Title: "the API server dies while pods start, and comes back",
+		Cluster: wireguard, Disturb: crash(placing), Want: pass, Or: disturbed,
+	},
+	{
+		Name: "apiserver-dies-collecting", Title: "the API server dies in the midst of the collection, and comes back",
+		Cluster: wireguard, Disturb: crash(collecting), Want: pass, Or: disturbed,
+	},
+}
+
+// disturbed is what a run may come to whose cluster failed it. A verdict against the tunnel is not among it.
+var disturbed = []Want{undecided(""), stopped}
