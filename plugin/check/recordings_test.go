@@ -23,6 +23,11 @@ var recorded = map[string]struct {
 	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
 	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
 	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
+
+	// Flannel's own backend on the kernel's WireGuard.
+	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
+	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
 }
 
 func TestRecordings(t *testing.T) {
