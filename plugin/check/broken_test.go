@@ -226,6 +226,18 @@ var broken = []struct {
 	{"a second link was not watched", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
 	}, verdict.Undecided, "WG0604"},
+	{"a link began to lead out meanwhile", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemMissing, What: "capture", On: "eth7", Text: "this link began to lead out of the host while the capture ran"}})
+	}, verdict.Undecided, "WG0604"},
+	{"the addresses could not be read", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemTimeout, What: "address", Text: "interrupted"}})
+	}, verdict.Undecided, "WG0604"},
+	{"the packet filter could not be read", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemPermission, What: "firewall", Text: "not permitted"}})
+	}, verdict.Passed, ""},
 	{"a second link without a cable", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},

@@ -89,11 +89,26 @@ func moved(readings [evidence.Readings]uint64) uint64 {
 	return readings[evidence.ReadingDrained] - readings[evidence.ReadingReady]
 }
 
+// explained are the collectors whose failure cannot hide a leak: what they did
+// not read is missing where it is needed, or it only explains. Any other
+// problem of a probe could.
+var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true}
+
 // unsound says why the captures of a node cannot vouch for what they did not
 // see, empty if they can.
 func unsound(n *verdict.Node) string {
 	if n.ProbeGap != "" {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
+	}
+	for _, p := range n.Problems {
+		if explained[p.What] {
+			continue
+		}
+		on := n.Name
+		if p.On != "" {
+			on = p.On + " of " + n.Name
+		}
+		return fmt.Sprintf("%s on %s: %s", p.What, on, p.Text)
 	}
 	watched := map[string]bool{}
 	for _, c := range n.Captures {
