@@ -25,7 +25,7 @@ func main() {
 	}
 	root.AddCommand(
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
-		newLoadImageCommand(), newRunCommand(),
+		newLoadImageCommand(), newRunCommand(), newMeasureCommand(),
 		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(),
 	)
 	err := root.ExecuteContext(ctx)

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/measure"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
+)
+
+func newMeasureCommand() *cobra.Command {
+	var name string
+	var plan measure.Plan
+	command := &cobra.Command{
+		Use:   "measure [-- ARGUMENT OF VERIFY...]",
+		Short: "Measure `kubectl-wg verify` against the bare start of its pods, in turn",
+		RunE: func(command *cobra.Command, args []string) error {
+			if plan.Verify == "" {
+				return errors.New("--verify says where kubectl-wg is")
+			}
+			if plan.Runs < 1 {
+				return errors.New("--runs is at least 1")
+			}
+			lab, err := state.Load(name)
+			if err != nil {
+				return err
+			}
+			plan.Kubeconfig, plan.Args, plan.Progress = lab.Kubeconfig(), args, command.ErrOrStderr()
+			rounds, err := measure.Run(command.Context(), plan)
+			if err != nil {
+				return err
+			}
+			out := command.OutOrStdout()
+			fmt.Fprintf(out, "%d nodes, backend %s, ground %s, %d cores, kernel %s\n", len(lab.Nodes), lab.Backend, lab.Ground,
+				runtime.NumCPU(), kernel())
+			measure.Write(out, rounds)
+			return nil
+		},
+	}
+	nameFlag(command, &name)
+	command.Flags().StringVar(&plan.Verify, "verify", "", "path of kubectl-wg")
+	command.Flags().IntVar(&plan.Runs, "runs", 10, "rounds that count, of both")
+	return command
+}
+
+func kernel() string {
+	var about unix.Utsname
+	if err := unix.Uname(&about); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(about.Release[:])
+}

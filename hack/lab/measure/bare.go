@@ -1,0 +1,132 @@
+package measure
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
+)
+
+// objects are what one run of verify creates.
+type objects struct {
+	namespace core.Namespace
+	jobs      []batch.Job
+}
+
+// parse reads the output of `verify --print-manifests`.
+func parse(text []byte) (all objects, err error) {
+	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return all, fmt.Errorf("reading the manifests: %w", err)
+		}
+		var about meta.TypeMeta
+		if err := yaml.Unmarshal(document, &about); err != nil {
+			return all, fmt.Errorf("reading the manifests: %w", err)
+		}
+		var job batch.Job
+		switch about.Kind {
+		case "Namespace":
+			err = yaml.Unmarshal(document, &all.namespace)
+		case "Job":
+			err = yaml.Unmarshal(document, &job)
+			all.jobs = append(all.jobs, job)
+		default:
+			err = fmt.Errorf("%s: want a Namespace and Jobs only", about.Kind)
+		}
+		if err != nil {
+			return all, fmt.Errorf("reading the manifests: %w", err)
+		}
+	}
+	if all.namespace.Name == "" || len(all.jobs) == 0 {
+		return all, errors.New("reading the manifests: want a Namespace and Jobs")
+	}
+	return all, nil
+}
+
+// bare creates the objects as directly as can be, waits for their pods with one watch, and removes them.
+func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready, gone time.Duration, err error) {
+	began := time.Now()
+	if _, err := client.CoreV1().Namespaces().Create(ctx, &all.namespace, meta.CreateOptions{}); err != nil {
+		return 0, 0, fmt.Errorf("creating the namespace: %w", err)
+	}
+	defer func() {
+		removing := time.Now()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if failed := client.CoreV1().Namespaces().Delete(ctx, all.namespace.Name, meta.DeleteOptions{}); failed != nil {
+			err = errors.Join(err, fmt.Errorf("removing the namespace: %w", failed))
+			return
+		}
+		err = errors.Join(err, allGone(ctx, client))
+		gone = time.Since(removing)
+	}()
+	pods, err := client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{})
+	if err != nil {
+		return 0, 0, fmt.Errorf("watching the pods: %w", err)
+	}
+	defer pods.Stop()
+	failed := make(chan error, len(all.jobs))
+	for _, job := range all.jobs {
+		go func() {
+			_, err := client.BatchV1().Jobs(job.Namespace).Create(ctx, &job, meta.CreateOptions{})
+			failed <- err
+		}()
+	}
+	for range all.jobs {
+		if err := <-failed; err != nil {
+			return 0, 0, fmt.Errorf("creating a Job: %w", err)
+		}
+	}
+	are := map[string]bool{}
+	for event := range pods.ResultChan() {
+		if pod, ok := event.Object.(*core.Pod); ok && isReady(pod) {
+			are[pod.Name] = true
+		}
+		if len(are) == len(all.jobs) {
+			return time.Since(began), 0, nil
+		}
+	}
+	return 0, 0, errors.Join(errors.New("the watch ended before all pods were Ready"), context.Cause(ctx))
+}
+
+func isReady(pod *core.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c core.PodCondition) bool {
+		return c.Type == core.PodReady && c.Status == core.ConditionTrue
+	})
+}
+
+// allGone waits until no run has left a namespace: what is being removed costs those who come after it.
+func allGone(ctx context.Context, client kubernetes.Interface) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		list, err := client.CoreV1().Namespaces().List(ctx, meta.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=kubectl-wg"})
+		if err != nil && !apierrors.IsTooManyRequests(err) {
+			return fmt.Errorf("waiting for the namespace to be gone: %w", err)
+		}
+		if err == nil && len(list.Items) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the namespace to be gone: %w", context.Cause(ctx))
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
