@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -28,6 +29,8 @@ func (v *verification) lookAgain(ctx context.Context) error {
 		return nil
 	}
 	v.Progress.Detail("looking again at userspace WireGuard")
+	began := time.Now()
+	defer func() { v.Log.Debug("step", "name", "looking again", "took", time.Since(began)) }()
 	if err := v.placement.Add(ctx, placings); err != nil {
 		return err
 	}

@@ -178,7 +178,7 @@ func (v *verification) node(name string) *evidence.Node {
 // removal bounds how long the removal is tried, beyond a server's absence.
 const removal = 75 * time.Second
 
-func (v *verification) remove(ctx context.Context) error {
+func (v *verification) remove(ctx context.Context) (err error) {
 	if v.placement == nil {
 		return nil
 	}
@@ -188,6 +188,8 @@ func (v *verification) remove(ctx context.Context) error {
 		return nil
 	}
 	v.Progress.Phase("removing the pods")
+	began := time.Now()
+	defer func() { v.Log.Debug("phase", "name", "removing the pods", "took", time.Since(began), "error", err) }()
 	ctx, cancel := context.WithTimeout(ctx, removal)
 	defer cancel()
 	return v.placement.Remove(ctx)
