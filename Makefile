@@ -19,7 +19,7 @@ GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOLANGCI_VERSION = v2.15.0
 
 # The lab's scenarios that share a quick start on the machine's own kernel.
-QUICK    = healthy-wireguard stale-flannel-route udp-blocked vxlan
+QUICK    = healthy-wireguard stale-flannel-route udp-blocked deaf-capture sigint-collecting vxlan
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
 SWEEP    = bin/lab status | awk '$$1 ~ /^($(1))-/ { print $$1 }' | xargs -r -n 1 bin/lab down --name
@@ -29,7 +29,7 @@ RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm bench lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ test-lab: build image testcount ## Run all of the lab's scenarios on this machin
 test-vm: build image testcount ## Run all of the lab's scenarios in a virtual machine, with the kernel's WireGuard
 	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m all"
 
+bench: build image ## Measure `kubectl wg verify` against the bare start of its pods (GROUND=auto|host|vm, NODES=2)
+	@trap 'bin/lab down --name bench-wireguard' EXIT; trap exit INT TERM; \
+	bin/lab up --name bench-wireguard --ground $(GROUND) --nodes $(NODES) && bin/lab load-image --name bench-wireguard dist/wg-probe.tar && \
+	bin/lab measure --name bench-wireguard --verify bin/kubectl-wg
+
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount
 
@@ -89,5 +94,5 @@ release: image ## Build archives, checksums and the image for all platforms into
 	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
-	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm); fi
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|bench); fi
 	rm -rf bin dist

@@ -32,6 +32,9 @@ func of(rounds []Round, what func(Round) time.Duration) Spread {
 	return spread(durations)
 }
 
+// secondLook is verify's step in which another pod is started for each userspace WireGuard.
+const secondLook = "looking again"
+
 // Write prints the rounds as a table, in seconds; the differences are those within a round.
 func Write(w io.Writer, rounds []Round) {
 	if len(rounds) == 0 {
@@ -47,6 +50,9 @@ func Write(w io.Writer, rounds []Round) {
 	row("A  pods Ready", ready)
 	row("B  verify", verify)
 	row("B - A", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready }))
+	if rounds[0].phase(secondLook) > 0 {
+		row("B - A - second look", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready - r.phase(secondLook) }))
+	}
 	row("pods gone, not waited for", of(rounds, func(r Round) time.Duration { return r.Gone }))
 	for _, phase := range rounds[0].Phases {
 		name := phase.Name
