@@ -238,6 +238,21 @@ var broken = []struct {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemPermission, What: "firewall", Text: "not permitted"}})
 	}, verdict.Passed, ""},
+	{"the tunnel left by two addresses", func(s map[string][]evidence.Message) {
+		for i := range s["probe/node-1"] {
+			if whole := s["probe/node-1"][i].Tunnel; whole != nil && whole.Remote.Addr() == underlay(1) {
+				half := *whole
+				half.TX.Data, half.TX.Bytes, half.TX.Sizes = 4, 528, whole.TX.Sizes[:1]
+				half.RX = evidence.Flow{}
+				other := *whole
+				other.Local = netip.MustParseAddrPort("192.0.2.200:51820")
+				other.TX.Data, other.TX.Bytes, other.TX.Sizes = whole.TX.Data-4, whole.TX.Bytes-528, whole.TX.Sizes[1:]
+				s["probe/node-1"][i].Tunnel = &half
+				s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Tunnel: &other})
+				return
+			}
+		}
+	}, verdict.Passed, ""},
 	{"a second link without a cable", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},

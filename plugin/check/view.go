@@ -2,7 +2,9 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
@@ -47,15 +49,41 @@ func (v view) tunnel(c *verdict.Case, s verdict.Subject) tunnel {
 	return t
 }
 
-// captured returns what the node's captures summed between its device's port
-// and the peer's endpoint.
+// captured returns what the node's captures summed between its device's port,
+// on whichever of its addresses, and the peer's endpoint.
 func captured(n *verdict.Node, port uint16, endpoint netip.AddrPort) *evidence.Tunnel {
+	var sum *evidence.Tunnel
 	for _, t := range n.Tunnels {
-		if t.Remote == endpoint && t.Local.Port() == port {
-			return t
+		switch {
+		case t.Remote != endpoint || t.Local.Port() != port:
+		case sum == nil:
+			sum = t
+		default:
+			sum = &evidence.Tunnel{
+				Local: sum.Local, Remote: sum.Remote, Links: slices.Concat(sum.Links, t.Links),
+				TX: add(sum.TX, t.TX), RX: add(sum.RX, t.RX),
+			}
 		}
 	}
-	return nil
+	return sum
+}
+
+// add sums two flows of one direction that differ in the local address only.
+func add(a, b evidence.Flow) evidence.Flow {
+	sizes := map[int]uint64{}
+	for _, s := range slices.Concat(a.Sizes, b.Sizes) {
+		sizes[s.Size] += s.Count
+	}
+	sum := evidence.Flow{
+		Initiations: a.Initiations + b.Initiations, Responses: a.Responses + b.Responses, Cookies: a.Cookies + b.Cookies,
+		Data: a.Data + b.Data, Keepalives: a.Keepalives + b.Keepalives, Malformed: a.Malformed + b.Malformed,
+		Bytes: a.Bytes + b.Bytes, DataBytes: a.DataBytes + b.DataBytes, OtherSizes: a.OtherSizes + b.OtherSizes,
+		Indices: slices.Concat(a.Indices, b.Indices), Handshakes: slices.Concat(a.Handshakes, b.Handshakes),
+	}
+	for _, size := range slices.Sorted(maps.Keys(sizes)) {
+		sum.Sizes = append(sum.Sizes, evidence.SizeCount{Size: size, Count: sizes[size]})
+	}
+	return sum
 }
 
 // out is what left from towards to; the zero flow if nothing was captured.
