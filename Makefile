@@ -22,7 +22,7 @@ GOLANGCI_VERSION = v2.15.0
 QUICK    = healthy-wireguard stale-flannel-route udp-blocked deaf-capture sigint-collecting vxlan
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
-SWEEP    = bin/lab status | awk '$$1 ~ /^($(1))-/ { print $$1 }' | xargs -r -n 1 bin/lab down --name
+SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab down --name
 # The race detector needs a C compiler. The product itself is built without.
 RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 
