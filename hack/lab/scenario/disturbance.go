@@ -62,16 +62,27 @@ func freeze(phase string) Disturbance {
 }
 
 // crash kills the API server: connections break and are refused until the next one is up.
-func crash(phase string) Disturbance {
+func crash(phase string, later time.Duration) Disturbance {
 	return func(ctx context.Context, t *Trial) error {
 		if err := t.await(ctx, phase+"\n"); err != nil {
 			return err
 		}
+		pause(ctx, later)
 		server, err := t.apiserver()
 		if err != nil {
 			return err
 		}
 		return server.Signal(syscall.SIGKILL)
+	}
+}
+
+// both is one and at once the other.
+func both(first, second Disturbance) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		if err := first(ctx, t); err != nil {
+			return err
+		}
+		return second(ctx, t)
 	}
 }
 

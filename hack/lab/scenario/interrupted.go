@@ -75,11 +75,15 @@ var interrupted = []Scenario{
 	},
 	{
 		Name: "apiserver-dies-placing", Title: "the API server dies while pods start, and comes back",
-		Cluster: wireguard, Disturb: crash(placing), Want: pass, Or: disturbed,
+		Cluster: wireguard, Disturb: crash(placing, 0), Want: pass, Or: disturbed,
 	},
 	{
 		Name: "apiserver-dies-collecting", Title: "the API server dies in the midst of the collection, and comes back",
-		Cluster: wireguard, Disturb: crash(collecting), Want: pass, Or: disturbed,
+		Cluster: wireguard, Disturb: crash(collecting, 0), Want: pass, Or: disturbed,
+	},
+	{
+		Name: "apiserver-dies-sigint", Title: "the API server dies while pods start, and the operator does not wait",
+		Cluster: wireguard, Disturb: both(crash(placing, 300*time.Millisecond), send(syscall.SIGINT, placing, 0)), Want: stopped,
 	},
 }
 

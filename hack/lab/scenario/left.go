@@ -3,8 +3,10 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -83,6 +85,24 @@ func (t *Trial) unfinished(ctx context.Context) ([]string, error) {
 		}
 	}
 	return running, nil
+}
+
+// notReady lists the nodes that the cluster does not take for Ready, as it does for a while after its API server died.
+func (t *Trial) notReady(ctx context.Context) ([]string, error) {
+	nodes, err := t.api.CoreV1().Nodes().List(ctx, meta.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("looking for nodes that are not Ready: %w", err)
+	}
+	var waiting []string
+	for _, n := range nodes.Items {
+		ready := slices.ContainsFunc(n.Status.Conditions, func(c core.NodeCondition) bool {
+			return c.Type == core.NodeReady && c.Status == core.ConditionTrue
+		})
+		if !ready || len(n.Spec.Taints) > 0 {
+			waiting = append(waiting, n.Name+" is not Ready")
+		}
+	}
+	return waiting, nil
 }
 
 // sweep removes what a run should not have left, so that the next scenario is not judged for it.

@@ -40,12 +40,17 @@ type Outcome struct {
 // Run applies the scenario to the lab, runs the command, and takes the sabotage back.
 func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) Outcome {
 	outcome := Outcome{Scenario: scenario}
-	if err := settle(ctx, lab); err != nil {
+	client, err := connect(lab)
+	if err != nil {
 		outcome.Problem = err
 		return outcome
 	}
-	client, err := connect(lab)
-	if err != nil {
+	trial := &Trial{lab: lab, api: client, verify: verify, said: newTranscript()}
+	if err := until(ctx, patience, trial.notReady); err != nil {
+		outcome.Problem = fmt.Errorf("before the scenario: %w", err)
+		return outcome
+	}
+	if err := settle(ctx, lab); err != nil {
 		outcome.Problem = err
 		return outcome
 	}
@@ -60,7 +65,6 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		outcome.Problem = fmt.Errorf("sabotaging: %w", err)
 		return outcome
 	}
-	trial := &Trial{lab: lab, api: client, verify: verify, said: newTranscript()}
 	began := time.Now()
 	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
@@ -79,8 +83,10 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 	return outcome
 }
 
-// patience is how long a cluster may take to remove what the command told it to.
-const patience = time.Minute
+// patience is how long a cluster may take to remove what the command told it to. After its API server died, the
+// controller manager may wait for half a minute before it watches namespaces again, and try a removal in steps of 5, 10
+// and 20 s.
+const patience = 2 * time.Minute
 
 func apply(ctx context.Context, lab *state.Lab, commands func([]string) []Command) error {
 	if commands == nil {
@@ -158,10 +164,10 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	err = command.Wait()
 	late := context.Cause(ctx)
 	t.said.end()
+	got.Exit = command.ProcessState.ExitCode()
 	if problem := <-disturbed; problem != nil {
 		return got, fmt.Errorf("disturbing: %w", problem)
 	}
-	got.Exit = command.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	switch {
 	case late != nil:
