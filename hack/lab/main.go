@@ -26,7 +26,7 @@ func main() {
 	root.AddCommand(
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
 		newLoadImageCommand(), newRunCommand(), newMeasureCommand(),
-		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(),
+		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newHostileCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

@@ -57,6 +57,7 @@ one that is started for it and removed afterwards.`,
 	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
 	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
+	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as host-SCENARIO.ndjson")
 	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
 	flags.StringSliceVar(&options.images, "load-image", nil, "image archive that the nodes need, such as the probe's")
 	return command
@@ -113,7 +114,10 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 			break
 		}
 	}
-	return summarize(out, outcomes)
+	for _, lab := range labs.ready {
+		err = errors.Join(err, scenario.Empty(ctx, lab))
+	}
+	return errors.Join(summarize(out, outcomes), err)
 }
 
 // labs are those that a run uses; images are loaded into each once.
@@ -142,10 +146,10 @@ func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster)
 
 // find takes the lab of the given name, else one that an earlier run kept, else a new one.
 func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
-	own := l.options.name + "-" + cluster.Backend
+	own := fmt.Sprintf("%s-%s-%d", l.options.name, cluster.Backend, cluster.Nodes)
 	for _, name := range []string{l.options.name, own} {
 		lab, err := state.Load(name)
-		if err == nil && lab.Backend == cluster.Backend && len(lab.Nodes) >= cluster.Nodes {
+		if err == nil && lab.Backend == cluster.Backend && len(lab.Nodes) == cluster.Nodes {
 			return lab, nil
 		}
 		if err != nil && !errors.Is(err, state.ErrNone) {

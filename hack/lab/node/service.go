@@ -78,9 +78,13 @@ func (s *services) run(output *os.File, argv ...string) error {
 	return nil
 }
 
-// keep runs a service for the life of the node: one that ends is started again, so that killing it is restarting it.
+// keep runs a service for the life of the node: one that ends is started again, so that killing it is restarting it. As
+// long as /run/lab/NAME.hold exists it is not started.
 func (s *services) keep(ctx context.Context, name string, output *os.File, argv ...string) {
 	for ctx.Err() == nil {
+		for exists("/run/lab/" + name + ".hold") {
+			time.Sleep(50 * time.Millisecond)
+		}
 		began := time.Now()
 		pid, ended, err := s.start(output, argv...)
 		if err != nil {

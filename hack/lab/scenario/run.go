@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Verify struct {
 	Path    string   // of kubectl-wg
 	Args    []string // after `verify -o json`
 	Timeout time.Duration
+	Record  string // directory that recordings are kept in, empty for none
+	Probe   string // archive of the probe's image, which the scenarios of lying probes tamper with
 }
 
 // Outcome is what a scenario came to.
@@ -38,14 +41,20 @@ type Outcome struct {
 }
 
 // Run applies the scenario to the lab, runs the command, and takes the sabotage back.
-func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) Outcome {
-	outcome := Outcome{Scenario: scenario}
+func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) (outcome Outcome) {
+	outcome.Scenario = scenario
 	client, err := connect(lab)
 	if err != nil {
 		outcome.Problem = err
 		return outcome
 	}
 	trial := &Trial{lab: lab, api: client, verify: verify, said: newTranscript()}
+	if scenario.Disturb != nil { // what is left in the end will be this run's
+		if err := Empty(ctx, lab); err != nil {
+			outcome.Problem = err
+			return outcome
+		}
+	}
 	if err := until(ctx, patience, trial.notReady); err != nil {
 		outcome.Problem = fmt.Errorf("before the scenario: %w", err)
 		return outcome
@@ -69,18 +78,37 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
 	if outcome.Problem == nil {
-		outcome.Problem = compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...))
+		outcome.Problem = errors.Join(compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...)), scenario.examine(trial.report))
+	}
+	if outcome.Problem == nil && scenario.Want.Verdict == "FAIL" && scenario.Unmendable == "" {
+		outcome.Problem = trial.mend(ctx)
 	}
 	if scenario.After != nil {
 		outcome.Problem = errors.Join(outcome.Problem, scenario.After(ctx, trial))
 	}
 	outcome.Notes, outcome.Output = trial.notes, trial.said.String()
+	if scenario.Disturb == nil {
+		return outcome // the cluster removes a namespace within seconds, which are not waited for each time
+	}
 	began = time.Now()
 	if err := until(ctx, patience, trial.left); err != nil {
 		outcome.Problem = errors.Join(outcome.Problem, err, trial.sweep(ctx))
 	}
 	outcome.Gone = time.Since(began)
 	return outcome
+}
+
+// Empty waits until nothing of all runs is left in the lab. What stays is removed, and an error.
+func Empty(ctx context.Context, lab *state.Lab) error {
+	client, err := connect(lab)
+	if err != nil {
+		return err
+	}
+	trial := &Trial{lab: lab, api: client}
+	if err := until(ctx, patience, trial.left); err != nil {
+		return errors.Join(err, trial.sweep(ctx))
+	}
+	return nil
 }
 
 // patience is how long a cluster may take to remove what the command told it to. After its API server died, the
@@ -93,16 +121,36 @@ func apply(ctx context.Context, lab *state.Lab, commands func([]string) []Comman
 		return nil
 	}
 	for _, command := range commands(lab.Nodes) {
-		var said bytes.Buffer
-		code, err := supervisor.Exec(ctx, lab, command.Node, command.Argv, remote.Streams{Stdout: &said, Stderr: &said})
-		if err == nil && code != 0 {
-			err = fmt.Errorf("exit status %d: %s", code, strings.TrimSpace(said.String()))
-		}
-		if err != nil {
-			return fmt.Errorf("on %s: %w", command.Node, err)
+		if said, err := execute(ctx, lab, command); err != nil {
+			return fmt.Errorf("on %s: %w\n%s", command.Node, err, said)
 		}
 	}
 	return nil
+}
+
+// execute runs a command at its place and returns what it said. That it failed is an error.
+func execute(ctx context.Context, lab *state.Lab, command Command) (string, error) {
+	var said bytes.Buffer
+	streams := remote.Streams{Stdin: bytes.NewReader(command.Stdin), Stdout: &said, Stderr: &said}
+	var code int
+	var err error
+	switch command.Node {
+	case operator:
+		path := "PATH=" + filepath.Join(lab.Dist, "bin") + ":" + os.Getenv("PATH")
+		local := exec.CommandContext(ctx, "env", append([]string{path}, command.Argv...)...)
+		local.Env = append(os.Environ(), "KUBECONFIG="+lab.Kubeconfig(), "LAB="+lab.Name)
+		local.Stdin, local.Stdout, local.Stderr = bytes.NewReader(command.Stdin), &said, &said
+		err = local.Run()
+	case network:
+		argv := append([]string{"nsenter", "--net=" + topology.NetnsPath(lab.Netns("switch")), "--", "env", "LAB=" + lab.Name}, command.Argv...)
+		code, err = supervisor.Exec(ctx, lab, "", argv, streams)
+	default:
+		code, err = supervisor.Exec(ctx, lab, command.Node, command.Argv, streams)
+	}
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit status %d", code)
+	}
+	return strings.TrimSpace(said.String()), err
 }
 
 // settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
@@ -134,8 +182,22 @@ func settle(ctx context.Context, lab *state.Lab) error {
 type report struct {
 	Verdict    string `json:"verdict"`
 	FirstCause *struct {
-		Code string `json:"code"`
+		Code   string `json:"code"`
+		Text   string `json:"text"`
+		Remedy *struct {
+			Title string `json:"title"`
+			Steps []step `json:"steps"`
+		} `json:"remedy"`
 	} `json:"firstCause"`
+	Pairs []struct {
+		Node   string `json:"node"`
+		Peer   string `json:"peer"`
+		Status string `json:"status"`
+	} `json:"pairs"`
+	Findings []struct {
+		Code   string `json:"code"`
+		Status string `json:"status"`
+	} `json:"findings"`
 }
 
 // run runs the command, disturbs it, and returns what it came to. A command that says nothing on stdout has no verdict.
@@ -143,6 +205,9 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	ctx, cancel := context.WithTimeout(ctx, t.verify.Timeout)
 	defer cancel()
 	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
+	if t.verify.Record != "" && scenario.Disturb == nil {
+		args = append(args, "--record", filepath.Join(t.verify.Record, "host-"+scenario.Name+".ndjson"))
+	}
 	command := exec.CommandContext(ctx, t.verify.Path, args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.lab.Kubeconfig())
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
@@ -177,13 +242,13 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	case stdout.Len() == 0:
 		return got, nil
 	}
-	var parsed report
-	if err := json.Unmarshal(stdout.Bytes(), &parsed); err != nil {
+	t.report = report{}
+	if err := json.Unmarshal(stdout.Bytes(), &t.report); err != nil {
 		return got, fmt.Errorf("exit code %d, and no JSON on stdout: %w", got.Exit, err)
 	}
-	got.Verdict = parsed.Verdict
-	if parsed.FirstCause != nil {
-		got.FirstCause = parsed.FirstCause.Code
+	got.Verdict = t.report.Verdict
+	if t.report.FirstCause != nil {
+		got.FirstCause = t.report.FirstCause.Code
 	}
 	return got, nil
 }

@@ -11,11 +11,18 @@ type Cluster struct {
 	Nodes   int
 }
 
-// Command runs in a node.
+// Command runs in a node, or in one of the places below.
 type Command struct {
-	Node string
-	Argv []string
+	Node  string
+	Argv  []string
+	Stdin []byte
 }
+
+// Places beside the nodes. In both, LAB is the lab's name in the environment.
+const (
+	operator = "operator" // where kubectl works, with KUBECONFIG
+	network  = "network"  // the switch between the nodes
+)
 
 // Scenario is a row of All.
 type Scenario struct {
@@ -29,6 +36,14 @@ type Scenario struct {
 	// Disturb befalls the command while it runs; nil lets it be.
 	Disturb Disturbance
 	Want    Want
+	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2". Nil asks
+	// nothing, unless the verdict is PASS: then all must be proven.
+	Pairs []string
+	// Findings are codes that must have been found with the given status somewhere.
+	Findings map[string]string
+	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
+	// empty they are executed, and the next verdict must be PASS.
+	Unmendable string
 	// Or lists what is as good, where the moment decides.
 	Or []Want
 	// After runs when the command has ended. When it returns nothing may be left of the run, or else the scenario fails;
@@ -47,10 +62,28 @@ type Want struct {
 
 // Codes of the first causes, see docs of the product.
 const (
-	codeRoute   = "WG0401"
-	codeBlocked = "WG0501"
-	codeLeak    = "WG0601"
-	codeDeaf    = "WG0604"
+	codeBackends  = "WG0101"
+	codeNodes     = "WG0102"
+	codeStarted   = "WG0103"
+	codeConfig    = "WG0104"
+	codeOverwrite = "WG0105"
+	codeEndpoints = "WG0106"
+	codeDevice    = "WG0201"
+	codeRead      = "WG0202"
+	codePublished = "WG0301"
+	codePeers     = "WG0302"
+	codeUnique    = "WG0303"
+	codeRanges    = "WG0304"
+	codeEndpoint  = "WG0306"
+	codeRoute     = "WG0401"
+	codeBlocked   = "WG0501"
+	codePods      = "WG0502"
+	codeSize      = "WG0503"
+	codeFits      = "WG0504"
+	codeOldPods   = "WG0505"
+	codeLeak      = "WG0601"
+	codeDeaf      = "WG0604"
+	codeMac1      = "WG0607"
 )
 
 var (
@@ -61,38 +94,13 @@ var (
 	stopped   = Want{Exit: 4}  // could not run, and says nothing on stdout
 	killed    = Want{Exit: -1} // by a signal that nothing survives
 
-	wireguard = Cluster{Backend: "wireguard", Nodes: 2}
+	wireguard  = Cluster{Backend: "wireguard", Nodes: 2}
+	wireguard3 = Cluster{Backend: "wireguard", Nodes: 3}
+	vxlan      = Cluster{Backend: "vxlan", Nodes: 2}
+	vxlan3     = Cluster{Backend: "vxlan", Nodes: 3}
+	hostGW     = Cluster{Backend: "host-gw", Nodes: 2}
 )
 
 // All scenarios, those that share a cluster next to each other.
-var All = slices.Concat(sabotaged, interrupted, unencrypted)
-
-var sabotaged = []Scenario{
-	{
-		Name: "healthy-wireguard", Title: "flannel's wireguard backend as K3s configures it",
-		Cluster: wireguard, Want: pass,
-	},
-	{
-		Name: "stale-flannel-route", Title: "routes of an earlier vxlan backend win over flannel-wg",
-		Cluster: wireguard, Sabotage: staleRoutes, Restore: dropStaleRoutes, Want: fail(codeRoute),
-	},
-	{
-		Name: "udp-blocked", Title: "a firewall on one node drops UDP 51820",
-		Cluster: wireguard, Sabotage: blockUDP, Restore: unblockUDP, Want: fail(codeBlocked),
-	},
-	{
-		Name: "deaf-capture", Title: "a capture that loses frames is no proof",
-		Cluster: wireguard, Args: []string{"--capture-buffer", "256"}, Want: undecided(codeDeaf),
-	},
-}
-
-var unencrypted = []Scenario{
-	{
-		Name: "vxlan", Title: "flannel's vxlan backend: nothing is encrypted",
-		Cluster: Cluster{Backend: "vxlan", Nodes: 2}, Want: fail(codeLeak),
-	},
-	{
-		Name: "host-gw", Title: "flannel's host-gw backend: nothing is encrypted",
-		Cluster: Cluster{Backend: "host-gw", Nodes: 2}, Want: fail(codeLeak),
-	},
-}
+var All = slices.Concat(healthy, sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, sabotagedSizes, sabotagedCluster,
+	switched, hostile, interrupted, three, unencrypted)

@@ -26,7 +26,8 @@ type Trial struct {
 	verify  Verify
 	process *os.Process
 	said    *transcript // on stderr
-	notes   []string    // what was measured
+	report  report
+	notes   []string // what was measured
 }
 
 // errUndisturbed is the error of a disturbance that came too late.

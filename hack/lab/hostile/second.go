@@ -1,0 +1,100 @@
+package hostile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"golang.zx2c4.com/wireguard/conn"
+	"golang.zx2c4.com/wireguard/device"
+	"golang.zx2c4.com/wireguard/ipc"
+	"golang.zx2c4.com/wireguard/tun"
+	"golang.zx2c4.com/wireguard/wgctrl"
+	"golang.zx2c4.com/wireguard/wgctrl/wgtypes"
+)
+
+// Second runs another WireGuard device on the node, somebody's VPN, until the context ends.
+func Second(ctx context.Context, name string, port int) error {
+	link, err := tun.CreateTUN(name, 1420)
+	if err != nil {
+		return fmt.Errorf("creating %s: %w", name, err)
+	}
+	running := device.NewDevice(link, conn.NewDefaultBind(), device.NewLogger(device.LogLevelError, name+": "))
+	defer running.Close()
+	file, err := ipc.UAPIOpen(name)
+	if err != nil {
+		return fmt.Errorf("opening the socket of %s: %w", name, err)
+	}
+	socket, err := ipc.UAPIListen(name, file)
+	if err != nil {
+		return fmt.Errorf("listening on the socket of %s: %w", name, err)
+	}
+	defer socket.Close()
+	go func() {
+		for {
+			client, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			go running.IpcHandle(client)
+		}
+	}()
+	key, err := wgtypes.GeneratePrivateKey()
+	if err != nil {
+		return fmt.Errorf("generating a key: %w", err)
+	}
+	client, err := wgctrl.New()
+	if err != nil {
+		return fmt.Errorf("opening wgctrl: %w", err)
+	}
+	defer client.Close()
+	if err := client.ConfigureDevice(name, wgtypes.Config{PrivateKey: &key, ListenPort: &port}); err != nil {
+		return fmt.Errorf("configuring %s: %w", name, err)
+	}
+	if err := ip("address", "add", "198.51.100.1/24", "dev", name); err != nil {
+		return err
+	}
+	if err := ip("link", "set", name, "up"); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// Echo is a middlebox that answers in the place of pods: it sends back whatever comes, over UDP and TCP.
+func Echo(ctx context.Context, port int) error {
+	datagrams, err := net.ListenUDP("udp4", &net.UDPAddr{Port: port})
+	if err != nil {
+		return fmt.Errorf("listening on UDP %d: %w", port, err)
+	}
+	streams, err := net.ListenTCP("tcp4", &net.TCPAddr{Port: port})
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening on TCP %d: %w", port, err), datagrams.Close())
+	}
+	context.AfterFunc(ctx, func() {
+		datagrams.Close()
+		streams.Close()
+	})
+	go func() {
+		buffer := make([]byte, 1<<16)
+		for {
+			n, from, err := datagrams.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			_, _ = datagrams.WriteToUDPAddrPort(buffer[:n], from) // as lossy as the network
+		}
+	}()
+	for {
+		stream, err := streams.AcceptTCP()
+		if err != nil {
+			return nil
+		}
+		go func() {
+			defer stream.Close()
+			_, _ = io.Copy(stream, stream)
+		}()
+	}
+}

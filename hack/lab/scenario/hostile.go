@@ -1,0 +1,82 @@
+package scenario
+
+import "fmt"
+
+const byHand = "the report cannot undo what somebody did on purpose"
+
+// hostile are clusters that want to be believed.
+var hostile = []Scenario{
+	{
+		Name: "fake-wireguard", Title: "a TUN named flannel-wg wraps cleartext in data messages on UDP 51820, and answers like WireGuard",
+		Cluster: wireguard, Sabotage: fakes("wireguard --socket"), Restore: dropFakes, Want: fail(codeLeak), Pairs: bothWays, Unmendable: byHand,
+	},
+	{
+		Name: "fake-wireguard-bare", Title: "the same without a configuration socket",
+		Cluster: wireguard, Sabotage: fakes("wireguard"), Restore: dropFakes, Want: fail(codeDevice), Pairs: bothWays,
+		Findings: map[string]string{codeLeak: "fail"}, Unmendable: byHand,
+	},
+	{
+		Name: "fake-own-format", Title: "a TUN named flannel-wg encapsulates in clear in a format of its own, and answers like WireGuard",
+		Cluster: wireguard, Sabotage: fakes("own --socket"), Restore: dropFakes, Want: fail(codeLeak), Pairs: bothWays, Unmendable: byHand,
+	},
+	{
+		Name: "tee", Title: "every packet of the tunnel also leaves in clear, in one direction",
+		Cluster: wireguard, Sabotage: tee("eth0"), Restore: untee, Want: fail(codeLeak), Unmendable: byHand,
+	},
+	{
+		Name: "tee-second-nic", Title: "every packet of the tunnel also leaves in clear, on one of two network cards",
+		Cluster:  wireguard,
+		Sabotage: inTurn(secondCards, tee("eth1")), Restore: inTurn(untee, dropSecondCards), Want: fail(codeLeak), Unmendable: byHand,
+	},
+	{
+		Name: "middlebox", Title: "something in between answers in the place of pods",
+		Cluster: wireguard, Sabotage: middlebox, Restore: dropMiddlebox, Want: fail(codePods), Unmendable: byHand,
+	},
+}
+
+func inTurn(first, second func([]string) []Command) func([]string) []Command {
+	return func(nodes []string) []Command { return append(first(nodes), second(nodes)...) }
+}
+
+// fakes take the place of all nodes' devices.
+func fakes(arguments string) func([]string) []Command {
+	return onEach(func(node string) Command {
+		return start(node, "fake", "fake flannel-wg "+arguments, "[ -e /run/lab/flannel.hold ] && ip route show dev flannel-wg 2>/dev/null | grep -q 10.42.0.0/16")
+	})
+}
+
+func dropFakes(nodes []string) []Command {
+	var commands []Command
+	for _, node := range nodes {
+		commands = append(commands, stop(node, "fake"), shell(node, "while ip link show dev flannel-wg >/dev/null 2>&1; do sleep 0.05; done"))
+	}
+	return append(commands, restartFlannel(nodes)...)
+}
+
+// tee mirrors what enters the first node's tunnel to one of its network cards.
+func tee(card string) func([]string) []Command {
+	return func(nodes []string) []Command {
+		return []Command{shell(nodes[0], `
+			tc qdisc add dev flannel-wg clsact
+			tc filter add dev flannel-wg egress matchall action mirred egress mirror dev %s`, card)}
+	}
+}
+
+func untee(nodes []string) []Command {
+	return []Command{shell(nodes[0], "tc qdisc delete dev flannel-wg clsact 2>/dev/null || true")}
+}
+
+// middlebox sends the canaries of the first node's pods to an echo.
+func middlebox(nodes []string) []Command {
+	return []Command{
+		start(nodes[0], "echo", fmt.Sprintf("echo %d", 7777), "true"),
+		shell(nodes[0], `
+			nft add table inet sabotage
+			nft add chain inet sabotage prerouting '{ type nat hook prerouting priority -110; policy accept; }'
+			nft add rule inet sabotage prerouting iifname cni0 ip daddr 10.42.0.0/16 meta l4proto '{ tcp, udp }' redirect to :7777`),
+	}
+}
+
+func dropMiddlebox(nodes []string) []Command {
+	return []Command{stop(nodes[0], "echo"), dropTable(nodes[0])}
+}

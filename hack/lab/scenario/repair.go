@@ -1,0 +1,159 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/flannel"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// step is a command of the report, with where it is to be run: a node's name, "operator", "each node", "each server".
+type step struct {
+	On      string `json:"on"`
+	Command string `json:"command"`
+}
+
+// mend executes the commands that the report printed, to the letter, and has the cluster judged again.
+func (t *Trial) mend(ctx context.Context) error {
+	cause := t.report.FirstCause
+	if cause == nil || cause.Remedy == nil || len(cause.Remedy.Steps) == 0 {
+		return errors.New("the report prints no commands to mend it, and the scenario does not say why")
+	}
+	began := time.Now()
+	for _, node := range t.lab.Nodes {
+		if err := t.standIn(ctx, node); err != nil {
+			return err
+		}
+	}
+	var done []string
+	for _, s := range cause.Remedy.Steps {
+		for _, place := range t.places(s.On) {
+			command := Command{Node: place, Argv: []string{"sh", "-c", s.Command}}
+			if place == operator { // `kubectl wg` is the product under test
+				command.Argv = append([]string{"env", "PATH=" + t.path()}, command.Argv...)
+			} else if err := t.follow(ctx, place); err != nil {
+				return err
+			}
+			answer, err := execute(ctx, t.lab, command)
+			if err != nil {
+				return fmt.Errorf("mending: on %s: %s: %w\n%s", place, s.Command, err, answer)
+			}
+			done = append(done, place+": "+s.Command)
+		}
+	}
+	settled := settle(ctx, t.lab)
+	again := &Trial{lab: t.lab, api: t.api, verify: t.verify, said: newTranscript()}
+	again.verify.Record = ""
+	after, err := again.run(ctx, Scenario{})
+	if err == nil {
+		err = compare(after, pass)
+	}
+	if err != nil {
+		return fmt.Errorf("mended by\n  %s\nit does not pass: %w", strings.Join(done, "\n  "), errors.Join(err, settled))
+	}
+	t.note(fmt.Sprintf("PASS by %d of its commands", len(done)), began)
+	return nil
+}
+
+// path lets the operator's commands find kubectl and the product.
+func (t *Trial) path() string {
+	return filepath.Join(t.lab.Dist, "bin") + ":" + filepath.Dir(t.verify.Path) + ":/usr/local/bin:/usr/bin:/bin"
+}
+
+// places are those where a step is to be run, servers first; the lab's first node is its server.
+func (t *Trial) places(on string) []string {
+	switch on {
+	case "each node":
+		return t.lab.Nodes
+	case "each server":
+		return t.lab.Nodes[:1]
+	}
+	return []string{on}
+}
+
+//go:embed standin
+var standIns embed.FS
+
+// standIn gives a node the programs that commands for K3s rely on and that the lab does not have.
+func (t *Trial) standIn(ctx context.Context, node string) error {
+	unit := "k3s-agent"
+	if slices.Index(t.lab.Nodes, node) == 0 {
+		unit = "k3s"
+	}
+	script := fmt.Sprintf("echo %s >/run/lab/unit\n", unit)
+	for _, name := range []string{"systemctl", "reboot", "modprobe"} {
+		text, err := standIns.ReadFile("standin/" + name)
+		if err != nil {
+			return fmt.Errorf("reading the stand-in for %s: %w", name, err)
+		}
+		script += fmt.Sprintf("cat >/usr/local/sbin/%[1]s <<'END OF FILE'\n%[2]sEND OF FILE\nchmod 755 /usr/local/sbin/%[1]s\n", name, text)
+	}
+	said, err := execute(ctx, t.lab, Command{Node: node, Argv: []string{"sh", "-e"}, Stdin: []byte(script)})
+	if err != nil {
+		return fmt.Errorf("giving %s its stand-ins: %w\n%s", node, err, said)
+	}
+	return nil
+}
+
+// follow does what K3s does when it starts: an agent asks its server for the backend, and the server notes what it was
+// told. It is done before each command, since any may restart K3s.
+func (t *Trial) follow(ctx context.Context, node string) error {
+	config, err := t.shell(ctx, t.lab.Nodes[0], "cat /etc/rancher/k3s/config.yaml 2>/dev/null || true")
+	if err != nil {
+		return err
+	}
+	backend := ""
+	for line := range strings.Lines(config) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "flannel-backend:"); ok {
+			backend = strings.TrimSuffix(strings.TrimSpace(value), "-native")
+		}
+	}
+	if backend == "" {
+		return nil
+	}
+	commands := []Command{netConf(node, backend, "")}
+	if node == t.lab.Nodes[0] {
+		commands = append(commands, nodeArgs(node, backend))
+	}
+	for _, command := range commands {
+		if said, err := execute(ctx, t.lab, command); err != nil {
+			return fmt.Errorf("configuring %s: %w\n%s", node, err, said)
+		}
+	}
+	return nil
+}
+
+// netConf gives a node the flannel configuration of a backend as K3s writes it, with more of the backend's settings, as
+// JSON, or other ones.
+func netConf(node, backend, settings string) Command {
+	conf, err := flannel.NetConf(topology.PodNetwork, backend)
+	if err != nil {
+		panic(err) // constants
+	}
+	if settings != "" {
+		conf = fmt.Appendf(nil, `{"Network":%q,"EnableIPv6":false,"EnableIPv4":true,"IPv6Network":"::/0","Backend":{"Type":%q,%s}}`,
+			topology.PodNetwork, backend, settings)
+	}
+	return Command{Node: node, Argv: []string{"cp", "/dev/stdin", flannel.NetConfFile}, Stdin: bytes.TrimSpace(conf)}
+}
+
+// nodeArgs is the annotation in which a K3s server says what it was started with.
+func nodeArgs(node, backend string) Command {
+	if backend == "wireguard" {
+		backend = "wireguard-native"
+	}
+	return kubectl("annotate", "--overwrite", "node", node, fmt.Sprintf(`k3s.io/node-args=["server","--flannel-backend",%q]`, backend))
+}
+
+// kubectl is a command of the operator.
+func kubectl(argv ...string) Command {
+	return Command{Node: operator, Argv: append([]string{"kubectl"}, argv...)}
+}

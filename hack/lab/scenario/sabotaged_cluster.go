@@ -1,0 +1,43 @@
+package scenario
+
+// sabotagedCluster are failures that the API tells of.
+var sabotagedCluster = []Scenario{
+	{
+		Name: "mixed-backends", Title: "a node's lease says another backend",
+		Cluster: wireguard, Restore: restartFlannel, Want: fail(codeBackends),
+		Sabotage: on(kubectl("annotate", "--overwrite", "node", "node-2", "flannel.alpha.coreos.com/backend-type=vxlan")),
+	},
+	{
+		Name: "one-endpoint", Title: "two nodes publish one address",
+		Cluster: wireguard, Restore: restartFlannel, Want: fail(codeEndpoints),
+		Sabotage:   on(kubectl("annotate", "--overwrite", "node", "node-2", "flannel.alpha.coreos.com/public-ip=192.0.2.11")),
+		Unmendable: "the nodes need addresses or ports of their own, which no command can find for them",
+	},
+	{
+		Name: "node-not-ready", Title: "a node's kubelet is silent",
+		Cluster: wireguard, Want: undecided(codeNodes),
+		Sabotage: on(shell("node-2", "kill -STOP $(cat /run/lab/kubelet.pid)"),
+			kubectl("patch", "node", "node-2", "--subresource=status", "-p", `{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown"}]}}`)),
+		Restore: on(shell("node-2", "kill -CONT $(cat /run/lab/kubelet.pid)"),
+			kubectl("wait", "--for=condition=Ready", "node", "node-2", "--timeout=60s"),
+			shell(operator, `for i in $(seq 100); do kubectl get node node-2 -o jsonpath={.spec.taints} | grep -q node.kubernetes.io || exit 0; sleep 0.2; done; exit 1`)),
+	},
+	{
+		Name: "image-missing", Title: "a node cannot get the probe's image",
+		Cluster: wireguard, Args: []string{"--image", "localhost/lab/probe:partial", "--image-pull-policy", "Never"}, Want: undecided(codeStarted),
+		Sabotage: on(shell("node-1", "ctr images tag --force $(ctr images ls -q | grep /wg-probe: | head -n 1) localhost/lab/probe:partial")),
+		Restore:  on(shell("node-1", "ctr images rm localhost/lab/probe:partial >/dev/null 2>&1 || true")),
+	},
+	{
+		Name: "quota", Title: "a quota refuses some of the run's pods",
+		Cluster: wireguard, Args: []string{"--namespace", "lab-quota"}, Want: undecided(codeStarted), Or: []Want{stopped},
+		Sabotage: on(kubectl("create", "namespace", "lab-quota"),
+			kubectl("label", "namespace", "lab-quota", "pod-security.kubernetes.io/enforce=privileged"),
+			kubectl("-n", "lab-quota", "create", "quota", "few", "--hard=pods=1")),
+		Restore: on(kubectl("delete", "namespace", "lab-quota", "--ignore-not-found", "--wait=true")),
+	},
+	{
+		Name: "deaf-capture", Title: "a capture that loses frames is no proof",
+		Cluster: wireguard, Args: []string{"--capture-buffer", "256"}, Want: undecided(codeDeaf),
+	},
+}

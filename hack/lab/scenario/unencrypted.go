@@ -1,0 +1,89 @@
+package scenario
+
+import "github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+
+// switched are clusters with WireGuard whose pod traffic takes an overlay that does not encrypt.
+var switched = []Scenario{
+	{
+		Name: "configured-not-running", Title: "K3s is told wireguard-native and flannel still runs vxlan",
+		Cluster: wireguard, Sabotage: backToVXLAN, Restore: backToWireGuard, Want: fail(codeConfig), Pairs: bothWays,
+		Findings: map[string]string{codeLeak: "fail"},
+	},
+	{
+		Name: "ipip-tunnel", Title: "an IP-in-IP tunnel carries the pods' traffic beside flannel-wg",
+		Cluster: wireguard, Sabotage: staticTunnels("ipip"), Restore: dropStaticTunnels, Want: fail(codeRoute), Pairs: bothWays,
+		Findings: map[string]string{codeLeak: "fail"},
+	},
+	{
+		Name: "gre-tunnel", Title: "a GRE tunnel carries the pods' traffic beside flannel-wg",
+		Cluster: wireguard, Sabotage: staticTunnels("gre"), Restore: dropStaticTunnels, Want: fail(codeRoute), Pairs: bothWays,
+		Findings: map[string]string{codeLeak: "fail"},
+	},
+}
+
+var unencrypted = []Scenario{
+	{
+		Name: "vxlan", Title: "flannel's vxlan backend: nothing is encrypted",
+		Cluster: vxlan, Restore: nil, Want: fail(codeLeak), Pairs: bothWays,
+		Unmendable: "vxlan-repaired executes them",
+	},
+	{
+		Name: "vxlan-repaired", Title: "the switch of a vxlan cluster to WireGuard, as the report says",
+		Cluster: vxlan, Sabotage: nothing, Restore: nothing, Want: fail(codeLeak), Pairs: bothWays,
+	},
+	{
+		Name: "vxlan-three", Title: "flannel's vxlan backend on three nodes",
+		Cluster: vxlan3, Want: fail(codeLeak), Unmendable: "vxlan-repaired executes them",
+		Pairs: []string{"node-1>node-2", "node-1>node-3", "node-2>node-1", "node-2>node-3", "node-3>node-1", "node-3>node-2"},
+	},
+	{
+		Name: "host-gw", Title: "flannel's host-gw backend: nothing is encrypted",
+		Cluster: hostGW, Want: fail(codeLeak), Pairs: bothWays, Unmendable: "host-gw-repaired executes them",
+	},
+	{
+		Name: "host-gw-repaired", Title: "the switch of a host-gw cluster to WireGuard, as the report says",
+		Cluster: hostGW, Sabotage: nothing, Restore: nothing, Want: fail(codeLeak), Pairs: bothWays,
+	},
+}
+
+// backToVXLAN is the state after somebody changed the option of K3s, and flannel was not restarted.
+func backToVXLAN(nodes []string) []Command {
+	var commands []Command
+	for _, node := range nodes {
+		commands = append(commands, netConf(node, "vxlan", ""), restarted(node))
+	}
+	return append(commands, shell(nodes[0], "mkdir -p /etc/rancher/k3s; echo 'flannel-backend: wireguard-native' >/etc/rancher/k3s/config.yaml"))
+}
+
+func backToWireGuard(nodes []string) []Command {
+	commands := []Command{shell(nodes[0], "rm -f /etc/rancher/k3s/config.yaml"), nodeArgs(nodes[0], "wireguard")}
+	for _, node := range nodes {
+		commands = append(commands, netConf(node, "wireguard", ""), restarted(node),
+			shell(node, "! ip link show flannel.1 >/dev/null 2>&1 || ip link delete flannel.1"))
+	}
+	return commands
+}
+
+// staticTunnels are set up by hand, or by a script of years ago.
+func staticTunnels(kind string) func([]string) []Command {
+	return func(nodes []string) []Command {
+		var commands []Command
+		for i, node := range nodes {
+			for j := range nodes {
+				if i != j {
+					commands = append(commands, shell(node, `
+						ip link add tunnel%[2]d type %[1]s local %[3]s remote %[4]s
+						ip link set tunnel%[2]d up
+						ip route replace %[5]s dev tunnel%[2]d`, kind, j+1, topology.Node(i+1).IPv4.Addr(), topology.Node(j+1).IPv4.Addr(), topology.PodCIDR(j+1)))
+				}
+			}
+		}
+		return commands
+	}
+}
+
+func dropStaticTunnels(nodes []string) []Command {
+	return eachPair(nodes, func(node string, peer int) Command {
+		return shell(node, "ip link delete tunnel%d 2>/dev/null || true", peer)
+	})
+}
