@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -49,6 +51,24 @@ func newHostileCommand() *cobra.Command {
 			return hostile.Echo(command.Context(), port)
 		},
 	}
-	command.AddCommand(peer, fake, second, echo)
+	tunnel := &cobra.Command{
+		Use: "tunnel NAME ipip|gre|geneve LOCAL REMOTE RANGE", Args: cobra.ExactArgs(5),
+		RunE: func(command *cobra.Command, args []string) error {
+			local, err := netip.ParseAddr(args[2])
+			remote, remoteErr := netip.ParseAddr(args[3])
+			pods, podsErr := netip.ParsePrefix(args[4])
+			if err := errors.Join(err, remoteErr, podsErr); err != nil {
+				return fmt.Errorf("reading the tunnel's ends: %w", err)
+			}
+			return hostile.Tunnel{Name: args[0], Kind: args[1], Local: local, Remote: remote, Range: pods}.Run(command.Context())
+		},
+	}
+	tee := &cobra.Command{
+		Use: "tee FROM TO", Args: cobra.ExactArgs(2),
+		RunE: func(command *cobra.Command, args []string) error {
+			return hostile.Tee(command.Context(), command.OutOrStdout(), args[0], args[1])
+		},
+	}
+	command.AddCommand(peer, fake, second, echo, tunnel, tee)
 	return command
 }

@@ -321,6 +321,94 @@ var broken = []struct {
 			}
 		})
 	}, verdict.Failed, "WG0503"},
+	{"a route that refuses", func(s map[string][]evidence.Message) {
+		route(s["probe/node-1"], evidence.Route{For: podIP(1), Error: "invalid argument"})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.0/24", "", "blackhole", 254))
+		undelivered(s)
+	}, verdict.Failed, "WG0401"},
+	{"no route into the tunnel", func(s map[string][]evidence.Message) {
+		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 254})
+		s["probe/node-1"] = append(s["probe/node-1"], entry("0.0.0.0/0", "eth0", "unicast", 254))
+		undelivered(s)
+	}, verdict.Failed, "WG0401"},
+	{"a rule that leads to another table", func(s map[string][]evidence.Message) {
+		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 52})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.0.0/16", "eth0", "unicast", 52),
+			evidence.Message{Rule: &evidence.Rule{Family: 4, Priority: 5210, To: netip.MustParsePrefix("10.42.0.0/16"), Table: 52}})
+	}, verdict.Failed, "WG0401"},
+	{"the device's program hangs", func(s map[string][]evidence.Message) {
+		s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil
+		})
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "flannel-wg" {
+				m.Link.Kind = "tun"
+			}
+		})
+		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemTimeout, What: "device", On: "flannel-wg", Text: "the device did not answer"}})
+		for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}} {
+			lost(s, pair[0], pair[1])
+		}
+	}, verdict.Failed, "WG0202"},
+	{"the device's program is slow to answer, and works", func(s map[string][]evidence.Message) {
+		s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil
+		})
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "flannel-wg" {
+				m.Link.Kind = "tun"
+			}
+		})
+		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemTimeout, What: "device", On: "flannel-wg", Text: "the device did not answer"}})
+	}, verdict.Undecided, "WG0202"},
+	{"preshared keys that differ", func(s map[string][]evidence.Message) {
+		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(0) {
+				tunnel := *m.Tunnel
+				tunnel.RX.Responses = 3
+				m.Tunnel = &tunnel
+			}
+		})
+		undelivered(s)
+	}, verdict.Failed, "WG0501"},
+	{"a device that counts nothing, and a leak in a shape like WireGuard's", func(s map[string][]evidence.Message) {
+		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:51820 wireguard", Count: 7}})
+	}, verdict.Failed, "WG0601"},
+	{"a device that counts nothing, though the pods reach each other", func(s map[string][]evidence.Message) {
+		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+	}, verdict.Failed, "WG0603"},
+	{"an endpoint that changes in the window", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			switch {
+			case m.Peer != nil && m.Peer.PublicKey == publicKey(1):
+				p := *m.Peer
+				p.Endpoint = netip.MustParseAddrPort("203.0.113.9:51820")
+				m.Peer = &p
+			case m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1):
+				tunnel := *m.Tunnel
+				tunnel.TX.Sizes = []evidence.SizeCount{{Size: 128, Count: 2}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
+				m.Tunnel = &tunnel
+			}
+		})
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
+			}
+		})
+	}, verdict.Undecided, "WG0604"},
+	{"the device is missing because its port is taken", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Link != nil && m.Link.Name == "flannel-wg"
+		})
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
+	}, verdict.Failed, "WG0201"},
 	{"mixed backends", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Node != nil && m.Node.Index == 2 {

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -100,13 +102,31 @@ func capture(messages []evidence.Message, link string, change func(*evidence.Cap
 
 // undelivered makes the canaries between node-1 and node-2 go unanswered.
 func undelivered(s map[string][]evidence.Message) {
-	for stream, peer := range map[string]int{"pod/node-1": 1, "pod/node-2": 0} {
-		each(s[stream], func(m *evidence.Message) {
-			if m.Canary != nil && m.Canary.Peer == peer {
-				for i := range m.Canary.Rows {
-					m.Canary.Rows[i].Answered, m.Canary.Rows[i].Received = 0, 0
-				}
+	lost(s, 0, 1)
+	lost(s, 1, 0)
+}
+
+// lost makes what one pod sends another go unanswered, and what it is sent by it unheard.
+func lost(s map[string][]evidence.Message, at, peer int) {
+	each(s[fmt.Sprintf("pod/node-%d", at+1)], func(m *evidence.Message) {
+		if m.Canary != nil && m.Canary.Peer == peer {
+			for i := range m.Canary.Rows {
+				m.Canary.Rows[i].Answered, m.Canary.Rows[i].Received = 0, 0
 			}
-		})
-	}
+		}
+	})
+}
+
+// route replaces the kernel's answer for an address.
+func route(messages []evidence.Message, answer evidence.Route) {
+	each(messages, func(m *evidence.Message) {
+		if m.Route != nil && m.Route.For == answer.For {
+			m.Route = &answer
+		}
+	})
+}
+
+// entry is one of a routing table.
+func entry(destination, link, kind string, table int) evidence.Message {
+	return evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix(destination), Link: link, Type: kind, Table: table}}
 }

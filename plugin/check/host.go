@@ -44,6 +44,10 @@ func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			if n.Module != nil {
 				out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
 			}
+			if other := v.holdsPort(c, n, family); other != nil {
+				out.Text += fmt.Sprintf(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
+				out.Variant, out.Facts["link"] = "port", other.Name
+			}
 			return out
 		case link.Role != evidence.RoleWireGuard:
 			out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
@@ -80,6 +84,10 @@ func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			if p.What == "device" && (p.On == "" || p.On == name) {
 				out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
 				out.Variant = string(p.Class)
+				if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(c, n, family) {
+					out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
+					out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
+				}
 				return out
 			}
 		}
@@ -97,6 +105,42 @@ func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		read = append(read, fmt.Sprintf("%s (%s, UDP %d, %s)", d.Name, how, d.Port, plural(uint64(d.Peers), "peer")))
 	}
 	return pass("%s: %s", n.Name, list(read))
+}
+
+// cutOff says whether no canary of this family arrived from or at the node,
+// though some were sent.
+func (v view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
+	sent := uint32(0)
+	for _, other := range c.Nodes {
+		if other == n {
+			continue
+		}
+		for _, way := range [][2]*verdict.Node{{n, other}, {other, n}} {
+			sender, receiver := rows(way[0], way[1], family)
+			for _, transport := range []string{"udp", "tcp"} {
+				sent += totals(sender, transport).sent
+				if totals(receiver, transport).received > 0 {
+					return false
+				}
+			}
+		}
+	}
+	return sent > 0
+}
+
+// holdsPort returns a WireGuard device of the node on the port that the other
+// nodes' peers have for it, which the missing one needs.
+func (v view) holdsPort(c *verdict.Case, n *verdict.Node, family int) *evidence.Device {
+	key := v.Published(n, family)
+	for _, other := range c.Nodes {
+		peer := other.Peers[verdict.Key{Device: v.Device(other, family), PublicKey: key}]
+		for _, d := range n.Devices {
+			if peer != nil && d.Port == peer.Endpoint.Port() && d.Port != 0 {
+				return d
+			}
+		}
+	}
+	return nil
 }
 
 // sharesPort returns another WireGuard device with the same port, of which

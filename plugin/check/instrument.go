@@ -31,6 +31,7 @@ func (v view) sound(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			}
 		}
 	}
+	t := v.tunnel(c, s)
 	sent := controlSent(from, to.Index)
 	if sent == 0 {
 		return unknown("%s sent no control to %s%s", from.Name, to.Name, controlError(from, to.Index))
@@ -46,11 +47,12 @@ func (v view) sound(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		}
 		return all
 	}
-	t := v.tunnel(c, s)
 	out, in := links(t.tx, from), links(t.rx, to)
 	switch {
 	case seenControl(from, to, from, out, evidence.DirectionTX) == 0:
 		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(out))
+	case seenControl(from, to, to, in, evidence.DirectionRX) == 0 && t.roamed() != "":
+		return unknown("%s, and so did the control", t.roamed())
 	case seenControl(from, to, to, in, evidence.DirectionRX) == 0:
 		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(in), to.Name)
 	}

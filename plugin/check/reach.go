@@ -49,6 +49,9 @@ func (v view) arrives(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	if authenticated > 0 {
 		return pass("%s authenticated %d bytes from %s", t.to.Name, authenticated, t.from.Name)
 	}
+	if sender, receiver := rows(t.from, t.to, s.Family); totals(receiver, "udp").received > 0 && totals(sender, "udp").sent > 0 {
+		return unknown("%s authenticated nothing from %s, and yet canaries arrived: they took another way", t.to.Name, t.from.Name)
+	}
 	for _, n := range []*verdict.Node{t.from, t.to} {
 		if why := unsound(n); why != "" {
 			return unknown("%s authenticated nothing from %s, and where it was lost cannot be told: %s", t.to.Name, t.from.Name, why)
@@ -71,7 +74,13 @@ func (v view) arrives(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	case arrived > 0:
 		out = fail("%s drops the incoming UDP port %d: WireGuard messages from %s arrive at its network card and never reach %s", t.to.Name, port, t.from.Name, t.toLink)
 		out.Variant = "input"
-		readings = append(readings, rule(blocking(t.to, port, "input"))...)
+		dropping := blocking(t.to, port, "prerouting", "input")
+		readings = append(readings, rule(dropping)...)
+		// A responder's answer is the one message that the preshared key goes into.
+		if dropping == nil && t.in().Responses > 0 {
+			out = fail("%s does not accept what %s sends, handshake answers among it, and no firewall rule was found that drops it: the preshared keys of the two may differ", t.to.Name, t.from.Name)
+			out.Variant = "handshake"
+		}
 	case left > 0:
 		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port, t.from.Name, t.to.Name, t.from.Name)
 		out.Variant, facts["direction"] = "network", "forward"
@@ -84,7 +93,8 @@ func (v view) arrives(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way", t.to.Name, t.fromLink, t.from.Name)
 	}
 	out.Facts, out.Readings = facts, readings
-	if rule := blocking(c.Node(facts["node"]), port, facts["direction"]); rule != nil && rule.Tool == "nftables" {
+	hooks := map[string][]string{"input": {"prerouting", "input"}, "output": {"output"}}[facts["direction"]]
+	if rule := blocking(c.Node(facts["node"]), port, hooks...); rule != nil && rule.Tool == "nftables" {
 		out.Variant = "nftables"
 		facts["family"], facts["table"], facts["chain"] = rule.Family, rule.Table, rule.Chain
 	}
@@ -108,12 +118,21 @@ func describeFlow(f evidence.Flow) string {
 		plural(f.Data, "data message"), plural(f.Keepalives, "keepalive"), f.Bytes)
 }
 
-// blocking returns the first firewall rule of a node that drops the port on
-// its way in or out, nil if none was read.
-func blocking(n *verdict.Node, port uint16, hook string) *evidence.Firewall {
-	for _, f := range n.Firewall {
-		if f.Effect == "drop" && (f.Port == port || f.Port == 0) && f.Hook == hook {
-			return f
+// blocking returns the first firewall rule of a node that drops the port in
+// one of the hooks, nil if none was read. That a chain drops what nothing
+// accepts says nothing of a port that one of its rules accepts.
+func blocking(n *verdict.Node, port uint16, hooks ...string) *evidence.Firewall {
+	for _, hook := range hooks {
+		for _, f := range n.Firewall {
+			if f.Hook != hook || f.Effect != "drop" || f.Port != port && f.Port != 0 {
+				continue
+			}
+			accepted := slices.ContainsFunc(n.Firewall, func(other *evidence.Firewall) bool {
+				return other.Effect == "accept" && other.Port == port && other.Family == f.Family && other.Table == f.Table && other.Chain == f.Chain
+			})
+			if f.Port != 0 || !accepted {
+				return f
+			}
 		}
 	}
 	return nil
@@ -161,6 +180,15 @@ func (v view) delivered(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		default:
 			out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, from.Name, to.Name, row.Sent)
 			out.Variant, out.Facts = "lost", map[string]string{"node": from.Name, "peer": to.Name}
+			for _, n := range []*verdict.Node{to, from} {
+				if dropping := blocking(n, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && v.Device(n, s.Family) != "" {
+					out.Text += fmt.Sprintf("; the firewall of %s drops what it forwards and does not know", n.Name)
+					out.Variant, out.Readings = "forward", rule(dropping)
+					out.Facts = map[string]string{"node": n.Name, "device": v.Device(n, s.Family),
+						"family": dropping.Family, "table": dropping.Table, "chain": dropping.Chain}
+					break
+				}
+			}
 			return out
 		}
 		sent += row.Sent

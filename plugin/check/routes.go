@@ -40,22 +40,25 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	if answer.Link == "" {
 		out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
 		out.Variant, out.Facts = "none", facts
+		if refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true }); refuses != nil && slices.Contains(refusals, refuses.Type) {
+			out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one", from.Name, ip, to.Name, describe(refuses))
+			facts["type"], facts["route"], facts["table"] = refuses.Type, refuses.Destination.String(), fmt.Sprint(refuses.Table)
+			out.Variant, out.Facts = "refused", facts
+		}
 		return out
 	}
 	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s", from.Name, ip, to.Name, answer.Link, device)
 	out.Facts = facts
 	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(), Text: describe(answer)})
-	winner := &evidence.Route{}
 	for _, entry := range from.Table {
-		if !entry.Destination.IsValid() || !entry.Destination.Contains(ip) || entry.Destination.Bits() == 0 {
-			continue
-		}
-		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(entry)})
-		if entry.Link == answer.Link && (!winner.Destination.IsValid() || entry.Destination.Bits() > winner.Destination.Bits()) {
-			winner = entry
+		if matches(entry, ip) && entry.Destination.Bits() > 0 {
+			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(entry)})
 		}
 	}
-	if winner.Destination.IsValid() {
+	winner := closest(from.Table, ip, func(r *evidence.Route) bool {
+		return r.Link == answer.Link && (answer.Table == 0 || r.Table == answer.Table) && r.Destination.Bits() > 0
+	})
+	if winner != nil {
 		facts["route"] = winner.Destination.String()
 		out.Text += fmt.Sprintf(": the route %s over %s is the more specific one", winner.Destination, winner.Link)
 	}
@@ -64,8 +67,72 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		out.Variant = kind(link)
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "link " + link.Name, Text: kind(link) + ", " + string(link.Role)})
 	}
+	switch rule := ruleFor(from, answer, ip); {
+	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
+		out.Text = fmt.Sprintf("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks it up in table %d",
+			from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
+		out.Variant, facts["table"] = "rule", fmt.Sprint(answer.Table)
+		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(s.Family))
+		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
+			facts["there"], facts["here"], facts["before"] = there.String(), here.String(), fmt.Sprint(rule.Priority-1)
+		}
+	case winner == nil && closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device }) == nil:
+		out.Text += ": it has no route into " + device
+		out.Variant = "none"
+	}
 	slices.SortStableFunc(out.Readings[1:], func(a, b verdict.Reading) int { return strings.Compare(a.Text, b.Text) })
 	return out
+}
+
+// mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
+const mainTable = 254
+
+// refusals are the types of route that answer a packet with nothing or with an error.
+var refusals = []string{"blackhole", "unreachable", "prohibit"}
+
+func matches(entry *evidence.Route, ip netip.Addr) bool {
+	return entry.Destination.IsValid() && entry.Destination.Contains(ip)
+}
+
+// closest returns the most specific of the entries for an address that are
+// wanted, nil if there is none.
+func closest(table []*evidence.Route, ip netip.Addr, wanted func(*evidence.Route) bool) *evidence.Route {
+	var best *evidence.Route
+	for _, entry := range table {
+		if matches(entry, ip) && wanted(entry) && (best == nil || entry.Destination.Bits() > best.Destination.Bits()) {
+			best = entry
+		}
+	}
+	return best
+}
+
+// ruleFor returns the first policy routing rule that leads to the table of the
+// kernel's answer.
+func ruleFor(n *verdict.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rule {
+	var first *evidence.Rule
+	for _, r := range n.Rules {
+		if r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) && (first == nil || r.Priority < first.Priority) {
+			first = r
+		}
+	}
+	return first
+}
+
+func family(ip netip.Addr) int {
+	if ip.Is4() {
+		return 4
+	}
+	return 6
+}
+
+// rangeOf returns the node's pod range that an address is of.
+func rangeOf(n *verdict.Node, ip netip.Addr) netip.Prefix {
+	for _, podRange := range n.PodCIDRs {
+		if podRange.Contains(ip) {
+			return podRange
+		}
+	}
+	return netip.Prefix{}
 }
 
 func describe(r *evidence.Route) string {
@@ -85,7 +152,7 @@ func describe(r *evidence.Route) string {
 	if r.Link != "" {
 		text += " dev " + r.Link
 	}
-	if r.Table != 0 && r.Table != 254 { // RT_TABLE_MAIN
+	if r.Table != 0 && r.Table != mainTable {
 		text += fmt.Sprintf(" table %d", r.Table)
 	}
 	return text

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -78,6 +79,28 @@ func add(a, b evidence.Flow) evidence.Flow {
 		sum.Sizes = append(sum.Sizes, evidence.SizeCount{Size: size, Count: sizes[size]})
 	}
 	return sum
+}
+
+// roamed says that an end's endpoint for the other changed while it was
+// watched, so that what left went to two places; empty if none did.
+func (t tunnel) roamed() string {
+	if t.fromDev == nil || t.toDev == nil {
+		return ""
+	}
+	for _, end := range []struct {
+		peer  *evidence.Peer
+		count *evidence.Count
+		names [2]string
+	}{
+		{t.peer, t.sent, [2]string{t.from.Name, t.to.Name}},
+		{t.to.Peers[verdict.Key{Device: t.toLink, PublicKey: t.fromDev.PublicKey}], t.received, [2]string{t.to.Name, t.from.Name}},
+	} {
+		if end.peer != nil && end.count != nil && end.peer.Endpoint.IsValid() && end.peer.Endpoint != end.count.Endpoint {
+			return fmt.Sprintf("%s sent what is for %s to %s first and to %s once it had heard from there",
+				end.names[0], end.names[1], end.peer.Endpoint, end.count.Endpoint)
+		}
+	}
+	return ""
 }
 
 // out is what left from towards to; the zero flow if nothing was captured.

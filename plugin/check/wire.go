@@ -134,6 +134,9 @@ func (v view) ciphertext(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		}
 		for _, size := range slices.Sorted(maps.Keys(expected)) {
 			if got := sized(end.flow, size); got < expected[size] {
+				if why := t.roamed(); why != "" {
+					return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s", why, got, expected[size], size, end.way, end.node.Name)
+				}
 				return fail("%d data messages of %d bytes were expected %s %s, %d were seen", expected[size], size, end.way, end.node.Name, got)
 			}
 		}

@@ -6,8 +6,10 @@ var table = []row{
 	{"WG0101", "mixed", "", Hint{
 		Title:      "Bring every node to the same backend",
 		Disruption: "pod traffic of each node stops while it restarts: use a maintenance window",
-		Note:       "Restart the network plugin on the nodes that still run the old backend; on K3s and RKE2 reboot them, servers first.",
+		Note:       "Restart the network plugin on the nodes that still run the old backend.",
 	}},
+	{"WG0101", "mixed", "k3s", rebootAll},
+	{"WG0101", "mixed", "rke2", rebootAll},
 	{"WG0101", "plain", "k3s", k3sSwitch},
 	{"WG0104", "unlike", "k3s", Hint{
 		Title:      "Restart K3s on {node}, so that it runs what it is configured with",
@@ -49,8 +51,13 @@ var table = []row{
 		Title: "Give one of the two WireGuard devices another port",
 		Note:  "Set ListenPort for Flannel by --flannel-conf, the same on every node, or change the port of {link}.",
 	}},
-	{"WG0201", "down", "", Hint{Title: "Bring {device} up; if it does not stay up, its port is taken by another WireGuard device",
-		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}}}},
+	{"WG0201", "down", "k3s", restartAgent},
+	{"WG0201", "down", "", Hint{Title: "Bring {device} up, and its routes back; if it does not stay up, its port is taken by another WireGuard device",
+		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}},
+		Note:  "The routes went when it went down: restart the network plugin on {node}, which adds them again.",
+	}},
+	{"WG0202", "hangs", "k3s", restartAgent},
+	{"WG0202", "hangs", "", Hint{Title: "Restart the program that runs {device} on {node}", Note: "It is a userspace WireGuard, in the network plugin itself or beside it."}},
 	{"WG0202", "permission", "", Hint{Title: "Let the probe use CAP_NET_ADMIN", Note: "The probe's pod runs with hostNetwork and NET_ADMIN and NET_RAW; a policy or a runtime in a user namespace took them away."}},
 
 	{"WG0301", "", "k3s", restartAgent},
@@ -73,6 +80,18 @@ var table = []row{
 		Steps: []Step{{On: "{node}", Command: "ip route delete {route} dev {link}"}},
 		Note:  "Find out who added it, or it comes back.",
 	}},
+	{"WG0401", "refused", "", Hint{
+		Title: "Remove the route that refuses the other nodes' pods",
+		Steps: []Step{{On: "{node}", Command: "ip route delete {type} {route} table {table}"}},
+		Note:  "Find out who added it, or it comes back.",
+	}},
+	{"WG0401", "rule", "", Hint{
+		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
+		Steps: []Step{{On: "{node}", Command: "ip rule add priority {before} to {here} lookup main"},
+			{On: "{node}", Command: "ip rule add priority {before} to {there} lookup main"}},
+		Note:  "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
+	}},
+	{"WG0401", "none", "k3s", restartAgent},
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 
 	{"WG0501", "nftables", "", Hint{
@@ -86,9 +105,23 @@ var table = []row{
 	}},
 	{"WG0501", "output", "", Hint{Title: "Let UDP to port {port} out",
 		Steps: []Step{{On: "{node}", Command: "iptables -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
+	{"WG0501", "handshake", "k3s", Hint{
+		Title:      "Restart K3s on both nodes: it sets the preshared key, or none, on all peers",
+		Disruption: "running pods go on; traffic between the two and the others pauses for seconds",
+		Steps: []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"},
+			{On: "{peer}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+		Note: "With --flannel-conf the file must hold the same PSK on every node.",
+	}},
+	{"WG0501", "handshake", "", Hint{Title: "Give both nodes the same preshared key", Note: "Set it in the network plugin's configuration on every node and restart it."}},
 	{"WG0501", "network", "", Hint{
 		Title: "Open UDP port {port} between the nodes in the network",
 		Note:  "The datagrams leave {peer} and never reach the network card of {node}: look at security groups, network ACLs and firewalls between them, in both directions.",
+	}},
+	{"WG0502", "forward", "", Hint{
+		Title: "Let the pods' packets pass between {device} and the pods",
+		Steps: []Step{{On: "{node}", Command: "nft insert rule {family} {table} {chain} iifname {device} accept"},
+			{On: "{node}", Command: "nft insert rule {family} {table} {chain} oifname {device} accept"}},
+		Note: "Add both to the firewall's own configuration too, or they are gone after a restart.",
 	}},
 	{"WG0502", "", "", Hint{Title: "Find what stops the pods' own packets", Note: "The tunnel works. Look for network policies, for a firewall that drops forwarded packets (firewalld and ufw do by default) and at the pods' routes."}},
 	{"WG0503", "", "", Hint{Title: "Lower the tunnel's MTU", Note: "The network below carries less than the tunnel's MTU plus 60 bytes (80 over IPv6). Set the MTU in the network plugin's configuration and make the pods anew."}},
@@ -125,8 +158,16 @@ var rke2Switch = Hint{
 	},
 }
 
+// rebootAll brings nodes to the backend that the servers are configured with.
+var rebootAll = Hint{
+	Title:      "Bring every node to the servers' backend by a reboot",
+	Disruption: "each node and its pods stop while it reboots: use a maintenance window, one node after the other",
+	Steps:      []Step{{On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before"}},
+	Note:       "The servers must all be configured with the same flannel-backend.",
+}
+
 var restartAgent = Hint{
-	Title:      "Restart K3s: it reads the others' leases again and makes the device anew",
+	Title:      "Restart K3s: it makes the device, its routes and its peers anew",
 	Disruption: "running pods go on; traffic between the node and the others pauses for seconds",
 	Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
 }

@@ -135,7 +135,8 @@ func (d *fakeDevice) copyConfig() error {
 		p.tx.Store(uint64(peer.TransmitBytes))
 		p.rx.Store(uint64(peer.ReceiveBytes))
 		if peer.Endpoint != nil {
-			p.endpoint = peer.Endpoint.AddrPort()
+			given := peer.Endpoint.AddrPort()
+			p.endpoint = netip.AddrPortFrom(given.Addr().Unmap(), given.Port())
 		}
 		for _, allowed := range peer.AllowedIPs {
 			addr, _ := netip.AddrFromSlice(allowed.IP)
@@ -153,7 +154,6 @@ func (d *fakeDevice) send() error {
 	if err != nil {
 		return fmt.Errorf("reading the MTU: %w", err)
 	}
-	const room = 64 // before each packet, for virtio's header and for the wrapping
 	packets, sizes := make([][]byte, d.tun.BatchSize()), make([]int, d.tun.BatchSize())
 	for i := range packets {
 		packets[i] = make([]byte, room+1<<16)
@@ -213,7 +213,6 @@ func (d *fakeDevice) wrap(peer *fakePeer, packet []byte, mtu int) []byte {
 
 // receive unwraps what comes from the peers.
 func (d *fakeDevice) receive() error {
-	const room = 64
 	buffer := make([]byte, room+1<<16)
 	for {
 		n, from, err := d.conn.ReadFromUDPAddrPort(buffer[room:])

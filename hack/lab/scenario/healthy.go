@@ -61,10 +61,6 @@ var healthy = []Scenario{
 		Sabotage: on(kubectl("taint", "node", "node-2", "lab=tainted:NoExecute")), Restore: on(kubectl("taint", "node", "node-2", "lab-")),
 	},
 	{
-		Name: "healthy-roamed", Title: "a node was heard from another port than it publishes, as behind a NAT",
-		Cluster: wireguard, Sabotage: roamed, Restore: unroamed, Want: pass,
-	},
-	{
 		Name: "healthy-overwrite-stuck", Title: "public-ip-overwrite outlived its option, and is right by chance",
 		Cluster: wireguard, Want: pass, Findings: map[string]string{codeOverwrite: "warn"},
 		Sabotage: on(kubectl("annotate", "node", "node-2", "flannel.alpha.coreos.com/public-ip-overwrite=192.0.2.12")),
@@ -281,13 +277,6 @@ END`)
 func dropTable(node string) Command {
 	return shell(node, "nft delete table inet sabotage 2>/dev/null || true")
 }
-
-// roamed has the first node send to where the second was last heard, which is not what it publishes.
-func roamed([]string) []Command {
-	return []Command{kubectl("annotate", "--overwrite", "node", "node-2", "flannel.alpha.coreos.com/public-ip=203.0.113.9")}
-}
-
-func unroamed(nodes []string) []Command { return restartFlannel(nodes) }
 
 func oldPod(nodes []string) []Command {
 	return []Command{shell(nodes[0], `

@@ -53,18 +53,14 @@ func dropFakes(nodes []string) []Command {
 	return append(commands, restartFlannel(nodes)...)
 }
 
-// tee mirrors what enters the first node's tunnel to one of its network cards.
+// tee copies what enters the first node's tunnel to one of its network cards.
 func tee(card string) func([]string) []Command {
 	return func(nodes []string) []Command {
-		return []Command{shell(nodes[0], `
-			tc qdisc add dev flannel-wg clsact
-			tc filter add dev flannel-wg egress matchall action mirred egress mirror dev %s`, card)}
+		return []Command{start(nodes[0], "tee", "tee flannel-wg "+card, "grep -q copying /run/lab/tee.log")}
 	}
 }
 
-func untee(nodes []string) []Command {
-	return []Command{shell(nodes[0], "tc qdisc delete dev flannel-wg clsact 2>/dev/null || true")}
-}
+func untee(nodes []string) []Command { return []Command{stop(nodes[0], "tee")} }
 
 // middlebox sends the canaries of the first node's pods to an echo.
 func middlebox(nodes []string) []Command {

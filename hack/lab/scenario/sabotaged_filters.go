@@ -63,12 +63,25 @@ var sabotagedFilters = []Scenario{
 		Unmendable: "the report names no rule for certain: what forwards and drops may as well be a network policy",
 	},
 	{
-		Name: "no-forwarding", Title: "a node does not forward packets",
+		Name: "forward-policy", Title: "a firewall on one node drops what it forwards, unless it knows it",
+		Cluster: wireguard, Sabotage: on(nftPolicy("node-2", "forward")), Restore: onEach(dropTable),
+		Want: fail(codePods), Pairs: bothWays,
+	},
+	{
+		Name: "no-forwarding", Title: "a node does not forward what comes out of the tunnel",
 		Cluster:  wireguard,
-		Sabotage: on(shell("node-2", "echo 0 >/proc/sys/net/ipv4/ip_forward")),
-		Restore:  on(shell("node-2", "echo 1 >/proc/sys/net/ipv4/ip_forward")), Want: fail(codePods), Pairs: bothWays,
+		Sabotage: on(shell("node-2", "echo 0 >/proc/sys/net/ipv4/conf/flannel-wg/forwarding")),
+		Restore:  on(shell("node-2", "echo 1 >/proc/sys/net/ipv4/conf/flannel-wg/forwarding")), Want: fail(codePods), Pairs: bothWays,
 		Unmendable: "the probe does not read this setting, so the report can only say where to look",
 	},
+}
+
+// nftPolicy has a hook of a node drop all but answers to what it let pass.
+func nftPolicy(node, hook string) Command {
+	return shell(node, `
+		nft add table inet sabotage
+		nft add chain inet sabotage %[1]s '{ type filter hook %[1]s priority 0; policy drop; }'
+		nft add rule inet sabotage %[1]s ct state established,related accept`, hook)
 }
 
 // nftRule puts a rule at the head of a hook of a node.

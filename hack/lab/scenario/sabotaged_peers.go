@@ -41,10 +41,19 @@ var sabotagedPeers = []Scenario{
 			peerOf("node-1", 2, "endpoint=192.0.2.12:51999")),
 	},
 	{
+		Name: "endpoint-roams", Title: "a node publishes an address that is not its own, and is heard from its own while it is watched",
+		Cluster: wireguard, Sabotage: published, Restore: restartFlannel, Want: undecided(codeDeaf), Or: []Want{pass, fail(codeEndpoint)},
+	},
+	{
 		Name: "psk-one-side", Title: "only one of two nodes has the preshared key",
 		Cluster: wireguard, Restore: restartFlannel, Want: fail(codeBlocked), Pairs: bothWays,
 		Sabotage: on(peerOf("node-1", 2, "psk=YSBwcmVzaGFyZWQga2V5IGZvciB0aGUgc2NlbmFyaW8="), restarted("node-2")),
 	},
+}
+
+// published has the other nodes send to an address that is not the last node's, until they hear from it.
+func published([]string) []Command {
+	return []Command{kubectl("annotate", "--overwrite", "node", "node-2", "flannel.alpha.coreos.com/public-ip=203.0.113.9")}
 }
 
 // cloneKey gives all nodes one key, as machines have it that were cloned from one. The key is the lab's own.

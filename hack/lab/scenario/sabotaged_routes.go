@@ -52,7 +52,8 @@ var sabotagedRoutes = []Scenario{
 			ip route add 10.42.0.0/16 via 192.0.2.12 dev eth0 table 52
 			ip rule add priority 5210 to 10.42.0.0/16 lookup 52`)),
 		Restore: on(shell("node-1", `
-			ip rule delete priority 5210 2>/dev/null || true
+			while ip rule delete priority 5210 2>/dev/null; do :; done
+			while ip rule delete priority 5209 2>/dev/null; do :; done
 			ip route flush table 52 2>/dev/null || true`)),
 	},
 }

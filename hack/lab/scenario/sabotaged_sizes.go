@@ -10,7 +10,7 @@ var sabotagedSizes = []Scenario{
 	},
 	{
 		Name: "network-mtu", Title: "the network drops frames of full size, as some clouds' virtual switches do",
-		Cluster: wireguard, Sabotage: dropOnSwitch("ip length > 1450 udp dport 51820"), Restore: dropSwitchTable, Want: fail(codeSize), Pairs: bothWays,
+		Cluster: wireguard, Sabotage: dropOnSwitch("udp length gt 1430 udp dport 51820"), Restore: dropSwitchTable, Want: fail(codeSize), Pairs: bothWays,
 		Unmendable: inTheNetwork,
 	},
 }
