@@ -48,6 +48,9 @@ one that is started for it and removed afterwards.`,
 			if options.verify.Path == "" {
 				return errors.New("--verify says where kubectl-wg is")
 			}
+			if len(options.images) > 0 {
+				options.verify.Probe = options.images[0]
+			}
 			return run(command.Context(), out, chosen, options)
 		},
 	}
@@ -59,7 +62,7 @@ one that is started for it and removed afterwards.`,
 	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
 	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as host-SCENARIO.ndjson")
 	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
-	flags.StringSliceVar(&options.images, "load-image", nil, "image archive that the nodes need, such as the probe's")
+	flags.StringSliceVar(&options.images, "load-image", nil, "image archives that the nodes need, the probe's first")
 	return command
 }
 

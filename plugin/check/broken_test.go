@@ -409,6 +409,21 @@ var broken = []struct {
 		})
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
 	}, verdict.Failed, "WG0201"},
+	{"large packets and the segments of TCP are lost", func(s map[string][]evidence.Message) {
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil {
+				m.Canary.Rows[2].Answered = 0
+				m.Canary.Rows = append(m.Canary.Rows, evidence.CanaryRow{Transport: "tcp", Size: 1392, Sent: 3})
+			}
+		})
+	}, verdict.Failed, "WG0503"},
+	{"TCP stalls at full size alone", func(s map[string][]evidence.Message) {
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil {
+				m.Canary.Rows = append(m.Canary.Rows, evidence.CanaryRow{Transport: "tcp", Size: 1392, Sent: 3})
+			}
+		})
+	}, verdict.Failed, "WG0503"},
 	{"mixed backends", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Node != nil && m.Node.Index == 2 {

@@ -164,7 +164,7 @@ func (v view) delivered(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			}
 			return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name, row.Error)
 		}
-		if row.Transport == "udp" && row.Size == largest {
+		if row.Transport != "icmp" && row.Size == largest {
 			continue // judged by WG0503
 		}
 		got := find(receiver, row.Transport, row.Size)
@@ -219,19 +219,27 @@ func (v view) fullSize(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	from, to := c.Node(s.Node), c.Node(s.Peer)
 	sender, receiver := rows(from, to, s.Family)
 	size := largestUDP(sender)
-	row, got := find(sender, "udp", size), find(receiver, "udp", size)
-	switch {
-	case row == nil || row.Sent == 0:
-		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
-	case row.Answered > 0 && got != nil && got.Received > 0:
-		return pass("up to %d bytes", size+headerSize(s.Family))
+	for _, transport := range []string{"udp", "tcp"} {
+		row, got := find(sender, transport, size), find(receiver, transport, size)
+		switch {
+		case transport == "tcp" && row == nil:
+			continue // TCP cuts its data as it likes: what counts is that UDP was sent
+		case row == nil || row.Sent == 0:
+			return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
+		case row.Answered > 0 && got != nil && got.Received > 0:
+			continue
+		}
+		out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(s.Family), from.Name, to.Name)
+		if transport == "tcp" {
+			out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones arrive", size, from.Name, to.Name)
+		}
+		if row.Error != "" {
+			out.Text += ": " + row.Error
+		}
+		out.Facts = map[string]string{"node": from.Name, "peer": to.Name}
+		return out
 	}
-	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(s.Family), from.Name, to.Name)
-	if row.Error != "" {
-		out.Text += ": " + row.Error
-	}
-	out.Facts = map[string]string{"node": from.Name, "peer": to.Name}
-	return out
+	return pass("up to %d bytes", size+headerSize(s.Family))
 }
 
 func largestUDP(rows []evidence.CanaryRow) (size int) {

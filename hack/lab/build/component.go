@@ -50,6 +50,10 @@ var components = []component{
 		name: "pause", module: ".", packages: []string{"./pause"}, expect: "5 s",
 		place: []placement{{"pause", "bin/pause"}},
 	},
+	{
+		name: "liar", module: ".", packages: []string{"./liar"}, expect: "5 s",
+		place: []placement{{"liar", "bin/liar"}},
+	},
 }
 
 func kubernetesVersionFlags() string {

@@ -36,6 +36,21 @@ func (s Scenario) examine(r report) error {
 	return errors.Join(problems...)
 }
 
+// maxMemory is what the command may take, in bytes: a node may say much, and two cannot say more than is bounded.
+const maxMemory = 400 << 20
+
+// bounded says whether the command kept within its bounds: of memory, and of what it may write to a terminal.
+func (t *Trial) bounded() error {
+	var problems []error
+	if t.memory > maxMemory {
+		problems = append(problems, fmt.Errorf("it took %d MB of memory, %d are allowed", t.memory>>20, maxMemory>>20))
+	}
+	if said := t.said.String(); strings.ContainsAny(said, "\x1b\x07\u202e") {
+		problems = append(problems, fmt.Errorf("it passed on to the terminal what a node said: %q", said))
+	}
+	return errors.Join(problems...)
+}
+
 func list(words []string) string {
 	if len(words) == 0 {
 		return "none"

@@ -32,6 +32,32 @@ var hostile = []Scenario{
 		Name: "middlebox", Title: "something in between answers in the place of pods",
 		Cluster: wireguard, Sabotage: middlebox, Restore: dropMiddlebox, Want: fail(codePods), Unmendable: byHand,
 	},
+	{
+		Name: "probe-blind", Title: "both probes say that all is well, and captured nothing",
+		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-1": "blind", "node-2": "blind"}, Want: undecided(codeDeaf), Pairs: bothWays,
+	},
+	{
+		Name: "probe-hides-leak", Title: "the probe beside a leak does not tell of it, and the other one sees it arrive",
+		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-1": "hides"},
+		Sabotage: tee("eth0"), Restore: untee, Want: fail(codeLeak), Unmendable: byHand,
+	},
+	{
+		Name: "probe-truncates", Title: "a probe's evidence breaks off",
+		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-2": "truncates"}, Want: undecided(codeStarted), Pairs: bothWays,
+	},
+	{
+		Name: "probe-escapes", Title: "a probe sends names that would write to a terminal",
+		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-2": "escapes"}, Want: undecided(codeDeaf), Pairs: bothWays,
+	},
+	{
+		Name: "probe-floods", Title: "a probe and a test pod send a gigabyte each",
+		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-2": "floods"}, Want: undecided(codeStarted), Pairs: bothWays,
+	},
+	{
+		Name: "probe-hangs", Title: "a probe and a test pod never say a word",
+		Cluster: wireguard, Args: append([]string{"--timeout", "30s"}, lying...), Lies: map[string]string{"node-2": "hangs"},
+		Want: undecided(codeStarted), Or: []Want{stopped}, Pairs: bothWays,
+	},
 }
 
 func inTurn(first, second func([]string) []Command) func([]string) []Command {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/remote"
@@ -70,13 +71,14 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 			outcome.Problem = errors.Join(outcome.Problem, fmt.Errorf("taking the sabotage back: %w", err))
 		}
 	}()
-	if err := apply(ctx, lab, scenario.Sabotage); err != nil {
+	if err := errors.Join(plant(ctx, lab, scenario.Lies, verify.Probe), apply(ctx, lab, scenario.Sabotage)); err != nil {
 		outcome.Problem = fmt.Errorf("sabotaging: %w", err)
 		return outcome
 	}
 	began := time.Now()
 	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
+	outcome.Problem = errors.Join(outcome.Problem, trial.bounded())
 	if outcome.Problem == nil {
 		outcome.Problem = errors.Join(compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...)), scenario.examine(trial.report))
 	}
@@ -232,6 +234,9 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	got.Exit = command.ProcessState.ExitCode()
 	if problem := <-disturbed; problem != nil {
 		return got, fmt.Errorf("disturbing: %w", problem)
+	}
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		t.memory = usage.Maxrss << 10
 	}
 	var exit *exec.ExitError
 	switch {

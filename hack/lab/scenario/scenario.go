@@ -33,6 +33,8 @@ type Scenario struct {
 	// sabotage.
 	Sabotage, Restore func(nodes []string) []Command
 	Args              []string // of verify
+	// Lies are the nodes whose probe lies, and how, see command liar. Args has to name the image.
+	Lies map[string]string
 	// Disturb befalls the command while it runs; nil lets it be.
 	Disturb Disturbance
 	Want    Want

@@ -27,6 +27,7 @@ type Trial struct {
 	process *os.Process
 	said    *transcript // on stderr
 	report  report
+	memory  int64    // that the command took at most, in bytes
 	notes   []string // what was measured
 }
 
