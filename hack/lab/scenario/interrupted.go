@@ -21,7 +21,7 @@ var interrupted = []Scenario{
 	},
 	{
 		Name: "sigint-placing", Title: "Ctrl-C while objects are created",
-		Cluster: wireguard, Disturb: send(syscall.SIGINT, placing, 0), Want: stopped,
+		Cluster: wireguard, Disturb: send(syscall.SIGINT, placing, 30*time.Millisecond), Want: stopped,
 	},
 	{
 		Name: "sigint-starting", Title: "Ctrl-C while pods start",
@@ -46,7 +46,7 @@ var interrupted = []Scenario{
 	},
 	{
 		Name: "sigterm-placing", Title: "a job runner's time limit",
-		Cluster: wireguard, Disturb: send(syscall.SIGTERM, placing, 0), Want: stopped,
+		Cluster: wireguard, Disturb: send(syscall.SIGTERM, placing, 30*time.Millisecond), Want: stopped,
 	},
 	{
 		Name: "sighup-collecting", Title: "the terminal is closed",
