@@ -89,7 +89,7 @@ var table = []row{
 		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip rule add priority {before} to {here} lookup main"},
 			{On: "{node}", Command: "ip rule add priority {before} to {there} lookup main"}},
-		Note:  "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
+		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
 	}},
 	{"WG0401", "none", "k3s", restartAgent},
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
