@@ -84,11 +84,17 @@ func In(name string, f func() error) error {
 	})
 }
 
-// onOwnThread runs f on a thread that ends with it, so that no other goroutine ever meets a changed namespace.
+// onOwnThread runs f on a thread that ends with it, so that no other goroutine ever meets a changed namespace. The
+// process's first thread never ends, and /proc/self shows its namespace: while it is held here, f gets another.
 func onOwnThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			done <- onOwnThread(f)
+			return
+		}
 		done <- f()
 	}()
 	return <-done
