@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -53,8 +54,25 @@ func Attach(port, netns string, address Address) error {
 		if err := configure(Uplink, address); err != nil {
 			return err
 		}
-		return defaultRoutes(address)
+		if err := defaultRoutes(address); err != nil {
+			return err
+		}
+		return awaitLocal(address.IPv6.Addr().AsSlice())
 	})
+}
+
+// awaitLocal waits until an IPv6 address works. The kernel takes it into use when it has seen the link's carrier, which
+// it looks for at most once a second; until then even its own node asks the network for it.
+func awaitLocal(ip net.IP) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		routes, err := netlink.RouteGet(ip)
+		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) || len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
+			return nil // there, or a kernel without IPv6
+		}
+		if time.Now().After(deadline) {
+			return errors.Join(fmt.Errorf("the address %s does not come into use: %v", ip, routes), err)
+		}
+	}
 }
 
 // AttachHardware joins every network card of the current namespace to its bridge: inside a VM that is the cable to the
