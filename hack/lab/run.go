@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,7 +26,7 @@ type runOptions struct {
 func newRunCommand() *cobra.Command {
 	var options runOptions
 	command := &cobra.Command{
-		Use:   "run SCENARIO|all... [-- ARGUMENT OF VERIFY...]",
+		Use:   "run SCENARIO|GROUP|all... [-- ARGUMENT OF VERIFY...]",
 		Short: "Run scenarios: sabotage a lab, let `kubectl-wg verify` judge it, judge the verdict",
 		Long: `Run scenarios: sabotage a lab, let ` + "`kubectl-wg verify`" + ` judge it, judge the verdict.
 
@@ -68,10 +67,19 @@ one that is started for it and removed afterwards.`,
 
 func listScenarios(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SCENARIO\tCLUSTER\tEXIT\tVERDICT\tFIRST CAUSE\tIS")
-	for _, s := range scenario.All {
-		fmt.Fprintf(table, "%s\t%s, %d nodes\t%d\t%s\t%s\t%s\n", s.Name, s.Cluster.Backend, s.Cluster.Nodes,
-			s.Want.Exit, orDash(s.Want.Verdict), orDash(s.Want.FirstCause), s.Title)
+	fmt.Fprintln(table, "GROUP\tSCENARIO\tCLUSTER\tEXIT\tVERDICT\tFIRST CAUSE\tREPAIRED\tIS")
+	for _, group := range scenario.Groups {
+		for _, s := range group.Scenarios {
+			repaired := "-"
+			if s.Want.Verdict == "FAIL" {
+				repaired = "yes"
+				if s.Unmendable != "" {
+					repaired = "no"
+				}
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s, %d nodes\t%d\t%s\t%s\t%s\t%s\n", group.Name, s.Name, s.Cluster.Backend, s.Cluster.Nodes,
+				s.Want.Exit, orDash(s.Want.Verdict), orDash(s.Want.FirstCause), repaired, s.Title)
+		}
 	}
 	return table.Flush()
 }
@@ -80,32 +88,40 @@ func choose(names []string) ([]scenario.Scenario, error) {
 	if len(names) == 0 {
 		return nil, errors.New("name scenarios, or say all; --list shows them")
 	}
-	if slices.Contains(names, "all") {
-		return scenario.All, nil
-	}
-	var chosen []scenario.Scenario
-	for _, s := range scenario.All { // in their order: those that share a cluster stay together
-		if i := slices.Index(names, s.Name); i >= 0 {
-			chosen = append(chosen, s)
-			names = slices.Delete(names, i, i+1)
+	wanted := map[string]bool{}
+	var unknown []string
+	for _, name := range names {
+		found := name == "all"
+		for _, group := range scenario.Groups {
+			for _, s := range group.Scenarios {
+				if name == "all" || name == group.Name || name == s.Name {
+					wanted[s.Name], found = true, true
+				}
+			}
+		}
+		if !found {
+			unknown = append(unknown, name)
 		}
 	}
-	if len(names) > 0 {
-		return nil, fmt.Errorf("no scenario %s; --list shows them", strings.Join(names, ", "))
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("no scenario %s; --list shows them", strings.Join(unknown, ", "))
+	}
+	var chosen []scenario.Scenario
+	for _, s := range scenario.All() { // in their order: those that share a cluster stay together
+		if wanted[s.Name] {
+			chosen = append(chosen, s)
+		}
 	}
 	return chosen, nil
 }
 
 func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options runOptions) (err error) {
-	labs := &labs{options: options, ready: map[scenario.Cluster]*state.Lab{}}
-	if !options.keep {
-		defer func() { err = errors.Join(err, labs.removeStarted()) }()
-	}
+	labs := &labs{options: options}
 	var outcomes []scenario.Outcome
 	for _, s := range chosen {
 		lab, err := labs.get(ctx, out, s.Cluster)
 		if err != nil {
-			return err
+			return errors.Join(err, labs.leave(ctx))
 		}
 		fmt.Fprintf(out, "%s: %s\n", s.Name, s.Title)
 		outcome := scenario.Run(ctx, lab, s, options.verify)
@@ -117,64 +133,76 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 			break
 		}
 	}
-	for _, lab := range labs.ready {
-		err = errors.Join(err, scenario.Empty(ctx, lab))
-	}
+	err = labs.leave(ctx)
 	return errors.Join(summarize(out, outcomes), err)
 }
 
-// labs are those that a run uses; images are loaded into each once.
+// labs are those that a run uses, one at a time.
 type labs struct {
 	options runOptions
-	ready   map[scenario.Cluster]*state.Lab
-	started []string
+	cluster scenario.Cluster
+	lab     *state.Lab // nil before the first
+	started bool       // by this run
 }
 
 func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
-	if lab, ok := l.ready[cluster]; ok {
-		return lab, nil
+	if l.lab != nil && l.cluster == cluster {
+		return l.lab, nil
 	}
-	lab, err := l.find(ctx, out, cluster)
-	if err != nil {
+	if err := l.leave(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.find(ctx, out, cluster); err != nil {
+		return nil, err
+	}
+	l.cluster = cluster
 	for _, image := range l.options.images {
-		if err := loadImage(ctx, out, lab, image); err != nil {
+		if err := loadImage(ctx, out, l.lab, image); err != nil {
 			return nil, err
 		}
 	}
-	l.ready[cluster] = lab
-	return lab, nil
+	return l.lab, nil
 }
 
 // find takes the lab of the given name, else one that an earlier run kept, else a new one.
-func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
+func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (err error) {
 	own := fmt.Sprintf("%s-%s-%d", l.options.name, cluster.Backend, cluster.Nodes)
 	for _, name := range []string{l.options.name, own} {
 		lab, err := state.Load(name)
 		if err == nil && lab.Backend == cluster.Backend && len(lab.Nodes) == cluster.Nodes {
-			return lab, nil
+			l.lab = lab
+			return nil
 		}
 		if err != nil && !errors.Is(err, state.ErrNone) {
-			return nil, err
+			return err
 		}
 	}
-	l.started = append(l.started, own)
 	request := upOptions{name: own, backend: cluster.Backend, ground: l.options.ground, nodes: cluster.Nodes}
 	if err := up(ctx, out, request); err != nil {
-		return nil, err
+		_, removing := down(own)
+		return errors.Join(err, removing)
 	}
-	return state.Load(own)
+	l.started = true
+	l.lab, err = state.Load(own)
+	return err
 }
 
-func (l *labs) removeStarted() error {
-	var problems []error
-	for _, name := range l.started {
-		if _, err := down(name); err != nil {
-			problems = append(problems, err)
-		}
+// leave looks for what is left in the current lab, and removes a lab that this run started.
+func (l *labs) leave(ctx context.Context) error {
+	if l.lab == nil {
+		return nil
 	}
-	return errors.Join(problems...)
+	lab, started := l.lab, l.started
+	l.lab, l.started = nil, false
+	var err error
+	if ctx.Err() == nil {
+		err = scenario.Empty(ctx, lab)
+	}
+	if started && !l.options.keep {
+		_, removing := down(lab.Name)
+		err = errors.Join(err, removing)
+	}
+	return err
 }
 
 func summarize(out io.Writer, outcomes []scenario.Outcome) error {

@@ -103,6 +103,28 @@ var (
 	hostGW     = Cluster{Backend: "host-gw", Nodes: 2}
 )
 
-// All scenarios, those that share a cluster next to each other.
-var All = slices.Concat(healthy, sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, sabotagedSizes, sabotagedCluster,
-	switched, hostile, interrupted, three, unencrypted)
+// Group is a part of the table that can be run by its name.
+type Group struct {
+	Name      string
+	Scenarios []Scenario
+}
+
+// Groups are the whole table, those that share a cluster next to each other.
+var Groups = []Group{
+	{"healthy", healthy},
+	{"sabotaged", slices.Concat(sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, sabotagedSizes, sabotagedCluster)},
+	{"switched", switched},
+	{"hostile", hostile},
+	{"interrupted", interrupted},
+	{"three", three},
+	{"unencrypted", unencrypted},
+}
+
+// All returns all scenarios in the order of their groups.
+func All() []Scenario {
+	var all []Scenario
+	for _, group := range Groups {
+		all = append(all, group.Scenarios...)
+	}
+	return all
+}

@@ -16,7 +16,7 @@ import (
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	var clusters []Cluster
-	for _, s := range All {
+	for _, s := range All() {
 		if seen[s.Name] || s.Name == "" || s.Title == "" {
 			t.Errorf("scenario %q: names are unique, and a title says what is true", s.Name)
 		}
@@ -26,6 +26,9 @@ func TestTable(t *testing.T) {
 		}
 		if s.After != nil && s.Disturb == nil {
 			t.Errorf("%s: nothing befalls it, so it has to clean up by itself", s.Name)
+		}
+		if (s.Want.Verdict != "FAIL") && s.Unmendable != "" {
+			t.Errorf("%s: nothing is to be mended", s.Name)
 		}
 		if (s.Want.Verdict == "PASS") != (s.Want.Exit == 0) || (s.Want.Verdict == "FAIL") != (s.Want.Exit == 1) {
 			t.Errorf("%s: verdict %s with exit code %d", s.Name, s.Want.Verdict, s.Want.Exit)
