@@ -327,6 +327,20 @@ var broken = []struct {
 			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.0/24", "", "blackhole", 254))
 		undelivered(s)
 	}, verdict.Failed, "WG0401"},
+	{"a route past the tunnel for a part of the pods, not for the test pod", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"],
+			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.128/25", "eth0", "unicast", 254))
+	}, verdict.Failed, "WG0401"},
+	{"such a route in a table that no rule leads to", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "eth0", "unicast", 77), entry("10.42.0.128/25", "eth0", "unicast", 254))
+	}, verdict.Passed, ""},
+	{"a part of the pods is refused", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "", "unreachable", 254))
+	}, verdict.Failed, "WG0401"},
+	{"a leak in a format of its own", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", OuterSource: underlay(0), OuterTarget: underlay(1), Count: 7}})
+	}, verdict.Failed, "WG0601"},
 	{"no route into the tunnel", func(s map[string][]evidence.Message) {
 		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 254})
 		s["probe/node-1"] = append(s["probe/node-1"], entry("0.0.0.0/0", "eth0", "unicast", 254))

@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	from, to := c.Node(s.Node), c.Node(s.Peer)
 	if leaks := c.Leaks(s); len(leaks) > 0 {
-		return leaked("pod traffic from "+s.Node+" to "+s.Peer, leaks)
+		return leaked(c, "pod traffic from "+s.Node+" to "+s.Peer, leaks)
 	}
 	for _, n := range []*verdict.Node{from, to} {
 		if why := unsound(n); why != "" {
@@ -40,13 +41,13 @@ func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 
 func (v view) strays(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 	if len(c.Strays) > 0 {
-		return leaked("traffic with this run's mark", c.Strays)
+		return leaked(c, "traffic with this run's mark", c.Strays)
 	}
 	return pass("")
 }
 
 // leaked describes sightings, the most telling first.
-func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
+func leaked(c *verdict.Case, what string, leaks []verdict.Leak) verdict.Outcome {
 	leaks = slices.Clone(leaks)
 	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
 		if a.By != b.By { // the mark is more telling than the addresses
@@ -73,7 +74,10 @@ func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
 	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside
-	if inside == "" {
+	switch {
+	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
+		inside, how = "unknown", "inside packets between the nodes, in a format that is not known"
+	case inside == "":
 		inside, how = "bare", "without any encapsulation"
 	}
 	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
@@ -81,6 +85,11 @@ func leaked(what string, leaks []verdict.Leak) verdict.Outcome {
 	out.Variant, out.Readings = strings.ToLower(inside), readings
 	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
 	return out
+}
+
+// ofPods says whether an address is in some node's pod range.
+func ofPods(c *verdict.Case, ip netip.Addr) bool {
+	return slices.ContainsFunc(c.Nodes, func(n *verdict.Node) bool { return rangeOf(n, ip).IsValid() || slices.Contains(n.PodIPs, ip) })
 }
 
 // encapsulation names what wraps the pod's packet in a Layers text.

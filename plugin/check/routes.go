@@ -34,7 +34,7 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	case answer == nil:
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
-		return pass("%s reaches %s through %s", from.Name, ip, device)
+		return v.wholeRange(from, to, device, s.Family)
 	}
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link}
 	if answer.Link == "" {
@@ -60,6 +60,9 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	})
 	if winner != nil {
 		facts["route"] = winner.Destination.String()
+		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
+			facts["range"] = podRange.String()
+		}
 		out.Text += fmt.Sprintf(": the route %s over %s is the more specific one", winner.Destination, winner.Link)
 	}
 	if link := from.Link(answer.Link); link != nil {
@@ -82,6 +85,38 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	}
 	slices.SortStableFunc(out.Readings[1:], func(a, b verdict.Reading) int { return strings.Compare(a.Text, b.Text) })
 	return out
+}
+
+// wholeRange passes if no entry of the main table leads a part of the other
+// node's pod range past the tunnel: the test pod stands for all of them.
+func (v view) wholeRange(from, to *verdict.Node, device string, family int) verdict.Outcome {
+	ip := to.PodIP(family)
+	podRange := rangeOf(to, ip)
+	for _, entry := range from.Table {
+		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() && podRange.Contains(entry.Destination.Addr())
+		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
+			continue
+		}
+		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String()}
+		var out verdict.Outcome
+		switch {
+		case slices.Contains(refusals, entry.Type):
+			out = fail("%s refuses to send to %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
+			out.Variant, facts["type"], facts["table"] = "refused", entry.Type, fmt.Sprint(entry.Table)
+		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
+			out = fail("%s sends what is for %s, a part of the pods on %s, through %s and not into %s, though not what is for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
+			facts["link"], facts["range"] = entry.Link, podRange.String()
+			if link := from.Link(entry.Link); link != nil {
+				out.Variant, facts["kind"] = kind(link), kind(link)
+			}
+		default:
+			continue
+		}
+		out.Facts = facts
+		out.Readings = []verdict.Reading{{Node: from.Name, What: "routing table", Text: describe(entry)}}
+		return out
+	}
+	return pass("%s reaches %s through %s", from.Name, ip, device)
 }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.

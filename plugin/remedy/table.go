@@ -76,6 +76,11 @@ var table = []row{
 		Note:       "It is left from the backend before; a reboot of the node removes it as well.",
 	}},
 	{"WG0401", "", "", Hint{
+		Title: "Remove the routes within {range} that win over the tunnel's",
+		Steps: []Step{{On: "{node}", Command: "ip route flush root {range} dev {link}"}},
+		Note:  "Find out who added them, or they come back.",
+	}},
+	{"WG0401", "", "", Hint{
 		Title: "Remove the routes that win over the tunnel's",
 		Steps: []Step{{On: "{node}", Command: "ip route delete {route} dev {link}"}},
 		Note:  "Find out who added it, or it comes back.",

@@ -76,7 +76,11 @@ func subjects(c *Case, scope Scope, pairs []Subject) []Subject {
 
 func judge(c *Case, check Check, s Subject) Finding {
 	outcome := check.Judge(c, s)
-	if gap := missing(c, check, s); gap != "" && !(check.Seen && outcome.Status == Fail) {
+	gap := missing(c, check, s)
+	switch {
+	case gap == "", check.Seen && outcome.Status == Fail:
+	case outcome.Status == Inconclusive && outcome.Variant != "": // it knows why the evidence is missing
+	default:
 		outcome = Outcome{Status: Inconclusive, Text: gap, Readings: outcome.Readings}
 	}
 	return Finding{

@@ -1,10 +1,6 @@
 package scenario
 
-import (
-	"fmt"
-
-	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
-)
+import "github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 
 var bothWays = []string{"node-1>node-2", "node-2>node-1"}
 
@@ -26,7 +22,13 @@ var sabotagedRoutes = []Scenario{
 	},
 	{
 		Name: "leak-by-25", Title: "a route for half of a node's pods leads past the tunnel, as a cloud's router has them",
-		Cluster: wireguard, Sabotage: halfRoute, Restore: dropHalfRoute, Want: fail(codeRoute),
+		Cluster: wireguard, Sabotage: halfRoutes, Restore: dropHalfRoutes, Want: fail(codeRoute), Findings: map[string]string{codeLeak: "fail"},
+	},
+	{
+		Name: "leak-by-28", Title: "a route for a few of a node's pods leads past the tunnel, and the test pod is not among them",
+		Cluster:  wireguard,
+		Sabotage: on(shell("node-1", "ip route add 10.42.1.240/28 via 192.0.2.12 dev eth0")),
+		Restore:  on(shell("node-1", "ip route delete 10.42.1.240/28 2>/dev/null || true")), Want: fail(codeRoute), Findings: map[string]string{codeLeak: "pass"},
 	},
 	{
 		Name: "route-missing", Title: "the tunnel's route is gone, and the default route takes its place",
@@ -95,15 +97,11 @@ func eachPair(nodes []string, command func(node string, peer int) Command) []Com
 	return commands
 }
 
-// halfRoute covers the lower half of the second node's pods: where its next pods will be.
-func halfRoute([]string) []Command {
-	var commands []Command
-	for _, half := range []int{0, 128} { // whichever half the test pod falls into
-		commands = append(commands, shell("node-1", "ip route add %s via 192.0.2.12 dev eth0", fmt.Sprintf("10.42.1.%d/25", half)))
-	}
-	return commands
+// halfRoutes cover both halves of the second node's pods, so that the test pod is in one of them.
+func halfRoutes([]string) []Command {
+	return []Command{shell("node-1", "for half in 0 128; do ip route add 10.42.1.$half/25 via 192.0.2.12 dev eth0; done")}
 }
 
-func dropHalfRoute([]string) []Command {
-	return []Command{shell("node-1", "ip route delete 10.42.1.0/25 2>/dev/null || true; ip route delete 10.42.1.128/25 2>/dev/null || true")}
+func dropHalfRoutes([]string) []Command {
+	return []Command{shell("node-1", "for half in 0 128; do ip route delete 10.42.1.$half/25 2>/dev/null || true; done")}
 }
