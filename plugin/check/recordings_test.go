@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,11 +14,20 @@ import (
 // recorded are runs on real clusters, made by `lab run SCENARIO -- --record`,
 // with what must be judged of them. testdata/v1 only grows: what any version of
 // the contract wrote, every later one reads.
-var recorded = map[string]struct {
+var recorded = func() map[string]expectation {
+	all := maps.Clone(told)
+	maps.Copy(all, scenarios)
+	return all
+}()
+
+type expectation struct {
 	verdict verdict.Verdict
 	cause   string
 	says    []string // parts of the first cause and its readings
-}{
+}
+
+// told are those whose words matter too.
+var told = map[string]expectation{
 	"host-healthy-wireguard":   {verdict.Passed, "", nil},
 	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
 	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
