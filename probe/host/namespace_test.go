@@ -63,6 +63,7 @@ func TestNode(t *testing.T) {
 		"ip link add eth1 type veth peer name wan1 netns %d",
 		"ip netns exec-in %d ip link set wan up",
 		"ip route add 10.42.0.0/16 dev flannel-wg", "ip route add default via 192.0.2.254", "ip route add blackhole 10.99.0.0/16",
+		"ip route add 10.42.3.128/25 dev eth0", "ip route add 10.42.3.9/32 dev eth0",
 		"ip rule add priority 99 not from all fwmark 0x100000/0x100000 lookup 77", "ip route add 10.42.2.0/24 dev eth0 table 77",
 	} {
 		if strings.Contains(line, "exec-in") {
@@ -131,7 +132,8 @@ func TestNode(t *testing.T) {
 	for _, e := range entries {
 		told = append(told, fmt.Sprintf("%s %s %d %s", e.Destination, e.Link, e.Table, e.Type))
 	}
-	for _, line := range []string{"10.42.0.0/16 flannel-wg 254 unicast", "10.42.2.0/24 eth0 77 unicast", "0.0.0.0/0 eth0 254 unicast", "10.42.1.0/24 cni0 254 unicast"} {
+	for _, line := range []string{"10.42.0.0/16 flannel-wg 254 unicast", "10.42.2.0/24 eth0 77 unicast", "0.0.0.0/0 eth0 254 unicast", "10.42.1.0/24 cni0 254 unicast",
+		"10.42.3.128/25 eth0 254 unicast", "10.42.3.9/32 eth0 254 unicast"} {
 		if !slices.Contains(told, line) {
 			t.Errorf("entry %q is not among %q", line, told)
 		}

@@ -17,9 +17,10 @@ import (
 const maxRoutes = 512
 
 // Tables returns the entries of all routing tables but the local one that bear
-// on the pod network: those out of a WireGuard or overlay link, those within
-// the pod ranges, and those that cover one of the destinations. They explain
-// the kernel's answers and prove nothing.
+// on the pod network: those out of a WireGuard or overlay link and the more
+// specific ones that lead a part of that elsewhere, those within the pod ranges,
+// and those that cover one of the destinations. They explain the kernel's
+// answers and prove nothing.
 func (r Reader) Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem) {
 	handle, err := openRoute()
 	if err != nil {
@@ -34,6 +35,15 @@ func (r Reader) Tables(links []evidence.Link, pods []netip.Prefix, destinations 
 	}
 	entries, err := dump(func() ([]evidence.Route, error) {
 		var entries []evidence.Route
+		bears.carried = nil
+		if err := eachRoute(handle, func(route netlink.Route) bool {
+			if destination := destinationOf(route); bears.tunnelled(route) && destination.Bits() > 0 && len(bears.carried) < maxRoutes {
+				bears.carried = append(bears.carried, destination)
+			}
+			return true
+		}); err != nil {
+			return nil, err
+		}
 		err := eachRoute(handle, func(route netlink.Route) bool {
 			if !bears.on(route) {
 				return true
@@ -65,6 +75,11 @@ type bearing struct {
 	pods         []netip.Prefix
 	destinations []netip.Addr // sorted
 	tunnels      map[int]bool // link indexes
+	carried      []netip.Prefix
+}
+
+func (b bearing) tunnelled(route netlink.Route) bool {
+	return route.Table != unix.RT_TABLE_LOCAL && slices.ContainsFunc(hops(route), func(link int) bool { return b.tunnels[link] })
 }
 
 func (b bearing) on(route netlink.Route) bool {
@@ -76,7 +91,10 @@ func (b bearing) on(route netlink.Route) bool {
 	if route.Table == unix.RT_TABLE_LOCAL || len(global([]netip.Prefix{destination})) == 0 {
 		return false
 	}
-	if slices.ContainsFunc(hops(route), func(link int) bool { return b.tunnels[link] }) {
+	if b.tunnelled(route) {
+		return true
+	}
+	if inside(destination, b.carried) && !(destination.IsSingleIP() && inside(destination, b.pods)) {
 		return true
 	}
 	if slices.ContainsFunc(b.pods, destination.Overlaps) && destination.Bits() > 0 && !destination.IsSingleIP() {
