@@ -23,7 +23,7 @@ var files embed.FS
 // The labels and annotations by which a run's objects are found again.
 const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
-	LabelRole      = "app.kubernetes.io/component" // "pod" or "probe"
+	LabelRole      = "app.kubernetes.io/component" // "pod", "probe" or "newcomer"
 	LabelRun       = "kubectl-wg.io/run"
 	AnnotationNode = "kubectl-wg.io/node" // a node's name can be too long for a label
 	ManagedBy      = "kubectl-wg"
@@ -31,6 +31,12 @@ const (
 
 // Container is the name of the one container in each pod.
 const Container = "agent"
+
+// Newcomer is the role of a test pod that is made late and gets no session.
+const Newcomer = "newcomer"
+
+// newcomerIdle is how long a newcomer stays when it has sent all it has to.
+const newcomerIdle = 3 * time.Second
 
 // SocketFolder is where a probe of the second pass finds the control sockets
 // of userspace WireGuard programs (wgctrl's own default).
@@ -70,18 +76,24 @@ func (r Run) NamespaceObject() (*corev1.Namespace, error) {
 
 // Placing says where one Job goes.
 type Placing struct {
-	Role  string // "pod" or "probe"
+	Role  string // "pod", "probe" or "newcomer"
 	Index int    // of the node
 	Node  string // its name
 	// Sockets is the host's folder of userspace control sockets for a probe
 	// of the second pass, empty for the first.
 	Sockets string
+	// Arguments are those of `wg-probe newcomer`, which depend on the run.
+	Arguments []string
 }
 
 // JobObject returns the Job for one role on one node.
 func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	var job batchv1.Job
-	if err := load(p.Role+"-job.yaml", &job); err != nil {
+	role := p.Role
+	if role == Newcomer {
+		role = "pod" // another test pod, only later
+	}
+	if err := load(role+"-job.yaml", &job); err != nil {
 		return nil, err
 	}
 	job.Namespace = r.NamespaceName()
@@ -89,7 +101,7 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	lifetime := int64(r.Lifetime / time.Second)
 	job.Spec.ActiveDeadlineSeconds = &lifetime
 	for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
-		labels[LabelRun] = r.ID
+		labels[LabelRun], labels[LabelRole] = r.ID, p.Role
 	}
 	for _, annotations := range []map[string]string{job.Annotations, job.Spec.Template.Annotations} {
 		annotations[AnnotationNode] = p.Node
@@ -105,8 +117,12 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	if r.PullPolicy != "" {
 		agent.ImagePullPolicy = r.PullPolicy
 	}
-	agent.Command = append(agent.Command,
-		"--deadline", strconv.FormatInt(lifetime, 10)+"s", "--idle", r.Idle.String())
+	idle := r.Idle
+	if p.Role == Newcomer {
+		agent.Command[len(agent.Command)-1], idle = Newcomer, newcomerIdle
+	}
+	agent.Command = append(agent.Command, "--deadline", strconv.FormatInt(lifetime, 10)+"s", "--idle", idle.String())
+	agent.Command = append(agent.Command, p.Arguments...)
 	if p.Sockets != "" {
 		job.Name += "-2"
 		shareSockets(pod, p.Sockets)

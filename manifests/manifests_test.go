@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -98,6 +99,31 @@ func TestBothRoles(t *testing.T) {
 				t.Errorf("%s: %s is wrong", role, what)
 			}
 		}
+	}
+}
+
+// A newcomer is a test pod with another command, and no longer there than it has to be.
+func TestNewcomer(t *testing.T) {
+	placing := Placing{Role: Newcomer, Index: 3, Node: "a", Arguments: []string{"--index", "3"}}
+	job, err := run.JobObject(placing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	placing.Role = "pod"
+	pod, err := run.JobObject(placing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := job.Spec.Template.Spec.Containers[0].Command
+	if want := []string{"/wg-probe", "newcomer", "--deadline", "180s", "--idle", "3s", "--index", "3"}; !slices.Equal(command, want) {
+		t.Errorf("command %q", command)
+	}
+	if job.Name != "wg-abc234-newcomer-3" || job.Labels[LabelRole] != Newcomer || job.Spec.Template.Labels[LabelRole] != Newcomer {
+		t.Errorf("%s: %v", job.Name, job.Labels)
+	}
+	pod.Spec.Template.Spec.Containers[0].Command = command
+	if !reflect.DeepEqual(job.Spec.Template.Spec, pod.Spec.Template.Spec) {
+		t.Error("it has more or less than a test pod has")
 	}
 }
 

@@ -24,6 +24,7 @@ var version = "devel"
 const usage = `usage:
   wg-probe agent                              one session on stdin and stdout
   wg-probe wait [--deadline 10m] [--idle 60s] the container's first process
+  wg-probe newcomer --mark HEX --key HEX ...  wait, and send from the first moment on
   wg-probe version
 `
 
@@ -45,12 +46,26 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			log.Error("the session ended", "cause", err)
 			return 1
 		}
-	case "wait":
+	case "wait", "newcomer":
 		flags.SetOutput(stderr)
 		deadline := flags.Duration("deadline", 10*time.Minute, "end after this time at the latest")
 		idle := flags.Duration("idle", time.Minute, "end if no agent came within this time")
+		var first agent.Newcomer
+		if args[0] == "newcomer" {
+			flags.IntVar(&first.Index, "index", 0, "number of this pod's node")
+			flags.StringVar(&first.Mark, "mark", "", "the run's mark, in hex")
+			flags.StringVar(&first.Key, "key", "", "the key of the run's first packets, in hex")
+			flags.Func("to", "a pod to send to, INDEX@ADDRESS:PORT; may be repeated", func(target string) error {
+				first.Targets = append(first.Targets, target)
+				return nil
+			})
+		}
 		if err := flags.Parse(args[1:]); err != nil {
 			return map[bool]int{true: 0, false: 2}[errors.Is(err, flag.ErrHelp)]
+		}
+		if err := first.Send(ctx); err != nil {
+			log.Error("sending the first packets", "cause", err)
+			return 1
 		}
 		log.Info("waiting is over", "cause", wait(ctx, *deadline, *idle))
 	case "version":

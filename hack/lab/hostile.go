@@ -69,6 +69,12 @@ func newHostileCommand() *cobra.Command {
 			return hostile.Tee(command.Context(), command.OutOrStdout(), args[0], args[1])
 		},
 	}
-	command.AddCommand(peer, fake, second, echo, tunnel, tee)
+	young := &cobra.Command{
+		Use: "young TO", Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			return hostile.Young(command.Context(), command.OutOrStdout(), args[0])
+		},
+	}
+	command.AddCommand(peer, fake, second, echo, tunnel, tee, young)
 	return command
 }

@@ -22,6 +22,30 @@ var broken = []struct {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601"},
+	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
+	}, verdict.Failed, "WG0609"},
+	{"a pod answers a new pod's first packets in clear", func(s map[string][]evidence.Message) {
+		s["probe/node-3"] = append(s["probe/node-3"], firstLeak(2, 0))
+	}, verdict.Failed, "WG0609"},
+	{"a new pod's packets leak, and those of the others", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1), evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601"},
+	{"the first packets of a new pod were not seen", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Witness != nil {
+				m.Witness.Seen[0].First = 0
+			}
+		})
+	}, verdict.Undecided, "WG0609"},
+	{"a new pod never became Ready", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Pod != nil && m.Pod.Role == "newcomer" {
+				m.Pod.Ready = false
+			}
+		})
+	}, verdict.Undecided, "WG0609"},
 	{"a leak that names no pair", func(s map[string][]evidence.Message) {
 		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
 			Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
@@ -445,4 +469,10 @@ var broken = []struct {
 			}
 		})
 	}, verdict.Failed, "WG0101"},
+}
+
+// firstLeak is a sighting of a new pod's first packets, or their answers.
+func firstLeak(source, target int) evidence.Message {
+	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: source, Target: target, Family: 4,
+		By: "mark", First: true, Layers: "ethernet ipv4 udp", Count: 40}}
 }

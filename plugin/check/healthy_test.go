@@ -18,8 +18,12 @@ func healthy(n int) map[string][]evidence.Message {
 	add := func(stream string, m ...evidence.Message) { streams[stream] = append(streams[stream], m...) }
 	add(evidence.PluginStream,
 		evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "plugin"}},
-		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Families: []int{4}, Sizes: []int{64, 333, 0}}},
+		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Families: []int{4}, Sizes: []int{64, 333, 0},
+			Newcomers: []evidence.Newcomer{{Node: 0, Targets: []int{1}}}}},
 		evidence.Message{Cluster: &evidence.Cluster{Version: "v1.36.3+k3s1", Distribution: "k3s"}})
+	add(evidence.PluginStream, evidence.Message{Pod: &evidence.Pod{
+		Role: "newcomer", Node: "node-1", Name: "newcomer-node-1", Ready: true, Wait: 900,
+	}})
 	for i := range n {
 		name := fmt.Sprintf("node-%d", i+1)
 		add(evidence.PluginStream,
@@ -51,7 +55,11 @@ func healthy(n int) map[string][]evidence.Message {
 				continue
 			}
 			add(probe, pairEvidence(i, j)...)
-			add(pod, evidence.Message{Canary: &evidence.Canary{Peer: j, Family: 4, Rows: []evidence.CanaryRow{
+			first := uint32(0)
+			if i == 1 && j == 0 {
+				first = 75
+			}
+			add(pod, evidence.Message{Canary: &evidence.Canary{Peer: j, Family: 4, First: first, Rows: []evidence.CanaryRow{
 				{Transport: "udp", Size: 64, Sent: 1, Answered: 1, Received: 1, RTT: 400},
 				{Transport: "udp", Size: 333, Sent: 1, Answered: 1, Received: 1, RTT: 410},
 				{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1, RTT: 450},
@@ -75,6 +83,9 @@ func pairEvidence(i, j int) []evidence.Message {
 	}
 	seen := evidence.Seen{Source: i, Target: j, UDP: 6, TCP: 3, ICMP: 1}
 	back := evidence.Seen{Source: j, Target: i, UDP: 6, TCP: 3, ICMP: 1}
+	if i+j == 1 { // the newcomer on node-1 and the pod on node-2
+		seen.First, back.First = 75, 75
+	}
 	return []evidence.Message{
 		{Route: &evidence.Route{For: underlay(j), Link: "eth0", Type: "unicast", Table: 254}},
 		{Route: &evidence.Route{For: podIP(j), Link: "flannel-wg", Type: "unicast", Table: 254}},

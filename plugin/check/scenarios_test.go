@@ -86,6 +86,7 @@ var scenarios = map[string]expectation{
 	"host-fake-wireguard-bare": {verdict.Failed, "WG0201", []string{"a tun link, not WireGuard", "variant impostor"}},
 	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in a format that is not known", "variant unknown"}},
 	"host-tee":                 {verdict.Failed, "WG0601", []string{"leaving eth0 of node-1"}},
+	"host-leak-young":          {verdict.Failed, "WG0609", []string{"of a new pod's first packets", "leaving eth0 of node-1"}},
 	"host-tee-second-nic":      {verdict.Failed, "WG0601", []string{"leaving eth1 of node-1"}},
 	"host-middlebox":           {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
 	"host-probe-blind":         {verdict.Undecided, "WG0604", []string{"eth0 of node-1 leaves the host and was not watched"}},

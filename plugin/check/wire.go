@@ -19,11 +19,18 @@ func (v view) wireChecks() []verdict.Check {
 	}
 	return []verdict.Check{
 		{
+			Code: "WG0609", Title: "the first packets of a new pod's life are encrypted too",
+			Why:   "Where agents learn of pods one by one, a pod can be reached before every node knows it, and what a node does not know it may send in clear. Pods that have been there for a while do not show it.",
+			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on the WireGuard link, on links that leave a host, at the pods they are for",
+			Proof: verdict.P3Absent, Scope: verdict.PerPair, Needs: both, Seen: true,
+			After: []string{"WG0103", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0501", "WG0502"}, Judge: v.first,
+		},
+		{
 			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
 			Why:   "One packet of a pod that can be read on a link that leaves the host is the failure this tool exists to find.",
 			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place and for the pods' addresses, bare or in any encapsulation",
 			Proof: verdict.P3Absent, Scope: verdict.PerPair, Needs: both, Seen: true,
-			After: []string{"WG0103", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401"}, Judge: v.absent,
+			After: []string{"WG0103", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0609"}, Judge: v.absent,
 		},
 		{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",

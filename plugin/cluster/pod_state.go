@@ -43,6 +43,9 @@ func podReady(pod *corev1.Pod) bool {
 		})
 }
 
+// podDone says that the pod did what it was made for and ended.
+func podDone(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodSucceeded }
+
 // podFailure says why the pod will not become Ready, nil if it still may.
 func podFailure(pod *corev1.Pod) *evidence.Problem {
 	for _, c := range pod.Status.Conditions {

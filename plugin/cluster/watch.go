@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -70,7 +71,7 @@ func (p *Placement) seePod(pod *corev1.Pod, deleted bool) {
 			return
 		}
 		s.pod = pod
-		if podReady(pod) && !deleted && !s.ready {
+		if (podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)) && !deleted && !s.ready {
 			s.ready, s.wait = true, time.Since(s.created)
 		}
 		switch {

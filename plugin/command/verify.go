@@ -40,6 +40,7 @@ type verifyFlags struct {
 	timeout        time.Duration
 	output         string
 	failOn         string
+	newPods        int
 	buffer         int
 }
 
@@ -82,6 +83,7 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.BoolVar(&f.printRole, "print-role", false, "print the role that an operator needs and end")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run")
 	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
+	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to watch the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // to show that a capture which loses frames is no proof
@@ -93,6 +95,9 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	command.RegisterFlagCompletionFunc("image-pull-policy", cobra.FixedCompletions(pullPolicies, cobra.ShellCompDirectiveNoFileComp))
 	return command
 }
+
+// maxNewPods bounds --new-pods: the record of a run names them all in one message.
+const maxNewPods = 64
 
 var pullPolicies = []string{"Always", "IfNotPresent", "Never"}
 
@@ -119,6 +124,8 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 		return wrong("e.g. "+defaultImage(), "--image %q is no image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
 		return wrong("name the namespace that holds it with --namespace", "--image-pull-secret needs a namespace that has the secret")
+	case f.newPods < 0 || f.newPods > maxNewPods:
+		return wrong("", "--new-pods %d is not 0 to %d", f.newPods, maxNewPods)
 	case f.buffer < 0:
 		return wrong("", "--capture-buffer is negative")
 	}
@@ -133,7 +140,7 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 			return wrong("make it first", "--record: there is no folder %s", filepath.Dir(f.record))
 		}
 	}
-	o.Families, o.Timeout, o.Keep, o.Buffer, o.Version = families, f.timeout, f.keep, f.buffer, version
+	o.Families, o.Timeout, o.Keep, o.Buffer, o.NewPods, o.Version = families, f.timeout, f.keep, f.buffer, f.newPods, version
 	o.Objects = manifests.Run{
 		ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,
 		PullPolicy: corev1.PullPolicy(f.pullPolicy), PullSecrets: f.pullSecrets,

@@ -136,6 +136,10 @@ var table = []row{
 	{"WG0601", "vxlan", "rke2", rke2Switch},
 	{"WG0601", "bare", "rke2", rke2Switch},
 	{"WG0601", "", "", Hint{Title: "Switch the network plugin to an encrypting backend, or put WireGuard below it", Note: "For Flannel: set \"Backend\": {\"Type\": \"wireguard\"} in net-conf.json, restart it on every node and remove the links of the old backend."}},
+	{"WG0609", "", "", Hint{
+		Title: "Have nodes drop what they do not know yet, rather than send it in clear",
+		Note:  "For Cilium: encryption strict mode for egress and ingress, in a current release. For others: find what treats the traffic of new pods differently, such as an agent that writes a route, a rule or an address list per pod.",
+	}},
 	{"WG0602", "", "", Hint{Title: "Find which way the traffic takes", Note: "kubectl wg verify --record FILE keeps what was seen; kubectl wg replay FILE shows it again."}},
 	{"WG0606", "", "k3s", restartAgent},
 }

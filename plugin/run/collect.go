@@ -36,6 +36,7 @@ func (v *verification) collect(ctx context.Context) error {
 	v.each(ctx, "opening the listeners", v.pods, func(*agent) evidence.Request {
 		return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families}}
 	})
+	newcomersSent := v.bringNewcomers(ctx)
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: controlTargets(known, v.nodes, a.node.Index)}}
 	})
@@ -45,6 +46,9 @@ func (v *verification) collect(ctx context.Context) error {
 			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: attempts, Timeout: int(patient / time.Millisecond),
 		}}
 	})
+	if err := newcomersSent(); err != nil {
+		return err
+	}
 	wait(ctx, drainTime)
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingDrained))
 

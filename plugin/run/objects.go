@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 
+	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -34,7 +35,11 @@ func Objects(ctx context.Context, o Options) ([]any, error) {
 		}
 		objects = append(objects, namespace)
 	}
-	for _, placing := range v.placings() {
+	placings := v.placings()
+	for _, i := range newcomerNodes(len(v.nodes), o.NewPods) {
+		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: i, Node: v.nodes[i].Name})
+	}
+	for _, placing := range placings {
 		job, err := v.Options.Objects.JobObject(placing)
 		if err != nil {
 			return nil, err

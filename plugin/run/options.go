@@ -25,6 +25,7 @@ type Options struct {
 	// Timeout bounds everything but the removal of what was made.
 	Timeout time.Duration
 	Keep    bool // do not remove what was made
+	NewPods int  // on how many nodes a new pod's first packets are watched
 	Buffer  int  // receive buffer of each capture in bytes, 0 for the default
 	Version string
 	// Progress is told what goes on.
@@ -49,7 +50,8 @@ type Progress interface {
 
 // The times of the window in which the canaries travel. A frame takes
 // microseconds from a socket to the capture and a round trip less than the
-// answers' time limit; these are for late ones and for the counters.
+// answers' time limit; these are for late ones and for the counters. A new pod
+// that is known to be Ready has sent its first packets within drainTime.
 const (
 	settleTime = 50 * time.Millisecond
 	drainTime  = 300 * time.Millisecond

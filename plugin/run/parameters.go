@@ -184,19 +184,25 @@ func (v *verification) families() []int {
 func (v *verification) targets(from *agent) []evidence.Target {
 	var targets []evidence.Target
 	for _, to := range v.pods {
-		if to == from || to.lost != nil {
+		if to != from && to.lost == nil {
+			targets = append(targets, v.targetsAt(from, to)...)
+		}
+	}
+	return targets
+}
+
+// targetsAt are one pod's listeners, of the families that both have.
+func (v *verification) targetsAt(from, to *agent) []evidence.Target {
+	var targets []evidence.Target
+	for _, family := range v.about.Families {
+		addr, ok := addressOf(to, family)
+		if _, own := addressOf(from, family); !ok || !own {
 			continue
 		}
-		for _, family := range v.about.Families {
-			addr, ok := addressOf(to, family)
-			if _, own := addressOf(from, family); !ok || !own {
-				continue
-			}
-			suffix := map[int]string{4: "4", 6: "6"}[family]
-			targets = append(targets, evidence.Target{
-				Index: to.node.Index, Addr: addr, UDP: to.ports["udp"+suffix], TCP: to.ports["tcp"+suffix],
-			})
-		}
+		suffix := map[int]string{4: "4", 6: "6"}[family]
+		targets = append(targets, evidence.Target{
+			Index: to.node.Index, Addr: addr, UDP: to.ports["udp"+suffix], TCP: to.ports["tcp"+suffix],
+		})
 	}
 	return targets
 }

@@ -48,10 +48,14 @@ func (id Identity) genuine(b []byte) (wire.Marked, bool) {
 	return m, true
 }
 
-// answer returns the answer to a canary, as long as the canary.
+// answer returns the answer to a canary or first packet, as long as that.
 func (id Identity) answer(m wire.Marked) ([]byte, error) {
-	m.Kind, m.Source, m.Target = wire.KindAnswer, m.Target, m.Source
-	return m.Payload(int(m.Size), id.Mark, id.Key)
+	kind, key := uint8(wire.KindAnswer), id.Key
+	if m.Kind == wire.KindFirst {
+		kind, key = wire.KindFirstAnswer, evidence.FirstKey(id.Key)
+	}
+	m.Kind, m.Source, m.Target = kind, m.Target, m.Source
+	return m.Payload(int(m.Size), id.Mark, key)
 }
 
 // Pod is a test pod's side: it listens, sends and keeps account of both.

@@ -4,6 +4,7 @@ package canary
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,8 +24,9 @@ var transportNames = map[uint8]string{wire.TransportUDP: "udp", wire.TransportTC
 // ledger counts canaries by peer, family, transport and size. The zero value
 // is ready; it is safe for concurrent use.
 type ledger struct {
-	mu    sync.Mutex
-	peers map[peerKey]map[rowKey]*row
+	mu     sync.Mutex
+	peers  map[peerKey]map[rowKey]*row
+	firsts map[peerKey]uint32 // first packets that came from new pods
 }
 
 type peerKey struct {
@@ -85,6 +87,19 @@ func (l *ledger) received(m wire.Marked) {
 	l.update(m.Source, m.Family, m.Transport, m.Size, func(r *row) { r.received[m.Sequence] = true })
 }
 
+// first counts a first packet that came from a new pod.
+func (l *ledger) first(m wire.Marked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.firsts == nil {
+		l.firsts = make(map[peerKey]uint32)
+	}
+	key := peerKey{m.Source, m.Family}
+	if _, known := l.firsts[key]; known || len(l.firsts) < maxPeers {
+		l.firsts[key]++
+	}
+}
+
 // heard tells whether any canary came from a pod.
 func (l *ledger) heard(peer uint32, family uint8) bool {
 	l.mu.Lock()
@@ -101,9 +116,16 @@ func (l *ledger) heard(peer uint32, family uint8) bool {
 func (l *ledger) messages() []evidence.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	messages := make([]evidence.Message, 0, len(l.peers))
-	for key, rows := range l.peers {
-		c := &evidence.Canary{Peer: int(key.peer), Family: int(key.family)}
+	keys := slices.Collect(maps.Keys(l.peers))
+	for key := range l.firsts {
+		if l.peers[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	messages := make([]evidence.Message, 0, len(keys))
+	for _, key := range keys {
+		rows := l.peers[key]
+		c := &evidence.Canary{Peer: int(key.peer), Family: int(key.family), First: l.firsts[key]}
 		for key, r := range rows {
 			c.Rows = append(c.Rows, evidence.CanaryRow{
 				Transport: transportNames[key.transport], Size: int(key.size), Sent: r.sent,

@@ -55,9 +55,9 @@ func (p *Pod) serve(stop func() error, run func()) {
 	p.serving.Go(run)
 }
 
-// forMe tells whether a genuine payload is a canary for this pod.
-func (p *Pod) forMe(m wire.Marked, family, transport uint8) bool {
-	return m.Kind == wire.KindCanary && m.Target == uint32(p.id.Index) && m.Family == family && m.Transport == transport
+// forMe tells whether a genuine payload is of a kind and for this pod.
+func (p *Pod) forMe(m wire.Marked, kind, family, transport uint8) bool {
+	return m.Kind == kind && m.Target == uint32(p.id.Index) && m.Family == family && m.Transport == transport
 }
 
 func (p *Pod) answerUDP(conn *net.UDPConn, family uint8) {
@@ -68,10 +68,14 @@ func (p *Pod) answerUDP(conn *net.UDPConn, family uint8) {
 			return // closed by Stop
 		}
 		m, ok := p.id.genuine(buffer[:n])
-		if !ok || !p.forMe(m, family, wire.TransportUDP) {
+		switch {
+		case ok && p.forMe(m, wire.KindFirst, family, wire.TransportUDP):
+			p.ledger.first(m)
+		case ok && p.forMe(m, wire.KindCanary, family, wire.TransportUDP):
+			p.ledger.received(m)
+		default:
 			continue
 		}
-		p.ledger.received(m)
 		answer, err := p.id.answer(m)
 		if err == nil {
 			_, err = conn.WriteToUDPAddrPort(answer, from)
@@ -103,7 +107,7 @@ func (p *Pod) answerTCP(listener net.Listener, family uint8) {
 
 func (p *Pod) answerConn(conn net.Conn, family uint8) {
 	m, ok := readMarked(conn, p.id)
-	if !ok || !p.forMe(m, family, wire.TransportTCP) {
+	if !ok || !p.forMe(m, wire.KindCanary, family, wire.TransportTCP) {
 		return
 	}
 	p.ledger.received(m)

@@ -16,6 +16,15 @@ type Run struct {
 	Sizes []int `json:"sizes"`
 	// Pairs are "all", "ring" or a number per node.
 	Pairs string `json:"pairs,omitempty"`
+	// Newcomers are the new pods that the run made, or tried to make, while
+	// every link was watched.
+	Newcomers []Newcomer `json:"newcomers,omitempty"`
+}
+
+// Newcomer is a pod that sends from its first moment on.
+type Newcomer struct {
+	Node    int   `json:"node"`    // index of its node
+	Targets []int `json:"targets"` // indexes of the nodes whose test pods it sends to
 }
 
 // Cluster is what the API says of the whole cluster and its CNI.
@@ -59,7 +68,7 @@ type NodeAddress struct {
 
 // Pod is one pod of the run once it was Ready, or the last that was seen of it.
 type Pod struct {
-	Role  string       `json:"role"` // "probe" or "pod"
+	Role  string       `json:"role"` // "probe", "pod" or "newcomer"
 	Node  string       `json:"node"`
 	Name  string       `json:"name"`
 	IPs   []netip.Addr `json:"ips,omitempty"`

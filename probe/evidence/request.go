@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"bufio"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +39,15 @@ type StartRequest struct {
 	Index  int    `json:"index"` // of the agent's node
 	Mark   []byte `json:"mark"`  // 16 random bytes in every canary and control
 	Key    []byte `json:"key"`   // 32 random bytes that authenticate canaries and answers
+}
+
+// FirstKey derives from a run's key that of its first packets, which a new pod
+// sends. The pod is told it in its command, where others can read it: whoever
+// has it can forge first packets and nothing else.
+func FirstKey(key []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte("kubectl-wg first packets"))
+	return h.Sum(nil)
 }
 
 // ReadRequest asks for the state of host and devices. Reading 0 answers with

@@ -8,6 +8,8 @@ type Canary struct {
 	Peer   int         `json:"peer"`   // index of the other node, see Node
 	Family int         `json:"family"` // 4 or 6
 	Rows   []CanaryRow `json:"rows"`
+	// First counts the first packets that came from the new pod on Peer.
+	First uint32 `json:"first,omitempty"`
 }
 
 // CanaryRow counts canaries of one transport and size. Answers are
@@ -68,6 +70,8 @@ type Sighting struct {
 	Target    int    `json:"target"`    // node index of the pod it is for
 	Family    int    `json:"family"`
 	By        string `json:"by"` // mark or flow
+	// First says that it is of the first packets of a new pod, or their answers.
+	First bool `json:"first,omitempty"`
 	// Layers is what the frame is made of, outermost first, with UDP ports:
 	// "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp".
 	Layers string `json:"layers"`
@@ -97,6 +101,8 @@ type Seen struct {
 	UDP    uint32 `json:"udp,omitempty"`
 	TCP    uint32 `json:"tcp,omitempty"`
 	ICMP   uint32 `json:"icmp,omitempty"`
+	// First counts first packets of the new pod on Source or Target.
+	First uint32 `json:"first,omitempty"`
 	// Control counts control datagrams of the probe on Source to Target.
 	Control uint32 `json:"control,omitempty"`
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // MarkSize is the length of a run's random mark in bytes.
@@ -18,6 +20,10 @@ const (
 	KindCanary  = 1 // from a test pod to another
 	KindAnswer  = 2 // the other pod's authenticated answer
 	KindControl = 3 // cleartext on purpose, from a probe
+	// The first packets of a pod that was made while every link is watched,
+	// and their answers. Their tag is made with evidence.FirstKey.
+	KindFirst       = 4
+	KindFirstAnswer = 5
 )
 
 // How a marked header travels.
@@ -37,7 +43,8 @@ const (
 //
 // Source and target are node indexes; for an answer they are those of the
 // canary it answers, swapped. The tag is the first 16 bytes of HMAC-SHA256 of
-// what precedes it under the run's key: nobody outside the run can make one.
+// what precedes it under the run's key, or its FirstKey: nobody outside the run can
+// make one.
 type Marked struct {
 	Kind, Family, Transport uint8
 	Source, Target          uint32
@@ -74,6 +81,9 @@ func (m Marked) Payload(size int, mark [MarkSize]byte, key []byte) ([]byte, erro
 func ParseMarked(b []byte, mark [MarkSize]byte, key []byte) (Marked, bool) {
 	if len(b) < MarkedSize || [MarkSize]byte(b) != mark {
 		return Marked{}, false
+	}
+	if key != nil && (b[16] == KindFirst || b[16] == KindFirstAnswer) {
+		key = evidence.FirstKey(key)
 	}
 	if key != nil && !hmac.Equal(tag(b[:32], key), b[32:MarkedSize]) {
 		return Marked{}, false

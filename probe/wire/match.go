@@ -93,5 +93,10 @@ func (m *matcher) plausible(h *Marked) bool {
 	_, source := slices.BinarySearch(m.nodes, int(h.Source))
 	_, target := slices.BinarySearch(m.nodes, int(h.Target))
 	return source && target && h.Source != h.Target && (h.Family == 4 || h.Family == 6) &&
-		h.Kind >= KindCanary && h.Kind <= KindControl
+		h.Kind >= KindCanary && h.Kind <= KindFirstAnswer
+}
+
+// first says that the frame is of the first packets of a new pod.
+func (m *match) first() bool {
+	return m.at >= 0 && (m.header.Kind == KindFirst || m.header.Kind == KindFirstAnswer)
 }

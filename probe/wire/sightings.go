@@ -19,6 +19,7 @@ const (
 type sightingKey struct {
 	direction, by, layers    string
 	source, target, family   int
+	first                    bool
 	outerSource, outerTarget netip.Addr
 }
 
@@ -39,7 +40,7 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 	}
 	key := sightingKey{
 		direction: f.Direction, by: evidence.BetrayedByFlow, layers: d.text(),
-		source: source, target: target, family: family,
+		source: source, target: target, family: family, first: found.first(),
 		outerSource: d.source, outerTarget: d.target,
 	}
 	if found.at >= 0 {
@@ -53,7 +54,7 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 	default:
 		one = &evidence.Sighting{
 			Link: link, Direction: key.direction, Source: source, Target: target, Family: family,
-			By: key.by, Layers: key.layers, OuterSource: d.source, OuterTarget: d.target,
+			By: key.by, First: key.first, Layers: key.layers, OuterSource: d.source, OuterTarget: d.target,
 			Sample: bytes.Clone(f.Data[:sampleEnd(f.Data, d, found)]),
 		}
 		if s.byID == nil {

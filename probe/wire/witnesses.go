@@ -37,6 +37,8 @@ func (w witnesses) add(f *Frame, h *Marked) {
 	switch {
 	case h.Kind == KindControl:
 		seen.Control++
+	case h.Kind == KindFirst || h.Kind == KindFirstAnswer:
+		seen.First++
 	case h.Transport == TransportUDP:
 		seen.UDP++
 	case h.Transport == TransportTCP:

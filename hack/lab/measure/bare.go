@@ -45,7 +45,9 @@ func parse(text []byte) (all objects, err error) {
 			err = yaml.Unmarshal(document, &all.namespace)
 		case "Job":
 			err = yaml.Unmarshal(document, &job)
-			all.jobs = append(all.jobs, job)
+			if job.Labels["app.kubernetes.io/component"] != "newcomer" { // verify makes them later, on its own time
+				all.jobs = append(all.jobs, job)
+			}
 		default:
 			err = fmt.Errorf("%s: want a Namespace and Jobs only", about.Kind)
 		}

@@ -1,6 +1,9 @@
 package scenario
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 const byHand = "the report cannot undo what somebody did on purpose"
 
@@ -27,6 +30,11 @@ var hostile = []Scenario{
 		Name: "tee-second-nic", Title: "every packet of the tunnel also leaves in clear, on one of two network cards",
 		Cluster:  wireguard,
 		Sabotage: inTurn(secondCards, tee("eth1")), Restore: inTurn(untee, dropSecondCards), Want: fail(codeLeak), Unmendable: byHand,
+	},
+	{
+		Name: "leak-young", Title: "what a pod sends in its first seconds also leaves in clear, and the test pods are older",
+		Cluster: wireguard, Disturb: leakYoung, Restore: unleakYoung, Want: fail(codeFirst),
+		Pairs: []string{"node-1>node-2"}, Findings: map[string]string{codeLeak: "fail"}, Unmendable: byHand,
 	},
 	{
 		Name: "middlebox", Title: "something in between answers in the place of pods",
@@ -87,6 +95,17 @@ func tee(card string) func([]string) []Command {
 }
 
 func untee(nodes []string) []Command { return []Command{stop(nodes[0], "tee")} }
+
+// leakYoung begins once the test pods are there: who leaks then is one that comes later.
+func leakYoung(ctx context.Context, t *Trial) error {
+	if err := t.await(ctx, collecting+"\n"); err != nil {
+		return err
+	}
+	_, err := execute(ctx, t.lab, start(t.lab.Nodes[0], "young", "young eth0", "grep -q waiting /run/lab/young.log"))
+	return err
+}
+
+func unleakYoung(nodes []string) []Command { return []Command{stop(nodes[0], "young")} }
 
 // middlebox sends the canaries of the first node's pods to an echo.
 func middlebox(nodes []string) []Command {

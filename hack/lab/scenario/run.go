@@ -207,7 +207,7 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	ctx, cancel := context.WithTimeout(ctx, t.verify.Timeout)
 	defer cancel()
 	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
-	if t.verify.Record != "" && scenario.Disturb == nil {
+	if t.verify.Record != "" && scenario.Want.Verdict != "" {
 		args = append(args, "--record", filepath.Join(t.verify.Record, "host-"+scenario.Name+".ndjson"))
 	}
 	command := exec.CommandContext(ctx, t.verify.Path, args...)

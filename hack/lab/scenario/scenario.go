@@ -86,6 +86,7 @@ const (
 	codeLeak      = "WG0601"
 	codeDeaf      = "WG0604"
 	codeMac1      = "WG0607"
+	codeFirst     = "WG0609"
 )
 
 var (

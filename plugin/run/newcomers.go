@@ -1,0 +1,93 @@
+package run
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// A newcomer is a pod that is made while every link is watched and that sends
+// from its first moment on. Where agents on the nodes learn of pods one by one,
+// a pod is reachable before they know it, and what does not know it may send in
+// clear: a leak of a few milliseconds that no older pod shows.
+
+// newcomerTargets bounds to how many other nodes one newcomer sends.
+const newcomerTargets = 8
+
+// newcomerTime bounds the wait for the newcomers, which start where test pods
+// have just started.
+const newcomerTime = 30 * time.Second
+
+// newcomerNodes returns on which of n nodes newcomers are placed: most of them,
+// evenly spread.
+func newcomerNodes(n, most int) []int {
+	var chosen []int
+	if count := min(n, most); n > 1 {
+		for i := range count {
+			chosen = append(chosen, i*n/count)
+		}
+	}
+	return chosen
+}
+
+// newcomers returns where they go and notes who they are. The listeners must
+// be open.
+func (v *verification) newcomers() (placings []manifests.Placing) {
+	for _, i := range newcomerNodes(len(v.pods), v.NewPods) {
+		from := v.pods[i]
+		about := evidence.Newcomer{Node: from.node.Index}
+		arguments := []string{
+			"--index", fmt.Sprint(from.node.Index), "--mark", hex.EncodeToString(v.mark), "--key", hex.EncodeToString(evidence.FirstKey(v.key)),
+		}
+		for k := 1; k < len(v.pods) && k <= newcomerTargets; k++ {
+			to := v.pods[(i+k)%len(v.pods)]
+			for _, target := range v.targetsAt(from, to) {
+				arguments = append(arguments, "--to", fmt.Sprintf("%d@%s", target.Index, netip.AddrPortFrom(target.Addr, target.UDP)))
+			}
+			about.Targets = append(about.Targets, to.node.Index)
+		}
+		v.about.Newcomers = append(v.about.Newcomers, about)
+		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: from.node.Index, Node: from.node.Name, Arguments: arguments})
+	}
+	return placings
+}
+
+// bringNewcomers places the newcomers beside what else goes on. The returned
+// function waits until they have begun to send and accounts for them.
+func (v *verification) bringNewcomers(ctx context.Context) (settle func() error) {
+	placings := v.newcomers()
+	if len(placings) == 0 {
+		return func() error { return nil }
+	}
+	placed := make(chan error, 1)
+	go func() { placed <- v.placement.Add(ctx, placings) }()
+	return func() error {
+		began := time.Now()
+		defer func() { v.Log.Debug("step", "name", "waiting for new pods", "took", time.Since(began)) }()
+		if err := <-placed; err != nil {
+			return err
+		}
+		waiting, cancel := context.WithTimeoutCause(ctx, newcomerTime, fmt.Errorf("a new pod takes more than %s", newcomerTime))
+		defer cancel()
+		v.placement.Await(waiting, func(ready, all int) {
+			v.Progress.Detail(fmt.Sprintf("new pods send their first packets, %d of %d pods Ready", ready, all))
+		}, func(evidence.Pod) {})
+		for _, pod := range v.placement.Pods() {
+			if pod.Role == manifests.Newcomer {
+				v.account.add(evidence.Message{Pod: &pod})
+			}
+		}
+		for _, p := range v.placement.Problems() {
+			if p.What == "place "+manifests.Newcomer {
+				p.Hint = "it can be left out with --new-pods 0"
+				v.account.problem(p)
+			}
+		}
+		return nil
+	}
+}

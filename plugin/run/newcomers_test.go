@@ -1,0 +1,76 @@
+package run
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+func TestNewcomersAreSpread(t *testing.T) {
+	for _, row := range []struct {
+		n, most int
+		want    []int
+	}{{1, 8, nil}, {2, 0, nil}, {2, 8, []int{0, 1}}, {10, 3, []int{0, 3, 6}}, {1000, 2, []int{0, 500}}} {
+		if got := newcomerNodes(row.n, row.most); !slices.Equal(got, row.want) {
+			t.Errorf("of %d nodes, at most %d: %v, want %v", row.n, row.most, got, row.want)
+		}
+	}
+}
+
+// Newcomers are told where the others listen, never the run's key, get no
+// session, and one that does not start is told.
+func TestNewcomers(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	var mu sync.Mutex
+	commands := map[string][]string{}
+	w.pod = func(job *batchv1.Job, pod *corev1.Pod) {
+		if job.Labels[manifests.LabelRole] != manifests.Newcomer {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		node := job.Annotations[manifests.AnnotationNode]
+		commands[node] = job.Spec.Template.Spec.Containers[0].Command
+		switch node {
+		case "b": // it was done before anybody looked
+			pod.Status.Phase, pod.Status.Conditions = corev1.PodSucceeded, nil
+		case "c":
+			pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}
+		}
+	}
+	out := w.verify(t.Context(), func(o *Options) { o.NewPods = 8 })
+	if out.err != nil {
+		t.Fatal(out.err)
+	}
+	if w.sessions != 6 {
+		t.Errorf("%d sessions, want those of probes and test pods", w.sessions)
+	}
+	command := strings.Join(commands["a"], " ")
+	if !strings.Contains(command, "--index 0 ") || !strings.Contains(command, "--to 1@10.42.1.2:4000 --to 2@") {
+		t.Errorf("command of the new pod on a: %s", command)
+	}
+	ready, newcomers, told := map[string]bool{}, []evidence.Newcomer(nil), false
+	for _, m := range out.recording.Messages(evidence.PluginStream) {
+		switch {
+		case m.Pod != nil && m.Pod.Role == manifests.Newcomer:
+			ready[m.Pod.Node] = m.Pod.Ready
+		case m.Run != nil:
+			newcomers = m.Run.Newcomers
+		case m.Problem != nil && m.Problem.What == "place newcomer":
+			told = m.Problem.On == "c" && strings.Contains(m.Problem.Hint, "--new-pods 0")
+		}
+	}
+	if !ready["a"] || !ready["b"] || ready["c"] || len(ready) != 3 || !told {
+		t.Errorf("ready %v, the one that failed is told: %v", ready, told)
+	}
+	if len(newcomers) != 3 || newcomers[2].Node != 2 || !slices.Equal(newcomers[2].Targets, []int{0, 1}) {
+		t.Errorf("the run has %+v", newcomers)
+	}
+}
