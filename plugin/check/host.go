@@ -40,7 +40,7 @@ func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		switch {
 		case link == nil:
 			out := fail("%s has no %s", n.Name, name)
-			out.Variant, out.Facts = "missing", map[string]string{"node": n.Name, "device": name}
+			out.Variant, out.Facts = "missing", map[string]string{"node": n.Name, "device": name, "system": n.OSImage}
 			if n.Module != nil {
 				out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
 			}

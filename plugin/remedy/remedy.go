@@ -109,9 +109,10 @@ func For(f verdict.Finding, distribution string) (Hint, bool) {
 }
 
 // fill puts facts in the place of {names}. Facts come from nodes, so only those
-// that are safe in a shell are accepted.
+// that are safe in a shell are accepted. {module} is how the system named by
+// the fact "system" comes to have the kernel module; that fact is only looked up.
 func fill(h Hint, facts map[string]string) (Hint, bool) {
-	pairs := []string{}
+	pairs := []string{"{module}", moduleOf(facts["system"])}
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
 		if safe(facts[name]) {
 			pairs = append(pairs, "{"+name+"}", facts[name])

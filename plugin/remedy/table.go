@@ -40,11 +40,11 @@ var table = []row{
 
 	{"WG0201", "missing", "k3s", Hint{
 		Title: "Restart K3s: it makes the device when it starts", Disruption: "running pods go on; connections between nodes pause for seconds",
-		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard: see kubectl wg preflight"},
+		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"},
 			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
 	}},
 	{"WG0201", "missing", "", Hint{Title: "Restart the network plugin: it makes {device} when it starts",
-		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails, the kernel has no WireGuard"}}}},
+		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}}}},
 	{"WG0201", "impostor", "", Hint{Title: "Remove the link that only bears the name, then restart the network plugin",
 		Steps: []Step{{On: "{node}", Command: "ip link delete {device}"}}}},
 	{"WG0201", "port", "", Hint{
