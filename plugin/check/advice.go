@@ -9,7 +9,7 @@ import (
 
 // adviceChecks are WG07xx and WG08xx: what is slow, and what was not looked at.
 // None of them fails a run.
-func (v view) adviceChecks() []verdict.Check {
+func (v *view) adviceChecks() []verdict.Check {
 	return []verdict.Check{
 		{
 			Code: "WG0701", Title: "WireGuard runs in the kernel",
@@ -26,8 +26,8 @@ func (v view) adviceChecks() []verdict.Check {
 	}
 }
 
-func (v view) kernel(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
+func (v *view) kernel(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
 	if len(n.Devices) == 0 {
 		return skip("no WireGuard device was read on %s", n.Name)
 	}
@@ -45,9 +45,9 @@ func (v view) kernel(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	return pass("%s: the kernel's", n.Name)
 }
 
-func (v view) families(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) families(f *verdict.Focus) verdict.Outcome {
 	have := map[int]int{}
-	for _, n := range c.Nodes {
+	for _, n := range f.Nodes {
 		seen := map[int]bool{}
 		for _, podRange := range n.PodCIDRs {
 			family := 6
@@ -60,7 +60,7 @@ func (v view) families(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 			}
 		}
 	}
-	for _, family := range c.Run.Families {
+	for _, family := range f.Run.Families {
 		delete(have, family)
 	}
 	for _, family := range []int{4, 6} {
@@ -69,7 +69,7 @@ func (v view) families(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 		}
 	}
 	names := []string{}
-	for _, family := range c.Run.Families {
+	for _, family := range f.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
 	return pass("%s", strings.Join(names, ", "))

@@ -9,7 +9,7 @@ import (
 )
 
 // clusterChecks are WG01xx: what the API says of the cluster and of this run.
-func (v view) clusterChecks() []verdict.Check {
+func (v *view) clusterChecks() []verdict.Check {
 	return []verdict.Check{
 		{
 			Code: "WG0101", Title: "the network plugin is one that encrypts, the same on every node",
@@ -32,12 +32,12 @@ func (v view) clusterChecks() []verdict.Check {
 	}
 }
 
-func (v view) backend(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) backend(f *verdict.Focus) verdict.Outcome {
 	if v.Backends == nil {
 		return warn("%s: judged by the evidence alone, no configuration to compare it with", v.Title)
 	}
 	used := map[string][]string{}
-	for _, n := range c.Nodes {
+	for _, n := range f.Nodes {
 		backend := v.Backends[n.Name]
 		if backend == "" {
 			backend = "none"
@@ -58,12 +58,12 @@ func (v view) backend(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 		out.Variant = "plain"
 		return out
 	}
-	return pass("%s on all %d nodes", v.Title, len(c.Nodes))
+	return pass("%s on all %d nodes", v.Title, len(f.Nodes))
 }
 
-func (v view) everyNode(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) everyNode(f *verdict.Focus) verdict.Outcome {
 	var chosen, left []string
-	for _, n := range c.Excluded {
+	for _, n := range f.Excluded {
 		text := n.Name + " (" + n.Excluded + ")"
 		if n.Chosen {
 			chosen = append(chosen, text)
@@ -74,26 +74,26 @@ func (v view) everyNode(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 	switch {
 	case len(left) > 0:
 		return unknown("not tested: %s", list(left))
-	case len(c.Nodes) < 2:
-		return unknown("%d node takes part, a proof needs two", len(c.Nodes))
+	case len(f.Nodes) < 2:
+		return unknown("%d node takes part, a proof needs two", len(f.Nodes))
 	case len(chosen) > 0:
-		return pass("%d nodes; left out on request: %s", len(c.Nodes), list(chosen))
+		return pass("%d nodes; left out on request: %s", len(f.Nodes), list(chosen))
 	}
-	return pass("all %d nodes", len(c.Nodes))
+	return pass("all %d nodes", len(f.Nodes))
 }
 
-func (v view) started(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	for _, p := range c.Problems {
-		if p.On == s.Node {
+func (v *view) started(f *verdict.Focus) verdict.Outcome {
+	for _, p := range f.Problems {
+		if p.On == f.Node.Name {
 			out := unknown("%s", p.Text)
 			out.Variant = string(p.Class)
 			if p.Hint != "" {
-				out.Readings = []verdict.Reading{{Node: s.Node, What: "hint", Text: p.Hint}}
+				out.Readings = []verdict.Reading{{Node: p.On, What: "hint", Text: p.Hint}}
 			}
 			return out
 		}
 	}
-	n := c.Node(s.Node)
+	n := f.Node
 	for _, role := range []string{"probe", "pod"} {
 		if pod := n.Pods[role]; pod == nil || !pod.Ready {
 			return unknown("the %s on %s never became Ready", role, n.Name)

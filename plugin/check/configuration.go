@@ -12,7 +12,7 @@ import (
 
 // configurationChecks are those of WG01xx that hold what the nodes were told
 // against what they do.
-func (v view) configurationChecks() []verdict.Check {
+func (v *view) configurationChecks() []verdict.Check {
 	return []verdict.Check{
 		{
 			Code: "WG0104", Title: "the nodes run the backend that they are configured with",
@@ -35,11 +35,11 @@ func (v view) configurationChecks() []verdict.Check {
 	}
 }
 
-func (v view) configured(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) configured(f *verdict.Focus) verdict.Outcome {
 	told := 0
 	var ignored []string
 	servers := map[string][]string{}
-	for _, n := range c.Nodes {
+	for _, n := range f.Nodes {
 		configuration := v.configuration(n)
 		if configuration.Role == "agent" && configuration.Explicit {
 			ignored = append(ignored, n.Name)
@@ -73,15 +73,27 @@ func (v view) configured(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 	return pass("%s configured and running", slices.Sorted(maps.Keys(servers))[0])
 }
 
-func (v view) configuration(n *verdict.Node) profile.Configuration {
+func (v *view) configuration(n *verdict.Node) profile.Configuration {
 	if v.Configured == nil {
 		return profile.Configuration{}
 	}
 	return v.Configured(n)
 }
 
-func (v view) overwritten(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
+// servers is what the servers of a cluster were told of endpoints.
+type servers struct{ told, externalIP bool }
+
+func (v *view) told(c *verdict.Case) (all servers) {
+	for _, n := range c.Nodes {
+		configuration := v.configuration(n)
+		all.told = all.told || configuration.Role == "server"
+		all.externalIP = all.externalIP || configuration.ExternalIP
+	}
+	return all
+}
+
+func (v *view) overwritten(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
 	overwrite := ""
 	for _, key := range []string{"public-ip-overwrite", "public-ipv6-overwrite"} {
 		if value := n.Annotations["flannel.alpha.coreos.com/"+key]; value != "" {
@@ -91,15 +103,10 @@ func (v view) overwritten(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	if overwrite == "" {
 		return skip("%s overwrites no address", n.Name)
 	}
-	told := false
-	for _, other := range c.Nodes {
-		configuration := v.configuration(other)
-		told = told || configuration.Role == "server"
-		if configuration.ExternalIP {
-			return pass("%s is published as %s, as the servers' --flannel-external-ip asks for", n.Name, overwrite)
-		}
-	}
-	if !told {
+	switch servers := v.servers.of(f.Case, v.told); {
+	case servers.externalIP:
+		return pass("%s is published as %s, as the servers' --flannel-external-ip asks for", n.Name, overwrite)
+	case !servers.told:
 		return skip("no server says what it was configured with")
 	}
 	out := warn("%s is published as %s by public-ip-overwrite, which no server's configuration asks for", n.Name, overwrite)
@@ -107,12 +114,12 @@ func (v view) overwritten(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	return out
 }
 
-func (v view) endpoints(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) endpoints(f *verdict.Focus) verdict.Outcome {
 	if !v.Encrypts {
 		return skip("%s publishes no endpoints", v.Title)
 	}
 	owner := map[netip.AddrPort]string{}
-	for _, n := range c.Nodes {
+	for _, n := range f.Nodes {
 		for _, family := range []int{4, 6} {
 			addr := v.Endpoint(n, family)
 			if !addr.IsValid() {

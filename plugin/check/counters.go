@@ -16,41 +16,37 @@ import (
 // (linux drivers/net/wireguard/messages.h: REKEY_AFTER_TIME, REJECT_AFTER_TIME).
 const maxHandshakeAge = 210 * time.Second
 
-func (v view) counted(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" || t.toLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+func (v *view) counted(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromLink == "" || t.ToLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
 	}
-	if t.sent == nil || t.received == nil {
+	if t.Sent == nil || t.Received == nil {
 		return unknown("the counters of both devices for each other were not read")
 	}
-	canaries := uint64(0)
-	for size, count := range t.expected() {
-		canaries += uint64(size) * count
-	}
+	canaries := v.expected(f).bytes
 	if canaries == 0 {
-		return unknown("%s sent no canary to %s that could be counted", t.from.Name, t.to.Name)
+		return unknown("%s sent no canary to %s that could be counted", t.From.Name, t.To.Name)
 	}
-	ends := []struct {
+	ends := [...]struct {
 		node     *verdict.Node
 		device   *evidence.Device
 		count    *evidence.Count
-		readings [evidence.Readings]uint64
+		readings *[evidence.Readings]uint64
 		captured uint64
 		verb     string
 	}{
-		{t.from, t.fromDev, t.sent, t.sent.TX, t.out().Bytes, "sent"},
-		{t.to, t.toDev, t.received, t.received.RX, t.in().Bytes, "received"},
+		{t.From, t.FromDev, t.Sent, &t.Sent.TX, t.Out.Bytes, "sent"},
+		{t.To, t.ToDev, t.Received, &t.Received.RX, t.In.Bytes, "received"},
 	}
-	var figures []string
-	for _, end := range ends {
-		r := end.readings
-		lower, upper := moved(r), r[evidence.ReadingAfter]-r[evidence.ReadingBefore]
+	for i := range ends {
+		end := &ends[i]
+		lower, upper := bounds(end.readings)
 		switch {
-		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(r[:]):
+		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(end.readings[:]):
 			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
-		case unsound(end.node) != "":
-			return unknown("%s", unsound(end.node))
+		case end.node.Unsound != "":
+			return unknown("%s", end.node.Unsound)
 		case lower < canaries:
 			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
 		case end.captured < lower:
@@ -58,27 +54,38 @@ func (v view) counted(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		case end.captured > upper:
 			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
 		}
-		figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
 	}
-	return pass("%s", strings.Join(figures, "; "))
+	return f.Say(verdict.Pass, func() string {
+		var figures []string
+		for _, end := range ends {
+			lower, upper := bounds(end.readings)
+			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
+		}
+		return strings.Join(figures, "; ")
+	})
 }
 
-func (v view) fresh(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" && !v.Encrypts {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+// bounds are what a capture of everything must have seen at least and at most.
+func bounds(readings *[evidence.Readings]uint64) (lower, upper uint64) {
+	return moved(*readings), readings[evidence.ReadingAfter] - readings[evidence.ReadingBefore]
+}
+
+func (v *view) fresh(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromLink == "" && !v.Encrypts {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
 	}
-	if t.sent == nil {
-		return unknown("%s does not know a peer with the key of %s", t.from.Name, t.to.Name)
+	if t.Sent == nil {
+		return unknown("%s does not know a peer with the key of %s", t.From.Name, t.To.Name)
 	}
-	age := time.Duration(t.sent.Age)
+	age := time.Duration(t.Sent.Age)
 	switch {
-	case t.sent.Handshake == 0:
-		return fail("%s never completed a handshake with %s", t.from.Name, t.to.Name)
+	case t.Sent.Handshake == 0:
+		return fail("%s never completed a handshake with %s", t.From.Name, t.To.Name)
 	case age < 0:
-		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.from.Name, t.to.Name)
+		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.From.Name, t.To.Name)
 	case age > maxHandshakeAge:
-		return fail("the last handshake of %s with %s is %s old, after traffic", t.from.Name, t.to.Name, age.Round(time.Second))
+		return fail("the last handshake of %s with %s is %s old, after traffic", t.From.Name, t.To.Name, age.Round(time.Second))
 	}
-	return pass("handshake %s ago", age.Round(time.Second))
+	return f.Say(verdict.Pass, func() string { return fmt.Sprintf("handshake %s ago", age.Round(time.Second)) })
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // hostChecks are WG02xx: the device on each host.
-func (v view) hostChecks() []verdict.Check {
+func (v *view) hostChecks() []verdict.Check {
 	return []verdict.Check{
 		{
 			Code: "WG0201", Title: "the WireGuard device is there and up",
@@ -28,14 +28,14 @@ func (v view) hostChecks() []verdict.Check {
 	}
 }
 
-func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
+func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
 	if !v.Encrypts {
 		return skip("%s has no WireGuard device of its own", v.Title)
 	}
 	var names []string
-	for _, family := range c.Run.Families {
-		name := v.Device(n, family)
+	for _, family := range f.Run.Families {
+		name := n.Carrier(family).Name
 		link := n.Link(name)
 		switch {
 		case link == nil:
@@ -44,7 +44,7 @@ func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			if n.Module != nil {
 				out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
 			}
-			if other := v.holdsPort(c, n, family); other != nil {
+			if other := v.holdsPort(f.Case, n, family); other != nil {
 				out.Text += fmt.Sprintf(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
 				out.Variant, out.Facts["link"] = "port", other.Name
 			}
@@ -70,10 +70,10 @@ func (v view) deviceUp(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	return pass("%s: %s", n.Name, strings.Join(names, "; "))
 }
 
-func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
-	for _, family := range c.Run.Families {
-		name := v.Device(n, family)
+func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
+	for _, family := range f.Run.Families {
+		name := n.Carrier(family).Name
 		if name == "" {
 			return skip("no WireGuard device carries this node's pod traffic")
 		}
@@ -84,7 +84,7 @@ func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 			if p.What == "device" && (p.On == "" || p.On == name) {
 				out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
 				out.Variant = string(p.Class)
-				if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(c, n, family) {
+				if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(f.Case, n, family) {
 					out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
 					out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
 				}
@@ -109,19 +109,17 @@ func (v view) deviceRead(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 
 // cutOff says whether no canary of this family arrived from or at the node,
 // though some were sent.
-func (v view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
+func (v *view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
 	sent := uint32(0)
 	for _, other := range c.Nodes {
 		if other == n {
 			continue
 		}
 		for _, way := range [][2]*verdict.Node{{n, other}, {other, n}} {
-			sender, receiver := rows(way[0], way[1], family)
-			for _, transport := range []string{"udp", "tcp"} {
-				sent += totals(sender, transport).sent
-				if totals(receiver, transport).received > 0 {
-					return false
-				}
+			sender, receiver := c.Canaries(way[0], way[1], family)
+			sent += sender.UDP.Sent + sender.TCP.Sent
+			if receiver.UDP.Received+receiver.TCP.Received > 0 {
+				return false
 			}
 		}
 	}
@@ -130,10 +128,10 @@ func (v view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
 
 // holdsPort returns a WireGuard device of the node on the port that the other
 // nodes' peers have for it, which the missing one needs.
-func (v view) holdsPort(c *verdict.Case, n *verdict.Node, family int) *evidence.Device {
+func (v *view) holdsPort(c *verdict.Case, n *verdict.Node, family int) *evidence.Device {
 	key := v.Published(n, family)
 	for _, other := range c.Nodes {
-		peer := other.Peers[verdict.Key{Device: v.Device(other, family), PublicKey: key}]
+		peer := c.Peer(other, other.Carrier(family).Name, key)
 		for _, d := range n.Devices {
 			if peer != nil && d.Port == peer.Endpoint.Port() && d.Port != 0 {
 				return d

@@ -9,7 +9,7 @@ import (
 
 // instrumentChecks is P6. It comes before everything that rests on what was
 // not seen.
-func (v view) instrumentChecks() []verdict.Check {
+func (v *view) instrumentChecks() []verdict.Check {
 	return []verdict.Check{{
 		Code: "WG0604", Title: "a leak would have been seen",
 		Why:   "That nothing was seen in clear means something only if the same capture, in the same window, saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
@@ -19,50 +19,66 @@ func (v view) instrumentChecks() []verdict.Check {
 	}}
 }
 
-func (v view) sound(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	from, to := c.Node(s.Node), c.Node(s.Peer)
-	for _, n := range []*verdict.Node{from, to} {
-		if why := unsound(n); why != "" {
-			return unknown("%s", why)
-		}
-		for _, l := range n.Outside() {
-			if !controlled(n, l.Name) && !dead(n, l) {
-				return unknown("no control was seen on %s of %s: a leak there might have been missed", l.Name, n.Name)
-			}
+func (v *view) sound(f *verdict.Focus) verdict.Outcome {
+	from, to, t := f.Node, f.Peer, &f.Tunnel
+	for _, n := range [...]*verdict.Node{from, to} {
+		switch {
+		case n.Unsound != "":
+			return unknown("%s", n.Unsound)
+		case n.Uncontrolled != "":
+			return unknown("no control was seen on %s of %s: a leak there might have been missed", n.Uncontrolled, n.Name)
 		}
 	}
-	t := v.tunnel(c, s)
-	sent := controlSent(from, to.Index)
-	if sent == 0 {
-		return unknown("%s sent no control to %s%s", from.Name, to.Name, controlError(from, to.Index))
+	if from.ControlsSent(to) == 0 {
+		text := ""
+		if why := from.ControlError(to); why != "" {
+			text = ": " + why
+		}
+		return unknown("%s sent no control to %s%s", from.Name, to.Name, text)
 	}
 	// The way the ciphertext took must be the way the control took.
-	links := func(t *evidence.Tunnel, n *verdict.Node) []string {
-		if t != nil && len(t.Links) > 0 {
-			return t.Links
-		}
-		var all []string
-		for _, l := range n.Outside() {
-			all = append(all, l.Name)
-		}
-		return all
-	}
-	out, in := links(t.tx, from), links(t.rx, to)
 	switch {
-	case seenControl(from, to, from, out, evidence.DirectionTX) == 0:
-		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(out))
-	case seenControl(from, to, to, in, evidence.DirectionRX) == 0 && t.roamed() != "":
-		return unknown("%s, and so did the control", t.roamed())
-	case seenControl(from, to, to, in, evidence.DirectionRX) == 0:
-		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(in), to.Name)
+	case f.ControlLeft() == 0:
+		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, t.OutLinks)))
+	case f.ControlArrived() > 0:
+	case roamed(f) != "":
+		return unknown("%s, and so did the control", roamed(f))
+	default:
+		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, t.InLinks)), to.Name)
 	}
-	frames := uint64(0)
-	for _, n := range []*verdict.Node{from, to} {
-		for _, capture := range n.Captures {
-			frames += capture.Frames
+	return f.Say(verdict.Pass, func() string {
+		frames := uint64(0)
+		for _, n := range []*verdict.Node{from, to} {
+			for _, capture := range n.Captures {
+				frames += capture.Frames
+			}
+		}
+		return fmt.Sprintf("control seen leaving on %s and arriving on %s; %s captured, 0 lost, 0 cut",
+			list(took(from, t.OutLinks)), list(took(to, t.InLinks)), plural(frames, "frame"))
+	})
+}
+
+// took returns the links on which ciphertext was seen, all outside links if it
+// was on none.
+func took(n *verdict.Node, links []string) []string {
+	if len(links) > 0 {
+		return links
+	}
+	for _, l := range n.Outside() {
+		links = append(links, l.Name)
+	}
+	return links
+}
+
+// uncontrolled returns the first outside link on which a control could have
+// been seen and was not.
+func uncontrolled(n *verdict.Node) string {
+	for _, l := range n.Outside() {
+		if !controlled(n, l.Name) && !dead(n, l) {
+			return l.Name
 		}
 	}
-	return pass("control seen leaving on %s and arriving on %s; %s captured, 0 lost, 0 cut", list(out), list(in), plural(frames, "frame"))
+	return ""
 }
 
 // dead says that a link had no carrier and that nothing crossed it: no control
@@ -75,35 +91,4 @@ func dead(n *verdict.Node, l *evidence.Link) bool {
 func controlled(n *verdict.Node, link string) bool {
 	capture := n.Capture(link)
 	return capture != nil && capture.ControlTX+capture.ControlRX > 0
-}
-
-// seenControl returns how many controls of a pair a node's captures saw on some
-// of its links. Whatever their own family, they stand for the way.
-func seenControl(from, to, on *verdict.Node, links []string, direction string) (seen uint32) {
-	for _, link := range links {
-		for _, family := range []int{4, 6} {
-			seen += on.Witnessed[verdict.Witnessed{
-				Link: link, Direction: direction, Family: family, Source: from.Index, Target: to.Index,
-			}].Control
-		}
-	}
-	return seen
-}
-
-func controlSent(n *verdict.Node, peer int) (sent uint32) {
-	for _, control := range n.Controls {
-		if control.Peer == peer {
-			sent += control.Sent
-		}
-	}
-	return sent
-}
-
-func controlError(n *verdict.Node, peer int) string {
-	for _, control := range n.Controls {
-		if control.Peer == peer && control.Error != "" {
-			return fmt.Sprintf(": %s", control.Error)
-		}
-	}
-	return ""
 }

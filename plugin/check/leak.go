@@ -11,37 +11,35 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func (v view) absent(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	from, to := c.Node(s.Node), c.Node(s.Peer)
-	if leaks := c.Leaks(s); len(leaks) > 0 {
-		return leaked(c, "pod traffic from "+s.Node+" to "+s.Peer, leaks)
-	}
-	for _, n := range []*verdict.Node{from, to} {
-		if why := unsound(n); why != "" {
-			return unknown("nothing was seen in clear, but %s", why)
+func (v *view) absent(f *verdict.Focus) verdict.Outcome {
+	from, to := f.Node, f.Peer
+	if leaks := f.Leaks(from, to, f.Family); len(leaks) > 0 {
+		if f.Quiet {
+			return verdict.Outcome{Status: verdict.Fail}
 		}
+		return leaked(f.Case, "pod traffic from "+from.Name+" to "+to.Name, leaks)
 	}
-	sender, _ := rows(from, to, s.Family)
-	sent := uint64(0)
-	for _, row := range sender {
-		sent += uint64(row.Sent)
+	if why := unsoundEnd(f); why != "" {
+		return unknown("nothing was seen in clear, but %s", why)
 	}
-	if sent == 0 {
+	if f.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
 	}
-	frames, links := uint64(0), []string{}
-	for _, n := range []*verdict.Node{from, to} {
-		for _, l := range n.Outside() {
-			frames += n.Capture(l.Name).Frames
-			links = append(links, l.Name+" of "+n.Name)
+	return f.Say(verdict.Pass, func() string {
+		frames, links := uint64(0), []string{}
+		for _, n := range []*verdict.Node{from, to} {
+			for _, l := range n.Outside() {
+				frames += n.Capture(l.Name).Frames
+				links = append(links, l.Name+" of "+n.Name)
+			}
 		}
-	}
-	return pass("0 of %d frames on %s", frames, list(links))
+		return fmt.Sprintf("0 of %d frames on %s", frames, list(links))
+	})
 }
 
-func (v view) strays(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
-	if len(c.Strays) > 0 {
-		return leaked(c, "traffic with this run's mark", c.Strays)
+func (v *view) strays(f *verdict.Focus) verdict.Outcome {
+	if len(f.Strays) > 0 {
+		return leaked(f.Case, "traffic with this run's mark", f.Strays)
 	}
 	return pass("")
 }

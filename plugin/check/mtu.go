@@ -1,7 +1,7 @@
 package check
 
 import (
-	"net/netip"
+	"fmt"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -15,7 +15,7 @@ const (
 )
 
 // sizeChecks are those of WG05xx that compare sizes.
-func (v view) sizeChecks() []verdict.Check {
+func (v *view) sizeChecks() []verdict.Check {
 	probe := []verdict.Need{verdict.NeedProbe}
 	return []verdict.Check{
 		{
@@ -33,23 +33,21 @@ func (v view) sizeChecks() []verdict.Check {
 	}
 }
 
-func (v view) fits(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	link := t.from.Link(t.fromLink)
-	if link == nil || t.sent == nil {
-		return skip("no WireGuard tunnel was read between the nodes")
+func (v *view) fits(f *verdict.Focus) verdict.Outcome {
+	t, link := &f.Tunnel, f.Node.Carrier(f.Family).Link
+	if link == nil || t.Sent == nil {
+		return f.Say(verdict.NotApplicable, func() string { return "no WireGuard tunnel was read between the nodes" })
 	}
-	endpoint := t.sent.Endpoint.Addr()
-	answer := t.from.Answers[endpoint]
-	if answer == nil {
-		answer = marked(t.from, endpoint)
-	}
+	endpoint := t.Sent.Endpoint.Addr()
+	answer := f.Way()
 	if answer == nil {
 		return skip("the route to the endpoint %s was not read", endpoint)
 	}
 	room := answer.MTU
-	if below := t.from.Link(answer.Link); room == 0 && below != nil {
-		room = below.MTU
+	if room == 0 {
+		if below := t.From.Link(answer.Link); below != nil {
+			room = below.MTU
+		}
 	}
 	need := link.MTU + overhead4
 	if endpoint.Is6() {
@@ -59,34 +57,28 @@ func (v view) fits(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		return skip("the MTU of the way to %s was not read", endpoint)
 	}
 	if need <= room {
-		return pass("%d + %d bytes fit %d of %s", link.MTU, need-link.MTU, room, answer.Link)
+		return f.Say(verdict.Pass, func() string {
+			return fmt.Sprintf("%d + %d bytes fit %d of %s", link.MTU, need-link.MTU, room, answer.Link)
+		})
 	}
-	facts := map[string]string{"node": t.from.Name, "device": t.fromLink, "link": answer.Link}
 	status := verdict.Warn
-	if v.fullSize(c, s).Status == verdict.Fail {
+	if v.fullSize(f).Status == verdict.Fail {
 		status = verdict.Fail
 	}
-	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", t.fromLink, t.from.Name, link.MTU, need, answer.Link, room)
-	out.Status, out.Facts = status, facts
+	if f.Quiet {
+		return verdict.Outcome{Status: status}
+	}
+	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", t.FromLink, t.From.Name, link.MTU, need, answer.Link, room)
+	out.Status, out.Facts = status, map[string]string{"node": t.From.Name, "device": t.FromLink, "link": answer.Link}
 	return out
 }
 
-// marked returns the kernel's route for an endpoint with the device's mark.
-func marked(n *verdict.Node, endpoint netip.Addr) *evidence.Route {
-	for _, r := range n.Table {
-		if r.For == endpoint {
-			return r
-		}
-	}
-	return nil
-}
-
-func (v view) oldPods(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
-	if !v.Encrypts || len(c.Run.Families) == 0 {
+func (v *view) oldPods(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
+	if !v.Encrypts || len(f.Run.Families) == 0 {
 		return skip("%s has no tunnel of its own", v.Title)
 	}
-	tunnel := n.Link(v.Device(n, c.Run.Families[0]))
+	tunnel := n.Carrier(f.Run.Families[0]).Link
 	if tunnel == nil {
 		return skip("the tunnel of %s was not found", n.Name)
 	}

@@ -80,16 +80,17 @@ func TestEveryStepIsMissed(t *testing.T) {
 // blind judges as if the checks of some codes always passed.
 func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, string) {
 	c := verdict.NewCase(recording)
-	table := Table(profile.Decide(c))
+	p := profile.Decide(c)
+	table := Table(p)
 	for i := range table {
 		for _, code := range codes {
 			if table[i].Code == code {
 				table[i].Needs = nil
-				table[i].Judge = func(*verdict.Case, verdict.Subject) verdict.Outcome { return pass("blind") }
+				table[i].Judge = func(*verdict.Focus) verdict.Outcome { return pass("blind") }
 			}
 		}
 	}
-	r := verdict.Judge(c, table)
+	r := judge(c, p, table, verdict.Detailed)
 	if r.FirstCause == nil {
 		return r.Verdict, ""
 	}

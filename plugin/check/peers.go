@@ -1,16 +1,16 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // peerChecks are WG03xx, step P7: who holds which key.
-func (v view) peerChecks() []verdict.Check {
+func (v *view) peerChecks() []verdict.Check {
 	probe := []verdict.Need{verdict.NeedProbe}
 	after := []string{"WG0103", "WG0201", "WG0202"}
 	return []verdict.Check{
@@ -50,12 +50,12 @@ func (v view) peerChecks() []verdict.Check {
 	}
 }
 
-func (v view) published(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	n := c.Node(s.Node)
+func (v *view) published(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
 	held := ""
-	for _, family := range c.Run.Families {
+	for _, family := range f.Run.Families {
 		key := v.Published(n, family)
-		device := n.Device(v.Device(n, family))
+		device := n.Device(n.Carrier(family).Name)
 		switch {
 		case !v.Encrypts:
 			return skip("%s publishes no keys", v.Title)
@@ -79,11 +79,11 @@ func (v view) published(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	return pass("%s publishes the key its device holds, %s", n.Name, short(held))
 }
 
-func (v view) unique(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
+func (v *view) unique(f *verdict.Focus) verdict.Outcome {
 	holders := map[string]map[string]bool{}
-	for _, n := range c.Nodes {
+	for _, n := range f.Nodes {
 		keys := []string{}
-		for _, family := range c.Run.Families {
+		for _, family := range f.Run.Families {
 			keys = append(keys, v.Published(n, family))
 		}
 		for _, d := range n.Devices {
@@ -112,104 +112,97 @@ func (v view) unique(c *verdict.Case, _ verdict.Subject) verdict.Outcome {
 	return pass("%s, all different", plural(uint64(len(holders)), "key"))
 }
 
-func (v view) knows(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" && !v.Encrypts {
-		return skip("no WireGuard device carries this traffic")
-	}
-	if t.fromDev == nil || t.toDev == nil {
+func (v *view) knows(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	switch {
+	case t.FromLink == "" && !v.Encrypts:
+		return f.Say(verdict.NotApplicable, untunnelled)
+	case t.FromDev == nil || t.ToDev == nil:
 		return unknown("the devices of both nodes were not read")
+	case t.Peer != nil:
+		return f.Say(verdict.Pass, func() string {
+			published := ""
+			if v.Published(t.To, f.Family) == t.ToDev.PublicKey {
+				published = "publishes and "
+			}
+			return fmt.Sprintf("%s %sholds %s, %s has it as a peer", t.To.Name, published, short(t.ToDev.PublicKey), t.From.Name)
+		})
+	case f.Quiet:
+		return verdict.Outcome{Status: verdict.Fail}
 	}
-	if t.peer != nil {
-		published := ""
-		if v.Published(t.to, s.Family) == t.toDev.PublicKey {
-			published = "publishes and "
-		}
-		return pass("%s %sholds %s, %s has it as a peer", t.to.Name, published, short(t.toDev.PublicKey), t.from.Name)
-	}
-	facts := map[string]string{"node": t.from.Name, "peer": t.to.Name, "device": t.fromLink}
-	if stale := v.otherPeer(t); stale != nil {
-		out := fail("%s has another key for %s: %s, while %s holds %s", t.from.Name, t.to.Name, short(stale.PublicKey), t.to.Name, short(t.toDev.PublicKey))
+	facts := map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
+	if stale := v.otherPeer(f); stale != nil {
+		out := fail("%s has another key for %s: %s, while %s holds %s", t.From.Name, t.To.Name, short(stale.PublicKey), t.To.Name, short(t.ToDev.PublicKey))
 		out.Variant, out.Facts = "stale", facts
 		return out
 	}
-	out := fail("%s has no peer with the key of %s", t.from.Name, t.to.Name)
+	out := fail("%s has no peer with the key of %s", t.From.Name, t.To.Name)
 	out.Variant, out.Facts = "missing", facts
 	return out
 }
 
-func (v view) ranges(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	ip := t.to.PodIP(s.Family)
+func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	ip := t.To.PodIP(f.Family)
 	switch {
-	case t.fromLink == "" && !v.Encrypts:
-		return skip("no WireGuard device carries this traffic")
-	case t.fromDev == nil || t.toDev == nil:
+	case t.FromLink == "" && !v.Encrypts:
+		return f.Say(verdict.NotApplicable, untunnelled)
+	case t.FromDev == nil || t.ToDev == nil:
 		return unknown("the devices of both nodes were not read")
 	case !ip.IsValid():
-		return unknown("the test pod on %s has no IPv%d address", t.to.Name, s.Family)
+		return unknown("the test pod on %s has no IPv%d address", t.To.Name, f.Family)
 	}
-	facts := map[string]string{"node": t.from.Name, "peer": t.to.Name, "device": t.fromLink}
-	peer, prefix := covering(t.from, t.fromLink, ip)
-	if peer == nil {
-		out := fail("no peer of %s on %s covers %s, the test pod on %s", t.fromLink, t.from.Name, ip, t.to.Name)
-		out.Facts = facts
+	failed := func(format string, args ...any) verdict.Outcome {
+		out := fail(format, args...)
+		out.Facts = map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
 		return out
 	}
-	if peer.PublicKey != t.toDev.PublicKey {
-		out := fail("on %s the address %s of %s belongs to the peer %s, not to %s", t.from.Name, ip, t.to.Name, short(peer.PublicKey), short(t.toDev.PublicKey))
-		out.Facts = facts
-		return out
+	holder, prefix := f.Holder()
+	switch {
+	case holder == nil:
+		return failed("no peer of %s on %s covers %s, the test pod on %s", t.FromLink, t.From.Name, ip, t.To.Name)
+	case holder.PublicKey != t.ToDev.PublicKey:
+		return failed("on %s the address %s of %s belongs to the peer %s, not to %s", t.From.Name, ip, t.To.Name, short(holder.PublicKey), short(t.ToDev.PublicKey))
 	}
-	for _, podRange := range t.to.PodCIDRs {
-		if podRange.Addr().Is4() == (s.Family == 4) && v.Encrypts && !covers(peer.AllowedIPs, podRange) {
-			out := fail("on %s the peer of %s has only a part of its pod range %s", t.from.Name, t.to.Name, podRange)
-			out.Facts = facts
-			return out
+	for _, podRange := range t.To.PodCIDRs {
+		if podRange.Addr().Is4() == (f.Family == 4) && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
+			return failed("on %s the peer of %s has only a part of its pod range %s", t.From.Name, t.To.Name, podRange)
 		}
 	}
-	for key, other := range t.from.Peers {
-		if key.Device != t.fromLink || other.PublicKey == peer.PublicKey {
-			continue
-		}
-		for _, allowed := range other.AllowedIPs {
-			for _, podRange := range t.to.PodCIDRs {
-				if allowed.Overlaps(podRange) && allowed.Bits() >= prefix.Bits() {
-					out := fail("on %s the peer %s also has %s, a part of the pods of %s", t.from.Name, short(other.PublicKey), allowed, t.to.Name)
-					out.Facts = facts
-					return out
-				}
-			}
-		}
+	if rival, part := f.Rival(); rival != nil {
+		return failed("on %s the peer %s also has %s, a part of the pods of %s", t.From.Name, short(rival.PublicKey), part, t.To.Name)
 	}
-	return pass("%s is its alone", prefix)
+	return f.Say(verdict.Pass, func() string { return prefix.String() + " is its alone" })
 }
 
-func (v view) endpoint(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	published := v.Endpoint(t.to, s.Family)
+func (v *view) endpoint(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	published := t.To.Carrier(f.Family).Endpoint
 	switch {
-	case t.fromLink == "" && !v.Encrypts, !published.IsValid():
-		return skip("%s publishes no endpoint", t.to.Name)
-	case t.peer == nil || t.toDev == nil:
-		return unknown("%s has no peer for %s", t.from.Name, t.to.Name)
-	case !t.peer.Endpoint.IsValid():
-		return fail("%s has no endpoint for %s, which publishes %s", t.from.Name, t.to.Name, published)
+	case t.FromLink == "" && !v.Encrypts, !published.IsValid():
+		return f.Say(verdict.NotApplicable, func() string { return t.To.Name + " publishes no endpoint" })
+	case t.Peer == nil || t.ToDev == nil:
+		return unknown("%s has no peer for %s", t.From.Name, t.To.Name)
+	case !t.Peer.Endpoint.IsValid():
+		return fail("%s has no endpoint for %s, which publishes %s", t.From.Name, t.To.Name, published)
 	}
-	uses := t.peer.Endpoint
-	if uses.Addr() == published && uses.Port() == t.toDev.Port {
-		return pass("%s sends to %s", t.from.Name, uses)
+	uses := t.Peer.Endpoint
+	sends := func() string { return fmt.Sprintf("%s sends to %s", t.From.Name, uses) }
+	if uses.Addr() == published && uses.Port() == t.ToDev.Port {
+		return f.Say(verdict.Pass, sends)
 	}
-	if t.received != nil && moved(t.received.RX) > 0 {
-		return pass("%s sends to %s, where %s was last heard; it publishes %s", t.from.Name, uses, t.to.Name, published)
+	if t.Received != nil && moved(t.Received.RX) > 0 {
+		return f.Say(verdict.Pass, func() string {
+			return fmt.Sprintf("%s, where %s was last heard; it publishes %s", sends(), t.To.Name, published)
+		})
 	}
 	for _, family := range []int{4, 6} { // modes auto, ipv4 and ipv6 use the other family's endpoint
-		if uses.Addr() == v.Endpoint(t.to, family) && uses.Port() == t.toDev.Port {
-			return pass("%s sends to %s", t.from.Name, uses)
+		if uses.Addr() == v.Endpoint(t.To, family) && uses.Port() == t.ToDev.Port {
+			return f.Say(verdict.Pass, sends)
 		}
 	}
-	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", t.from.Name, t.to.Name, uses, t.to.Name, published, t.toDev.Port)
-	out.Facts = map[string]string{"node": t.from.Name, "peer": t.to.Name, "device": t.fromLink}
+	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", t.From.Name, t.To.Name, uses, t.To.Name, published, t.ToDev.Port)
+	out.Facts = map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
 	if uses.Addr() == published {
 		out.Variant = "port"
 	}
@@ -223,35 +216,20 @@ func covers(prefixes []netip.Prefix, whole netip.Prefix) bool {
 	})
 }
 
-// covering returns the peer whose allowed IPs match ip longest, as the kernel
-// chooses it.
-func covering(n *verdict.Node, device string, ip netip.Addr) (*evidence.Peer, netip.Prefix) {
-	var best *evidence.Peer
-	var prefix netip.Prefix
-	for key, peer := range n.Peers {
-		if key.Device != device {
-			continue
-		}
-		for _, allowed := range peer.AllowedIPs {
-			if allowed.Contains(ip) && (best == nil || allowed.Bits() > prefix.Bits()) {
-				best, prefix = peer, allowed
-			}
-		}
+// otherPeer returns the peer that stands for the other node on this one's
+// device under a key that the other does not hold: by the pod's address or by
+// the endpoint's.
+func (v *view) otherPeer(f *verdict.Focus) *verdict.Peer {
+	if holder, _ := f.Holder(); holder != nil {
+		return holder
 	}
-	return best, prefix
-}
-
-// otherPeer returns the peer that stands for to on from's device under a key
-// that to does not hold: by the pod's address or by the endpoint's.
-func (v view) otherPeer(t tunnel) *evidence.Peer {
-	if peer, _ := covering(t.from, t.fromLink, t.to.PodIP(t.family)); peer != nil {
-		return peer
-	}
-	endpoint := v.Endpoint(t.to, t.family)
-	for key, peer := range t.from.Peers {
-		if key.Device == t.fromLink && endpoint.IsValid() && peer.Endpoint.Addr() == endpoint {
-			return peer
+	endpoint := f.Peer.Carrier(f.Family).Endpoint
+	for peer := range f.Peers(f.Node) {
+		if peer.Device == f.Tunnel.FromLink && endpoint.IsValid() && peer.Endpoint.Addr() == endpoint {
+			return &peer
 		}
 	}
 	return nil
 }
+
+func untunnelled() string { return "no WireGuard device carries this traffic" }

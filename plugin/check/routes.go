@@ -11,7 +11,7 @@ import (
 )
 
 // routeChecks are WG04xx: where the kernel sends the pods' packets.
-func (v view) routeChecks() []verdict.Check {
+func (v *view) routeChecks() []verdict.Check {
 	return []verdict.Check{{
 		Code: "WG0401", Title: "the route to the other nodes' pods leads into the tunnel",
 		Why:   "A healthy tunnel that no route leads into encrypts nothing. A more specific route, left over from another backend or added by another network, wins over the tunnel's without a word.",
@@ -21,20 +21,20 @@ func (v view) routeChecks() []verdict.Check {
 	}}
 }
 
-func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	from, to := c.Node(s.Node), c.Node(s.Peer)
-	device := v.Device(from, s.Family)
-	ip := to.PodIP(s.Family)
-	answer := from.Answers[ip]
+func (v *view) route(f *verdict.Focus) verdict.Outcome {
+	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
+	ip, answer := to.PodIP(f.Family), f.Route()
 	switch {
 	case !v.Encrypts && device == "":
-		return skip("%s does not route pod traffic into a tunnel of its own", v.Title)
+		return f.Say(verdict.NotApplicable, func() string { return v.Title + " does not route pod traffic into a tunnel of its own" })
 	case !ip.IsValid():
-		return unknown("the test pod on %s has no IPv%d address", to.Name, s.Family)
+		return unknown("the test pod on %s has no IPv%d address", to.Name, f.Family)
 	case answer == nil:
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
-		return v.wholeRange(from, to, device, s.Family)
+		return v.wholeRange(f)
+	case f.Quiet:
+		return verdict.Outcome{Status: verdict.Fail}
 	}
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link}
 	if answer.Link == "" {
@@ -49,7 +49,7 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 	}
 	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s", from.Name, ip, to.Name, answer.Link, device)
 	out.Facts = facts
-	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(), Text: describe(answer)})
+	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(), Text: describeTo(ip, answer)})
 	for _, entry := range from.Table {
 		if matches(entry, ip) && entry.Destination.Bits() > 0 {
 			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(entry)})
@@ -75,7 +75,7 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 		out.Text = fmt.Sprintf("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks it up in table %d",
 			from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant, facts["table"] = "rule", fmt.Sprint(answer.Table)
-		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(s.Family))
+		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(f.Family))
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
 			facts["there"], facts["here"], facts["before"] = there.String(), here.String(), fmt.Sprint(rule.Priority-1)
 		}
@@ -89,8 +89,9 @@ func (v view) route(c *verdict.Case, s verdict.Subject) verdict.Outcome {
 
 // wholeRange passes if no entry of the main table leads a part of the other
 // node's pod range past the tunnel: the test pod stands for all of them.
-func (v view) wholeRange(from, to *verdict.Node, device string, family int) verdict.Outcome {
-	ip := to.PodIP(family)
+func (v *view) wholeRange(f *verdict.Focus) verdict.Outcome {
+	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
+	ip := to.PodIP(f.Family)
 	podRange := rangeOf(to, ip)
 	for _, entry := range from.Table {
 		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() && podRange.Contains(entry.Destination.Addr())
@@ -116,7 +117,7 @@ func (v view) wholeRange(from, to *verdict.Node, device string, family int) verd
 		out.Readings = []verdict.Reading{{Node: from.Name, What: "routing table", Text: describe(entry)}}
 		return out
 	}
-	return pass("%s reaches %s through %s", from.Name, ip, device)
+	return f.Say(verdict.Pass, func() string { return fmt.Sprintf("%s reaches %s through %s", from.Name, ip, device) })
 }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
@@ -168,6 +169,12 @@ func rangeOf(n *verdict.Node, ip netip.Addr) netip.Prefix {
 		}
 	}
 	return netip.Prefix{}
+}
+
+func describeTo(ip netip.Addr, r *evidence.Route) string {
+	answer := *r
+	answer.For = ip
+	return describe(&answer)
 }
 
 func describe(r *evidence.Route) string {

@@ -23,12 +23,18 @@ type Judgement struct {
 func Judge(recording *evidence.Recording) *Judgement {
 	c := verdict.NewCase(recording)
 	p := profile.Decide(c)
-	return &Judgement{Result: verdict.Judge(c, Table(p)), Case: c, Profile: p}
+	return &Judgement{Result: judge(c, p, Table(p), verdict.Detailed), Case: c, Profile: p}
+}
+
+// judge runs a table over a case that a profile was decided for.
+func judge(c *verdict.Case, p profile.Profile, table []verdict.Check, detailed int) *verdict.Result {
+	prepare(c, p)
+	return verdict.Judge(c, table, detailed)
 }
 
 // Table returns all checks, in causal order, for a cluster of that profile.
 func Table(p profile.Profile) []verdict.Check {
-	v := view{p}
+	v := &view{Profile: p}
 	var table []verdict.Check
 	for _, family := range [][]verdict.Check{
 		v.clusterChecks(), v.configurationChecks(), v.instrumentChecks(), v.hostChecks(), v.peerChecks(),

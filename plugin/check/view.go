@@ -6,16 +6,34 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // view looks at a case through the eyes of a profile.
-type view struct{ profile.Profile }
+type view struct {
+	profile.Profile
+	// What is the same for most pairs is found out once.
+	reaches      memo[between, reach]
+	expectations memo[carried, messages]
+	servers      memo[*verdict.Case, servers]
+}
 
 // explained are the collectors whose failure cannot hide a leak: what they did
 // not read is missing where it is needed, or it only explains. Any other
 // problem of a probe could.
 var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true}
+
+// prepare resolves the case for a profile's eyes.
+func prepare(c *verdict.Case, p profile.Profile) {
+	c.Resolve(func(n *verdict.Node, family int) verdict.Carrier {
+		return verdict.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family)}
+	})
+	for _, n := range c.Nodes {
+		n.Unsound = unsound(n)
+		if n.Unsound == "" {
+			n.Uncontrolled = uncontrolled(n)
+		}
+	}
+}
 
 // unsound says why the captures of a node cannot vouch for what they did not
 // see, empty if they can.
@@ -57,18 +75,6 @@ func unsound(n *verdict.Node) string {
 		}
 	}
 	return ""
-}
-
-// rows returns the canary rows from one pod to another, as the sender and as
-// the receiver know them; sentinel nil when a side has none.
-func rows(from, to *verdict.Node, family int) (sender, receiver []evidence.CanaryRow) {
-	if c := from.Canaries[verdict.Toward{Peer: to.Index, Family: family}]; c != nil {
-		sender = c.Rows
-	}
-	if c := to.Canaries[verdict.Toward{Peer: from.Index, Family: family}]; c != nil {
-		receiver = c.Rows
-	}
-	return sender, receiver
 }
 
 func short(key string) string {

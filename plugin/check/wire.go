@@ -1,17 +1,16 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // wireChecks are WG06xx: what was and was not on the wire, and what the kernel
 // counted of it.
-func (v view) wireChecks() []verdict.Check {
+func (v *view) wireChecks() []verdict.Check {
 	both := []verdict.Need{verdict.NeedProbe, verdict.NeedPod}
 	tunnelled := []string{
 		"WG0103", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306", "WG0304",
@@ -72,120 +71,106 @@ func (v view) wireChecks() []verdict.Check {
 	}
 }
 
-func (v view) witnessed(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" || t.toLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromLink == "" || t.ToLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
 	}
-	sender, receiver := rows(t.from, t.to, s.Family)
-	sent, received := totals(sender, "udp").sent, totals(receiver, "udp").received
-	into := t.from.Witnessed[verdict.Witnessed{Link: t.fromLink, Direction: evidence.DirectionTX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
-	outOf := t.to.Witnessed[verdict.Witnessed{Link: t.toLink, Direction: evidence.DirectionRX, Family: s.Family, Source: t.from.Index, Target: t.to.Index}]
+	sent, received := f.Sender.UDP.Sent, f.Receiver.UDP.Received
+	into, outOf := f.Into(), f.OutOf()
 	if sent == 0 || received == 0 {
-		return unknown("no canary went from %s to %s", t.from.Name, t.to.Name)
+		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)
 	}
-	connected := totals(receiver, "tcp").received > 0
+	connected := f.Receiver.TCP.Received > 0
 	if into.UDP >= sent && outOf.UDP >= received && (!connected || into.TCP > 0 && outOf.TCP > 0) {
-		return pass("%d marked packets into %s of %s, %d out of %s of %s", into.UDP+into.TCP+into.ICMP, t.fromLink, t.from.Name,
-			outOf.UDP+outOf.TCP+outOf.ICMP, t.toLink, t.to.Name)
+		return f.Say(verdict.Pass, func() string {
+			return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s", into.Total(), t.FromLink, t.From.Name, outOf.Total(), t.ToLink, t.To.Name)
+		})
 	}
-	for _, n := range []*verdict.Node{t.from, t.to} {
-		if why := unsound(n); why != "" {
-			return unknown("%s", why)
-		}
+	if why := unsoundEnd(f); why != "" {
+		return unknown("%s", why)
 	}
 	return fail("%d UDP canaries were sent and %d arrived, but %d were seen entering %s of %s and %d leaving %s of %s",
-		sent, received, into.UDP, t.fromLink, t.from.Name, outOf.UDP, t.toLink, t.to.Name)
+		sent, received, into.UDP, t.FromLink, t.From.Name, outOf.UDP, t.ToLink, t.To.Name)
 }
 
-// totals sums the canaries of one transport.
-func totals(rows []evidence.CanaryRow, transport string) (sum struct{ sent, received uint32 }) {
-	for _, row := range rows {
-		if row.Transport == transport {
-			sum.sent += row.Sent
-			sum.received += row.Received
-		}
-	}
-	return sum
-}
+// unsoundEnd says why the captures of one of the two nodes cannot vouch for
+// what they did not see, empty if both can.
+func unsoundEnd(f *verdict.Focus) string { return cmp.Or(f.Node.Unsound, f.Peer.Unsound) }
 
-func (v view) ciphertext(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromLink == "" || t.toLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.from.Name, t.to.Name)
+func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromLink == "" || t.ToLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
 	}
-	if t.sent == nil || t.received == nil {
+	if t.Sent == nil || t.Received == nil {
 		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")
 	}
-	expected := t.expected()
+	expected := v.expected(f).sizes
 	if len(expected) == 0 {
-		return unknown("%s sent no canary to %s that ciphertext could be compared with", t.from.Name, t.to.Name)
+		return unknown("%s sent no canary to %s that ciphertext could be compared with", t.From.Name, t.To.Name)
 	}
-	for _, n := range []*verdict.Node{t.from, t.to} {
-		if why := unsound(n); why != "" {
-			return unknown("%s", why)
-		}
+	if why := unsoundEnd(f); why != "" {
+		return unknown("%s", why)
 	}
-	for _, end := range []struct {
+	for _, end := range [...]struct {
 		node *verdict.Node
-		flow evidence.Flow
+		flow *verdict.Flow
 		way  string
-	}{{t.from, t.out(), "leaving"}, {t.to, t.in(), "arriving at"}} {
+	}{{t.From, &t.Out, "leaving"}, {t.To, &t.In, "arriving at"}} {
 		if end.flow.Data == 0 {
-			return fail("no WireGuard data message was seen %s %s between %s and %s", end.way, end.node.Name, t.from.Name, t.to.Name)
+			return fail("no WireGuard data message was seen %s %s between %s and %s", end.way, end.node.Name, t.From.Name, t.To.Name)
 		}
-		for _, r := range end.flow.Indices {
-			if r.Repeats > 0 {
-				return fail("%s on the wire %s %s repeat a counter: WireGuard never does", plural(r.Repeats, "data message"), end.way, end.node.Name)
+		if end.flow.Repeats > 0 {
+			return fail("%s on the wire %s %s repeat a counter: WireGuard never does", plural(end.flow.Repeats, "data message"), end.way, end.node.Name)
+		}
+		for i := range expected {
+			got := end.flow.Sized(expected[i].Size)
+			if got >= expected[i].Count {
+				continue
 			}
-		}
-		for _, size := range slices.Sorted(maps.Keys(expected)) {
-			if got := sized(end.flow, size); got < expected[size] {
-				if why := t.roamed(); why != "" {
-					return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s", why, got, expected[size], size, end.way, end.node.Name)
-				}
-				return fail("%d data messages of %d bytes were expected %s %s, %d were seen", expected[size], size, end.way, end.node.Name, got)
+			if why := roamed(f); why != "" {
+				return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s", why, got, expected[i].Count, expected[i].Size, end.way, end.node.Name)
 			}
+			return fail("%d data messages of %d bytes were expected %s %s, %d were seen", expected[i].Count, expected[i].Size, end.way, end.node.Name, got)
 		}
 	}
-	if !share(t.out().Indices, t.in().Indices) {
-		return fail("the sessions seen leaving %s are not those that arrive at %s", t.from.Name, t.to.Name)
+	if !share(t.Out.Sessions, t.In.Sessions) {
+		return fail("the sessions seen leaving %s are not those that arrive at %s", t.From.Name, t.To.Name)
 	}
-	sizes := []string{}
-	for _, size := range slices.Sorted(maps.Keys(expected)) {
-		sizes = append(sizes, fmt.Sprintf("%d×%d B", expected[size], size))
-	}
-	return pass("%s out, %d in, %s among them, no counter twice", plural(t.out().Data, "data message"), t.in().Data, list(sizes))
-}
-
-func sized(f evidence.Flow, size int) uint64 {
-	for _, s := range f.Sizes {
-		if s.Size == size {
-			return s.Count
+	return f.Say(verdict.Pass, func() string {
+		sizes := []string{}
+		for _, size := range expected {
+			sizes = append(sizes, fmt.Sprintf("%d×%d B", size.Count, size.Size))
 		}
-	}
-	return 0
-}
-
-func share(a, b []evidence.IndexRange) bool {
-	return slices.ContainsFunc(a, func(x evidence.IndexRange) bool {
-		return slices.ContainsFunc(b, func(y evidence.IndexRange) bool { return x.Index == y.Index })
+		return fmt.Sprintf("%s out, %d in, %s among them, no counter twice", plural(t.Out.Data, "data message"), t.In.Data, list(sizes))
 	})
 }
 
-func (v view) mac1(c *verdict.Case, s verdict.Subject) verdict.Outcome {
-	t := v.tunnel(c, s)
-	if t.fromDev == nil || t.toDev == nil {
-		return skip("no WireGuard tunnel was read between the nodes")
-	}
-	handshakes := t.out().Handshakes
-	if len(handshakes) == 0 {
-		return skip("no handshake from %s fell into the window; keys are renewed every 120 s", t.from.Name)
-	}
-	for _, h := range handshakes {
-		if h.For != t.toDev.PublicKey {
-			return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", t.from.Name, t.to.Name, short(t.toDev.PublicKey))
+func share(a, b []uint32) bool {
+	for _, session := range a {
+		if slices.Contains(b, session) {
+			return true
 		}
 	}
-	return pass("%s for the key of %s", plural(uint64(len(handshakes)), "handshake message"), t.to.Name)
+	return false
+}
+
+func (v *view) mac1(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromDev == nil || t.ToDev == nil {
+		return f.Say(verdict.NotApplicable, func() string { return "no WireGuard tunnel was read between the nodes" })
+	}
+	handshakes := t.Out.Handshakes
+	switch {
+	case handshakes == 0:
+		return f.Say(verdict.NotApplicable, func() string {
+			return fmt.Sprintf("no handshake from %s fell into the window; keys are renewed every 120 s", t.From.Name)
+		})
+	case t.Out.For == "" || t.Out.For != t.ToDev.PublicKey:
+		return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", t.From.Name, t.To.Name, short(t.ToDev.PublicKey))
+	}
+	return f.Say(verdict.Pass, func() string {
+		return fmt.Sprintf("%s for the key of %s", plural(uint64(handshakes), "handshake message"), t.To.Name)
+	})
 }

@@ -9,9 +9,7 @@ package profile
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -117,9 +115,9 @@ func unknown(c *verdict.Case) (Profile, bool) {
 // routed returns the WireGuard device that the node's routes to the other
 // pods lead to.
 func routed(n *verdict.Node, family int) string {
-	for _, dst := range slices.SortedFunc(maps.Keys(n.Answers), netip.Addr.Compare) {
-		if link := n.Answers[dst].Link; dst.Is4() == (family == 4) && n.Device(link) != nil {
-			return link
+	for to, route := range n.Answers() {
+		if to.Is4() == (family == 4) && n.Device(route.Link) != nil {
+			return route.Link
 		}
 	}
 	return ""

@@ -47,8 +47,8 @@ func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evid
 				mtus = append(mtus, link.MTU)
 			}
 		}
-		for key := range n.Peers {
-			request.Keys = append(request.Keys, key.PublicKey)
+		for peer := range known.Peers(n) {
+			request.Keys = append(request.Keys, peer.PublicKey)
 		}
 		for _, family := range []int{4, 6} {
 			request.Keys = append(request.Keys, decided.Published(n, family))
@@ -104,8 +104,8 @@ func controlTargets(known *verdict.Case, nodes []evidence.Node, from int) []evid
 	var targets []evidence.ControlTarget
 	reached := map[int]bool{from: true}
 	if node := known.At(from); node != nil {
-		for key, peer := range node.Peers {
-			index, ok := owner[key.PublicKey]
+		for peer := range known.Peers(node) {
+			index, ok := owner[peer.PublicKey]
 			if ok && index != from && peer.Endpoint.IsValid() && peer.Endpoint.Port() != 0 {
 				targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: peer.Endpoint})
 				reached[index] = true

@@ -1,9 +1,6 @@
 package verdict
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Scope is the kind of subject a check judges.
 type Scope int
@@ -37,205 +34,159 @@ type Check struct {
 	After []string
 	// Seen: a failure rests on something that was seen, so it stands even on
 	// incomplete evidence. A failure that rests on something not seen does not.
-	Seen  bool
-	Judge func(c *Case, s Subject) Outcome
+	Seen bool
+	// Judge looks at one subject. Its status does not depend on Focus.Quiet.
+	Judge func(f *Focus) Outcome
 }
 
-// Judge runs the table over the case. The laws are here: a subject whose
-// streams are incomplete cannot pass, a consequence names its cause, one
-// failure fails the run, and without a complete proof nothing passes.
-func Judge(c *Case, table []Check) *Result {
-	r := &Result{}
-	pairs := c.Pairs()
-	for _, check := range table {
-		for _, s := range subjects(c, check.Scope, pairs) {
-			r.Findings = append(r.Findings, judge(c, check, s))
-		}
+// Judge runs the table over the case, which was resolved. The laws are here: a
+// subject whose streams are incomplete cannot pass, a consequence names its
+// cause, one failure fails the run, and without a complete proof nothing passes.
+//
+// Pairs are judged twice by the same checks: all of them for the status only,
+// then those that are reported in words. That is every pair of a run of up to
+// detailed pairs; see Detailed.
+func Judge(c *Case, table []Check, detailed int) *Result {
+	j := &judging{c: c, table: table}
+	j.judgeNodes()
+	j.judgePairs()
+	r := &Result{Totals: j.totals()}
+	r.Verdict = j.overall(&r.Totals)
+	r.Complete = r.Totals.Pairs <= detailed
+	if r.Complete {
+		r.Findings, r.Pairs = j.allFindings(), j.allProofs()
+	} else {
+		r.Findings, r.Pairs = j.deviations(), j.unproven()
 	}
-	explain(r.Findings, table)
-	r.Pairs = prove(r.Findings, pairs)
-	r.Verdict = overall(c, r)
 	r.FirstCause = firstCause(r)
 	return r
 }
 
-func subjects(c *Case, scope Scope, pairs []Subject) []Subject {
-	switch scope {
-	case PerCluster:
-		return []Subject{{}}
-	case PerNode:
-		nodes := make([]Subject, 0, len(c.Nodes))
-		for _, n := range c.Nodes {
-			nodes = append(nodes, Subject{Node: n.Name})
+// judging is one run of the table over a case.
+type judging struct {
+	c     *Case
+	table []Check
+	// checks are the rows of the table with what was found, in its order.
+	checks []judged
+	pairs  *pairStatuses
+}
+
+// judged is one check with the findings of the cluster or the nodes, or its
+// place among the checks of pairs.
+type judged struct {
+	*Check
+	findings []Finding // per cluster and per node
+	bit      int       // per pair, see word
+	worst    Status    // of all subjects, failed or inconclusive
+	after    []*judged
+}
+
+// judgeNodes judges the cluster and every node, in words.
+func (j *judging) judgeNodes() {
+	j.checks = make([]judged, len(j.table))
+	byCode := map[string]*judged{}
+	bit := 0
+	for i := range j.table {
+		k := &j.checks[i]
+		k.Check = &j.table[i]
+		byCode[k.Code] = k
+		switch k.Scope {
+		case PerCluster:
+			k.findings = []Finding{j.find(&Focus{Case: j.c}, k.Check)}
+		case PerNode:
+			k.findings = make([]Finding, len(j.c.Nodes))
+			workers(len(j.c.Nodes), func(n int) {
+				k.findings[n] = j.find(&Focus{Case: j.c, Node: j.c.Nodes[n]}, k.Check)
+			})
+		default:
+			k.bit = bit
+			bit += wordBits
 		}
-		return nodes
-	default:
-		return pairs
+		for i := range k.findings {
+			k.note(k.findings[i].Status)
+		}
+	}
+	for i := range j.checks {
+		k := &j.checks[i]
+		for _, code := range k.After {
+			if before := byCode[code]; before != nil {
+				k.after = append(k.after, before)
+			}
+		}
 	}
 }
 
-func judge(c *Case, check Check, s Subject) Finding {
-	outcome := check.Judge(c, s)
-	gap := missing(c, check, s)
+// note keeps the gravest status that can explain others.
+func (k *judged) note(s Status) {
+	if (s == Fail || s == Inconclusive) && s.rank() > k.worst.rank() {
+		k.worst = s
+	}
+}
+
+// find judges one subject in words.
+func (j *judging) find(f *Focus, check *Check) Finding {
+	outcome := judge(f, check)
+	return Finding{
+		Code: check.Code, Title: check.Title, Proof: check.Proof, Status: outcome.Status, Subject: f.Subject(),
+		Text: outcome.Text, Readings: outcome.Readings, Variant: outcome.Variant, Facts: outcome.Facts,
+	}
+}
+
+// judge is the law of missing evidence.
+func judge(f *Focus, check *Check) Outcome {
+	outcome := check.Judge(f)
+	gap := missing(f, check)
 	switch {
 	case gap == "", check.Seen && outcome.Status == Fail:
 	case outcome.Status == Inconclusive && outcome.Variant != "": // it knows why the evidence is missing
 	default:
 		outcome = Outcome{Status: Inconclusive, Text: gap, Readings: outcome.Readings}
 	}
-	return Finding{
-		Code: check.Code, Title: check.Title, Proof: check.Proof, Status: outcome.Status, Subject: s,
-		Text: outcome.Text, Readings: outcome.Readings, Variant: outcome.Variant, Facts: outcome.Facts,
-	}
+	return outcome
 }
 
 // missing says which stream of the subject is incomplete, empty if none is.
-func missing(c *Case, check Check, s Subject) string {
-	if c.Gap != "" {
-		return "the record of the run itself is incomplete: " + c.Gap
+func missing(f *Focus, check *Check) string {
+	if f.Gap != "" {
+		return "the record of the run itself is incomplete: " + f.Gap
 	}
-	var nodes []*Node
-	switch {
-	case s.Node == "":
-		nodes = c.Nodes
-	case s.Peer == "":
-		nodes = []*Node{c.Node(s.Node)}
-	default:
-		nodes = []*Node{c.Node(s.Node), c.Node(s.Peer)}
-	}
-	for _, n := range nodes {
-		if slices.Contains(check.Needs, NeedProbe) && n.ProbeGap != "" {
+	probe, pod := slices.Contains(check.Needs, NeedProbe), slices.Contains(check.Needs, NeedPod)
+	lacks := func(n *Node) string {
+		switch {
+		case probe && n.ProbeGap != "":
 			return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
-		}
-		if slices.Contains(check.Needs, NeedPod) && n.PodGap != "" {
+		case pod && n.PodGap != "":
 			return "the evidence of the test pod on " + n.Name + " is incomplete: " + n.PodGap
 		}
+		return ""
 	}
-	return ""
-}
-
-// explain marks each finding that is not fine with the code of the first
-// check it comes after that is not fine on a subject that bears on it.
-func explain(findings []Finding, table []Check) {
-	after := map[string][]string{}
-	for _, check := range table {
-		after[check.Code] = check.After
-	}
-	bad := map[string][]int{} // code → findings that failed or are inconclusive
-	for i, f := range findings {
-		if f.Status == Fail || f.Status == Inconclusive {
-			bad[f.Code] = append(bad[f.Code], i)
-		}
-	}
-	for i := range findings {
-		f := &findings[i]
-		if f.Status != Fail && f.Status != Inconclusive {
-			continue
-		}
-		for _, code := range after[f.Code] {
-			if slices.ContainsFunc(bad[code], func(j int) bool {
-				return bearsOn(findings[j].Subject, f.Subject) && findings[j].Status.rank() >= f.Status.rank()
-			}) {
-				f.CausedBy = code
-				break
+	if f.Node == nil {
+		for _, n := range f.Nodes {
+			if gap := lacks(n); gap != "" {
+				return gap
 			}
 		}
+		return ""
 	}
+	if gap := lacks(f.Node); gap != "" || f.Peer == nil {
+		return gap
+	}
+	return lacks(f.Peer)
 }
 
-// bearsOn says whether something wrong with a can be the cause of something
-// wrong with b.
-func bearsOn(a, b Subject) bool {
-	switch {
-	case a.Node == "" || b.Node == "":
-		return true
-	case a.Peer == "": // a node bears on itself and on its pairs
-		return a.Node == b.Node || a.Node == b.Peer
-	case b.Peer == "": // a pair bears on its nodes
-		return b.Node == a.Node || b.Node == a.Peer
-	default: // a pair bears on both its directions: answers travel the other way
-		same := a.Node == b.Node && a.Peer == b.Peer
-		reverse := a.Node == b.Peer && a.Peer == b.Node
-		return a.Family == b.Family && (same || reverse)
-	}
-}
-
-// prove collects the steps of each pair's proof. A step no check passed for
-// this pair is not proven.
-func prove(findings []Finding, pairs []Subject) []Pair {
-	proofs := make([]Pair, len(pairs))
-	index := map[Subject]int{}
-	byNode := map[string][]int{}
-	for i, s := range pairs {
-		proofs[i] = Pair{Subject: s, Status: Pass, Steps: map[Proof]Status{}, Notes: map[Proof]string{}}
-		index[s] = i
-		byNode[s.Node] = append(byNode[s.Node], i)
-		byNode[s.Peer] = append(byNode[s.Peer], i)
-	}
-	add := func(i int, f Finding) {
-		p := &proofs[i]
-		old, seen := p.Steps[f.Proof]
-		text := f.Text
-		if f.Status == Pass && f.Subject.Peer == "" {
-			text = "" // what is fine with a node or the cluster stands among the findings
-		}
-		note := p.Notes[f.Proof]
-		switch {
-		case !seen || Worse(old, f.Status) != old:
-			p.Steps[f.Proof], note = f.Status, text
-		case old != f.Status || f.Status == NotApplicable || text == "" || strings.Contains(note, text):
-		case note == "":
-			note = text
-		default:
-			note += "; " + text
-		}
-		p.Notes[f.Proof] = note
-	}
-	for _, f := range findings {
-		if f.Proof == "" {
-			continue
-		}
-		switch {
-		case f.Subject.Peer != "":
-			add(index[f.Subject], f)
-		case f.Subject.Node != "":
-			for _, i := range byNode[f.Subject.Node] {
-				add(i, f)
-			}
-		default:
-			for i := range proofs {
-				add(i, f)
-			}
-		}
-	}
-	for i := range proofs {
-		for _, proof := range Proofs {
-			status, judged := proofs[i].Steps[proof.Step]
-			if !judged || status == NotApplicable {
-				status = Inconclusive
-				proofs[i].Steps[proof.Step] = status
-				if proofs[i].Notes[proof.Step] == "" {
-					proofs[i].Notes[proof.Step] = "nothing could be judged"
-				}
-			}
-			proofs[i].Status = Worse(proofs[i].Status, status)
-		}
-	}
-	return proofs
-}
-
-func overall(c *Case, r *Result) Verdict {
+// overall is the law of the verdict.
+func (j *judging) overall(t *Totals) Verdict {
 	worst := Pass
-	for _, f := range r.Findings {
-		worst = Worse(worst, f.Status)
+	for i := range t.Checks {
+		worst = Worse(worst, t.Checks[i].worst())
 	}
-	for _, p := range r.Pairs {
-		worst = Worse(worst, p.Status)
+	for status := range t.Statuses {
+		worst = Worse(worst, status)
 	}
 	switch {
 	case worst == Fail:
 		return Failed
-	case worst == Inconclusive, len(r.Pairs) == 0, c.Gap != "":
+	case worst == Inconclusive, t.Pairs == 0, j.c.Gap != "":
 		return Undecided
 	default:
 		return Passed
@@ -245,17 +196,9 @@ func overall(c *Case, r *Result) Verdict {
 // firstCause is the first finding of the table that decided the verdict and
 // that no other explains.
 func firstCause(r *Result) *Finding {
-	var decided Status
-	switch r.Verdict {
-	case Failed:
-		decided = Fail
-	case Undecided:
-		decided = Inconclusive
-	default:
-		return nil
-	}
+	decided := r.Verdict.decidedBy()
 	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Status == decided && f.CausedBy == "" {
+		if f := &r.Findings[i]; decided != "" && f.Status == decided && f.CausedBy == "" {
 			return f
 		}
 	}

@@ -16,19 +16,32 @@ const (
 	NotApplicable Status = "not applicable"
 )
 
-// rank orders statuses from harmless to grave.
-func (s Status) rank() int {
+// The ranks of statuses, from harmless to grave; 0 is none.
+const (
+	rankNotApplicable = 1 + iota
+	rankPass
+	rankWarn
+	rankInconclusive
+	rankFail
+)
+
+// statuses are the statuses by rank.
+var statuses = [8]Status{"", NotApplicable, Pass, Warn, Inconclusive, Fail}
+
+func (s Status) rank() uint32 {
 	switch s {
-	case NotApplicable:
-		return 0
 	case Pass:
-		return 1
+		return rankPass
+	case NotApplicable:
+		return rankNotApplicable
 	case Warn:
-		return 2
+		return rankWarn
 	case Inconclusive:
-		return 3
+		return rankInconclusive
+	case "":
+		return 0
 	default:
-		return 4
+		return rankFail
 	}
 }
 
@@ -49,6 +62,17 @@ const (
 	Failed    Verdict = "FAIL"
 	Undecided Verdict = "INCONCLUSIVE"
 )
+
+// decidedBy is the status that makes this verdict, empty for a pass.
+func (v Verdict) decidedBy() Status {
+	switch v {
+	case Failed:
+		return Fail
+	case Undecided:
+		return Inconclusive
+	}
+	return ""
+}
 
 // Proof names a step of the proof that each pair must pass.
 type Proof string
@@ -141,10 +165,14 @@ type Pair struct {
 
 // Result is everything a renderer needs.
 type Result struct {
-	Verdict    Verdict   `json:"verdict"`
-	FirstCause *Finding  `json:"firstCause,omitempty"`
-	Pairs      []Pair    `json:"pairs"`
-	Findings   []Finding `json:"findings"` // in the order of the table, passes included
+	Verdict    Verdict  `json:"verdict"`
+	FirstCause *Finding `json:"firstCause,omitempty"`
+	// Complete says that Pairs and Findings are all there are. Otherwise they
+	// are those that are not fine, a bounded number of each kind; see Detailed.
+	Complete bool      `json:"-"`
+	Totals   Totals    `json:"-"`
+	Pairs    []Pair    `json:"pairs"`
+	Findings []Finding `json:"findings"` // in the order of the table
 }
 
 // ExitCode returns 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.

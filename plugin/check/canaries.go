@@ -1,0 +1,168 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// between are the canaries of an ordered pair as each end knows them.
+type between struct {
+	sender, receiver *verdict.Canaries
+}
+
+// reach is what became of them.
+type reach struct {
+	small, full fate
+	sent        uint32 // small ones that were answered, repeats included
+	icmp        bool
+	notes       []string
+}
+
+// fate is what happened to the canaries of one size; row is the one it is told by.
+type fate struct {
+	status  verdict.Status
+	answer  bool // they arrive, and their answers do not come back
+	missing bool // nothing was reported
+	row     evidence.CanaryRow
+}
+
+func (v *view) reach(f *verdict.Focus) reach {
+	return v.reaches.of(between{f.Sender, f.Receiver}, reached)
+}
+
+func reached(b between) (r reach) {
+	r.full = reachedFull(b)
+	kinds := map[string]uint32{}
+	repeats := uint32(0)
+	for _, row := range b.sender.Rows {
+		if row.Sent == 0 {
+			if row.Transport == "icmp" {
+				r.notes = append(r.notes, "no ICMP: "+row.Error)
+				continue
+			}
+			r.small = fate{status: verdict.Inconclusive, row: row}
+			return r
+		}
+		if row.Transport != "icmp" && row.Size == b.sender.Largest {
+			continue // judged by WG0503
+		}
+		got := find(b.receiver.Rows, row.Transport, row.Size)
+		arrived := got != nil && got.Received > 0
+		switch {
+		case row.Answered > 0 && (row.Transport == "icmp" || arrived):
+		case row.Transport == "icmp":
+			r.notes = append(r.notes, fmt.Sprintf("ICMP of %d bytes unanswered", row.Size))
+			continue
+		default:
+			r.small = fate{status: verdict.Fail, answer: arrived, row: row}
+			return r
+		}
+		r.sent += row.Sent
+		kinds[row.Transport]++
+		repeats += row.Sent - min(row.Answered, row.Sent)
+	}
+	if kinds["udp"] == 0 || kinds["tcp"] == 0 {
+		r.small = fate{status: verdict.Inconclusive, missing: true}
+		return r
+	}
+	if repeats > 0 {
+		r.notes = append(r.notes, fmt.Sprintf("%d had to be repeated", repeats))
+	}
+	r.small.status, r.icmp = verdict.Pass, kinds["icmp"] > 0
+	return r
+}
+
+func reachedFull(b between) fate {
+	for _, transport := range []string{"udp", "tcp"} {
+		row := find(b.sender.Rows, transport, b.sender.Largest)
+		got := find(b.receiver.Rows, transport, b.sender.Largest)
+		switch {
+		case transport == "tcp" && row == nil:
+			continue // TCP cuts its data as it likes: what counts is that UDP was sent
+		case row == nil || row.Sent == 0:
+			return fate{status: verdict.Inconclusive}
+		case row.Answered > 0 && got != nil && got.Received > 0:
+			continue
+		}
+		return fate{status: verdict.Fail, row: *row}
+	}
+	return fate{status: verdict.Pass}
+}
+
+func find(rows []evidence.CanaryRow, transport string, size int) *evidence.CanaryRow {
+	for i, row := range rows {
+		if row.Transport == transport && row.Size == size {
+			return &rows[i]
+		}
+	}
+	return nil
+}
+
+func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
+	from, to, r := f.Node, f.Peer, v.reach(f)
+	row := r.small.row
+	switch {
+	case f.Quiet:
+		return verdict.Outcome{Status: r.small.status}
+	case r.small.missing:
+		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
+	case r.small.status == verdict.Inconclusive:
+		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name, row.Error)
+	case r.small.answer:
+		out := fail("%s canaries of %d bytes arrive from %s at %s, their answers do not come back", row.Transport, row.Size, from.Name, to.Name)
+		out.Variant = "answer"
+		return out
+	case r.small.status == verdict.Fail:
+		return notArrived(f, row)
+	}
+	text := fmt.Sprintf("%d canaries over UDP, TCP", r.sent)
+	if r.icmp {
+		text += ", ICMP"
+	}
+	text += fmt.Sprintf(" answered, fastest %.1f ms", float64(f.Fastest)/1000)
+	if len(r.notes) > 0 {
+		text += " (" + list(r.notes) + ")"
+	}
+	return pass("%s", text)
+}
+
+// notArrived says that canaries do not arrive, and which firewall may be why.
+func notArrived(f *verdict.Focus, row evidence.CanaryRow) verdict.Outcome {
+	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, f.Node.Name, f.Peer.Name, row.Sent)
+	out.Variant, out.Facts = "lost", map[string]string{"node": f.Node.Name, "peer": f.Peer.Name}
+	for _, n := range []*verdict.Node{f.Peer, f.Node} {
+		device := n.Carrier(f.Family).Name
+		if dropping := blocking(n, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
+			out.Text += fmt.Sprintf("; the firewall of %s drops what it forwards and does not know", n.Name)
+			out.Variant, out.Readings = "forward", rule(dropping)
+			out.Facts = map[string]string{"node": n.Name, "device": device,
+				"family": dropping.Family, "table": dropping.Table, "chain": dropping.Chain}
+			break
+		}
+	}
+	return out
+}
+
+func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
+	from, to, full := f.Node, f.Peer, v.reach(f).full
+	size := f.Sender.Largest
+	switch {
+	case f.Quiet:
+		return verdict.Outcome{Status: full.status}
+	case full.status == verdict.Inconclusive:
+		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
+	case full.status == verdict.Pass:
+		return pass("up to %d bytes", size+headerSize(f.Family))
+	}
+	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(f.Family), from.Name, to.Name)
+	if full.row.Transport == "tcp" {
+		out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones arrive", size, from.Name, to.Name)
+	}
+	if full.row.Error != "" {
+		out.Text += ": " + full.row.Error
+	}
+	out.Facts = map[string]string{"node": from.Name, "peer": to.Name}
+	return out
+}

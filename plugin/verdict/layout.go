@@ -1,0 +1,270 @@
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Recorded is a recording as a case reads it; *evidence.Recording is one.
+type Recorded interface {
+	// Streams returns the names of all streams, sorted.
+	Streams() []string
+	// Messages returns the messages of one stream in the order of their numbers.
+	Messages(stream string) []*evidence.Message
+	// Gap says what makes a stream incomplete, empty if nothing does.
+	Gap(stream string) string
+}
+
+// NewCase lays out a recording, several streams at a time.
+func NewCase(recording Recorded) *Case {
+	c := &Case{byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: gap(recording)}
+	c.layPlugin(recording.Messages(evidence.PluginStream))
+	c.each(func(n *Node) { c.layNode(n, recording) })
+	c.attribute(recording)
+	c.own()
+	c.each(c.settle)
+	return c
+}
+
+// each calls do for every node, for several at a time.
+func (c *Case) each(do func(*Node)) {
+	workers(len(c.Nodes), func(i int) { do(c.Nodes[i]) })
+}
+
+// workers calls do for 0 to n-1, in no order, on all processors.
+func workers(n int, do func(int)) {
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	working.Wait()
+}
+
+// layPlugin reads the plugin's own account: which nodes there are.
+func (c *Case) layPlugin(messages []*evidence.Message) {
+	var pods []*evidence.Pod
+	for _, m := range messages {
+		switch {
+		case m.Run != nil:
+			c.Run = *m.Run
+		case m.Cluster != nil:
+			c.Cluster = *m.Cluster
+		case m.Node != nil && m.Node.Index < 0:
+			c.Excluded = append(c.Excluded, m.Node)
+		case m.Node != nil && (c.byName[m.Node.Name] != nil || c.byIndex[m.Node.Index] != nil):
+			c.Gap = cmp.Or(c.Gap, fmt.Sprintf("it names node %d, %s, twice", m.Node.Index, m.Node.Name))
+		case m.Node != nil:
+			n := &Node{Node: *m.Node, in: c, Pods: map[string]*evidence.Pod{}}
+			c.Nodes = append(c.Nodes, n)
+			c.byName[n.Name], c.byIndex[n.Index] = n, n
+		case m.Pod != nil:
+			pods = append(pods, m.Pod)
+		case m.Problem != nil:
+			c.Problems = append(c.Problems, *m.Problem)
+		}
+	}
+	var families []int
+	for _, family := range c.Run.Families {
+		switch {
+		case slot(family) < 0:
+			c.Gap = cmp.Or(c.Gap, fmt.Sprintf("it names an address family %d", family))
+		case !slices.Contains(families, family):
+			families = append(families, family)
+		}
+	}
+	slices.Sort(families)
+	c.Run.Families = families
+	slices.SortFunc(c.Nodes, func(a, b *Node) int { return a.Index - b.Index })
+	for i, n := range c.Nodes {
+		n.at = i
+	}
+	for i, newcomer := range c.Run.Newcomers {
+		if n := c.byIndex[newcomer.Node]; n != nil {
+			n.Newcomer = &c.Run.Newcomers[i]
+		}
+	}
+	for _, p := range pods {
+		if n := c.byName[p.Node]; n != nil {
+			n.Pods[p.Role] = p
+			if p.Role == "pod" {
+				n.PodIPs = p.IPs
+			}
+		}
+	}
+}
+
+// gap says what the record of the run lacks as a whole: the plugin's own
+// stream, or a stream that is no node's final word, like a first look that was
+// replaced by a second. What probes and pods lack is told by node.
+func gap(recording Recorded) string {
+	if text := recording.Gap(evidence.PluginStream); text != "" {
+		return text
+	}
+	for _, stream := range recording.Streams() {
+		if role, _ := evidence.SplitStream(stream); role == "probe" || role == "pod" {
+			continue
+		}
+		if text := recording.Gap(stream); text != "" {
+			return "of " + stream + ", " + text
+		}
+	}
+	return ""
+}
+
+// attribute sorts the sightings of every probe by the pair they betray. One
+// that names no pair of the run, or comes from a node that the run does not
+// know, is a stray.
+func (c *Case) attribute(recording Recorded) {
+	c.leaks = map[pair][]Leak{}
+	for _, stream := range recording.Streams() {
+		role, name := evidence.SplitStream(stream)
+		if role != "probe" {
+			continue
+		}
+		var sightings []*evidence.Sighting
+		if n := c.byName[name]; n != nil {
+			sightings = n.sightings
+		} else {
+			for _, m := range recording.Messages(stream) {
+				if m.Sighting != nil {
+					sightings = append(sightings, m.Sighting)
+				}
+			}
+		}
+		for _, s := range sightings {
+			leak := Leak{s, name}
+			from, to := c.At(s.Source), c.At(s.Target)
+			if from == nil || to == nil || from == to || !slices.Contains(c.Run.Families, s.Family) {
+				c.Strays = append(c.Strays, leak)
+				continue
+			}
+			at := pair{from.at, to.at, s.Family}
+			c.leaks[at] = append(c.leaks[at], leak)
+		}
+	}
+}
+
+// layNode reads a node's two streams.
+func (c *Case) layNode(n *Node, recording Recorded) {
+	probe, pod := evidence.StreamName("probe", n.Name), evidence.StreamName("pod", n.Name)
+	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
+	var known peers
+	var tunnels []*evidence.Tunnel
+	for _, m := range recording.Messages(probe) {
+		switch {
+		case m.Peer != nil:
+			c.addPeer(n, &known, m.Peer)
+		case m.Count != nil:
+			c.addCount(n, &known, m.Count)
+		case m.Route != nil:
+			c.addRoute(n, m.Route)
+		case m.Witness != nil:
+			c.addWitness(n, m.Witness)
+		case m.Control != nil:
+			c.addControl(n, m.Control)
+		case m.Tunnel != nil:
+			tunnels = append(tunnels, m.Tunnel)
+		default:
+			n.addProbe(m)
+		}
+	}
+	c.packTunnels(n, tunnels)
+	for _, m := range recording.Messages(pod) {
+		switch {
+		case m.Canary != nil:
+			c.addCanary(n, m.Canary)
+		case m.Problem != nil:
+			n.PodProblem = append(n.PodProblem, *m.Problem)
+		}
+	}
+}
+
+// addProbe keeps what a probe says of its own host.
+func (n *Node) addProbe(m *evidence.Message) {
+	switch {
+	case m.Hello != nil:
+		n.Hello = *m.Hello
+	case m.Module != nil:
+		n.Module = m.Module
+	case m.Link != nil:
+		n.Links = append(n.Links, m.Link)
+	case m.Address != nil:
+		n.Addresses = append(n.Addresses, m.Address)
+	case m.Rule != nil:
+		n.Rules = append(n.Rules, m.Rule)
+	case m.Socket != nil:
+		n.Sockets = append(n.Sockets, m.Socket)
+	case m.Device != nil:
+		n.Devices = append(n.Devices, m.Device)
+	case m.Firewall != nil:
+		n.Firewall = append(n.Firewall, m.Firewall)
+	case m.Capture != nil:
+		n.Captures = append(n.Captures, m.Capture)
+	case m.Sighting != nil:
+		n.sightings = append(n.sightings, m.Sighting)
+	case m.Problem != nil:
+		n.Problems = append(n.Problems, *m.Problem)
+	}
+}
+
+// own notes whose key is whose.
+func (c *Case) own() {
+	c.owners = make([]int32, len(c.keys.values)+1)
+	for i := range c.owners {
+		c.owners[i] = math.MaxInt32
+	}
+	for i := len(c.Nodes) - 1; i >= 0; i-- {
+		for _, d := range c.Nodes[i].Devices {
+			if key := c.keys.find(d.PublicKey); key != 0 {
+				c.owners[key] = int32(i)
+			}
+		}
+	}
+}
+
+// settle sorts what a node said and joins it, once all of it is there.
+func (c *Case) settle(n *Node) {
+	c.sortFar(n)
+	n.answers = settled(n.answers, true)
+	n.marked = settled(n.marked, false)
+	type ends struct {
+		port   uint16
+		remote uint32
+	}
+	tunnels := make(map[ends]int32, len(n.captured))
+	for i := range n.captured {
+		tunnels[ends{n.captured[i].port, n.captured[i].remote}] = int32(i)
+	}
+	sorted := make([]captured, 0, len(n.captured))
+	for i := range n.far {
+		f := &n.far[i]
+		if f.flags&counted == 0 {
+			continue
+		}
+		endpoint := c.endpoints.value(f.countEnd)
+		to := c.addresses.find(endpoint.Addr())
+		f.way = cmp.Or(lookup(n.answers, to), lookup(n.marked, to))
+		device := n.Device(n.farDevices[f.device])
+		if device == nil {
+			continue
+		}
+		if at, ok := tunnels[ends{device.Port, f.countEnd}]; ok {
+			f.captured = int32(len(sorted))
+			sorted = append(sorted, n.captured[at])
+		}
+	}
+	n.captured = slices.Clip(sorted)
+	n.far = slices.Clip(n.far)
+}

@@ -1,0 +1,201 @@
+package verdict
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// answer is the kernel's route for an address.
+type answer struct{ to, route uint32 }
+
+// settled sorts answers by address. Of several for one address the last counts
+// if last is set, else the first.
+func settled(answers []answer, last bool) []answer {
+	if last {
+		slices.Reverse(answers)
+	}
+	slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.to, b.to) })
+	return slices.Clip(slices.CompactFunc(answers, func(a, b answer) bool { return a.to == b.to }))
+}
+
+// lookup returns the number of the route for an address, 0 if there is none.
+func lookup(answers []answer, to uint32) uint32 {
+	at, found := slices.BinarySearchFunc(answers, to, func(a answer, to uint32) int { return cmp.Compare(a.to, to) })
+	if !found {
+		return 0
+	}
+	return answers[at].route
+}
+
+func (c *Case) addRoute(n *Node, r *evidence.Route) {
+	route := *r
+	to := route.For
+	route.For = netip.Addr{}
+	number := c.routes.number(route, func() *evidence.Route { return &route })
+	switch {
+	case !to.IsValid():
+		n.Table = append(n.Table, c.route(number))
+		return
+	case route.Mark == 0:
+		n.answers = append(n.answers, answer{c.address(to), number})
+	default:
+		n.marked = append(n.marked, answer{c.address(to), number})
+	}
+}
+
+func (c *Case) route(number uint32) *evidence.Route {
+	c.routes.mu.RLock()
+	defer c.routes.mu.RUnlock()
+	return c.routes.value(number)
+}
+
+func (c *Case) address(a netip.Addr) uint32 {
+	return c.addresses.number(a, func() netip.Addr { return a })
+}
+
+// column is where marked traffic was seen: by the place of the other node,
+// which is the target of what left here and the source of what arrived.
+type column struct {
+	link     string
+	received bool
+	family   int
+}
+
+// maxColumns bounds the columns of one node: two directions and families of
+// more links than any host has.
+const maxColumns = 1024
+
+// seen is how often marked frames were seen, by what they carry.
+type seen struct{ udp, tcp, icmp, first, control uint32 }
+
+// addWitness keeps what bears on this node's own traffic: what it sent leaving
+// and what is for it arriving.
+func (c *Case) addWitness(n *Node, w *evidence.Witness) {
+	at := column{w.Link, w.Direction == evidence.DirectionRX, w.Family}
+	if !at.received && w.Direction != evidence.DirectionTX {
+		return
+	}
+	for _, s := range w.Seen {
+		own, other := s.Source, s.Target
+		if at.received {
+			own, other = s.Target, s.Source
+		}
+		far := c.byIndex[other]
+		if own != n.Index || far == nil {
+			continue
+		}
+		if n.columns[at] == nil {
+			if len(n.columns) == maxColumns {
+				return
+			}
+			if n.columns == nil {
+				n.columns = map[column][]uint32{}
+			}
+			n.columns[at] = make([]uint32, len(c.Nodes))
+		}
+		count := seen{s.UDP, s.TCP, s.ICMP, s.First, s.Control}
+		n.columns[at][far.at] = c.seen.number(count, func() seen { return count })
+	}
+}
+
+func (c *Case) addControl(n *Node, control *evidence.Control) {
+	to := c.byIndex[control.Peer]
+	if to == nil {
+		return
+	}
+	if n.controls == nil {
+		n.controls = make([]uint32, len(c.Nodes))
+	}
+	n.controls[to.at] += control.Sent
+	if control.Error != "" && n.refused[to.at] == "" {
+		if n.refused == nil {
+			n.refused = map[int]string{}
+		}
+		n.refused[to.at] = control.Error
+	}
+}
+
+// Canaries are what a pod knows of its traffic with another but the round
+// trips, which no two pairs have alike. They are the same for most pairs of a
+// run, and equal ones are one.
+type Canaries struct {
+	Rows []evidence.CanaryRow // RTT is 0
+	// Sums of the rows of a transport.
+	UDP, TCP struct{ Sent, Received uint32 }
+	Sent     uint64 // over all transports
+	Largest  int    // size of UDP
+}
+
+// canaries are packed Canaries with the fastest round trip in microseconds, and
+// how many first packets of a new pod came.
+type canaries struct{ rows, fastest, first uint32 }
+
+func (c *Case) addCanary(n *Node, about *evidence.Canary) {
+	family, to := slot(about.Family), c.byIndex[about.Peer]
+	if family < 0 || to == nil {
+		return
+	}
+	if n.canaries[family] == nil {
+		n.canaries[family] = make([]canaries, len(c.Nodes))
+	}
+	n.canaries[family][to.at] = canaries{
+		rows:    c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) }),
+		fastest: fastest(about.Rows), first: about.First,
+	}
+}
+
+// rowsText is what two equal lists of rows, and only they, have in common, but
+// for round trips.
+func rowsText(rows []evidence.CanaryRow) string {
+	b := make([]byte, 0, 256)
+	for _, r := range rows {
+		b = append(append(b, r.Transport...), 0)
+		b = binary.AppendVarint(b, int64(r.Size))
+		for _, value := range []uint32{r.Sent, r.Answered, r.Received, uint32(len(r.Error))} {
+			b = binary.AppendUvarint(b, uint64(value))
+		}
+		b = append(b, r.Error...)
+	}
+	return string(b)
+}
+
+func newCanaries(rows []evidence.CanaryRow) *Canaries {
+	c := &Canaries{Rows: slices.Clone(rows), Largest: largest(rows)}
+	for i := range c.Rows {
+		row := &c.Rows[i]
+		row.RTT = 0
+		c.Sent += uint64(row.Sent)
+		switch row.Transport {
+		case "udp":
+			c.UDP.Sent, c.UDP.Received = c.UDP.Sent+row.Sent, c.UDP.Received+row.Received
+		case "tcp":
+			c.TCP.Sent, c.TCP.Received = c.TCP.Sent+row.Sent, c.TCP.Received+row.Received
+		}
+	}
+	return c
+}
+
+func largest(rows []evidence.CanaryRow) (size int) {
+	for _, row := range rows {
+		if row.Transport == "udp" {
+			size = max(size, row.Size)
+		}
+	}
+	return size
+}
+
+// fastest is the shortest round trip of canaries that are not of full size; 0
+// if none came back. Those of full size are judged by themselves.
+func fastest(rows []evidence.CanaryRow) (shortest uint32) {
+	full := largest(rows)
+	for _, row := range rows {
+		if row.RTT > 0 && (shortest == 0 || row.RTT < shortest) && (row.Transport == "icmp" || row.Size != full) {
+			shortest = row.RTT
+		}
+	}
+	return shortest
+}
