@@ -70,9 +70,13 @@ func newHostileCommand() *cobra.Command {
 		},
 	}
 	young := &cobra.Command{
-		Use: "young TO", Args: cobra.ExactArgs(1),
+		Use: "young TO SPARED", Args: cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
-			return hostile.Young(command.Context(), command.OutOrStdout(), args[0])
+			spared, err := strconv.Atoi(args[1])
+			if err != nil {
+				return fmt.Errorf("reading how many are spared: %w", err)
+			}
+			return hostile.Young(command.Context(), command.OutOrStdout(), args[0], spared)
 		},
 	}
 	command.AddCommand(peer, fake, second, echo, tunnel, tee, young)

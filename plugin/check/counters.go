@@ -39,6 +39,10 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 		{t.From, t.FromDev, t.Sent, &t.Sent.TX, t.Out.Bytes, "sent"},
 		{t.To, t.ToDev, t.Received, &t.Received.RX, t.In.Bytes, "received"},
 	}
+	// A receiver counts only what it can authenticate: not what comes in a session
+	// that it lost when it was restarted. But it is no more than the sender's
+	// device counted as sent, so all of it is this tunnel's ciphertext.
+	_, sent := bounds(&t.Sent.TX)
 	for i := range ends {
 		end := &ends[i]
 		lower, upper := bounds(end.readings)
@@ -51,7 +55,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
 		case end.captured < lower:
 			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower, end.verb, end.captured)
-		case end.captured > upper:
+		case end.captured > max(upper, sent):
 			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
 		}
 	}
@@ -59,6 +63,11 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 		var figures []string
 		for _, end := range ends {
 			lower, upper := bounds(end.readings)
+			if end.captured > upper {
+				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d in a session that it no longer has",
+					end.node.Name, end.verb, lower, end.captured, end.captured-upper))
+				continue
+			}
 			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
 		}
 		return strings.Join(figures, "; ")

@@ -7,6 +7,7 @@ import "github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 var scenarios = map[string]expectation{
 	// The healthy clusters of the lab that differ from what K3s makes of a fresh machine.
 	"host-healthy-restarted":       {verdict.Passed, "", nil},
+	"host-healthy-one-restarted":   {verdict.Passed, "", nil},
 	"host-healthy-listen-port":     {verdict.Passed, "", nil},
 	"host-healthy-keepalive-0":     {verdict.Passed, "", nil},
 	"host-healthy-psk":             {verdict.Passed, "", nil},

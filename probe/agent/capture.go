@@ -63,9 +63,10 @@ func (s *session) control(ctx context.Context, request *evidence.ControlRequest)
 // stop ends what runs and writes its account.
 func (s *session) stop(ctx context.Context) {
 	if s.capture != nil {
-		s.write(s.capture.Stop(ctx)...)
-		s.capture = nil
-		s.newcomers()
+		account := s.capture.Stop(ctx)
+		s.write(account...)
+		s.capture, s.tunnels = nil, tunnels(account)
+		s.latecomers()
 	}
 	if s.pod != nil {
 		s.write(s.pod.Stop()...)
@@ -73,9 +74,19 @@ func (s *session) stop(ctx context.Context) {
 	}
 }
 
-// newcomers are outside links that were not there, or not outside, when the
+// tunnels are those of a capture's account.
+func tunnels(account []evidence.Message) (list []evidence.Tunnel) {
+	for _, m := range account {
+		if m.Tunnel != nil {
+			list = append(list, *m.Tunnel)
+		}
+	}
+	return list
+}
+
+// latecomers are outside links that were not there, or not outside, when the
 // capture began: what left by them was not seen.
-func (s *session) newcomers() {
+func (s *session) latecomers() {
 	was := make(map[int]evidence.Link, len(s.captured))
 	for _, link := range s.captured {
 		was[link.Index] = link

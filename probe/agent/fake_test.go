@@ -67,6 +67,9 @@ func (f *fakeDevices) Read(targets []device.Target) (device.Snapshot, []evidence
 	}, nil
 }
 
+// caught is more than the counters have moved when the capture ends.
+const caught = 6
+
 // fakeCapture sees every control but those on links that need a looped frame.
 type fakeCapture struct {
 	config  capture.Config
@@ -85,5 +88,9 @@ func (f *fakeCapture) ControlsSeen() map[string]capture.Controls {
 }
 func (f *fakeCapture) Stop(context.Context) []evidence.Message {
 	f.stopped.Add(1)
-	return []evidence.Message{{Capture: &evidence.Capture{Link: "eth0", Started: true, Alive: true}}}
+	end := netip.MustParseAddrPort("127.0.0.1:51820")
+	return []evidence.Message{
+		{Capture: &evidence.Capture{Link: "eth0", Started: true, Alive: true}},
+		{Tunnel: &evidence.Tunnel{Local: end, Remote: end, TX: evidence.Flow{Bytes: caught}, RX: evidence.Flow{Bytes: caught}}},
+	}
 }

@@ -19,6 +19,14 @@ func (s *session) hello(start *evidence.StartRequest) {
 	s.write(evidence.Message{Hello: &hello})
 }
 
+// A message is on the wire before the device that sent it has counted it, and
+// before the one that it is for has: on a busy host a process can be kept from
+// that for a while. The last reading waits for it, for at most patience.
+const (
+	patience = 500 * time.Millisecond
+	pause    = 20 * time.Millisecond
+)
+
 // readState takes a reading: the first tells everything, the others take the
 // counters, which the last tells for all four.
 func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) {
@@ -31,6 +39,12 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	}
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	devices, deviceProblems := s.options.Devices.Read(targets(links))
+	if request.Reading == evidence.ReadingAfter {
+		for late := time.Now().Add(patience); s.counters.Behind(devices, s.tunnels) && time.Now().Before(late) && ctx.Err() == nil; {
+			time.Sleep(pause)
+			devices, deviceProblems = s.options.Devices.Read(targets(links))
+		}
+	}
 	s.links, s.devices = links, devices
 	s.counters.Take(request.Reading, devices)
 	switch request.Reading {

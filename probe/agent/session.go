@@ -33,6 +33,7 @@ type session struct {
 	counters device.Counters
 	capture  Capture
 	captured []evidence.Link
+	tunnels  []evidence.Tunnel // of the last capture
 }
 
 func newSession(options Options, out *evidence.Writer, flush func() error) *session {

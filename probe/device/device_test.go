@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,35 @@ func TestCountsHoldAllReadings(t *testing.T) {
 		TX: [4]uint64{0, 100, 200, 300}, RX: [4]uint64{1, 101, 201, 301}}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The last reading is taken when the counters hold what was captured, of each
+// direction, over all of the device's own addresses.
+func TestBehind(t *testing.T) {
+	remote := netip.MustParseAddrPort("192.0.2.2:51820")
+	snapshot := func(tx, rx uint64) Snapshot {
+		return Snapshot{
+			Devices: []evidence.Device{{Name: "wg0", Index: 3, Port: 51820}},
+			Peers:   []evidence.Peer{{Device: "wg0", PublicKey: "a", Endpoint: remote, TX: tx, RX: rx}},
+		}
+	}
+	tunnel := func(local string, tx, rx uint64) evidence.Tunnel {
+		return evidence.Tunnel{Local: netip.MustParseAddrPort(local), Remote: remote, TX: evidence.Flow{Bytes: tx}, RX: evidence.Flow{Bytes: rx}}
+	}
+	captured := []evidence.Tunnel{tunnel("192.0.2.1:51820", 30, 40), tunnel("198.51.100.1:51820", 2, 0), tunnel("192.0.2.1:7777", 900, 900)}
+	var counters Counters
+	if counters.Behind(snapshot(0, 0), captured) {
+		t.Error("behind without a first reading")
+	}
+	counters.Take(evidence.ReadingBefore, snapshot(1000, 2000))
+	for now, want := range map[[2]uint64]bool{{1032, 2040}: false, {1031, 2040}: true, {1032, 2039}: true, {9999, 9999}: false} {
+		if got := counters.Behind(snapshot(now[0], now[1]), captured); got != want {
+			t.Errorf("at %v: %v", now, got)
+		}
+	}
+	if counters.Behind(snapshot(1000, 2000), nil) {
+		t.Error("behind nothing")
 	}
 }
 

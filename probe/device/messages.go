@@ -1,6 +1,7 @@
 package device
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -70,6 +71,31 @@ func (c *Counters) Take(reading int, s Snapshot) {
 			count.Readings++
 		}
 	}
+}
+
+// Behind says whether some peer's counters have moved by less since
+// ReadingBefore than what was captured of its tunnel.
+func (c *Counters) Behind(now Snapshot, captured []evidence.Tunnel) bool {
+	type ends struct {
+		port   uint16
+		remote netip.AddrPort
+	}
+	type sums struct{ tx, rx uint64 }
+	wire := make(map[ends]sums, len(captured))
+	for _, t := range captured {
+		at := ends{t.Local.Port(), t.Remote}
+		wire[at] = sums{wire[at].tx + t.TX.Bytes, wire[at].rx + t.RX.Bytes}
+	}
+	ports := make(map[string]uint16, len(now.Devices))
+	for _, device := range now.Devices {
+		ports[device.Name] = device.Port
+	}
+	return slices.ContainsFunc(now.Peers, func(p evidence.Peer) bool {
+		count := c.counts[counterKey{p.Device, p.PublicKey}]
+		seen := wire[ends{ports[p.Device], p.Endpoint}]
+		return count != nil && count.taken[evidence.ReadingBefore] &&
+			(p.TX < count.TX[evidence.ReadingBefore]+seen.tx || p.RX < count.RX[evidence.ReadingBefore]+seen.rx)
+	})
 }
 
 // Messages returns a Count per peer that was ever seen, in a stable order.

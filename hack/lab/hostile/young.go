@@ -16,8 +16,8 @@ import (
 const youth = 2 * time.Second
 
 // Young sends a copy of every packet that a new pod sends out of a network card, in clear and to everyone, as long as the
-// pod is young. A pod is a veth that appears while this runs; it ends with the context.
-func Young(ctx context.Context, out io.Writer, to string) error {
+// pod is young. A pod is a veth that appears while this runs; the first ones are spared. It ends with the context.
+func Young(ctx context.Context, out io.Writer, to string, spared int) error {
 	target, err := packetSocket(to, unix.SOCK_RAW)
 	if err != nil {
 		return err
@@ -53,6 +53,9 @@ func Young(ctx context.Context, out io.Writer, to string) error {
 				continue
 			}
 			old[index] = true
+			if spared--; spared >= 0 {
+				continue
+			}
 			go copyYoung(ctx, index, target, card.HardwareAddr)
 		}
 	}

@@ -18,6 +18,10 @@ var healthy = []Scenario{
 		Cluster: wireguard, Sabotage: restartFlannel, Restore: nothing, Want: pass,
 	},
 	{
+		Name: "healthy-one-restarted", Title: "flannel was restarted on one node, and the other still sends in a session that is lost",
+		Cluster: wireguard, Sabotage: loseSession, Restore: asK3s, Want: pass,
+	},
+	{
 		Name: "healthy-listen-port", Title: "the tunnel has a port of its own choice",
 		Cluster: wireguard, Sabotage: configured(`"PersistentKeepaliveInterval":25,"ListenPort":51999`), Restore: asK3s, Want: pass,
 	},
@@ -129,6 +133,17 @@ func restarted(node string) Command {
 		rm -f /run/lab/flannel.hold
 		kill $old 2>/dev/null || true
 		until [ -e /run/flannel/subnet.env ] && [ "$(cat /run/lab/flannel.pid)" != "$old" ]; do sleep 0.05; done`)
+}
+
+// loseSession restarts flannel on the last node while the others have sessions with it. Without keepalives, nothing tells
+// them.
+func loseSession(nodes []string) []Command {
+	last := nodes[len(nodes)-1]
+	commands := configured(`"PersistentKeepaliveInterval":0`)(nodes)
+	for _, node := range nodes[:len(nodes)-1] {
+		commands = append(commands, shell(node, "until busybox ping -c 1 -W 1 %s >/dev/null; do :; done", topology.PodCIDR(len(nodes)).Addr()))
+	}
+	return append(commands, restarted(last))
 }
 
 func restartFlannel(nodes []string) []Command { return onEach(restarted)(nodes) }

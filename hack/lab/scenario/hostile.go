@@ -1,9 +1,6 @@
 package scenario
 
-import (
-	"context"
-	"fmt"
-)
+import "fmt"
 
 const byHand = "the report cannot undo what somebody did on purpose"
 
@@ -32,8 +29,8 @@ var hostile = []Scenario{
 		Sabotage: inTurn(secondCards, tee("eth1")), Restore: inTurn(untee, dropSecondCards), Want: fail(codeLeak), Unmendable: byHand,
 	},
 	{
-		Name: "leak-young", Title: "what a pod sends in its first seconds also leaves in clear, and the test pods are older",
-		Cluster: wireguard, Disturb: leakYoung, Restore: unleakYoung, Want: fail(codeFirst),
+		Name: "leak-young", Title: "what a new pod sends in its first seconds also leaves in clear, and the test pods are older",
+		Cluster: wireguard, Sabotage: leakYoung, Restore: unleakYoung, Want: fail(codeFirst),
 		Pairs: []string{"node-1>node-2"}, Findings: map[string]string{codeLeak: "fail"}, Unmendable: byHand,
 	},
 	{
@@ -96,13 +93,9 @@ func tee(card string) func([]string) []Command {
 
 func untee(nodes []string) []Command { return []Command{stop(nodes[0], "tee")} }
 
-// leakYoung begins once the test pods are there: who leaks then is one that comes later.
-func leakYoung(ctx context.Context, t *Trial) error {
-	if err := t.await(ctx, collecting+"\n"); err != nil {
-		return err
-	}
-	_, err := execute(ctx, t.lab, start(t.lab.Nodes[0], "young", "young eth0", "grep -q waiting /run/lab/young.log"))
-	return err
+// leakYoung spares the first pod that comes, which is the run's test pod, and copies what the second sends.
+func leakYoung(nodes []string) []Command {
+	return []Command{start(nodes[0], "young", "young eth0 1", "grep -q waiting /run/lab/young.log")}
 }
 
 func unleakYoung(nodes []string) []Command { return []Command{stop(nodes[0], "young")} }

@@ -57,7 +57,7 @@ func (t *Trial) mend(ctx context.Context) error {
 		err = compare(after, pass)
 	}
 	if err != nil {
-		return fmt.Errorf("mended by\n  %s\nit does not pass: %w", strings.Join(done, "\n  "), errors.Join(err, settled))
+		return fmt.Errorf("mended by\n  %s\nit does not pass: %w", strings.Join(done, "\n  "), errors.Join(err, again.report.says(), settled))
 	}
 	t.note(fmt.Sprintf("PASS by %d of its commands", len(done)), began)
 	return nil

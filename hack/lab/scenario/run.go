@@ -81,6 +81,9 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 	outcome.Problem = errors.Join(outcome.Problem, trial.bounded())
 	if outcome.Problem == nil {
 		outcome.Problem = errors.Join(compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...)), scenario.examine(trial.report))
+		if outcome.Problem != nil {
+			outcome.Problem = errors.Join(outcome.Problem, trial.report.says())
+		}
 	}
 	if outcome.Problem == nil && scenario.Want.Verdict == "FAIL" && scenario.Unmendable == "" {
 		outcome.Problem = trial.mend(ctx)
@@ -202,12 +205,20 @@ type report struct {
 	} `json:"findings"`
 }
 
+// says is the first cause in the report's words, nil if there is none.
+func (r report) says() error {
+	if r.FirstCause == nil {
+		return nil
+	}
+	return fmt.Errorf("the report says: %s", r.FirstCause.Text)
+}
+
 // run runs the command, disturbs it, and returns what it came to. A command that says nothing on stdout has no verdict.
 func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.verify.Timeout)
 	defer cancel()
 	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
-	if t.verify.Record != "" && scenario.Want.Verdict != "" {
+	if t.verify.Record != "" && scenario.Disturb == nil {
 		args = append(args, "--record", filepath.Join(t.verify.Record, "host-"+scenario.Name+".ndjson"))
 	}
 	command := exec.CommandContext(ctx, t.verify.Path, args...)
