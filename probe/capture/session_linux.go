@@ -81,21 +81,26 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 		s.wake.close()
 		return nil, err
 	}
+	var links []evidence.Link
 	for _, link := range config.Links {
 		if link.Up && link.Role != evidence.RoleInside {
-			s.open(link, config.Request.Buffer)
+			links = append(links, link)
 		}
+	}
+	shape := shapeOf(config.Request.Buffer, len(links))
+	for _, link := range links {
+		s.open(link, shape)
 	}
 	s.selfTest(ctx)
 	return s, nil
 }
 
 // open begins the capture of one link.
-func (s *Session) open(link evidence.Link, buffer int) {
+func (s *Session) open(link evidence.Link, shape shape) {
 	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
 	s.taps = append(s.taps, t)
 	var err error
-	if t.socket, err = openSocket(link.Index, buffer); err != nil {
+	if t.socket, err = openSocket(link.Index, shape); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
 		close(t.done)
 		return

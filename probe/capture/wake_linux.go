@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,15 @@ func (w *wake) wait(fd int) (rang bool, err error) {
 			return false, fmt.Errorf("waiting for frames: %w", err)
 		}
 	}
+}
+
+// await blocks until fd has something to read or failed, or the time is over.
+func await(fd int, most time.Duration) error {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if _, err := unix.Poll(fds, int(most.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("waiting for the last frames: %w", err)
+	}
+	return nil
 }
 
 func (w *wake) close() { _ = unix.Close(w.fd) }
