@@ -71,7 +71,7 @@ func TestSlots(t *testing.T) {
 	for i := range want {
 		g, w := got[i], want[i]
 		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Tagged != w.Tagged || g.VLAN != w.VLAN ||
-			g.Segment != w.Segment || g.Header != w.Header || g.Direction != w.Direction {
+			g.Segment != w.Segment || !g.SegmentTold || g.Header != w.Header || g.Direction != w.Direction {
 			t.Errorf("%+v, want %+v", g, w)
 		}
 	}

@@ -50,7 +50,7 @@ func (s *slot) frame(b []byte, vnet bool) (wire.Frame, error) {
 	if f.Tagged {
 		f.VLAN = uint16(s.header.Hv1.Vlan_tci) & 0x0fff
 	}
-	if vnet {
+	if f.SegmentTold = vnet; vnet {
 		if header := b[from-vnetSize : from]; header[1]&0x7f == vnetUDP {
 			f.Segment = int(binary.NativeEndian.Uint16(header[4:]))
 		}
