@@ -94,14 +94,25 @@ func (r *ring) close() error { return unix.Munmap(r.memory) }
 
 var errRing = errors.New("the ring's own numbers make no sense")
 
+// current is the block that is handed over next, and its header.
+func (r *ring) current() ([]byte, *unix.TpacketHdrV1) {
+	block := r.memory[r.next*r.block:][:r.block]
+	return block, (*unix.TpacketHdrV1)(unsafe.Pointer(&block[unsafe.Offsetof(unix.TpacketBlockDesc{}.Hdr)]))
+}
+
+// ready says whether a block was handed over.
+func (r *ring) ready() bool {
+	_, head := r.current()
+	return atomic.LoadUint32(&head.Block_status)&unix.TP_STATUS_USER != 0
+}
+
 // read calls add with each frame of the next block, gives the block back and
 // says whether there was one. A frame's data is valid within add only.
 func (r *ring) read(add func(wire.Frame)) (bool, error) {
-	block := r.memory[r.next*r.block:][:r.block]
-	head := (*unix.TpacketHdrV1)(unsafe.Pointer(&block[unsafe.Offsetof(unix.TpacketBlockDesc{}.Hdr)]))
-	if atomic.LoadUint32(&head.Block_status)&unix.TP_STATUS_USER == 0 {
+	if !r.ready() {
 		return false, nil
 	}
+	block, head := r.current()
 	for at, n := int(head.Offset_to_first_pkt), head.Num_pkts; n > 0; n-- {
 		slot, err := slotAt(block, at)
 		if err != nil {

@@ -45,7 +45,6 @@ type Session struct {
 	tally  *wire.Tally
 	taps   []*tap
 	looper *looper
-	wake   *wake
 
 	stop     sync.Once
 	messages []evidence.Message
@@ -74,11 +73,7 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
 	s := &Session{tally: tally}
-	if s.wake, err = newWake(); err != nil {
-		return nil, err
-	}
 	if s.looper, err = newLooper(config.Start); err != nil {
-		s.wake.close()
 		return nil, err
 	}
 	var links []evidence.Link
@@ -105,7 +100,7 @@ func (s *Session) open(link evidence.Link, shape shape) {
 		close(t.done)
 		return
 	}
-	go t.run(s.wake)
+	go t.run()
 }
 
 // selfTest waits until each socket has seen a frame, one of its own if need be.
@@ -178,7 +173,9 @@ func (s *Session) ControlsSeen() map[string]Controls {
 // as dropped. A second call returns the same.
 func (s *Session) Stop(ctx context.Context) []evidence.Message {
 	s.stop.Do(func() {
-		s.wake.ring()
+		for _, t := range s.taps {
+			t.stop()
+		}
 		stopped := context.AfterFunc(ctx, func() {
 			for _, t := range s.taps {
 				t.hurry.Store(true)
@@ -193,7 +190,6 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 			}
 		}
 		s.looper.close()
-		s.wake.close()
 		s.messages = append(s.tally.Messages(), s.problems...)
 	})
 	return s.messages

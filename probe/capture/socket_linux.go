@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -12,6 +14,8 @@ import (
 // socket is a packet socket that sees every frame of one link.
 type socket struct {
 	fd       int
+	file     *os.File // of fd, so that Go's own poller waits for it
+	wake     syscall.RawConn
 	hardware uint16 // ARPHRD of the link
 	address  [8]byte
 	length   int // of address
@@ -28,7 +32,10 @@ func openSocket(link int, shape shape) (*socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet socket: %w", err)
 	}
-	s := &socket{fd: fd}
+	s := &socket{fd: fd, file: os.NewFile(uintptr(fd), "packet socket")}
+	if s.wake, err = s.file.SyscallConn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("waiting for a packet socket: %w", err), s.close())
+	}
 	if err := s.prepare(link, shape); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -98,6 +105,21 @@ func (s *socket) unread() uint64 { return s.queued - min(s.queued, s.ring.frames
 // the dropped.
 func (s *socket) lost() uint64 { return s.dropped + s.unread() }
 
+// wait blocks until a block is handed over or the socket has an error, or until
+// the deadline, which is then the error that it returns.
+func (s *socket) wait() error {
+	woken := false
+	err := s.wake.Read(func(uintptr) bool {
+		done := woken || s.ring.ready()
+		woken = true
+		return done
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for frames: %w", err)
+	}
+	return s.pending()
+}
+
 // pending returns the error that the kernel noted on the socket, once.
 func (s *socket) pending() error {
 	number, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -128,11 +150,7 @@ func (s *socket) close() error {
 	if s.ring != nil {
 		unmapped = s.ring.close()
 	}
-	err := unix.Close(s.fd)
-	if errors.Is(err, unix.EINTR) {
-		err = nil // the descriptor is closed all the same
-	}
-	return errors.Join(unmapped, err)
+	return errors.Join(unmapped, s.file.Close())
 }
 
 // networkOrder gives a protocol number the byte order that the kernel wants it

@@ -3,8 +3,10 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -44,25 +46,34 @@ func (t *tap) failed() error {
 	return t.err
 }
 
-// run reads until wake rings or the socket dies, then what is queued up to that
-// moment.
-func (t *tap) run(wake *wake) {
+// run reads until it is told to stop or the socket dies, then what is queued up
+// to that moment.
+func (t *tap) run() {
 	defer close(t.done)
 	for {
-		stop, err := wake.wait(t.socket.fd)
+		err := t.socket.wait()
+		stop := errors.Is(err, os.ErrDeadlineExceeded)
 		if err == nil {
 			err = t.read()
 		}
-		if err == nil {
-			err = t.socket.pending()
-		}
-		if err != nil {
+		if err != nil && !stop {
 			t.fail(fmt.Errorf("capturing on %s: %w", t.link.Name, err))
 		}
-		if stop || err != nil {
+		if err != nil {
 			t.drain()
 			return
 		}
+	}
+}
+
+// stop tells run to end. It must be called once the taps are open, and only by
+// one goroutine.
+func (t *tap) stop() {
+	if t.socket == nil {
+		return
+	}
+	if err := t.socket.file.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
 	}
 }
 
@@ -83,7 +94,12 @@ func (t *tap) drain() {
 		case t.hurry.Load():
 			err = errors.New("no time to read what was queued")
 		default:
-			err = await(t.socket.fd, t.socket.ring.retire)
+			if err = t.socket.file.SetReadDeadline(time.Now().Add(t.socket.ring.retire)); err == nil {
+				err = t.socket.wait()
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = nil
+			}
 		}
 	}
 	t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
