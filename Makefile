@@ -29,10 +29,10 @@ RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm bench lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm bench bench-capture lint generate graph release clean lab testcount
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: lab ## Build everything into bin/
 	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
@@ -70,6 +70,11 @@ bench: build image ## Measure `kubectl wg verify` against the bare start of its 
 	@trap 'bin/lab down --name bench-wireguard' EXIT; trap exit INT TERM; \
 	bin/lab up --name bench-wireguard --ground $(GROUND) --nodes $(NODES) && bin/lab load-image --name bench-wireguard dist/wg-probe.tar && \
 	bin/lab measure --name bench-wireguard --verify bin/kubectl-wg
+
+bench-capture: ## Measure the probe's capture against tcpdump, and a tunnel's throughput with and without it
+	@command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump
+	@$(GO_BUILD) -o bin/capturebench ./hack/capturebench
+	@bin/capturebench
 
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount

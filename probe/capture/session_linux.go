@@ -45,7 +45,6 @@ type Session struct {
 	tally  *wire.Tally
 	taps   []*tap
 	looper *looper
-	wake   *wake
 
 	stop     sync.Once
 	messages []evidence.Message
@@ -74,33 +73,34 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
 	s := &Session{tally: tally}
-	if s.wake, err = newWake(); err != nil {
-		return nil, err
-	}
 	if s.looper, err = newLooper(config.Start); err != nil {
-		s.wake.close()
 		return nil, err
 	}
+	var links []evidence.Link
 	for _, link := range config.Links {
 		if link.Up && link.Role != evidence.RoleInside {
-			s.open(link, config.Request.Buffer)
+			links = append(links, link)
 		}
+	}
+	shape := shapeOf(config.Request.Buffer, len(links))
+	for _, link := range links {
+		s.open(link, shape)
 	}
 	s.selfTest(ctx)
 	return s, nil
 }
 
 // open begins the capture of one link.
-func (s *Session) open(link evidence.Link, buffer int) {
+func (s *Session) open(link evidence.Link, shape shape) {
 	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
 	s.taps = append(s.taps, t)
 	var err error
-	if t.socket, err = openSocket(link.Index, buffer); err != nil {
+	if t.socket, err = openSocket(link.Index, shape); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
 		close(t.done)
 		return
 	}
-	go t.run(s.wake)
+	go t.run()
 }
 
 // selfTest waits until each socket has seen a frame, one of its own if need be.
@@ -173,7 +173,9 @@ func (s *Session) ControlsSeen() map[string]Controls {
 // as dropped. A second call returns the same.
 func (s *Session) Stop(ctx context.Context) []evidence.Message {
 	s.stop.Do(func() {
-		s.wake.ring()
+		for _, t := range s.taps {
+			t.stop()
+		}
 		stopped := context.AfterFunc(ctx, func() {
 			for _, t := range s.taps {
 				t.hurry.Store(true)
@@ -188,7 +190,6 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 			}
 		}
 		s.looper.close()
-		s.wake.close()
 		s.messages = append(s.tally.Messages(), s.problems...)
 	})
 	return s.messages

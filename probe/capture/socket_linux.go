@@ -1,67 +1,55 @@
 package capture
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// Bounds of a packet socket.
-const (
-	// maxFrame is the most that is copied of one frame: 64 KiB of a merged
-	// super-packet are common, BIG TCP makes more.
-	maxFrame = 256 << 10
-	// defaultBuffer is the receive buffer asked for, bytes: a hundred
-	// milliseconds of 1 Gbit/s. The kernel doubles it for its own bookkeeping.
-	defaultBuffer = 16 << 20
-)
-
 // socket is a packet socket that sees every frame of one link.
 type socket struct {
 	fd       int
+	file     *os.File // of fd, so that Go's own poller waits for it
+	wake     syscall.RawConn
 	hardware uint16 // ARPHRD of the link
 	address  [8]byte
-	length   int  // of address
-	vnet     bool // each frame begins with a virtio_net_hdr
-	drops    uint64
+	length   int // of address
+	ring     *ring
+	queued   uint64 // frames that the kernel put into the ring
+	dropped  uint64 // frames that it had no room for
 }
 
 // openSocket makes a packet socket for one link. It is made with protocol 0, so
 // that no frame is queued before the bind: one made with ETH_P_ALL collects
 // the frames of all links until then (packet(7)).
-func openSocket(link, buffer int) (*socket, error) {
+func openSocket(link int, shape shape) (*socket, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("packet socket: %w", err)
 	}
-	s := &socket{fd: fd}
-	if err := s.prepare(link, buffer); err != nil {
-		unix.Close(fd)
-		return nil, err
+	s := &socket{fd: fd, file: os.NewFile(uintptr(fd), "packet socket")}
+	if s.wake, err = s.file.SyscallConn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("waiting for a packet socket: %w", err), s.close())
+	}
+	if err := s.prepare(link, shape); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *socket) prepare(link, buffer int) error {
-	if err := s.filter(maxFrame); err != nil {
+func (s *socket) prepare(link int, shape shape) error {
+	if err := s.filter(shape.snap()); err != nil {
 		return err
 	}
-	if err := unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1); err != nil {
-		return fmt.Errorf("asking for VLAN tags: %w", err)
-	}
-	if segmentsTold() {
-		s.vnet = unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
-	}
-	if buffer <= 0 {
-		buffer = defaultBuffer
-	}
-	// The forced size needs CAP_NET_ADMIN; without it net.core.rmem_max holds.
-	if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
-		if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer); err != nil {
-			return fmt.Errorf("sizing the receive buffer: %w", err)
-		}
+	vnet := segmentsTold() && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
+	var err error
+	if s.ring, err = newRing(s.fd, shape, vnet); err != nil {
+		return err
 	}
 	if err := unix.Bind(s.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: link}); err != nil {
 		return fmt.Errorf("binding to link %d: %w", link, err)
@@ -76,7 +64,10 @@ func (s *socket) prepare(link, buffer int) error {
 	return nil
 }
 
-// filter copies the first bytes bytes of every frame; 0 lets no frame in.
+// filter copies the first bytes bytes of every frame; 0 lets no frame in. It
+// never chooses among frames: the mark may stand at any offset of any of them,
+// which a classic filter, having no loops, cannot exclude for less than it costs
+// to look at the frame (docs/performance.md).
 func (s *socket) filter(bytes uint32) error {
 	raw, err := bpf.Assemble([]bpf.Instruction{bpf.RetConstant{Val: bytes}})
 	if err != nil {
@@ -94,22 +85,48 @@ func (s *socket) filter(bytes uint32) error {
 	return nil
 }
 
-// lost adds up what the kernel could not queue. PACKET_STATISTICS starts anew
-// with each reading.
-func (s *socket) lost() uint64 {
-	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-	if err == nil {
-		s.drops += uint64(stats.Drops)
+// count adds up what PACKET_STATISTICS says, which starts anew with each
+// reading. Its packets include the dropped ones.
+func (s *socket) count() error {
+	stats, err := unix.GetsockoptTpacketStatsV3(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return fmt.Errorf("reading what was dropped: %w", err)
 	}
-	return s.drops
+	s.dropped += uint64(stats.Drops)
+	s.queued += uint64(stats.Packets - stats.Drops)
+	return nil
 }
 
-// forgetSegments goes on without virtio headers after the kernel refused to
-// make one, and lost a frame over it (af_packet.c, packet_rcv_vnet_hdr).
-func (s *socket) forgetSegments() error {
-	s.drops++
-	s.vnet = false
-	return unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 0)
+// unread is how many frames are in the ring, by the last count.
+func (s *socket) unread() uint64 { return s.queued - min(s.queued, s.ring.frames) }
+
+// lost is what was not and will not be read, by the last count. A frozen queue
+// (tp_freeze_q_cnt) in itself loses nothing; what it had no room for is among
+// the dropped.
+func (s *socket) lost() uint64 { return s.dropped + s.unread() }
+
+// wait blocks until a block is handed over or the socket has an error, or until
+// the deadline, which is then the error that it returns.
+func (s *socket) wait() error {
+	woken := false
+	err := s.wake.Read(func(uintptr) bool {
+		done := woken || s.ring.ready()
+		woken = true
+		return done
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for frames: %w", err)
+	}
+	return s.pending()
+}
+
+// pending returns the error that the kernel noted on the socket, once.
+func (s *socket) pending() error {
+	number, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && number != 0 {
+		err = unix.Errno(number)
+	}
+	return err
 }
 
 // segmentsTold says whether this kernel can tell the segment size of a UDP
@@ -129,15 +146,15 @@ func segmentsTold() bool {
 }
 
 func (s *socket) close() error {
-	err := unix.Close(s.fd)
-	if errors.Is(err, unix.EINTR) {
-		return nil // the descriptor is closed all the same
+	var unmapped error
+	if s.ring != nil {
+		unmapped = s.ring.close()
 	}
-	return err
+	return errors.Join(unmapped, s.file.Close())
 }
 
+// networkOrder gives a protocol number the byte order that the kernel wants it
+// in.
 func networkOrder(v uint16) uint16 {
-	var b [2]byte
-	b[0], b[1] = byte(v>>8), byte(v)
-	return nativeUint16(b[:])
+	return binary.NativeEndian.Uint16([]byte{byte(v >> 8), byte(v)})
 }

@@ -3,8 +3,10 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +21,7 @@ type tap struct {
 	socket  *socket // nil if it could not be opened
 
 	first   chan struct{} // closed at the first frame
+	seen    sync.Once     // closes first
 	done    chan struct{} // closed when nothing reads any more
 	started atomic.Bool
 	alive   atomic.Bool // it was still reading when it was told to stop
@@ -43,71 +46,77 @@ func (t *tap) failed() error {
 	return t.err
 }
 
-// run reads until wake rings, then what is queued up to that moment.
-func (t *tap) run(wake *wake) {
+// run reads until it is told to stop or the socket dies, then what is queued up
+// to that moment.
+func (t *tap) run() {
 	defer close(t.done)
-	frames, err := newBatch()
-	if err != nil {
-		t.fail(fmt.Errorf("capturing on %s: %w", t.link.Name, err))
-		return
-	}
-	defer frames.close()
-	seen := false
 	for {
-		stop, err := wake.wait(t.socket.fd)
-		if err == nil && stop {
-			t.drain(frames)
+		err := t.socket.wait()
+		stop := errors.Is(err, os.ErrDeadlineExceeded)
+		if err == nil {
+			err = t.read()
+		}
+		if err != nil && !stop {
+			t.fail(fmt.Errorf("capturing on %s: %w", t.link.Name, err))
+		}
+		if err != nil {
+			t.drain()
 			return
 		}
-		if err == nil {
-			var n int
-			if n, err = t.read(frames); n > 0 && !seen {
-				seen = true
-				close(t.first)
+	}
+}
+
+// stop tells run to end. It must be called once the taps are open, and only by
+// one goroutine.
+func (t *tap) stop() {
+	if t.socket == nil {
+		return
+	}
+	if err := t.socket.file.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
+	}
+}
+
+// drain closes the socket to new frames and reads those that are queued. Some
+// stand in a block that is not full, which the kernel hands over when its time
+// has come; its own count tells whether there are any.
+func (t *tap) drain() {
+	err := t.socket.filter(0)
+	for err == nil {
+		if err = t.read(); err == nil {
+			err = t.socket.count()
+		}
+		switch {
+		case err != nil:
+		case t.socket.unread() == 0:
+			t.alive.Store(t.failed() == nil)
+			return
+		case t.hurry.Load():
+			err = errors.New("no time to read what was queued")
+		default:
+			if err = t.socket.file.SetReadDeadline(time.Now().Add(t.socket.ring.retire)); err == nil {
+				err = t.socket.wait()
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = nil
 			}
 		}
-		if err != nil {
-			t.fail(fmt.Errorf("capturing on %s: %w", t.link.Name, err))
-			return
-		}
 	}
+	t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
 }
 
-// drain closes the socket to new frames and reads those that are queued.
-func (t *tap) drain(frames *batch) {
-	if err := t.socket.filter(0); err != nil {
-		t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
-		return
-	}
+// read counts the frames of all blocks that were handed over.
+func (t *tap) read() error {
 	for !t.hurry.Load() {
-		n, err := t.read(frames)
-		if err != nil {
-			t.fail(fmt.Errorf("ending the capture on %s: %w", t.link.Name, err))
-			return
+		more, err := t.socket.ring.read(t.account.Add)
+		if err != nil || !more {
+			return err
 		}
-		if n == 0 {
-			t.alive.Store(true)
-			return
+		if t.socket.ring.frames > 0 {
+			t.seen.Do(func() { close(t.first) })
 		}
 	}
-	t.fail(fmt.Errorf("ending the capture on %s: no time to read what was queued", t.link.Name))
-}
-
-// read counts one batch and returns how many frames it held.
-func (t *tap) read(frames *batch) (int, error) {
-	n, err := frames.receive(t.socket.fd)
-	switch {
-	case errors.Is(err, unix.EAGAIN):
-		return 0, nil
-	case errors.Is(err, unix.EINVAL) && t.socket.vnet:
-		return 1, t.socket.forgetSegments()
-	case err != nil:
-		return 0, err
-	}
-	for i := range n {
-		t.account.Add(frames.frame(i, t.socket))
-	}
-	return n, nil
+	return nil
 }
 
 // close ends the link's account. run must have returned.

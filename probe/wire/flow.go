@@ -24,7 +24,12 @@ const (
 type passage struct {
 	flow     evidence.Flow
 	sessions map[uint32]*session
-	sizes    map[int]uint64
+	sizes    map[int]*uint64
+	// The last message's session and size, which most have in common with the
+	// next.
+	lastSession *session
+	lastSize    int
+	lastCount   *uint64
 	// unique are the messages without a counter that were seen, by what makes
 	// each of them unlike any other: the ephemeral key or the nonce.
 	unique map[handshakeKey]struct{}
@@ -81,19 +86,39 @@ func (p *passage) data(link int, m *message, s *settings, limit int) int {
 		return grown
 	}
 	p.flow.Data++
-	if p.sizes == nil {
-		p.sizes = make(map[int]uint64)
-	}
-	if _, known := p.sizes[m.size]; known || s.asked[m.size] || len(p.sizes) < 4*maxSizes {
-		p.sizes[m.size]++
+	if count := p.size(m.size, s); count != nil {
+		*count++
 	} else {
 		p.flow.OtherSizes++
 	}
 	return grown
 }
 
+// size returns the count of messages of one size, nil if there are too many.
+func (p *passage) size(size int, s *settings) *uint64 {
+	if p.lastCount != nil && p.lastSize == size {
+		return p.lastCount
+	}
+	count := p.sizes[size]
+	if count == nil {
+		if !s.asked[size] && len(p.sizes) >= 4*maxSizes {
+			return nil
+		}
+		if p.sizes == nil {
+			p.sizes = make(map[int]*uint64)
+		}
+		count = new(uint64)
+		p.sizes[size] = count
+	}
+	p.lastSize, p.lastCount = size, count
+	return count
+}
+
 // session returns the account of one receiver index, nil if there are too many.
 func (p *passage) session(index uint32) *session {
+	if p.lastSession != nil && p.lastSession.index.Index == index {
+		return p.lastSession
+	}
 	one := p.sessions[index]
 	if one == nil && len(p.sessions) < maxSessions {
 		if p.sessions == nil {
@@ -102,6 +127,7 @@ func (p *passage) session(index uint32) *session {
 		one = &session{index: evidence.IndexRange{Index: index}}
 		p.sessions[index] = one
 	}
+	p.lastSession = one
 	return one
 }
 
@@ -151,13 +177,13 @@ func (p *passage) report(s *settings, audience *audience) evidence.Flow {
 			}
 			return 1
 		}
-		return cmp.Or(cmp.Compare(p.sizes[b], p.sizes[a]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(*p.sizes[b], *p.sizes[a]), cmp.Compare(a, b))
 	})
 	for i, size := range sizes {
 		if i < maxSizes {
-			flow.Sizes = append(flow.Sizes, evidence.SizeCount{Size: size, Count: p.sizes[size]})
+			flow.Sizes = append(flow.Sizes, evidence.SizeCount{Size: size, Count: *p.sizes[size]})
 		} else {
-			flow.OtherSizes += p.sizes[size]
+			flow.OtherSizes += *p.sizes[size]
 		}
 	}
 	for _, m := range p.handshakes {

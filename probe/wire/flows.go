@@ -130,6 +130,9 @@ func (f *family) find(b []byte) (flow, bool) {
 				break
 			}
 			at += next
+			if len(f.values) == 1 && b[at+f.size+f.column] != value {
+				continue // the target's address has that byte too
+			}
 			if hit, is := f.check(b, at); is {
 				found, ok, last = hit, true, at-1
 				break

@@ -23,9 +23,11 @@ type Frame struct {
 	Tagged bool
 	VLAN   uint16
 	// Segment is gso_size of a super-packet: the UDP payload is a row of
-	// datagrams of this many bytes, the last one shorter. 0 = not known or none.
-	Segment   int
-	Direction string // evidence.DirectionTX or DirectionRX
+	// datagrams of this many bytes, the last one shorter. 0 = not known or none;
+	// SegmentTold says that it would be known, so that 0 is none.
+	Segment     int
+	SegmentTold bool
+	Direction   string // evidence.DirectionTX or DirectionRX
 }
 
 // truncated says that part of the frame was not copied, so that a mark in it

@@ -6,27 +6,37 @@ import (
 	"strings"
 )
 
-// Class is what a frame is, by the outermost thing that decides it.
-type Class string
+// Class is what a frame is, by the outermost thing that decides it. Zero is not
+// known yet.
+type Class uint8
 
 // The classes of Capture.Classes.
 const (
-	ClassWireGuard Class = "wireguard"
-	ClassControl   Class = "control"   // a genuine control of this run
-	ClassMalformed Class = "malformed" // on a WireGuard port and no WireGuard message
-	ClassVXLAN     Class = "vxlan"
-	ClassGeneve    Class = "geneve"
-	ClassIPIP      Class = "ipip"
-	ClassGRE       Class = "gre"
-	ClassESP       Class = "esp"
-	ClassFOU       Class = "fou"      // IP directly in UDP
-	ClassFragment  Class = "fragment" // a later fragment: no transport header
-	ClassTCP       Class = "tcp"
-	ClassUDP       Class = "udp"
-	ClassICMP      Class = "icmp"
-	ClassARP       Class = "arp"
-	ClassOther     Class = "other"
+	ClassWireGuard Class = iota + 1
+	ClassControl         // a genuine control of this run
+	ClassMalformed       // on a WireGuard port and no WireGuard message
+	ClassVXLAN
+	ClassGeneve
+	ClassIPIP
+	ClassGRE
+	ClassESP
+	ClassFOU      // IP directly in UDP
+	ClassFragment // a later fragment: no transport header
+	ClassTCP
+	ClassUDP
+	ClassICMP
+	ClassARP
+	ClassOther
+	classCount
 )
+
+var classNames = [classCount]string{
+	"", "wireguard", "control", "malformed", "vxlan", "geneve", "ipip", "gre", "esp", "fou", "fragment",
+	"tcp", "udp", "icmp", "arp", "other",
+}
+
+// String returns the name that evidence.Capture.Classes has for it.
+func (c Class) String() string { return classNames[c] }
 
 type layer uint8
 
@@ -119,7 +129,7 @@ func (d *dissection) nameCarrier() {
 
 // settle gives the frame its class unless an outer layer already did.
 func (d *dissection) settle(c Class) {
-	if d.class == "" {
+	if d.class == 0 {
 		d.class = c
 	}
 }

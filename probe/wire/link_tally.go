@@ -16,9 +16,11 @@ type LinkTally struct {
 	id        int
 	name      string
 	capture   evidence.Capture
+	classes   [classCount]uint64
 	sightings sightings
 	witness   witnesses
 	parts     dissection
+	recent    [2]recent // arriving and leaving
 
 	controlTX, controlRX atomic.Uint32
 }
@@ -46,9 +48,9 @@ func (l *LinkTally) Add(frame Frame) {
 	case found.betrays():
 		l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
 	}
-	l.capture.Classes[string(class)]++
+	l.classes[class]++
 	if l.parts.wireguard && class != ClassControl && l.capture.Role != evidence.RoleWireGuard {
-		l.tally.tunnels.add(l.id, &l.parts, &frame, s)
+		l.tally.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
 	}
 }
 
@@ -68,6 +70,19 @@ func (l *LinkTally) control(f *Frame, found *match) {
 // Controls returns how many genuine controls were seen leaving and arriving so
 // far, self-tests excluded. It may be called while the link is being fed.
 func (l *LinkTally) Controls() (tx, rx uint32) { return l.controlTX.Load(), l.controlRX.Load() }
+
+// account returns the link's sums.
+func (l *LinkTally) account() *evidence.Capture {
+	sum := l.capture
+	sum.ControlTX, sum.ControlRX = l.Controls()
+	sum.Classes = make(map[string]uint64)
+	for class, count := range l.classes {
+		if count > 0 {
+			sum.Classes[Class(class).String()] = count
+		}
+	}
+	return &sum
+}
 
 // Socket is what only the reader of a link's socket knows of the capture.
 type Socket struct {

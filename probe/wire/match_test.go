@@ -132,6 +132,28 @@ func TestFindEverywhere(t *testing.T) {
 	}
 }
 
+// TestMarkEverywhere: the search finds what bytes.Index does, in noise made of
+// the mark's own bytes too.
+func TestMarkEverywhere(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for round := range 4000 {
+		subject := testSubject()
+		for i := range subject.Mark {
+			subject.Mark[i] = byte(random.IntN(1 + round%4*80))
+		}
+		b := make([]byte, random.IntN(120))
+		for i := range b {
+			b[i] = subject.Mark[random.IntN(MarkSize)]
+		}
+		for range random.IntN(3) {
+			copy(b[random.IntN(len(b)+1):], subject.Mark[:])
+		}
+		if got, want := newMatcher(subject).next(b), bytes.Index(b, subject.Mark[:]); got != want {
+			t.Fatalf("round %d: mark at %d, want %d: % x in % x", round, got, want, subject.Mark, b)
+		}
+	}
+}
+
 func naive(list []evidence.PodAddress, b []byte) (flow, bool) {
 	for at := range b {
 		for family := range 2 {

@@ -10,14 +10,10 @@ import (
 const maxSegments = 128
 
 // stride returns the length of the pieces that a UDP payload of size bytes is
-// to be split into. segment is gso_size where the kernel told it. Where it did
-// not, a row of data messages betrays itself: the first eight bytes (type and
-// receiver index) return at a fixed distance, each with a counter near the
-// first one's.
-func stride(b []byte, size, segment int) int {
-	if segment > 0 && segment < size {
-		return segment
-	}
+// to be split into where the kernel does not tell. A row of data messages
+// betrays itself: the first eight bytes (type and receiver index) return at a
+// fixed distance, each with a counter near the first one's.
+func stride(b []byte, size int) int {
 	if len(b) < 2*sizeKeepalive || messageKind(b, size) != typeData {
 		return size
 	}

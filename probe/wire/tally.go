@@ -58,7 +58,7 @@ func (t *Tally) Link(name string, role evidence.LinkRole) *LinkTally {
 	defer t.mu.Unlock()
 	l := &LinkTally{
 		tally: t, id: len(t.links), name: name,
-		capture: evidence.Capture{Link: name, Role: role, Classes: make(map[string]uint64)},
+		capture: evidence.Capture{Link: name, Role: role},
 		witness: make(witnesses),
 	}
 	t.links = append(t.links, l)
@@ -73,9 +73,7 @@ func (t *Tally) Messages() []evidence.Message {
 	defer t.mu.Unlock()
 	var out []evidence.Message
 	for _, l := range t.links {
-		capture := l.capture
-		capture.ControlTX, capture.ControlRX = l.Controls()
-		out = append(out, evidence.Message{Capture: &capture})
+		out = append(out, evidence.Message{Capture: l.account()})
 	}
 	for _, l := range t.links {
 		out = append(out, l.sightings.messages()...)

@@ -102,6 +102,22 @@ func TestSuperPackets(t *testing.T) {
 	}
 }
 
+// TestOneDatagram: what looks like a row of messages is one where the kernel
+// would have told of several.
+func TestOneDatagram(t *testing.T) {
+	row := append(data(7, 1, 96), data(7, 2, 96)...)
+	for _, told := range []bool{false, true} {
+		tally := newTally(t, testSubject())
+		frame := tx(underlay(t, row))
+		frame.SegmentTold = told
+		tally.Link("eth0", evidence.RoleOutside).Add(frame)
+		flow := pick(t, tally.Messages(), tunnelOf)[0].TX
+		if want := map[bool]uint64{false: 2, true: 1}[told]; flow.Data != want || flow.Bytes != 192 {
+			t.Errorf("told %v: %+v", told, flow)
+		}
+	}
+}
+
 // TestFragmented: the first fragment of a datagram counts for all of it.
 func TestFragmented(t *testing.T) {
 	whole := build(t, udp(wgPort, wgPort), raw(data(1, 4, 1452)))

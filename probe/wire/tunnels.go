@@ -23,8 +23,8 @@ type ends struct{ local, remote netip.AddrPort }
 
 // tunnel is what passed between two underlay addresses.
 type tunnel struct {
-	links  []int
-	tx, rx passage
+	links []int
+	ways  [2]passage // arriving and leaving
 }
 
 // tunnels sums WireGuard messages over all links, which feed it concurrently.
@@ -37,35 +37,51 @@ type tunnels struct {
 	missed uint64
 }
 
-// add counts the outermost datagram of a frame on a WireGuard port.
-func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings) {
+// recent is the tunnel that a link saw last in one direction: most likely the
+// next frame's too.
+type recent struct {
+	ends ends
+	one  *tunnel
+}
+
+// add counts the outermost datagram of a frame on a WireGuard port. It asks the
+// link's recent tunnels first, and notes the one it is.
+func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings, last *[2]recent) {
 	source := netip.AddrPortFrom(d.source, d.sourcePort)
 	target := netip.AddrPortFrom(d.target, d.targetPort)
-	between := ends{local: target, remote: source}
+	between, way := ends{local: target, remote: source}, 0
 	if f.transmitted() {
-		between = ends{local: source, remote: target}
+		between, way = ends{local: source, remote: target}, 1
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one := t.between(between, d.class == ClassWireGuard)
-	if one == nil {
-		t.missed++
-		return
+	known := &last[way]
+	if known.one == nil || known.ends != between {
+		one := t.between(between, d.class == ClassWireGuard)
+		if one == nil {
+			t.missed++
+			return
+		}
+		if !slices.Contains(one.links, link) && len(one.links) < maxTunnelLinks {
+			one.links = append(one.links, link)
+		}
+		*known = recent{ends: between, one: one}
 	}
-	if !slices.Contains(one.links, link) && len(one.links) < maxTunnelLinks {
-		one.links = append(one.links, link)
+	passage := &known.one.ways[way]
+	step := f.Segment
+	if step <= 0 || step > d.size {
+		step = d.size
 	}
-	way := &one.rx
-	if f.transmitted() {
-		way = &one.tx
+	if step == d.size && !f.SegmentTold {
+		step = stride(d.payload, d.size)
 	}
-	step := max(1, stride(d.payload, d.size, f.Segment))
+	step = max(1, step)
 	for at := 0; at < d.size || at == 0; at += step {
 		size := min(step, d.size-at)
 		b := d.payload[min(at, len(d.payload)):min(at+size, len(d.payload))]
 		m, ok := parseMessage(b, size)
 		if !ok {
-			way.flow.Malformed++
+			passage.flow.Malformed++
 			if at > len(d.payload) {
 				return // nothing was captured of it
 			}
@@ -75,7 +91,7 @@ func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings) {
 		if t.words >= wordBudget {
 			limit = minWords
 		}
-		t.words += way.add(link, &m, s, limit)
+		t.words += passage.add(link, &m, s, limit)
 	}
 }
 
@@ -101,7 +117,7 @@ func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
 	who := newAudience(s)
 	for _, e := range sortedEnds(t.all) {
 		one := t.all[e]
-		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.tx.report(s, who), RX: one.rx.report(s, who)}
+		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.ways[1].report(s, who), RX: one.ways[0].report(s, who)}
 		for _, link := range one.links {
 			m.Links = append(m.Links, links[link].name)
 		}
