@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // flannelPrefix is the default prefix of flannel's node annotations
@@ -47,42 +48,70 @@ func flannel(c *verdict.Case) (Profile, bool) {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
-		p.Device, p.Published = flannelDevice, flannelPublished
+		p.Device, p.Published = flannelDevices(c), flannelPublished
 	}
 	return p, true
 }
 
-// flannelDevice names the device of a family: mode "separate" has a second one
-// for IPv6, the modes auto, ipv4 and ipv6 carry both families in the first
-// (flannel pkg/backend/wireguard/wireguard.go).
-func flannelDevice(n *verdict.Node, family int) string {
-	if family == 6 && (n.Device("flannel-wg-v6") != nil || n.Device("flannel-wg") == nil) {
-		return "flannel-wg-v6"
-	}
-	return "flannel-wg"
-}
+// The devices of the backend (flannel pkg/backend/wireguard/wireguard.go).
+const (
+	flannelWG  = "flannel-wg"
+	flannelWG6 = "flannel-wg-v6" // of mode "separate" only
+)
 
-// flannelPublished reads the key from the lease, `{"PublicKey":"…","Port":51820}`.
-// Both devices of a node use the same key.
-func flannelPublished(n *verdict.Node, family int) string {
-	keys := []string{"backend-data", "backend-v6-data"}
-	if family == 6 {
-		slices.Reverse(keys)
+// flannelDevices names the device of a node and family. Mode "separate", the
+// default, has a second one for IPv6; the modes auto, ipv4 and ipv6 carry both
+// families in the first. No object says which mode it is, so what the nodes
+// have decides: one that lost its second device must not look like another mode.
+func flannelDevices(c *verdict.Case) func(*verdict.Node, int) string {
+	six := flannelWG6
+	if !slices.ContainsFunc(c.Nodes, func(n *verdict.Node) bool { return n.Link(flannelWG6) != nil }) &&
+		slices.ContainsFunc(c.Nodes, carriesIPv6) {
+		six = flannelWG
 	}
-	for _, key := range keys {
-		var data struct{ PublicKey string }
-		if json.Unmarshal([]byte(n.Annotations[flannelPrefix+key]), &data) == nil && data.PublicKey != "" {
-			return strings.TrimSpace(data.PublicKey)
+	return func(_ *verdict.Node, family int) string {
+		if family == 6 {
+			return six
 		}
+		return flannelWG
 	}
-	return ""
 }
 
+// carriesIPv6 says whether the node's first device has an address of its IPv6
+// pod range, as flannel gives it in every mode but separate.
+func carriesIPv6(n *verdict.Node) bool {
+	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool {
+		return a.Link == flannelWG && slices.ContainsFunc(n.PodCIDRs, func(podRange netip.Prefix) bool {
+			return podRange.Addr().Is6() && podRange.Contains(a.Prefix.Addr())
+		})
+	})
+}
+
+// flannelPublished reads the key of a family from the lease,
+// `{"PublicKey":"…","Port":51820}`; it is `null` if flannel has that family
+// switched off. Both devices of a node use the same key.
+func flannelPublished(n *verdict.Node, family int) string {
+	name := "backend-data"
+	if family == 6 {
+		name = "backend-v6-data"
+	}
+	var data struct{ PublicKey string }
+	if json.Unmarshal([]byte(n.Annotations[flannelPrefix+name]), &data) != nil {
+		return ""
+	}
+	return strings.TrimSpace(data.PublicKey)
+}
+
+// flannelEndpoint is the published address of a family. Where that is switched
+// off flannel publishes 0.0.0.0 all the same.
 func flannelEndpoint(n *verdict.Node, family int) netip.Addr {
 	key := "public-ip"
 	if family == 6 {
 		key = "public-ipv6"
 	}
-	addr, _ := netip.ParseAddr(n.Annotations[flannelPrefix+key])
+	addr, err := netip.ParseAddr(n.Annotations[flannelPrefix+key])
+	if err != nil || addr.IsUnspecified() {
+		return netip.Addr{}
+	}
 	return addr
 }
