@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -58,19 +59,23 @@ func (v *verification) newcomers() (placings []manifests.Placing) {
 }
 
 // bringNewcomers places the newcomers beside what else goes on. The returned
-// function waits until they have begun to send and accounts for them.
-func (v *verification) bringNewcomers(ctx context.Context) (settle func() error) {
+// function waits until they have begun to send and accounts for them. That one
+// could not be made is a problem like that it did not start: the run goes on.
+func (v *verification) bringNewcomers(ctx context.Context) (settle func()) {
 	placings := v.newcomers()
 	if len(placings) == 0 {
-		return func() error { return nil }
+		return func() {}
 	}
 	placed := make(chan error, 1)
 	go func() { placed <- v.placement.Add(ctx, placings) }()
-	return func() error {
+	return func() {
 		began := time.Now()
 		defer func() { v.Log.Debug("step", "name", "waiting for new pods", "took", time.Since(began)) }()
 		if err := <-placed; err != nil {
-			return err
+			for _, placing := range placings {
+				v.account.problem(evidence.Problem{Class: evidence.ProblemLost, What: "place " + placing.Role, On: placing.Node, Text: cluster.Line(err.Error())})
+			}
+			return
 		}
 		waiting, cancel := context.WithTimeoutCause(ctx, newcomerTime, fmt.Errorf("a new pod takes more than %s", newcomerTime))
 		defer cancel()
@@ -88,6 +93,5 @@ func (v *verification) bringNewcomers(ctx context.Context) (settle func() error)
 				v.account.problem(p)
 			}
 		}
-		return nil
 	}
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -8,8 +9,11 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -72,5 +76,28 @@ func TestNewcomers(t *testing.T) {
 	}
 	if len(newcomers) != 3 || newcomers[2].Node != 2 || !slices.Equal(newcomers[2].Targets, []int{0, 1}) {
 		t.Errorf("the run has %+v", newcomers)
+	}
+}
+
+// A server that lets no newcomer in does not keep the rest from being judged.
+func TestNewcomersAreRefused(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.api.PrependReactor("create", "jobs", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		create := action.(clienttesting.CreateActionImpl)
+		if job, ok := create.Object.(*batchv1.Job); ok && job.Labels[manifests.LabelRole] == manifests.Newcomer {
+			return true, nil, errors.New("no more")
+		}
+		return false, nil, nil
+	})
+	out := w.verify(t.Context(), func(o *Options) { o.NewPods = 1 })
+	if out.err != nil || out.judgement == nil || out.judgement.Verdict == verdict.Passed {
+		t.Fatalf("%v, judgement %v", out.err, out.judgement)
+	}
+	told := false
+	for _, m := range out.recording.Messages(evidence.PluginStream) {
+		told = told || m.Problem != nil && m.Problem.What == "place newcomer" && m.Problem.On == "a" && strings.Contains(m.Problem.Text, "no more")
+	}
+	if !told {
+		t.Error("nothing tells that the new pod was refused")
 	}
 }
