@@ -68,7 +68,7 @@ func startProbe(n *namespace, links ...string) (*reader, error) {
 // startTcpdump captures everything on eth0 with a buffer as large as the
 // probe's, and throws it away.
 func startTcpdump(n *namespace) (*reader, error) {
-	command := exec.Command("tcpdump", "-n", "-i", "eth0", "-B", "4096", "-w", "/dev/null")
+	command := exec.Command("tcpdump", "-n", "-i", "eth0", "-B", "5120", "-w", "/dev/null")
 	r, err := start(n, command, command.StderrPipe, "listening on", tcpdumpAccount())
 	if err == nil {
 		r.interrupted = true
@@ -164,15 +164,16 @@ func (r *reader) stop() (a account, err error) {
 	return a, nil
 }
 
-// read is the other process.
+// read is the other process. Its pods have IPv4 addresses, as in K3s unless it is
+// told otherwise.
 func read(links []string) error {
 	mark := []byte("\x8e\x11\xc0\x5a\x77\x03\xfe\x92\x4d\x60\xb1\x2f\x99\xe8\x13\x7a")
 	config := capture.Config{
 		Devices: []evidence.Device{{Name: "wg0", Port: wgPort}},
 		Start:   evidence.StartRequest{Mark: mark, Key: mark},
 		Request: evidence.CaptureRequest{Pods: []evidence.PodAddress{
-			{Index: 0, IPs: []netip.Addr{netip.MustParseAddr("10.42.0.7"), netip.MustParseAddr("fd42::7")}},
-			{Index: 1, IPs: []netip.Addr{netip.MustParseAddr("10.42.1.9"), netip.MustParseAddr("fd42:0:0:1::9")}},
+			{Index: 0, IPs: []netip.Addr{netip.MustParseAddr("10.42.0.7")}},
+			{Index: 1, IPs: []netip.Addr{netip.MustParseAddr("10.42.1.9")}},
 		}},
 	}
 	for _, link := range links {

@@ -14,12 +14,12 @@ import (
 )
 
 // Sizes of rings. Their pages are the kernel's and pinned for as long as the
-// capture runs, so all links share ringBudget: from 4 MiB for each of two down
+// capture runs, so all links share ringBudget: from 5 MiB for each of two down
 // to 1 MiB, which many links together may then exceed the budget with.
 const (
-	ringBudget = 8 << 20
+	ringBudget = 10 << 20
 	minRing    = 4 * maxBlock
-	maxRing    = 16 * maxBlock
+	maxRing    = 20 * maxBlock
 	// maxBlock bounds how long a frame may be: 64 KiB of a merged super-packet
 	// are common, BIG TCP makes more.
 	maxBlock = 256 << 10
@@ -29,8 +29,8 @@ const (
 	// maxStall is how long the reader may be kept off the processor while the
 	// link is nearly idle: the kernel retires a block with a single frame in it
 	// when its time is over, so that a ring lasts for blocks times that.
-	maxStall  = 320 * time.Millisecond
-	maxRetire = 80 * time.Millisecond
+	maxStall  = 400 * time.Millisecond
+	maxRetire = 100 * time.Millisecond
 )
 
 // shape is how a ring is divided.

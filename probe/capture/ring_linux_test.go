@@ -107,10 +107,10 @@ func TestShapes(t *testing.T) {
 		buffer, links, block, blocks int
 		retire                       time.Duration
 	}{
-		{0, 0, maxBlock, 16, 20 * time.Millisecond}, {0, 2, maxBlock, 16, 20 * time.Millisecond},
-		{0, 4, maxBlock, 8, 40 * time.Millisecond}, {0, 100, maxBlock, 4, 80 * time.Millisecond},
-		{1, 2, page, 1, 80 * time.Millisecond}, {page + 1, 2, 2 * page, 1, 80 * time.Millisecond},
-		{32 * maxBlock, 9, maxBlock, 32, 10 * time.Millisecond},
+		{0, 0, maxBlock, 20, 20 * time.Millisecond}, {0, 2, maxBlock, 20, 20 * time.Millisecond},
+		{0, 4, maxBlock, 10, 40 * time.Millisecond}, {0, 100, maxBlock, 4, 100 * time.Millisecond},
+		{1, 2, page, 1, 100 * time.Millisecond}, {page + 1, 2, 2 * page, 1, 100 * time.Millisecond},
+		{40 * maxBlock, 9, maxBlock, 40, 10 * time.Millisecond},
 	} {
 		if got, want := shapeOf(row.buffer, row.links), (shape{row.block, row.blocks, row.retire}); got != want {
 			t.Errorf("%d bytes, %d links: %+v, want %+v", row.buffer, row.links, got, want)
@@ -133,7 +133,7 @@ func TestLongFrame(t *testing.T) {
 	small.Request.Buffer = 1
 	s := b.start(t, small)
 	a.transmit(t, a.link(t, "eth0", "").Index, append(bytes.Clone(unheard), make([]byte, 8000)...))
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
 	got := captures(s.Stop(t.Context()))["eth0"]
 	if got.Truncated != 1 || got.Bytes < 8014 || got.Drops != 0 {
 		t.Errorf("%+v", got)
