@@ -35,7 +35,7 @@ func newMeasureCommand() *cobra.Command {
 				return err
 			}
 			out := command.OutOrStdout()
-			fmt.Fprintf(out, "%d nodes, backend %s, ground %s, %d cores, kernel %s\n", len(lab.Nodes), lab.Backend, lab.Ground,
+			fmt.Fprintf(out, "%d nodes, network %s, ground %s, %d cores, kernel %s\n", len(lab.Nodes), lab.Label(), lab.Ground,
 				runtime.NumCPU(), kernel())
 			measure.Write(out, rounds)
 			return nil

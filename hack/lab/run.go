@@ -30,7 +30,7 @@ func newRunCommand() *cobra.Command {
 		Short: "Run scenarios: sabotage a lab, let `kubectl-wg verify` judge it, judge the verdict",
 		Long: `Run scenarios: sabotage a lab, let ` + "`kubectl-wg verify`" + ` judge it, judge the verdict.
 
-A scenario runs in the lab of the given name if that has the backend and the nodes which the scenario needs, and else in
+A scenario runs in the lab of the given name if that has the network and the nodes which the scenario needs, and else in
 one that is started for it and removed afterwards.`,
 		RunE: func(command *cobra.Command, args []string) error {
 			if dash := command.ArgsLenAtDash(); dash >= 0 {
@@ -77,7 +77,7 @@ func listScenarios(out io.Writer) error {
 					repaired = "no"
 				}
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s, %d nodes\t%d\t%s\t%s\t%s\t%s\n", group.Name, s.Name, s.Cluster.Backend, s.Cluster.Nodes,
+			fmt.Fprintf(table, "%s\t%s\t%s, %d nodes\t%d\t%s\t%s\t%s\t%s\n", group.Name, s.Name, s.Cluster.Label(), s.Cluster.Nodes,
 				s.Want.Exit, orDash(s.Want.Verdict), orDash(s.Want.FirstCause), repaired, s.Title)
 		}
 	}
@@ -166,10 +166,10 @@ func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster)
 
 // find takes the lab of the given name, else one that an earlier run kept, else a new one.
 func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (err error) {
-	own := fmt.Sprintf("%s-%s-%d", l.options.name, cluster.Backend, cluster.Nodes)
+	own := fmt.Sprintf("%s-%s-%d", l.options.name, cluster.Label(), cluster.Nodes)
 	for _, name := range []string{l.options.name, own} {
 		lab, err := state.Load(name)
-		if err == nil && lab.Backend == cluster.Backend && len(lab.Nodes) == cluster.Nodes {
+		if err == nil && cluster.Fits(lab.Network, len(lab.Nodes)) {
 			l.lab = lab
 			return nil
 		}
@@ -177,7 +177,7 @@ func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster
 			return err
 		}
 	}
-	request := upOptions{name: own, backend: cluster.Backend, ground: l.options.ground, nodes: cluster.Nodes}
+	request := upOptions{name: own, network: cluster.Network, ground: l.options.ground, nodes: cluster.Nodes}
 	if err := up(ctx, out, request); err != nil {
 		_, removing := down(own)
 		return errors.Join(err, removing)

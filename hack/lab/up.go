@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,9 +25,10 @@ import (
 var backends = []string{"wireguard", "vxlan", "host-gw"}
 
 type upOptions struct {
-	name, backend, ground string
-	nodes                 int
-	timeout               time.Duration
+	name, ground string
+	network      topology.Network
+	nodes        int
+	timeout      time.Duration
 }
 
 func newBuildCommand() *cobra.Command {
@@ -60,7 +60,9 @@ func newUpCommand() *cobra.Command {
 	}
 	nameFlag(command, &options.name)
 	command.Flags().IntVar(&options.nodes, "nodes", 2, "number of nodes")
-	command.Flags().StringVar(&options.backend, "backend", "wireguard", "flannel's backend: "+strings.Join(backends, ", "))
+	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend: "+strings.Join(backends, ", "))
+	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
+	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
 	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, on the ground vm 20m)")
 	return command
@@ -110,8 +112,8 @@ func (o upOptions) lab() (*state.Lab, error) {
 		}
 		return nil, fmt.Errorf("lab %s exists already: `lab down --name %s` removes it, --name gives another", o.name, o.name)
 	}
-	if !slices.Contains(backends, o.backend) {
-		return nil, fmt.Errorf("unknown backend %q: want one of %s", o.backend, strings.Join(backends, ", "))
+	if err := o.network.Check(backends); err != nil {
+		return nil, err
 	}
 	if o.nodes < 1 || o.nodes > topology.MaxNodes {
 		return nil, fmt.Errorf("%d nodes: want 1 to %d", o.nodes, topology.MaxNodes)
@@ -120,8 +122,8 @@ func (o upOptions) lab() (*state.Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	lab.Backend = o.backend
-	lab.Ground, lab.GroundReason, err = ground.Choose(o.ground, o.backend)
+	lab.Network = o.network
+	lab.Ground, lab.GroundReason, err = ground.Choose(o.ground, o.network.Backend)
 	for n := range o.nodes {
 		lab.Nodes = append(lab.Nodes, topology.NodeName(n+1))
 	}

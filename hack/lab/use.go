@@ -30,7 +30,7 @@ func newStatusCommand() *cobra.Command {
 				return err
 			}
 			table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tGROUND\tBACKEND\tNODES\tAGE\tAPI\tRUNNING\tENDED")
+			fmt.Fprintln(table, "NAME\tGROUND\tNETWORK\tNODES\tAGE\tAPI\tRUNNING\tENDED")
 			for _, name := range names {
 				lab, err := state.Load(name)
 				if err != nil {
@@ -44,7 +44,7 @@ func newStatusCommand() *cobra.Command {
 						ended = append(ended, process.Role)
 					}
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t127.0.0.1:%d\t%s\t%s\n", lab.Name, lab.Ground, lab.Backend, len(lab.Nodes),
+				fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t127.0.0.1:%d\t%s\t%s\n", lab.Name, lab.Ground, lab.Label(), len(lab.Nodes),
 					time.Since(lab.Created).Round(time.Second), lab.Port, list(running), list(ended))
 			}
 			return table.Flush()

@@ -34,7 +34,7 @@ func TestCredentialsFitTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range []string{"127.0.0.1", topology.Control().IPv4.Addr().String(), topology.ServiceAPI, "kubernetes.default.svc"} {
+	for _, host := range []string{"127.0.0.1", topology.Control().IPv4.Addr().String(), topology.ServiceAPI, topology.ServiceAPI6, "kubernetes.default.svc"} {
 		if _, err := serving.Leaf.Verify(x509.VerifyOptions{Roots: trusted, DNSName: host}); err != nil {
 			t.Errorf("the API server as %s: %v", host, err)
 		}
@@ -85,15 +85,22 @@ func checkClient(t *testing.T, trusted *x509.CertPool, certificate []byte, user 
 
 func TestNodesLookLikeThoseOfK3s(t *testing.T) {
 	for _, test := range []struct {
-		backend string
+		network topology.Network
 		server  bool
 		args    []string
+		ip      string
 	}{
-		{"wireguard", true, []string{"server", "--flannel-backend", "wireguard-native", "--node-ip", "192.0.2.11"}},
-		{"vxlan", true, []string{"server", "--flannel-backend", "vxlan", "--node-ip", "192.0.2.11"}},
-		{"wireguard", false, []string{"agent", "--node-ip", "192.0.2.11"}},
+		{topology.Network{Backend: "wireguard"}, true, []string{"server", "--flannel-backend", "wireguard-native", "--node-ip", "192.0.2.11"}, "192.0.2.11"},
+		{topology.Network{Backend: "vxlan"}, true, []string{"server", "--flannel-backend", "vxlan", "--node-ip", "192.0.2.11"}, "192.0.2.11"},
+		{topology.Network{Backend: "wireguard"}, false, []string{"agent", "--node-ip", "192.0.2.11"}, "192.0.2.11"},
+		{topology.Network{Backend: "wireguard", Families: topology.Dual}, true, []string{
+			"server", "--flannel-backend", "wireguard-native", "--cluster-cidr", "10.42.0.0/16,2001:db8:42::/56",
+			"--service-cidr", "10.43.0.0/16,2001:db8:43::/112", "--node-ip", "192.0.2.11,2001:db8::11",
+		}, "192.0.2.11,2001:db8::11"},
+		{topology.Network{Backend: "wireguard", Families: topology.OnlyIPv6}, false, []string{"agent", "--node-ip", "2001:db8::11"}, "2001:db8::11"},
 	} {
-		object, err := nodeObject(node.Node{Name: "node-1", Address: topology.Node(1), PodCIDR: "10.42.0.0/24"}, test.backend, test.server)
+		n := node.Node{Name: "node-1", Address: topology.Node(1), PodCIDRs: []string{"10.42.0.0/24"}}
+		object, err := nodeObject(n, test.network, test.server)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,14 +111,14 @@ func TestNodesLookLikeThoseOfK3s(t *testing.T) {
 		if got := object.Labels["node-role.kubernetes.io/control-plane"] == "true"; got != test.server {
 			t.Errorf("control-plane label %t on %v", got, args)
 		}
-		if object.Labels["node.kubernetes.io/instance-type"] != "k3s" || object.Annotations["k3s.io/internal-ip"] != "192.0.2.11" {
+		if object.Labels["node.kubernetes.io/instance-type"] != "k3s" || object.Annotations["k3s.io/internal-ip"] != test.ip {
 			t.Errorf("labels %v, annotations %v", object.Labels, object.Annotations)
 		}
 	}
 }
 
 func TestSecurityIsOn(t *testing.T) {
-	for _, program := range Programs("/c", "/d") {
+	for _, program := range Programs("/c", "/d", topology.Dual) {
 		flags := strings.Join(program.Flags, " ")
 		if program.Name == "kube-apiserver" && !strings.Contains(flags, "--authorization-mode=Node,RBAC") {
 			t.Errorf("%s: %s", program.Name, flags)

@@ -22,7 +22,7 @@ func WriteCredentials(authority *Authority, dir, lab, adminPath string, port int
 	serving, err := authority.Server("kube-apiserver",
 		[]string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"},
 		[]net.IP{
-			net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.ParseIP(topology.ServiceAPI),
+			net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.ParseIP(topology.ServiceAPI), net.ParseIP(topology.ServiceAPI6),
 			topology.Control().IPv4.Addr().AsSlice(), topology.Control().IPv6.Addr().AsSlice(),
 		})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	rbac "k8s.io/api/rbac/v1"
@@ -12,13 +13,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 const flannelUser = "flannel"
 
 // CreateObjects gives the cluster what K3s gives it: the nodes with the annotations that K3s writes (pkg/agent), and
 // flannel's permissions.
-func CreateObjects(ctx context.Context, client kubernetes.Interface, backend string, nodes []node.Node) error {
+func CreateObjects(ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node) error {
 	role := &rbac.ClusterRole{
 		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
 		Rules: []rbac.PolicyRule{
@@ -38,7 +40,7 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, backend str
 		return fmt.Errorf("granting flannel's role: %w", err)
 	}
 	for i, n := range nodes {
-		object, err := nodeObject(n, backend, i == 0)
+		object, err := nodeObject(n, network, i == 0)
 		if err != nil {
 			return err
 		}
@@ -50,14 +52,18 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, backend str
 }
 
 // nodeObject is a Node as K3s registers it; kubelet adds the rest.
-func nodeObject(n node.Node, backend string, server bool) (*core.Node, error) {
+func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {
-		args = []string{"server", "--flannel-backend", k3sBackend(backend)}
+		args = []string{"server", "--flannel-backend", k3sBackend(network.Backend)}
+		if network.Families.IPv6() {
+			args = append(args, "--cluster-cidr", strings.Join(network.Families.PodNetworks(), ","),
+				"--service-cidr", strings.Join(network.Families.ServiceNetworks(), ","))
+		}
 		labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
-	args = append(args, "--node-ip", n.Address.IPv4.Addr().String())
+	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)
@@ -70,10 +76,10 @@ func nodeObject(n node.Node, backend string, server bool) (*core.Node, error) {
 				"k3s.io/node-args":   string(encoded),
 				"k3s.io/node-env":    "{}",
 				"k3s.io/hostname":    n.Name,
-				"k3s.io/internal-ip": n.Address.IPv4.Addr().String(),
+				"k3s.io/internal-ip": network.Families.NodeIP(n.Address),
 			},
 		},
-		Spec: core.NodeSpec{PodCIDR: n.PodCIDR, PodCIDRs: []string{n.PodCIDR}, ProviderID: "k3s://" + n.Name},
+		Spec: core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs, ProviderID: "k3s://" + n.Name},
 	}, nil
 }
 

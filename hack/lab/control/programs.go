@@ -3,6 +3,7 @@ package control
 import (
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
@@ -17,16 +18,18 @@ type Program struct {
 
 // Programs lists the control plane. Flags that are not here have their defaults: Pod Security admission, the Job and
 // TTL-after-finished controllers are on.
-func Programs(credentials, data string) []Program {
+func Programs(credentials, data string, families topology.Families) []Program {
 	at := func(name string) string { return filepath.Join(credentials, name) }
-	control := topology.Control().IPv4.Addr().String()
+	// Addresses of the API server and of its service are of one family, the first.
+	control, _, _ := strings.Cut(families.NodeIP(topology.Control()), ",")
+	pods, services := strings.Join(families.PodNetworks(), ","), strings.Join(families.ServiceNetworks(), ",")
 	return []Program{
 		{Name: "etcd", Flags: []string{"--data-dir=" + filepath.Join(data, "etcd")}},
 		{Name: "kube-apiserver", Flags: []string{
 			"--etcd-servers=http://127.0.0.1:2379",
 			"--secure-port=" + strconv.Itoa(topology.APIPort),
 			"--advertise-address=" + control,
-			"--service-cluster-ip-range=" + topology.ServiceNetwork,
+			"--service-cluster-ip-range=" + services,
 			"--allow-privileged=true",
 			"--authorization-mode=Node,RBAC",
 			"--enable-admission-plugins=NodeRestriction",
@@ -48,8 +51,8 @@ func Programs(credentials, data string) []Program {
 			"--service-account-private-key-file=" + at("service-account"),
 			"--use-service-account-credentials=true",
 			"--root-ca-file=" + at("ca.crt"),
-			"--cluster-cidr=" + topology.PodNetwork,
-			"--service-cluster-ip-range=" + topology.ServiceNetwork,
+			"--cluster-cidr=" + pods,
+			"--service-cluster-ip-range=" + services,
 			"--allocate-node-cidrs=true",
 			"--configure-cloud-routes=false",
 			"--leader-elect=false",

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flannel-io/flannel/pkg/ip"
+	"github.com/vishvananda/netlink"
 	"golang.zx2c4.com/wireguard/conn"
 	"golang.zx2c4.com/wireguard/device"
 	"golang.zx2c4.com/wireguard/ipc"
@@ -21,6 +23,7 @@ import (
 type userspaceDevice struct {
 	name   string
 	key    wgtypes.Key
+	port   int
 	device *device.Device
 	socket net.Listener
 }
@@ -37,6 +40,7 @@ func openUserspaceDevice(name string, mtu, port int) (*userspaceDevice, error) {
 	self := &userspaceDevice{
 		name:   name,
 		key:    key,
+		port:   port,
 		device: device.NewDevice(link, conn.NewDefaultBind(), device.NewLogger(device.LogLevelError, name+": ")),
 	}
 	file, err := ipc.UAPIOpen(name)
@@ -70,13 +74,13 @@ func (d *userspaceDevice) Close() {
 	d.device.Close()
 }
 
-func (d *userspaceDevice) addPeer(key wgtypes.Key, endpoint *net.UDPAddr, allowed net.IPNet, keepalive time.Duration) error {
+func (d *userspaceDevice) addPeer(p peer, keepalive time.Duration) error {
 	return d.configure(wgtypes.Config{Peers: []wgtypes.PeerConfig{{
-		PublicKey:                   key,
-		Endpoint:                    endpoint,
+		PublicKey:                   p.key,
+		Endpoint:                    p.endpoint,
 		PersistentKeepaliveInterval: &keepalive,
 		ReplaceAllowedIPs:           true,
-		AllowedIPs:                  []net.IPNet{allowed},
+		AllowedIPs:                  p.allowed,
 	}}})
 }
 
@@ -94,6 +98,45 @@ func (d *userspaceDevice) configure(config wgtypes.Config) error {
 	defer client.Close()
 	if err := client.ConfigureDevice(d.name, config); err != nil {
 		return fmt.Errorf("configuring %s: %w", d.name, err)
+	}
+	return nil
+}
+
+func (d *userspaceDevice) configureV4(address ip.IP4, network ip.IP4Net) error {
+	return d.up(network.ToIPNet(), func(link netlink.Link) error {
+		return ip.EnsureV4AddressOnLink(ip.IP4Net{IP: address, PrefixLen: 32}, network, link)
+	})
+}
+
+func (d *userspaceDevice) configureV6(address *ip.IP6, network ip.IP6Net) error {
+	return d.up(network.ToIPNet(), func(link netlink.Link) error {
+		return ip.EnsureV6AddressOnLink(ip.IP6Net{IP: address, PrefixLen: 128}, network, link)
+	})
+}
+
+// up gives the device its address and the route to all pods.
+func (d *userspaceDevice) up(network *net.IPNet, address func(netlink.Link) error) error {
+	link, err := netlink.LinkByName(d.name)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", d.name, err)
+	}
+	if err := address(link); err != nil {
+		return fmt.Errorf("adding the address of %s: %w", d.name, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("setting %s up: %w", d.name, err)
+	}
+	return d.addRoute(network)
+}
+
+func (d *userspaceDevice) addRoute(network *net.IPNet) error {
+	link, err := netlink.LinkByName(d.name)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", d.name, err)
+	}
+	route := &netlink.Route{LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: network}
+	if err := netlink.RouteReplace(route); err != nil {
+		return fmt.Errorf("adding the route %s to %s: %w", network, d.name, err)
 	}
 	return nil
 }

@@ -84,7 +84,8 @@ func Run(ctx context.Context, options Options) error {
 	if err := firewall.Init(ctx); err != nil {
 		return fmt.Errorf("preparing the firewall: %w", err)
 	}
-	if err := firewall.SetupAndEnsureMasqRules(ctx, config.Network, ip.IP4Net{}, ip.IP4Net{}, config.IPv6Network, ip.IP6Net{}, ip.IP6Net{},
+	none := ip.IP6Net{IP: ip.MustParseIP6("::")} // the zero value of flannel's type is none that it can compare with
+	if err := firewall.SetupAndEnsureMasqRules(ctx, config.Network, ip.IP4Net{}, ip.IP4Net{}, config.IPv6Network, none, none,
 		network.Lease(), resyncSeconds, false); err != nil {
 		return fmt.Errorf("masquerading: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -12,27 +11,28 @@ import (
 	"github.com/flannel-io/flannel/pkg/ip"
 	"github.com/flannel-io/flannel/pkg/lease"
 	"github.com/flannel-io/flannel/pkg/subnet"
-	"github.com/vishvananda/netlink"
-	"golang.zx2c4.com/wireguard/wgctrl/wgtypes"
-	"k8s.io/klog/v2"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 // Constants of flannel's backend (pkg/backend/wireguard); the lab's stand-in leaves the same traces.
 const (
-	deviceName  = "flannel-wg"
-	defaultPort = 51820
+	deviceName   = "flannel-wg"
+	deviceNameV6 = "flannel-wg-v6"
+	defaultPort  = 51820
+	// defaultPortV6 is that of the second device, and what is published of IPv6 in every mode.
+	defaultPortV6 = 51821
 	// overhead is 40 IPv6 + 8 UDP + 16 header + 16 tag, for an IPv4 underlay too.
 	overhead = 80
 )
 
-// leaseData is the annotation flannel.alpha.coreos.com/backend-data.
+// leaseData is the annotation flannel.alpha.coreos.com/backend-data, and backend-v6-data.
 type leaseData struct {
 	PublicKey string
 	Port      uint16
 }
 
-// userspaceBackend does with wireguard-go what flannel's backend `wireguard` does with the kernel, for IPv4 in the mode
-// `separate`, which is what K3s configures.
+// userspaceBackend does with wireguard-go what flannel's backend `wireguard` does with the kernel.
 type userspaceBackend struct {
 	manager  subnet.Manager
 	external *backend.ExternalInterface
@@ -42,138 +42,96 @@ func newUserspaceBackend(manager subnet.Manager, external *backend.ExternalInter
 	return &userspaceBackend{manager: manager, external: external}, nil
 }
 
+// settings are the backend's part of the network configuration.
+type settings struct {
+	ListenPort, ListenPortV6    int
+	MTU                         int           // of the network below
+	PersistentKeepaliveInterval time.Duration // in seconds
+	Mode                        topology.Mode
+}
+
 // RegisterNetwork implements backend.Backend.
 func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync.WaitGroup, config *subnet.Config) (backend.Network, error) {
-	settings := struct {
-		ListenPort                  int
-		MTU                         int
-		PersistentKeepaliveInterval time.Duration
-	}{ListenPort: defaultPort, MTU: b.external.Iface.MTU}
-	if err := json.Unmarshal(config.Backend, &settings); err != nil {
+	told := settings{ListenPort: defaultPort, ListenPortV6: defaultPortV6, MTU: b.external.Iface.MTU, Mode: topology.Separate}
+	if err := json.Unmarshal(config.Backend, &told); err != nil {
 		return nil, fmt.Errorf("decoding the backend's configuration: %w", err)
 	}
-	opened, err := openUserspaceDevice(deviceName, settings.MTU-overhead, settings.ListenPort)
-	if err != nil {
+	n := &userspaceNetwork{
+		manager: b.manager, external: b.external, config: config, mode: told.Mode,
+		mtu: told.MTU - overhead, keepalive: told.PersistentKeepaliveInterval * time.Second,
+	}
+	open := func(name string, port int) (*userspaceDevice, error) {
+		opened, err := openUserspaceDevice(name, n.mtu, port)
+		if err != nil {
+			return nil, err
+		}
+		background.Go(func() {
+			<-ctx.Done()
+			opened.Close()
+		})
+		return opened, nil
+	}
+	var err error
+	if told.Mode != topology.Separate || config.EnableIPv4 {
+		if n.v4, err = open(deviceName, told.ListenPort); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case told.Mode != topology.Separate:
+		n.v6 = n.v4
+	case config.EnableIPv6:
+		if n.v6, err = open(deviceNameV6, told.ListenPortV6); err != nil {
+			return nil, err
+		}
+	}
+	if n.lease, err = b.acquire(ctx, config, told, n); err != nil {
 		return nil, err
 	}
-	background.Go(func() {
-		<-ctx.Done()
-		opened.Close()
-	})
-
-	data, err := json.Marshal(leaseData{PublicKey: opened.key.PublicKey().String(), Port: uint16(settings.ListenPort)})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the lease: %w", err)
+	if config.EnableIPv4 {
+		if err := n.v4.configureV4(n.lease.Subnet.IP, config.Network); err != nil {
+			return nil, err
+		}
 	}
-	acquired, err := b.manager.AcquireLease(ctx, &lease.LeaseAttrs{
-		PublicIP:    ip.FromIP(b.external.ExtAddr),
-		BackendType: "wireguard",
-		BackendData: data,
-	})
+	if config.EnableIPv6 {
+		if err := n.v6.configureV6(n.lease.IPv6Subnet.IP, config.IPv6Network); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// acquire publishes keys, ports and addresses of the families that there are. That of IPv6 is ListenPortV6 in every
+// mode, as in flannel.
+func (b *userspaceBackend) acquire(ctx context.Context, config *subnet.Config, told settings, n *userspaceNetwork) (*lease.Lease, error) {
+	attrs := &lease.LeaseAttrs{BackendType: "wireguard"}
+	if b.external.ExtAddr != nil {
+		attrs.PublicIP = ip.FromIP(b.external.ExtAddr)
+	}
+	if b.external.ExtV6Addr != nil {
+		attrs.PublicIPv6 = ip.FromIP6(b.external.ExtV6Addr)
+	}
+	for _, part := range []struct {
+		enabled bool
+		device  *userspaceDevice
+		port    int
+		data    *json.RawMessage
+	}{
+		{config.EnableIPv4, n.v4, told.ListenPort, &attrs.BackendData},
+		{config.EnableIPv6, n.v6, told.ListenPortV6, &attrs.BackendV6Data},
+	} {
+		if !part.enabled {
+			continue
+		}
+		data, err := json.Marshal(leaseData{PublicKey: part.device.key.PublicKey().String(), Port: uint16(part.port)})
+		if err != nil {
+			return nil, fmt.Errorf("encoding the lease: %w", err)
+		}
+		*part.data = data
+	}
+	acquired, err := b.manager.AcquireLease(ctx, attrs)
 	if err != nil {
 		return nil, fmt.Errorf("acquiring the lease: %w", err)
 	}
-	network := &userspaceNetwork{
-		device:    opened,
-		manager:   b.manager,
-		lease:     acquired,
-		mtu:       settings.MTU - overhead,
-		port:      settings.ListenPort,
-		keepalive: settings.PersistentKeepaliveInterval * time.Second,
-		route:     config.Network.ToIPNet(),
-	}
-	if err := network.configureLink(config.Network); err != nil {
-		return nil, err
-	}
-	return network, nil
-}
-
-type userspaceNetwork struct {
-	device    *userspaceDevice
-	manager   subnet.Manager
-	lease     *lease.Lease
-	mtu       int
-	port      int
-	keepalive time.Duration
-	route     *net.IPNet
-}
-
-// Lease implements backend.Network.
-func (n *userspaceNetwork) Lease() *lease.Lease { return n.lease }
-
-// MTU implements backend.Network.
-func (n *userspaceNetwork) MTU() int { return n.mtu }
-
-// Run implements backend.Network.
-func (n *userspaceNetwork) Run(ctx context.Context) {
-	events := make(chan []lease.Event)
-	go subnet.WatchLeases(ctx, n.manager, n.lease, events)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case batch := <-events:
-			for _, event := range batch {
-				if err := n.apply(event); err != nil {
-					klog.Errorf("applying the lease %s: %v", event.Lease.Subnet, err)
-				}
-			}
-		}
-	}
-}
-
-func (n *userspaceNetwork) apply(event lease.Event) error {
-	attrs := event.Lease.Attrs
-	if attrs.BackendType != "wireguard" {
-		klog.Warningf("Ignoring non-wireguard subnet: type=%v", attrs.BackendType)
-		return nil
-	}
-	var data leaseData
-	if err := json.Unmarshal(attrs.BackendData, &data); err != nil {
-		return fmt.Errorf("decoding the lease: %w", err)
-	}
-	key, err := wgtypes.ParseKey(data.PublicKey)
-	if err != nil {
-		return fmt.Errorf("reading the public key: %w", err)
-	}
-	if event.Type == lease.EventRemoved {
-		klog.Infof("Subnet removed: %v", event.Lease.Subnet)
-		return n.device.removePeer(key)
-	}
-	if data.Port == 0 {
-		data.Port = uint16(n.port)
-	}
-	endpoint := &net.UDPAddr{IP: attrs.PublicIP.ToIP(), Port: int(data.Port)}
-	klog.Infof("Subnet added: %v via %v", event.Lease.Subnet, endpoint)
-	if err := n.device.addPeer(key, endpoint, *event.Lease.Subnet.ToIPNet(), n.keepalive); err != nil {
-		return err
-	}
-	return n.addRoute()
-}
-
-func (n *userspaceNetwork) configureLink(network ip.IP4Net) error {
-	link, err := netlink.LinkByName(deviceName)
-	if err != nil {
-		return fmt.Errorf("finding %s: %w", deviceName, err)
-	}
-	if err := ip.EnsureV4AddressOnLink(ip.IP4Net{IP: n.lease.Subnet.IP, PrefixLen: 32}, network, link); err != nil {
-		return fmt.Errorf("adding the address of %s: %w", deviceName, err)
-	}
-	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("setting %s up: %w", deviceName, err)
-	}
-	return n.addRoute()
-}
-
-// addRoute is repeated with every lease, as flannel does.
-func (n *userspaceNetwork) addRoute() error {
-	link, err := netlink.LinkByName(deviceName)
-	if err != nil {
-		return fmt.Errorf("finding %s: %w", deviceName, err)
-	}
-	route := &netlink.Route{LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: n.route}
-	if err := netlink.RouteReplace(route); err != nil {
-		return fmt.Errorf("adding the route %s: %w", n.route, err)
-	}
-	return nil
+	return acquired, nil
 }

@@ -25,16 +25,16 @@ type HostConfig struct {
 	Logs       string `json:"logs"`
 	Cgroup     string `json:"cgroup"`
 
-	Backend string `json:"backend"` // flannel's: wireguard, vxlan, host-gw
-	Nodes   []Node `json:"nodes"`
+	topology.Network
+	Nodes []Node `json:"nodes"`
 }
 
 // Node is one node's part of it.
 type Node struct {
-	Name    string           `json:"name"`
-	Netns   string           `json:"netns"`
-	Address topology.Address `json:"address"`
-	PodCIDR string           `json:"podCIDR"`
+	Name     string           `json:"name"`
+	Netns    string           `json:"netns"`
+	Address  topology.Address `json:"address"`
+	PodCIDRs []string         `json:"podCIDRs"`
 	// Files are written into the node's file system, by absolute path: credentials, and what a scenario wants there.
 	Files map[string]string `json:"files"`
 }

@@ -77,13 +77,13 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	if err := await(ctx, func() bool { return exists(flannel.SubnetFile) }); err != nil {
 		return fmt.Errorf("waiting for flannel: %w", err)
 	}
-	if err := writeCNI(node, flannel.SubnetFile); err != nil {
+	if err := writeCNI(node, config.Families, flannel.SubnetFile); err != nil {
 		return err
 	}
 	if err := <-runtime; err != nil {
 		return err
 	}
-	services.keep(ctx, "kubelet", logs["kubelet"], append([]string{"kubelet"}, kubeletArgs(node)...)...)
+	services.keep(ctx, "kubelet", logs["kubelet"], append([]string{"kubelet"}, kubeletArgs(node, config.Families)...)...)
 	return ctx.Err()
 }
 

@@ -102,13 +102,13 @@ func writeServiceConfigs(config HostConfig, node Node) error {
 
 // serviceConfigs renders the services' configuration files, by their paths.
 func serviceConfigs(config HostConfig, node Node) (map[string][]byte, error) {
-	netConf, err := flannel.NetConf(topology.PodNetwork, config.Backend)
+	netConf, err := flannel.NetConf(config.Network)
 	if err != nil {
 		return nil, err
 	}
 	values := map[string]string{
 		"Socket": containerdSocket, "Pause": build.PauseImage, "CNIBin": cniBinDir, "CNI": cniDir,
-		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": topology.ServiceDNS,
+		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": config.Families.DNS(),
 		"Cgroup": filepath.Join("/", config.Cgroup, node.Name),
 	}
 	containerd, err := execute(containerdConfig, values)
@@ -130,24 +130,24 @@ func execute(source *template.Template, values map[string]string) ([]byte, error
 	return out.Bytes(), nil
 }
 
-func kubeletArgs(node Node) []string {
+func kubeletArgs(node Node, families topology.Families) []string {
 	return []string{
 		"--config=" + kubeletConfigFile,
 		"--kubeconfig=" + KubeletKubeconfig,
 		"--hostname-override=" + node.Name,
-		"--node-ip=" + node.Address.IPv4.Addr().String(),
+		"--node-ip=" + families.NodeIP(node.Address),
 		// cAdvisor looks at every cgroup each time; under emulation that alone fills a processor.
 		"--housekeeping-interval=1m",
 	}
 }
 
 // writeCNI writes the pod network once flannel has said how large its packets may be.
-func writeCNI(node Node, subnetFile string) error {
+func writeCNI(node Node, families topology.Families, subnetFile string) error {
 	subnet, err := os.ReadFile(subnetFile)
 	if err != nil {
 		return fmt.Errorf("reading flannel's subnet file: %w", err)
 	}
-	conf, err := cniConf(node.PodCIDR, string(subnet))
+	conf, err := cniConf(node.PodCIDRs, families.PodNetworks(), string(subnet))
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,9 @@ func writeCNI(node Node, subnetFile string) error {
 	return nil
 }
 
-// cniConf is what flannel's CNI plugin hands on to the plugin `bridge` under K3s.
-func cniConf(podCIDR, subnetEnv string) ([]byte, error) {
+// cniConf is what flannel's CNI plugin hands on to the plugin `bridge` under K3s: a pod has an address of each range, and
+// routes to the networks.
+func cniConf(podCIDRs, networks []string, subnetEnv string) ([]byte, error) {
 	mtu := 0
 	for line := range strings.Lines(subnetEnv) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "FLANNEL_MTU="); ok {
@@ -174,6 +175,13 @@ func cniConf(podCIDR, subnetEnv string) ([]byte, error) {
 		return nil, fmt.Errorf("reading flannel's subnet file: no FLANNEL_MTU in %q", subnetEnv)
 	}
 	type object = map[string]any
+	var ranges, routes []any
+	for _, podCIDR := range podCIDRs {
+		ranges = append(ranges, []any{object{"subnet": podCIDR}})
+	}
+	for _, network := range networks {
+		routes = append(routes, object{"dst": network})
+	}
 	data, err := json.MarshalIndent(object{
 		"cniVersion": "1.0.0",
 		"name":       "cbr0",
@@ -181,11 +189,7 @@ func cniConf(podCIDR, subnetEnv string) ([]byte, error) {
 			object{
 				"type": "bridge", "bridge": "cni0", "mtu": mtu,
 				"isDefaultGateway": true, "hairpinMode": true, "forceAddress": true, "ipMasq": false,
-				"ipam": object{
-					"type":   "host-local",
-					"ranges": []any{[]any{object{"subnet": podCIDR}}},
-					"routes": []any{object{"dst": topology.PodNetwork}},
-				},
+				"ipam": object{"type": "host-local", "ranges": ranges, "routes": routes},
 			},
 			object{"type": "portmap", "capabilities": object{"portMappings": true}},
 		},

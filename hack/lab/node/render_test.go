@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 
 func TestCNIConfFollowsFlannel(t *testing.T) {
 	for mtu, want := range map[string]int{"1420": 1420, "1450": 1450, "1500": 1500} {
-		data, err := cniConf("10.42.1.0/24", "FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.1.1/24\nFLANNEL_MTU="+mtu+"\nFLANNEL_IPMASQ=true\n")
+		data, err := cniConf([]string{"10.42.1.0/24", "2001:db8:42:1::/64"}, []string{"10.42.0.0/16", "2001:db8:42::/56"}, "FLANNEL_NETWORK=10.42.0.0/16\nFLANNEL_SUBNET=10.42.1.1/24\nFLANNEL_MTU="+mtu+"\nFLANNEL_IPMASQ=true\n")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -19,26 +20,30 @@ func TestCNIConfFollowsFlannel(t *testing.T) {
 			Plugins []struct {
 				Type, Bridge string
 				MTU          int
-				IPAM         struct{ Ranges [][]struct{ Subnet string } }
+				IPAM         struct {
+					Ranges [][]struct{ Subnet string }
+					Routes []struct{ Dst string }
+				}
 			}
 		}
 		if err := json.Unmarshal(data, &conf); err != nil {
 			t.Fatal(err)
 		}
 		bridge := conf.Plugins[0]
-		if bridge.Type != "bridge" || bridge.Bridge != "cni0" || bridge.MTU != want || bridge.IPAM.Ranges[0][0].Subnet != "10.42.1.0/24" {
+		if bridge.Type != "bridge" || bridge.Bridge != "cni0" || bridge.MTU != want ||
+			fmt.Sprint(bridge.IPAM) != "{[[{10.42.1.0/24}] [{2001:db8:42:1::/64}]] [{10.42.0.0/16} {2001:db8:42::/56}]}" {
 			t.Errorf("MTU %s: got %+v", mtu, bridge)
 		}
 	}
 	for _, bad := range []string{"", "FLANNEL_MTU=", "FLANNEL_MTU=many\n"} {
-		if _, err := cniConf("10.42.1.0/24", bad); err == nil {
+		if _, err := cniConf([]string{"10.42.1.0/24"}, []string{"10.42.0.0/16"}, bad); err == nil {
 			t.Errorf("no error without an MTU: %q", bad)
 		}
 	}
 }
 
 func TestServiceConfigs(t *testing.T) {
-	config := HostConfig{Cgroup: "kubectl-wg-lab-x", Backend: "wireguard"}
+	config := HostConfig{Cgroup: "kubectl-wg-lab-x", Network: topology.Network{Backend: "wireguard"}}
 	node := Node{Name: "node-2", Address: topology.Node(2)}
 	files, err := serviceConfigs(config, node)
 	if err != nil {
@@ -60,8 +65,11 @@ func TestServiceConfigs(t *testing.T) {
 			t.Errorf("%s has a gap:\n%s", path, files[path])
 		}
 	}
-	if args := strings.Join(kubeletArgs(node), " "); !strings.Contains(args, "--node-ip=192.0.2.12") || !strings.Contains(args, "--hostname-override=node-2") {
-		t.Errorf("kubelet's arguments: %s", args)
+	for families, ip := range map[topology.Families]string{"": "192.0.2.12", topology.OnlyIPv6: "2001:db8::12", topology.Dual: "192.0.2.12,2001:db8::12"} {
+		args := strings.Join(kubeletArgs(node, families), " ")
+		if !strings.Contains(args, "--node-ip="+ip+" ") || !strings.Contains(args, "--hostname-override=node-2") {
+			t.Errorf("kubelet's arguments: %s", args)
+		}
 	}
 }
 

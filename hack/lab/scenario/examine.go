@@ -11,16 +11,23 @@ import (
 func (s Scenario) examine(r report) error {
 	var problems []error
 	if s.Pairs != nil || s.Want.Verdict == "PASS" && r.Verdict == "PASS" {
-		var unproven []string
+		var unproven, want []string
 		for _, pair := range r.Pairs {
+			both := pair.Node + ">" + pair.Peer
+			one := fmt.Sprintf("%s/%d", both, pair.Family)
 			if pair.Status != "pass" {
-				unproven = append(unproven, pair.Node+">"+pair.Peer)
+				unproven = append(unproven, one)
+			}
+			if slices.Contains(s.Pairs, both) || slices.Contains(s.Pairs, one) {
+				want = append(want, one)
 			}
 		}
-		slices.Sort(unproven)
-		if want := slices.Sorted(slices.Values(s.Pairs)); !slices.Equal(slices.Compact(unproven), want) {
-			problems = append(problems, fmt.Errorf("not proven: %s, want %s", list(unproven), list(want)))
+		if !slices.Equal(unproven, want) || len(s.Pairs) > len(want) {
+			problems = append(problems, fmt.Errorf("not proven: %s, want %s", list(unproven), list(s.Pairs)))
 		}
+	}
+	if s.Tested != 0 && len(r.Pairs) != s.Tested {
+		problems = append(problems, fmt.Errorf("%d pairs and families were tested, want %d", len(r.Pairs), s.Tested))
 	}
 	for code, status := range s.Findings {
 		var had []string

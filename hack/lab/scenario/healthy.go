@@ -150,22 +150,21 @@ func restartFlannel(nodes []string) []Command { return onEach(restarted)(nodes) 
 
 // configured gives flannel's wireguard backend other settings on all nodes.
 func configured(settings string) func([]string) []Command {
-	return func(nodes []string) []Command {
-		var commands []Command
-		for _, node := range nodes {
-			commands = append(commands, netConf(node, "wireguard", settings), restarted(node))
-		}
-		return commands
-	}
+	return reconfigured(wireguard.Network, settings)
 }
 
 // asK3s gives flannel the configuration that K3s writes.
-func asK3s(nodes []string) []Command {
-	var commands []Command
-	for _, node := range nodes {
-		commands = append(commands, netConf(node, "wireguard", ""), restarted(node))
+func asK3s(nodes []string) []Command { return reconfigured(wireguard.Network, "")(nodes) }
+
+// reconfigured gives flannel another configuration on all nodes; empty settings are those of K3s.
+func reconfigured(network topology.Network, settings string) func([]string) []Command {
+	return func(nodes []string) []Command {
+		var commands []Command
+		for _, node := range nodes {
+			commands = append(commands, netConf(node, network, settings), restarted(node))
+		}
+		return commands
 	}
-	return commands
 }
 
 // peerOf changes the peer that a node has for the n-th node.

@@ -119,7 +119,9 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 	if backend == "" {
 		return nil
 	}
-	commands := []Command{netConf(node, backend, "")}
+	network := t.lab.Network
+	network.Backend = backend
+	commands := []Command{netConf(node, network, "")}
 	if node == t.lab.Nodes[0] {
 		commands = append(commands, nodeArgs(node, backend))
 	}
@@ -131,16 +133,15 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 	return nil
 }
 
-// netConf gives a node the flannel configuration of a backend as K3s writes it, with more of the backend's settings, as
-// JSON, or other ones.
-func netConf(node, backend, settings string) Command {
-	conf, err := flannel.NetConf(topology.PodNetwork, backend)
+// netConf gives a node the flannel configuration of a network as K3s writes it; the backend's settings, as JSON, take
+// the place of those that K3s makes.
+func netConf(node string, network topology.Network, settings string) Command {
+	conf, err := flannel.NetConf(network)
 	if err != nil {
 		panic(err) // constants
 	}
 	if settings != "" {
-		conf = fmt.Appendf(nil, `{"Network":%q,"EnableIPv6":false,"EnableIPv4":true,"IPv6Network":"::/0","Backend":{"Type":%q,%s}}`,
-			topology.PodNetwork, backend, settings)
+		conf = bytes.Replace(conf, []byte(`"PersistentKeepaliveInterval":25`), []byte(settings), 1)
 	}
 	return Command{Node: node, Argv: []string{"cp", "/dev/stdin", flannel.NetConfFile}, Stdin: bytes.TrimSpace(conf)}
 }

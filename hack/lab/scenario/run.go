@@ -159,25 +159,19 @@ func execute(ctx context.Context, lab *state.Lab, command Command) (string, erro
 }
 
 // settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
-// The first address of each node's pod range is the one of its flannel device.
 func settle(ctx context.Context, lab *state.Lab) error {
 	if lab.Backend != "wireguard" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	for _, node := range lab.Nodes {
+		script := "tries=0\n"
 		for peer := range lab.Nodes {
-			ping := []string{"busybox", "ping", "-c", "1", "-W", "1", topology.PodCIDR(peer + 1).Addr().String()}
-			for {
-				code, err := supervisor.Exec(ctx, lab, node, ping, remote.Streams{})
-				if err != nil {
-					return fmt.Errorf("waiting for the tunnels to work before the sabotage: %w", err)
-				}
-				if code == 0 {
-					break
-				}
+			for _, address := range lab.Families.Inside(peer + 1) {
+				script += fmt.Sprintf("until busybox ping -c 1 -W 1 %s >/dev/null; do tries=$((tries + 1)); [ $tries -lt 60 ]; done\n", address)
 			}
+		}
+		if said, err := execute(ctx, lab, shell(node, "%s", script)); err != nil {
+			return fmt.Errorf("waiting for the tunnels of %s to work before the sabotage: %w\n%s", node, err, said)
 		}
 	}
 	return nil
@@ -197,6 +191,7 @@ type report struct {
 	Pairs []struct {
 		Node   string `json:"node"`
 		Peer   string `json:"peer"`
+		Family int    `json:"family"`
 		Status string `json:"status"`
 	} `json:"pairs"`
 	Findings []struct {

@@ -14,14 +14,13 @@ func shell(node, format string, args ...any) Command {
 // staleRoutes is rancher/rke2#9338: flannel.1 and its routes, one /24 per node, stay behind after the change from vxlan
 // to wireguard. They are more specific than flannel-wg's one /16, and so all pod traffic goes on in clear.
 func staleRoutes(nodes []string) []Command {
-	mac := func(n int) string { return fmt.Sprintf("02:00:5e:00:53:%02x", n) }
 	var commands []Command
 	for i, node := range nodes {
 		self := topology.PodCIDR(i + 1).Addr()
 		commands = append(commands, shell(node, `
 			ip link add flannel.1 address %s mtu 1450 type vxlan id 1 dev eth0 local %s dstport 8472 nolearning
 			ip address add %s/32 dev flannel.1
-			ip link set flannel.1 up`, mac(i+1), topology.Node(i+1).IPv4.Addr(), self))
+			ip link set flannel.1 up`, overlayMAC(i+1), topology.Node(i+1).IPv4.Addr(), self))
 		for j := range nodes {
 			if i == j {
 				continue
@@ -31,11 +30,14 @@ func staleRoutes(nodes []string) []Command {
 				bridge fdb append %s dev flannel.1 dst %s
 				ip neighbour replace %s lladdr %s dev flannel.1 nud permanent
 				ip route replace %s via %s dev flannel.1 onlink`,
-				mac(j+1), topology.Node(j+1).IPv4.Addr(), peer.Addr(), mac(j+1), peer, peer.Addr()))
+				overlayMAC(j+1), topology.Node(j+1).IPv4.Addr(), peer.Addr(), overlayMAC(j+1), peer, peer.Addr()))
 		}
 	}
 	return commands
 }
+
+// overlayMAC is the address of the n-th node's overlay device.
+func overlayMAC(n int) string { return fmt.Sprintf("02:00:5e:00:53:%02x", n) }
 
 func dropStaleRoutes(nodes []string) []Command {
 	var commands []Command

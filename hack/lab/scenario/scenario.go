@@ -3,12 +3,21 @@
 // of the product, so that it can be believed about it.
 package scenario
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
 
 // Cluster is what a scenario needs to run in.
 type Cluster struct {
-	Backend string
-	Nodes   int
+	topology.Network
+	Nodes int
+}
+
+// Fits says whether a lab is such a cluster.
+func (c Cluster) Fits(network topology.Network, nodes int) bool {
+	return network.Plain() == c.Plain() && nodes == c.Nodes
 }
 
 // Command runs in a node, or in one of the places below.
@@ -38,9 +47,11 @@ type Scenario struct {
 	// Disturb befalls the command while it runs; nil lets it be.
 	Disturb Disturbance
 	Want    Want
-	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2". Nil asks
-	// nothing, unless the verdict is PASS: then all must be proven.
+	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2", or of one
+	// family only: "node-1>node-2/6". Nil asks nothing, unless the verdict is PASS: then all must be proven.
 	Pairs []string
+	// Tested is how many ordered pairs the report must have, each counted once per family. 0 asks nothing.
+	Tested int
 	// Findings are codes that must have been found with the given status somewhere.
 	Findings map[string]string
 	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
@@ -87,6 +98,7 @@ const (
 	codeDeaf      = "WG0604"
 	codeMac1      = "WG0607"
 	codeFirst     = "WG0609"
+	codeFamilies  = "WG0801"
 )
 
 var (
@@ -97,12 +109,20 @@ var (
 	stopped   = Want{Exit: 4}  // could not run, and says nothing on stdout
 	killed    = Want{Exit: -1} // by a signal that nothing survives
 
-	wireguard  = Cluster{Backend: "wireguard", Nodes: 2}
-	wireguard3 = Cluster{Backend: "wireguard", Nodes: 3}
-	vxlan      = Cluster{Backend: "vxlan", Nodes: 2}
-	vxlan3     = Cluster{Backend: "vxlan", Nodes: 3}
-	hostGW     = Cluster{Backend: "host-gw", Nodes: 2}
+	wireguard  = cluster("wireguard", "", 2)
+	wireguard3 = cluster("wireguard", "", 3)
+	dual       = cluster("wireguard", topology.Dual, 2)
+	dual8      = cluster("wireguard", topology.Dual, 8)
+	onlyIPv6   = cluster("wireguard", topology.OnlyIPv6, 2)
+	vxlan      = cluster("vxlan", "", 2)
+	vxlan3     = cluster("vxlan", "", 3)
+	vxlanDual  = cluster("vxlan", topology.Dual, 2)
+	hostGW     = cluster("host-gw", "", 2)
 )
+
+func cluster(backend string, families topology.Families, nodes int) Cluster {
+	return Cluster{topology.Network{Backend: backend, Families: families}, nodes}
+}
 
 // Group is a part of the table that can be run by its name.
 type Group struct {
@@ -119,6 +139,8 @@ var Groups = []Group{
 	{"interrupted", interrupted},
 	{"three", three},
 	{"unencrypted", unencrypted},
+	{"dual", slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
+	{"eight", eight},
 }
 
 // All returns all scenarios in the order of their groups.

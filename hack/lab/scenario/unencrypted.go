@@ -33,16 +33,16 @@ var switched = []Scenario{
 var unencrypted = []Scenario{
 	{
 		Name: "vxlan", Title: "flannel's vxlan backend: nothing is encrypted",
-		Cluster: vxlan, Sabotage: nothing, Restore: backTo("vxlan"), Want: fail(codeLeak), Pairs: bothWays,
+		Cluster: vxlan, Sabotage: nothing, Restore: backTo(vxlan.Network), Want: fail(codeLeak), Pairs: bothWays,
 	},
 	{
 		Name: "vxlan-three", Title: "flannel's vxlan backend on three nodes",
-		Cluster: vxlan3, Sabotage: nothing, Restore: backTo("vxlan"), Want: fail(codeLeak),
+		Cluster: vxlan3, Sabotage: nothing, Restore: backTo(vxlan.Network), Want: fail(codeLeak),
 		Pairs: []string{"node-1>node-2", "node-1>node-3", "node-2>node-1", "node-2>node-3", "node-3>node-1", "node-3>node-2"},
 	},
 	{
 		Name: "host-gw", Title: "flannel's host-gw backend: nothing is encrypted",
-		Cluster: hostGW, Sabotage: nothing, Restore: backTo("host-gw"), Want: fail(codeLeak), Pairs: bothWays,
+		Cluster: hostGW, Sabotage: nothing, Restore: backTo(hostGW.Network), Want: fail(codeLeak), Pairs: bothWays,
 	},
 }
 
@@ -50,22 +50,22 @@ var unencrypted = []Scenario{
 func backToVXLAN(nodes []string) []Command {
 	var commands []Command
 	for _, node := range nodes {
-		commands = append(commands, netConf(node, "vxlan", ""), restarted(node))
+		commands = append(commands, netConf(node, vxlan.Network, ""), restarted(node))
 	}
 	return append(commands, shell(nodes[0], "mkdir -p /etc/rancher/k3s; echo 'flannel-backend: wireguard-native' >/etc/rancher/k3s/config.yaml"))
 }
 
 func backToWireGuard(nodes []string) []Command {
-	commands := backTo("wireguard")(nodes)
+	commands := backTo(wireguard.Network)(nodes)
 	return append(commands, dropStaleRoutes(nodes)...)
 }
 
 // backTo gives a cluster the backend that it was started with.
-func backTo(backend string) func([]string) []Command {
+func backTo(network topology.Network) func([]string) []Command {
 	return func(nodes []string) []Command {
-		commands := []Command{shell(nodes[0], "rm -f /etc/rancher/k3s/config.yaml"), nodeArgs(nodes[0], backend)}
+		commands := []Command{shell(nodes[0], "rm -f /etc/rancher/k3s/config.yaml"), nodeArgs(nodes[0], network.Backend)}
 		for _, node := range nodes {
-			commands = append(commands, netConf(node, backend, ""), restarted(node))
+			commands = append(commands, netConf(node, network, ""), restarted(node))
 		}
 		return commands
 	}

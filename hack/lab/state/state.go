@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 // root holds one directory per lab. Tests have another.
@@ -27,11 +29,11 @@ type Lab struct {
 	BootID  string    `json:"bootID"` // of the machine: after a reboot only the directory is left
 	Created time.Time `json:"created"`
 
-	Ground       string   `json:"ground"`
-	GroundReason string   `json:"groundReason"`
-	Backend      string   `json:"backend"`
-	Nodes        []string `json:"nodes"`
-	Dist         string   `json:"dist"`
+	Ground       string `json:"ground"`
+	GroundReason string `json:"groundReason"`
+	topology.Network
+	Nodes []string `json:"nodes"`
+	Dist  string   `json:"dist"`
 
 	Port  int    `json:"port"`  // of the API server on the machine's loopback; 0 until it listens
 	Agent string `json:"agent"` // node-host's address on the switch

@@ -101,15 +101,20 @@ func (s *supervisor) checkPods(ctx context.Context, client kubernetes.Interface,
 			return fmt.Errorf("checking the pod network: creating the pod on %s: %w", n.Name, err)
 		}
 	}
-	addresses := map[string]string{}
+	addresses := map[string][]string{}
+	families := len(s.lab.Families.PodNetworks())
 	if err := await(ctx, func() (bool, error) {
 		list, err := pods.List(ctx, meta.ListOptions{LabelSelector: "app=lab-check"})
 		if err != nil {
 			return false, nil
 		}
 		for _, pod := range list.Items {
-			if pod.Status.Phase == core.PodRunning && pod.Status.PodIP != "" {
-				addresses[pod.Spec.NodeName] = pod.Status.PodIP
+			if pod.Status.Phase != core.PodRunning || len(pod.Status.PodIPs) < families {
+				continue
+			}
+			addresses[pod.Spec.NodeName] = nil
+			for _, ip := range pod.Status.PodIPs {
+				addresses[pod.Spec.NodeName] = append(addresses[pod.Spec.NodeName], ip.IP)
 			}
 		}
 		return len(addresses) == len(nodes), nil
@@ -119,8 +124,10 @@ func (s *supervisor) checkPods(ctx context.Context, client kubernetes.Interface,
 	s.events.say("a pod runs on every node")
 	for _, from := range nodes {
 		for _, to := range nodes {
-			if err := s.ping(ctx, from.Name, addresses[to.Name]); err != nil {
-				return err
+			for _, address := range addresses[to.Name] {
+				if err := s.ping(ctx, from.Name, address); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 	}
 
 	// 4. Nodes and control plane, at the same time: a node waits for the API server by itself.
-	for _, program := range control.Programs(s.lab.Path("credentials"), s.lab.Path()) {
+	for _, program := range control.Programs(s.lab.Path("credentials"), s.lab.Path(), s.lab.Families) {
 		spawn(func() error {
 			if program.AfterAPI && awaitAPI(ctx, client) != nil {
 				return nil
@@ -115,7 +115,7 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 	s.events.say("API server ready on 127.0.0.1:%d", s.lab.Port)
 
 	// 5. What K3s would have written.
-	if err := control.CreateObjects(ctx, client, s.lab.Backend, config.Nodes); err != nil {
+	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
 		return err
 	}
 
@@ -172,7 +172,7 @@ func (s *supervisor) credentials(port int) (node.HostConfig, error) {
 		Lab: s.lab.Name, Virtual: virtual, Bridge: bridge, Token: rand.Text(),
 		Executable: executable, Dist: s.dist.Dir,
 		Scratch: s.lab.Path("nodes"), Logs: s.lab.Path("logs"), Cgroup: s.lab.Cgroup,
-		Backend: s.lab.Backend,
+		Network: s.lab.Network,
 	}
 	for _, dir := range []string{"credentials", "logs", "nodes", "ground"} {
 		if err := os.MkdirAll(s.lab.Path(dir), 0o700); err != nil {
@@ -189,9 +189,11 @@ func (s *supervisor) credentials(port int) (node.HostConfig, error) {
 		if err != nil {
 			return config, err
 		}
-		config.Nodes = append(config.Nodes, node.Node{
-			Name: name, Netns: s.lab.Netns(name), Address: address, PodCIDR: topology.PodCIDR(i + 1).String(), Files: files,
-		})
+		var ranges []string
+		for _, podCIDR := range s.lab.Families.PodCIDRs(i + 1) {
+			ranges = append(ranges, podCIDR.String())
+		}
+		config.Nodes = append(config.Nodes, node.Node{Name: name, Netns: s.lab.Netns(name), Address: address, PodCIDRs: ranges, Files: files})
 	}
 	if err := control.WriteCredentials(authority, s.lab.Path("credentials"), s.lab.Name, s.lab.Kubeconfig(), port); err != nil {
 		return config, err

@@ -26,6 +26,12 @@ const (
 	ServiceDNS     = "10.43.0.10"
 	ServiceAPI     = "10.43.0.1"
 
+	// The same for IPv6, in K3s's sizes: a /56 holds a /64 for each of 256 nodes.
+	PodNetwork6     = "2001:db8:42::/56"
+	ServiceNetwork6 = "2001:db8:43::/112"
+	ServiceDNS6     = "2001:db8:43::a"
+	ServiceAPI6     = "2001:db8:43::1"
+
 	// APIPort is where the API server listens on the control plane's address.
 	APIPort = 6443
 	// AgentPort is where the node host serves commands, on its bridge's address.
@@ -56,6 +62,11 @@ func NodeName(n int) string { return fmt.Sprintf("node-%d", n) }
 // PodCIDR is the pod range of the n-th node, counted from 1; the first has 10.42.0.0/24, as in K3s.
 func PodCIDR(n int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(n - 1), 0}), 24)
+}
+
+// PodCIDR6 is the IPv6 pod range of the n-th node, counted from 1; the first has 2001:db8:42::/64.
+func PodCIDR6(n int) netip.Prefix {
+	return netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8:42:%x::", n-1)), 64)
 }
 
 // place counts in decimal digits in both families, so that 192.0.2.11 and 2001:db8::11 are the same node to the eye.

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 )
@@ -31,11 +32,59 @@ func TestPlanGivesEveryoneAnAddressOfHisOwn(t *testing.T) {
 			t.Errorf("%s has the pod range %s", NodeName(n), cidr)
 		}
 		ranges[cidr] = true
+		cidr6 := PodCIDR6(n)
+		if ranges[cidr6] || !netip.MustParsePrefix(PodNetwork6).Contains(cidr6.Addr()) || cidr6.Bits() != 64 || cidr6.Contains(Node(n).IPv6.Addr()) {
+			t.Errorf("%s has the pod range %s", NodeName(n), cidr6)
+		}
+		ranges[cidr6] = true
 	}
 	if got := Node(1).IPv6.String(); got != "2001:db8::11/64" {
 		t.Errorf("node-1 has %s, want the digits of its IPv4 address", got)
 	}
 	if got := PodCIDR(1).String(); got != "10.42.0.0/24" {
 		t.Errorf("node-1 has the pod range %s", got)
+	}
+}
+
+func TestFamilies(t *testing.T) {
+	for _, test := range []struct {
+		families Families
+		pods     string
+		dns      string
+		node     string
+	}{
+		{"", "[10.42.0.0/16]", "10.43.0.10", "192.0.2.11"},
+		{OnlyIPv4, "[10.42.0.0/16]", "10.43.0.10", "192.0.2.11"},
+		{OnlyIPv6, "[2001:db8:42::/56]", "2001:db8:43::a", "2001:db8::11"},
+		{Dual, "[10.42.0.0/16 2001:db8:42::/56]", "10.43.0.10", "192.0.2.11,2001:db8::11"},
+	} {
+		if got := fmt.Sprint(test.families.PodNetworks()); got != test.pods {
+			t.Errorf("%q: pods in %s, want %s", test.families, got, test.pods)
+		}
+		if got := test.families.NodeIP(Node(1)); got != test.node || test.families.DNS() != test.dns {
+			t.Errorf("%q: node-1 is %s, DNS %s", test.families, got, test.families.DNS())
+		}
+	}
+}
+
+func TestNetworkIsChecked(t *testing.T) {
+	backends := []string{"wireguard", "vxlan"}
+	for _, test := range []struct {
+		network Network
+		name    string // empty if it cannot be asked for
+	}{
+		{Network{Backend: "wireguard"}, "wireguard"},
+		{Network{Backend: "wireguard", Families: OnlyIPv4}, "wireguard"},
+		{Network{Backend: "vxlan", Families: Dual}, "vxlan-dual"},
+		{Network{Backend: "wireguard", Families: Dual, Mode: OverIPv6}, "wireguard-dual-ipv6"},
+		{Network{Backend: "ipsec"}, ""},
+		{Network{Backend: "wireguard", Families: "5"}, ""},
+		{Network{Backend: "wireguard", Mode: "both"}, ""},
+		{Network{Backend: "vxlan", Mode: Auto}, ""},
+	} {
+		err := test.network.Check(backends)
+		if (err == nil) != (test.name != "") || err == nil && test.network.Label() != test.name {
+			t.Errorf("%+v: %v, named %s, want %q", test.network, err, test.network.Label(), test.name)
+		}
 	}
 }

@@ -1,0 +1,126 @@
+package topology
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Network is what a cluster is told of its pods' network.
+type Network struct {
+	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw
+	Families Families `json:"families,omitempty"`
+	Mode     Mode     `json:"mode,omitempty"`
+}
+
+// Families are the address families of nodes, pods and services. The zero value is IPv4 alone, as K3s has it unless it
+// is told otherwise.
+type Families string
+
+// The families, as `lab up --families` names them. Of two, IPv4 is the first.
+const (
+	OnlyIPv4 Families = "4"
+	OnlyIPv6 Families = "6"
+	Dual     Families = "dual"
+)
+
+// AllFamilies are the choices.
+var AllFamilies = []Families{OnlyIPv4, OnlyIPv6, Dual}
+
+// Mode is that of flannel's backend `wireguard`: a device per family, or one for both, with endpoints of a family that
+// flannel or the operator chooses. The zero value is flannel's default, separate.
+type Mode string
+
+// The modes (flannel Documentation/backends.md).
+const (
+	Separate Mode = "separate"
+	Auto     Mode = "auto"
+	OverIPv4 Mode = "ipv4"
+	OverIPv6 Mode = "ipv6"
+)
+
+// AllModes are the choices.
+var AllModes = []Mode{Separate, Auto, OverIPv4, OverIPv6}
+
+// Check says whether a network can be asked for.
+func (n Network) Check(backends []string) error {
+	if !slices.Contains(backends, n.Backend) {
+		return fmt.Errorf("unknown backend %q: want one of %s", n.Backend, strings.Join(backends, ", "))
+	}
+	if n.Families != "" && !slices.Contains(AllFamilies, n.Families) {
+		return fmt.Errorf("unknown families %q: want one of %v", n.Families, AllFamilies)
+	}
+	if n.Mode != "" && !slices.Contains(AllModes, n.Mode) {
+		return fmt.Errorf("unknown mode %q of flannel: want one of %v", n.Mode, AllModes)
+	}
+	if n.Mode != "" && n.Backend != "wireguard" {
+		return fmt.Errorf("flannel's backend %s has no modes", n.Backend)
+	}
+	return nil
+}
+
+// Plain is the network with its defaults unsaid: two that are the same are equal.
+func (n Network) Plain() Network {
+	if n.Families == OnlyIPv4 {
+		n.Families = ""
+	}
+	if n.Mode == Separate {
+		n.Mode = ""
+	}
+	return n
+}
+
+// Label names the network in the words of `lab up`: what is the default stays unsaid.
+func (n Network) Label() string {
+	n = n.Plain()
+	words := []string{n.Backend}
+	if n.Families != "" {
+		words = append(words, string(n.Families))
+	}
+	if n.Mode != "" {
+		words = append(words, string(n.Mode))
+	}
+	return strings.Join(words, "-")
+}
+
+// IPv4 says whether pods have addresses of that family.
+func (f Families) IPv4() bool { return f != OnlyIPv6 }
+
+// IPv6 says whether pods have addresses of that family.
+func (f Families) IPv6() bool { return f == OnlyIPv6 || f == Dual }
+
+// PodNetworks are the ranges of all pods.
+func (f Families) PodNetworks() []string { return choose(f, PodNetwork, PodNetwork6) }
+
+// ServiceNetworks are the ranges of all services.
+func (f Families) ServiceNetworks() []string { return choose(f, ServiceNetwork, ServiceNetwork6) }
+
+// PodCIDRs are the pod ranges of the n-th node, counted from 1.
+func (f Families) PodCIDRs(n int) []netip.Prefix { return choose(f, PodCIDR(n), PodCIDR6(n)) }
+
+// Inside are addresses of the n-th node that only its tunnels lead to: that of its flannel device, and of IPv6, where
+// that one is no address to ping (it is the anycast address of the pods' network), that of its bridge of pods.
+func (f Families) Inside(n int) []netip.Addr {
+	return choose(f, PodCIDR(n).Addr(), PodCIDR6(n).Addr().Next())
+}
+
+// NodeIP is a node's address, or both with a comma between them, as kubelet and K3s take and say it.
+func (f Families) NodeIP(address Address) string {
+	return strings.Join(choose(f, address.IPv4.Addr().String(), address.IPv6.Addr().String()), ",")
+}
+
+// DNS is the address of the cluster's name service, of the first family.
+func (f Families) DNS() string { return choose(f, ServiceDNS, ServiceDNS6)[0] }
+
+// choose returns the values of the families that there are, IPv4 first.
+func choose[T any](f Families, four, six T) []T {
+	var chosen []T
+	if f.IPv4() {
+		chosen = append(chosen, four)
+	}
+	if f.IPv6() {
+		chosen = append(chosen, six)
+	}
+	return chosen
+}
