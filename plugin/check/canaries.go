@@ -134,7 +134,7 @@ func notArrived(f *verdict.Focus, row evidence.CanaryRow) verdict.Outcome {
 	out.Variant, out.Facts = "lost", map[string]string{"node": f.Node.Name, "peer": f.Peer.Name}
 	for _, n := range []*verdict.Node{f.Peer, f.Node} {
 		device := n.Carrier(f.Family).Name
-		if dropping := blocking(n, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
+		if dropping := blocking(n, f.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
 			out.Text += fmt.Sprintf("; the firewall of %s drops what it forwards and does not know", n.Name)
 			out.Variant, out.Readings = "forward", rule(dropping)
 			out.Facts = map[string]string{"node": n.Name, "device": device,

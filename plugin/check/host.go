@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -15,14 +14,14 @@ func (v *view) hostChecks() []verdict.Check {
 			Code: "WG0201", Title: "the WireGuard device is there and up",
 			Why:   "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is up.",
 			Reads: "links by rtnetlink with their kind, control sockets of userspace WireGuard",
-			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe},
+			Scope: verdict.PerNodeFamily, Needs: []verdict.Need{verdict.NeedProbe},
 			After: []string{"WG0103", "WG0101", "WG0104"}, Judge: v.deviceUp,
 		},
 		{
 			Code: "WG0202", Title: "the WireGuard device could be read",
 			Why:   "Keys, peers and byte counters of the device are half of the proof; they need CAP_NET_ADMIN in the host's network namespace.",
 			Reads: "the device as wgctrl gives it",
-			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe},
+			Scope: verdict.PerNodeFamily, Needs: []verdict.Need{verdict.NeedProbe},
 			After: []string{"WG0103", "WG0201"}, Judge: v.deviceRead,
 		},
 	}
@@ -33,78 +32,64 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 	if !v.Encrypts {
 		return skip("%s has no WireGuard device of its own", v.Title)
 	}
-	var names []string
-	for _, family := range f.Run.Families {
-		name := n.Carrier(family).Name
-		link := n.Link(name)
-		switch {
-		case link == nil:
-			out := fail("%s has no %s", n.Name, name)
-			out.Variant, out.Facts = "missing", map[string]string{"node": n.Name, "device": name, "system": n.OSImage}
-			if n.Module != nil {
-				out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
-			}
-			if other := v.holdsPort(f.Case, n, family); other != nil {
-				out.Text += fmt.Sprintf(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
-				out.Variant, out.Facts["link"] = "port", other.Name
-			}
-			return out
-		case link.Role != evidence.RoleWireGuard:
-			out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
-			out.Variant, out.Facts = "impostor", map[string]string{"node": n.Name, "device": name}
-			return out
-		case !link.Up:
-			out := fail("%s of %s is down", name, n.Name)
-			out.Variant, out.Facts = "down", map[string]string{"node": n.Name, "device": name}
-			if other := sharesPort(n, name); other != nil {
-				out.Text += fmt.Sprintf(": its UDP port %d is taken by %s", other.Port, other.Name)
-				out.Variant, out.Facts["link"] = "port", other.Name
-			}
-			return out
+	name := n.Carrier(f.Family).Name
+	link := n.Link(name)
+	facts := map[string]string{"node": n.Name, "device": name}
+	switch {
+	case link == nil:
+		out := fail("%s has no %s", n.Name, name)
+		out.Variant, out.Facts, facts["system"] = "missing", facts, n.OSImage
+		if n.Module != nil {
+			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
 		}
-		text := fmt.Sprintf("%s up, kind %s, MTU %d", name, kind(link), link.MTU)
-		if len(names) == 0 || names[len(names)-1] != text {
-			names = append(names, text)
+		if other := v.holdsPort(f.Case, n, f.Family); other != nil {
+			out.Text += fmt.Sprintf(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
+			out.Variant, facts["link"] = "port", other.Name
 		}
+		return out
+	case link.Role != evidence.RoleWireGuard:
+		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
+		out.Variant, out.Facts = "impostor", facts
+		return out
+	case !link.Up:
+		out := fail("%s of %s is down", name, n.Name)
+		out.Variant, out.Facts = "down", facts
+		if other := sharesPort(n, name); other != nil {
+			out.Text += fmt.Sprintf(": its UDP port %d is taken by %s", other.Port, other.Name)
+			out.Variant, facts["link"] = "port", other.Name
+		}
+		return out
 	}
-	return pass("%s: %s", n.Name, strings.Join(names, "; "))
+	return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)
 }
 
 func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
-	n := f.Node
-	for _, family := range f.Run.Families {
-		name := n.Carrier(family).Name
-		if name == "" {
-			return skip("no WireGuard device carries this node's pod traffic")
-		}
-		if n.Device(name) != nil {
-			continue
-		}
-		for _, p := range n.Problems {
-			if p.What == "device" && (p.On == "" || p.On == name) {
-				out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
-				out.Variant = string(p.Class)
-				if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(f.Case, n, family) {
-					out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
-					out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
-				}
-				return out
-			}
-		}
-		if n.Link(name) == nil && !v.Encrypts {
-			return skip("no WireGuard device carries this node's pod traffic")
-		}
-		return unknown("%s of %s was not read", name, n.Name)
+	n, name := f.Node, f.Node.Carrier(f.Family).Name
+	if name == "" {
+		return skip("no WireGuard device carries this node's pod traffic")
 	}
-	var read []string
-	for _, d := range n.Devices {
+	if d := n.Device(name); d != nil {
 		how := "kernel"
 		if d.Userspace {
 			how = "userspace"
 		}
-		read = append(read, fmt.Sprintf("%s (%s, UDP %d, %s)", d.Name, how, d.Port, plural(uint64(d.Peers), "peer")))
+		return pass("%s: %s (%s, UDP %d, %s)", n.Name, d.Name, how, d.Port, plural(uint64(d.Peers), "peer"))
 	}
-	return pass("%s: %s", n.Name, list(read))
+	for _, p := range n.Problems {
+		if p.What == "device" && (p.On == "" || p.On == name) {
+			out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
+			out.Variant = string(p.Class)
+			if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(f.Case, n, f.Family) {
+				out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
+				out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
+			}
+			return out
+		}
+	}
+	if n.Link(name) == nil && !v.Encrypts {
+		return skip("no WireGuard device carries this node's pod traffic")
+	}
+	return unknown("%s of %s was not read", name, n.Name)
 }
 
 // cutOff says whether no canary of this family arrived from or at the node,

@@ -18,7 +18,7 @@ func (v *view) peerChecks() []verdict.Check {
 			Code: "WG0301", Title: "each node holds the key that it publishes",
 			Why:   "The published key is what the others encrypt for. A key that the node's device does not hold belongs to a device of the past, or to somebody else.",
 			Reads: "the network plugin's node annotation, the device's public key",
-			Proof: verdict.P7Identity, Scope: verdict.PerNode, Needs: probe, After: after, Judge: v.published,
+			Proof: verdict.P7Identity, Scope: verdict.PerNodeFamily, Needs: probe, After: after, Judge: v.published,
 		},
 		{
 			Code: "WG0303", Title: "no two nodes share a key",
@@ -52,31 +52,27 @@ func (v *view) peerChecks() []verdict.Check {
 
 func (v *view) published(f *verdict.Focus) verdict.Outcome {
 	n := f.Node
-	held := ""
-	for _, family := range f.Run.Families {
-		key := v.Published(n, family)
-		device := n.Device(n.Carrier(family).Name)
-		switch {
-		case !v.Encrypts:
-			return skip("%s publishes no keys", v.Title)
-		case key == "":
-			out := fail("%s publishes no WireGuard key", n.Name)
-			out.Facts = map[string]string{"node": n.Name}
-			return out
-		case device == nil:
-			return unknown("the device of %s was not read", n.Name)
-		case device.PublicKey != key:
-			out := fail("%s publishes the key %s, its %s holds %s", n.Name, short(key), device.Name, short(device.PublicKey))
-			out.Facts = map[string]string{"node": n.Name, "device": device.Name}
-			out.Readings = []verdict.Reading{
-				{Node: n.Name, What: "key in the node's annotation", Text: key},
-				{Node: n.Name, What: "key of " + device.Name, Text: device.PublicKey},
-			}
-			return out
+	key := v.Published(n, f.Family)
+	device := n.Carrier(f.Family).Device
+	switch {
+	case !v.Encrypts:
+		return skip("%s publishes no keys", v.Title)
+	case key == "":
+		out := fail("%s publishes no WireGuard key", n.Name)
+		out.Facts = map[string]string{"node": n.Name}
+		return out
+	case device == nil:
+		return unknown("the device of %s was not read", n.Name)
+	case device.PublicKey != key:
+		out := fail("%s publishes the key %s, its %s holds %s", n.Name, short(key), device.Name, short(device.PublicKey))
+		out.Facts = map[string]string{"node": n.Name, "device": device.Name}
+		out.Readings = []verdict.Reading{
+			{Node: n.Name, What: "key in the node's annotation", Text: key},
+			{Node: n.Name, What: "key of " + device.Name, Text: device.PublicKey},
 		}
-		held = key
+		return out
 	}
-	return pass("%s publishes the key its device holds, %s", n.Name, short(held))
+	return pass("%s publishes the key its %s holds, %s", n.Name, device.Name, short(key))
 }
 
 func (v *view) unique(f *verdict.Focus) verdict.Outcome {

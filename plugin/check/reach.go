@@ -75,7 +75,11 @@ func lastSeen(f *verdict.Focus, left, arrived uint64) verdict.Outcome {
 	port := t.ToDev.Port
 	facts := map[string]string{
 		"node": t.To.Name, "peer": t.From.Name, "port": fmt.Sprint(port),
-		"device": t.ToLink, "endpoint": sendsTo(t), "direction": "input",
+		"device": t.ToLink, "endpoint": sendsTo(t), "direction": "input", "iptables": "iptables",
+	}
+	outer := family(t.Sent.Endpoint.Addr())
+	if outer == 6 {
+		facts["iptables"] = "ip6tables"
 	}
 	readings := []verdict.Reading{
 		{Node: t.From.Name, What: t.FromLink + " sent to " + sendsTo(t), Text: fmt.Sprintf("%d bytes", moved(t.Sent.TX))},
@@ -89,7 +93,7 @@ func lastSeen(f *verdict.Focus, left, arrived uint64) verdict.Outcome {
 	case arrived > 0:
 		out = fail("%s drops the incoming UDP port %d: WireGuard messages from %s arrive at its network card and never reach %s", t.To.Name, port, t.From.Name, t.ToLink)
 		out.Variant = "input"
-		dropping := blocking(t.To, port, "prerouting", "input")
+		dropping := blocking(t.To, outer, port, "prerouting", "input")
 		readings = append(readings, rule(dropping)...)
 		// A responder's answer is the one message that the preshared key goes into.
 		if dropping == nil && t.In.Responses > 0 {
@@ -105,10 +109,10 @@ func lastSeen(f *verdict.Focus, left, arrived uint64) verdict.Outcome {
 		out.Variant, facts["direction"] = "output", "output"
 		facts["node"], facts["peer"] = t.From.Name, t.To.Name
 		blamed, hooks = t.From, []string{"output"}
-		readings = append(readings, rule(blocking(t.From, port, "output"))...)
+		readings = append(readings, rule(blocking(t.From, outer, port, "output"))...)
 	}
 	out.Facts, out.Readings = facts, readings
-	if rule := blocking(blamed, port, hooks...); rule != nil && rule.Tool == "nftables" {
+	if rule := blocking(blamed, outer, port, hooks...); rule != nil && rule.Tool == "nftables" {
 		out.Variant = "nftables"
 		facts["family"], facts["table"], facts["chain"] = rule.Family, rule.Table, rule.Chain
 	}
@@ -120,13 +124,15 @@ func describeFlow(f verdict.Flow) string {
 		plural(f.Data, "data message"), plural(f.Keepalives, "keepalive"), f.Bytes)
 }
 
-// blocking returns the first firewall rule of a node that drops the port in
-// one of the hooks, nil if none was read. That a chain drops what nothing
-// accepts says nothing of a port that one of its rules accepts.
-func blocking(n *verdict.Node, port uint16, hooks ...string) *evidence.Firewall {
+// blocking returns the first firewall rule of a node that drops the port of
+// packets of a family in one of the hooks, nil if none was read. That a chain
+// drops what nothing accepts says nothing of a port that one of its rules
+// accepts.
+func blocking(n *verdict.Node, family int, port uint16, hooks ...string) *evidence.Firewall {
+	unseen := map[int]string{4: "ip6", 6: "ip"}[family] // the tables that packets of this family never see
 	for _, hook := range hooks {
 		for _, f := range n.Firewall {
-			if f.Hook != hook || f.Effect != "drop" || f.Port != port && f.Port != 0 {
+			if f.Hook != hook || f.Effect != "drop" || f.Port != port && f.Port != 0 || f.Family == unseen {
 				continue
 			}
 			accepted := slices.ContainsFunc(n.Firewall, func(other *evidence.Firewall) bool {

@@ -36,7 +36,7 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 	case f.Quiet:
 		return verdict.Outcome{Status: verdict.Fail}
 	}
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link}
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link, "ip": fmt.Sprint(f.Family)}
 	if answer.Link == "" {
 		out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
 		out.Variant, out.Facts = "none", facts
@@ -98,7 +98,7 @@ func (v *view) wholeRange(f *verdict.Focus) verdict.Outcome {
 		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
 			continue
 		}
-		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String()}
+		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String(), "ip": fmt.Sprint(f.Family)}
 		var out verdict.Outcome
 		switch {
 		case slices.Contains(refusals, entry.Type):

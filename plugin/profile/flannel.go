@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // flannelPrefix is the default prefix of flannel's node annotations
@@ -47,35 +48,58 @@ func flannel(c *verdict.Case) (Profile, bool) {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
-		p.Device, p.Published = flannelDevice, flannelPublished
+		p.Device, p.Published = flannelDevices(c), flannelPublished
 	}
 	return p, true
 }
 
-// flannelDevice names the device of a family: mode "separate" has a second one
-// for IPv6, the modes auto, ipv4 and ipv6 carry both families in the first
-// (flannel pkg/backend/wireguard/wireguard.go).
-func flannelDevice(n *verdict.Node, family int) string {
-	if family == 6 && (n.Device("flannel-wg-v6") != nil || n.Device("flannel-wg") == nil) {
-		return "flannel-wg-v6"
+// The devices of the backend (flannel pkg/backend/wireguard/wireguard.go).
+const (
+	flannelWG  = "flannel-wg"
+	flannelWG6 = "flannel-wg-v6" // of mode "separate" only
+)
+
+// flannelDevices names the device of a node and family. Mode "separate", the
+// default, has a second one for IPv6; the modes auto, ipv4 and ipv6 carry both
+// families in the first. No object says which mode it is, so what the nodes
+// have decides: one that lost its second device must not look like another mode.
+func flannelDevices(c *verdict.Case) func(*verdict.Node, int) string {
+	six := flannelWG6
+	if !slices.ContainsFunc(c.Nodes, func(n *verdict.Node) bool { return n.Link(flannelWG6) != nil }) &&
+		slices.ContainsFunc(c.Nodes, carriesIPv6) {
+		six = flannelWG
 	}
-	return "flannel-wg"
+	return func(_ *verdict.Node, family int) string {
+		if family == 6 {
+			return six
+		}
+		return flannelWG
+	}
 }
 
-// flannelPublished reads the key from the lease, `{"PublicKey":"…","Port":51820}`.
-// Both devices of a node use the same key.
+// carriesIPv6 says whether the node's first device has an address of its IPv6
+// pod range, as flannel gives it in every mode but separate.
+func carriesIPv6(n *verdict.Node) bool {
+	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool {
+		return a.Link == flannelWG && slices.ContainsFunc(n.PodCIDRs, func(podRange netip.Prefix) bool {
+			return podRange.Addr().Is6() && podRange.Contains(a.Prefix.Addr())
+		})
+	})
+}
+
+// flannelPublished reads the key of a family from the lease,
+// `{"PublicKey":"…","Port":51820}`; it is `null` if flannel has that family
+// switched off. Both devices of a node use the same key.
 func flannelPublished(n *verdict.Node, family int) string {
-	keys := []string{"backend-data", "backend-v6-data"}
+	name := "backend-data"
 	if family == 6 {
-		slices.Reverse(keys)
+		name = "backend-v6-data"
 	}
-	for _, key := range keys {
-		var data struct{ PublicKey string }
-		if json.Unmarshal([]byte(n.Annotations[flannelPrefix+key]), &data) == nil && data.PublicKey != "" {
-			return strings.TrimSpace(data.PublicKey)
-		}
+	var data struct{ PublicKey string }
+	if json.Unmarshal([]byte(n.Annotations[flannelPrefix+name]), &data) != nil {
+		return ""
 	}
-	return ""
+	return strings.TrimSpace(data.PublicKey)
 }
 
 func flannelEndpoint(n *verdict.Node, family int) netip.Addr {

@@ -77,23 +77,23 @@ var table = []row{
 	}},
 	{"WG0401", "", "", Hint{
 		Title: "Remove the routes within {range} that win over the tunnel's",
-		Steps: []Step{{On: "{node}", Command: "ip route flush root {range} dev {link}"}},
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route flush root {range} dev {link}"}},
 		Note:  "Find out who added them, or they come back.",
 	}},
 	{"WG0401", "", "", Hint{
 		Title: "Remove the routes that win over the tunnel's",
-		Steps: []Step{{On: "{node}", Command: "ip route delete {route} dev {link}"}},
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {route} dev {link}"}},
 		Note:  "Find out who added it, or it comes back.",
 	}},
 	{"WG0401", "refused", "", Hint{
 		Title: "Remove the route that refuses the other nodes' pods",
-		Steps: []Step{{On: "{node}", Command: "ip route delete {type} {route} table {table}"}},
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {type} {route} table {table}"}},
 		Note:  "Find out who added it, or it comes back.",
 	}},
 	{"WG0401", "rule", "", Hint{
 		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
-		Steps: []Step{{On: "{node}", Command: "ip rule add priority {before} to {here} lookup main"},
-			{On: "{node}", Command: "ip rule add priority {before} to {there} lookup main"}},
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
+			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {there} lookup main"}},
 		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
 	}},
 	{"WG0401", "none", "k3s", restartAgent},
@@ -106,10 +106,10 @@ var table = []row{
 	}},
 	{"WG0501", "input", "", Hint{
 		Title: "Accept UDP port {port} from the other nodes",
-		Steps: []Step{{On: "{node}", Command: "iptables -I INPUT -p udp --dport {port} -j ACCEPT", Note: "with ufw: ufw allow {port}/udp; with firewalld: firewall-cmd --permanent --add-port={port}/udp && firewall-cmd --reload"}},
+		Steps: []Step{{On: "{node}", Command: "{iptables} -I INPUT -p udp --dport {port} -j ACCEPT", Note: "with ufw: ufw allow {port}/udp; with firewalld: firewall-cmd --permanent --add-port={port}/udp && firewall-cmd --reload"}},
 	}},
 	{"WG0501", "output", "", Hint{Title: "Let UDP to port {port} out",
-		Steps: []Step{{On: "{node}", Command: "iptables -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
+		Steps: []Step{{On: "{node}", Command: "{iptables} -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
 	{"WG0501", "handshake", "k3s", Hint{
 		Title:      "Restart K3s on both nodes: it sets the preshared key, or none, on all peers",
 		Disruption: "running pods go on; traffic between the two and the others pauses for seconds",

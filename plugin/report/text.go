@@ -20,7 +20,7 @@ const detailed = 12
 // and what the proof does not cover. Nothing is longer than it must be; colours
 // say nothing that the words do not.
 func writeText(w io.Writer, j *check.Judgement, options Options) error {
-	t := &text{color: options.Color}
+	t := &text{color: options.Color, families: j.Case.Run.Families}
 	t.headline(j)
 	t.cause(j)
 	t.pairs(j, options.Verbose)
@@ -32,14 +32,16 @@ func writeText(w io.Writer, j *check.Judgement, options Options) error {
 
 type text struct {
 	strings.Builder
-	color bool
+	color    bool
+	families []int // of the run: with more than one each is named
 }
 
 func (t *text) headline(j *check.Judgement) {
 	nodes := len(j.Case.Nodes)
 	switch {
 	case j.Verdict == verdict.Passed:
-		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s.", t.paint(verdict.Pass, "PASS"), nodes, count(len(j.Pairs), "ordered pair"))
+		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s%s.", t.paint(verdict.Pass, "PASS"), nodes,
+			count(len(j.Pairs)/max(1, len(t.families)), "ordered pair"), t.over(j))
 	case j.FirstCause != nil:
 		status := verdict.Fail
 		if j.Verdict == verdict.Undecided {
@@ -52,15 +54,27 @@ func (t *text) headline(j *check.Judgement) {
 	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(nodes, "node"), clean(j.Case.Run.ID))
 }
 
+// over names the families of a verdict, unless there is only one to speak of.
+func (t *text) over(j *check.Judgement) string {
+	untested := slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == "WG0801" && f.Status == verdict.Warn })
+	switch {
+	case len(t.families) > 1:
+		return ", over IPv4 and IPv6"
+	case untested:
+		return fmt.Sprintf(", over IPv%d alone", t.families[0])
+	}
+	return ""
+}
+
 func (t *text) cause(j *check.Judgement) {
 	f := j.FirstCause
 	if f == nil {
 		return
 	}
 	t.line("")
-	t.line("First cause: %s, %s. What should be true: %s.", f.Code, clean(f.Subject.String()), f.Title)
+	t.line("First cause: %s, %s. What should be true: %s.", f.Code, t.subject(f.Subject), f.Title)
 	if same := alike(j)[1:]; len(same) == 1 {
-		t.line("  The same for %s.", clean(same[0].Subject.String()))
+		t.line("  The same for %s.", t.subject(same[0].Subject))
 	} else if len(same) > 1 {
 		t.line("  The same for %d others.", len(same))
 	}
@@ -112,7 +126,7 @@ func (t *text) pairs(j *check.Judgement, verbose bool) {
 		return
 	}
 	for _, p := range j.Pairs {
-		t.line("%s  %s", t.mark(p.Status), clean(p.Subject.String()))
+		t.line("%s  %s", t.mark(p.Status), t.subject(p.Subject))
 		for _, proof := range verdict.Proofs {
 			t.line("   %s %s %-18s %s", t.mark(p.Steps[proof.Step]), proof.Step, proof.Title, clean(p.Notes[proof.Step]))
 		}
@@ -146,7 +160,7 @@ func (t *text) matrix(pairs []verdict.Pair) {
 				steps = append(steps, fmt.Sprintf("%s %s", proof.Step, s))
 			}
 		}
-		t.line("%s %s: %s", t.mark(p.Status), clean(p.Subject.String()), strings.Join(steps, ", "))
+		t.line("%s %s: %s", t.mark(p.Status), t.subject(p.Subject), strings.Join(steps, ", "))
 	}
 }
 
@@ -159,7 +173,7 @@ func (t *text) findings(j *check.Judgement, verbose bool) {
 		if f == j.FirstCause || !verbose && (f.Status == verdict.Pass || f.Status == verdict.NotApplicable) {
 			continue
 		}
-		line := fmt.Sprintf("%s %s %s: %s", t.mark(f.Status), f.Code, clean(f.Subject.String()), clean(f.Text))
+		line := fmt.Sprintf("%s %s %s: %s", t.mark(f.Status), f.Code, t.subject(f.Subject), clean(f.Text))
 		if f.CausedBy != "" {
 			line += " [caused by " + f.CausedBy + "]"
 		}
@@ -195,6 +209,8 @@ func (t *text) scope(j *check.Judgement) {
 		}
 	}
 }
+
+func (t *text) subject(s verdict.Subject) string { return clean(s.Named(t.families)) }
 
 func (t *text) line(format string, args ...any) {
 	fmt.Fprintf(t, format, args...)

@@ -10,6 +10,7 @@ const (
 	PerCluster Scope = iota
 	PerNode
 	PerPair
+	PerNodeFamily // a node, once for each family of the run
 )
 
 // Need is a stream without whose completeness a check cannot pass.
@@ -75,7 +76,7 @@ type judging struct {
 // place among the checks of pairs.
 type judged struct {
 	*Check
-	findings []Finding // per cluster and per node
+	findings []Finding // per cluster, per node, or per node and family: the families of a node next to each other
 	bit      int       // per pair, see word
 	worst    Status    // of all subjects, failed or inconclusive
 	after    []*judged
@@ -98,6 +99,14 @@ func (j *judging) judgeNodes() {
 			workers(len(j.c.Nodes), func(n int) {
 				k.findings[n] = j.find(&Focus{Case: j.c, Node: j.c.Nodes[n]}, k.Check)
 			})
+		case PerNodeFamily:
+			families := j.c.Run.Families
+			k.findings = make([]Finding, len(j.c.Nodes)*len(families))
+			workers(len(j.c.Nodes), func(n int) {
+				for i, family := range families {
+					k.findings[n*len(families)+i] = j.find(&Focus{Case: j.c, Node: j.c.Nodes[n], Family: family}, k.Check)
+				}
+			})
 		default:
 			k.bit = bit
 			bit += wordBits
@@ -114,6 +123,20 @@ func (j *judging) judgeNodes() {
 			}
 		}
 	}
+}
+
+// of returns what a check of nodes found that concerns a node and a family: one
+// finding, or those of all families if family is 0.
+func (j *judging) of(k *judged, node, family int) []Finding {
+	if k.Scope == PerNode {
+		return k.findings[node : node+1]
+	}
+	families := j.c.Run.Families
+	own := k.findings[node*len(families) : (node+1)*len(families)]
+	if i := slices.Index(families, family); i >= 0 {
+		return own[i : i+1]
+	}
+	return own
 }
 
 // note keeps the gravest status that can explain others.

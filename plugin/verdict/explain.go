@@ -1,7 +1,9 @@
 package verdict
 
+import "slices"
+
 // subject is what a finding is about by places: at.from is -1 for the cluster,
-// at.to is -1 for a node.
+// at.to is -1 for a node, whose family is 0 if it is about all of them.
 type subject = pair
 
 var wholeCluster = subject{-1, -1, 0}
@@ -24,20 +26,23 @@ func (j *judging) causedBy(k *judged, s Status, on subject) string {
 // that can be the cause of something wrong with the subject: anything for the
 // cluster, and the cluster for anything; a node for itself and its pairs; a
 // pair for its nodes and for both its directions, since answers travel the
-// other way.
+// other way. One family's tunnel is no cause of what is wrong with another's.
 func (j *judging) bears(before *judged, on subject, rank uint32) bool {
 	switch {
 	case on.from < 0, before.Scope == PerCluster:
 		return before.worst.rank() >= rank
-	case before.Scope == PerNode:
-		return before.findings[on.from].Status.rank() >= rank || on.to >= 0 && before.findings[on.to].Status.rank() >= rank
+	case before.Scope != PerPair:
+		grave := func(f Finding) bool { return f.Status.rank() >= rank }
+		return slices.ContainsFunc(j.of(before, on.from, on.family), grave) ||
+			on.to >= 0 && slices.ContainsFunc(j.of(before, on.to, on.family), grave)
 	case on.to >= 0:
 		reverse := pair{on.to, on.from, on.family}
 		return j.pairs.of(on).status(before.bit).rank() >= rank || j.pairs.of(reverse).status(before.bit).rank() >= rank
 	}
 	for from, row := range j.pairs.rows {
 		for _, d := range row {
-			if (from == on.from || int(d.to) == on.from) && d.word.status(before.bit).rank() >= rank {
+			ofNode := (from == on.from || int(d.to) == on.from) && (on.family == 0 || on.family == int(d.family))
+			if ofNode && d.word.status(before.bit).rank() >= rank {
 				return true
 			}
 		}

@@ -13,7 +13,7 @@ type Focus struct {
 	*Case
 	Node   *Node // nil for the cluster
 	Peer   *Node // nil unless it is a pair
-	Family int   // 4 or 6 for a pair
+	Family int   // 4 or 6 for a pair, and for a node where each family is judged by itself
 	// Quiet says that only the status of the outcome is wanted: millions of
 	// pairs are judged, a few are spoken of.
 	Quiet  bool
@@ -57,7 +57,7 @@ func (f *Focus) Subject() Subject {
 	case f.Node == nil:
 		return Subject{}
 	case f.Peer == nil:
-		return Subject{Node: f.Node.Name}
+		return Subject{Node: f.Node.Name, Family: f.Family}
 	}
 	return Subject{Node: f.Node.Name, Peer: f.Peer.Name, Family: f.Family}
 }

@@ -29,7 +29,7 @@ type pairStatuses struct {
 	words  map[word]int   // how many pairs have each
 	steps  map[proofs]int // how many pairs have each
 	rows   [][]deviation  // by place of the sender, sorted
-	shared []proofs       // by node, what its own and the cluster's findings make of the steps
+	shared [][]proofs     // by family and node, what its own and the cluster's findings make of the steps
 }
 
 // proofs holds the statuses of the steps of a proof, wordBits each, as ranks.
@@ -89,19 +89,24 @@ func (j *judging) judgePairs() {
 
 // share joins, per node, the findings that are part of every pair's proof.
 func (j *judging) share() {
-	j.pairs.shared = make([]proofs, len(j.c.Nodes))
+	j.pairs.shared = make([][]proofs, len(j.c.Run.Families))
+	for i := range j.pairs.shared {
+		j.pairs.shared[i] = make([]proofs, len(j.c.Nodes))
+	}
 	for i := range j.checks {
 		k := &j.checks[i]
 		step := stepOf(k.Proof)
 		if step < 0 || k.Scope == PerPair {
 			continue
 		}
-		for n := range j.pairs.shared {
-			of := k.findings[0]
-			if k.Scope == PerNode {
-				of = k.findings[n]
+		for i, family := range j.c.Run.Families {
+			for n, steps := range j.pairs.shared[i] {
+				of := k.findings[0]
+				if k.Scope != PerCluster {
+					of = j.of(k, n, family)[0]
+				}
+				j.pairs.shared[i][n] = steps.with(step, of.Status.rank())
 			}
-			j.pairs.shared[n] = j.pairs.shared[n].with(step, of.Status.rank())
 		}
 	}
 }
@@ -146,7 +151,7 @@ func (w *worker) rows(first, end int) {
 
 func (w *worker) pair(from, to int) {
 	c := w.j.c
-	for _, family := range c.Run.Families {
+	for i, family := range c.Run.Families {
 		w.focus.onPair(c.Nodes[from], c.Nodes[to], family)
 		found, bad := w.j.wordOf(&w.focus)
 		if found != w.last || w.sameWords == 0 {
@@ -154,7 +159,7 @@ func (w *worker) pair(from, to int) {
 			w.last, w.own, w.sameWords = found, w.j.stepsOf(found), 0
 		}
 		w.sameWords++
-		steps := w.j.join(w.own, from, to)
+		steps := w.j.join(w.own, w.j.pairs.shared[i], from, to)
 		if steps != w.lastSteps || w.sameStatus == 0 {
 			w.steps[w.lastSteps] += w.sameStatus
 			w.lastSteps, w.sameStatus = steps, 0
@@ -199,14 +204,14 @@ func (j *judging) stepsOf(found word) (own proofs) {
 	return own
 }
 
-// join returns the steps of a pair's proof. A step that no check passed for this
-// pair is not proven.
-func (j *judging) join(own proofs, from, to int) proofs {
+// join returns the steps of a pair's proof from its own checks and what its
+// family's nodes share. A step that no check passed for this pair is not proven.
+func (j *judging) join(own proofs, shared []proofs, from, to int) proofs {
 	joined := own
 	for i := range Proofs {
 		at := i * wordBits
-		joined = joined.with(i, uint32(j.pairs.shared[from]>>at&(1<<wordBits-1)))
-		joined = joined.with(i, uint32(j.pairs.shared[to]>>at&(1<<wordBits-1)))
+		joined = joined.with(i, uint32(shared[from]>>at&(1<<wordBits-1)))
+		joined = joined.with(i, uint32(shared[to]>>at&(1<<wordBits-1)))
 		if uint32(joined>>at&(1<<wordBits-1)) <= rankNotApplicable {
 			joined = joined.with(i, rankInconclusive)
 		}

@@ -1,6 +1,9 @@
 package verdict
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Detailed is up to how many pairs a report has every finding and the proof of
 // every pair: those of twelve nodes in one family. Above, it has what is not
@@ -32,6 +35,9 @@ func (j *judging) allFindings() (all []Finding) {
 func (j *judging) on(k *judged, n int) subject {
 	if k.Scope == PerCluster {
 		return wholeCluster
+	}
+	if families := j.c.Run.Families; k.Scope == PerNodeFamily {
+		return subject{n / len(families), -1, families[n%len(families)]}
 	}
 	return subject{n, -1, 0}
 }
@@ -107,7 +113,8 @@ func (j *judging) unproven() []Pair {
 	some := []Pair{}
 	for from, row := range j.pairs.rows {
 		for _, d := range row {
-			steps := j.join(j.stepsOf(d.word), from, int(d.to))
+			shared := j.pairs.shared[slices.Index(j.c.Run.Families, int(d.family))]
+			steps := j.join(j.stepsOf(d.word), shared, from, int(d.to))
 			if steps.worst().rank() < rankInconclusive {
 				continue
 			}
@@ -134,9 +141,9 @@ func (j *judging) proofOf(at pair) Pair {
 		case k.Proof == "":
 		case k.Scope == PerCluster:
 			p.add(k.findings[0])
-		case k.Scope == PerNode:
-			p.add(k.findings[min(at.from, at.to)])
-			p.add(k.findings[max(at.from, at.to)])
+		case k.Scope != PerPair:
+			p.add(j.of(k, min(at.from, at.to), at.family)[0])
+			p.add(j.of(k, max(at.from, at.to), at.family)[0])
 		default:
 			p.add(j.findingOf(k, at))
 		}

@@ -102,25 +102,36 @@ var Proofs = []struct {
 	{P7Identity, "identity"},
 }
 
-// Subject is what a finding is about: the cluster (all empty), a node, or an
-// ordered pair of nodes and an address family.
+// Subject is what a finding is about: the cluster (all empty), a node, a node
+// and an address family, or an ordered pair of nodes and an address family.
 type Subject struct {
 	Node   string `json:"node,omitempty"`
 	Peer   string `json:"peer,omitempty"`   // set for a pair: traffic from Node to Peer
-	Family int    `json:"family,omitempty"` // 4 or 6 for a pair
+	Family int    `json:"family,omitempty"` // 4 or 6; 0 if it is about all
 }
 
+// String leaves out IPv4, see Named.
 func (s Subject) String() string {
+	name := s.Node
 	switch {
 	case s.Node == "":
 		return "cluster"
-	case s.Peer == "":
-		return s.Node
-	case s.Family == 6:
-		return s.Node + " → " + s.Peer + " (IPv6)"
-	default:
-		return s.Node + " → " + s.Peer
+	case s.Peer != "":
+		name += " → " + s.Peer
 	}
+	if s.Family == 6 {
+		name += " (IPv6)"
+	}
+	return name
+}
+
+// Named names the subject for a reader of a run of these families: of more
+// than one each is named, IPv4 too.
+func (s Subject) Named(families []int) string {
+	if s.Family == 4 && len(families) > 1 {
+		return s.String() + " (IPv4)"
+	}
+	return s.String()
 }
 
 // Reading is one figure or fact that supports a finding.

@@ -68,9 +68,11 @@ func build(t testing.TB, stack ...gopacket.SerializableLayer) []byte {
 func raw(b []byte) gopacket.SerializableLayer { return gopacket.Payload(b) }
 
 // canary is the payload of a genuine canary from node 0 to node 1.
-func canary(t testing.TB, size int) []byte {
+func canary(t testing.TB, size int) []byte { return marked(t, TransportUDP, size) }
+
+func marked(t testing.TB, transport uint8, size int) []byte {
 	t.Helper()
-	b, err := Marked{Kind: KindCanary, Family: 4, Transport: TransportUDP, Source: 0, Target: 1, Sequence: 1}.
+	b, err := Marked{Kind: KindCanary, Family: 4, Transport: transport, Source: 0, Target: 1, Sequence: 1}.
 		Payload(size, testMark, testKey)
 	if err != nil {
 		t.Fatal(err)

@@ -101,10 +101,16 @@ func (m *matcher) next(b []byte) int {
 }
 
 // pair returns whose traffic a match is, -1 for what cannot be told. Of a
-// header that is not genuine only what names test pods is believed.
+// header that is not genuine only what names test pods is believed. An ICMP
+// echo comes back with the header that it went with: there the addresses say
+// which of the two pods it is from.
 func (m *matcher) pair(found *match) (source, target, family int) {
 	h := &found.header
 	if found.at >= 0 && (found.genuine || m.plausible(h)) {
+		back := found.flowing && found.flow.source == int(h.Target) && found.flow.target == int(h.Source)
+		if back && h.Transport == TransportICMP {
+			return found.flow.source, found.flow.target, int(h.Family)
+		}
 		return int(h.Source), int(h.Target), int(h.Family)
 	}
 	if found.flowing {

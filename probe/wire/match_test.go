@@ -17,6 +17,7 @@ func TestLeaks(t *testing.T) {
 	probe := canary(t, 200)
 	pod := podPacket(t, probe)
 	quiet := podPacket(t, make([]byte, 100)) // a flow without a mark
+	echo := marked(t, TransportICMP, 200)
 	forged := bytes.Clone(control(t, TransportUDP, 1))
 	forged[40] ^= 1
 	shaped := append(data(9, 9, 32), pod...)
@@ -31,6 +32,8 @@ func TestLeaks(t *testing.T) {
 		layers         string
 	}{
 		{"bare mark", build(t, eth(layers.EthernetTypeIPv4), raw(pod)), evidence.BetrayedByMark, 0, 1, 14 + 28 + 48, "ethernet ipv4 udp"},
+		{"returned echo", build(t, eth(layers.EthernetTypeIPv4), ip4("10.42.1.9", "10.42.0.7", layers.IPProtocolICMPv4), raw(append(make([]byte, 8), echo...))),
+			evidence.BetrayedByMark, 1, 0, 14 + 28 + 48, "ethernet ipv4 icmp"},
 		{"bare flow", build(t, eth(layers.EthernetTypeIPv4), raw(quiet)), evidence.BetrayedByFlow, 0, 1, 14 + 28, "ethernet ipv4 udp"},
 		{"ipv6 flow", build(t, eth(layers.EthernetTypeIPv6), ip6("fd42:1::9", "fd42::7", layers.IPProtocolTCP),
 			&layers.TCP{DataOffset: 5}, raw(make([]byte, 99))), evidence.BetrayedByFlow, 1, 0, 14 + 40 + 20, "ethernet ipv6 tcp"},
