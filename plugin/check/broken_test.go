@@ -46,6 +46,13 @@ var broken = []struct {
 			}
 		})
 	}, verdict.Undecided, "WG0609"},
+	{"a family that the pods do not have was asked for", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Run != nil {
+				m.Run.Families = []int{4, 6}
+			}
+		})
+	}, verdict.Undecided, "WG0107"},
 	{"a leak that names no pair", func(s map[string][]evidence.Message) {
 		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
 			Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})

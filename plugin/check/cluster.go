@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -28,6 +29,12 @@ func (v *view) clusterChecks() []verdict.Check {
 			Why:   "Without a probe and a test pod on a node there is no evidence of it.",
 			Reads: "pods, events, the plugin's own account",
 			Scope: verdict.PerNode, Needs: []verdict.Need{verdict.NeedProbe, verdict.NeedPod}, Judge: v.started,
+		},
+		{
+			Code: "WG0107", Title: "the test pod has an address of the family that is tested",
+			Why:   "What was asked for and cannot be tested is not proven. A cluster of one family has no traffic of the other; that is no failure, and no proof either.",
+			Reads: "the test pod's addresses, the node's pod ranges",
+			Scope: verdict.PerNodeFamily, After: []string{"WG0103"}, Judge: v.addressed,
 		},
 	}
 }
@@ -80,6 +87,24 @@ func (v *view) everyNode(f *verdict.Focus) verdict.Outcome {
 		return pass("%d nodes; left out on request: %s", len(f.Nodes), list(chosen))
 	}
 	return pass("all %d nodes", len(f.Nodes))
+}
+
+func (v *view) addressed(f *verdict.Focus) verdict.Outcome {
+	if ip := f.Node.PodIP(f.Family); ip.IsValid() {
+		return pass("the test pod on %s is %s", f.Node.Name, ip)
+	}
+	if !hasFamily(f.Node, f.Family) {
+		return unknown("the pods on %s have no IPv%d addresses", f.Node.Name, f.Family)
+	}
+	return unknown("the test pod on %s has no IPv%d address, though the node has a range for it", f.Node.Name, f.Family)
+}
+
+// hasFamily says whether pods on the node are meant to have addresses of the
+// family, as far as anything tells.
+func hasFamily(n *verdict.Node, family int) bool {
+	told := len(n.PodCIDRs) > 0 || len(n.PodIPs) > 0
+	return !told || n.PodIP(family).IsValid() ||
+		slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == (family == 4) })
 }
 
 func (v *view) started(f *verdict.Focus) verdict.Outcome {

@@ -22,7 +22,7 @@ func (v *view) hostChecks() []verdict.Check {
 			Why:   "Keys, peers and byte counters of the device are half of the proof; they need CAP_NET_ADMIN in the host's network namespace.",
 			Reads: "the device as wgctrl gives it",
 			Scope: verdict.PerNodeFamily, Needs: []verdict.Need{verdict.NeedProbe},
-			After: []string{"WG0103", "WG0201"}, Judge: v.deviceRead,
+			After: []string{"WG0103", "WG0107", "WG0201"}, Judge: v.deviceRead,
 		},
 	}
 }
@@ -31,6 +31,9 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 	n := f.Node
 	if !v.Encrypts {
 		return skip("%s has no WireGuard device of its own", v.Title)
+	}
+	if !hasFamily(n, f.Family) {
+		return skip("the pods on %s have no IPv%d addresses", n.Name, f.Family)
 	}
 	name := n.Carrier(f.Family).Name
 	link := n.Link(name)

@@ -12,7 +12,7 @@ import (
 // peerChecks are WG03xx, step P7: who holds which key.
 func (v *view) peerChecks() []verdict.Check {
 	probe := []verdict.Need{verdict.NeedProbe}
-	after := []string{"WG0103", "WG0201", "WG0202"}
+	after := []string{"WG0103", "WG0107", "WG0201", "WG0202"}
 	return []verdict.Check{
 		{
 			Code: "WG0301", Title: "each node holds the key that it publishes",
@@ -57,6 +57,8 @@ func (v *view) published(f *verdict.Focus) verdict.Outcome {
 	switch {
 	case !v.Encrypts:
 		return skip("%s publishes no keys", v.Title)
+	case !hasFamily(n, f.Family):
+		return skip("the pods on %s have no IPv%d addresses", n.Name, f.Family)
 	case key == "":
 		out := fail("%s publishes no WireGuard key", n.Name)
 		out.Facts = map[string]string{"node": n.Name}

@@ -12,7 +12,7 @@ import (
 // reachChecks are WG05xx: whether the tunnel's UDP and the pods' packets
 // arrive.
 func (v *view) reachChecks() []verdict.Check {
-	tunnelled := []string{"WG0103", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401"}
+	tunnelled := []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401"}
 	return []verdict.Check{
 		{
 			Code: "WG0501", Title: "the tunnel's UDP datagrams arrive at the other node's WireGuard",

@@ -17,7 +17,7 @@ func (v *view) routeChecks() []verdict.Check {
 		Why:   "A healthy tunnel that no route leads into encrypts nothing. A more specific route, left over from another backend or added by another network, wins over the tunnel's without a word.",
 		Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to explain it",
 		Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe},
-		After: []string{"WG0103", "WG0101", "WG0104", "WG0201"}, Judge: v.route,
+		After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"}, Judge: v.route,
 	}}
 }
 

@@ -102,11 +102,16 @@ func flannelPublished(n *verdict.Node, family int) string {
 	return strings.TrimSpace(data.PublicKey)
 }
 
+// flannelEndpoint is the published address of a family. Where that is switched
+// off flannel publishes 0.0.0.0 all the same.
 func flannelEndpoint(n *verdict.Node, family int) netip.Addr {
 	key := "public-ip"
 	if family == 6 {
 		key = "public-ipv6"
 	}
-	addr, _ := netip.ParseAddr(n.Annotations[flannelPrefix+key])
+	addr, err := netip.ParseAddr(n.Annotations[flannelPrefix+key])
+	if err != nil || addr.IsUnspecified() {
+		return netip.Addr{}
+	}
 	return addr
 }

@@ -31,6 +31,7 @@ var table = []row{
 	{"WG0701", "", "", Hint{Title: "Use the kernel's WireGuard", Note: "Install the module for this kernel and restart the network plugin: kubectl wg explain WG0201."}},
 	{"WG0801", "", "", Hint{Title: "Test all families", Note: "Leave --family away, or say --family all."}},
 	{"WG0102", "", "", Hint{Title: "Test the missing nodes, or leave them out on purpose", Note: "Make the nodes Ready and schedulable, or name those to test with --nodes."}},
+	{"WG0107", "", "", Hint{Title: "Test the families that the pods have", Note: "Leave --family away. For a second family the cluster needs pod and service ranges of it from its beginning."}},
 	{"WG0103", "image", "", Hint{Title: "Let the nodes pull the probe's image", Note: "Mirror the image and name it with --image and --image-pull-secret, or load it on the nodes and use --image-pull-policy=Never."}},
 	{"WG0103", "admission", "", Hint{Title: "Let the run's pods be admitted", Note: "A policy, quota or webhook refused them. kubectl wg verify --print-manifests shows what is created; use --namespace with a namespace that admits it."}},
 	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
