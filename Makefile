@@ -63,7 +63,7 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	  "tests: $(LAB_RUN) --name test --ground host $(QUICK)"
 
 test-lab: build image testcount ## Run all of the lab's scenarios on this machine's kernel
-	@bin/testcount "tests: $(LAB_RUN) --name lab --ground host all"
+	@bin/testcount "tests: $(LAB_RUN) --name lab --ground host all eight"
 
 test-vm: build image testcount ## Run those that need it in a virtual machine, with the kernel's WireGuard
 	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m $(KERNEL)"

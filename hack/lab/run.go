@@ -94,7 +94,7 @@ func choose(names []string) ([]scenario.Scenario, error) {
 		found := name == "all"
 		for _, group := range scenario.Groups {
 			for _, s := range group.Scenarios {
-				if name == "all" || name == group.Name || name == s.Name {
+				if name == "all" && !group.Apart || name == group.Name || name == s.Name {
 					wanted[s.Name], found = true, true
 				}
 			}

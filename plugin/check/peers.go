@@ -194,14 +194,23 @@ func (v *view) endpoint(f *verdict.Focus) verdict.Outcome {
 			return fmt.Sprintf("%s, where %s was last heard; it publishes %s", sends(), t.To.Name, published)
 		})
 	}
+	announced := false
 	for _, family := range []int{4, 6} { // modes auto, ipv4 and ipv6 use the other family's endpoint
-		if uses.Addr() == v.Endpoint(t.To, family) && uses.Port() == t.ToDev.Port {
+		if uses.Addr() != v.Endpoint(t.To, family) {
+			continue
+		}
+		if uses.Port() == t.ToDev.Port {
 			return f.Say(verdict.Pass, sends)
 		}
+		published, announced = uses.Addr(), uses.Port() == v.Port(t.To, family)
 	}
 	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", t.From.Name, t.To.Name, uses, t.To.Name, published, t.ToDev.Port)
 	out.Facts = map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
-	if uses.Addr() == published {
+	switch {
+	case announced:
+		out.Text = fmt.Sprintf("%s sends what is for %s to %s, which %s publishes, and its %s listens on port %d", t.From.Name, t.To.Name, uses, t.To.Name, t.ToLink, t.ToDev.Port)
+		out.Variant = "announced"
+	case uses.Addr() == published:
 		out.Variant = "port"
 	}
 	return out

@@ -48,7 +48,7 @@ func flannel(c *verdict.Case) (Profile, bool) {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
-		p.Device, p.Published = flannelDevices(c), flannelPublished
+		p.Device, p.Published, p.Port = flannelDevices(c), flannelPublished, flannelPort
 	}
 	return p, true
 }
@@ -91,15 +91,22 @@ func carriesIPv6(n *verdict.Node) bool {
 // `{"PublicKey":"…","Port":51820}`; it is `null` if flannel has that family
 // switched off. Both devices of a node use the same key.
 func flannelPublished(n *verdict.Node, family int) string {
+	return strings.TrimSpace(flannelLease(n, family).PublicKey)
+}
+
+// flannelPort reads the port from the lease; older releases publish none.
+func flannelPort(n *verdict.Node, family int) uint16 { return flannelLease(n, family).Port }
+
+func flannelLease(n *verdict.Node, family int) (lease struct {
+	PublicKey string
+	Port      uint16
+}) {
 	name := "backend-data"
 	if family == 6 {
 		name = "backend-v6-data"
 	}
-	var data struct{ PublicKey string }
-	if json.Unmarshal([]byte(n.Annotations[flannelPrefix+name]), &data) != nil {
-		return ""
-	}
-	return strings.TrimSpace(data.PublicKey)
+	_ = json.Unmarshal([]byte(n.Annotations[flannelPrefix+name]), &lease) // what cannot be read was not published
+	return lease
 }
 
 // flannelEndpoint is the published address of a family. Where that is switched

@@ -78,6 +78,9 @@ func TestFlannelPublishesPerFamily(t *testing.T) {
 			if addr := flannelEndpoint(n, family); addr.IsValid() {
 				endpoint = addr.String()
 			}
+			if port := flannelPort(n, family); port != 0 && port != uint16(51818+family/2) {
+				t.Errorf("%s, IPv%d: port %d", test.name, family, port)
+			}
 			if key := flannelPublished(n, family); key != want[0] || endpoint != want[1] {
 				t.Errorf("%s, IPv%d: key %q at %q, want %q", test.name, family, key, endpoint, want)
 			}

@@ -42,8 +42,10 @@ type Profile struct {
 	// Published returns the key the node publishes for others, base64; empty
 	// if it publishes none.
 	Published func(n *verdict.Node, family int) string
-	// Endpoint returns the address where the node says its tunnel ends.
+	// Endpoint returns the address where the node says its tunnel ends, and
+	// Port the UDP port, 0 if it names none.
 	Endpoint func(n *verdict.Node, family int) netip.Addr
+	Port     func(n *verdict.Node, family int) uint16
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }
@@ -74,6 +76,9 @@ func Decide(c *verdict.Case) Profile {
 			p.Distribution = distribution(c)
 			if p.Configured == nil {
 				p.Configured = func(*verdict.Node) Configuration { return Configuration{} }
+			}
+			if p.Port == nil {
+				p.Port = func(*verdict.Node, int) uint16 { return 0 }
 			}
 			p.Scope = append(tested(c.Run.Families), p.Scope...)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {

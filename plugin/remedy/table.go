@@ -26,6 +26,11 @@ var table = []row{
 	}},
 	{"WG0106", "", "", Hint{Title: "Give each node an endpoint of its own", Note: "Behind one address each node needs a port of its own: set ListenPort by --flannel-conf on {node} and forward it."}},
 	{"WG0306", "", "k3s", restartAgent},
+	{"WG0306", "announced", "", Hint{
+		Title: "Have {peer} listen on the port that it publishes",
+		Note: "Flannel publishes ListenPortV6 for its IPv6 address, in the modes auto and ipv6 too, where {device} listens on ListenPort alone: " +
+			"give both the same port in flannel's configuration (the file of --flannel-conf), on every node, and restart it.",
+	}},
 	{"WG0504", "", "", Hint{Title: "Lower the tunnel's MTU, or raise that of {link}", Note: "Set the MTU of the link below in the network plugin's configuration (Flannel subtracts the overhead itself), restart it, and make the pods anew."}},
 	{"WG0505", "", "", Hint{Title: "Make the old pods anew", Note: "kubectl rollout restart their deployments, daemon sets and stateful sets, or reboot the nodes one by one."}},
 	{"WG0701", "", "", Hint{Title: "Use the kernel's WireGuard", Note: "Install the module for this kernel and restart the network plugin: kubectl wg explain WG0201."}},

@@ -128,19 +128,20 @@ func cluster(backend string, families topology.Families, nodes int) Cluster {
 type Group struct {
 	Name      string
 	Scenarios []Scenario
+	Apart     bool // not a part of `all`: its clusters are large
 }
 
 // Groups are the whole table, those that share a cluster next to each other.
 var Groups = []Group{
-	{"healthy", healthy},
-	{"sabotaged", slices.Concat(sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, sabotagedSizes, sabotagedCluster)},
-	{"switched", switched},
-	{"hostile", hostile},
-	{"interrupted", interrupted},
-	{"three", three},
-	{"unencrypted", unencrypted},
-	{"dual", slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
-	{"eight", eight},
+	{Name: "healthy", Scenarios: healthy},
+	{Name: "sabotaged", Scenarios: slices.Concat(sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, sabotagedSizes, sabotagedCluster)},
+	{Name: "switched", Scenarios: switched},
+	{Name: "hostile", Scenarios: hostile},
+	{Name: "interrupted", Scenarios: interrupted},
+	{Name: "three", Scenarios: three},
+	{Name: "unencrypted", Scenarios: unencrypted},
+	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
+	{Name: "eight", Scenarios: eight, Apart: true},
 }
 
 // All returns all scenarios in the order of their groups.
