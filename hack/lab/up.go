@@ -20,6 +20,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/ground"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/synthetic"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
@@ -28,6 +29,7 @@ var backends = []string{"wireguard", "vxlan", "host-gw"}
 type upOptions struct {
 	name, backend, ground string
 	nodes                 int
+	hollow                *state.Hollow // instead of nodes, backend and ground
 	timeout               time.Duration
 }
 
@@ -110,6 +112,9 @@ func (o upOptions) lab() (*state.Lab, error) {
 		}
 		return nil, fmt.Errorf("lab %s exists already: `lab down --name %s` removes it, --name gives another", o.name, o.name)
 	}
+	if o.hollow != nil {
+		return o.hollowLab()
+	}
 	if !slices.Contains(backends, o.backend) {
 		return nil, fmt.Errorf("unknown backend %q: want one of %s", o.backend, strings.Join(backends, ", "))
 	}
@@ -126,6 +131,28 @@ func (o upOptions) lab() (*state.Lab, error) {
 		lab.Nodes = append(lab.Nodes, topology.NodeName(n+1))
 	}
 	return lab, err
+}
+
+// hollowLab is a lab whose nodes have no machines.
+func (o upOptions) hollowLab() (*state.Lab, error) {
+	var faults []synthetic.Fault
+	for _, text := range o.hollow.Faults {
+		fault, err := synthetic.ParseFault(text)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, fault)
+	}
+	if _, err := synthetic.NewWorld(o.hollow.Nodes, faults...); err != nil {
+		return nil, err
+	}
+	lab, err := state.New(o.name)
+	if err != nil {
+		return nil, err
+	}
+	lab.Hollow, lab.Backend = o.hollow, "wireguard"
+	lab.Ground, lab.GroundReason = "hollow", fmt.Sprintf("%d nodes without machines", o.hollow.Nodes)
+	return lab, nil
 }
 
 // start hands the lab to a supervisor of its own and follows its events to the end of the start.
