@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
@@ -14,30 +13,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/synthetic"
 )
 
-// patience is how long the cluster may take to remove what a run has made.
-const patience = 5 * time.Minute
-
+// ours selects what runs make.
 var ours = meta.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=kubectl-wg"}
-
-// await waits until the namespace of the run is gone: the plugin does not.
-func (c Cluster) await(ctx context.Context, client kubernetes.Interface) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
-	defer cancel()
-	for {
-		list, err := client.CoreV1().Namespaces().List(ctx, ours)
-		if err != nil && !apierrors.IsTooManyRequests(err) {
-			return fmt.Errorf("waiting for the namespace to be gone: %w", err)
-		}
-		if err == nil && len(list.Items) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the namespace to be gone: %w", context.Cause(ctx))
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
-}
 
 // census asks the process that stands for all nodes, by the API server's way to the first of them.
 func (c Cluster) census(ctx context.Context, client kubernetes.Interface) (census hollow.Census, err error) {

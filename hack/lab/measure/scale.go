@@ -92,7 +92,7 @@ func (c Cluster) Run(ctx context.Context, attempt Attempt) (result Scale, err er
 	}
 	ended := time.Now()
 	if result.Stopped == "" {
-		if err := c.await(ctx, client); err != nil {
+		if err := allGone(ctx, client); err != nil {
 			result.Left = append(result.Left, err.Error())
 		}
 		result.Gone = time.Since(ended)
