@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/flannel"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/hollow"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
@@ -31,6 +32,13 @@ func newNodeInitCommand() *cobra.Command {
 		RunE: func(command *cobra.Command, args []string) error {
 			return node.Init(command.Context(), args[0], args[1])
 		},
+	}
+}
+
+func newHollowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "hollow CONFIG", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error { return hollow.Run(command.Context(), args[0]) },
 	}
 }
 

@@ -25,8 +25,8 @@ func main() {
 	}
 	root.AddCommand(
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
-		newLoadImageCommand(), newRunCommand(), newMeasureCommand(),
-		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newHostileCommand(),
+		newLoadImageCommand(), newRunCommand(), newMeasureCommand(), newScaleCommand(),
+		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newHollowCommand(), newHostileCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

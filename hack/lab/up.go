@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/ground"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/synthetic"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
@@ -28,6 +29,7 @@ type upOptions struct {
 	name, ground string
 	network      topology.Network
 	nodes        int
+	hollow       *state.Hollow // instead of nodes, network and ground
 	timeout      time.Duration
 }
 
@@ -112,6 +114,9 @@ func (o upOptions) lab() (*state.Lab, error) {
 		}
 		return nil, fmt.Errorf("lab %s exists already: `lab down --name %s` removes it, --name gives another", o.name, o.name)
 	}
+	if o.hollow != nil {
+		return o.hollowLab()
+	}
 	if err := o.network.Check(backends); err != nil {
 		return nil, err
 	}
@@ -128,6 +133,28 @@ func (o upOptions) lab() (*state.Lab, error) {
 		lab.Nodes = append(lab.Nodes, topology.NodeName(n+1))
 	}
 	return lab, err
+}
+
+// hollowLab is a lab whose nodes have no machines.
+func (o upOptions) hollowLab() (*state.Lab, error) {
+	var faults []synthetic.Fault
+	for _, text := range o.hollow.Faults {
+		fault, err := synthetic.ParseFault(text)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, fault)
+	}
+	if _, err := synthetic.NewWorld(o.hollow.Nodes, faults...); err != nil {
+		return nil, err
+	}
+	lab, err := state.New(o.name)
+	if err != nil {
+		return nil, err
+	}
+	lab.Hollow, lab.Backend = o.hollow, "wireguard"
+	lab.Ground, lab.GroundReason = "hollow", fmt.Sprintf("%d nodes without machines", o.hollow.Nodes)
+	return lab, nil
 }
 
 // start hands the lab to a supervisor of its own and follows its events to the end of the start.

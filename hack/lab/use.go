@@ -44,7 +44,11 @@ func newStatusCommand() *cobra.Command {
 						ended = append(ended, process.Role)
 					}
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t127.0.0.1:%d\t%s\t%s\n", lab.Name, lab.Ground, lab.Label(), len(lab.Nodes),
+				nodes := len(lab.Nodes)
+				if lab.Hollow != nil {
+					nodes = lab.Hollow.Nodes
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t127.0.0.1:%d\t%s\t%s\n", lab.Name, lab.Ground, lab.Label(), nodes,
 					time.Since(lab.Created).Round(time.Second), lab.Port, list(running), list(ended))
 			}
 			return table.Flush()

@@ -28,7 +28,7 @@ type progress struct {
 
 func (r *root) progress() *progress {
 	p := &progress{w: r.streams.Err, quiet: r.quiet, stopped: make(chan struct{})}
-	if file, ok := r.streams.Err.(*os.File); ok && !r.quiet && !r.verbose && terminal(file) && os.Getenv("TERM") != "dumb" {
+	if file, ok := r.streams.Err.(*os.File); ok && !r.quiet && !r.verbose && !r.logging && terminal(file) && os.Getenv("TERM") != "dumb" {
 		p.live = true
 		if p.width, _, _ = term.GetSize(int(file.Fd())); p.width < 20 {
 			p.width = 80

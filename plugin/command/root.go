@@ -53,6 +53,7 @@ type root struct {
 	config     *genericclioptions.ConfigFlags
 	interrupts *Interrupts
 	verbose    bool
+	logging    bool // log what is done, and leave the report as it is
 	quiet      bool
 	noColor    bool
 	started    bool // the command line was understood
@@ -74,6 +75,8 @@ encrypted by WireGuard: by what is seen on the wire, not by what is configured.`
 	}
 	flags := command.PersistentFlags()
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "show every finding, and log to stderr what is done")
+	flags.BoolVar(&r.logging, "log", false, "log to stderr what is done")
+	flags.MarkHidden("log") // to measure: of a thousand nodes nobody wants every finding
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVar(&r.noColor, "no-color", false, "use no colours (also NO_COLOR)")
 	r.config.AddFlags(flags)
@@ -83,7 +86,7 @@ encrypted by WireGuard: by what is seen on the wire, not by what is configured.`
 }
 
 func (r *root) log() *slog.Logger {
-	if !r.verbose {
+	if !r.verbose && !r.logging {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))

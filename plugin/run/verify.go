@@ -60,7 +60,10 @@ func Verify(ctx context.Context, o Options) (err error) {
 	if gathered != nil {
 		return gathered
 	}
-	return o.Report(check.Judge(v.recording))
+	began := time.Now()
+	judgement := check.Judge(v.recording)
+	o.Log.Debug("phase", "name", "judging", "took", time.Since(began))
+	return o.Report(judgement)
 }
 
 func newVerification(o Options) *verification {

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/probe/canary"
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -32,6 +33,8 @@ type Options struct {
 	Devices Devices
 	// Capture starts a capture of the links.
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
+	// Pod makes the test pod's side of a session.
+	Pod func(canary.Identity) Pod
 }
 
 // Host reads the state of the machine; host.Reader does.
@@ -56,6 +59,13 @@ type Capture interface {
 	Loop(link string) error
 	ControlsSeen() map[string]capture.Controls
 	Stop(ctx context.Context) []evidence.Message
+}
+
+// Pod sends and answers canaries; canary.Pod does.
+type Pod interface {
+	Listen(ctx context.Context, request evidence.ListenRequest) (ports map[string]uint16, problems []evidence.Problem)
+	Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem
+	Stop() []evidence.Message
 }
 
 // grace is how long what runs may take to end after the input did.

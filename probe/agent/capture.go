@@ -70,7 +70,7 @@ func (s *session) stop(ctx context.Context) {
 	}
 	if s.pod != nil {
 		s.write(s.pod.Stop()...)
-		s.pod = canary.NewPod(s.id)
+		s.pod = s.options.Pod(s.id)
 	}
 }
 

@@ -26,7 +26,7 @@ type session struct {
 
 	start    evidence.StartRequest
 	id       canary.Identity
-	pod      *canary.Pod // role pod
+	pod      Pod // role pod
 	read     evidence.ReadRequest
 	links    host.Links      // at the last reading
 	devices  device.Snapshot // at the last reading
@@ -50,6 +50,9 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 		options.Capture = func(ctx context.Context, config capture.Config) (Capture, error) {
 			return capture.Start(ctx, config)
 		}
+	}
+	if options.Pod == nil {
+		options.Pod = func(id canary.Identity) Pod { return canary.NewPod(id) }
 	}
 	return &session{options: options, log: options.Log, out: out, flush: flush}
 }
@@ -131,7 +134,7 @@ func (s *session) open(start *evidence.StartRequest) {
 	}
 	s.start, s.id = *start, id
 	if start.Role == "pod" {
-		s.pod = canary.NewPod(id)
+		s.pod = s.options.Pod(id)
 	}
 }
 

@@ -89,7 +89,7 @@ func TestComponentsExist(t *testing.T) {
 		t.Errorf("version flags: %s", kubernetesVersionFlags())
 	}
 	pins, err := os.ReadFile(filepath.Join(source, "kube", "go.mod"))
-	if err != nil || !strings.Contains(string(pins), "k8s.io/kubernetes "+kubernetesVersion+"\n") {
-		t.Errorf("kube/go.mod does not pin %s (%v)", kubernetesVersion, err)
+	if err != nil || !strings.Contains(string(pins), "k8s.io/kubernetes "+KubernetesVersion+"\n") {
+		t.Errorf("kube/go.mod does not pin %s (%v)", KubernetesVersion, err)
 	}
 }

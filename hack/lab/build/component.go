@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-const kubernetesVersion = "v1.36.3"
+// KubernetesVersion is what the programs of the kube module say of themselves.
+const KubernetesVersion = "v1.36.3"
 
 // component is something that `go build` makes from one module of the lab.
 type component struct {
@@ -57,11 +58,11 @@ var components = []component{
 }
 
 func kubernetesVersionFlags() string {
-	major, minor, _ := strings.Cut(strings.TrimPrefix(kubernetesVersion, "v"), ".")
+	major, minor, _ := strings.Cut(strings.TrimPrefix(KubernetesVersion, "v"), ".")
 	minor, _, _ = strings.Cut(minor, ".")
 	var flags []string
 	for _, target := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		for _, variable := range []string{"gitVersion=" + kubernetesVersion, "gitMajor=" + major, "gitMinor=" + minor, "gitTreeState=clean"} {
+		for _, variable := range []string{"gitVersion=" + KubernetesVersion, "gitMajor=" + major, "gitMinor=" + minor, "gitTreeState=clean"} {
 			flags = append(flags, "-X", target+"."+variable)
 		}
 	}

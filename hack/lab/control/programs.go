@@ -11,6 +11,7 @@ import (
 // Program is one program of the control plane.
 type Program struct {
 	Name  string
+	Path  string // of the executable; empty for the distribution's of that name
 	Flags []string
 	// AfterAPI holds the program back until the API server is ready: until then it would only take its processor time.
 	AfterAPI bool

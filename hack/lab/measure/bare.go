@@ -69,7 +69,7 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 	}
 	defer func() {
 		removing := time.Now()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		if failed := client.CoreV1().Namespaces().Delete(ctx, all.namespace.Name, meta.DeleteOptions{}); failed != nil {
 			err = errors.Join(err, fmt.Errorf("removing the namespace: %w", failed))
@@ -90,21 +90,23 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 			failed <- err
 		}()
 	}
-	for range all.jobs {
-		if err := <-failed; err != nil {
-			return 0, 0, fmt.Errorf("creating a Job: %w", err)
+	// The server gives up a watch that is not read while the Jobs are made.
+	for are := map[string]bool{}; len(are) < len(all.jobs); {
+		select {
+		case err := <-failed:
+			if err != nil {
+				return 0, 0, fmt.Errorf("creating a Job: %w", err)
+			}
+		case event, open := <-pods.ResultChan():
+			if !open {
+				return 0, 0, errors.Join(errors.New("the watch ended before all pods were Ready"), context.Cause(ctx))
+			}
+			if pod, ok := event.Object.(*core.Pod); ok && isReady(pod) {
+				are[pod.Name] = true
+			}
 		}
 	}
-	are := map[string]bool{}
-	for event := range pods.ResultChan() {
-		if pod, ok := event.Object.(*core.Pod); ok && isReady(pod) {
-			are[pod.Name] = true
-		}
-		if len(are) == len(all.jobs) {
-			return time.Since(began), 0, nil
-		}
-	}
-	return 0, 0, errors.Join(errors.New("the watch ended before all pods were Ready"), context.Cause(ctx))
+	return time.Since(began), 0, nil
 }
 
 func isReady(pod *core.Pod) bool {
@@ -113,12 +115,15 @@ func isReady(pod *core.Pod) bool {
 	})
 }
 
+// patience is how long the cluster may take to remove what a run has made.
+const patience = 5 * time.Minute
+
 // allGone waits until no run has left a namespace: what is being removed costs those who come after it.
 func allGone(ctx context.Context, client kubernetes.Interface) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
 	defer cancel()
 	for {
-		list, err := client.CoreV1().Namespaces().List(ctx, meta.ListOptions{LabelSelector: "app.kubernetes.io/managed-by=kubectl-wg"})
+		list, err := client.CoreV1().Namespaces().List(ctx, ours)
 		if err != nil && !apierrors.IsTooManyRequests(err) {
 			return fmt.Errorf("waiting for the namespace to be gone: %w", err)
 		}

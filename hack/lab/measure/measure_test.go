@@ -13,12 +13,14 @@ time=2026-11-22T02:25:35.140Z level=DEBUG msg=phase name="surveying the cluster"
 time=2026-11-22T02:25:36.149Z level=DEBUG msg=step name="reading the counters" took=7ms
 time=2026-11-22T02:25:36.149Z level=DEBUG msg=step name="sending canaries" took=1.5s
 time=2026-11-22T02:25:37.149Z level=DEBUG msg=step name="reading the counters" took=500µs
+time=2026-11-22T02:25:37.140Z level=DEBUG msg=phase name=judging took=2ms
 time=2026-11-22T02:25:37.140Z level=DEBUG msg="Subprotocol negotiated" protocol=v5.channel.k8s.io
 `))
 	want := []Phase{
 		{Name: "surveying the cluster", Took: 66 * time.Millisecond},
 		{Name: "reading the counters", Step: true, Took: 7500 * time.Microsecond},
 		{Name: "sending canaries", Step: true, Took: 1500 * time.Millisecond},
+		{Name: "judging", Took: 2 * time.Millisecond},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)

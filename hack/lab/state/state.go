@@ -32,8 +32,9 @@ type Lab struct {
 	Ground       string `json:"ground"`
 	GroundReason string `json:"groundReason"`
 	topology.Network
-	Nodes []string `json:"nodes"`
-	Dist  string   `json:"dist"`
+	Nodes  []string `json:"nodes"`
+	Dist   string   `json:"dist"`
+	Hollow *Hollow  `json:"hollow,omitempty"` // nil for a lab whose nodes are machines
 
 	Port  int    `json:"port"`  // of the API server on the machine's loopback; 0 until it listens
 	Agent string `json:"agent"` // node-host's address on the switch
@@ -42,6 +43,14 @@ type Lab struct {
 	Processes  []Process   `json:"processes"`
 	Namespaces []Namespace `json:"namespaces"`
 	Cgroup     string      `json:"cgroup"` // below each hierarchy
+}
+
+// Hollow is what a lab without machines consists of, see package hollow; it has no Nodes.
+type Hollow struct {
+	Nodes  int      `json:"nodes"`
+	Faults []string `json:"faults"` // as synthetic.ParseFault reads them
+	// QPS bounds the requests per second of each controller and of the scheduler.
+	QPS int `json:"qps"`
 }
 
 // Namespace is a named network namespace; Inode is 0 while it is being made.
@@ -70,6 +79,12 @@ func (l *Lab) Path(elements ...string) string {
 
 // Kubeconfig is the administrator's, usable from the machine.
 func (l *Lab) Kubeconfig() string { return l.Path("kubeconfig") }
+
+// Operator is the kubeconfig of a user who has no rights yet and whose requests are in the audit log; in a hollow lab only.
+func (l *Lab) Operator() string { return l.Path("operator.kubeconfig") }
+
+// Audit is the API server's log of that user's requests.
+func (l *Lab) Audit() string { return l.Path("logs", "audit.log") }
 
 // Netns is the name of one of the lab's network namespaces: "switch", "control", or a node's name.
 func (l *Lab) Netns(role string) string { return "kwg-" + l.Name + "-" + role }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -43,7 +44,7 @@ func (s *supervisor) run(ctx context.Context, program control.Program) error {
 		return fmt.Errorf("opening the log of %s: %w", program.Name, err)
 	}
 	defer log.Close()
-	command := exec.Command(s.dist.Bin(program.Name), program.Flags...)
+	command := exec.Command(cmp.Or(program.Path, s.dist.Bin(program.Name)), program.Flags...)
 	command.Stdout, command.Stderr = log, log
 	command.Dir = s.lab.Path()
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -98,7 +98,15 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 	}
 
 	// 4. Nodes and control plane, at the same time: a node waits for the API server by itself.
-	for _, program := range control.Programs(s.lab.Path("credentials"), s.lab.Path(), s.lab.Families) {
+	programs := control.Programs(s.lab.Path("credentials"), s.lab.Path(), s.lab.Families)
+	if s.lab.Hollow != nil {
+		if programs, err = s.hollow(programs); err != nil {
+			return err
+		}
+	} else if err := s.startNodes(ctx, config, spawn); err != nil {
+		return err
+	}
+	for _, program := range programs {
 		spawn(func() error {
 			if program.AfterAPI && awaitAPI(ctx, client) != nil {
 				return nil
@@ -106,13 +114,13 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 			return s.keep(ctx, program)
 		})
 	}
-	if err := s.startNodes(ctx, config, spawn); err != nil {
-		return err
-	}
 	if err := awaitAPI(ctx, client); err != nil {
 		return fmt.Errorf("waiting for the API server: %w", err)
 	}
 	s.events.say("API server ready on 127.0.0.1:%d", s.lab.Port)
+	if s.lab.Hollow != nil {
+		return s.awaitHollow(ctx, client)
+	}
 
 	// 5. What K3s would have written.
 	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
@@ -197,6 +205,11 @@ func (s *supervisor) credentials(port int) (node.HostConfig, error) {
 	}
 	if err := control.WriteCredentials(authority, s.lab.Path("credentials"), s.lab.Name, s.lab.Kubeconfig(), port); err != nil {
 		return config, err
+	}
+	if s.lab.Hollow != nil {
+		if err := s.hollowCredentials(authority, port); err != nil {
+			return config, err
+		}
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

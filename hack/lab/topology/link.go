@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -73,6 +74,22 @@ func awaitLocal(ip net.IP) error {
 			return errors.Join(fmt.Errorf("the address %s does not come into use: %v", ip, routes), err)
 		}
 	}
+}
+
+// AnswerFor makes the current network namespace take every address of the range for one of its own.
+func AnswerFor(addresses netip.Prefix) error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("finding the loopback: %w", err)
+	}
+	route := &netlink.Route{
+		LinkIndex: lo.Attrs().Index, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST,
+		Dst: &net.IPNet{IP: addresses.Addr().AsSlice(), Mask: net.CIDRMask(addresses.Bits(), addresses.Addr().BitLen())},
+	}
+	if err := netlink.RouteAdd(route); err != nil {
+		return fmt.Errorf("answering for %s: %w", addresses, err)
+	}
+	return nil
 }
 
 // AttachHardware joins every network card of the current namespace to its bridge: inside a VM that is the cable to the

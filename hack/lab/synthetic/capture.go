@@ -1,0 +1,245 @@
+package synthetic
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/agent"
+	"github.com/kubectl-wg/kubectl-wg/probe/capture"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
+)
+
+// window is the capture of one node: it lays the frames that would have crossed the node's links before the product's own
+// tally, the controls as soon as someone asks for them and all others at its end.
+type window struct {
+	host    *Host
+	start   evidence.StartRequest
+	tally   *wire.Tally
+	outside *wire.LinkTally
+	inside  *wire.LinkTally
+	others  []other // the nodes with a test pod, but for this one
+	own     netip.Addr
+	frames  map[int]ciphertext // by the size of their messages
+
+	controls sync.Once
+	stop     sync.Once
+	account  []evidence.Message
+	problem  error
+}
+
+// other is a node that takes part in the run.
+type other struct {
+	node  int
+	index int // in the run
+	pod   netip.Addr
+}
+
+func (h *Host) capture(_ context.Context, config capture.Config) (agent.Capture, error) {
+	subject, err := wire.NewSubject(config.Start, config.Request)
+	if err != nil {
+		return nil, fmt.Errorf("starting the capture: %w", err)
+	}
+	subject.Ports = append(subject.Ports, Port)
+	tally, err := wire.NewTally(subject)
+	if err != nil {
+		return nil, fmt.Errorf("starting the capture: %w", err)
+	}
+	c := &window{host: h, start: config.Start, tally: tally, frames: map[int]ciphertext{}}
+	c.outside, c.inside = tally.Link(uplink, evidence.RoleOutside), tally.Link(tunnel, evidence.RoleWireGuard)
+	for _, pod := range config.Request.Pods {
+		for _, ip := range pod.IPs {
+			switch n := h.world.Owner(ip); n {
+			case 0:
+			case h.node:
+				c.own = ip
+			default:
+				c.others = append(c.others, other{n, pod.Index, ip})
+			}
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.traffic, h.readings = &traffic{mark: config.Start.Mark, sizes: config.Request.Sizes}, 0
+	return c, nil
+}
+
+// Links returns the one link that leads out.
+func (c *window) Links() []string { return []string{uplink} }
+
+// Loop is never needed: there is a control to each peer.
+func (c *window) Loop(link string) error {
+	return fmt.Errorf("no frame is looped on %s of a synthetic node", link)
+}
+
+// ControlsSeen shows those of this node, which it has sent when it asks, and those of all others.
+func (c *window) ControlsSeen() map[string]capture.Controls {
+	c.controls.Do(func() { c.keep(c.exchangeControls()) })
+	tx, rx := c.outside.Controls()
+	return map[string]capture.Controls{uplink: {TX: tx, RX: rx}}
+}
+
+// busy bounds how many windows are computed at a time: each takes a processor, and megabytes.
+var busy = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// Stop returns the account.
+func (c *window) Stop(ctx context.Context) []evidence.Message {
+	if ctx.Err() != nil {
+		return nil // it is not wanted
+	}
+	c.stop.Do(func() {
+		busy <- struct{}{}
+		defer func() { <-busy }()
+		for _, o := range c.others {
+			c.keep(c.exchange(o))
+		}
+		for _, link := range []*wire.LinkTally{c.outside, c.inside} {
+			link.Close(wire.Socket{Started: true, Alive: true})
+		}
+		c.account = c.tally.Messages()
+		if c.problem != nil {
+			c.account = append(c.account, evidence.Message{Problem: &evidence.Problem{
+				Class: evidence.ProblemInternal, What: "capture", Text: c.problem.Error(),
+			}})
+		}
+		c.tally, c.outside, c.inside, c.others = nil, nil, nil, nil // the session outlives them
+	})
+	return c.account
+}
+
+func (c *window) keep(err error) {
+	if c.problem == nil {
+		c.problem = err
+	}
+}
+
+func (c *window) exchangeControls() error {
+	self, here := c.start.Index, endpoint(c.host.node)
+	for _, o := range c.others {
+		left, err := c.marked(wire.KindControl, wire.TransportUDP, self, o.index)
+		if err != nil {
+			return err
+		}
+		arrived, err := c.marked(wire.KindControl, wire.TransportUDP, o.index, self)
+		if err != nil {
+			return err
+		}
+		there := endpoint(o.node)
+		c.outside.Add(wire.Frame{Data: ether(datagram(etherSize, here, there, left)), Direction: evidence.DirectionTX})
+		c.outside.Add(wire.Frame{Data: ether(datagram(etherSize, there, here, arrived)), Direction: evidence.DirectionRX})
+	}
+	return nil
+}
+
+// marked is the payload of a canary, answer or control, as short as can be: no count depends on its length.
+func (c *window) marked(kind, transport uint8, source, target int) ([]byte, error) {
+	m := wire.Marked{Kind: kind, Family: 4, Transport: transport, Source: uint32(source), Target: uint32(target)}
+	key := c.start.Key
+	if kind == wire.KindFirst || kind == wire.KindFirstAnswer {
+		key = evidence.FirstKey(key)
+	}
+	return m.Payload(wire.MarkedSize, [wire.MarkSize]byte(c.start.Mark), key)
+}
+
+// exchange is all that passes between this node and another.
+func (c *window) exchange(o other) error {
+	own := other{c.host.node, c.start.Index, c.own}
+	for _, way := range []struct {
+		direction string
+		from, to  other
+	}{{evidence.DirectionTX, own, o}, {evidence.DirectionRX, o, own}} {
+		if err := c.inTunnel(way.direction, way.from, way.to); err != nil {
+			return err
+		}
+		if err := c.onWire(way.direction, way.from, way.to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inTunnel shows the pods' packets on the WireGuard link.
+func (c *window) inTunnel(direction string, from, to other) error {
+	world, traffic := c.host.world, c.host.traffic
+	count, left := traffic.canaries(world, from.node, to.node)
+	if direction == evidence.DirectionRX {
+		count = left
+	}
+	if count == 0 {
+		return nil
+	}
+	packets, answers := world.first(traffic.mark, from.node, to.node)
+	segments := 1
+	if world.cut(from.node, to.node) {
+		segments = 0 // no connection
+		if direction == evidence.DirectionRX {
+			packets = 0
+		}
+	}
+	for _, row := range []struct {
+		kind, transport uint8
+		count           int
+		pack            func(room int, from, to netip.AddrPort, payload []byte) []byte
+	}{
+		{wire.KindCanary, wire.TransportUDP, count, datagram},
+		{wire.KindCanary, wire.TransportTCP, segments, segment},
+		{wire.KindFirst, wire.TransportUDP, packets, datagram},
+		{wire.KindFirstAnswer, wire.TransportUDP, answers, datagram},
+	} {
+		if row.count == 0 {
+			continue
+		}
+		payload, err := c.marked(row.kind, row.transport, from.index, to.index)
+		if err != nil {
+			return err
+		}
+		source, target := netip.AddrPortFrom(from.pod, podPort), netip.AddrPortFrom(to.pod, podPort)
+		frame := wire.Frame{Data: row.pack(0, source, target, payload), Header: wire.RawIP, Direction: direction}
+		for range row.count {
+			c.inside.Add(frame)
+		}
+	}
+	return nil
+}
+
+// onWire shows what the underlay carries: ciphertext, handshakes that come to nothing, or a leak.
+func (c *window) onWire(direction string, from, to other) error {
+	world, traffic := c.host.world, c.host.traffic
+	if world.leaks(from.node, to.node) {
+		payload, err := c.marked(wire.KindCanary, wire.TransportUDP, from.index, to.index)
+		if err != nil {
+			return err
+		}
+		source, target := netip.AddrPortFrom(from.pod, podPort), netip.AddrPortFrom(to.pod, podPort)
+		frame := wire.Frame{Data: ether(datagram(etherSize, source, target, payload)), Direction: direction}
+		for range perSize * len(traffic.sizes) {
+			c.outside.Add(frame)
+		}
+		return nil
+	}
+	session := uint32(from.node)<<16 | uint32(to.node)
+	if world.cut(from.node, to.node) {
+		for i := range uint32(initiations) {
+			frame, err := initiation(from.node, to.node, session+i<<8, world.peerKey(from.node, to.node))
+			if err != nil {
+				return err
+			}
+			c.outside.Add(wire.Frame{Data: frame, Direction: direction})
+		}
+		return nil
+	}
+	for counter, size := range traffic.messages(world, from.node, to.node) {
+		c.outside.Add(wire.Frame{Data: c.ciphertext(size).between(from.node, to.node, session, uint64(counter)), Direction: direction})
+	}
+	return nil
+}
+
+func (c *window) ciphertext(size int) ciphertext {
+	if c.frames[size] == nil {
+		c.frames[size] = newCiphertext(size)
+	}
+	return c.frames[size]
+}
