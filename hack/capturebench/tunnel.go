@@ -124,6 +124,19 @@ func transfer(n *network, lasting time.Duration) (float64, error) {
 	return float64(got) / time.Since(begun).Seconds(), nil
 }
 
+// bind opens its sockets in a namespace, whichever thread asks for them:
+// wireguard-go opens them again when its link goes up.
+type bind struct {
+	conn.Bind
+	space *namespace
+}
+
+// Open implements conn.Bind.
+func (b bind) Open(port uint16) (receivers []conn.ReceiveFunc, actual uint16, err error) {
+	err = b.space.do(func() (err error) { receivers, actual, err = b.Bind.Open(port); return err })
+	return receivers, actual, err
+}
+
 // joinByTunnel makes a wireguard-go device in each namespace.
 func joinByTunnel(n *network) ([]*device.Device, error) {
 	a, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -142,16 +155,14 @@ func joinByTunnel(n *network) ([]*device.Device, error) {
 	}{{n.a, a, b, insideA, insideB, addressB}, {n.b, b, a, insideB, insideA, addressA}} {
 		config := fmt.Sprintf("private_key=%s\nlisten_port=%d\npublic_key=%s\nendpoint=%s:%d\nallowed_ip=%s/32\n",
 			hex.EncodeToString(end.own.Bytes()), wgPort, hex.EncodeToString(end.peer.PublicKey().Bytes()), end.remote, wgPort, end.beyond)
-		if err := end.space.do(func() error {
-			link, err := tun.CreateTUN("wg0", tunnelMTU)
-			if err != nil {
-				return err
-			}
-			d := device.NewDevice(link, conn.NewDefaultBind(), device.NewLogger(device.LogLevelSilent, ""))
-			devices = append(devices, d)
-			return errors.Join(d.IpcSet(config), d.Up()) // up before the link: its socket must be made on this thread
-		}); err != nil {
+		var link tun.Device
+		if err := end.space.do(func() (err error) { link, err = tun.CreateTUN("wg0", tunnelMTU); return err }); err != nil {
 			return devices, fmt.Errorf("making a tunnel: %w", err)
+		}
+		d := device.NewDevice(link, bind{conn.NewDefaultBind(), end.space}, device.NewLogger(device.LogLevelSilent, ""))
+		devices = append(devices, d)
+		if err := errors.Join(d.IpcSet(config), d.Up()); err != nil {
+			return devices, fmt.Errorf("configuring a tunnel: %w", err)
 		}
 		for _, command := range []string{"addr add " + end.inside + "/32 dev wg0", "link set wg0 up", "route add " + end.beyond + " dev wg0"} {
 			if err := end.space.ip(command); err != nil {

@@ -70,7 +70,8 @@ type CaptureRequest struct {
 	Ports []uint16 `json:"ports,omitempty"`
 	// Sizes are lengths of data messages to count first.
 	Sizes []int `json:"sizes,omitempty"`
-	// Buffer is the receive buffer of each socket in bytes, 0 for the default.
+	// Buffer is how many bytes of frames each link's ring holds, 0 for the
+	// default; the kernel rounds it to whole pages.
 	Buffer int `json:"buffer,omitempty"`
 }
 

@@ -35,7 +35,8 @@ type Capture struct {
 	Alive   bool   `json:"alive"`
 	Frames  uint64 `json:"frames"`
 	Bytes   uint64 `json:"bytes"`
-	// Drops are frames the kernel could not queue (PACKET_STATISTICS).
+	// Drops are frames that the kernel could not queue, or queued and nobody
+	// read (PACKET_STATISTICS).
 	Drops uint64 `json:"drops"`
 	// Truncated frames were longer than what was copied, so that a mark could
 	// have been missed.
