@@ -79,6 +79,18 @@ func newHostileCommand() *cobra.Command {
 			return hostile.Young(command.Context(), command.OutOrStdout(), args[0], spared)
 		},
 	}
-	command.AddCommand(peer, fake, second, echo, tunnel, tee, young)
+	vpn := &cobra.Command{
+		Use: "vpn NAME PORT N NODES", Args: cobra.ExactArgs(4),
+		RunE: func(command *cobra.Command, args []string) error {
+			port, err := strconv.Atoi(args[1])
+			n, nErr := strconv.Atoi(args[2])
+			nodes, nodesErr := strconv.Atoi(args[3])
+			if err := errors.Join(err, nErr, nodesErr); err != nil {
+				return fmt.Errorf("reading the numbers: %w", err)
+			}
+			return hostile.VPN(command.Context(), args[0], port, n, nodes)
+		},
+	}
+	command.AddCommand(vpn, peer, fake, second, echo, tunnel, tee, young)
 	return command
 }

@@ -51,7 +51,7 @@ func newFlannelCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return flannel.Run(command.Context(), flannel.Options{NodeName: name, Kubeconfig: node.FlannelKubeconfig, Userspace: !kernel})
+			return flannel.Run(command.Context(), flannel.Options{NodeName: name, Kubeconfig: node.FlannelKubeconfig, Userspace: !kernel, Interface: node.FlannelInterface()})
 		},
 	}
 	command.Flags().StringVar(&name, "node", "", "name of the node")

@@ -60,6 +60,9 @@ func (v *view) backend(f *verdict.Focus) verdict.Outcome {
 		out.Variant = "mixed"
 		return out
 	}
+	if v.Below != nil {
+		return pass("%s", v.Title)
+	}
 	if !v.Encrypts {
 		out := warn("%s does not encrypt; only an encrypting network below it could", v.Title)
 		out.Variant = "plain"

@@ -150,6 +150,9 @@ func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
 	case !ip.IsValid():
 		return unknown("the test pod on %s has no IPv%d address", t.To.Name, f.Family)
 	}
+	if v.Below != nil {
+		return v.rangesBelow(f)
+	}
 	failed := func(format string, args ...any) verdict.Outcome {
 		out := fail(format, args...)
 		out.Facts = map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
@@ -177,6 +180,8 @@ func (v *view) endpoint(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
 	published := t.To.Carrier(f.Family).Endpoint
 	switch {
+	case v.Below != nil:
+		return f.Say(verdict.NotApplicable, func() string { return "where the machines' own WireGuard ends, nobody publishes" })
 	case t.FromLink == "" && !v.Encrypts, !published.IsValid():
 		return f.Say(verdict.NotApplicable, func() string { return t.To.Name + " publishes no endpoint" })
 	case t.Peer == nil || t.ToDev == nil:

@@ -22,6 +22,9 @@ func (v *view) routeChecks() []verdict.Check {
 }
 
 func (v *view) route(f *verdict.Focus) verdict.Outcome {
+	if v.Below != nil {
+		return v.routeBelow(f)
+	}
 	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
 	ip, answer := to.PodIP(f.Family), f.Route()
 	switch {

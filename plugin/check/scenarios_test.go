@@ -82,6 +82,12 @@ var scenarios = map[string]expectation{
 	"host-quota":                  {verdict.Undecided, "WG0103", []string{"variant admission"}},
 	"host-vxlan-three":            {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
 
+	// WireGuard of the machines, below a backend that does not encrypt.
+	"host-healthy-vpn":    {verdict.Passed, "", nil},
+	"host-vpn-one-beside": {verdict.Failed, "WG0401", []string{"overlay's packets for node-2", "through eth0 and not into wg0", "variant below"}},
+	"host-vpn-unused":     {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
+	"host-vpn-allowed":    {verdict.Failed, "WG0304", []string{"does not have 198.18.0.12"}},
+
 	// Clusters and probes that want to be believed.
 	"host-fake-wireguard":      {verdict.Failed, "WG0601", []string{"a datagram shaped like WireGuard"}},
 	"host-fake-wireguard-bare": {verdict.Failed, "WG0201", []string{"a tun link, not WireGuard", "variant impostor"}},

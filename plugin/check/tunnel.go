@@ -75,6 +75,7 @@ type messages struct {
 type carried struct {
 	canaries    *verdict.Canaries
 	mtu, family int
+	overhead    int // of an overlay above the tunnel
 }
 
 // expected returns the data messages that must at least have left the node for
@@ -83,6 +84,9 @@ func (v *view) expected(f *verdict.Focus) messages {
 	key := carried{canaries: f.Sender, family: f.Family}
 	if link := f.Node.Carrier(f.Family).Link; link != nil {
 		key.mtu = link.MTU
+	}
+	if v.Below != nil {
+		key.overhead = v.Below.Overhead[family(f.Peer.Carrier(f.Family).Endpoint)]
 	}
 	return v.expectations.of(key, expect)
 }
@@ -99,7 +103,7 @@ func expect(c carried) (e messages) {
 			continue // TCP chooses its own segments
 		}
 		if count > 0 {
-			sizes[dataSize(headerSize(c.family)+row.Size, c.mtu)] += count
+			sizes[dataSize(headerSize(c.family)+row.Size+c.overhead, c.mtu)] += count
 		}
 	}
 	for _, size := range slices.Sorted(maps.Keys(sizes)) {

@@ -49,7 +49,9 @@ func flannel(c *verdict.Case) (Profile, bool) {
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
 		p.Device, p.Published, p.Port = flannelDevices(c), flannelPublished, flannelPort
+		return p, true
 	}
+	p.underlay(c)
 	return p, true
 }
 

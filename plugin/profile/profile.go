@@ -46,6 +46,9 @@ type Profile struct {
 	// Port the UDP port, 0 if it names none.
 	Endpoint func(n *verdict.Node, family int) netip.Addr
 	Port     func(n *verdict.Node, family int) uint16
+	// Below is set where a WireGuard of the machines encrypts what an overlay
+	// makes of the pods' packets; Device is then that one.
+	Below *Overlay
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }

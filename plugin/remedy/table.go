@@ -102,6 +102,14 @@ var table = []row{
 			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {there} lookup main"}},
 		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
 	}},
+	{"WG0401", "below", "k3s", Hint{
+		Title:      "Have K3s on {node} use the WireGuard device {device}, as its peers do",
+		Disruption: "pod traffic of the node stops for seconds; its pods keep their MTU until they are made anew",
+		Steps: []Step{{On: "{node}", Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-iface: {device}' >> /etc/rancher/k3s/config.yaml"},
+			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+		Note: "Set node-ip to the address of {device} as well, so that the API server reaches the node through it.",
+	}},
+	{"WG0401", "below", "", Hint{Title: "Have the network plugin on {node} use the WireGuard device {device}, as its peers do"}},
 	{"WG0401", "none", "k3s", restartAgent},
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 

@@ -2,8 +2,10 @@ package run
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -13,6 +15,7 @@ import (
 // ready before the first canary, and every counter brackets them.
 func (v *verification) collect(ctx context.Context) error {
 	// What does it look like on each node?
+	v.overlaid = overlaid(verdict.NewCase(v.recording))
 	v.each(ctx, "reading the nodes", v.probes, v.readAll)
 	if err := v.lookAgain(ctx); err != nil {
 		return err
@@ -68,6 +71,7 @@ func (v *verification) readAll(a *agent) evidence.Request {
 	for _, p := range v.podAddresses() {
 		if p.Index != a.node.Index {
 			read.Destinations = append(read.Destinations, p.IPs...)
+			read.Destinations = append(read.Destinations, v.overlaid[p.Index]...)
 			continue
 		}
 		for _, ip := range p.IPs {
@@ -75,6 +79,24 @@ func (v *verification) readAll(a *agent) evidence.Request {
 		}
 	}
 	return evidence.Request{Read: read}
+}
+
+// overlaid returns where an overlay sends what is for each node, by its index.
+// Only of a network that does not encrypt is it asked which way that goes: a
+// WireGuard of the machines could be on it.
+func overlaid(known *verdict.Case) map[int][]netip.Addr {
+	decided, addresses := profile.Decide(known), map[int][]netip.Addr{}
+	if decided.Encrypts {
+		return nil
+	}
+	for _, n := range known.Nodes {
+		for _, family := range []int{4, 6} {
+			if addr := decided.Endpoint(n, family); addr.IsValid() {
+				addresses[n.Index] = append(addresses[n.Index], addr)
+			}
+		}
+	}
+	return addresses
 }
 
 func reading(number int) func(*agent) evidence.Request {

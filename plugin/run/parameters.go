@@ -55,7 +55,11 @@ func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evid
 		}
 	}
 	request.Keys, request.Ports, mtus = set(request.Keys), set(request.Ports), set(mtus)
-	request.Sizes = dataSizes(about, mtus)
+	var overhead map[int]int
+	if decided.Below != nil {
+		overhead = decided.Below.Overhead
+	}
+	request.Sizes = dataSizes(about, mtus, overhead)
 	return request
 }
 
@@ -63,8 +67,9 @@ func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evid
 // canaries: 16 bytes header, 16 bytes tag and the inner packet padded to 16
 // bytes but not beyond the device's MTU (linux drivers/net/wireguard/send.c,
 // calculate_skb_padding). The inner packet has 28 bytes of headers over IPv4,
-// 48 over IPv6; UDP's and ICMP echo's are the same.
-func dataSizes(about *evidence.Run, mtus []int) []int {
+// 48 over IPv6; UDP's and ICMP echo's are the same. An overlay above the device
+// adds its overhead.
+func dataSizes(about *evidence.Run, mtus []int, overhead map[int]int) []int {
 	var sizes []int
 	for _, mtu := range mtus {
 		for _, size := range about.Sizes {
@@ -73,6 +78,7 @@ func dataSizes(about *evidence.Run, mtus []int) []int {
 				if family == 6 {
 					inner = size + 48
 				}
+				inner += overhead[family]
 				if size == 0 {
 					inner = mtu
 				}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type verification struct {
 	greeted   []*agent // all, those of the first look included
 	opening   sync.WaitGroup
 	openers   chan struct{} // tokens, see openers
+	overlaid  map[int][]netip.Addr
 }
 
 // Verify proves, or refuses to prove, that traffic between the nodes is

@@ -187,6 +187,11 @@ func (n *Node) ControlsSent(to *Node) uint32 {
 	return n.controls[to.at]
 }
 
+// RouteTo returns the kernel's route to an address, nil if it was not asked.
+func (n *Node) RouteTo(to netip.Addr) *evidence.Route {
+	return n.in.routes.value(lookup(n.answers, n.in.addresses.find(to)))
+}
+
 // Answers returns each address that the node's kernel was asked about and its
 // route, in the order of addresses.
 func (n *Node) Answers() iter.Seq2[netip.Addr, *evidence.Route] {

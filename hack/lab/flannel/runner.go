@@ -35,6 +35,8 @@ type Options struct {
 	Kubeconfig string
 	// Userspace replaces the kernel's WireGuard by wireguard-go.
 	Userspace bool
+	// Interface is K3s' option flannel-iface, empty for the one of the default route.
+	Interface string
 }
 
 // Run serves until the context ends. The subnet file is written once the network is registered: its arrival means that
@@ -67,7 +69,11 @@ func Run(ctx context.Context, options Options) error {
 		return fmt.Errorf("choosing the address families: %w", err)
 	}
 	publicIP, publicIPv6 := manager.GetStoredPublicIP(ctx)
-	external, err := ipmatch.LookupExtIface(publicIP, "", "", families, ipmatch.PublicIPOpts{PublicIP: publicIP, PublicIPv6: publicIPv6})
+	chosenBy := publicIP
+	if chosenBy == "" {
+		chosenBy = options.Interface
+	}
+	external, err := ipmatch.LookupExtIface(chosenBy, "", "", families, ipmatch.PublicIPOpts{PublicIP: publicIP, PublicIPv6: publicIPv6})
 	if err != nil {
 		return fmt.Errorf("finding the external interface: %w", err)
 	}

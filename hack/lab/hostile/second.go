@@ -17,6 +17,15 @@ import (
 
 // Second runs another WireGuard device on the node, somebody's VPN, until the context ends.
 func Second(ctx context.Context, name string, port int) error {
+	key, err := wgtypes.GeneratePrivateKey()
+	if err != nil {
+		return fmt.Errorf("generating a key: %w", err)
+	}
+	return serve(ctx, name, "198.51.100.1/24", wgtypes.Config{PrivateKey: &key, ListenPort: &port})
+}
+
+// serve runs a userspace WireGuard device with an address until the context ends.
+func serve(ctx context.Context, name, address string, config wgtypes.Config) error {
 	link, err := tun.CreateTUN(name, 1420)
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", name, err)
@@ -41,19 +50,15 @@ func Second(ctx context.Context, name string, port int) error {
 			go running.IpcHandle(client)
 		}
 	}()
-	key, err := wgtypes.GeneratePrivateKey()
-	if err != nil {
-		return fmt.Errorf("generating a key: %w", err)
-	}
 	client, err := wgctrl.New()
 	if err != nil {
 		return fmt.Errorf("opening wgctrl: %w", err)
 	}
 	defer client.Close()
-	if err := client.ConfigureDevice(name, wgtypes.Config{PrivateKey: &key, ListenPort: &port}); err != nil {
+	if err := client.ConfigureDevice(name, config); err != nil {
 		return fmt.Errorf("configuring %s: %w", name, err)
 	}
-	if err := ip("address", "add", "198.51.100.1/24", "dev", name); err != nil {
+	if err := ip("address", "add", address, "dev", name); err != nil {
 		return err
 	}
 	if err := ip("link", "set", name, "up"); err != nil {

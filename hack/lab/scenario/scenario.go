@@ -139,6 +139,7 @@ var Groups = []Group{
 	{Name: "hostile", Scenarios: hostile},
 	{Name: "interrupted", Scenarios: interrupted},
 	{Name: "three", Scenarios: three},
+	{Name: "underlay", Scenarios: underlay},
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},

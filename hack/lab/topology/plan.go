@@ -76,3 +76,6 @@ func place(host int) Address {
 		IPv6: netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", host)), 64),
 	}
 }
+
+// VPN is the n-th node's address in the WireGuard that the machines have among themselves, where a scenario gives them one.
+func VPN(n int) netip.Addr { return netip.AddrFrom4([4]byte{198, 18, 0, byte(10 + n)}) }
