@@ -24,6 +24,7 @@ type scaleOptions struct {
 	faults  []string
 	qps     int
 	memory  int64 // MB
+	report  string
 	attempt measure.Attempt
 }
 
@@ -51,6 +52,7 @@ healthy but for --fault, share the processors with the plugin: their time is pri
 	flags.StringVar(&options.attempt.Verify, "verify", "", "path of kubectl-wg")
 	flags.StringSliceVar(&options.faults, "fault", nil,
 		"what is wrong: "+synthetic.StaleKey+":FROM:TO or "+synthetic.Leak+":FROM:TO, with numbers of nodes")
+	flags.StringVar(&options.report, "report", "", "keep the last report in this file")
 	flags.IntVar(&options.qps, "qps", 1000, "requests per second of each controller and of the scheduler; their own defaults are 20 and 50")
 	flags.DurationVar(&options.attempt.MaxTime, "max-time", 10*time.Minute, "time after which the plugin is ended")
 	flags.Int64Var(&options.memory, "max-memory", 6000, "MB at which the plugin is ended, to save the machine")
@@ -96,11 +98,16 @@ func scaleOnce(ctx context.Context, out io.Writer, nodes int, options scaleOptio
 	for _, process := range lab.Processes {
 		cluster.PIDs[process.Role] = process.PID
 	}
-	run, err = cluster.Run(ctx, options.attempt)
-	if err == nil {
-		fmt.Fprintf(out, "%s\n", indent(head(run)))
+	if run, err = cluster.Run(ctx, options.attempt); err != nil {
+		return run, err
 	}
-	return run, err
+	fmt.Fprintf(out, "%s\n", indent(head(run)))
+	if options.report != "" {
+		if err := os.WriteFile(options.report, run.Output, 0o644); err != nil {
+			return run, fmt.Errorf("keeping the report: %w", err)
+		}
+	}
+	return run, nil
 }
 
 // head is as much of a report as tells the verdict and the first cause; of a run without one, the end of its log.

@@ -61,6 +61,9 @@ func parse(text []byte) (all objects, err error) {
 	return all, nil
 }
 
+// parallel bounds the requests that are under way at a time, as verify bounds its own.
+const parallel = 32
+
 // bare creates the objects as directly as can be, waits for their pods with one watch, and removes them.
 func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready, gone time.Duration, err error) {
 	began := time.Now()
@@ -83,9 +86,11 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 		return 0, 0, fmt.Errorf("watching the pods: %w", err)
 	}
 	defer pods.Stop()
-	failed := make(chan error, len(all.jobs))
+	failed, places := make(chan error, len(all.jobs)), make(chan struct{}, parallel)
 	for _, job := range all.jobs {
 		go func() {
+			places <- struct{}{}
+			defer func() { <-places }()
 			_, err := client.BatchV1().Jobs(job.Namespace).Create(ctx, &job, meta.CreateOptions{})
 			failed <- err
 		}()

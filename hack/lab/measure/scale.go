@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	rbac "k8s.io/api/rbac/v1"
@@ -43,7 +42,7 @@ type Scale struct {
 	Log      []byte
 	Exit     int
 	Stopped  string        // why the run was ended from outside; empty if it was not
-	Verdict  string        // the report's first word
+	Verdict  string        // what the exit code says; empty if that is none
 	Ready    time.Duration // until the same pods are Ready without verify
 	Wall     time.Duration
 	Phases   []Phase
@@ -165,6 +164,9 @@ func (c Cluster) grant(ctx context.Context, client kubernetes.Interface, verify 
 	return nil
 }
 
+// verdicts are those of exit codes.
+var verdicts = map[int]string{0: "PASS", 1: "FAIL", 3: "INCONCLUSIVE"}
+
 // verify runs the command, with its own log.
 func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err error) {
 	var out, log bytes.Buffer
@@ -193,7 +195,7 @@ func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err
 		return result, context.Cause(ctx)
 	}
 	result.Exit = command.ProcessState.ExitCode()
-	result.Verdict, _, _ = strings.Cut(strings.TrimSpace(out.String()), " ")
+	result.Verdict = verdicts[result.Exit]
 	result.Peak = maxResident(command.ProcessState)
 	result.CPU["plugin"] = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
 	// A run that was ended tells of the phases until then, or of none.
