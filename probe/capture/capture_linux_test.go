@@ -86,7 +86,9 @@ func TestQuiet(t *testing.T) {
 	}
 	begun := time.Now()
 	c := captures(s.Stop(t.Context()))["eth0"]
-	if took := time.Since(begun); took > 200*time.Millisecond {
+	// What is queued is read within a block's retire time. The kernel's own wait
+	// for other processors comes on top; it took 0.3 s with ten runnable threads a core.
+	if took := time.Since(begun); took > time.Second {
 		t.Errorf("stopping took %v", took)
 	}
 	if !c.Started || !c.Alive || c.ControlTX != 1 || c.ControlRX != 0 || c.Drops != 0 || c.Truncated != 0 || c.Error != "" {

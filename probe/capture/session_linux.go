@@ -182,9 +182,17 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 			}
 		})
 		defer stopped()
+		// Each close waits until no processor can be in the socket any more: all at
+		// the same time wait for the same.
+		var closing sync.WaitGroup
 		for _, t := range s.taps {
-			<-t.done
-			t.close()
+			closing.Go(func() {
+				<-t.done
+				t.close()
+			})
+		}
+		closing.Wait()
+		for _, t := range s.taps {
 			if err := t.failed(); err != nil {
 				s.problems = append(s.problems, evidence.Message{Problem: problem(t.link.Name, err)})
 			}
