@@ -17,16 +17,19 @@ import (
 // document is the report as data: what -o json and -o yaml print. Fields are
 // added, never renamed.
 type document struct {
-	APIVersion string            `json:"apiVersion"` // "kubectl-wg.io/v1"
-	Kind       string            `json:"kind"`       // "Verification"
-	Verdict    verdict.Verdict   `json:"verdict"`
-	ExitCode   int               `json:"exitCode"`
-	Run        run               `json:"run"`
-	Profile    network           `json:"profile"`
-	FirstCause *cause            `json:"firstCause,omitempty"`
-	Pairs      []verdict.Pair    `json:"pairs"`
-	Findings   []verdict.Finding `json:"findings"`
-	Scope      []profile.Scope   `json:"scope"`
+	APIVersion string          `json:"apiVersion"` // "kubectl-wg.io/v1"
+	Kind       string          `json:"kind"`       // "Verification"
+	Verdict    verdict.Verdict `json:"verdict"`
+	ExitCode   int             `json:"exitCode"`
+	Run        run             `json:"run"`
+	Profile    network         `json:"profile"`
+	FirstCause *cause          `json:"firstCause,omitempty"`
+	// Totals are there if Pairs and Findings are not all, but those that are not
+	// fine: of many pairs, and of each kind a bounded number.
+	Totals   *verdict.Totals   `json:"totals,omitempty"`
+	Pairs    []verdict.Pair    `json:"pairs"`
+	Findings []verdict.Finding `json:"findings"`
+	Scope    []profile.Scope   `json:"scope"`
 }
 
 type run struct {
@@ -57,6 +60,9 @@ func newDocument(j *check.Judgement) document {
 		Pairs:    j.Pairs,
 		Findings: j.Findings,
 		Scope:    j.Profile.Scope,
+	}
+	if !j.Complete {
+		d.Totals = &j.Totals
 	}
 	if j.Case.Run.Started != 0 {
 		d.Run.Started = time.Unix(0, j.Case.Run.Started).UTC().Format(time.RFC3339)

@@ -39,20 +39,26 @@ func TestGolden(t *testing.T) {
 			if err := Write(&got, format, judged(t, name), Options{}); err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", name+"."+format)
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", golden, got.String())
-			}
+			compare(t, name+"."+format, got.Bytes())
 		}
+	}
+}
+
+// compare holds what was written against a golden file.
+func compare(t *testing.T, name string, got []byte) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", golden, got)
 	}
 }
 

@@ -78,6 +78,7 @@ type Node struct {
 	in         *Case
 	at         int // place in its Nodes
 	sightings  []*evidence.Sighting
+	betrayed   bool  // something of what it sent was seen in clear
 	far        []far // sorted by whose peer it is
 	farDevices []string
 	wide       map[farKey]*evidence.Count
@@ -101,7 +102,7 @@ type Node struct {
 
 // Leaks returns what was seen in clear of a pair's traffic, by any node.
 func (c *Case) Leaks(from, to *Node, family int) []Leak {
-	if len(c.leaks) == 0 {
+	if !from.betrayed {
 		return nil
 	}
 	return c.leaks[pair{from.at, to.at, family}]

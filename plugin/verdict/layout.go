@@ -152,6 +152,7 @@ func (c *Case) attribute(recording Recorded) {
 			}
 			at := pair{from.at, to.at, s.Family}
 			c.leaks[at] = append(c.leaks[at], leak)
+			from.betrayed = true
 		}
 	}
 }
@@ -160,7 +161,9 @@ func (c *Case) attribute(recording Recorded) {
 func (c *Case) layNode(n *Node, recording Recorded) {
 	probe, pod := evidence.StreamName("probe", n.Name), evidence.StreamName("pod", n.Name)
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
-	var known peers
+	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
+	n.far = make([]far, 0, len(c.Nodes))
+	n.answers = make([]answer, 0, 2*len(c.Nodes))
 	var tunnels []*evidence.Tunnel
 	for _, m := range recording.Messages(probe) {
 		switch {
@@ -265,6 +268,5 @@ func (c *Case) settle(n *Node) {
 			sorted = append(sorted, n.captured[at])
 		}
 	}
-	n.captured = slices.Clip(sorted)
-	n.far = slices.Clip(n.far)
+	n.captured = sorted
 }
