@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -29,6 +30,7 @@ type Mesh struct {
 	// changes are called with a stream's messages before they are numbered.
 	changes map[string]func([]evidence.Message) []evidence.Message
 	gaps    map[string]string
+	asked   verdict.Asked
 }
 
 // New returns a healthy mesh of so many nodes, up to 40,000; without families
@@ -37,10 +39,22 @@ func New(nodes int, families ...int) *Mesh {
 	if families == nil {
 		families = []int{4}
 	}
-	return &Mesh{
+	m := &Mesh{
 		nodes: nodes, families: families, changes: map[string]func([]evidence.Message) []evidence.Message{}, gaps: map[string]string{},
 		About: evidence.Run{ID: "mesh22", Version: "test", Families: families, Sizes: []int{64, 333, 0}, Pairs: "all"},
 	}
+	m.Ask("all")
+	return m
+}
+
+// Ask says which pairs the run tests, as --pairs does. A mesh tests all unless
+// it is asked otherwise.
+func (m *Mesh) Ask(pairs string) {
+	asked, err := verdict.Ask(pairs, m.About.ID, m.nodes)
+	if err != nil {
+		panic(err)
+	}
+	m.About.Pairs, m.asked = pairs, asked
 }
 
 // plant changes what a stream says.
@@ -123,20 +137,30 @@ func (m *Mesh) plugin() []evidence.Message {
 	return append(messages, evidence.Message{Run: &about})
 }
 
+// sends is 1 if i sends canaries to j, else 0.
+func (m *Mesh) sends(i, j int) uint32 {
+	if !m.asked.Has(i, j) {
+		return 0
+	}
+	return 1
+}
+
 func (m *Mesh) pod(i int) []evidence.Message {
 	messages := []evidence.Message{{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "pod", Node: Name(i)}}}
 	for j := range m.nodes {
 		for _, family := range m.families {
-			if i == j {
+			sent, received := m.sends(i, j), m.sends(j, i)
+			if sent+received == 0 {
 				continue
 			}
-			rtt := 200 + mix(i, j)%3000
+			rtt := sent * (200 + mix(i, j)%3000)
 			row := func(transport string, size int) evidence.CanaryRow {
-				return evidence.CanaryRow{Transport: transport, Size: size, Sent: 1, Answered: 1, Received: 1, RTT: rtt}
+				return evidence.CanaryRow{Transport: transport, Size: size, Sent: sent, Answered: sent, Received: received, RTT: rtt}
 			}
+			icmp := row("icmp", 64)
+			icmp.Received = 0
 			messages = append(messages, evidence.Message{Canary: &evidence.Canary{Peer: j, Family: family, Rows: []evidence.CanaryRow{
-				row("udp", 64), row("udp", 333), row("udp", mtu-headers(family)), row("tcp", 333),
-				{Transport: "icmp", Size: 64, Sent: 1, Answered: 1, RTT: rtt},
+				row("udp", 64), row("udp", 333), row("udp", mtu-headers(family)), row("tcp", 333), icmp,
 			}}})
 		}
 	}
@@ -151,7 +175,8 @@ func (m *Mesh) probe(i int) []evidence.Message {
 		{Link: &evidence.Link{Index: 2, Name: "eth0", Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "hardware"}},
 		{Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: mtu, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
 		{Device: &evidence.Device{Name: "flannel-wg", Index: 3, PublicKey: key(i), Port: 51820, Peers: m.nodes - 1}},
-		{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: uint64(m.nodes) * 60, ControlTX: uint32(m.nodes - 1), ControlRX: uint32(m.nodes - 1)}},
+		{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: uint64(m.nodes) * 60,
+			ControlTX: uint32(m.asked.Each()), ControlRX: uint32(m.asked.Each())}},
 		{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: uint64(m.nodes) * 30}},
 		{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.64.0.0/10"), Link: "flannel-wg", Table: 254, Type: "unicast"}},
 	}
@@ -178,7 +203,12 @@ func (m *Mesh) tunnel(i, j int) []evidence.Message {
 	messages := []evidence.Message{{Peer: peer}}
 	for _, family := range m.families {
 		peer.AllowedIPs = append(peer.AllowedIPs, podRange(j, family))
-		messages = append(messages, evidence.Message{Route: &evidence.Route{For: podIP(j, family), Link: "flannel-wg", Type: "unicast", Table: 254}})
+		if m.asked.Has(i, j) {
+			messages = append(messages, evidence.Message{Route: &evidence.Route{For: podIP(j, family), Link: "flannel-wg", Type: "unicast", Table: 254}})
+		}
+	}
+	if m.asked.Has(i, j) {
+		messages = append(messages, evidence.Message{Control: &evidence.Control{Peer: j, Target: remote, Sent: 1}})
 	}
 	return append(messages,
 		evidence.Message{Route: &evidence.Route{For: underlay(j), Link: "eth0", Source: underlay(i), Type: "unicast", Table: 254}},
@@ -186,8 +216,7 @@ func (m *Mesh) tunnel(i, j int) []evidence.Message {
 			Device: "flannel-wg", Index: 3, PublicKey: key(j), Endpoint: remote, Readings: evidence.Readings,
 			TX: readings(&left), RX: readings(&arrived), Handshake: 1795313066480861159, Age: int64(mix(i, j, 8)) * 20,
 		}},
-		evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51820), Remote: remote, Links: []string{"eth0"}, TX: left, RX: arrived}},
-		evidence.Message{Control: &evidence.Control{Peer: j, Target: remote, Sent: 1}})
+		evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51820), Remote: remote, Links: []string{"eth0"}, TX: left, RX: arrived}})
 }
 
 // flow is what travels from i to j: canaries and answers of three sizes and
@@ -196,9 +225,12 @@ func (m *Mesh) flow(i, j int) evidence.Flow {
 	f := evidence.Flow{}
 	for _, family := range m.families {
 		for _, size := range []int{64, 333, mtu - headers(family)} {
-			count := uint64(2)
+			count := uint64(m.sends(i, j) + m.sends(j, i))
 			if size == 64 {
-				count = 3 // ICMP has this size too
+				count *= 2 // ICMP has this size too
+			}
+			if count == 0 {
+				continue
 			}
 			length := 32 + min((headers(family)+size+15)/16*16, mtu)
 			f.Data += count
@@ -229,14 +261,17 @@ func (m *Mesh) witnesses(i int) (messages []evidence.Message) {
 				if direction == "rx" {
 					seen = evidence.Seen{Source: j, Target: i}
 				}
-				if i == j {
+				sent, answered := m.sends(seen.Source, seen.Target), m.sends(seen.Target, seen.Source)
+				if sent+answered == 0 {
 					continue
 				}
 				control := seen
-				seen.UDP, seen.TCP, seen.ICMP = 6, 2+mix(seen.Source, seen.Target, 4)%3, 2
+				seen.UDP, seen.TCP, seen.ICMP = 3*(sent+answered), 2+mix(seen.Source, seen.Target, 4)%3, sent+answered
 				canaries = append(canaries, seen)
-				control.Control = 1
-				controls = append(controls, control)
+				if sent > 0 {
+					control.Control = 1
+					controls = append(controls, control)
+				}
 			}
 			for part := range slices.Chunk(canaries, maxSeen) {
 				messages = append(messages, evidence.Message{Witness: &evidence.Witness{Link: "flannel-wg", Direction: direction, Family: family, Seen: part}})

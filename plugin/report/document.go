@@ -37,6 +37,8 @@ type run struct {
 	Started string   `json:"started,omitempty"` // RFC 3339, UTC
 	Version string   `json:"version"`
 	Nodes   []string `json:"nodes"`
+	// Asked are the nodes that each node was to send to, where that was not all.
+	Asked map[string][]string `json:"asked,omitempty"`
 }
 
 type network struct {
@@ -70,6 +72,7 @@ func newDocument(j *check.Judgement) document {
 	for _, n := range j.Case.Nodes {
 		d.Run.Nodes = append(d.Run.Nodes, n.Name)
 	}
+	d.Run.Asked = asked(j.Case)
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
 		if hint, ok := mend(j); ok {
@@ -77,6 +80,20 @@ func newDocument(j *check.Judgement) document {
 		}
 	}
 	return d
+}
+
+// asked lists the pairs of a run that did not test all of them.
+func asked(c *verdict.Case) map[string][]string {
+	if c.Asked.All() {
+		return nil
+	}
+	pairs := map[string][]string{}
+	for i, n := range c.Nodes {
+		for _, to := range c.Asked.Targets(i) {
+			pairs[n.Name] = append(pairs[n.Name], c.Nodes[to].Name)
+		}
+	}
+	return pairs
 }
 
 // mend returns what mends the first cause wherever it was found.

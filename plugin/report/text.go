@@ -39,6 +39,9 @@ type text struct {
 func (t *text) headline(j *check.Judgement) {
 	nodes := len(j.Case.Nodes)
 	switch {
+	case j.Verdict == verdict.Passed && !j.Case.Asked.All():
+		t.line("%s  WireGuard encrypts the pod traffic of the %s that were tested between %d nodes%s.", t.paint(verdict.Pass, "PASS"),
+			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), nodes, t.over(j))
 	case j.Verdict == verdict.Passed:
 		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s%s.", t.paint(verdict.Pass, "PASS"), nodes,
 			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), t.over(j))

@@ -21,6 +21,7 @@ type Case struct {
 	Problems []evidence.Problem // the plugin's own
 	Gap      string             // what the plugin's stream lacks
 	Strays   []Leak             // seen in clear, of no pair of the run
+	Asked    Asked              // the pairs of the run, by place in Nodes
 
 	byName  map[string]*Node
 	byIndex map[int]*Node

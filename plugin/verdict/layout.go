@@ -90,6 +90,11 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 	for i, n := range c.Nodes {
 		n.at = i
 	}
+	var err error
+	if c.Asked, err = Ask(c.Run.Pairs, c.Run.ID, len(c.Nodes)); err != nil {
+		c.Gap = cmp.Or(c.Gap, err.Error())
+		c.Asked, _ = Ask("all", "", len(c.Nodes))
+	}
 	for i, newcomer := range c.Run.Newcomers {
 		if n := c.byIndex[newcomer.Node]; n != nil {
 			n.Newcomer = &c.Run.Newcomers[i]
@@ -146,7 +151,7 @@ func (c *Case) attribute(recording Recorded) {
 		for _, s := range sightings {
 			leak := Leak{s, name}
 			from, to := c.At(s.Source), c.At(s.Target)
-			if from == nil || to == nil || from == to || !slices.Contains(c.Run.Families, s.Family) {
+			if from == nil || to == nil || !c.Asked.Has(from.at, to.at) || !slices.Contains(c.Run.Families, s.Family) {
 				c.Strays = append(c.Strays, leak)
 				continue
 			}

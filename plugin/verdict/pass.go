@@ -141,7 +141,7 @@ func (w *worker) rows(first, end int) {
 	for column := 0; column < len(c.Nodes); column += tile {
 		for from := first; from < end; from++ {
 			for to := column; to < min(column+tile, len(c.Nodes)); to++ {
-				if from != to {
+				if c.Asked.Has(from, to) {
 					w.pair(from, to)
 				}
 			}

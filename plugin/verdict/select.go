@@ -95,7 +95,7 @@ func (j *judging) eachPair(do func(pair)) {
 	for from := range j.c.Nodes {
 		for to := range j.c.Nodes {
 			for _, family := range j.c.Run.Families {
-				if from != to {
+				if j.c.Asked.Has(from, to) {
 					do(pair{from, to, family})
 				}
 			}

@@ -85,7 +85,7 @@ func (j *judging) totals() Totals {
 
 func (j *judging) unprovenNodes() (some []NodeTotal) {
 	all := make([]NodeTotal, len(j.c.Nodes))
-	each := (len(all) - 1) * len(j.c.Run.Families)
+	each := j.c.Asked.Each() * len(j.c.Run.Families)
 	for i, n := range j.c.Nodes {
 		all[i] = NodeTotal{Node: n.Name, Sends: each, Receives: each}
 	}
