@@ -24,7 +24,9 @@ import (
 //	pod 10.64+x.y.2 — cni0 — flannel-wg — eth0 172.16+x.y — wire
 type Mesh struct {
 	// About is the run; change it before anything is read.
-	About    evidence.Run
+	About evidence.Run
+	// Unpacked makes a message for each peer, as earlier probes do.
+	Unpacked bool
 	nodes    int
 	families []int
 	// changes are called with a stream's messages before they are numbered.
@@ -100,6 +102,10 @@ func (m *Mesh) Messages(stream string) []*evidence.Message {
 	}
 	if change := m.changes[stream]; change != nil {
 		messages = change(messages)
+	}
+	if !m.Unpacked {
+		var packer evidence.Packer
+		messages = slices.Concat(messages[:1], packer.Pack(messages[1:]))
 	}
 	messages = append(messages, evidence.Message{Bye: &evidence.Bye{Messages: uint32(len(messages) + 1)}})
 	all := make([]*evidence.Message, len(messages))
@@ -195,11 +201,12 @@ func (m *Mesh) probe(i int) []evidence.Message {
 func (m *Mesh) tunnel(i, j int) []evidence.Message {
 	remote := netip.AddrPortFrom(underlay(j), 51820)
 	left, arrived := m.flow(i, j), m.flow(j, i)
-	before := uint64(mix(i, j, 7)) * 9
+	before, age := uint64(mix(i, j, 7))*9, int64(mix(i, j, 8))*20
 	readings := func(f *evidence.Flow) [evidence.Readings]uint64 {
 		return [evidence.Readings]uint64{before, before + 32, before + 32 + f.Bytes, before + 64 + f.Bytes}
 	}
-	peer := &evidence.Peer{Device: "flannel-wg", PublicKey: key(j), Endpoint: remote, Keepalive: 25, TX: before, RX: before}
+	peer := &evidence.Peer{Device: "flannel-wg", PublicKey: key(j), Endpoint: remote, Keepalive: 25, TX: before, RX: before,
+		Handshake: 1795313066400861159 - age, Age: age}
 	messages := []evidence.Message{{Peer: peer}}
 	for _, family := range m.families {
 		peer.AllowedIPs = append(peer.AllowedIPs, podRange(j, family))
@@ -214,7 +221,7 @@ func (m *Mesh) tunnel(i, j int) []evidence.Message {
 		evidence.Message{Route: &evidence.Route{For: underlay(j), Link: "eth0", Source: underlay(i), Type: "unicast", Table: 254}},
 		evidence.Message{Count: &evidence.Count{
 			Device: "flannel-wg", Index: 3, PublicKey: key(j), Endpoint: remote, Readings: evidence.Readings,
-			TX: readings(&left), RX: readings(&arrived), Handshake: 1795313066480861159, Age: int64(mix(i, j, 8)) * 20,
+			TX: readings(&left), RX: readings(&arrived), Handshake: 1795313066480861159 - age, Age: age,
 		}},
 		evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51820), Remote: remote, Links: []string{"eth0"}, TX: left, RX: arrived}})
 }

@@ -170,7 +170,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.far = make([]far, 0, len(c.Nodes))
 	n.answers = make([]answer, 0, 2*len(c.Nodes))
 	var tunnels []*evidence.Tunnel
-	for _, m := range recording.Messages(probe) {
+	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
 		switch {
 		case m.Peer != nil:
 			c.addPeer(n, &known, m.Peer)
@@ -187,16 +187,29 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		default:
 			n.addProbe(m)
 		}
-	}
+	}))
 	c.packTunnels(n, tunnels)
-	for _, m := range recording.Messages(pod) {
+	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
+	}))
+}
+
+// unpack calls add with a stream's messages, those of single peers in the place
+// of columns. It says what makes no sense, empty if all does.
+func unpack(messages []*evidence.Message, add func(*evidence.Message)) string {
+	var columns evidence.Unpacker
+	gap := ""
+	for _, m := range messages {
+		if err := columns.Unpack(m, add); err != nil && gap == "" {
+			gap = err.Error()
+		}
 	}
+	return gap
 }
 
 // addProbe keeps what a probe says of its own host.

@@ -15,9 +15,11 @@ import (
 
 func main() {
 	nodes := flag.Int("nodes", 100, "how many")
+	unpacked := flag.Bool("unpacked", false, "a message for each peer, as earlier probes make")
 	flag.Parse()
 	out := bufio.NewWriter(os.Stdout)
 	m := mesh.New(*nodes)
+	m.Unpacked = *unpacked
 	for _, stream := range m.Streams() {
 		for _, message := range m.Messages(stream) {
 			line, err := evidence.Encode(message)
