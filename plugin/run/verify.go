@@ -63,6 +63,7 @@ func Verify(ctx context.Context, o Options) (err error) {
 	if gathered != nil {
 		return gathered
 	}
+	v.hangUp() // judging many nodes needs the memory of their sessions
 	began := time.Now()
 	judgement := check.Judge(v.recording)
 	o.Log.Debug("phase", "name", "judging", "took", time.Since(began))
