@@ -1,7 +1,9 @@
 package check
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
@@ -17,7 +19,7 @@ func TestManyPairsAreJudgedLikeFew(t *testing.T) {
 		runs = append(runs, run{name: name, recording: record(t, streams)})
 	}
 	for _, r := range runs {
-		few, many := judgedAs(r, verdict.Detailed), judgedAs(r, 0)
+		few, many := judgedAs(r.recording, verdict.Detailed), judgedAs(r.recording, 0)
 		if !few.Complete || many.Complete && len(few.Pairs) > 0 {
 			t.Fatalf("%s: complete %t and %t", r.name, few.Complete, many.Complete)
 		}
@@ -42,8 +44,8 @@ func TestManyPairsAreJudgedLikeFew(t *testing.T) {
 	}
 }
 
-func judgedAs(r run, detailed int) *verdict.Result {
-	c := verdict.NewCase(r.recording)
+func judgedAs(recorded verdict.Recorded, detailed int) *verdict.Result {
+	c := verdict.NewCase(recorded)
 	p := profile.Decide(c)
 	return judge(c, p, Table(p), detailed)
 }
@@ -68,13 +70,43 @@ func countedFrom(r *verdict.Result) verdict.Totals {
 				continue
 			}
 			total.Statuses[f.Status]++
-			if f.CausedBy != "" {
-				total.Explained++
+			if f.CausedBy == "" && (f.Status == verdict.Fail || f.Status == verdict.Inconclusive) {
+				if total.Causes == nil {
+					total.Causes = map[verdict.Status]int{}
+				}
+				total.Causes[f.Status]++
 			}
 		}
 		t.Checks = append(t.Checks, total)
 	}
+	t.Unproven = unprovenNodes(r)
 	return t
+}
+
+// unprovenNodes counts the pairs of each node.
+func unprovenNodes(r *verdict.Result) (some []verdict.NodeTotal) {
+	all := map[string]*verdict.NodeTotal{}
+	of := func(name string) *verdict.NodeTotal {
+		if all[name] == nil {
+			all[name] = &verdict.NodeTotal{Node: name}
+		}
+		return all[name]
+	}
+	for _, p := range r.Pairs {
+		bad := 0
+		if p.Status == verdict.Fail || p.Status == verdict.Inconclusive {
+			bad = 1
+		}
+		from, to := of(p.Node), of(p.Peer)
+		from.Sends, from.Sending = from.Sends+1, from.Sending+bad
+		to.Receives, to.Receiving = to.Receives+1, to.Receiving+bad
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if n := all[name]; n.Sending+n.Receiving > 0 {
+			some = append(some, *n)
+		}
+	}
+	return some
 }
 
 // notFine are the cluster's findings and those that are not fine.

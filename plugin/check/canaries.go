@@ -28,11 +28,12 @@ type fate struct {
 	row     evidence.CanaryRow
 }
 
-func (v *view) reach(f *verdict.Focus) reach {
+func (v *view) reach(f *verdict.Focus) *reach {
 	return v.reaches.of(between{f.Sender, f.Receiver}, reached)
 }
 
-func reached(b between) (r reach) {
+func reached(b between) *reach {
+	r := &reach{}
 	r.full = reachedFull(b)
 	kinds := map[string]uint32{}
 	repeats := uint32(0)

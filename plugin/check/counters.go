@@ -31,7 +31,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	ends := [...]struct {
 		node     *verdict.Node
 		device   *evidence.Device
-		count    *evidence.Count
+		count    *verdict.Count
 		readings *[evidence.Readings]uint64
 		captured uint64
 		verb     string
@@ -89,7 +89,7 @@ func (v *view) fresh(f *verdict.Focus) verdict.Outcome {
 	}
 	age := time.Duration(t.Sent.Age)
 	switch {
-	case t.Sent.Handshake == 0:
+	case !t.Sent.Handshake:
 		return fail("%s never completed a handshake with %s", t.From.Name, t.To.Name)
 	case age < 0:
 		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.From.Name, t.To.Name)

@@ -8,7 +8,6 @@ package check
 import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Judgement is the result of a recording together with the profile it was
@@ -20,7 +19,7 @@ type Judgement struct {
 }
 
 // Judge judges a recording.
-func Judge(recording *evidence.Recording) *Judgement {
+func Judge(recording verdict.Recorded) *Judgement {
 	c := verdict.NewCase(recording)
 	p := profile.Decide(c)
 	return &Judgement{Result: judge(c, p, Table(p), verdict.Detailed), Case: c, Profile: p}

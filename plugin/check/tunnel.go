@@ -18,7 +18,7 @@ func roamed(f *verdict.Focus) string {
 	}
 	for _, end := range []struct {
 		peer     *verdict.Peer
-		count    *evidence.Count
+		count    *verdict.Count
 		from, to *verdict.Node
 	}{{t.Peer, t.Sent, t.From, t.To}, {f.Back(), t.Received, t.To, t.From}} {
 		if end.peer != nil && end.count != nil && end.peer.Endpoint.IsValid() && end.peer.Endpoint != end.count.Endpoint {

@@ -12,7 +12,7 @@ import (
 type view struct {
 	profile.Profile
 	// What is the same for most pairs is found out once.
-	reaches      memo[between, reach]
+	reaches      memo[between, *reach]
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
 }
@@ -97,21 +97,21 @@ func plural(n uint64, what string) string {
 func list(items []string) string { return strings.Join(items, ", ") }
 
 func pass(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Pass, Text: fmt.Sprintf(format, args...)}
+	return verdict.Outcome{Status: verdict.Pass, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
 }
 
 func fail(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Fail, Text: fmt.Sprintf(format, args...)}
+	return verdict.Outcome{Status: verdict.Fail, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
 }
 
 func unknown(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Inconclusive, Text: fmt.Sprintf(format, args...)}
+	return verdict.Outcome{Status: verdict.Inconclusive, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
 }
 
 func skip(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.NotApplicable, Text: fmt.Sprintf(format, args...)}
+	return verdict.Outcome{Status: verdict.NotApplicable, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
 }
 
 func warn(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Warn, Text: fmt.Sprintf(format, args...)}
+	return verdict.Outcome{Status: verdict.Warn, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
 }

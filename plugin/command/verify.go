@@ -58,7 +58,12 @@ Everything that is created is removed again. See it first with --print-manifests
 Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.`,
 		Example: `  kubectl wg verify
   kubectl wg verify --nodes node1,node2 --record evidence.ndjson
-  kubectl wg verify -o json --fail-on warn`,
+  kubectl wg verify -o json --fail-on warn
+
+  # A quick look at a large cluster: each node sends to the next, or to 8 others.
+  # The verdict says which pairs it is of, and never speaks for the rest.
+  kubectl wg verify --pairs ring
+  kubectl wg verify --pairs 8`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			options, err := r.verifyOptions(f)
@@ -71,7 +76,7 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags := command.Flags()
 	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes to test, by name (default all)")
 	flags.StringVar(&f.selector, "node-selector", "", "nodes to test, by label")
-	flags.StringVar(&f.pairs, "pairs", "all", "pairs of nodes to test")
+	flags.StringVar(&f.pairs, "pairs", "all", "ordered pairs of nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
 	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")
@@ -87,9 +92,9 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.StringVar(&f.failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // to show that a capture which loses frames is no proof
-	flags.MarkHidden("pairs")          // one value so far
 	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
 	command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	command.RegisterFlagCompletionFunc("pairs", cobra.FixedCompletions([]string{"all", "ring"}, cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("family", cobra.FixedCompletions([]string{"4", "6", "all"}, cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", "warn"}, cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("image-pull-policy", cobra.FixedCompletions(pullPolicies, cobra.ShellCompDirectiveNoFileComp))
@@ -106,12 +111,13 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 	wrong := func(hint, format string, args ...any) (run.Options, error) {
 		return run.Options{}, usageError(fmt.Errorf(format, args...), hint)
 	}
+	_, pairsError := verdict.Ask(f.pairs, "", 2)
 	families, known := map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}[f.family]
 	switch {
 	case !known:
 		return wrong("it is 4, 6 or all", "--family %s is no address family", f.family)
-	case f.pairs != "all":
-		return wrong("it is all", "--pairs %s is not known", f.pairs)
+	case pairsError != nil:
+		return wrong("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case !report.Known(f.output):
 		return wrong("one of: "+strings.Join(report.Formats(), ", "), "-o %s is no format", f.output)
 	case f.failOn != "fail" && f.failOn != "warn":
@@ -140,6 +146,7 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 			return wrong("make it first", "--record: there is no folder %s", filepath.Dir(f.record))
 		}
 	}
+	o.Pairs = f.pairs
 	o.Families, o.Timeout, o.Keep, o.Buffer, o.NewPods, o.Version = families, f.timeout, f.keep, f.buffer, f.newPods, version
 	o.Objects = manifests.Run{
 		ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,

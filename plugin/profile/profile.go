@@ -83,7 +83,7 @@ func Decide(c *verdict.Case) Profile {
 			if p.Port == nil {
 				p.Port = func(*verdict.Node, int) uint16 { return 0 }
 			}
-			p.Scope = append(tested(c.Run.Families), p.Scope...)
+			p.Scope = append(tested(c), p.Scope...)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -131,13 +131,26 @@ func routed(n *verdict.Node, family int) string {
 	return ""
 }
 
-// tested is the scope's first line: what the pairs of the run stand for.
-func tested(families []int) []Scope {
+// tested is the scope's first lines: what the pairs of the run stand for, and
+// which pairs it left out.
+func tested(c *verdict.Case) []Scope {
 	names := []string{}
-	for _, family := range families {
+	for _, family := range c.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
-	return []Scope{{Proven: true, What: "pod to pod between these nodes, over " + strings.Join(names, " and ")}}
+	over := ", over " + strings.Join(names, " and ")
+	if c.Asked.All() || len(c.Nodes) == 0 {
+		return []Scope{{Proven: true, What: "pod to pod between these nodes" + over}}
+	}
+	nodes, each := len(c.Nodes), c.Asked.Each()
+	which := fmt.Sprintf("from each node to %d others that this run's name chooses", each)
+	if c.Run.Pairs == "ring" {
+		which = "from each node to the next in the order of their names, from the last to the first"
+	}
+	return []Scope{
+		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each, nodes*(nodes-1), which, over)},
+		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)), Why: "--pairs " + c.Run.Pairs + " left them out"},
+	}
 }
 
 // commonScope is what no network plugin's tunnel covers.

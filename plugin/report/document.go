@@ -17,16 +17,19 @@ import (
 // document is the report as data: what -o json and -o yaml print. Fields are
 // added, never renamed.
 type document struct {
-	APIVersion string            `json:"apiVersion"` // "kubectl-wg.io/v1"
-	Kind       string            `json:"kind"`       // "Verification"
-	Verdict    verdict.Verdict   `json:"verdict"`
-	ExitCode   int               `json:"exitCode"`
-	Run        run               `json:"run"`
-	Profile    network           `json:"profile"`
-	FirstCause *cause            `json:"firstCause,omitempty"`
-	Pairs      []verdict.Pair    `json:"pairs"`
-	Findings   []verdict.Finding `json:"findings"`
-	Scope      []profile.Scope   `json:"scope"`
+	APIVersion string          `json:"apiVersion"` // "kubectl-wg.io/v1"
+	Kind       string          `json:"kind"`       // "Verification"
+	Verdict    verdict.Verdict `json:"verdict"`
+	ExitCode   int             `json:"exitCode"`
+	Run        run             `json:"run"`
+	Profile    network         `json:"profile"`
+	FirstCause *cause          `json:"firstCause,omitempty"`
+	// Totals are there if Pairs and Findings are not all, but those that are not
+	// fine: of many pairs, and of each kind a bounded number.
+	Totals   *verdict.Totals   `json:"totals,omitempty"`
+	Pairs    []verdict.Pair    `json:"pairs"`
+	Findings []verdict.Finding `json:"findings"`
+	Scope    []profile.Scope   `json:"scope"`
 }
 
 type run struct {
@@ -34,6 +37,8 @@ type run struct {
 	Started string   `json:"started,omitempty"` // RFC 3339, UTC
 	Version string   `json:"version"`
 	Nodes   []string `json:"nodes"`
+	// Asked are the nodes that each node was to send to, where that was not all.
+	Asked map[string][]string `json:"asked,omitempty"`
 }
 
 type network struct {
@@ -58,12 +63,16 @@ func newDocument(j *check.Judgement) document {
 		Findings: j.Findings,
 		Scope:    j.Profile.Scope,
 	}
+	if !j.Complete {
+		d.Totals = &j.Totals
+	}
 	if j.Case.Run.Started != 0 {
 		d.Run.Started = time.Unix(0, j.Case.Run.Started).UTC().Format(time.RFC3339)
 	}
 	for _, n := range j.Case.Nodes {
 		d.Run.Nodes = append(d.Run.Nodes, n.Name)
 	}
+	d.Run.Asked = asked(j.Case)
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
 		if hint, ok := mend(j); ok {
@@ -71,6 +80,20 @@ func newDocument(j *check.Judgement) document {
 		}
 	}
 	return d
+}
+
+// asked lists the pairs of a run that did not test all of them.
+func asked(c *verdict.Case) map[string][]string {
+	if c.Asked.All() {
+		return nil
+	}
+	pairs := map[string][]string{}
+	for i, n := range c.Nodes {
+		for _, to := range c.Asked.Targets(i) {
+			pairs[n.Name] = append(pairs[n.Name], c.Nodes[to].Name)
+		}
+	}
+	return pairs
 }
 
 // mend returns what mends the first cause wherever it was found.

@@ -35,7 +35,11 @@ func judged(t *testing.T, name string) *check.Judgement {
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"host-healthy-wireguard", "host-vxlan", "host-host-gw", "host-stale-flannel-route", "host-udp-blocked"} {
 		for _, format := range Formats() {
-			golden(t, name, format)
+			var got bytes.Buffer
+			if err := Write(&got, format, judged(t, name), Options{}); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, name+"."+format, got.Bytes())
 		}
 	}
 }
@@ -43,28 +47,29 @@ func TestGolden(t *testing.T) {
 // What a reader sees of two families, and of many pairs.
 func TestGoldenFamilies(t *testing.T) {
 	for _, name := range []string{"host-healthy-dual-one-family", "host-v6-stale-route-one-way", "host-healthy-eight", "host-eight-leak-one-way"} {
-		golden(t, name, "text")
+		var got bytes.Buffer
+		if err := Write(&got, "text", judged(t, name), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, name+".text", got.Bytes())
 	}
 }
 
-func golden(t *testing.T, name, format string) {
+// compare holds what was written against a golden file.
+func compare(t *testing.T, name string, got []byte) {
 	t.Helper()
-	var got bytes.Buffer
-	if err := Write(&got, format, judged(t, name), Options{}); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join("testdata", name+"."+format)
+	golden := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(path)
+	want, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", path, got.String())
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", golden, got)
 	}
 }
 

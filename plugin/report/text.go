@@ -39,9 +39,12 @@ type text struct {
 func (t *text) headline(j *check.Judgement) {
 	nodes := len(j.Case.Nodes)
 	switch {
+	case j.Verdict == verdict.Passed && !j.Case.Asked.All():
+		t.line("%s  WireGuard encrypts the pod traffic of the %s that were tested between %d nodes%s.", t.paint(verdict.Pass, "PASS"),
+			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), nodes, t.over(j))
 	case j.Verdict == verdict.Passed:
 		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s%s.", t.paint(verdict.Pass, "PASS"), nodes,
-			count(len(j.Pairs)/max(1, len(t.families)), "ordered pair"), t.over(j))
+			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), t.over(j))
 	case j.FirstCause != nil:
 		status := verdict.Fail
 		if j.Verdict == verdict.Undecided {
@@ -73,10 +76,11 @@ func (t *text) cause(j *check.Judgement) {
 	}
 	t.line("")
 	t.line("First cause: %s, %s. What should be true: %s.", f.Code, t.subject(f.Subject), f.Title)
-	if same := alike(j)[1:]; len(same) == 1 {
+	same := alike(j)[1:]
+	if others := j.Totals.Of(f.Code).Causes[f.Status] - 1; others == 1 && len(same) == 1 {
 		t.line("  The same for %s.", t.subject(same[0].Subject))
-	} else if len(same) > 1 {
-		t.line("  The same for %d others.", len(same))
+	} else if others > 0 {
+		t.line("  The same for %d others.", others)
 	}
 	for _, r := range f.Readings {
 		where := ""
@@ -92,6 +96,9 @@ func (t *text) cause(j *check.Judgement) {
 	t.line("  More: kubectl wg explain %s", f.Code)
 }
 
+// maxSteps is how many steps of a remedy are printed: no one types more.
+const maxSteps = 40
+
 // mend prints a hint.
 func (t *text) mend(h remedy.Hint) {
 	t.line("To mend it: %s.", clean(h.Title))
@@ -99,6 +106,10 @@ func (t *text) mend(h remedy.Hint) {
 		t.line("  Mind: %s.", clean(h.Disruption))
 	}
 	for i, step := range h.Steps {
+		if i == maxSteps {
+			t.line("  … and %d more steps; -o json has all that are known", len(h.Steps)-i)
+			break
+		}
 		where := "on " + clean(step.On)
 		if step.On == remedy.Operator {
 			where = "where you use kubectl"
@@ -113,85 +124,6 @@ func (t *text) mend(h remedy.Hint) {
 	}
 	if h.Note != "" {
 		t.line("  %s", clean(h.Note))
-	}
-}
-
-func (t *text) pairs(j *check.Judgement, verbose bool) {
-	if len(j.Pairs) == 0 {
-		return
-	}
-	t.line("")
-	if len(j.Pairs) > detailed && !verbose {
-		t.matrix(j.Pairs)
-		return
-	}
-	for _, p := range j.Pairs {
-		t.line("%s  %s", t.mark(p.Status), t.subject(p.Subject))
-		for _, proof := range verdict.Proofs {
-			t.line("   %s %s %-18s %s", t.mark(p.Steps[proof.Step]), proof.Step, proof.Title, clean(p.Notes[proof.Step]))
-		}
-	}
-}
-
-// matrix prints how many pairs each step holds for, and then only the pairs
-// for which one does not.
-func (t *text) matrix(pairs []verdict.Pair) {
-	for _, proof := range verdict.Proofs {
-		good := 0
-		for _, p := range pairs {
-			if s := p.Steps[proof.Step]; s == verdict.Pass || s == verdict.Warn {
-				good++
-			}
-		}
-		t.line("%s %-18s %d of %d pairs", proof.Step, proof.Title, good, len(pairs))
-	}
-	shown := 0
-	for _, p := range pairs {
-		if p.Status == verdict.Pass || p.Status == verdict.Warn {
-			continue
-		}
-		if shown++; shown > 40 {
-			t.line("… and more; -o json has all")
-			return
-		}
-		steps := []string{}
-		for _, proof := range verdict.Proofs {
-			if s := p.Steps[proof.Step]; s != verdict.Pass {
-				steps = append(steps, fmt.Sprintf("%s %s", proof.Step, s))
-			}
-		}
-		t.line("%s %s: %s", t.mark(p.Status), t.subject(p.Subject), strings.Join(steps, ", "))
-	}
-}
-
-// findings prints what is not fine and not the first cause, and with verbose
-// everything.
-func (t *text) findings(j *check.Judgement, verbose bool) {
-	lines := []string{}
-	for i := range j.Findings {
-		f := &j.Findings[i]
-		if f == j.FirstCause || !verbose && (f.Status == verdict.Pass || f.Status == verdict.NotApplicable) {
-			continue
-		}
-		line := fmt.Sprintf("%s %s %s: %s", t.mark(f.Status), f.Code, t.subject(f.Subject), clean(f.Text))
-		if f.CausedBy != "" {
-			line += " [caused by " + f.CausedBy + "]"
-		}
-		if !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) == 0 {
-		return
-	}
-	t.line("")
-	t.line("Findings:")
-	for i, line := range lines {
-		if i == 60 && !verbose {
-			t.line("  … and %d more; -o json has all", len(lines)-i)
-			return
-		}
-		t.line("  %s", line)
 	}
 }
 

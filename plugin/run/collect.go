@@ -40,8 +40,9 @@ func (v *verification) collect(ctx context.Context) error {
 		return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families}}
 	})
 	newcomersSent := v.bringNewcomers(ctx)
+	controls := newControls(known, v.nodes, v.asked)
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
-		return evidence.Request{Control: &evidence.ControlRequest{Targets: controlTargets(known, v.nodes, a.node.Index)}}
+		return evidence.Request{Control: &evidence.ControlRequest{Targets: controls.targets(a.node.Index)}}
 	})
 	patient := answerTime + time.Duration(len(v.pods))*answerTimePer
 	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
@@ -69,9 +70,11 @@ func (v *verification) collect(ctx context.Context) error {
 func (v *verification) readAll(a *agent) evidence.Request {
 	read := &evidence.ReadRequest{Reading: evidence.ReadingBefore, PodRanges: a.node.PodCIDRs}
 	for _, p := range v.podAddresses() {
-		if p.Index != a.node.Index {
+		if v.asked.Has(a.node.Index, p.Index) {
 			read.Destinations = append(read.Destinations, p.IPs...)
 			read.Destinations = append(read.Destinations, v.overlaid[p.Index]...)
+		}
+		if p.Index != a.node.Index {
 			continue
 		}
 		for _, ip := range p.IPs {

@@ -80,7 +80,7 @@ func newWorld(t *testing.T, nodes ...string) *world {
 // start makes the pod of a Job, as the Job controller, the scheduler and the
 // kubelet would.
 func (w *world) start(t *testing.T, job *batchv1.Job) {
-	index, _ := strconv.Atoi(strings.TrimSuffix(job.Name, "-2")[strings.LastIndexByte(strings.TrimSuffix(job.Name, "-2"), '-')+1:])
+	index, _ := strconv.Atoi(strings.Split(job.Name, "-")[3]) // wg-RUN-ROLE-INDEX
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: job.Name + "-abcde", Namespace: job.Namespace, Labels: job.Spec.Template.Labels},
 		Spec:       corev1.PodSpec{NodeName: job.Annotations[manifests.AnnotationNode]},

@@ -45,8 +45,11 @@ func (v *verification) newcomers() (placings []manifests.Placing) {
 		arguments := []string{
 			"--index", fmt.Sprint(from.node.Index), "--mark", hex.EncodeToString(v.mark), "--key", hex.EncodeToString(evidence.FirstKey(v.key)),
 		}
-		for k := 1; k < len(v.pods) && k <= newcomerTargets; k++ {
-			to := v.pods[(i+k)%len(v.pods)]
+		for _, index := range v.asked.Targets(from.node.Index) {
+			to := v.podOn(index)
+			if to == nil || len(about.Targets) == newcomerTargets {
+				continue
+			}
 			for _, target := range v.targetsAt(from, to) {
 				arguments = append(arguments, "--to", fmt.Sprintf("%d@%s", target.Index, netip.AddrPortFrom(target.Addr, target.UDP)))
 			}

@@ -10,9 +10,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// defaultPort is WireGuard's usual port, for a control where no device names one.
-const defaultPort = 51820
-
 // canarySizes returns the UDP payload sizes of a run: a small one, two random
 // odd ones whose encrypted sizes differ from each other and from the others',
 // and the largest the pod's link takes (0).
@@ -89,70 +86,6 @@ func dataSizes(about *evidence.Run, mtus []int, overhead map[int]int) []int {
 	return set(sizes)
 }
 
-// controlTargets says where the probe of a node sends its controls: to where
-// its device believes each other node's tunnel to end, else to where that node
-// says it ends, else to the node itself.
-func controlTargets(known *verdict.Case, nodes []evidence.Node, from int) []evidence.ControlTarget {
-	owner := map[string]int{} // by public key
-	decided := profile.Decide(known)
-	for _, n := range known.Nodes {
-		for _, family := range []int{4, 6} {
-			owner[decided.Published(n, family)] = n.Index
-		}
-	}
-	for _, n := range known.Nodes { // what a device holds outweighs what is published
-		for _, d := range n.Devices {
-			owner[d.PublicKey] = n.Index
-		}
-	}
-	delete(owner, "")
-
-	var targets []evidence.ControlTarget
-	reached := map[int]bool{from: true}
-	if node := known.At(from); node != nil {
-		for peer := range known.Peers(node) {
-			index, ok := owner[peer.PublicKey]
-			if ok && index != from && peer.Endpoint.IsValid() && peer.Endpoint.Port() != 0 {
-				targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: peer.Endpoint})
-				reached[index] = true
-			}
-		}
-	}
-	for _, n := range nodes {
-		if reached[n.Index] {
-			continue
-		}
-		if addr := endpointOf(known, decided, &n); addr.IsValid() {
-			targets = append(targets, evidence.ControlTarget{Index: n.Index, Endpoint: netip.AddrPortFrom(addr, defaultPort)})
-		}
-	}
-	slices.SortFunc(targets, func(a, b evidence.ControlTarget) int {
-		if a.Index != b.Index {
-			return a.Index - b.Index
-		}
-		return a.Endpoint.Compare(b.Endpoint)
-	})
-	return slices.Compact(targets)
-}
-
-func endpointOf(known *verdict.Case, decided profile.Profile, n *evidence.Node) netip.Addr {
-	if at := known.At(n.Index); at != nil {
-		for _, family := range []int{4, 6} {
-			if addr := decided.Endpoint(at, family); addr.IsValid() {
-				return addr
-			}
-		}
-	}
-	for _, kind := range []string{"InternalIP", "ExternalIP"} {
-		for _, a := range n.Addresses {
-			if addr, err := netip.ParseAddr(a.Addr); err == nil && a.Type == kind {
-				return addr
-			}
-		}
-	}
-	return netip.Addr{}
-}
-
 // podAddresses returns where the test pods are.
 func (v *verification) podAddresses() []evidence.PodAddress {
 	var addresses []evidence.PodAddress
@@ -186,11 +119,11 @@ func (v *verification) families() []int {
 	return families
 }
 
-// targets are the other pods' listeners.
+// targets are the listeners of the pods that a pod is to send to.
 func (v *verification) targets(from *agent) []evidence.Target {
 	var targets []evidence.Target
 	for _, to := range v.pods {
-		if to != from && to.lost == nil {
+		if to.lost == nil && v.asked.Has(from.node.Index, to.node.Index) {
 			targets = append(targets, v.targetsAt(from, to)...)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -35,6 +36,9 @@ func (v *verification) survey(ctx context.Context) error {
 	}
 	for _, p := range survey.Problems {
 		v.account.problem(p)
+	}
+	if v.asked, err = verdict.Ask(v.Pairs, v.about.ID, len(v.nodes)); err != nil {
+		return err
 	}
 	v.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", len(v.nodes), len(survey.Nodes)))
 	if len(v.nodes) == 0 {

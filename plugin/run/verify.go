@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -26,6 +28,7 @@ type verification struct {
 	key       []byte // authenticates canaries; never recorded
 	mark      []byte
 	nodes     []evidence.Node // under test, by index
+	asked     verdict.Asked   // pairs of them
 	placement *cluster.Placement
 	probes    []*agent // by node, as pods
 	pods      []*agent
@@ -62,6 +65,7 @@ func Verify(ctx context.Context, o Options) (err error) {
 	if gathered != nil {
 		return gathered
 	}
+	v.hangUp() // judging many nodes needs the memory of their sessions
 	began := time.Now()
 	judgement := check.Judge(v.recording)
 	o.Log.Debug("phase", "name", "judging", "took", time.Since(began))
@@ -77,7 +81,7 @@ func newVerification(o Options) *verification {
 	v.setLifetime()
 	v.about = &evidence.Run{
 		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: hex.EncodeToString(v.mark),
-		Families: o.Families, Sizes: canarySizes(), Pairs: "all",
+		Families: o.Families, Sizes: canarySizes(), Pairs: cmp.Or(o.Pairs, "all"),
 	}
 	return v
 }
@@ -169,6 +173,15 @@ func (v *verification) await(ctx context.Context, greet func(evidence.Pod)) {
 		v.Progress.Detail(fmt.Sprintf("%d of %d Ready", ready, all))
 	}, greet)
 	v.opening.Wait()
+}
+
+// podOn returns the test pod on a node, nil if there is none.
+func (v *verification) podOn(index int) *agent {
+	at, found := slices.BinarySearchFunc(v.pods, index, func(a *agent, index int) int { return a.node.Index - index })
+	if !found {
+		return nil
+	}
+	return v.pods[at]
 }
 
 func (v *verification) node(name string) *evidence.Node {

@@ -21,6 +21,7 @@ type Case struct {
 	Problems []evidence.Problem // the plugin's own
 	Gap      string             // what the plugin's stream lacks
 	Strays   []Leak             // seen in clear, of no pair of the run
+	Asked    Asked              // the pairs of the run, by place in Nodes
 
 	byName  map[string]*Node
 	byIndex map[int]*Node
@@ -78,6 +79,7 @@ type Node struct {
 	in         *Case
 	at         int // place in its Nodes
 	sightings  []*evidence.Sighting
+	betrayed   bool  // something of what it sent was seen in clear
 	far        []far // sorted by whose peer it is
 	farDevices []string
 	wide       map[farKey]*evidence.Count
@@ -101,7 +103,7 @@ type Node struct {
 
 // Leaks returns what was seen in clear of a pair's traffic, by any node.
 func (c *Case) Leaks(from, to *Node, family int) []Leak {
-	if len(c.leaks) == 0 {
+	if !from.betrayed {
 		return nil
 	}
 	return c.leaks[pair{from.at, to.at, family}]

@@ -57,7 +57,7 @@ func Judge(c *Case, table []Check, detailed int) *Result {
 	if r.Complete {
 		r.Findings, r.Pairs = j.allFindings(), j.allProofs()
 	} else {
-		r.Findings, r.Pairs = j.deviations(), j.unproven()
+		r.Findings, r.Pairs = j.deviations(), j.unproven(&r.Totals)
 	}
 	r.FirstCause = firstCause(r)
 	return r
@@ -69,6 +69,7 @@ type judging struct {
 	table []Check
 	// checks are the rows of the table with what was found, in its order.
 	checks []judged
+	lacks  []lack // by node
 	pairs  *pairStatuses
 }
 
@@ -78,6 +79,7 @@ type judged struct {
 	*Check
 	findings []Finding // per cluster, per node, or per node and family: the families of a node next to each other
 	bit      int       // per pair, see word
+	lacking  lack      // without which it is inconclusive
 	worst    Status    // of all subjects, failed or inconclusive
 	after    []*judged
 }
@@ -85,12 +87,17 @@ type judged struct {
 // judgeNodes judges the cluster and every node, in words.
 func (j *judging) judgeNodes() {
 	j.checks = make([]judged, len(j.table))
+	j.lacks = make([]lack, len(j.c.Nodes))
+	for i, n := range j.c.Nodes {
+		j.lacks[i] = lackOf(j.c.Gap != "", n.ProbeGap != "", n.PodGap != "")
+	}
 	byCode := map[string]*judged{}
 	bit := 0
 	for i := range j.table {
 		k := &j.checks[i]
 		k.Check = &j.table[i]
 		byCode[k.Code] = k
+		k.lacking = lackOf(true, slices.Contains(k.Needs, NeedProbe), slices.Contains(k.Needs, NeedPod))
 		switch k.Scope {
 		case PerCluster:
 			k.findings = []Finding{j.find(&Focus{Case: j.c}, k.Check)}
@@ -141,7 +148,7 @@ func (j *judging) of(k *judged, node, family int) []Finding {
 
 // note keeps the gravest status that can explain others.
 func (k *judged) note(s Status) {
-	if (s == Fail || s == Inconclusive) && s.rank() > k.worst.rank() {
+	if (s == Fail || s == Inconclusive) && s > k.worst {
 		k.worst = s
 	}
 }
@@ -149,6 +156,9 @@ func (k *judged) note(s Status) {
 // find judges one subject in words.
 func (j *judging) find(f *Focus, check *Check) Finding {
 	outcome := judge(f, check)
+	if outcome.Words == nil {
+		outcome.Words = &Words{}
+	}
 	return Finding{
 		Code: check.Code, Title: check.Title, Proof: check.Proof, Status: outcome.Status, Subject: f.Subject(),
 		Text: outcome.Text, Readings: outcome.Readings, Variant: outcome.Variant, Facts: outcome.Facts,
@@ -160,12 +170,27 @@ func judge(f *Focus, check *Check) Outcome {
 	outcome := check.Judge(f)
 	gap := missing(f, check)
 	switch {
-	case gap == "", check.Seen && outcome.Status == Fail:
+	case gap == "", check.stands(outcome.Status):
 	case outcome.Status == Inconclusive && outcome.Variant != "": // it knows why the evidence is missing
 	default:
-		outcome = Outcome{Status: Inconclusive, Text: gap, Readings: outcome.Readings}
+		outcome = Outcome{Inconclusive, &Words{Text: gap, Readings: outcome.Readings}}
 	}
 	return outcome
+}
+
+// stands says whether a status holds whatever else was not told.
+func (c *Check) stands(s Status) bool { return c.Seen && s == Fail }
+
+// lack is a set of streams: that are incomplete, or that are needed.
+type lack uint8
+
+func lackOf(plugin, probe, pod bool) (l lack) {
+	for i, stream := range []bool{plugin, probe, pod} {
+		if stream {
+			l |= 1 << i
+		}
+	}
+	return l
 }
 
 // missing says which stream of the subject is incomplete, empty if none is.
@@ -221,7 +246,7 @@ func (j *judging) overall(t *Totals) Verdict {
 func firstCause(r *Result) *Finding {
 	decided := r.Verdict.decidedBy()
 	for i := range r.Findings {
-		if f := &r.Findings[i]; decided != "" && f.Status == decided && f.CausedBy == "" {
+		if f := &r.Findings[i]; decided != 0 && f.Status == decided && f.CausedBy == "" {
 			return f
 		}
 	}

@@ -15,34 +15,34 @@ func (j *judging) causedBy(k *judged, s Status, on subject) string {
 		return ""
 	}
 	for _, before := range k.after {
-		if before.worst.rank() >= s.rank() && j.bears(before, on, s.rank()) {
+		if before.worst >= s && j.bears(before, on, s) {
 			return before.Code
 		}
 	}
 	return ""
 }
 
-// bears says whether something at least as grave as rank was found by a check
+// bears says whether something at least as grave was found by a check
 // that can be the cause of something wrong with the subject: anything for the
 // cluster, and the cluster for anything; a node for itself and its pairs; a
 // pair for its nodes and for both its directions, since answers travel the
 // other way. One family's tunnel is no cause of what is wrong with another's.
-func (j *judging) bears(before *judged, on subject, rank uint32) bool {
+func (j *judging) bears(before *judged, on subject, grave Status) bool {
 	switch {
 	case on.from < 0, before.Scope == PerCluster:
-		return before.worst.rank() >= rank
+		return before.worst >= grave
 	case before.Scope != PerPair:
-		grave := func(f Finding) bool { return f.Status.rank() >= rank }
-		return slices.ContainsFunc(j.of(before, on.from, on.family), grave) ||
-			on.to >= 0 && slices.ContainsFunc(j.of(before, on.to, on.family), grave)
+		bad := func(f Finding) bool { return f.Status >= grave }
+		return slices.ContainsFunc(j.of(before, on.from, on.family), bad) ||
+			on.to >= 0 && slices.ContainsFunc(j.of(before, on.to, on.family), bad)
 	case on.to >= 0:
 		reverse := pair{on.to, on.from, on.family}
-		return j.pairs.of(on).status(before.bit).rank() >= rank || j.pairs.of(reverse).status(before.bit).rank() >= rank
+		return j.pairs.of(on).status(before.bit) >= grave || j.pairs.of(reverse).status(before.bit) >= grave
 	}
 	for from, row := range j.pairs.rows {
 		for _, d := range row {
 			ofNode := (from == on.from || int(d.to) == on.from) && (on.family == 0 || on.family == int(d.family))
-			if ofNode && d.word.status(before.bit).rank() >= rank {
+			if ofNode && d.word.status(before.bit) >= grave {
 				return true
 			}
 		}

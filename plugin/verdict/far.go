@@ -52,9 +52,6 @@ type peers struct {
 // far returns the place for a device's peer, a new one if it is the first that
 // is said of it; nil if there are more devices than any host has.
 func (c *Case) far(n *Node, p *peers, device, publicKey string) *far {
-	if p.at == nil {
-		p.at, p.devices = map[farKey]int{}, map[string]uint16{}
-	}
 	number, known := p.devices[device]
 	if !known {
 		if len(n.farDevices) == math.MaxUint16 {
@@ -127,16 +124,24 @@ func unsteps(packed *[evidence.Readings - 1]uint32) (readings [evidence.Readings
 	return readings
 }
 
-// count unpacks the counters of a peer. The first reading is 0: readings only
-// tell by their distance.
-func (c *Case) count(n *Node, f *far, into *evidence.Count) {
+// Count is how a peer's counters moved, as its first reading was 0: readings
+// tell only by their distance.
+type Count struct {
+	Endpoint  netip.AddrPort // at the last reading
+	TX, RX    [evidence.Readings]uint64
+	Age       int64 // of the last handshake, nanoseconds
+	Handshake bool  // there was one
+	Index     int   // of the device's link
+	Readings  int
+}
+
+func (c *Case) count(n *Node, f *far, into *Count) {
+	into.Endpoint, into.Age, into.Handshake = c.endpoints.value(f.countEnd), f.age, f.flags&shaken != 0
+	into.Index, into.Readings = int(f.index), int(f.readings)
+	into.TX, into.RX = unsteps(&f.tx), unsteps(&f.rx)
 	if f.flags&wide != 0 {
-		*into = *n.wide[farKey{f.device, f.key}]
-		return
-	}
-	*into = evidence.Count{
-		Device: n.farDevices[f.device], Index: int(f.index), PublicKey: c.keys.value(f.key), Endpoint: c.endpoints.value(f.countEnd),
-		TX: unsteps(&f.tx), RX: unsteps(&f.rx), Handshake: int64(f.flags & shaken), Age: f.age, Readings: int(f.readings),
+		exact := n.wide[farKey{f.device, f.key}]
+		into.TX, into.RX, into.Index = exact.TX, exact.RX, exact.Index
 	}
 }
 

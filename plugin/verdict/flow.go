@@ -50,7 +50,8 @@ var nothing = Flow{Shape: &Shape{}}
 // flow is a packed Flow: its shape, keys and sessions are numbers and places
 // of tables. The upper half of the bytes is part of the shape.
 type flow struct {
-	bytes, shape, sessions, madeFor uint32
+	bytes, shape, madeFor uint32
+	sessions              [1]uint32 // a single one itself, of several their place in Node.sessions
 }
 
 // shape is a Shape in its table.
@@ -121,10 +122,14 @@ func (c *Case) packFlow(n *Node, f *evidence.Flow) flow {
 		Initiations: f.Initiations, Responses: f.Responses, Cookies: f.Cookies, Data: f.Data, Keepalives: f.Keepalives,
 		Handshakes: len(f.Handshakes), Sizes: f.Sizes,
 	}}
-	packed := flow{bytes: uint32(f.Bytes), sessions: uint32(len(n.sessions))}
+	packed := flow{bytes: uint32(f.Bytes), sessions: [1]uint32{uint32(len(n.sessions))}}
 	for _, r := range f.Indices {
-		n.sessions = append(n.sessions, r.Index)
 		s.Repeats = cmp.Or(s.Repeats, r.Repeats)
+		if len(f.Indices) == 1 {
+			packed.sessions[0] = r.Index
+			break
+		}
+		n.sessions = append(n.sessions, r.Index)
 	}
 	if len(f.Handshakes) > 0 && !slices.ContainsFunc(f.Handshakes, func(h evidence.Handshake) bool { return h.For != f.Handshakes[0].For }) {
 		packed.madeFor = c.key(f.Handshakes[0].For)
@@ -149,8 +154,9 @@ func (s *shape) text() string {
 
 func (c *Case) unpackFlow(n *Node, f *flow) Flow {
 	s := c.shapes.values[f.shape-1]
-	return Flow{
-		Shape: &s.Shape, Bytes: s.bytes<<32 | uint64(f.bytes),
-		Sessions: n.sessions[f.sessions : int(f.sessions)+s.sessions], For: c.keys.value(f.madeFor),
+	sessions := f.sessions[:]
+	if s.sessions != 1 {
+		sessions = n.sessions[f.sessions[0]:][:s.sessions]
 	}
+	return Flow{Shape: &s.Shape, Bytes: s.bytes<<32 | uint64(f.bytes), Sessions: sessions, For: c.keys.value(f.madeFor)}
 }

@@ -34,16 +34,16 @@ type Tunnel struct {
 	FromLink       string // name of the expected device on each end
 	ToLink         string
 	FromDev, ToDev *evidence.Device
-	Peer           *Peer           // To, as From's device has it
-	Sent           *evidence.Count // From's counters for To; the first reading is 0
-	Received       *evidence.Count // To's counters for From
-	Out            Flow            // what left From towards To
-	In             Flow            // what arrived at To from From
+	Peer           *Peer  // To, as From's device has it
+	Sent           *Count // From's counters for To; the first reading is 0
+	Received       *Count // To's counters for From
+	Out            Flow   // what left From towards To
+	In             Flow   // what arrived at To from From
 	// OutLinks and InLinks are where these were seen, nil if nothing was.
 	OutLinks, InLinks []string
 
 	peer               Peer
-	sent, received     evidence.Count
+	sent, received     Count
 	outTrail, inTrail  uint32
 	fromToward, toward *toward // From's of To, To's of From
 }
@@ -67,7 +67,7 @@ func (f *Focus) Say(status Status, text func() string) Outcome {
 	if f.Quiet {
 		return Outcome{Status: status}
 	}
-	return Outcome{Status: status, Text: text()}
+	return Outcome{Status: status, Words: &Words{Text: text()}}
 }
 
 // onPair turns the focus to a pair.

@@ -90,6 +90,11 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 	for i, n := range c.Nodes {
 		n.at = i
 	}
+	var err error
+	if c.Asked, err = Ask(c.Run.Pairs, c.Run.ID, len(c.Nodes)); err != nil {
+		c.Gap = cmp.Or(c.Gap, err.Error())
+		c.Asked, _ = Ask("all", "", len(c.Nodes))
+	}
 	for i, newcomer := range c.Run.Newcomers {
 		if n := c.byIndex[newcomer.Node]; n != nil {
 			n.Newcomer = &c.Run.Newcomers[i]
@@ -146,12 +151,13 @@ func (c *Case) attribute(recording Recorded) {
 		for _, s := range sightings {
 			leak := Leak{s, name}
 			from, to := c.At(s.Source), c.At(s.Target)
-			if from == nil || to == nil || from == to || !slices.Contains(c.Run.Families, s.Family) {
+			if from == nil || to == nil || !c.Asked.Has(from.at, to.at) || !slices.Contains(c.Run.Families, s.Family) {
 				c.Strays = append(c.Strays, leak)
 				continue
 			}
 			at := pair{from.at, to.at, s.Family}
 			c.leaks[at] = append(c.leaks[at], leak)
+			from.betrayed = true
 		}
 	}
 }
@@ -160,9 +166,11 @@ func (c *Case) attribute(recording Recorded) {
 func (c *Case) layNode(n *Node, recording Recorded) {
 	probe, pod := evidence.StreamName("probe", n.Name), evidence.StreamName("pod", n.Name)
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
-	var known peers
+	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
+	n.far = make([]far, 0, len(c.Nodes))
+	n.answers = make([]answer, 0, 2*len(c.Nodes))
 	var tunnels []*evidence.Tunnel
-	for _, m := range recording.Messages(probe) {
+	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
 		switch {
 		case m.Peer != nil:
 			c.addPeer(n, &known, m.Peer)
@@ -179,16 +187,29 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		default:
 			n.addProbe(m)
 		}
-	}
+	}))
 	c.packTunnels(n, tunnels)
-	for _, m := range recording.Messages(pod) {
+	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
+	}))
+}
+
+// unpack calls add with a stream's messages, those of single peers in the place
+// of columns. It says what makes no sense, empty if all does.
+func unpack(messages []*evidence.Message, add func(*evidence.Message)) string {
+	var columns evidence.Unpacker
+	gap := ""
+	for _, m := range messages {
+		if err := columns.Unpack(m, add); err != nil && gap == "" {
+			gap = err.Error()
+		}
 	}
+	return gap
 }
 
 // addProbe keeps what a probe says of its own host.
@@ -265,6 +286,5 @@ func (c *Case) settle(n *Node) {
 			sorted = append(sorted, n.captured[at])
 		}
 	}
-	n.captured = slices.Clip(sorted)
-	n.far = slices.Clip(n.far)
+	n.captured = sorted
 }

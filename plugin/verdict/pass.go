@@ -9,13 +9,13 @@ import (
 	"sync/atomic"
 )
 
-// word holds the statuses of all checks of one pair, wordBits each, as ranks.
+// word holds the statuses of all checks of one pair, wordBits each.
 // It has room for 21 checks of pairs.
 type word uint64
 
 const wordBits = 3
 
-func (w word) status(bit int) Status { return statuses[w>>bit&(1<<wordBits-1)] }
+func (w word) status(bit int) Status { return Status(w >> bit & (1<<wordBits - 1)) }
 
 // deviation is the word of a pair for which not all is fine.
 type deviation struct {
@@ -32,20 +32,20 @@ type pairStatuses struct {
 	shared [][]proofs     // by family and node, what its own and the cluster's findings make of the steps
 }
 
-// proofs holds the statuses of the steps of a proof, wordBits each, as ranks.
+// proofs holds the statuses of the steps of a proof, wordBits each.
 type proofs uint32
 
 func (s proofs) status(step int) Status {
-	return statuses[s>>(step*wordBits)&(1<<wordBits-1)]
+	return Status(s >> (step * wordBits) & (1<<wordBits - 1))
 }
 
-// with makes a step as grave as a rank says, if it is not graver.
-func (s proofs) with(step int, rank uint32) proofs {
-	at := step * wordBits
-	if uint32(s>>at&(1<<wordBits-1)) >= rank {
+// with makes a step as grave as a status, if it is not graver.
+func (s proofs) with(step int, status Status) proofs {
+	if s.status(step) >= status {
 		return s
 	}
-	return s&^((1<<wordBits-1)<<at) | proofs(rank)<<at
+	at := step * wordBits
+	return s&^((1<<wordBits-1)<<at) | proofs(status)<<at
 }
 
 // tile is how many nodes' rows are judged against how many others' at a time:
@@ -105,7 +105,7 @@ func (j *judging) share() {
 				if k.Scope != PerCluster {
 					of = j.of(k, n, family)[0]
 				}
-				j.pairs.shared[i][n] = steps.with(step, of.Status.rank())
+				j.pairs.shared[i][n] = steps.with(step, of.Status)
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (w *worker) rows(first, end int) {
 	for column := 0; column < len(c.Nodes); column += tile {
 		for from := first; from < end; from++ {
 			for to := column; to < min(column+tile, len(c.Nodes)); to++ {
-				if from != to {
+				if c.Asked.Has(from, to) {
 					w.pair(from, to)
 				}
 			}
@@ -165,7 +165,7 @@ func (w *worker) pair(from, to int) {
 			w.lastSteps, w.sameStatus = steps, 0
 		}
 		w.sameStatus++
-		if bad || steps.worst().rank() > rankWarn {
+		if bad || steps.worst() > Warn {
 			w.j.pairs.rows[from] = append(w.j.pairs.rows[from], deviation{int32(to), int32(family), found})
 		}
 	}
@@ -180,15 +180,18 @@ func (w *worker) flush() {
 
 // wordOf judges the pair in focus; bad says that something is to be told of it.
 func (j *judging) wordOf(f *Focus) (found word, bad bool) {
+	lacks := j.lacks[f.Node.at] | j.lacks[f.Peer.at]
 	for i := range j.checks {
 		k := &j.checks[i]
 		if k.Scope != PerPair {
 			continue
 		}
-		outcome := judge(f, k.Check)
-		rank := outcome.Status.rank()
-		found |= word(rank) << k.bit
-		bad = bad || rank >= rankWarn
+		status := k.Judge(f).Status
+		if lacks&k.lacking != 0 && !k.stands(status) {
+			status = Inconclusive
+		}
+		found |= word(status) << k.bit
+		bad = bad || status >= Warn
 	}
 	return found, bad
 }
@@ -198,7 +201,7 @@ func (j *judging) stepsOf(found word) (own proofs) {
 	for i := range j.checks {
 		k := &j.checks[i]
 		if step := stepOf(k.Proof); step >= 0 && k.Scope == PerPair {
-			own = own.with(step, uint32(found>>k.bit&(1<<wordBits-1)))
+			own = own.with(step, found.status(k.bit))
 		}
 	}
 	return own
@@ -209,11 +212,9 @@ func (j *judging) stepsOf(found word) (own proofs) {
 func (j *judging) join(own proofs, shared []proofs, from, to int) proofs {
 	joined := own
 	for i := range Proofs {
-		at := i * wordBits
-		joined = joined.with(i, uint32(shared[from]>>at&(1<<wordBits-1)))
-		joined = joined.with(i, uint32(shared[to]>>at&(1<<wordBits-1)))
-		if uint32(joined>>at&(1<<wordBits-1)) <= rankNotApplicable {
-			joined = joined.with(i, rankInconclusive)
+		joined = joined.with(i, max(shared[from].status(i), shared[to].status(i)))
+		if joined.status(i) <= NotApplicable {
+			joined = joined.with(i, Inconclusive)
 		}
 	}
 	return joined

@@ -144,7 +144,7 @@ func (c *Case) addCanary(n *Node, about *evidence.Canary) {
 	}
 	n.canaries[family][to.at] = canaries{
 		rows:    c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) }),
-		fastest: fastest(about.Rows), first: about.First,
+		fastest: evidence.Fastest(about.Rows), first: about.First,
 	}
 }
 
@@ -164,7 +164,7 @@ func rowsText(rows []evidence.CanaryRow) string {
 }
 
 func newCanaries(rows []evidence.CanaryRow) *Canaries {
-	c := &Canaries{Rows: slices.Clone(rows), Largest: largest(rows)}
+	c := &Canaries{Rows: slices.Clone(rows), Largest: evidence.FullSize(rows)}
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		row.RTT = 0
@@ -177,25 +177,4 @@ func newCanaries(rows []evidence.CanaryRow) *Canaries {
 		}
 	}
 	return c
-}
-
-func largest(rows []evidence.CanaryRow) (size int) {
-	for _, row := range rows {
-		if row.Transport == "udp" {
-			size = max(size, row.Size)
-		}
-	}
-	return size
-}
-
-// fastest is the shortest round trip of canaries that are not of full size; 0
-// if none came back. Those of full size are judged by themselves.
-func fastest(rows []evidence.CanaryRow) (shortest uint32) {
-	full := largest(rows)
-	for _, row := range rows {
-		if row.RTT > 0 && (shortest == 0 || row.RTT < shortest) && (row.Transport == "icmp" || row.Size != full) {
-			shortest = row.RTT
-		}
-	}
-	return shortest
 }

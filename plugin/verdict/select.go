@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -58,7 +59,7 @@ func (j *judging) deviations() (some []Finding) {
 		}
 		for n, f := range k.findings {
 			f = j.explained(k, f, j.on(k, n))
-			if k.Scope == PerCluster || f.Status.rank() >= rankWarn && room(f.Status, f.CausedBy != "") {
+			if k.Scope == PerCluster || f.Status >= Warn && room(f.Status, f.CausedBy != "") {
 				some = append(some, f)
 			}
 		}
@@ -68,7 +69,7 @@ func (j *judging) deviations() (some []Finding) {
 		for from, row := range j.pairs.rows {
 			for _, d := range row {
 				status, at := d.word.status(k.bit), pair{from, int(d.to), int(d.family)}
-				if status.rank() >= rankWarn && room(status, j.causedBy(k, status, at) != "") {
+				if status >= Warn && room(status, j.causedBy(k, status, at) != "") {
 					some = append(some, j.findingOf(k, at))
 				}
 			}
@@ -94,7 +95,7 @@ func (j *judging) eachPair(do func(pair)) {
 	for from := range j.c.Nodes {
 		for to := range j.c.Nodes {
 			for _, family := range j.c.Run.Families {
-				if from != to {
+				if j.c.Asked.Has(from, to) {
 					do(pair{from, to, family})
 				}
 			}
@@ -108,21 +109,29 @@ func (j *judging) allProofs() []Pair {
 	return all
 }
 
-// unproven returns the proofs of pairs that are not proven, a bounded number.
-func (j *judging) unproven() []Pair {
+// unproven returns the proofs of pairs that are not proven, a bounded number:
+// first those of nodes of which other pairs are proven, which tell more.
+func (j *judging) unproven(t *Totals) []Pair {
+	senders, receivers := map[string]bool{}, map[string]bool{}
+	for _, n := range t.Unproven {
+		senders[n.Node], receivers[n.Node] = n.Sender(), n.Receiver()
+	}
+	var chosen []pair
+	for _, telling := range []bool{true, false} {
+		j.eachUnproven(func(at pair) bool {
+			alone := !senders[j.c.Nodes[at.from].Name] && !receivers[j.c.Nodes[at.to].Name]
+			if alone == telling {
+				chosen = append(chosen, at)
+			}
+			return len(chosen) < maxPairs
+		})
+	}
+	slices.SortFunc(chosen, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), cmp.Compare(a.family, b.family))
+	})
 	some := []Pair{}
-	for from, row := range j.pairs.rows {
-		for _, d := range row {
-			shared := j.pairs.shared[slices.Index(j.c.Run.Families, int(d.family))]
-			steps := j.join(j.stepsOf(d.word), shared, from, int(d.to))
-			if steps.worst().rank() < rankInconclusive {
-				continue
-			}
-			if len(some) == maxPairs {
-				return some
-			}
-			some = append(some, j.proofOf(pair{from, int(d.to), int(d.family)}))
-		}
+	for _, at := range chosen[:min(len(chosen), maxPairs)] {
+		some = append(some, j.proofOf(at))
 	}
 	return some
 }

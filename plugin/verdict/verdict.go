@@ -4,54 +4,28 @@
 // consequence is shown under its cause) and no single check.
 package verdict
 
-// Status is the outcome of one check on one subject.
-type Status string
+// Status is the outcome of one check on one subject. A graver one is larger; 0
+// is none.
+type Status uint8
 
 // The statuses, and only these.
 const (
-	Pass          Status = "pass"
-	Warn          Status = "warn"
-	Fail          Status = "fail"
-	Inconclusive  Status = "inconclusive"
-	NotApplicable Status = "not applicable"
+	NotApplicable Status = 1 + iota
+	Pass
+	Warn
+	Inconclusive
+	Fail
 )
 
-// The ranks of statuses, from harmless to grave; 0 is none.
-const (
-	rankNotApplicable = 1 + iota
-	rankPass
-	rankWarn
-	rankInconclusive
-	rankFail
-)
+var statusNames = [...]string{"", "not applicable", "pass", "warn", "inconclusive", "fail"}
 
-// statuses are the statuses by rank.
-var statuses = [8]Status{"", NotApplicable, Pass, Warn, Inconclusive, Fail}
+func (s Status) String() string { return statusNames[s] }
 
-func (s Status) rank() uint32 {
-	switch s {
-	case Pass:
-		return rankPass
-	case NotApplicable:
-		return rankNotApplicable
-	case Warn:
-		return rankWarn
-	case Inconclusive:
-		return rankInconclusive
-	case "":
-		return 0
-	default:
-		return rankFail
-	}
-}
+// MarshalText writes the status as JSON and YAML show it.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Worse returns the graver of two statuses.
-func Worse(a, b Status) Status {
-	if b.rank() > a.rank() {
-		return b
-	}
-	return a
-}
+func Worse(a, b Status) Status { return max(a, b) }
 
 // Verdict is the outcome of a run.
 type Verdict string
@@ -63,7 +37,7 @@ const (
 	Undecided Verdict = "INCONCLUSIVE"
 )
 
-// decidedBy is the status that makes this verdict, empty for a pass.
+// decidedBy is the status that makes this verdict, none for a pass.
 func (v Verdict) decidedBy() Status {
 	switch v {
 	case Failed:
@@ -71,7 +45,7 @@ func (v Verdict) decidedBy() Status {
 	case Undecided:
 		return Inconclusive
 	}
-	return ""
+	return 0
 }
 
 // Proof names a step of the proof that each pair must pass.
@@ -143,7 +117,12 @@ type Reading struct {
 
 // Outcome is what a check says of one subject.
 type Outcome struct {
-	Status   Status
+	Status Status
+	*Words // nil if only the status was wanted
+}
+
+// Words tell of an outcome.
+type Words struct {
 	Text     string // one sentence, the subject's names in it
 	Readings []Reading
 	// Variant selects among the remedies of the check's code, e.g. the
@@ -172,6 +151,16 @@ type Pair struct {
 	Status Status           `json:"status"`
 	Steps  map[Proof]Status `json:"steps"`
 	Notes  map[Proof]string `json:"notes"` // the figures behind each step
+}
+
+// Of returns the count of a check's findings, zero for an unknown code.
+func (t *Totals) Of(code string) CheckTotal {
+	for _, c := range t.Checks {
+		if c.Code == code {
+			return c
+		}
+	}
+	return CheckTotal{}
 }
 
 // Result is everything a renderer needs.

@@ -49,12 +49,15 @@ func talk(t *testing.T, options Options, requests ...evidence.Request) ([]*evide
 	}
 	settled(t, before)
 	var messages []*evidence.Message
+	var columns evidence.Unpacker
 	for decoder := evidence.NewDecoder(&out, 1<<20); ; {
 		m, err := decoder.Next()
 		if err != nil {
 			break
 		}
-		messages = append(messages, m)
+		if err := columns.Unpack(m, func(one *evidence.Message) { messages = append(messages, one) }); err != nil {
+			t.Error(err)
+		}
 	}
 	return messages, err
 }

@@ -57,19 +57,19 @@ func (s *session) control(ctx context.Context, request *evidence.ControlRequest)
 	if s.capture != nil {
 		seen = tap{s.capture}
 	}
-	s.write(canary.Controls(ctx, s.id, *request, marks, seen)...)
+	s.writePacked(canary.Controls(ctx, s.id, *request, marks, seen))
 }
 
 // stop ends what runs and writes its account.
 func (s *session) stop(ctx context.Context) {
 	if s.capture != nil {
 		account := s.capture.Stop(ctx)
-		s.write(account...)
+		s.writePacked(account)
 		s.capture, s.tunnels = nil, tunnels(account)
 		s.latecomers()
 	}
 	if s.pod != nil {
-		s.write(s.pod.Stop()...)
+		s.writePacked(s.pod.Stop())
 		s.pod = s.options.Pod(s.id)
 	}
 }

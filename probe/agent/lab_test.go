@@ -141,6 +141,7 @@ type client struct {
 	t        *testing.T
 	stdin    io.WriteCloser
 	decoder  *evidence.Decoder
+	columns  evidence.Unpacker
 	messages []*evidence.Message
 	raw      strings.Builder
 	wait     func() error
@@ -181,7 +182,9 @@ func (c *client) ask(r evidence.Request) *evidence.Ready {
 		if err != nil {
 			c.t.Fatalf("request %s: %v\n%s", line, err, c.raw.String())
 		}
-		c.messages = append(c.messages, m)
+		if err := c.columns.Unpack(m, func(one *evidence.Message) { c.messages = append(c.messages, one) }); err != nil {
+			c.t.Error(err)
+		}
 		switch {
 		case m.Hello != nil, m.Bye != nil:
 			return nil

@@ -54,7 +54,7 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 		s.tell(ctx)
 	case evidence.ReadingAfter:
 		s.problem(deviceProblems...)
-		s.write(s.counters.Messages()...)
+		s.writePacked(s.counters.Messages())
 	default:
 		s.problem(deviceProblems...)
 	}
@@ -94,7 +94,7 @@ func (s *session) tell(ctx context.Context) {
 	for _, socket := range s.links.Sockets {
 		s.write(evidence.Message{Socket: &socket})
 	}
-	s.write(s.devices.Messages()...)
+	s.writePacked(s.devices.Messages())
 	for _, collector := range []struct {
 		what string
 		tell func()
@@ -112,9 +112,11 @@ func (s *session) tellRoutes() {
 	s.problem(problems...)
 	entries, problems := s.options.Host.Tables(s.links.Links, s.read.PodRanges, s.read.Destinations)
 	s.problem(problems...)
+	var messages []evidence.Message
 	for _, route := range append(answers, entries...) {
-		s.write(evidence.Message{Route: &route})
+		messages = append(messages, evidence.Message{Route: &route})
 	}
+	s.writePacked(messages)
 }
 
 // questions are the destinations as asked and the endpoints of all peers, those

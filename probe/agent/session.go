@@ -20,6 +20,7 @@ type session struct {
 	options Options
 	log     *slog.Logger
 	out     *evidence.Writer
+	packer  evidence.Packer
 	flush   func() error
 	err     error          // the first error of writing
 	ready   evidence.Ready // what the request at hand adds to its Ready
@@ -65,6 +66,9 @@ func (s *session) write(messages ...evidence.Message) {
 		}
 	}
 }
+
+// writePacked is write for what is said of many nodes or peers.
+func (s *session) writePacked(messages []evidence.Message) { s.write(s.packer.Pack(messages)...) }
 
 // maxText bounds a problem's text, in bytes.
 const maxText = 500

@@ -47,6 +47,12 @@ type Message struct {
 	Witness  *Witness  `json:"witness,omitempty"`
 	Control  *Control  `json:"control,omitempty"`
 	Problem  *Problem  `json:"problem,omitempty"`
+	Peers    *Peers    `json:"peers,omitempty"`
+	Counts   *Counts   `json:"counts,omitempty"`
+	Canaries *Canaries `json:"canaries,omitempty"`
+	Tunnels  *Tunnels  `json:"tunnels,omitempty"`
+	Routes   *Routes   `json:"routes,omitempty"`
+	Controls *Controls `json:"controls,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
 	Bye      *Bye      `json:"bye,omitempty"`
 
@@ -81,6 +87,12 @@ const (
 	KindWitness  Kind = "witness"
 	KindControl  Kind = "control"
 	KindProblem  Kind = "problem"
+	KindPeers    Kind = "peers"
+	KindCounts   Kind = "counts"
+	KindCanaries Kind = "canaries"
+	KindTunnels  Kind = "tunnels"
+	KindRoutes   Kind = "routes"
+	KindControls Kind = "controls"
 	KindProgress Kind = "progress"
 	KindBye      Kind = "bye"
 	KindRun      Kind = "run"
@@ -103,6 +115,8 @@ func (m *Message) Kind() (Kind, error) {
 		{KindCount, m.Count != nil}, {KindFirewall, m.Firewall != nil}, {KindReady, m.Ready != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
+		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},
+		{KindTunnels, m.Tunnels != nil}, {KindRoutes, m.Routes != nil}, {KindControls, m.Controls != nil},
 		{KindProblem, m.Problem != nil}, {KindProgress, m.Progress != nil}, {KindBye, m.Bye != nil},
 		{KindRun, m.Run != nil}, {KindCluster, m.Cluster != nil}, {KindNode, m.Node != nil}, {KindPod, m.Pod != nil},
 	} {

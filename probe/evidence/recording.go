@@ -1,13 +1,14 @@
 package evidence
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // MaxRecording is the largest recording that is read, in bytes.
@@ -15,47 +16,33 @@ const MaxRecording = 8 << 30
 
 // Recording is the evidence of one run: the messages of all its streams. The
 // zero value is not usable, see NewRecording. It is safe for use by several
-// goroutines until it is judged.
+// goroutines until it is judged. Of a large run it keeps most compressed.
 type Recording struct {
 	mu      sync.Mutex
 	streams map[string]*recorded
+	open    atomic.Int64 // bytes of lines that are not compressed
 }
-
-type recorded struct {
-	messages []*Message // as they came
-	bySeq    map[uint32]int
-	damage   string
-}
-
-// NewRecording returns an empty recording.
-func NewRecording() *Recording { return &Recording{streams: map[string]*recorded{}} }
 
 // Add keeps m under its stream. An exact duplicate is dropped; a different
 // message with the same number damages the stream.
 func (r *Recording) Add(m *Message) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	s := r.streams[m.Stream]
 	if s == nil {
-		s = &recorded{bySeq: map[uint32]int{}}
+		s = &recorded{bySeq: map[uint32]uint64{}}
 		r.streams[m.Stream] = s
 	}
-	if m.Seq != 0 {
-		if at, ok := s.bySeq[m.Seq]; ok {
-			if !equal(s.messages[at], m) {
-				s.damage = fmt.Sprintf("it has two different messages %d", m.Seq)
-			}
-			return
-		}
-		s.bySeq[m.Seq] = len(s.messages)
-	}
-	s.messages = append(s.messages, m)
+	r.mu.Unlock()
+	s.add(r, m)
 }
 
-func equal(a, b *Message) bool {
-	left, errA := Encode(a)
-	right, errB := Encode(b)
-	return errA == nil && errB == nil && bytes.Equal(left, right)
+// NewRecording returns an empty recording.
+func NewRecording() *Recording { return &Recording{streams: map[string]*recorded{}} }
+
+func (r *Recording) stream(name string) *recorded {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.streams[name]
 }
 
 // Streams returns the names of all streams, sorted.
@@ -68,29 +55,22 @@ func (r *Recording) Streams() []string {
 // Messages returns the messages of one stream in the order of their numbers,
 // those without a number first.
 func (r *Recording) Messages(stream string) []*Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.streams[stream]
+	s := r.stream(stream)
 	if s == nil {
 		return nil
 	}
-	sorted := slices.Clone(s.messages)
-	slices.SortStableFunc(sorted, func(a, b *Message) int { return int(int64(a.Seq) - int64(b.Seq)) })
-	return sorted
+	messages := s.messages()
+	slices.SortStableFunc(messages, func(a, b *Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	return messages
 }
 
 // Gap says what makes a stream incomplete, empty if nothing does.
 func (r *Recording) Gap(stream string) string {
-	r.mu.Lock()
-	s := r.streams[stream]
-	r.mu.Unlock()
-	switch {
-	case s == nil:
+	s := r.stream(stream)
+	if s == nil {
 		return "there is none"
-	case s.damage != "":
-		return s.damage
 	}
-	return Gap(s.messages)
+	return s.gap()
 }
 
 // WriteTo writes the recording as NDJSON, stream by stream, the plugin's first.

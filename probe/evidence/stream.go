@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,38 +23,60 @@ func SplitStream(name string) (role, node string) {
 // Hello, ends with Bye and holds each message in between exactly once. Order
 // and exact duplicates do not matter.
 func Gap(messages []*Message) string {
-	numbered := make([]*Message, 0, len(messages))
-	for _, m := range messages {
-		if m.Seq != 0 {
-			numbered = append(numbered, m)
-		} else if m.Progress == nil {
+	heads := make([]head, len(messages))
+	for i, m := range messages {
+		heads[i] = headOf(m)
+	}
+	return gap(heads)
+}
+
+// head is of a message what a stream's completeness rests on.
+type head struct {
+	seq                  uint32
+	hello, bye, progress bool
+	messages             uint32 // of bye
+}
+
+func headOf(m *Message) head {
+	h := head{seq: m.Seq, hello: m.Hello != nil, bye: m.Bye != nil, progress: m.Progress != nil}
+	if h.bye {
+		h.messages = m.Bye.Messages
+	}
+	return h
+}
+
+func gap(heads []head) string {
+	numbered := make([]head, 0, len(heads))
+	for _, h := range heads {
+		if h.seq != 0 {
+			numbered = append(numbered, h)
+		} else if !h.progress {
 			return "it holds a message without a number"
 		}
 	}
-	slices.SortStableFunc(numbered, func(a, b *Message) int { return int(int64(a.Seq) - int64(b.Seq)) })
-	var last uint32
-	var bye *Bye
-	for _, m := range numbered {
-		if m.Seq == last {
-			continue // Merge has already told equal ones from conflicting ones
+	slices.SortStableFunc(numbered, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
+	var last head
+	for _, h := range numbered {
+		if h.seq == last.seq {
+			continue // Add has already told equal ones from conflicting ones
 		}
 		switch {
-		case m.Seq != last+1:
-			return fmt.Sprintf("message %d is missing", last+1)
-		case bye != nil:
+		case h.seq != last.seq+1:
+			return fmt.Sprintf("message %d is missing", last.seq+1)
+		case last.bye:
 			return "it goes on after its end"
-		case m.Seq == 1 && m.Hello == nil:
+		case h.seq == 1 && !h.hello:
 			return "it does not begin with hello"
 		}
-		last, bye = m.Seq, m.Bye
+		last = h
 	}
 	switch {
-	case last == 0:
+	case last.seq == 0:
 		return "it is empty"
-	case bye == nil:
-		return fmt.Sprintf("it broke off after message %d", last)
-	case bye.Messages != last:
-		return fmt.Sprintf("it has %d messages and says it has %d", last, bye.Messages)
+	case !last.bye:
+		return fmt.Sprintf("it broke off after message %d", last.seq)
+	case last.messages != last.seq:
+		return fmt.Sprintf("it has %d messages and says it has %d", last.seq, last.messages)
 	}
 	return ""
 }

@@ -92,7 +92,9 @@ type Witness struct {
 	Link      string `json:"link"`
 	Direction string `json:"direction"` // tx enters the tunnel here, rx leaves it
 	Family    int    `json:"family"`
-	Seen      []Seen `json:"seen"`
+	Seen      []Seen `json:"seen,omitempty"`
+	// Alike are pairs of which as much was seen, instead of Seen.
+	Alike []SeenAlike `json:"alike,omitempty"`
 }
 
 // Seen counts marked frames of one ordered pair of nodes.

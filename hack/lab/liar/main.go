@@ -74,7 +74,7 @@ type speaker struct {
 type message = map[string]json.RawMessage
 
 // unseen are the kinds that a probe without captures would not send.
-var unseen = []string{"capture", "witness", "sighting", "tunnel", "control"}
+var unseen = []string{"capture", "witness", "sighting", "tunnel", "tunnels", "control", "controls"}
 
 func (s *speaker) pass(line []byte) (over bool) {
 	defer s.out.Flush()
@@ -88,7 +88,7 @@ func (s *speaker) pass(line []byte) (over bool) {
 	switch {
 	case s.mode == "hides" && has("sighting"), s.mode == "blind" && has(unseen...):
 		return false
-	case s.mode == "truncates" && has("canary", "capture"):
+	case s.mode == "truncates" && has("canary", "canaries", "capture"):
 		s.out.Flush()
 		os.Exit(0)
 	case s.mode == "escapes" && has("bye"):

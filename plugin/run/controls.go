@@ -1,0 +1,82 @@
+package run
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// defaultPort is WireGuard's usual port, for a control where no device names one.
+const defaultPort = 51820
+
+// controls say where probes send their controls.
+type controls struct {
+	known   *verdict.Case
+	decided profile.Profile
+	nodes   []evidence.Node
+	asked   verdict.Asked
+	owner   map[string]int // index of a node by its public key
+}
+
+func newControls(known *verdict.Case, nodes []evidence.Node, asked verdict.Asked) *controls {
+	c := &controls{known: known, decided: profile.Decide(known), nodes: nodes, asked: asked, owner: map[string]int{}}
+	for _, n := range known.Nodes {
+		for _, family := range []int{4, 6} {
+			c.owner[c.decided.Published(n, family)] = n.Index
+		}
+	}
+	for _, n := range known.Nodes { // what a device holds outweighs what is published
+		for _, d := range n.Devices {
+			c.owner[d.PublicKey] = n.Index
+		}
+	}
+	delete(c.owner, "")
+	return c
+}
+
+// targets are, for the probe of a node, where its device believes each other
+// node's tunnel to end, else where that node says it ends, else that node.
+func (c *controls) targets(from int) []evidence.ControlTarget {
+	var targets []evidence.ControlTarget
+	reached := map[int]bool{}
+	if node := c.known.At(from); node != nil {
+		for peer := range c.known.Peers(node) {
+			index, ok := c.owner[peer.PublicKey]
+			if ok && c.asked.Has(from, index) && peer.Endpoint.IsValid() && peer.Endpoint.Port() != 0 {
+				targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: peer.Endpoint})
+				reached[index] = true
+			}
+		}
+	}
+	for _, to := range c.asked.Targets(from) {
+		if addr := c.endpointOf(&c.nodes[to]); !reached[to] && addr.IsValid() {
+			targets = append(targets, evidence.ControlTarget{Index: to, Endpoint: netip.AddrPortFrom(addr, defaultPort)})
+		}
+	}
+	slices.SortFunc(targets, func(a, b evidence.ControlTarget) int {
+		return cmp.Or(a.Index-b.Index, a.Endpoint.Compare(b.Endpoint))
+	})
+	return slices.Compact(targets)
+}
+
+func (c *controls) endpointOf(n *evidence.Node) netip.Addr {
+	if at := c.known.At(n.Index); at != nil {
+		for _, family := range []int{4, 6} {
+			if addr := c.decided.Endpoint(at, family); addr.IsValid() {
+				return addr
+			}
+		}
+	}
+	for _, kind := range []string{"InternalIP", "ExternalIP"} {
+		for _, a := range n.Addresses {
+			if addr, err := netip.ParseAddr(a.Addr); err == nil && a.Type == kind {
+				return addr
+			}
+		}
+	}
+	return netip.Addr{}
+}

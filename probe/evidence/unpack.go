@@ -1,0 +1,170 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Unpacker turns columns into the messages of single peers. It remembers the
+// peers' numbers, so one Unpacker is for one stream, in its order. The zero
+// value is ready.
+type Unpacker struct {
+	peers map[string][]*Peer // by device and number
+}
+
+// errColumn is what is wrong with a column whose lists do not fit each other.
+var errColumn = errors.New("a column of it makes no sense")
+
+// Unpack calls yield with the messages of single peers that a message stands
+// for; that is the message itself unless it is a column.
+func (u *Unpacker) Unpack(m *Message, yield func(*Message)) error {
+	single := func(one Message) {
+		one.Stream, one.Seq = m.Stream, m.Seq
+		yield(&one)
+	}
+	switch {
+	case m.Peers != nil:
+		return u.unpackPeers(m.Peers, single)
+	case m.Counts != nil:
+		return u.unpackCounts(m.Counts, single)
+	case m.Tunnels != nil:
+		return m.Tunnels.unpack(single)
+	case m.Canaries != nil:
+		return m.Canaries.unpack(single)
+	case m.Witness != nil && m.Witness.Alike != nil:
+		return m.Witness.unpack(single)
+	case m.Routes != nil:
+		for _, to := range m.Routes.To {
+			route := m.Routes.Route
+			route.For = to
+			single(Message{Route: &route})
+		}
+	case m.Controls != nil:
+		for _, peer := range m.Controls.Peers {
+			single(Message{Control: &Control{Peer: peer, Sent: m.Controls.Sent}})
+		}
+	default:
+		yield(m)
+	}
+	return nil
+}
+
+// stamp returns a handshake's wall clock and age in nanoseconds.
+func stamp(clock, age int64) (at, ago int64) {
+	if age < 0 {
+		return 0, 0
+	}
+	return max(1, (clock-age)*millisecond), age * millisecond
+}
+
+func (u *Unpacker) unpackPeers(c *Peers, yield func(Message)) error {
+	n := len(c.Keys)
+	if len(c.Endpoints) != n || len(c.AllowedIPs) != n || len(c.Ages) != n || len(c.TX) != n || len(c.RX) != n {
+		return fmt.Errorf("peers of %s: %w", c.Device, errColumn)
+	}
+	if u.peers == nil {
+		u.peers = map[string][]*Peer{}
+	}
+	if c.First != len(u.peers[c.Device]) {
+		return fmt.Errorf("peers of %s, number %d: %w", c.Device, c.First, errColumn)
+	}
+	for i, key := range c.Keys {
+		peer := &Peer{
+			Device: c.Device, PublicKey: key, Endpoint: c.Endpoints[i], AllowedIPs: c.AllowedIPs[i],
+			Keepalive: c.Keepalive, Preshared: c.Preshared, TX: c.TX[i], RX: c.RX[i],
+		}
+		peer.Handshake, peer.Age = stamp(c.Clock, c.Ages[i])
+		u.peers[c.Device] = append(u.peers[c.Device], peer)
+		yield(Message{Peer: peer})
+	}
+	return nil
+}
+
+func (u *Unpacker) unpackCounts(c *Counts, yield func(Message)) error {
+	known, n := u.peers[c.Device], len(c.Ages)
+	if c.First < 0 || c.First > len(known)-n || c.Endpoints != nil && len(c.Endpoints) != n || len(c.TX) != n*(Readings-1) || len(c.RX) != n*(Readings-1) {
+		return fmt.Errorf("counts of %s, number %d: %w", c.Device, c.First, errColumn)
+	}
+	for i := range n {
+		peer := known[c.First+i]
+		count := &Count{Device: c.Device, Index: c.Index, PublicKey: peer.PublicKey, Endpoint: peer.Endpoint, Readings: Readings}
+		if c.Endpoints != nil {
+			count.Endpoint = c.Endpoints[i]
+		}
+		count.Handshake, count.Age = stamp(c.Clock, c.Ages[i])
+		count.TX, count.RX = climb(peer.TX, c.TX[i*(Readings-1):]), climb(peer.RX, c.RX[i*(Readings-1):])
+		yield(Message{Count: count})
+	}
+	return nil
+}
+
+// climb returns readings by the first and the steps between them.
+func climb(first uint64, steps []uint64) (readings [Readings]uint64) {
+	readings[0] = first
+	for i := range Readings - 1 {
+		readings[i+1] = readings[i] + steps[i]
+	}
+	return readings
+}
+
+func (c *Tunnels) unpack(yield func(Message)) error {
+	n := len(c.Remotes)
+	for _, way := range []struct {
+		flow     *Flow
+		sessions []uint64
+	}{{&c.TX, c.TXSessions}, {&c.RX, c.RXSessions}} {
+		if len(way.flow.Indices) > 1 || len(way.sessions) != 3*n*len(way.flow.Indices) {
+			return fmt.Errorf("tunnels: %w", errColumn)
+		}
+	}
+	for i, remote := range c.Remotes {
+		yield(Message{Tunnel: &Tunnel{
+			Local: c.Local, Remote: remote, Links: c.Links, TX: withSession(c.TX, c.TXSessions, i), RX: withSession(c.RX, c.RXSessions, i),
+		}})
+	}
+	return nil
+}
+
+func withSession(f Flow, sessions []uint64, i int) Flow {
+	if len(f.Indices) == 0 {
+		return f
+	}
+	f.Indices = slices.Clone(f.Indices)
+	r := &f.Indices[0]
+	r.Index, r.Min, r.Max = uint32(sessions[3*i]), sessions[3*i+1], sessions[3*i+1]+sessions[3*i+2]
+	return f
+}
+
+func (c *Canaries) unpack(yield func(Message)) error {
+	if len(c.RTTs) != len(c.Peers) {
+		return fmt.Errorf("canaries: %w", errColumn)
+	}
+	full := FullSize(c.Rows)
+	at := slices.IndexFunc(c.Rows, func(r CanaryRow) bool { return r.Answered > 0 && (r.Transport == "icmp" || r.Size != full) })
+	for i, peer := range c.Peers {
+		rows := c.Rows
+		if c.RTTs[i] > 0 && at >= 0 {
+			rows = slices.Clone(rows)
+			rows[at].RTT = c.RTTs[i]
+		}
+		yield(Message{Canary: &Canary{Peer: peer, Family: c.Family, First: c.First, Rows: rows}})
+	}
+	return nil
+}
+
+func (w *Witness) unpack(yield func(Message)) error {
+	one := &Witness{Link: w.Link, Direction: w.Direction, Family: w.Family, Seen: w.Seen}
+	for _, a := range w.Alike {
+		if len(a.Sources)*len(a.Targets) > maxNumbers {
+			return fmt.Errorf("witness of %s: %w", w.Link, errColumn)
+		}
+		for _, source := range a.Sources {
+			for _, target := range a.Targets {
+				one.Seen = append(one.Seen, Seen{Source: source, Target: target, UDP: a.UDP, TCP: a.TCP, ICMP: a.ICMP, Control: a.Control, First: a.First})
+			}
+		}
+	}
+	yield(Message{Witness: one})
+	return nil
+}
