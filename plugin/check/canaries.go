@@ -147,10 +147,14 @@ func notArrived(f *verdict.Focus, row evidence.CanaryRow) verdict.Outcome {
 
 func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 	from, to, full := f.Node, f.Peer, v.reach(f).full
-	size := f.Sender.Largest
+	size, status := f.Sender.Largest, full.status
+	untunnelled := f.Tunnel.FromLink == ""
+	if status == verdict.Fail && untunnelled {
+		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
+	}
 	switch {
 	case f.Quiet:
-		return verdict.Outcome{Status: full.status}
+		return verdict.Outcome{Status: status}
 	case full.status == verdict.Inconclusive:
 		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
 	case full.status == verdict.Pass:
@@ -163,6 +167,9 @@ func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 	if full.row.Error != "" {
 		out.Text += ": " + full.row.Error
 	}
-	out.Facts = map[string]string{"node": from.Name, "peer": to.Name}
+	if untunnelled {
+		out.Text += "; no WireGuard tunnel carries them"
+	}
+	out.Status, out.Facts = status, map[string]string{"node": from.Name, "peer": to.Name}
 	return out
 }

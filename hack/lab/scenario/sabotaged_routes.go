@@ -13,6 +13,7 @@ var sabotagedRoutes = []Scenario{
 	{
 		Name: "stale-route-one-way", Title: "the route of an earlier vxlan backend is left on one node only",
 		Cluster: wireguard, Sabotage: staleRouteOneWay, Restore: dropStaleRoutes, Want: fail(codeRoute),
+		Pairs:    []string{"node-1>node-2"},
 		Findings: map[string]string{codeLeak: "fail"},
 	},
 	{
@@ -22,7 +23,8 @@ var sabotagedRoutes = []Scenario{
 	},
 	{
 		Name: "leak-by-25", Title: "a route for half of a node's pods leads past the tunnel, as a cloud's router has them",
-		Cluster: wireguard, Sabotage: halfRoutes, Restore: dropHalfRoutes, Want: fail(codeRoute), Findings: map[string]string{codeLeak: "fail"},
+		Cluster: wireguard, Sabotage: halfRoutes, Restore: dropHalfRoutes, Want: fail(codeRoute),
+		Pairs: []string{"node-1>node-2"}, Findings: map[string]string{codeLeak: "fail"},
 	},
 	{
 		Name: "leak-by-28", Title: "a route for a few of a node's pods leads past the tunnel, and the test pod is not among them",

@@ -81,6 +81,7 @@ const (
 	codeConfig    = "WG0104"
 	codeOverwrite = "WG0105"
 	codeEndpoints = "WG0106"
+	codeAddressed = "WG0107"
 	codeDevice    = "WG0201"
 	codeRead      = "WG0202"
 	codePublished = "WG0301"
