@@ -22,7 +22,8 @@ GOLANGCI_VERSION = v2.15.0
 # The lab's scenarios that share a quick start on the machine's own kernel.
 QUICK    = healthy-wireguard stale-flannel-route udp-blocked deaf-capture sigint-collecting vxlan
 # Those that the kernel's WireGuard could answer in another way.
-KERNEL   = healthy sabotaged switched three unencrypted underlay tee leak-young middlebox
+KERNEL   = healthy sabotaged switched three unencrypted underlay tee leak-young middlebox \
+	healthy-dual healthy-dual-auto healthy-dual-ipv6 ipv6-mode-ports v6-udp-blocked v6-stale-route-one-way
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
 SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab down --name
