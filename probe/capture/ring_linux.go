@@ -29,7 +29,7 @@ const (
 	// maxStall is how long the reader may be kept off the processor while the
 	// link is nearly idle: the kernel retires a block with a single frame in it
 	// when its time is over, so that a ring lasts for blocks times that.
-	maxStall  = 400 * time.Millisecond
+	maxStall  = 2 * time.Second
 	maxRetire = 100 * time.Millisecond
 )
 
