@@ -22,6 +22,10 @@ var broken = []struct {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601"},
+	{"nodes that lose frames answer too late", func(s map[string][]evidence.Message) {
+		undelivered(s)
+		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })
+	}, verdict.Undecided, "WG0604"},
 	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
 	}, verdict.Failed, "WG0609"},

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -103,10 +104,14 @@ func find(rows []evidence.CanaryRow, transport string, size int) *evidence.Canar
 
 func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	from, to, r := f.Node, f.Peer, v.reach(f)
-	row := r.small.row
+	row, overrun := r.small.row, r.small.status == verdict.Fail && overrun(f)
 	switch {
+	case f.Quiet && overrun:
+		return verdict.Outcome{Status: verdict.Inconclusive}
 	case f.Quiet:
 		return verdict.Outcome{Status: r.small.status}
+	case overrun:
+		return unknown("%s canaries of %d bytes from %s to %s were not answered in time, by nodes too busy to watch their own network cards", row.Transport, row.Size, from.Name, to.Name)
 	case r.small.missing:
 		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
 	case r.small.status == verdict.Inconclusive:
@@ -127,6 +132,13 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 		text += " (" + list(r.notes) + ")"
 	}
 	return pass("%s", text)
+}
+
+// overrun says that a node was so busy that its captures lost frames: there a
+// canary can come too late, which says nothing of the network.
+func overrun(f *verdict.Focus) bool {
+	lost := func(c *evidence.Capture) bool { return c.Drops > 0 }
+	return slices.ContainsFunc(f.Node.Captures, lost) || slices.ContainsFunc(f.Peer.Captures, lost)
 }
 
 // notArrived says that canaries do not arrive, and which firewall may be why.
@@ -152,6 +164,9 @@ func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 	untunnelled := f.Tunnel.FromLink == ""
 	if status == verdict.Fail && untunnelled {
 		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
+	}
+	if status == verdict.Fail && overrun(f) {
+		status = verdict.Inconclusive
 	}
 	switch {
 	case f.Quiet:
