@@ -21,16 +21,10 @@ func Tee(ctx context.Context, out io.Writer, from, to string) error {
 	if err != nil {
 		return err
 	}
-	target, err := packetSocket(to, unix.SOCK_RAW)
+	target, err := newOutlet(to)
 	if err != nil {
 		return err
 	}
-	card, err := net.InterfaceByName(to)
-	if err != nil {
-		return fmt.Errorf("finding %s: %w", to, err)
-	}
-	header := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, card.HardwareAddr...)
-	header = append(header, 8, 0) // ETH_P_IP
 	fmt.Fprintln(out, "copying")
 	buffer := make([]byte, 1<<16)
 	for ctx.Err() == nil {
@@ -44,9 +38,33 @@ func Tee(ctx context.Context, out io.Writer, from, to string) error {
 		if link, ok := about.(*unix.SockaddrLinklayer); !ok || link.Pkttype != unix.PACKET_OUTGOING || n < 20 || buffer[0]>>4 != 4 {
 			continue
 		}
-		_, _ = unix.Write(target, append(header[:14:14], buffer[:n]...)) // one that does not fit is not copied
+		target.write(buffer[:n])
 	}
 	return nil
+}
+
+// outlet writes IPv4 packets to a network card, in clear and to everyone.
+type outlet struct {
+	socket int
+	header []byte
+}
+
+func newOutlet(link string) (*outlet, error) {
+	socket, err := packetSocket(link, unix.SOCK_RAW)
+	if err != nil {
+		return nil, err
+	}
+	card, err := net.InterfaceByName(link)
+	if err != nil {
+		return nil, fmt.Errorf("finding %s: %w", link, err)
+	}
+	header := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, card.HardwareAddr...)
+	return &outlet{socket, append(header, 8, 0)}, nil // ETH_P_IP
+}
+
+// write drops a packet that does not fit.
+func (o *outlet) write(packet []byte) {
+	_, _ = unix.Write(o.socket, append(o.header[:14:14], packet...))
 }
 
 func packetSocket(link string, kind int) (int, error) {

@@ -18,13 +18,9 @@ const youth = 2 * time.Second
 // Young sends a copy of every packet that a new pod sends out of a network card, in clear and to everyone, as long as the
 // pod is young. A pod is a veth that appears while this runs; the first ones are spared. It ends with the context.
 func Young(ctx context.Context, out io.Writer, to string, spared int) error {
-	target, err := packetSocket(to, unix.SOCK_RAW)
+	target, err := newOutlet(to)
 	if err != nil {
 		return err
-	}
-	card, err := net.InterfaceByName(to)
-	if err != nil {
-		return fmt.Errorf("finding %s: %w", to, err)
 	}
 	// The kernel tells of each link that changes, also of those that are there.
 	old := map[int]bool{}
@@ -56,13 +52,13 @@ func Young(ctx context.Context, out io.Writer, to string, spared int) error {
 			if spared--; spared >= 0 {
 				continue
 			}
-			go copyYoung(ctx, index, target, card.HardwareAddr)
+			go copyYoung(ctx, index, target)
 		}
 	}
 }
 
 // copyYoung copies what comes out of a pod's link for a while. A link that goes away before ends it.
-func copyYoung(ctx context.Context, index, target int, address net.HardwareAddr) {
+func copyYoung(ctx context.Context, index int, target *outlet) {
 	source, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -74,8 +70,6 @@ func copyYoung(ctx context.Context, index, target int, address net.HardwareAddr)
 		unix.SetsockoptTimeval(source, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout) != nil {
 		return
 	}
-	header := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, address...)
-	header = append(header, 8, 0) // ETH_P_IP
 	buffer := make([]byte, 1<<16)
 	for begun := time.Now(); time.Since(begun) < youth && ctx.Err() == nil; {
 		n, about, err := unix.Recvfrom(source, buffer, 0)
@@ -85,7 +79,7 @@ func copyYoung(ctx context.Context, index, target int, address net.HardwareAddr)
 		case err != nil:
 			return
 		case ok && link.Pkttype != unix.PACKET_OUTGOING && n >= 20 && buffer[0]>>4 == 4:
-			_, _ = unix.Write(target, append(header[:14:14], buffer[:n]...))
+			target.write(buffer[:n])
 		}
 	}
 }
