@@ -91,7 +91,8 @@ func (v *verification) each(ctx context.Context, what string, agents []*agent, r
 }
 
 func (v *verification) ask(ctx context.Context, what string, a *agent, request evidence.Request) {
-	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, fmt.Errorf("no answer within %s", stepTime))
+	limit := stepTime + time.Duration(len(v.nodes))*stepTimePer
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	ready, err := a.session.Ask(ctx, request)
 	if err != nil {

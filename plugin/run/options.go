@@ -72,4 +72,9 @@ const (
 
 // stepTime bounds one step of the collection on all nodes: an agent that takes
 // longer is lost, and the others go on. Agents bound their own steps by 30 s.
-const stepTime = 35 * time.Second
+// What all of them say at the same time is read by one plugin, hence
+// stepTimePer for each node.
+const (
+	stepTime    = 35 * time.Second
+	stepTimePer = 30 * time.Millisecond
+)
