@@ -6,6 +6,7 @@
 BACKEND   ?= wireguard
 GROUND    ?= auto
 NODES     ?= 2
+JUDGED    ?= 100,300,1000
 SCALE     ?= 100,300,1000
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 
@@ -33,7 +34,7 @@ RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm bench bench-capture bench-scale lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +84,9 @@ bench-capture: ## Measure the probe's capture against tcpdump, and a tunnel's th
 bench-scale: build ## Measure verify with simulated nodes behind a real API server (SCALE=100,300,1000)
 	@trap 'bin/lab down --name bench-scale' EXIT; trap exit INT TERM; \
 	bin/lab scale --name bench-scale --nodes $(SCALE) --verify bin/kubectl-wg
+
+bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
+	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -nodes $(JUDGED)
 
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount
