@@ -69,7 +69,7 @@ test-lab: build image testcount ## Run all of the lab's scenarios on this machin
 	@bin/testcount "tests: $(LAB_RUN) --name lab --ground host all eight"
 
 test-vm: build image testcount ## Run those that need it in a virtual machine, with the kernel's WireGuard
-	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m $(KERNEL)"
+	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m $(KERNEL) -- --timeout 5m"
 
 bench: build image ## Measure `kubectl wg verify` against the bare start of its pods (GROUND=auto|host|vm, NODES=2)
 	@trap 'bin/lab down --name bench-wireguard' EXIT; trap exit INT TERM; \
