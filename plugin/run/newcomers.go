@@ -20,9 +20,17 @@ import (
 // newcomerTargets bounds to how many other nodes one newcomer sends.
 const newcomerTargets = 8
 
-// newcomerTime bounds the wait for the newcomers, which start where test pods
-// have just started.
+// newcomerTime bounds the wait for the newcomers, beyond what the slowest test
+// pod took, which started in the same places.
 const newcomerTime = 30 * time.Second
+
+func (v *verification) newcomerLimit() time.Duration {
+	slowest := int64(0)
+	for _, a := range v.pods {
+		slowest = max(slowest, a.pod.Wait)
+	}
+	return newcomerTime + time.Duration(slowest)*time.Millisecond
+}
 
 // newcomerNodes returns on which of n nodes newcomers are placed: most of them,
 // evenly spread.
@@ -80,7 +88,8 @@ func (v *verification) bringNewcomers(ctx context.Context) (settle func()) {
 			}
 			return
 		}
-		waiting, cancel := context.WithTimeoutCause(ctx, newcomerTime, fmt.Errorf("a new pod takes more than %s", newcomerTime))
+		limit := v.newcomerLimit()
+		waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("a new pod takes more than %s", limit))
 		defer cancel()
 		v.placement.Await(waiting, func(ready, all int) {
 			v.Progress.Detail(fmt.Sprintf("new pods send their first packets, %d of %d pods Ready", ready, all))

@@ -65,7 +65,7 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		return outcome
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verify.Timeout) // as patient as with the command
 		defer cancel()
 		if err := apply(ctx, lab, scenario.Restore); err != nil {
 			outcome.Problem = errors.Join(outcome.Problem, fmt.Errorf("taking the sabotage back: %w", err))
