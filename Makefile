@@ -29,7 +29,7 @@ LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
 SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab down --name
 # The race detector needs a C compiler. The product itself is built without.
-RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
+RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race -timeout 30m,go test)
 
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
