@@ -44,10 +44,10 @@ func (v *verification) collect(ctx context.Context) error {
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: controls.targets(a.node.Index)}}
 	})
-	patient := answerTime + time.Duration(len(v.pods))*answerTimePer
+	patient := min(answerTime+time.Duration(len(v.pods))*answerTimePer+v.slowestPod()/4, maxAnswerTime)
 	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
 		return evidence.Request{Send: &evidence.SendRequest{
-			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: attempts, Timeout: int(patient / time.Millisecond),
+			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: int(patient / attemptTime), Timeout: int(patient / time.Millisecond),
 		}}
 	})
 	newcomersSent()

@@ -24,12 +24,12 @@ const newcomerTargets = 8
 // pod took, which started in the same places.
 const newcomerTime = 30 * time.Second
 
-func (v *verification) newcomerLimit() time.Duration {
-	slowest := int64(0)
+// slowestPod is how long the slowest test pod took to become Ready.
+func (v *verification) slowestPod() (slowest time.Duration) {
 	for _, a := range v.pods {
-		slowest = max(slowest, a.pod.Wait)
+		slowest = max(slowest, time.Duration(a.pod.Wait)*time.Millisecond)
 	}
-	return newcomerTime + time.Duration(slowest)*time.Millisecond
+	return slowest
 }
 
 // newcomerNodes returns on which of n nodes newcomers are placed: most of them,
@@ -88,7 +88,7 @@ func (v *verification) bringNewcomers(ctx context.Context) (settle func()) {
 			}
 			return
 		}
-		limit := v.newcomerLimit()
+		limit := newcomerTime + v.slowestPod()
 		waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("a new pod takes more than %s", limit))
 		defer cancel()
 		v.placement.Await(waiting, func(ready, all int) {

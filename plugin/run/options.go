@@ -59,15 +59,18 @@ const (
 	drainTime  = 300 * time.Millisecond
 )
 
-// Each canary is sent up to attempts times within answerTime, which grows by
-// answerTimePer for each target: the senders share one processor. Two idle
-// peers whose first handshakes cross lose both and try again after
-// REKEY_TIMEOUT, 5 s and up to a third more (linux drivers/net/wireguard/
-// messages.h); a canary must outlast that. Nobody waits once all are answered.
+// Each canary is sent every attemptTime within answerTime, which grows by
+// answerTimePer for each target, since the senders share one processor, and by
+// a quarter of what the slowest pod took to start: where that takes a minute,
+// all else is slow too. Two idle peers whose first handshakes cross lose both
+// and try again after REKEY_TIMEOUT, 5 s and up to a third more (linux
+// drivers/net/wireguard/messages.h); a canary must outlast that. Nobody waits
+// once all are answered.
 const (
-	attempts      = 3
+	attemptTime   = answerTime / 3
 	answerTime    = 8 * time.Second
 	answerTimePer = 10 * time.Millisecond
+	maxAnswerTime = 30 * time.Second // less than stepTime
 )
 
 // stepTime bounds one step of the collection on all nodes: an agent that takes
