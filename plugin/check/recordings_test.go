@@ -31,10 +31,12 @@ var told = map[string]expectation{
 	"host-healthy-wireguard": {verdict.Passed, "", nil},
 	// The first with pods that are made while every link is watched.
 	"host-healthy-first-packets": {verdict.Passed, "", nil},
-	"host-vxlan":                 {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
-	"host-host-gw":               {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
-	"host-stale-flannel-route":   {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
-	"host-udp-blocked":           {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
+	// The first with evidence in columns.
+	"host-healthy-columns":     {verdict.Passed, "", nil},
+	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
+	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
+	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
 
 	// Flannel's own backend on the kernel's WireGuard.
 	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
