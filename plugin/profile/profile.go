@@ -10,6 +10,7 @@ package profile
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -83,7 +84,7 @@ func Decide(c *verdict.Case) Profile {
 			if p.Port == nil {
 				p.Port = func(*verdict.Node, int) uint16 { return 0 }
 			}
-			p.Scope = append(tested(c), p.Scope...)
+			p.Scope = slices.Concat(tested(c), unborn(c), p.Scope)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -151,6 +152,17 @@ func tested(c *verdict.Case) []Scope {
 		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each, nodes*(nodes-1), which, over)},
 		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)), Why: "--pairs " + c.Run.Pairs + " left them out"},
 	}
+}
+
+// unborn is the scope's word on pods that begin their life: a node without a
+// new pod in the run shows nothing of them.
+func unborn(c *verdict.Case) []Scope {
+	without := len(c.Nodes) - len(c.Run.Newcomers)
+	if without <= 0 {
+		return nil
+	}
+	return []Scope{{What: fmt.Sprintf("the first packets of new pods on %d of the %d nodes", without, len(c.Nodes)),
+		Why: "none was made there while every link was watched, see --new-pods"}}
 }
 
 // commonScope is what no network plugin's tunnel covers.
