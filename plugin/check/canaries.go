@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -16,6 +17,7 @@ type between struct {
 // reach is what became of them.
 type reach struct {
 	small, full fate
+	fits        int    // the largest size that arrived, where a full one did not; 0 = none was tried
 	sent        uint32 // small ones that were answered, repeats included
 	icmp        bool
 	notes       []string
@@ -30,15 +32,18 @@ type fate struct {
 }
 
 func (v *view) reach(f *verdict.Focus) *reach {
-	return v.reaches.of(between{f.Sender, f.Receiver}, reached)
+	return v.reaches.of(between{f.Sender, f.Receiver}, func(b between) *reach { return reached(b, f.Run.Rungs) })
 }
 
-func reached(b between) *reach {
+func reached(b between, rungs []int) *reach {
 	r := &reach{}
-	r.full = reachedFull(b)
+	r.full, r.fits = reachedFull(b), fits(b, rungs)
 	kinds := map[string]uint32{}
 	repeats := uint32(0)
 	for _, row := range b.sender.Rows {
+		if slices.Contains(rungs, row.Size) && row.Size != b.sender.Largest {
+			continue // tells how large a packet may be, and need not arrive
+		}
 		if row.Sent == 0 {
 			if row.Transport == "icmp" {
 				r.notes = append(r.notes, "no ICMP: "+row.Error)
@@ -91,6 +96,18 @@ func reachedFull(b between) fate {
 		return fate{status: verdict.Fail, row: *row}
 	}
 	return fate{status: verdict.Pass}
+}
+
+// fits returns the largest of the sizes that were tried where a full one was lost.
+func fits(b between, rungs []int) int {
+	most := 0
+	for _, size := range rungs {
+		row, got := find(b.sender.Rows, "udp", size), find(b.receiver.Rows, "udp", size)
+		if size < b.sender.Largest && row != nil && row.Answered > 0 && got != nil && got.Received > 0 {
+			most = max(most, size)
+		}
+	}
+	return most
 }
 
 func find(rows []evidence.CanaryRow, transport string, size int) *evidence.CanaryRow {
@@ -187,5 +204,10 @@ func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 		out.Text += "; no WireGuard tunnel carries them"
 	}
 	out.Status, out.Facts = status, map[string]string{"node": from.Name, "peer": to.Name}
+	if fits := v.reach(f).fits; fits > 0 {
+		fits += headerSize(f.Family)
+		out.Text += fmt.Sprintf("; those of %d bytes arrive", fits)
+		out.Variant, out.Facts["mtu"], out.Facts["underlay"] = "fits", strconv.Itoa(fits), strconv.Itoa(fits+overhead6)
+	}
 	return out
 }

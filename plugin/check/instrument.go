@@ -43,6 +43,9 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 	case f.ControlArrived() > 0:
 	case roamed(f) != "":
 		return unknown("%s, and so did the control", roamed(f))
+	case natted(f):
+		// A NAT lets in what its inside has sent to, port by port: the tunnel and
+		// no control. A leak would be seen where it leaves, as the control was.
 	default:
 		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, t.InLinks)), to.Name)
 	}
@@ -53,8 +56,12 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 				frames += capture.Frames
 			}
 		}
-		return fmt.Sprintf("control seen leaving on %s and arriving on %s; %s captured, 0 lost, 0 cut",
-			list(took(from, t.OutLinks)), list(took(to, t.InLinks)), plural(frames, "frame"))
+		arrived := "arriving on " + list(took(to, t.InLinks))
+		if f.ControlArrived() == 0 {
+			arrived = fmt.Sprintf("kept out by the NAT of %s, which lets the tunnel in at %s", to.Name, t.Sent.Endpoint)
+		}
+		return fmt.Sprintf("control seen leaving on %s and %s; %s captured, 0 lost, 0 cut",
+			list(took(from, t.OutLinks)), arrived, plural(frames, "frame"))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -96,9 +97,15 @@ func lastSeen(f *verdict.Focus, left, arrived uint64) verdict.Outcome {
 		dropping := blocking(t.To, outer, port, "prerouting", "input")
 		readings = append(readings, rule(dropping)...)
 		// A responder's answer is the one message that the preshared key goes into.
-		if dropping == nil && t.In.Responses > 0 {
+		switch {
+		case dropping != nil:
+		case t.In.Responses > 0:
 			out = fail("%s does not accept what %s sends, handshake answers among it, and no firewall rule was found that drops it: the preshared keys of the two may differ", t.To.Name, t.From.Name)
 			out.Variant = "handshake"
+		case t.In.Initiations > 0 && t.Received.Handshake && t.Received.Age < 0:
+			out = fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was set back, and WireGuard takes none that is older than the last",
+				t.To.Name, t.From.Name, (-time.Duration(t.Received.Age)).Round(time.Second))
+			out.Variant = "clock"
 		}
 	case left > 0:
 		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port, t.From.Name, t.To.Name, t.From.Name)

@@ -41,6 +41,7 @@ var told = map[string]expectation{
 	// Flannel's own backend on the kernel's WireGuard.
 	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
 	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"vm-clock-set-back":      {verdict.Failed, "WG0501", []string{"takes no handshake of node-1", "59m", "future of its own clock"}},
 	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
 }
 

@@ -10,6 +10,7 @@ var scenarios = map[string]expectation{
 	"host-healthy-one-restarted":    {verdict.Passed, "", nil},
 	"host-healthy-listen-port":      {verdict.Passed, "", nil},
 	"host-healthy-keepalive-0":      {verdict.Passed, "", nil},
+	"host-healthy-nat":              {verdict.Passed, "", nil},
 	"host-healthy-psk":              {verdict.Passed, "", nil},
 	"host-healthy-second-nic":       {verdict.Passed, "", nil},
 	"host-healthy-no-carrier":       {verdict.Passed, "", nil},
@@ -72,7 +73,7 @@ var scenarios = map[string]expectation{
 	"host-forward-policy":         {verdict.Failed, "WG0502", []string{"node-2 drops what it forwards", "variant forward"}},
 	"host-no-forwarding":          {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
 	"host-link-mtu":               {verdict.Failed, "WG0504", []string{"eth0 takes 1380"}},
-	"host-network-mtu":            {verdict.Failed, "WG0503", []string{"packets of 1420 bytes"}},
+	"host-network-mtu":            {verdict.Failed, "WG0503", []string{"packets of 1420 bytes", "those of 1360 bytes arrive"}},
 
 	// The cluster and the run.
 	"host-mixed-backends":         {verdict.Failed, "WG0101", []string{"vxlan on node-2"}},

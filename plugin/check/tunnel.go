@@ -29,6 +29,17 @@ func roamed(f *verdict.Focus) string {
 	return ""
 }
 
+// natted says that the receiver is behind a NAT that lets the tunnel in: what
+// is for it is sent to an address that it does not have, and arrived.
+func natted(f *verdict.Focus) bool {
+	t := &f.Tunnel
+	if t.Sent == nil || t.Received == nil || !t.Sent.Endpoint.IsValid() || len(t.To.Addresses) == 0 {
+		return false
+	}
+	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == t.Sent.Endpoint.Addr() })
+	return !own && t.In.Data > 0 && moved(t.Received.RX) > 0
+}
+
 // sendsTo names where the sender's ciphertext goes.
 func sendsTo(t *verdict.Tunnel) string {
 	if t.Sent != nil && t.Sent.Endpoint.IsValid() {

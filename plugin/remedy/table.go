@@ -132,6 +132,13 @@ var table = []row{
 		Note: "With --flannel-conf the file must hold the same PSK on every node.",
 	}},
 	{"WG0501", "handshake", "", Hint{Title: "Give both nodes the same preshared key", Note: "Set it in the network plugin's configuration on every node and restart it."}},
+	{"WG0501", "clock", "k3s", Hint{
+		Title:      "Restart K3s on {node}: it forgets the handshakes of the future",
+		Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
+		Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+		Note:       "Then keep the clocks right, with NTP and a battery-backed clock, or the next boot brings it back.",
+	}},
+	{"WG0501", "clock", "", Hint{Title: "Restart the network plugin on {node}, so that it forgets the handshakes of the future", Note: "Its WireGuard device has to be made anew. Then keep the clocks right with NTP."}},
 	{"WG0501", "network", "", Hint{
 		Title: "Open UDP port {port} between the nodes in the network",
 		Note:  "The datagrams leave {peer} and never reach the network card of {node}: look at security groups, network ACLs and firewalls between them, in both directions.",
@@ -143,6 +150,7 @@ var table = []row{
 		Note: "Add both to the firewall's own configuration too, or they are gone after a restart.",
 	}},
 	{"WG0502", "", "", Hint{Title: "Find what stops the pods' own packets", Note: "The tunnel works. Look for network policies, for a firewall that drops forwarded packets (firewalld and ufw do by default) and at the pods' routes."}},
+	{"WG0503", "fits", "", Hint{Title: "Lower the tunnel's MTU to {mtu}", Note: "Packets of {mtu} bytes pass from {node} to {peer}. In Flannel's configuration this is \"MTU\": {underlay}, of which it subtracts 80 itself. Restart the network plugin and make the pods anew."}},
 	{"WG0503", "", "", Hint{Title: "Lower the tunnel's MTU", Note: "The network below carries less than the tunnel's MTU plus 60 bytes (80 over IPv6). Set the MTU in the network plugin's configuration and make the pods anew."}},
 
 	{"WG0601", "vxlan", "k3s", k3sSwitch},

@@ -47,7 +47,7 @@ func (v *verification) collect(ctx context.Context) error {
 	patient := min(answerTime+time.Duration(len(v.pods))*answerTimePer+v.slowestPod()/4, maxAnswerTime)
 	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
 		return evidence.Request{Send: &evidence.SendRequest{
-			Targets: v.targets(a), Sizes: v.about.Sizes, Attempts: int(patient / attemptTime), Timeout: int(patient / time.Millisecond),
+			Targets: v.targets(a), Sizes: v.about.Sizes, Rungs: v.about.Rungs, Attempts: int(patient / attemptTime), Timeout: int(patient / time.Millisecond),
 		}}
 	})
 	newcomersSent()

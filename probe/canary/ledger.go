@@ -112,6 +112,14 @@ func (l *ledger) heard(peer uint32, family uint8) bool {
 	return false
 }
 
+// reached tells whether a peer answered a UDP canary of a size.
+func (l *ledger) reached(peer uint32, family uint8, size uint16) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.peers[peerKey{peer, family}][rowKey{wire.TransportUDP, size}]
+	return r != nil && len(r.answered) > 0
+}
+
 // messages returns the account in a stable order.
 func (l *ledger) messages() []evidence.Message {
 	l.mu.Lock()

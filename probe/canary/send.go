@@ -33,15 +33,16 @@ const turn = 100 * time.Millisecond
 func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem {
 	attempts := min(max(request.Attempts, 1), maxAttempts)
 	timeout := min(max(time.Duration(request.Timeout)*time.Millisecond, time.Millisecond), maxTimeout)
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	p.mu.Lock()
 	volley := volley{id: p.id, ledger: &p.ledger, attempts: attempts, pause: timeout / time.Duration(attempts), first: p.sequence, turn: time.Now().Add(turn)}
-	p.sequence += uint16(attempts)
+	p.sequence += uint16(attempts + rungAttempts)
 	p.mu.Unlock()
 
 	var problems []evidence.Problem
-	var sending sync.WaitGroup
+	var sending, climbing sync.WaitGroup
 	for _, family := range []uint8{4, 6} {
 		targets := slices.DeleteFunc(slices.Clone(request.Targets), func(t evidence.Target) bool {
 			return !t.Addr.IsValid() || familyOf(t.Addr) != family || t.Index < 0
@@ -59,8 +60,12 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportUDP) })
 		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportICMP) })
 		sending.Go(func() { volley.streams(ctx, targets, sizes, family) })
+		climbing.Go(func() {
+			sending.Wait()
+			volley.climb(whole, targets, sizes, request.Rungs, family)
+		})
 	}
-	sending.Wait()
+	climbing.Wait()
 	return problems
 }
 

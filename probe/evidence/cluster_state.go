@@ -14,6 +14,9 @@ type Run struct {
 	// Sizes are the UDP payload sizes of the canaries; 0 stands for the
 	// largest that the pod's own link takes.
 	Sizes []int `json:"sizes"`
+	// Rungs are UDP payload sizes that were tried where the largest was lost.
+	// That one of them is lost too is no failure of its own.
+	Rungs []int `json:"rungs,omitempty"`
 	// Pairs are "all", "ring" or a number per node.
 	Pairs string `json:"pairs,omitempty"`
 	// Newcomers are the new pods that the run made, or tried to make, while

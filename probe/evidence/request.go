@@ -94,6 +94,9 @@ type SendRequest struct {
 	Attempts int `json:"attempts"`
 	// Timeout is how long to wait for an answer, milliseconds.
 	Timeout int `json:"timeout"`
+	// Rungs are UDP payload sizes to try where a canary of full size is not
+	// answered and smaller ones are; only those between the two are sent.
+	Rungs []int `json:"rungs,omitempty"`
 }
 
 // Target is another pod's listener for one family.
