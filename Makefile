@@ -23,7 +23,11 @@ GOLANGCI_VERSION = v2.15.0
 # The lab's scenarios that share a quick start on the machine's own kernel.
 QUICK    = healthy-wireguard stale-flannel-route udp-blocked deaf-capture sigint-collecting vxlan
 # Those that the kernel's WireGuard could answer in another way.
-KERNEL   = healthy sabotaged switched three underlay unencrypted tee leak-young middlebox \
+KERNEL   = healthy switched three underlay unencrypted clock tee leak-young middlebox \
+	stale-flannel-route stale-route-one-way route-missing rule-bypass \
+	stale-key missing-peer shared-key published-key allowed-gap allowed-part endpoint-address endpoint-roams psk-one-side \
+	device-deleted device-down port-taken udp-blocked udp-blocked-output network-one-way \
+	link-mtu network-mtu deaf-capture \
 	healthy-dual healthy-dual-auto healthy-dual-ipv6 ipv6-mode-ports v6-udp-blocked v6-stale-route-one-way
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.

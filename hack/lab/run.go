@@ -121,7 +121,7 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 	for _, s := range chosen {
 		lab, err := labs.get(ctx, out, s.Cluster)
 		if err != nil {
-			return errors.Join(err, labs.leave(ctx))
+			return summarize(out, outcomes, errors.Join(err, labs.leave(ctx)))
 		}
 		fmt.Fprintf(out, "%s: %s\n", s.Name, s.Title)
 		outcome := scenario.Run(ctx, lab, s, options.verify)
@@ -133,8 +133,7 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 			break
 		}
 	}
-	err = labs.leave(ctx)
-	return errors.Join(summarize(out, outcomes), err)
+	return summarize(out, outcomes, labs.leave(ctx))
 }
 
 // labs are those that a run uses, one at a time.
@@ -167,9 +166,12 @@ func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster)
 // find takes the lab of the given name, else one that an earlier run kept, else a new one.
 func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster) (err error) {
 	own := fmt.Sprintf("%s-%s-%d", l.options.name, cluster.Label(), cluster.Nodes)
+	if cluster.Alone {
+		own += "-alone"
+	}
 	for _, name := range []string{l.options.name, own} {
 		lab, err := state.Load(name)
-		if err == nil && cluster.Fits(lab.Network, len(lab.Nodes)) {
+		if err == nil && cluster.Fits(lab.Network, len(lab.Nodes), lab.Ground) {
 			l.lab = lab
 			return nil
 		}
@@ -178,6 +180,9 @@ func (l *labs) find(ctx context.Context, out io.Writer, cluster scenario.Cluster
 		}
 	}
 	request := upOptions{name: own, network: cluster.Network, ground: l.options.ground, nodes: cluster.Nodes}
+	if cluster.Alone {
+		request.ground = ground.VM
+	}
 	if err := up(ctx, out, request); err != nil {
 		_, removing := down(own)
 		return errors.Join(err, removing)
@@ -205,7 +210,8 @@ func (l *labs) leave(ctx context.Context) error {
 	return err
 }
 
-func summarize(out io.Writer, outcomes []scenario.Outcome) error {
+// summarize prints what came of it, and why it ended early or left a lab behind.
+func summarize(out io.Writer, outcomes []scenario.Outcome, problem error) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nSCENARIO\tRESULT\tEXIT\tVERDICT\tFIRST CAUSE\tTIME\tGONE\tNOTES")
 	passed, failed := 0, 0
@@ -226,6 +232,9 @@ func summarize(out io.Writer, outcomes []scenario.Outcome) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	if problem != nil {
+		return problem
+	}
 	if failed > 0 {
 		return exitCode(1)
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// youth is how long what a pod sends is copied.
+// youth is how long what a pod sends is copied, from its first packet on.
 const youth = 2 * time.Second
 
 // Young sends a copy of every packet that a new pod sends out of a network card, in clear and to everyone, as long as the
@@ -71,7 +71,7 @@ func copyYoung(ctx context.Context, index int, target *outlet) {
 		return
 	}
 	buffer := make([]byte, 1<<16)
-	for begun := time.Now(); time.Since(begun) < youth && ctx.Err() == nil; {
+	for begun := (time.Time{}); (begun.IsZero() || time.Since(begun) < youth) && ctx.Err() == nil; {
 		n, about, err := unix.Recvfrom(source, buffer, 0)
 		link, ok := about.(*unix.SockaddrLinklayer)
 		switch {
@@ -79,6 +79,9 @@ func copyYoung(ctx context.Context, index int, target *outlet) {
 		case err != nil:
 			return
 		case ok && link.Pkttype != unix.PACKET_OUTGOING && n >= 20 && buffer[0]>>4 == 4:
+			if begun.IsZero() {
+				begun = time.Now()
+			}
 			target.write(buffer[:n])
 		}
 	}

@@ -47,6 +47,10 @@ var healthy = []Scenario{
 		Cluster: wireguard, Sabotage: otherWireGuard(51900), Restore: dropOtherWireGuard, Want: pass,
 	},
 	{
+		Name: "healthy-nat", Title: "a node is behind a NAT, and the other sends to where it was last heard",
+		Cluster: wireguard, Sabotage: behindNAT, Restore: withoutNAT, Want: pass,
+	},
+	{
 		Name: "healthy-background", Title: "other pods talk through the tunnel all the time",
 		Cluster: wireguard, Sabotage: busyPods, Restore: dropBusyPods, Want: pass,
 	},

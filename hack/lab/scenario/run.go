@@ -17,7 +17,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/remote"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
-	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 // Verify is how the product is called.
@@ -147,8 +146,7 @@ func execute(ctx context.Context, lab *state.Lab, command Command) (string, erro
 		local.Stdin, local.Stdout, local.Stderr = bytes.NewReader(command.Stdin), &said, &said
 		err = local.Run()
 	case network:
-		argv := append([]string{"nsenter", "--net=" + topology.NetnsPath(lab.Netns("switch")), "--", "env", "LAB=" + lab.Name}, command.Argv...)
-		code, err = supervisor.Exec(ctx, lab, "", argv, streams)
+		code, err = supervisor.Exec(ctx, lab, "", append([]string{"env", "LAB=" + lab.Name}, command.Argv...), streams)
 	default:
 		code, err = supervisor.Exec(ctx, lab, command.Node, command.Argv, streams)
 	}

@@ -102,11 +102,12 @@ func forgetfulFirewall(node string) Command {
 	return command
 }
 
-// dropOnSwitch drops frames between the nodes.
+// dropOnSwitch drops frames between the nodes. It looks at them before br_netfilter does, which takes IP packets out of the
+// bridge's hooks at priority 0.
 func dropOnSwitch(rules ...string) func([]string) []Command {
 	script := `
 		nft add table bridge sabotage
-		nft add chain bridge sabotage forward '{ type filter hook forward priority 0; policy accept; }'`
+		nft add chain bridge sabotage forward '{ type filter hook forward priority -200; policy accept; }'`
 	for _, rule := range rules {
 		script += fmt.Sprintf("\n\t\tnft add rule bridge sabotage forward %s counter drop", rule)
 	}

@@ -6,6 +6,7 @@ package scenario
 import (
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/ground"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
@@ -13,11 +14,12 @@ import (
 type Cluster struct {
 	topology.Network
 	Nodes int
+	Alone bool // in a virtual machine, whose kernel it may do with as it likes
 }
 
-// Fits says whether a lab is such a cluster.
-func (c Cluster) Fits(network topology.Network, nodes int) bool {
-	return network.Plain() == c.Plain() && nodes == c.Nodes
+// Fits says whether a lab on a ground is such a cluster.
+func (c Cluster) Fits(network topology.Network, nodes int, on string) bool {
+	return network.Plain() == c.Plain() && nodes == c.Nodes && (!c.Alone || on == ground.VM)
 }
 
 // Command runs in a node, or in one of the places below.
@@ -115,6 +117,7 @@ var (
 	dual       = cluster("wireguard", topology.Dual, 2)
 	dual8      = cluster("wireguard", topology.Dual, 8)
 	onlyIPv6   = cluster("wireguard", topology.OnlyIPv6, 2)
+	virtual    = Cluster{Network: wireguard.Network, Nodes: 2, Alone: true}
 	vxlan      = cluster("vxlan", "", 2)
 	vxlan3     = cluster("vxlan", "", 3)
 	vxlanDual  = cluster("vxlan", topology.Dual, 2)
@@ -122,14 +125,14 @@ var (
 )
 
 func cluster(backend string, families topology.Families, nodes int) Cluster {
-	return Cluster{topology.Network{Backend: backend, Families: families}, nodes}
+	return Cluster{Network: topology.Network{Backend: backend, Families: families}, Nodes: nodes}
 }
 
 // Group is a part of the table that can be run by its name.
 type Group struct {
 	Name      string
 	Scenarios []Scenario
-	Apart     bool // not a part of `all`: its clusters are large
+	Apart     bool // not a part of `all`: its clusters are large, or virtual machines
 }
 
 // Groups are the whole table, those that share a cluster next to each other.
@@ -144,6 +147,7 @@ var Groups = []Group{
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
+	{Name: "clock", Scenarios: clock, Apart: true},
 }
 
 // All returns all scenarios in the order of their groups.

@@ -29,7 +29,7 @@ func NetnsInode(name string) (uint64, error) {
 // CreateNetns makes the named network namespace with its loopback up. It fails if the name is taken.
 func CreateNetns(name string) (inode uint64, err error) {
 	path := NetnsPath(name)
-	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
+	if err := shareNetnsDir(); err != nil {
 		return 0, fmt.Errorf("creating the directory of network namespaces: %w", err)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)
@@ -50,6 +50,22 @@ func CreateNetns(name string) (inode uint64, err error) {
 		return 0, errors.Join(fmt.Errorf("creating network namespace %s: %w", name, err), DeleteNetns(name))
 	}
 	return NetnsInode(name)
+}
+
+// shareNetnsDir makes the directory as iproute2 does, a shared mount of itself. Without it the first `ip netns add` of
+// anybody would do so, with a second mount of each namespace that is there, and its name could not be removed any more.
+func shareNetnsDir() error {
+	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
+		return err
+	}
+	err := unix.Mount("", netnsDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	if err := unix.Mount(netnsDir, netnsDir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return unix.Mount("", netnsDir, "none", unix.MS_SHARED|unix.MS_REC, "")
 }
 
 // DeleteNetns removes the name; the kernel frees the namespace when its last process has gone. A name that does not

@@ -1,0 +1,48 @@
+package scenario
+
+import (
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// clock are clusters whose clock goes wrong. All nodes of a lab have that of its kernel, which nobody sets but in a
+// virtual machine.
+var clock = []Scenario{
+	{
+		Name: "clock-set-back", Title: "the clock is an hour behind the last handshakes, as on boards that remember no time",
+		Cluster: virtual, Sabotage: inTurn(shakeHandsAhead, loseSessions), Restore: inTurn(setBack, restartFlannel),
+		Want: fail(codeBlocked), Pairs: bothWays,
+	},
+}
+
+const ahead = 3600 // seconds
+
+// shakeHandsAhead has all nodes begin a handshake with each other in an hour, and comes back.
+func shakeHandsAhead(nodes []string) []Command {
+	commands := []Command{shell(nodes[0], "touch /run/lab/ahead; busybox date -s @$(($(busybox date +%%s) + %d))", ahead)}
+	for i, node := range nodes {
+		commands = append(commands, downAndUp(node))
+		for peer := range nodes {
+			if peer != i {
+				commands = append(commands, shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", topology.PodCIDR(peer+1).Addr()))
+			}
+		}
+	}
+	return append(commands, setBack(nodes)...)
+}
+
+// setBack sets the clock right, if it is not.
+func setBack(nodes []string) []Command {
+	return []Command{shell(nodes[0], "[ ! -e /run/lab/ahead ] || { busybox date -s @$(($(busybox date +%%s) - %d)); rm /run/lab/ahead; }", ahead)}
+}
+
+// loseSessions has all nodes begin anew, with what they know of each other's last handshakes.
+func loseSessions(nodes []string) []Command { return onEach(downAndUp)(nodes) }
+
+// downAndUp ends a device's sessions and keeps its peers. Its routes are put back.
+func downAndUp(node string) Command {
+	return shell(node, `
+		routes=$(ip route show dev flannel-wg)
+		ip link set flannel-wg down
+		ip link set flannel-wg up
+		echo "$routes" | while read -r route; do ip route replace $route dev flannel-wg; done`)
+}
