@@ -8,6 +8,7 @@ GROUND    ?= auto
 NODES     ?= 2
 JUDGED    ?= 100,300,1000
 SCALE     ?= 100,300,1000
+REPEAT    ?= 20
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 
 # A tag if this is exactly one, else dev. The image and its default name in the
@@ -38,7 +39,7 @@ RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race -timeout 30m
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-repeat bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,9 @@ test-lab: build image testcount ## Run all of the lab's scenarios on this machin
 
 test-vm: build image testcount ## Run those that need it in a virtual machine, with the kernel's WireGuard
 	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m $(KERNEL) -- --timeout 5m"
+
+test-repeat: build image testcount ## Run the healthy scenarios again and again (REPEAT=20)
+	@bin/testcount "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) healthy healthy-three healthy-vpn healthy-dual"
 
 bench: build image ## Measure `kubectl wg verify` against the bare start of its pods (GROUND=auto|host|vm, NODES=2)
 	@trap 'bin/lab down --name bench-wireguard' EXIT; trap exit INT TERM; \

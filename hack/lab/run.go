@@ -20,6 +20,7 @@ type runOptions struct {
 	name, ground string
 	images       []string
 	list, keep   bool
+	repeat       int
 	verify       scenario.Verify
 }
 
@@ -50,7 +51,10 @@ one that is started for it and removed afterwards.`,
 			if len(options.images) > 0 {
 				options.verify.Probe = options.images[0]
 			}
-			return run(command.Context(), out, chosen, options)
+			if options.repeat < 1 {
+				return fmt.Errorf("--repeat %d: a scenario runs once at least", options.repeat)
+			}
+			return run(command.Context(), out, repeated(chosen, options.repeat), options)
 		},
 	}
 	nameFlag(command, &options.name)
@@ -58,6 +62,7 @@ one that is started for it and removed afterwards.`,
 	flags.BoolVar(&options.list, "list", false, "list scenarios and what is expected of them")
 	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
+	flags.IntVar(&options.repeat, "repeat", 1, "how often to run each scenario")
 	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
 	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as host-SCENARIO.ndjson")
 	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
@@ -113,6 +118,22 @@ func choose(names []string) ([]scenario.Scenario, error) {
 		}
 	}
 	return chosen, nil
+}
+
+// repeated has each scenario as often as said, those that share a cluster still next to each other.
+func repeated(chosen []scenario.Scenario, times int) []scenario.Scenario {
+	var all []scenario.Scenario
+	for i := 0; i < len(chosen); {
+		same := i
+		for same < len(chosen) && chosen[same].Cluster == chosen[i].Cluster {
+			same++
+		}
+		for range times {
+			all = append(all, chosen[i:same]...)
+		}
+		i = same
+	}
+	return all
 }
 
 func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options runOptions) (err error) {
