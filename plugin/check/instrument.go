@@ -42,12 +42,16 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, t.OutLinks)))
 	case f.ControlArrived() > 0:
 	case roamed(f) != "":
-		return unknown("%s, and so did the control", roamed(f))
+		out := unknown("%s, and so did the control", roamed(f))
+		out.Variant = "roamed"
+		return out
 	case natted(f):
 		// A NAT lets in what its inside has sent to, port by port: the tunnel and
 		// no control. A leak would be seen where it leaves, as the control was.
 	default:
-		return unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, t.InLinks)), to.Name)
+		out := unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, t.InLinks)), to.Name)
+		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(t)}
+		return out
 	}
 	return f.Say(verdict.Pass, func() string {
 		frames := uint64(0)

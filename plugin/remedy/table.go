@@ -42,6 +42,11 @@ var table = []row{
 	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
 	{"WG0103", "lost", "", Hint{Title: "Run again once the node and the API server answer steadily"}},
 	{"WG0103", "", "", Hint{Title: "Look at the node and its kubelet, then run again"}},
+	{"WG0604", "roamed", "", Hint{Title: "Run again: the endpoint has settled", Note: "If it goes on changing, the node publishes an address that is not its own: see WG0306."}},
+	{"WG0604", "kept", "", Hint{
+		Title: "Let the control pass from {node} to {peer} while verify runs",
+		Note:  "It is a UDP datagram to {endpoint}, from another port than WireGuard's and not one of its messages: a firewall that looks for either drops it, on a node or between them.",
+	}},
 	{"WG0604", "", "", Hint{Title: "Run again when the nodes are less busy", Note: "A capture that lost frames cannot vouch for what it did not see."}},
 
 	{"WG0201", "missing", "k3s", Hint{
