@@ -353,6 +353,9 @@ var broken = []struct {
 			}
 		})
 	}, verdict.Failed, "WG0607"},
+	{"a handshake for another peer, which has allowed IPs", func(s map[string][]evidence.Message) {
+		oldKey(s, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})
+	}, verdict.Failed, "WG0607"},
 	{"the handshake is old", func(s map[string][]evidence.Message) {
 		count(s["probe/node-1"], 1, func(c *evidence.Count) { c.Age = 211e9 })
 	}, verdict.Failed, "WG0606"},

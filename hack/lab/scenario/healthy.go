@@ -22,6 +22,10 @@ var healthy = []Scenario{
 		Cluster: wireguard, Sabotage: loseSession, Restore: asK3s, Want: pass,
 	},
 	{
+		Name: "healthy-new-key", Title: "a node has another key than before, and the others still try handshakes with the old one",
+		Cluster: wireguard, Sabotage: on(shell("node-2", "rm /run/flannel/wgkey"), restarted("node-2")), Restore: restartFlannel, Want: pass,
+	},
+	{
 		Name: "healthy-listen-port", Title: "the tunnel has a port of its own choice",
 		Cluster: wireguard, Sabotage: configured(`"PersistentKeepaliveInterval":25,"ListenPort":51999`), Restore: asK3s, Want: pass,
 	},
