@@ -42,7 +42,9 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	// A receiver counts only what it can authenticate: not what comes in a session
 	// that it lost when it was restarted. But it is no more than the sender's
 	// device counted as sent, so all of it is this tunnel's ciphertext.
+	// To this belongs what it still sends to the same endpoint with an old key.
 	_, sent := bounds(&t.Sent.TX)
+	sent += t.Beside
 	for i := range ends {
 		end := &ends[i]
 		lower, upper := bounds(end.readings)
@@ -64,8 +66,12 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 		for _, end := range ends {
 			lower, upper := bounds(end.readings)
 			if end.captured > upper {
-				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d in a session that it no longer has",
-					end.node.Name, end.verb, lower, end.captured, end.captured-upper))
+				whose := "in a session that it no longer has"
+				if t.Beside > 0 {
+					whose = fmt.Sprintf("for a key that %s had before", t.To.Name)
+				}
+				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",
+					end.node.Name, end.verb, lower, end.captured, end.captured-upper, whose))
 				continue
 			}
 			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))

@@ -8,13 +8,16 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// oldKey gives node-1 a peer with a key that node-2 had before, and has it try
-// a handshake with that at node-2's endpoint. The initiation arrives.
+// oldKey gives node-1 a peer with a key that node-2 had before, and has it send
+// that keepalives and an initiation at node-2's endpoint. All arrive.
 func oldKey(s map[string][]evidence.Message, allowed []netip.Prefix) {
 	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Peer: &evidence.Peer{
 		Device: "flannel-wg", PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1), 51820), AllowedIPs: allowed, Keepalive: 25, TX: 148}})
+	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Count: &evidence.Count{
+		Device: "flannel-wg", Index: 3, PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1), 51820), Readings: 4,
+		TX: [4]uint64{148, 148, 392, 392}}})
 	tried := func(f *evidence.Flow) {
-		f.Initiations, f.Bytes = f.Initiations+1, f.Bytes+148
+		f.Initiations, f.Keepalives, f.Bytes = f.Initiations+1, f.Keepalives+3, f.Bytes+148+3*32
 		f.Handshakes = append(f.Handshakes, evidence.Handshake{Type: 1, For: publicKey(7)})
 	}
 	tunnel(s["probe/node-1"], 1, func(t *evidence.Tunnel) { tried(&t.TX) })
@@ -44,7 +47,7 @@ func TestKeyOfBefore(t *testing.T) {
 	streams = healthy(3)
 	oldKey(streams, nil)
 	tunnel(streams["probe/node-1"], 1, func(t *evidence.Tunnel) { t.TX.Bytes += 148 })
-	if j := Judge(record(t, streams)); j.Verdict != verdict.Undecided {
-		t.Errorf("verdict %s with an initiation more than was told of", j.Verdict)
+	if j := Judge(record(t, streams)); j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0603" {
+		t.Errorf("verdict %s with more bytes than the device counted", j.Verdict)
 	}
 }

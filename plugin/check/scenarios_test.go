@@ -11,6 +11,7 @@ var scenarios = map[string]expectation{
 	"host-healthy-listen-port":      {verdict.Passed, "", nil},
 	"host-healthy-keepalive-0":      {verdict.Passed, "", nil},
 	"host-healthy-nat":              {verdict.Passed, "", nil},
+	"host-healthy-new-key":          {verdict.Passed, "", nil},
 	"host-healthy-psk":              {verdict.Passed, "", nil},
 	"host-healthy-second-nic":       {verdict.Passed, "", nil},
 	"host-healthy-no-carrier":       {verdict.Passed, "", nil},

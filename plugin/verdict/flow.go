@@ -91,13 +91,12 @@ func (c *Case) packTunnels(n *Node, all []*evidence.Tunnel) {
 		sums[at] = t
 	}
 	n.captured = make([]captured, 0, len(order))
-	retired := n.retired()
 	for _, at := range order {
 		t := sums[at]
-		sent, arrived := c.withoutRetired(t.TX, retired), withoutForeign(n, t.RX)
+		sent := c.withoutRetired(n, t.TX)
 		n.captured = append(n.captured, captured{
 			remote: c.endpoint(t.Remote), links: c.linkList(t.Links), port: at.port,
-			tx: c.packFlow(n, &sent), rx: c.packFlow(n, &arrived),
+			tx: c.packFlow(n, &sent), rx: c.packFlow(n, &t.RX),
 		})
 	}
 }

@@ -37,8 +37,11 @@ type Tunnel struct {
 	Peer           *Peer  // To, as From's device has it
 	Sent           *Count // From's counters for To; the first reading is 0
 	Received       *Count // To's counters for From
-	Out            Flow   // what left From towards To
-	In             Flow   // what arrived at To from From
+	// Beside is how many bytes From's device sent to the endpoint of To for
+	// peers that are none any more, from the first reading to the last.
+	Beside uint64
+	Out    Flow // what left From towards To
+	In     Flow // what arrived at To from From
 	// OutLinks and InLinks are where these were seen, nil if nothing was.
 	OutLinks, InLinks []string
 
@@ -106,7 +109,7 @@ func (f *Focus) onTunnel(at int) {
 	t.FromLink, t.ToLink, t.FromDev, t.ToDev = here.Name, there.Name, here.Device, there.Device
 	t.fromToward, t.toward = &from.toward[at][to.at], &to.toward[at][from.at]
 	t.Peer, t.Sent, t.Received = nil, nil, nil
-	t.Out, t.In, t.OutLinks, t.InLinks, t.outTrail, t.inTrail = nothing, nothing, nil, nil, 0, 0
+	t.Out, t.In, t.OutLinks, t.InLinks, t.outTrail, t.inTrail, t.Beside = nothing, nothing, nil, nil, 0, 0, 0
 	if t.FromDev == nil || t.ToDev == nil {
 		return
 	}
@@ -119,6 +122,9 @@ func (f *Focus) onTunnel(at int) {
 		if far.flags&counted != 0 {
 			c.count(from, far, &t.sent)
 			t.Sent = &t.sent
+			if from.beside != nil {
+				t.Beside = from.beside[place{far.device, far.countEnd}]
+			}
 			if far.captured >= 0 {
 				seen := &from.captured[far.captured]
 				t.Out, t.outTrail, t.OutLinks = c.unpackFlow(from, &seen.tx), seen.links, c.links.value(seen.links)

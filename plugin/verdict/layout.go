@@ -188,6 +188,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			n.addProbe(m)
 		}
 	}))
+	n.retire()
 	c.packTunnels(n, tunnels)
 	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
