@@ -126,6 +126,13 @@ func (m *matcher) plausible(h *Marked) bool {
 		h.Kind >= KindCanary && h.Kind <= KindFirstAnswer
 }
 
+// quoted says that the mark stands in a packet that an ICMP error quotes, and
+// goes back to where that came from: a pod that has ended answers "port
+// unreachable" to what still comes for it.
+func (m *match) quoted(d *dissection) bool {
+	return m.at >= 0 && m.header.Transport != TransportICMP && d.depth > 0 && d.stack[d.depth-1].layer == layerICMP
+}
+
 // first says that the frame is of the first packets of a new pod.
 func (m *match) first() bool {
 	return m.at >= 0 && (m.header.Kind == KindFirst || m.header.Kind == KindFirstAnswer)
