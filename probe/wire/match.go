@@ -102,14 +102,15 @@ func (m *matcher) next(b []byte) int {
 
 // pair returns whose traffic a match is, -1 for what cannot be told. Of a
 // header that is not genuine only what names test pods is believed. An ICMP
-// echo comes back with the header that it went with: there the addresses say
-// which of the two pods it is from.
-func (m *matcher) pair(found *match) (source, target, family int) {
+// echo comes back with the header that it went with, where the addresses say
+// which of the two pods it is from; and an ICMP error quotes a packet that went
+// the other way.
+func (m *matcher) pair(found *match, d *dissection) (source, target, family int) {
 	h := &found.header
 	if found.at >= 0 && (found.genuine || m.plausible(h)) {
-		back := found.flowing && found.flow.source == int(h.Target) && found.flow.target == int(h.Source)
-		if back && h.Transport == TransportICMP {
-			return found.flow.source, found.flow.target, int(h.Family)
+		echoed := h.Transport == TransportICMP && found.flowing && found.flow.source == int(h.Target) && found.flow.target == int(h.Source)
+		if echoed || found.quoted(d) {
+			return int(h.Target), int(h.Source), int(h.Family)
 		}
 		return int(h.Source), int(h.Target), int(h.Family)
 	}
@@ -126,11 +127,10 @@ func (m *matcher) plausible(h *Marked) bool {
 		h.Kind >= KindCanary && h.Kind <= KindFirstAnswer
 }
 
-// quoted says that the mark stands in a packet that an ICMP error quotes, and
-// goes back to where that came from: a pod that has ended answers "port
+// quoted says that the mark stands in a packet that an ICMP error quotes: a pod that has ended answers "port
 // unreachable" to what still comes for it.
 func (m *match) quoted(d *dissection) bool {
-	return m.at >= 0 && m.header.Transport != TransportICMP && d.depth > 0 && d.stack[d.depth-1].layer == layerICMP
+	return m.header.Transport != TransportICMP && d.depth > 0 && d.stack[d.depth-1].layer == layerICMP
 }
 
 // first says that the frame is of the first packets of a new pod.

@@ -21,6 +21,7 @@ func TestQuotedPackets(t *testing.T) {
 		{"a canary", podPacket(t, canary(t, 200)), 0},
 		{"quoted by a pod", build(t, ip4("10.42.1.9", "10.42.0.7", layers.IPProtocolICMPv4), unreachable, raw(podPacket(t, canary(t, 200)))), 1},
 		{"quoted by a pod that is none of the test's", build(t, ip4("10.42.1.200", "10.42.0.201", layers.IPProtocolICMPv4), unreachable, raw(podPacket(t, canary(t, 200)))), 1},
+		{"quoted, and cut behind the mark", build(t, ip4("10.42.1.9", "10.42.0.7", layers.IPProtocolICMPv4), unreachable, raw(podPacket(t, testMark[:]))), 1},
 		{"an echo", build(t, ip4("10.42.0.7", "10.42.1.9", layers.IPProtocolICMPv4), echo, raw(marked(t, TransportICMP, 200))), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -31,10 +31,7 @@ type sightings struct {
 }
 
 func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
-	source, target, family := m.pair(found)
-	if found.quoted(d) {
-		source, target = target, source
-	}
+	source, target, family := m.pair(found, d)
 	if family == 0 {
 		family = addressFamily(d.source)
 	}
