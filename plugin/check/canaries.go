@@ -32,16 +32,18 @@ type fate struct {
 }
 
 func (v *view) reach(f *verdict.Focus) *reach {
-	return v.reaches.of(between{f.Sender, f.Receiver}, func(b between) *reach { return reached(b, f.Run.Rungs) })
+	return v.reaches.of(between{f.Sender, f.Receiver}, func(b between) *reach { return reached(b, &f.Run) })
 }
 
-func reached(b between, rungs []int) *reach {
-	r := &reach{}
-	r.full, r.fits = reachedFull(b), fits(b, rungs)
+func reached(b between, about *evidence.Run) *reach {
+	r := &reach{full: reachedFull(b, about), fits: fits(b, about.Rungs)}
 	kinds := map[string]uint32{}
 	repeats := uint32(0)
 	for _, row := range b.sender.Rows {
-		if slices.Contains(rungs, row.Size) && row.Size != b.sender.Largest {
+		switch {
+		case row.Sent == 0 && row.Error == "" && !slices.Contains(about.Sizes, row.Size):
+			continue // came from the other, whose link takes another size
+		case row.Transport == "udp" && slices.Contains(about.Rungs, row.Size) && row.Size != b.sender.Largest:
 			continue // tells how large a packet may be, and need not arrive
 		}
 		if row.Sent == 0 {
@@ -81,7 +83,16 @@ func reached(b between, rungs []int) *reach {
 	return r
 }
 
-func reachedFull(b between) fate {
+func reachedFull(b between, about *evidence.Run) fate {
+	sent := 0
+	for _, row := range b.sender.Rows {
+		if row.Transport == "udp" && row.Sent > 0 && (row.Size == b.sender.Largest || !slices.Contains(about.Rungs, row.Size)) {
+			sent++
+		}
+	}
+	if sent < len(about.Sizes) {
+		return fate{status: verdict.Inconclusive} // the largest that was sent is none of full size
+	}
 	for _, transport := range []string{"udp", "tcp"} {
 		row := find(b.sender.Rows, transport, b.sender.Largest)
 		got := find(b.receiver.Rows, transport, b.sender.Largest)

@@ -42,9 +42,10 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	// A receiver counts only what it can authenticate: not what comes in a session
 	// that it lost when it was restarted. But it is no more than the sender's
 	// device counted as sent, so all of it is this tunnel's ciphertext.
-	// To this belongs what it still sends to the same endpoint with an old key.
+	// What it still sends to the same endpoint with an old key comes on top of
+	// both bounds, or it would make up for bytes that took another way.
+	least, most := bounds(&t.Beside)
 	_, sent := bounds(&t.Sent.TX)
-	sent += t.Beside
 	for i := range ends {
 		end := &ends[i]
 		lower, upper := bounds(end.readings)
@@ -55,9 +56,9 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 			return unknown("%s", end.node.Unsound)
 		case lower < canaries:
 			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
-		case end.captured < lower:
-			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower, end.verb, end.captured)
-		case end.captured > max(upper, sent):
+		case end.captured < lower+least:
+			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower+least, end.verb, end.captured)
+		case end.captured > max(upper, sent)+most:
 			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
 		}
 	}
@@ -67,7 +68,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 			lower, upper := bounds(end.readings)
 			if end.captured > upper {
 				whose := "in a session that it no longer has"
-				if t.Beside > 0 {
+				if most > 0 {
 					whose = fmt.Sprintf("for a key that %s had before", t.To.Name)
 				}
 				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",

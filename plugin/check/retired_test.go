@@ -43,6 +43,14 @@ func TestKeyOfBefore(t *testing.T) {
 		t.Errorf("verdict %s: %v", j.Verdict, bad(j))
 	}
 
+	// They do not make up for bytes of the tunnel that were not seen.
+	streams = healthy(3)
+	oldKey(streams, nil)
+	tunnel(streams["probe/node-1"], 1, func(t *evidence.Tunnel) { t.TX.Bytes -= 200 })
+	if j := Judge(record(t, streams)); j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0603" {
+		t.Errorf("verdict %s with fewer bytes than the device counted", j.Verdict)
+	}
+
 	// Bytes that are nobody's stay somebody's to explain.
 	streams = healthy(3)
 	oldKey(streams, nil)

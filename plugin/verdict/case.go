@@ -82,8 +82,8 @@ type Node struct {
 	betrayed   bool  // something of what it sent was seen in clear
 	far        []far // sorted by whose peer it is
 	farDevices []string
-	retired    []uint32         // keys of peers without allowed IPs
-	beside     map[place]uint64 // bytes that were sent to these
+	retired    []uint32                            // keys of peers without allowed IPs
+	beside     map[place][evidence.Readings]uint64 // bytes that were sent to these
 	wide       map[farKey]*evidence.Count
 	captured   []captured
 	sessions   []uint32            // receiver indices, see flow

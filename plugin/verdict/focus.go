@@ -37,9 +37,9 @@ type Tunnel struct {
 	Peer           *Peer  // To, as From's device has it
 	Sent           *Count // From's counters for To; the first reading is 0
 	Received       *Count // To's counters for From
-	// Beside is how many bytes From's device sent to the endpoint of To for
-	// peers that are none any more, from the first reading to the last.
-	Beside uint64
+	// Beside are the bytes that From's device sent to the endpoint of To for
+	// peers that are none any more; the first reading is 0.
+	Beside [evidence.Readings]uint64
 	Out    Flow // what left From towards To
 	In     Flow // what arrived at To from From
 	// OutLinks and InLinks are where these were seen, nil if nothing was.
@@ -109,7 +109,8 @@ func (f *Focus) onTunnel(at int) {
 	t.FromLink, t.ToLink, t.FromDev, t.ToDev = here.Name, there.Name, here.Device, there.Device
 	t.fromToward, t.toward = &from.toward[at][to.at], &to.toward[at][from.at]
 	t.Peer, t.Sent, t.Received = nil, nil, nil
-	t.Out, t.In, t.OutLinks, t.InLinks, t.outTrail, t.inTrail, t.Beside = nothing, nothing, nil, nil, 0, 0, 0
+	t.Out, t.In, t.OutLinks, t.InLinks, t.outTrail, t.inTrail = nothing, nothing, nil, nil, 0, 0
+	t.Beside = [evidence.Readings]uint64{}
 	if t.FromDev == nil || t.ToDev == nil {
 		return
 	}
@@ -122,7 +123,7 @@ func (f *Focus) onTunnel(at int) {
 		if far.flags&counted != 0 {
 			c.count(from, far, &t.sent)
 			t.Sent = &t.sent
-			if from.beside != nil {
+			if from.beside != nil && far.allowed != 0 {
 				t.Beside = from.beside[place{far.device, far.countEnd}]
 			}
 			if far.captured >= 0 {

@@ -31,10 +31,14 @@ func (n *Node) retire() {
 			continue
 		}
 		if n.beside == nil {
-			n.beside = map[place]uint64{}
+			n.beside = map[place][evidence.Readings]uint64{}
 		}
-		sent := unsteps(&f.tx)
-		n.beside[place{f.device, f.countEnd}] += sent[evidence.ReadingAfter]
+		at := place{f.device, f.countEnd}
+		sum := n.beside[at]
+		for i, sent := range unsteps(&f.tx) {
+			sum[i] += sent
+		}
+		n.beside[at] = sum
 	}
 }
 

@@ -127,7 +127,7 @@ type Canaries struct {
 	// Sums of the rows of a transport.
 	UDP, TCP struct{ Sent, Received uint32 }
 	Sent     uint64 // over all transports
-	Largest  int    // size of UDP
+	Largest  int    // size of UDP that was sent, or tried
 }
 
 // canaries are packed Canaries with the fastest round trip in microseconds, and
@@ -164,7 +164,7 @@ func rowsText(rows []evidence.CanaryRow) string {
 }
 
 func newCanaries(rows []evidence.CanaryRow) *Canaries {
-	c := &Canaries{Rows: slices.Clone(rows), Largest: evidence.FullSize(rows)}
+	c := &Canaries{Rows: slices.Clone(rows)}
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		row.RTT = 0
@@ -172,6 +172,9 @@ func newCanaries(rows []evidence.CanaryRow) *Canaries {
 		switch row.Transport {
 		case "udp":
 			c.UDP.Sent, c.UDP.Received = c.UDP.Sent+row.Sent, c.UDP.Received+row.Received
+			if row.Sent > 0 || row.Error != "" {
+				c.Largest = max(c.Largest, row.Size)
+			}
 		case "tcp":
 			c.TCP.Sent, c.TCP.Received = c.TCP.Sent+row.Sent, c.TCP.Received+row.Received
 		}

@@ -1,0 +1,80 @@
+package check
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// rowsOf changes what a pod says of its canaries with another.
+func rowsOf(messages []evidence.Message, peer int, change func([]evidence.CanaryRow) []evidence.CanaryRow) {
+	each(messages, func(m *evidence.Message) {
+		if m.Canary != nil && m.Canary.Peer == peer {
+			m.Canary.Rows = change(slices.Clone(m.Canary.Rows))
+		}
+	})
+}
+
+const fullSize, lesserSize = 1392, 1352 // payloads that fill an MTU of 1420 and of 1380
+
+// Without a canary of full size nothing says that full packets pass, whatever
+// the largest one is that was sent.
+func TestNoCanaryOfFullSize(t *testing.T) {
+	streams := healthy(3)
+	more := evidence.CanaryRow{Transport: "tcp", Size: 64, Sent: 1, Answered: 1, Received: 1}
+	rowsOf(streams["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+		rows = slices.DeleteFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
+		return append(rows, more)
+	})
+	rowsOf(streams["pod/node-2"], 0, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+		rows = slices.DeleteFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
+		return append(rows, more)
+	})
+	if j := Judge(record(t, streams)); j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0503" {
+		t.Errorf("verdict %s: %v", j.Verdict, bad(j))
+	}
+}
+
+// Nodes whose links take different sizes are fine: each pod sends what fills
+// its own.
+func TestPodsOfDifferentMTU(t *testing.T) {
+	streams := healthy(3)
+	rowsOf(streams["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+		i := slices.IndexFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
+		rows[i].Received = 0
+		return append(rows, evidence.CanaryRow{Transport: "udp", Size: lesserSize, Received: 1})
+	})
+	rowsOf(streams["pod/node-2"], 0, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+		i := slices.IndexFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
+		rows[i].Size, rows[i].Received = lesserSize, 0
+		return append(rows, evidence.CanaryRow{Transport: "udp", Size: fullSize, Received: 1})
+	})
+	sizes := []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: 2}, {Size: 1424, Count: 1}, {Size: 1452, Count: 1}}
+	both := func(t *evidence.Tunnel) { t.TX.Sizes, t.RX.Sizes = sizes, sizes }
+	tunnel(streams["probe/node-1"], 1, both)
+	tunnel(streams["probe/node-2"], 0, both)
+	if j := Judge(record(t, streams)); j.Verdict != verdict.Passed {
+		t.Errorf("verdict %s: %v", j.Verdict, bad(j))
+	}
+}
+
+// A size that is tried where full packets are lost stands for no other: a lost
+// canary of the run's own sizes stays lost.
+func TestRungsStandForNothingElse(t *testing.T) {
+	streams := healthy(3)
+	each(streams["plugin"], func(m *evidence.Message) {
+		if m.Run != nil {
+			m.Run.Rungs = []int{1000, 1352}
+		}
+	})
+	rung := evidence.CanaryRow{Transport: "udp", Size: 1352, Sent: 3, Answered: 3}
+	rowsOf(streams["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+		rows = slices.DeleteFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
+		return append(rows, rung)
+	})
+	if j := Judge(record(t, streams)); j.Verdict == verdict.Passed {
+		t.Error("the full size was not sent, and a rung took its place")
+	}
+}
