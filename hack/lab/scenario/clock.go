@@ -9,21 +9,22 @@ import (
 var clock = []Scenario{
 	{
 		Name: "clock-set-back", Title: "the clock is an hour behind the last handshakes, as on boards that remember no time",
-		Cluster: virtual, Sabotage: inTurn(shakeHandsAhead, loseSessions), Restore: inTurn(setBack, restartFlannel),
+		Cluster: virtual, Sabotage: inTurn(shakeHandsAhead, onEach(downAndUp)), Restore: inTurn(setBack, restartFlannel),
 		Want: fail(codeBlocked), Pairs: bothWays,
 	},
 }
 
 const ahead = 3600 // seconds
 
-// shakeHandsAhead has all nodes begin a handshake with each other in an hour, and comes back.
+// shakeHandsAhead has all nodes begin a handshake with each other in an hour, and comes back. Kubelets stand still
+// meanwhile: a lease that was renewed in an hour is not renewed by anything earlier, and its node not Ready until then.
 func shakeHandsAhead(nodes []string) []Command {
-	commands := []Command{shell(nodes[0], "touch /run/lab/ahead; busybox date -s @$(($(busybox date +%%s) + %d))", ahead)}
+	commands := append(onEach(signalKubelet("STOP"))(nodes), shell(nodes[0], "touch /run/lab/ahead; busybox date -s @$(($(busybox date +%%s) + %d))", ahead))
 	for i, node := range nodes {
 		commands = append(commands, downAndUp(node))
 		for peer := range nodes {
 			if peer != i {
-				commands = append(commands, shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", topology.PodCIDR(peer+1).Addr()))
+				commands = append(commands, reach(node, topology.PodCIDR(peer+1).Addr()))
 			}
 		}
 	}
@@ -32,11 +33,13 @@ func shakeHandsAhead(nodes []string) []Command {
 
 // setBack sets the clock right, if it is not.
 func setBack(nodes []string) []Command {
-	return []Command{shell(nodes[0], "[ ! -e /run/lab/ahead ] || { busybox date -s @$(($(busybox date +%%s) - %d)); rm /run/lab/ahead; }", ahead)}
+	right := shell(nodes[0], "[ ! -e /run/lab/ahead ] || { busybox date -s @$(($(busybox date +%%s) - %d)); rm /run/lab/ahead; }", ahead)
+	return append([]Command{right}, onEach(signalKubelet("CONT"))(nodes)...)
 }
 
-// loseSessions has all nodes begin anew, with what they know of each other's last handshakes.
-func loseSessions(nodes []string) []Command { return onEach(downAndUp)(nodes) }
+func signalKubelet(signal string) func(node string) Command {
+	return func(node string) Command { return shell(node, "kill -%s $(cat /run/lab/kubelet.pid)", signal) }
+}
 
 // downAndUp ends a device's sessions and keeps its peers. Its routes are put back.
 func downAndUp(node string) Command {

@@ -34,7 +34,7 @@ func behindNAT(nodes []string) []Command {
 		commands = append(commands, shell(node, "ip neighbour replace %s lladdr $(ip neighbour show %s dev eth0 | grep -o '..:..:..:..:..:..') dev eth0 nud permanent", natAddress, inside))
 	}
 	for n := range nodes[1:] { // they hear from it before anything is sent to it
-		commands = append(commands, shell(nodes[0], "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", topology.PodCIDR(n+2).Addr()))
+		commands = append(commands, reach(nodes[0], topology.PodCIDR(n+2).Addr()))
 	}
 	return commands
 }

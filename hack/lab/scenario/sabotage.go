@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
@@ -9,6 +10,11 @@ import (
 // shell is one command line in a node.
 func shell(node, format string, args ...any) Command {
 	return Command{Node: node, Argv: []string{"sh", "-ec", fmt.Sprintf(format, args...)}}
+}
+
+// reach waits until an address answers a node.
+func reach(node string, address netip.Addr) Command {
+	return shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", address)
 }
 
 // staleRoutes is rancher/rke2#9338: flannel.1 and its routes, one /24 per node, stay behind after the change from vxlan

@@ -51,7 +51,7 @@ func overVPN(nodes []string) []Command {
 	}
 	for n := range nodes {
 		for _, node := range nodes {
-			commands = append(commands, shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", topology.VPN(n+1)))
+			commands = append(commands, reach(node, topology.VPN(n+1)))
 		}
 	}
 	return commands
