@@ -9,15 +9,21 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// broken: each row breaks one thing in a healthy run of three nodes, mostly
-// between node-1 and node-2, and names the verdict and first cause that must
-// come of it.
-var broken = []struct {
+// breakage is one thing that is broken in a healthy run of three nodes, mostly
+// between node-1 and node-2, and the verdict and first cause that must come of
+// it.
+type breakage struct {
 	name    string
 	breaks  func(s map[string][]evidence.Message)
 	verdict verdict.Verdict
 	cause   string
-}{
+}
+
+// broken are all of them.
+var broken = slices.Concat(brokenCluster, brokenInstrument)
+
+// brokenCluster is what goes wrong in a cluster, or with what is told of it.
+var brokenCluster = []breakage{
 	{"a leak in VXLAN", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
@@ -234,53 +240,6 @@ var broken = []struct {
 			}
 		})
 	}, verdict.Failed, "WG0201"},
-	{"the capture lost frames", func(s map[string][]evidence.Message) {
-		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Drops = 3 })
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Tunnel != nil {
-				m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote}
-			}
-		})
-	}, verdict.Undecided, "WG0604"},
-	{"the capture cut frames short", func(s map[string][]evidence.Message) {
-		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Truncated = 1 })
-	}, verdict.Undecided, "WG0604"},
-	{"the capture died", func(s map[string][]evidence.Message) {
-		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Alive = false })
-	}, verdict.Undecided, "WG0604"},
-	{"no control was seen", func(s map[string][]evidence.Message) {
-		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.ControlRX, c.ControlTX = 0, 0 })
-	}, verdict.Undecided, "WG0604"},
-	{"only another node's control arrived", func(s map[string][]evidence.Message) {
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
-				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
-			}
-		})
-	}, verdict.Undecided, "WG0604"},
-	{"no control arrived, and no NAT is there that could have kept it", func(s map[string][]evidence.Message) {
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
-				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
-			}
-		})
-		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Address: &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(underlay(1), 24)}})
-	}, verdict.Undecided, "WG0604"},
-	{"a second link was not watched", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
-	}, verdict.Undecided, "WG0604"},
-	{"a link began to lead out meanwhile", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
-			Class: evidence.ProblemMissing, What: "capture", On: "eth7", Text: "this link began to lead out of the host while the capture ran"}})
-	}, verdict.Undecided, "WG0604"},
-	{"the addresses could not be read", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
-			Class: evidence.ProblemTimeout, What: "address", Text: "interrupted"}})
-	}, verdict.Undecided, "WG0604"},
-	{"the packet filter could not be read", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
-			Class: evidence.ProblemPermission, What: "firewall", Text: "not permitted"}})
-	}, verdict.Passed, ""},
 	{"the tunnel left by two addresses", func(s map[string][]evidence.Message) {
 		for i := range s["probe/node-1"] {
 			if whole := s["probe/node-1"][i].Tunnel; whole != nil && whole.Remote.Addr() == underlay(1) {
