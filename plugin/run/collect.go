@@ -51,7 +51,7 @@ func (v *verification) collect(ctx context.Context) error {
 		}}
 	})
 	newcomersSent()
-	wait(ctx, drainTime)
+	wait(ctx, drainTime+v.slowestPod()/8)
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingDrained))
 
 	// The accounts of both.

@@ -53,7 +53,8 @@ type Progress interface {
 // The times of the window in which the canaries travel. A frame takes
 // microseconds from a socket to the capture and a round trip less than the
 // answers' time limit; these are for late ones and for the counters. A new pod
-// that is known to be Ready has sent its first packets within drainTime.
+// that is known to be Ready has sent its first packets within drainTime, longer
+// where pods start slowly: its program begins after its container.
 const (
 	settleTime = 50 * time.Millisecond
 	drainTime  = 300 * time.Millisecond
