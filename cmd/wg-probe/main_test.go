@@ -55,7 +55,7 @@ func container(t *testing.T, args ...string) (first *exec.Cmd, beside func(args 
 	// unshare becomes the parent of the first process; --kill-child ends it with us.
 	first = exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", program, "wait"}, args...)...)
 	if err := first.Start(); err != nil {
-		t.Skip(err)
+		t.Skip("needs unshare, of util-linux: ", err)
 	}
 	t.Cleanup(func() { first.Process.Kill(); first.Wait() })
 	pid := 0

@@ -50,7 +50,7 @@ func TestNode(t *testing.T) {
 	sleeper := exec.Command("sleep", "60")
 	sleeper.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if err := sleeper.Start(); err != nil {
-		t.Skip(err)
+		t.Fatal("a second network namespace, where the first could be made: ", err)
 	}
 	defer func() { sleeper.Process.Kill(); sleeper.Wait() }()
 	for _, line := range []string{
