@@ -28,6 +28,11 @@ var brokenCluster = []breakage{
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601"},
+	{"a leak between two nodes, and missed answers between two others", func(s map[string][]evidence.Message) {
+		lost(s, 0, 1)
+		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 2, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601"},
 	{"nodes that lose frames answer too late", func(s map[string][]evidence.Message) {
 		undelivered(s)
 		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })

@@ -242,13 +242,23 @@ func (j *judging) overall(t *Totals) Verdict {
 }
 
 // firstCause is the first finding of the table that decided the verdict and
-// that no other explains.
+// that no other explains. A leak that was seen goes before an answer that was
+// missed, which can have a cause of its own, as a slow machine.
 func firstCause(r *Result) *Finding {
 	decided := r.Verdict.decidedBy()
+	if decided == 0 {
+		return nil
+	}
+	var first *Finding
 	for i := range r.Findings {
-		if f := &r.Findings[i]; decided != 0 && f.Status == decided && f.CausedBy == "" {
+		f := &r.Findings[i]
+		switch {
+		case f.Status != decided || f.CausedBy != "":
+		case first == nil:
+			first = f
+		case decided == Fail && first.Proof == P1Delivered && f.Proof == P3Absent:
 			return f
 		}
 	}
-	return nil
+	return first
 }

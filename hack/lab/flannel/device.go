@@ -41,7 +41,7 @@ func openUserspaceDevice(name string, mtu, port int) (*userspaceDevice, error) {
 		name:   name,
 		key:    key,
 		port:   port,
-		device: device.NewDevice(link, conn.NewDefaultBind(), device.NewLogger(device.LogLevelError, name+": ")),
+		device: device.NewDevice(link, fixedPort{conn.NewDefaultBind(), uint16(port)}, device.NewLogger(device.LogLevelError, name+": ")),
 	}
 	file, err := ipc.UAPIOpen(name)
 	if err != nil {
@@ -67,6 +67,15 @@ func openUserspaceDevice(name string, mtu, port int) (*userspaceDevice, error) {
 	}
 	return self, nil
 }
+
+// fixedPort binds no other port than its own. wireguard-go forgets a port that was taken and takes any free one when
+// the device is set up again; the kernel's device stays down.
+type fixedPort struct {
+	conn.Bind
+	port uint16
+}
+
+func (b fixedPort) Open(uint16) ([]conn.ReceiveFunc, uint16, error) { return b.Bind.Open(b.port) }
 
 // Close removes the device, as flannel does with the kernel's when it stops.
 func (d *userspaceDevice) Close() {
@@ -124,6 +133,10 @@ func (d *userspaceDevice) up(network *net.IPNet, address func(netlink.Link) erro
 		return fmt.Errorf("adding the address of %s: %w", d.name, err)
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("setting %s up: %w", d.name, err)
+	}
+	// The kernel fails to set up a device whose port is taken. wireguard-go hears of the change of the link only.
+	if err := d.device.Up(); err != nil {
 		return fmt.Errorf("setting %s up: %w", d.name, err)
 	}
 	return d.addRoute(network)

@@ -26,8 +26,9 @@ var sabotagedDevices = []Scenario{
 func takePort(nodes []string) []Command {
 	return append(append([]Command{shell(nodes[0], `
 		touch /run/lab/flannel.hold
-		kill $(cat /run/lab/flannel.pid)
-		while ip link show dev flannel-wg >/dev/null 2>&1; do sleep 0.05; done`)},
+		flannel=$(cat /run/lab/flannel.pid)
+		kill $flannel
+		while kill -0 $flannel 2>/dev/null || ip link show dev flannel-wg >/dev/null 2>&1; do sleep 0.05; done`)},
 		otherWireGuard(51820)(nodes)...), shell(nodes[0], "rm /run/lab/flannel.hold"))
 }
 
