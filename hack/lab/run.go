@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,6 +55,11 @@ one that is started for it and removed afterwards.`,
 			if options.repeat < 1 {
 				return fmt.Errorf("--repeat %d: a scenario runs once at least", options.repeat)
 			}
+			if options.verify.Record != "" {
+				if err := os.MkdirAll(options.verify.Record, 0o755); err != nil {
+					return fmt.Errorf("making the directory of the recordings: %w", err)
+				}
+			}
 			return run(command.Context(), out, repeated(chosen, options.repeat), options)
 		},
 	}
@@ -64,7 +70,7 @@ one that is started for it and removed afterwards.`,
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
 	flags.IntVar(&options.repeat, "repeat", 1, "how often to run each scenario")
 	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
-	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as host-SCENARIO.ndjson")
+	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as GROUND-SCENARIO.ndjson; made if it is not there")
 	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
 	flags.StringSliceVar(&options.images, "load-image", nil, "image archives that the nodes need, the probe's first")
 	return command

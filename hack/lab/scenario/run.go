@@ -212,7 +212,7 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	defer cancel()
 	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
 	if t.verify.Record != "" && scenario.Disturb == nil {
-		args = append(args, "--record", filepath.Join(t.verify.Record, "host-"+scenario.Name+".ndjson"))
+		args = append(args, "--record", filepath.Join(t.verify.Record, t.lab.Ground+"-"+scenario.Name+".ndjson"))
 	}
 	command := exec.CommandContext(ctx, t.verify.Path, args...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+t.lab.Kubeconfig())
