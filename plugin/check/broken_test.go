@@ -37,6 +37,10 @@ var brokenCluster = []breakage{
 		undelivered(s)
 		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })
 	}, verdict.Undecided, "WG0604"},
+	{"a test pod hardly gets the processor", func(s map[string][]evidence.Message) {
+		lost(s, 0, 1)
+		s["pod/node-2"] = append(s["pod/node-2"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "send", Text: "it got the processor in 3 of 125 tenths of a second"}})
+	}, verdict.Undecided, "WG0502"},
 	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
 	}, verdict.Failed, "WG0609"},

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -132,18 +133,19 @@ func find(rows []evidence.CanaryRow, transport string, size int) *evidence.Canar
 
 func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	from, to, r := f.Node, f.Peer, v.reach(f)
-	row, overrun := r.small.row, r.small.status == verdict.Fail && overrun(f)
+	row, busy := r.small.row, ""
+	if r.small.status == verdict.Fail {
+		busy = overrun(f)
+	}
 	switch {
-	case f.Quiet && overrun:
-		return verdict.Outcome{Status: verdict.Inconclusive}
+	case busy != "":
+		return unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size, from.Name, to.Name, busy)
 	case f.Quiet:
 		return verdict.Outcome{Status: r.small.status}
-	case overrun:
-		return unknown("%s canaries of %d bytes from %s to %s were not answered in time, by nodes too busy to watch their own network cards", row.Transport, row.Size, from.Name, to.Name)
 	case r.small.missing:
 		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
 	case r.small.status == verdict.Inconclusive:
-		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name, row.Error)
+		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name, cmp.Or(row.Error, "its time was over before"))
 	case r.small.answer:
 		out := fail("%s canaries of %d bytes arrive from %s at %s, their answers do not come back", row.Transport, row.Size, from.Name, to.Name)
 		out.Variant = "answer"
@@ -162,11 +164,20 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	return pass("%s", text)
 }
 
-// overrun says that a node was so busy that its captures lost frames: there a
-// canary can come too late, which says nothing of the network.
-func overrun(f *verdict.Focus) bool {
-	lost := func(c *evidence.Capture) bool { return c.Drops > 0 }
-	return slices.ContainsFunc(f.Node.Captures, lost) || slices.ContainsFunc(f.Peer.Captures, lost)
+// overrun says that a node is so busy that a canary can come too late, which
+// says nothing of the network; empty if neither is.
+func overrun(f *verdict.Focus) string {
+	for _, n := range [...]*verdict.Node{f.Node, f.Peer} {
+		if slices.ContainsFunc(n.Captures, func(c *evidence.Capture) bool { return c.Drops > 0 }) {
+			return n.Name + " is too busy to watch its own network cards"
+		}
+		for _, p := range n.PodProblem {
+			if p.Class == evidence.ProblemStarved {
+				return fmt.Sprintf("of the test pod on %s, %s", n.Name, p.Text)
+			}
+		}
+	}
+	return ""
 }
 
 // notArrived says that canaries do not arrive, and which firewall may be why.
@@ -193,7 +204,7 @@ func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 	if status == verdict.Fail && untunnelled {
 		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
 	}
-	if status == verdict.Fail && overrun(f) {
+	if status == verdict.Fail && overrun(f) != "" {
 		status = verdict.Inconclusive
 	}
 	switch {

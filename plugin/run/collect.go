@@ -27,19 +27,21 @@ func (v *verification) collect(ctx context.Context) error {
 	known := verdict.NewCase(v.recording)
 	v.about.Families = v.families()
 
-	// From here on every frame is watched.
+	// From here on every frame is watched. New pods are placed at once, they
+	// take longest.
 	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
-	v.each(ctx, "starting the captures", v.probes, func(a *agent) evidence.Request {
+	listen := &evidence.ListenRequest{Families: v.about.Families}
+	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
+		if a.role == "pod" {
+			return evidence.Request{Listen: listen}
+		}
 		return evidence.Request{Capture: capture}
 	})
+	newcomersSent := v.bringNewcomers(ctx)
 	wait(ctx, settleTime)
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingReady))
 
 	// The canaries, and cleartext on purpose beside them.
-	v.each(ctx, "opening the listeners", v.pods, func(*agent) evidence.Request {
-		return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families}}
-	})
-	newcomersSent := v.bringNewcomers(ctx)
 	controls := newControls(known, v.nodes, v.asked)
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: controls.targets(a.node.Index)}}

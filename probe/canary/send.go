@@ -29,7 +29,8 @@ const turn = 100 * time.Millisecond
 
 // Send sends canaries to every target at once, by every transport and in every
 // size, repeats what stays unanswered, and returns when all were answered or
-// the time is over. Its account is part of Stop's.
+// the time is over. Its account is part of Stop's. That it hardly ran is a
+// problem (evidence.ProblemStarved).
 func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem {
 	attempts := min(max(request.Attempts, 1), maxAttempts)
 	timeout := min(max(time.Duration(request.Timeout)*time.Millisecond, time.Millisecond), maxTimeout)
@@ -42,6 +43,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	p.mu.Unlock()
 
 	var problems []evidence.Problem
+	pace := watchPace()
 	var sending, climbing sync.WaitGroup
 	for _, family := range []uint8{4, 6} {
 		targets := slices.DeleteFunc(slices.Clone(request.Targets), func(t evidence.Target) bool {
@@ -66,7 +68,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		})
 	}
 	climbing.Wait()
-	return problems
+	return append(problems, pace()...)
 }
 
 // resolve replaces size 0 by the largest that this pod's link takes: its MTU

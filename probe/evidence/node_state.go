@@ -140,6 +140,7 @@ const (
 	ProblemImage       ProblemClass = "image"       // the image could not be pulled or started
 	ProblemAdmission   ProblemClass = "admission"   // a policy, quota or webhook refused the object
 	ProblemLost        ProblemClass = "lost"        // the session with the agent broke
+	ProblemStarved     ProblemClass = "starved"     // it got the processor too seldom to do it in time
 	ProblemInternal    ProblemClass = "internal"    // a fault of this program
 )
 
