@@ -139,7 +139,9 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		return unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size, from.Name, to.Name, busy)
+		out := unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size, from.Name, to.Name, busy)
+		out.Variant = "busy"
+		return out
 	case f.Quiet:
 		return verdict.Outcome{Status: r.small.status}
 	case r.small.missing:

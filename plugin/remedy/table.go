@@ -154,6 +154,7 @@ var table = []row{
 			{On: "{node}", Command: "nft insert rule {family} {table} {chain} oifname {device} accept"}},
 		Note: "Add both to the firewall's own configuration too, or they are gone after a restart.",
 	}},
+	{"WG0502", "busy", "", Hint{Title: "Run verify again when the nodes are less busy", Note: "Where the test pods or the captures do not get the processor in time, a missing answer says nothing of the network."}},
 	{"WG0502", "", "", Hint{Title: "Find what stops the pods' own packets", Note: "The tunnel works. Look for network policies, for a firewall that drops forwarded packets (firewalld and ufw do by default) and at the pods' routes."}},
 	{"WG0503", "fits", "", Hint{Title: "Lower the tunnel's MTU to {mtu}", Note: "Packets of {mtu} bytes pass from {node} to {peer}. In Flannel's configuration this is \"MTU\": {underlay}, of which it subtracts 80 itself. Restart the network plugin and make the pods anew."}},
 	{"WG0503", "", "", Hint{Title: "Lower the tunnel's MTU", Note: "The network below carries less than the tunnel's MTU plus 60 bytes (80 over IPv6). Set the MTU in the network plugin's configuration and make the pods anew."}},
