@@ -39,7 +39,7 @@ var brokenCluster = []breakage{
 	}, verdict.Undecided, "WG0604"},
 	{"a test pod hardly gets the processor", func(s map[string][]evidence.Message) {
 		lost(s, 0, 1)
-		s["pod/node-2"] = append(s["pod/node-2"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "send", Text: "it got the processor in 3 of 125 tenths of a second"}})
+		s["pod/node-2"] = append(s["pod/node-2"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer", Text: "it did not get the processor for 9.3 s while canaries travelled"}})
 	}, verdict.Undecided, "WG0502"},
 	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))

@@ -66,6 +66,7 @@ type Pod struct {
 	mu        sync.Mutex
 	sequence  uint16 // of the next attempt, over all Sends
 	listeners []func() error
+	pace      *pace // while it listens
 	serving   sync.WaitGroup
 }
 
@@ -73,16 +74,22 @@ type Pod struct {
 func NewPod(id Identity) *Pod { return &Pod{id: id} }
 
 // Stop ends the listeners and returns the account: a Canary for each peer and
-// family that was sent to or heard of.
+// family that was sent to or heard of, and a problem if the pod was kept from
+// running (evidence.ProblemStarved).
 func (p *Pod) Stop() []evidence.Message {
 	p.mu.Lock()
 	for _, stop := range p.listeners {
 		_ = stop() // closing twice is no error that matters
 	}
-	p.listeners = nil
+	pace := p.pace
+	p.listeners, p.pace = nil, nil
 	p.mu.Unlock()
 	p.serving.Wait()
-	return p.ledger.messages()
+	messages := p.ledger.messages()
+	if pace != nil {
+		messages = append(messages, pace.end()...)
+	}
+	return messages
 }
 
 // familyOf returns 4 or 6.

@@ -50,6 +50,9 @@ func (p *Pod) Listen(ctx context.Context, request evidence.ListenRequest) (map[s
 
 func (p *Pod) serve(stop func() error, run func()) {
 	p.mu.Lock()
+	if p.pace == nil {
+		p.pace = newPace()
+	}
 	p.listeners = append(p.listeners, stop)
 	p.mu.Unlock()
 	p.serving.Go(run)

@@ -8,43 +8,51 @@ import (
 )
 
 // A pod that does not get the processor sends late and answers late, which
-// looks like loss. So it counts how often it has its turn while it sends.
-const tick = 100 * time.Millisecond
+// looks like loss. So it keeps account of how long it could not run.
+const (
+	tick    = 100 * time.Millisecond
+	stall   = time.Second     // a shorter delay is of no consequence
+	tooLong = 4 * time.Second // stalls in all: half of the least time that canaries have
+)
 
-// minTicks is from how many on they tell something.
-const minTicks = 10
-
-// watchPace begins to count. What it returns ends that and says what is wrong.
-func watchPace() (done func() []evidence.Problem) {
-	began, turns := time.Now(), 0
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-time.After(tick):
-				turns++
-			case <-stop:
-				return
-			}
-		}
-	}()
-	return func() []evidence.Problem {
-		close(stop)
-		<-stopped
-		return starved(turns, int(time.Since(began)/tick))
-	}
+// pace keeps that account, from its making to its end.
+type pace struct {
+	stop  chan struct{}
+	stood chan time.Duration // how long all stalls took
 }
 
-// starved is a problem if a pod had less than half of its turns: then each of
-// the attempts at a canary can have come too late.
-func starved(turns, due int) []evidence.Problem {
-	if due < minTicks || 2*turns >= due {
+func newPace() *pace {
+	p := &pace{stop: make(chan struct{}), stood: make(chan time.Duration, 1)}
+	go func() {
+		var stood time.Duration
+		for running := true; running; {
+			began := time.Now()
+			select {
+			case <-time.After(tick):
+			case <-p.stop:
+				running = false
+			}
+			if late := time.Since(began) - tick; late > stall {
+				stood += late
+			}
+		}
+		p.stood <- stood
+	}()
+	return p
+}
+
+// end says what is wrong with the pace.
+func (p *pace) end() []evidence.Message {
+	close(p.stop)
+	return starved(<-p.stood)
+}
+
+func starved(stood time.Duration) []evidence.Message {
+	if stood < tooLong {
 		return nil
 	}
-	return []evidence.Problem{{
-		Class: evidence.ProblemStarved, What: "send",
-		Text: fmt.Sprintf("it got the processor in %d of %d tenths of a second", turns, due),
-		Hint: "its node is too busy; try again when it is less so",
-	}}
+	return []evidence.Message{{Problem: &evidence.Problem{
+		Class: evidence.ProblemStarved, What: "answer",
+		Text: fmt.Sprintf("it did not get the processor for %.1f s while canaries travelled", stood.Seconds()),
+	}}}
 }

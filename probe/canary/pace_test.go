@@ -9,26 +9,23 @@ import (
 )
 
 func TestStarved(t *testing.T) {
-	for _, test := range []struct {
-		turns, due int
-		want       bool
-	}{{0, 9, false}, {0, 10, true}, {4, 10, true}, {5, 10, false}, {61, 125, true}, {124, 125, false}} {
-		problems := starved(test.turns, test.due)
-		if got := len(problems) == 1; got != test.want {
-			t.Errorf("%d of %d: %v", test.turns, test.due, problems)
+	for stood, want := range map[time.Duration]bool{0: false, tooLong - 1: false, tooLong: true, time.Minute: true} {
+		messages := starved(stood)
+		if got := len(messages) == 1; got != want {
+			t.Errorf("%s: %v", stood, messages)
 		}
-		if test.want && problems[0].Class != evidence.ProblemStarved {
-			t.Errorf("%d of %d: class %s", test.turns, test.due, problems[0].Class)
+		if want && messages[0].Problem.Class != evidence.ProblemStarved {
+			t.Errorf("%s: class %s", stood, messages[0].Problem.Class)
 		}
 	}
 }
 
 func TestPaceOfAPodThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		done := watchPace()
-		time.Sleep(30 * time.Second)
-		if problems := done(); len(problems) != 0 {
-			t.Errorf("%v", problems)
+		p := newPace()
+		time.Sleep(30*time.Second + tick/2)
+		if messages := p.end(); len(messages) != 0 {
+			t.Errorf("%+v", messages[0].Problem)
 		}
 	})
 }

@@ -29,8 +29,7 @@ const turn = 100 * time.Millisecond
 
 // Send sends canaries to every target at once, by every transport and in every
 // size, repeats what stays unanswered, and returns when all were answered or
-// the time is over. Its account is part of Stop's. That it hardly ran is a
-// problem (evidence.ProblemStarved).
+// the time is over. Its account is part of Stop's.
 func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem {
 	attempts := min(max(request.Attempts, 1), maxAttempts)
 	timeout := min(max(time.Duration(request.Timeout)*time.Millisecond, time.Millisecond), maxTimeout)
@@ -43,7 +42,6 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	p.mu.Unlock()
 
 	var problems []evidence.Problem
-	pace := watchPace()
 	var sending, climbing sync.WaitGroup
 	for _, family := range []uint8{4, 6} {
 		targets := slices.DeleteFunc(slices.Clone(request.Targets), func(t evidence.Target) bool {
@@ -68,7 +66,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		})
 	}
 	climbing.Wait()
-	return append(problems, pace()...)
+	return problems
 }
 
 // resolve replaces size 0 by the largest that this pod's link takes: its MTU

@@ -48,6 +48,24 @@ func captureKilled(ctx context.Context, t *Trial) error {
 	return err
 }
 
+// podStalls stops the agent of a test pod, one that does not share its node's network, for longer than canaries are
+// repeated. It needs -v too.
+func podStalls(ctx context.Context, t *Trial) error {
+	if err := t.await(ctx, `name="starting the captures"`); err != nil {
+		return err
+	}
+	_, err := t.shell(ctx, t.lab.Nodes[1], `
+		stalled=
+		for agent in $(pgrep -f '^/wg-probe agent'); do
+			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && continue
+			kill -STOP $agent
+			stalled="$stalled $agent"
+		done
+		sleep 12
+		kill -CONT $stalled`)
+	return err
+}
+
 // outage is how long the API server is away.
 const outage = 10 * time.Second
 

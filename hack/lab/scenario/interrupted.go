@@ -12,6 +12,10 @@ var interrupted = []Scenario{
 		Cluster: wireguard, Args: []string{"-v"}, Disturb: captureKilled, Want: undecided(""),
 	},
 	{
+		Name: "pod-stalls", Title: "a test pod does not get the processor while canaries travel: no answer, and no fault of the network",
+		Cluster: wireguard, Args: []string{"-v"}, Disturb: podStalls, Want: undecided(codePods),
+	},
+	{
 		Name: "sigint-surveying", Title: "Ctrl-C while the nodes are listed",
 		Cluster: wireguard, Disturb: send(syscall.SIGINT, surveying, 0), Want: stopped,
 	},
