@@ -107,6 +107,27 @@ func TestOneLeakAlwaysFails(t *testing.T) {
 	}
 }
 
+// Law: a pod that claims to be starved excuses nothing but missed answers. No
+// run passes by it, and no leak that was seen is undone.
+func TestStarvedPodsNeverImprove(t *testing.T) {
+	for _, b := range broken {
+		streams := healthy(3)
+		b.breaks(streams)
+		before := Judge(record(t, streams))
+		for _, node := range []string{"node-1", "node-2", "node-3"} {
+			streams["pod/"+node] = append(streams["pod/"+node], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer", Text: "it did not run"}})
+		}
+		after := Judge(record(t, streams))
+		if before.Verdict != verdict.Passed && after.Verdict == verdict.Passed {
+			t.Errorf("%s: %s before, passes with starved pods", b.name, before.Verdict)
+		}
+		leak := slices.ContainsFunc(before.Findings, func(f verdict.Finding) bool { return f.Proof == verdict.P3Absent && f.Status == verdict.Fail })
+		if leak && after.Verdict != verdict.Failed {
+			t.Errorf("%s: a leak is excused, %s", b.name, after.Verdict)
+		}
+	}
+}
+
 // Law: two different messages with one number damage the stream.
 func TestConflictingMessagesNeverPass(t *testing.T) {
 	recording := record(t, healthy(2))

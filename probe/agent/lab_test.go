@@ -123,7 +123,7 @@ func (k *keeper) run(lines ...string) {
 	k.t.Helper()
 	for _, line := range lines {
 		if out, err := k.enter("sh", "-c", line).CombinedOutput(); err != nil {
-			k.t.Skipf("%s: %v: %s", line, err, out)
+			k.t.Skipf("needs iproute2 and a kernel that does this: %s: %v: %s", line, err, out)
 		}
 	}
 }

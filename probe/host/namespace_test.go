@@ -36,7 +36,7 @@ func run(t *testing.T, command string) {
 	t.Helper()
 	words := strings.Fields(command)
 	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-		t.Skipf("%s: %v: %s", command, err, out)
+		t.Skipf("needs iproute2 and a kernel that does this: %s: %v: %s", command, err, out)
 	}
 }
 

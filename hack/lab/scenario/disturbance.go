@@ -33,28 +33,28 @@ func send(signal syscall.Signal, phase string, later time.Duration) Disturbance 
 	}
 }
 
-// captureKilled kills the agent of a probe: the one that shares its node's network. It needs -v, by which the command
-// tells that the captures run.
-func captureKilled(ctx context.Context, t *Trial) error {
-	if err := t.await(ctx, `name="starting the captures"`); err != nil {
+// whileCapturing runs a line on a node, by its place, once the captures run. It needs -v, by which the command tells so.
+func whileCapturing(node int, line string) Disturbance {
+	return func(ctx context.Context, t *Trial) error {
+		if err := t.await(ctx, `name="starting the captures"`); err != nil {
+			return err
+		}
+		_, err := t.shell(ctx, t.lab.Nodes[node], line)
 		return err
 	}
-	_, err := t.shell(ctx, t.lab.Nodes[0], `
+}
+
+// captureKilled kills the agent of a probe: the one that shares its node's network.
+var captureKilled = whileCapturing(0, `
 		killed=
 		for agent in $(pgrep -f '^/wg-probe agent'); do
 			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && kill -9 $agent && killed=1
 		done
 		[ "$killed" ]`)
-	return err
-}
 
 // podStalls stops the agent of a test pod, one that does not share its node's network, for longer than canaries are
-// repeated. It needs -v too.
-func podStalls(ctx context.Context, t *Trial) error {
-	if err := t.await(ctx, `name="starting the captures"`); err != nil {
-		return err
-	}
-	_, err := t.shell(ctx, t.lab.Nodes[1], `
+// repeated.
+var podStalls = whileCapturing(1, `
 		stalled=
 		for agent in $(pgrep -f '^/wg-probe agent'); do
 			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && continue
@@ -63,8 +63,6 @@ func podStalls(ctx context.Context, t *Trial) error {
 		done
 		sleep 12
 		kill -CONT $stalled`)
-	return err
-}
 
 // outage is how long the API server is away.
 const outage = 10 * time.Second
