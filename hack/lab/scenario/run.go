@@ -156,7 +156,8 @@ func execute(ctx context.Context, lab *state.Lab, command Command) (string, erro
 	return strings.TrimSpace(said.String()), err
 }
 
-// settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
+// settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds, and
+// where flannel has not added the peers yet, the kernel refuses a ping at once.
 func settle(ctx context.Context, lab *state.Lab) error {
 	if lab.Backend != "wireguard" {
 		return nil
@@ -165,7 +166,7 @@ func settle(ctx context.Context, lab *state.Lab) error {
 		script := "tries=0\n"
 		for peer := range lab.Nodes {
 			for _, address := range lab.Families.Inside(peer + 1) {
-				script += fmt.Sprintf("until busybox ping -c 1 -W 1 %s >/dev/null; do tries=$((tries + 1)); [ $tries -lt 60 ]; done\n", address)
+				script += fmt.Sprintf("until busybox ping -c 1 -W 1 %s >/dev/null; do tries=$((tries + 1)); [ $tries -lt 60 ]; sleep 0.5; done\n", address)
 			}
 		}
 		if said, err := execute(ctx, lab, shell(node, "%s", script)); err != nil {

@@ -14,7 +14,7 @@ func shell(node, format string, args ...any) Command {
 
 // reach waits until an address answers a node.
 func reach(node string, address netip.Addr) Command {
-	return shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; done; exit 1", address)
+	return shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; sleep 0.5; done; exit 1", address)
 }
 
 // staleRoutes is rancher/rke2#9338: flannel.1 and its routes, one /24 per node, stay behind after the change from vxlan
