@@ -79,10 +79,11 @@ test-vm: build image testcount ## Run those that need it in a virtual machine, w
 test-repeat: build image testcount ## Run the healthy scenarios again and again (REPEAT=20)
 	@bin/testcount "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) healthy healthy-three healthy-vpn healthy-dual"
 
-bench: build image ## Measure `kubectl wg verify` against the bare start of its pods (GROUND=auto|host|vm, NODES=2)
+bench: build image ## Measure `kubectl wg verify` against the bare start of its pods and the manual procedure (GROUND, NODES)
+	@command -v wg >/dev/null || apt-get install -y --no-install-recommends wireguard-tools
 	@trap 'bin/lab down --name bench-wireguard' EXIT; trap exit INT TERM; \
 	bin/lab up --name bench-wireguard --ground $(GROUND) --nodes $(NODES) && bin/lab load-image --name bench-wireguard dist/wg-probe.tar && \
-	bin/lab measure --name bench-wireguard --verify bin/kubectl-wg
+	bin/lab measure --name bench-wireguard --verify bin/kubectl-wg --manual
 
 bench-capture: ## Measure the probe's capture against tcpdump, and a tunnel's throughput with and without it
 	@command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/build"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/measure"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 )
@@ -15,9 +17,10 @@ import (
 func newMeasureCommand() *cobra.Command {
 	var name string
 	var plan measure.Plan
+	var manual bool
 	command := &cobra.Command{
 		Use:   "measure [-- ARGUMENT OF VERIFY...]",
-		Short: "Measure `kubectl-wg verify` against the bare start of its pods, in turn",
+		Short: "Measure `kubectl-wg verify` against the bare start of its pods, and the manual procedure, in turn",
 		RunE: func(command *cobra.Command, args []string) error {
 			if plan.Verify == "" {
 				return errors.New("--verify says where kubectl-wg is")
@@ -28,6 +31,11 @@ func newMeasureCommand() *cobra.Command {
 			lab, err := state.Load(name)
 			if err != nil {
 				return err
+			}
+			if manual {
+				if plan.Manual, err = manualProcedure(lab); err != nil {
+					return err
+				}
 			}
 			plan.Kubeconfig, plan.Args, plan.Progress = lab.Kubeconfig(), args, command.ErrOrStderr()
 			rounds, err := measure.Run(command.Context(), plan)
@@ -43,8 +51,24 @@ func newMeasureCommand() *cobra.Command {
 	}
 	nameFlag(command, &name)
 	command.Flags().StringVar(&plan.Verify, "verify", "", "path of kubectl-wg")
-	command.Flags().IntVar(&plan.Runs, "runs", 10, "rounds that count, of both")
+	command.Flags().IntVar(&plan.Runs, "runs", 10, "rounds that count, of each")
+	command.Flags().BoolVar(&manual, "manual", false, "also measure what operators type by hand, between the first two nodes; needs wireguard-tools on this machine")
 	return command
+}
+
+func manualProcedure(lab *state.Lab) (*measure.Manual, error) {
+	if len(lab.Nodes) < 2 {
+		return nil, fmt.Errorf("%s has %d nodes: --manual needs two", lab.Name, len(lab.Nodes))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
+	distribution, err := build.Cached()
+	if err != nil {
+		return nil, fmt.Errorf("finding kubectl: %w", err)
+	}
+	return &measure.Manual{Lab: self, Name: lab.Name, Nodes: lab.Nodes[:2], Kubectl: distribution.Bin("kubectl"), Image: build.BusyboxImage}, nil
 }
 
 func kernel() string {

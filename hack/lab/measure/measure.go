@@ -1,5 +1,5 @@
 // Package measure compares, in one cluster and one run, how long `kubectl wg verify` takes with how long the same pods
-// take to become Ready. Times differ between machines; their relation tells something everywhere.
+// take to become Ready, and with what operators do by hand. Times differ between machines; their relation tells something everywhere.
 package measure
 
 import (
@@ -22,6 +22,7 @@ type Plan struct {
 	Verify     string   // path of kubectl-wg
 	Args       []string // of verify
 	Runs       int
+	Manual     *Manual // nil: the manual procedure is not measured
 	Progress   io.Writer
 }
 
@@ -31,9 +32,10 @@ type Round struct {
 	Gone   time.Duration // from the request to remove them until their namespace is gone
 	Verify time.Duration // the command, from its start to its end
 	Phases []Phase       // of the command
+	Manual time.Duration // the manual procedure
 }
 
-// Run measures both in turn, after a round that is not counted.
+// Run measures them in turn, after a round that is not counted.
 func Run(ctx context.Context, plan Plan) ([]Round, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", plan.Kubeconfig)
 	if err != nil {
@@ -50,7 +52,11 @@ func Run(ctx context.Context, plan Plan) ([]Round, error) {
 		if err != nil {
 			return rounds, err
 		}
-		fmt.Fprintf(plan.Progress, "round %d: pods Ready %.2f s, verify %.2f s\n", i, round.Ready.Seconds(), round.Verify.Seconds())
+		fmt.Fprintf(plan.Progress, "round %d: pods Ready %.2f s, verify %.2f s", i, round.Ready.Seconds(), round.Verify.Seconds())
+		if plan.Manual != nil {
+			fmt.Fprintf(plan.Progress, ", by hand %.2f s", round.Manual.Seconds())
+		}
+		fmt.Fprintln(plan.Progress)
 		if i > 0 {
 			rounds = append(rounds, round)
 		}
@@ -79,7 +85,11 @@ func (p Plan) round(ctx context.Context, client kubernetes.Interface) (round Rou
 	if round.Phases, err = phases(log); err != nil {
 		return round, err
 	}
-	return round, allGone(ctx, client)
+	if err := allGone(ctx, client); err != nil || p.Manual == nil {
+		return round, err
+	}
+	round.Manual, err = p.Manual.run(ctx, p.Kubeconfig)
+	return round, err
 }
 
 // command runs verify, which has to end with exit code 0.

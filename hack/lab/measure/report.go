@@ -53,6 +53,10 @@ func Write(w io.Writer, rounds []Round) {
 	if rounds[0].phase(secondLook) > 0 {
 		row("B - A - second look", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready - r.phase(secondLook) }))
 	}
+	manual := of(rounds, func(r Round) time.Duration { return r.Manual })
+	if manual.Max > 0 {
+		row("C  manual procedure", manual)
+	}
 	row("pods gone, not waited for", of(rounds, func(r Round) time.Duration { return r.Gone }))
 	for _, phase := range rounds[0].Phases {
 		name := phase.Name
@@ -63,6 +67,9 @@ func Write(w io.Writer, rounds []Round) {
 	}
 	table.Flush()
 	fmt.Fprintf(w, "B / A = %.2f (of medians, %d rounds)\n", verify.Median.Seconds()/ready.Median.Seconds(), len(rounds))
+	if manual.Max > 0 {
+		fmt.Fprintf(w, "B / C = %.2f\n", verify.Median.Seconds()/manual.Median.Seconds())
+	}
 }
 
 func (r Round) phase(name string) time.Duration {
