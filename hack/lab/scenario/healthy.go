@@ -154,7 +154,7 @@ func loseSession(nodes []string) []Command {
 	last := nodes[len(nodes)-1]
 	commands := configured(`"PersistentKeepaliveInterval":0`)(nodes)
 	for _, node := range nodes[:len(nodes)-1] {
-		commands = append(commands, shell(node, "until busybox ping -c 1 -W 1 %s >/dev/null; do :; done", topology.PodCIDR(len(nodes)).Addr()))
+		commands = append(commands, reach(node, topology.PodCIDR(len(nodes)).Addr()))
 	}
 	return append(commands, restarted(last))
 }

@@ -156,17 +156,16 @@ func execute(ctx context.Context, lab *state.Lab, command Command) (string, erro
 	return strings.TrimSpace(said.String()), err
 }
 
-// settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds, and
-// where flannel has not added the peers yet, the kernel refuses a ping at once.
+// settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
 func settle(ctx context.Context, lab *state.Lab) error {
 	if lab.Backend != "wireguard" {
 		return nil
 	}
 	for _, node := range lab.Nodes {
-		script := "tries=0\n"
+		script := ""
 		for peer := range lab.Nodes {
 			for _, address := range lab.Families.Inside(peer + 1) {
-				script += fmt.Sprintf("until busybox ping -c 1 -W 1 %s >/dev/null; do tries=$((tries + 1)); [ $tries -lt 60 ]; sleep 0.5; done\n", address)
+				script += untilAnswered(address)
 			}
 		}
 		if said, err := execute(ctx, lab, shell(node, "%s", script)); err != nil {

@@ -14,7 +14,13 @@ func shell(node, format string, args ...any) Command {
 
 // reach waits until an address answers a node.
 func reach(node string, address netip.Addr) Command {
-	return shell(node, "for i in $(seq 30); do busybox ping -c 1 -W 1 %s >/dev/null && exit 0; sleep 0.5; done; exit 1", address)
+	return shell(node, "%s", untilAnswered(address))
+}
+
+// untilAnswered are lines of a shell that wait until an address answers, for 30 s at least. Where flannel has not added a
+// peer yet, the kernel refuses a ping at once.
+func untilAnswered(address netip.Addr) string {
+	return fmt.Sprintf("tries=0; until busybox ping -c 1 -W 1 %s >/dev/null; do tries=$((tries + 1)); [ $tries -lt 60 ]; sleep 0.5; done\n", address)
 }
 
 // staleRoutes is rancher/rke2#9338: flannel.1 and its routes, one /24 per node, stay behind after the change from vxlan
