@@ -1,5 +1,6 @@
 // Package measure compares, in one cluster and one run, how long `kubectl wg verify` takes with how long the same pods
-// take to become Ready, and with what operators do by hand. Times differ between machines; their relation tells something everywhere.
+// take to become Ready, and with what operators do by hand. Times differ between machines; their relation tells
+// something everywhere.
 package measure
 
 import (
