@@ -65,7 +65,7 @@ func container(t *testing.T, args ...string) (first *exec.Cmd, beside func(args 
 		fmt.Sscan(string(children), &pid)
 	}
 	if pid == 0 {
-		t.Skip("no PID namespace can be made here")
+		t.Skip("needs to make a PID namespace, which is refused here")
 	}
 	time.Sleep(100 * time.Millisecond)
 	return first, func(args ...string) *exec.Cmd {

@@ -104,7 +104,7 @@ func expectNothingLeft(t *testing.T, name string) {
 func labCommand(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("starting clusters takes half a minute")
+		t.Skip("needs half a minute to start clusters: run without -short")
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces and mounts need root")

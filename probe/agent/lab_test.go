@@ -132,7 +132,7 @@ func (k *keeper) device(name, config string) {
 	k.t.Helper()
 	fmt.Fprintln(k.stdin, name, strings.ReplaceAll(strings.TrimSpace(config), "\n", " "))
 	if k.stdout.Scan(); k.stdout.Text() != "made" {
-		k.t.Skip("no TUN device can be made here:", k.stdout.Text())
+		k.t.Skip("needs a TUN device, none can be made here:", k.stdout.Text())
 	}
 }
 

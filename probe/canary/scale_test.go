@@ -13,7 +13,7 @@ import (
 // One pod sends to 500 others, which live in this process, in every size.
 func TestManyTargets(t *testing.T) {
 	if testing.Short() {
-		t.Skip("500 listeners")
+		t.Skip("needs time for 500 listeners: run without -short")
 	}
 	const peers = 500
 	var targets []evidence.Target

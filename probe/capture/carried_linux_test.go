@@ -118,7 +118,7 @@ func TestVLANTag(t *testing.T) {
 func TestSuperPacket(t *testing.T) {
 	noLeftovers(t)
 	if !segmentsTold() {
-		t.Skip("this kernel does not tell the segment size of UDP")
+		t.Skip("needs a kernel that tells the segment size of UDP: 6.2 or later")
 	}
 	a, b := pair(t)
 	s := a.start(t, config(a.link(t, "eth0", evidence.RoleOutside)))
@@ -137,7 +137,7 @@ func TestSuperPacket(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, 96) }); e != nil || err != nil {
-		t.Skipf("no segmentation of UDP: %v %v", e, err)
+		t.Skipf("needs a kernel that segments UDP: %v %v", e, err)
 	}
 	send(t, c, row)
 	time.Sleep(100 * time.Millisecond)

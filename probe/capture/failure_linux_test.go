@@ -156,7 +156,7 @@ func TestTun(t *testing.T) {
 	var err error
 	a.do(func() { tun, err = openTun("tun0") })
 	if err != nil {
-		t.Skipf("no tun device: %v", err)
+		t.Skipf("needs a TUN device: %v", err)
 	}
 	defer tun.Close()
 	a.ip(t, "addr add 10.42.0.7/16 dev tun0")

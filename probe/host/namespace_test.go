@@ -28,7 +28,7 @@ func enter(t *testing.T) {
 	}
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Skipf("this system does not let us make a network namespace: %v", err)
+		t.Skipf("needs to make a network namespace, which is refused here: %v", err)
 	}
 }
 
