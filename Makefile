@@ -95,7 +95,7 @@ bench-scale: build ## Measure verify with simulated nodes behind a real API serv
 	bin/lab scale --name bench-scale --nodes $(SCALE) --verify bin/kubectl-wg
 
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
-	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -nodes $(JUDGED)
+	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
 
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount

@@ -65,16 +65,21 @@ func scale(ctx context.Context, out io.Writer, options scaleOptions) error {
 		return fmt.Errorf("reading the load average: %w", err)
 	}
 	var runs []measure.Scale
+	var broken error
 	for _, nodes := range options.nodes {
 		run, err := scaleOnce(ctx, out, nodes, options)
 		if err != nil {
-			return err
+			broken = fmt.Errorf("%d nodes: %w", nodes, err)
+			break
 		}
 		runs = append(runs, run)
 	}
+	if len(runs) == 0 {
+		return broken
+	}
 	fmt.Fprintf(out, "%d cores, kernel %s, load average before %s, %d requests per second of each controller\n", runtime.NumCPU(), kernel(),
 		strings.Join(strings.Fields(string(load))[:3], " "), options.qps)
-	return measure.WriteScale(out, runs)
+	return errors.Join(measure.WriteScale(out, runs), broken)
 }
 
 // scaleOnce starts a lab, measures one run in it, and removes it.

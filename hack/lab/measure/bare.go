@@ -61,6 +61,9 @@ func parse(text []byte) (all objects, err error) {
 	return all, nil
 }
 
+// maxWatches bounds how often the pods of one start are watched anew, without a pause.
+const maxWatches = 10
+
 // parallel bounds the requests that are under way at a time, as verify bounds its own.
 const parallel = 32
 
@@ -85,7 +88,7 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 	if err != nil {
 		return 0, 0, fmt.Errorf("watching the pods: %w", err)
 	}
-	defer pods.Stop()
+	defer func() { pods.Stop() }()
 	failed, places := make(chan error, len(all.jobs)), make(chan struct{}, parallel)
 	for _, job := range all.jobs {
 		go func() {
@@ -95,7 +98,9 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 			failed <- err
 		}()
 	}
-	// The server gives up a watch that is not read while the Jobs are made.
+	// The server gives up a watch that is not read while the Jobs are made, and
+	// at times one that is. Another begins with every pod there is.
+	watches := 1
 	for are := map[string]bool{}; len(are) < len(all.jobs); {
 		select {
 		case err := <-failed:
@@ -104,7 +109,15 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 			}
 		case event, open := <-pods.ResultChan():
 			if !open {
-				return 0, 0, errors.Join(errors.New("the watch ended before all pods were Ready"), context.Cause(ctx))
+				if watches++; watches > maxWatches || ctx.Err() != nil {
+					return 0, 0, errors.Join(fmt.Errorf("%d watches ended before all pods were Ready", watches-1), context.Cause(ctx))
+				}
+				again, err := client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{})
+				if err != nil {
+					return 0, 0, fmt.Errorf("watching the pods again: %w", err)
+				}
+				pods = again
+				continue
 			}
 			if pod, ok := event.Object.(*core.Pod); ok && isReady(pod) {
 				are[pod.Name] = true
