@@ -1,0 +1,56 @@
+package check
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// A node that answers with what it said in another run, healthy then, proves
+// nothing of this one.
+func TestAnswersOfAnotherRunNeverPass(t *testing.T) {
+	var healthy []string
+	for name, want := range recorded {
+		if want.verdict == verdict.Passed && !slices.Contains(load(t, name).Streams(), "probe/node-3") {
+			healthy = append(healthy, name)
+		}
+	}
+	slices.Sort(healthy)
+	if len(healthy) < 10 {
+		t.Fatalf("%d healthy runs of two nodes", len(healthy))
+	}
+	for i, name := range healthy {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now, then := load(t, name), load(t, healthy[(i+1)%len(healthy)])
+			for _, stream := range []string{"probe/node-1", "probe/node-2", "pod/node-1", "pod/node-2"} {
+				if len(then.Messages(stream)) == 0 {
+					t.Fatalf("%s says nothing in the other run", stream)
+				}
+				if j := Judge(spliced(now, now, stream)); j.Verdict != verdict.Passed {
+					t.Errorf("%s with its own %s", j.Verdict, stream)
+				}
+				if j := Judge(spliced(now, then, stream)); j.Verdict == verdict.Passed {
+					t.Errorf("it passes with %s of another run", stream)
+				}
+			}
+		})
+	}
+}
+
+// spliced is a recording with one stream of another in the place of its own.
+func spliced(now, then *evidence.Recording, stream string) *evidence.Recording {
+	out := evidence.NewRecording()
+	for _, name := range now.Streams() {
+		from := now
+		if name == stream {
+			from = then
+		}
+		for _, m := range from.Messages(name) {
+			out.Add(m)
+		}
+	}
+	return out
+}
