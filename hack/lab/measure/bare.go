@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 )
 
@@ -84,11 +85,21 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 		err = errors.Join(err, allGone(ctx, client))
 		gone = time.Since(removing)
 	}()
-	pods, err := client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{})
-	if err != nil {
-		return 0, 0, fmt.Errorf("watching the pods: %w", err)
+	var pods watch.Interface
+	follow := func() (err error) {
+		if pods, err = client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{}); err != nil {
+			return fmt.Errorf("watching the pods: %w", err)
+		}
+		return nil
 	}
-	defer func() { pods.Stop() }()
+	if err := follow(); err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		if pods != nil {
+			pods.Stop()
+		}
+	}()
 	failed, places := make(chan error, len(all.jobs)), make(chan struct{}, parallel)
 	for _, job := range all.jobs {
 		go func() {
@@ -112,11 +123,9 @@ func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready,
 				if watches++; watches > maxWatches || ctx.Err() != nil {
 					return 0, 0, errors.Join(fmt.Errorf("%d watches ended before all pods were Ready", watches-1), context.Cause(ctx))
 				}
-				again, err := client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{})
-				if err != nil {
-					return 0, 0, fmt.Errorf("watching the pods again: %w", err)
+				if err := follow(); err != nil {
+					return 0, 0, err
 				}
-				pods = again
 				continue
 			}
 			if pod, ok := event.Object.(*core.Pod); ok && isReady(pod) {
