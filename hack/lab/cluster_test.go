@@ -107,7 +107,7 @@ func labCommand(t *testing.T) string {
 		t.Skip("needs half a minute to start clusters: run without -short")
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces and mounts need root")
+		t.Skip("needs root for network namespaces and mounts")
 	}
 	path := filepath.Join(t.TempDir(), "lab")
 	must(t, "go", "build", "-o", path, ".")
@@ -118,7 +118,7 @@ func kubectlPath(t *testing.T) string {
 	t.Helper()
 	distribution, err := build.Cached()
 	if err != nil {
-		t.Skipf("run `lab build` first, it takes minutes: %v", err)
+		t.Skipf("needs the lab's components: run `lab build` first, it takes minutes: %v", err)
 	}
 	return distribution.Bin("kubectl")
 }

@@ -22,7 +22,7 @@ import (
 // their way, and after a crash nothing may be left.
 func TestKernelWireGuardInVM(t *testing.T) {
 	if os.Getenv("LAB_VM") == "" {
-		t.Skip("boots a VM: set LAB_VM=1; takes a minute, by software emulation on a busy machine several")
+		t.Skip("needs time to boot a VM: set LAB_VM=1; takes a minute, by software emulation on a busy machine several")
 	}
 	lab, kubectl, name := labCommand(t), kubectlPath(t), "test-vm"
 	t.Cleanup(func() { _ = exec.Command(lab, "down", "--name", name).Run() })

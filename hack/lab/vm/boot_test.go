@@ -21,7 +21,7 @@ import (
 //	└───────────────────────────────┘      └──────────────────────────────────┘
 func TestBoot(t *testing.T) {
 	if os.Getenv("LAB_VM") == "" {
-		t.Skip("boots a VM: set LAB_VM=1, be root; LAB_VM_CACHE keeps the kernel between runs")
+		t.Skip("needs root and time to boot a VM: set LAB_VM=1; LAB_VM_CACHE keeps the kernel between runs")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
