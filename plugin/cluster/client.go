@@ -63,7 +63,11 @@ func Connect(config *rest.Config, agent string, log *slog.Logger) (*Client, erro
 	if err != nil {
 		return nil, fmt.Errorf("configuring the connection: %w", err)
 	}
-	return New(api, objects, &remote{config: config, pods: api.CoreV1().RESTClient()}, log), nil
+	sockets, err := newSockets(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the connection: %w", err)
+	}
+	return New(api, objects, &remote{config: config, pods: api.CoreV1().RESTClient(), sockets: sockets}, log), nil
 }
 
 // warnings are what the server says beside its answers. They go to the log: a

@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net/url"
 
+	"github.com/gorilla/websocket"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -22,8 +25,9 @@ type Executor interface {
 // remote executes through the API server, over a WebSocket, or over SPDY where
 // a server before 1.30 or a proxy on the way knows no WebSocket.
 type remote struct {
-	config *rest.Config
-	pods   rest.Interface
+	config  *rest.Config
+	pods    rest.Interface
+	sockets *sockets
 }
 
 func (r *remote) Exec(ctx context.Context, namespace, pod string, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -31,20 +35,20 @@ func (r *remote) Exec(ctx context.Context, namespace, pod string, command []stri
 		VersionedParams(&corev1.PodExecOptions{
 			Container: manifests.Container, Command: command, Stdin: true, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec).URL()
-	spdy, err := remotecommand.NewSPDYExecutor(r.config, "POST", url)
+	socket, err := r.sockets.open(ctx, url)
+	switch {
+	case err == nil:
+		return socket.run(ctx, stdin, stdout, stderr)
+	case errors.Is(err, websocket.ErrBadHandshake), errors.Is(err, errProtocol), httpstream.IsHTTPSProxyError(err):
+		return r.spdy(ctx, url, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	}
+	return err
+}
+
+func (r *remote) spdy(ctx context.Context, url *url.URL, streams remotecommand.StreamOptions) error {
+	executor, err := remotecommand.NewSPDYExecutor(r.config, "POST", url)
 	if err != nil {
 		return err
 	}
-	// RFC 6455, 4.1: the method of a WebSocket's request is GET.
-	socket, err := remotecommand.NewWebSocketExecutor(r.config, "GET", url.String())
-	if err != nil {
-		return err
-	}
-	either, err := remotecommand.NewFallbackExecutor(socket, spdy, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	})
-	if err != nil {
-		return err
-	}
-	return either.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	return executor.StreamWithContext(ctx, streams)
 }

@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/remotecommand"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
+)
+
+// sockets opens WebSockets to commands. client-go's own way of doing that
+// takes a third of a megabyte for each, and a run among a thousand nodes has
+// two thousand of them open at a time.
+type sockets struct {
+	transport *transport.Config // credentials
+	dialer    websocket.Dialer
+	period    time.Duration // how often a server is asked for a sign of life
+	patience  time.Duration // how long it may stay silent
+}
+
+// socketBuffer is how much of a message is read or written at a time, in bytes.
+const socketBuffer = 4 << 10
+
+func newSockets(config *rest.Config) (*sockets, error) {
+	credentials, err := config.TransportConfig()
+	if err != nil {
+		return nil, err
+	}
+	security, err := transport.TLSConfigFor(credentials)
+	if err != nil {
+		return nil, err
+	}
+	if security != nil {
+		// A session that is resumed costs both sides a fraction of a first one.
+		security = security.Clone()
+		security.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	proxy := config.Proxy
+	if proxy == nil {
+		proxy = utilnet.NewProxierWithNoProxyCIDR(http.ProxyFromEnvironment)
+	}
+	return &sockets{transport: credentials, dialer: websocket.Dialer{
+		Proxy: proxy, TLSClientConfig: security, Subprotocols: []string{remotecommand.StreamProtocolV5Name},
+		ReadBufferSize: socketBuffer, WriteBufferSize: socketBuffer, WriteBufferPool: &sync.Pool{},
+	}, period: 15 * time.Second, patience: time.Minute}, nil
+}
+
+// errProtocol says that a server has WebSockets, but not for what is needed.
+var errProtocol = errors.New("the server does not speak " + remotecommand.StreamProtocolV5Name)
+
+// open starts the command of an exec request. Its error wraps ErrBadHandshake
+// or errProtocol if another protocol may be had.
+func (s *sockets) open(ctx context.Context, exec *url.URL) (*socket, error) {
+	dialing := &dialing{dialer: s.dialer}
+	withCredentials, err := transport.HTTPWrappersForConfig(s.transport, dialing)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 6455, 4.1: the method of a WebSocket's request is GET.
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, exec.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := withCredentials.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	response.Body.Close()
+	if dialing.conn.Subprotocol() == "" {
+		dialing.conn.Close()
+		return nil, errProtocol
+	}
+	return &socket{conn: dialing.conn, period: s.period, patience: s.patience}, nil
+}
+
+// dialing is the innermost of the round trippers that add credentials.
+type dialing struct {
+	dialer websocket.Dialer
+	conn   *websocket.Conn
+}
+
+func (d *dialing) RoundTrip(request *http.Request) (response *http.Response, err error) {
+	to := *request.URL
+	switch to.Scheme {
+	case "https":
+		to.Scheme = "wss"
+	case "http":
+		to.Scheme = "ws"
+	}
+	d.conn, response, err = d.dialer.DialContext(request.Context(), to.String(), request.Header)
+	if err != nil {
+		if response != nil {
+			err = fmt.Errorf("%w: %s", err, response.Status)
+		}
+		return nil, err
+	}
+	return response, nil
+}
+
+// socket is a WebSocket to a command in a pod. Each of its messages begins
+// with the number of a stream, see remotecommand.StreamStdIn and those next to it.
+type socket struct {
+	conn             *websocket.Conn
+	period, patience time.Duration // see sockets
+	heartbeat        *time.Timer
+}
+
+// maxStatus bounds what is kept of the message that ends a command, in bytes.
+const maxStatus = 64 << 10
+
+// run connects the command's streams until it ends or ctx does.
+func (s *socket) run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) error {
+	defer s.conn.Close()
+	stop := context.AfterFunc(ctx, func() { s.conn.Close() })
+	defer stop()
+	lives := func(string) error { return s.conn.SetReadDeadline(time.Now().Add(s.patience)) }
+	s.conn.SetPongHandler(lives)
+	if err := lives(""); err != nil {
+		return fmt.Errorf("watching the connection: %w", err)
+	}
+	s.heartbeat = time.AfterFunc(math.MaxInt64, s.ping) // which needs it
+	s.heartbeat.Reset(s.period)
+	defer s.heartbeat.Stop()
+	go s.write(stdin)
+	err := s.read(stdout, stderr)
+	return cmp.Or(context.Cause(ctx), err)
+}
+
+// ping asks for a sign of life, now and after every period. Where one
+// cannot be asked for any more, reading ends by its deadline.
+func (s *socket) ping() {
+	if s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(s.patience)) == nil {
+		s.heartbeat.Reset(s.period)
+	}
+}
+
+// write sends what the command is to read, until that ends.
+func (s *socket) write(stdin io.Reader) {
+	buffer := make([]byte, socketBuffer)
+	for {
+		buffer[0] = remotecommand.StreamStdIn
+		n, err := stdin.Read(buffer[1:])
+		if n > 0 && s.send(buffer[:1+n]) != nil {
+			return
+		}
+		if err == io.EOF {
+			s.send([]byte{remotecommand.StreamClose, remotecommand.StreamStdIn})
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// send sends one message. Where that fails the connection is closed, so that
+// reading it ends too.
+func (s *socket) send(message []byte) error {
+	err := s.conn.SetWriteDeadline(time.Now().Add(s.patience))
+	if err == nil {
+		err = s.conn.WriteMessage(websocket.BinaryMessage, message)
+	}
+	if err != nil {
+		s.conn.Close()
+	}
+	return err
+}
+
+// read takes what the command writes until it ends, and returns how it ended.
+func (s *socket) read(stdout, stderr io.Writer) error {
+	buffer := make([]byte, socketBuffer)
+	var status bytes.Buffer
+	for {
+		_, message, err := s.conn.NextReader()
+		if status.Len() > 0 && err != nil {
+			return ending(status.Bytes())
+		}
+		if err != nil {
+			return fmt.Errorf("the connection ended before the command: %w", err)
+		}
+		if _, err = io.ReadFull(message, buffer[:1]); err != nil {
+			return fmt.Errorf("reading the connection: %w", err)
+		}
+		to := io.Discard
+		switch buffer[0] {
+		case remotecommand.StreamStdOut:
+			to = stdout
+		case remotecommand.StreamStdErr:
+			to = stderr
+		case remotecommand.StreamErr:
+			to, message = &status, io.LimitReader(message, int64(maxStatus-status.Len()))
+		}
+		if _, err = io.CopyBuffer(to, message, buffer); err != nil {
+			return fmt.Errorf("reading the connection: %w", err)
+		}
+	}
+}
+
+// ending reads a command's status, nil if it succeeded.
+func ending(text []byte) error {
+	var status metav1.Status
+	if err := json.Unmarshal(text, &status); err != nil {
+		return fmt.Errorf("reading how the command ended: %w", err)
+	}
+	if status.Status == metav1.StatusSuccess {
+		return nil
+	}
+	return errors.New(cmp.Or(status.Message, "the command failed without a reason"))
+}
