@@ -22,12 +22,18 @@ type agent struct {
 	lost      error
 
 	mu     sync.Mutex
-	stream string // once it is known as what this evidence counts
-	held   []*evidence.Message
+	stream string
+	named  bool                // the stream has its name
+	seen   []*evidence.Message // until then, what a second look depends on
 	report func(string)
 }
 
-// deliver keeps a message, under the name of its stream or until that is known.
+// early is the name of an agent's stream until it is known as what it counts.
+func early(pod evidence.Pod) string {
+	return "early/" + pod.Name + "/" + evidence.StreamName(pod.Role, pod.Node)
+}
+
+// deliver keeps a message.
 func (a *agent) deliver(m *evidence.Message) {
 	if m.Progress != nil {
 		a.report(a.node.Name + ": " + m.Progress.Text)
@@ -35,24 +41,19 @@ func (a *agent) deliver(m *evidence.Message) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stream == "" {
-		a.held = append(a.held, m)
-		return
+	if !a.named && (m.Link != nil || m.Device != nil || m.Socket != nil) {
+		a.seen = append(a.seen, m)
 	}
 	m.Stream = a.stream
 	a.recording.Add(m)
 }
 
-// name says what the agent's evidence counts as; what was held is recorded.
+// name says what the agent's evidence counts as.
 func (a *agent) name(stream string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stream = stream
-	for _, m := range a.held {
-		m.Stream = stream
-		a.recording.Add(m)
-	}
-	a.held = nil
+	a.recording.Rename(a.stream, stream)
+	a.stream, a.named, a.seen = stream, true, nil
 }
 
 // openers bounds how many sessions are opened at a time; each costs a TLS
@@ -62,7 +63,7 @@ const openers = 64
 // greet opens a session with the agent in a pod that became Ready, without
 // waiting for it.
 func (v *verification) greet(ctx context.Context, pod evidence.Pod) *agent {
-	a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording, report: v.Progress.Detail}
+	a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording, stream: early(pod), report: v.Progress.Detail}
 	v.opening.Go(func() {
 		v.openers <- struct{}{}
 		defer func() { <-v.openers }()

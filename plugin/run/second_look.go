@@ -60,7 +60,7 @@ func (a *agent) socketFolder() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	tun, read := map[string]bool{}, map[string]bool{}
-	for _, m := range a.held {
+	for _, m := range a.seen {
 		switch {
 		case m.Link != nil && m.Link.Kind == "tun":
 			tun[m.Link.Name] = true
@@ -68,7 +68,7 @@ func (a *agent) socketFolder() string {
 			read[m.Device.Name] = true
 		}
 	}
-	for _, m := range a.held {
+	for _, m := range a.seen {
 		if m.Socket == nil || !tun[m.Socket.Device] || read[m.Socket.Device] {
 			continue
 		}

@@ -7,26 +7,25 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
-	"slices"
 	"sync"
 )
 
-// A recording keeps maxOpen bytes of messages as they came. From then on a
-// stream that has said minChunk bytes is compressed, to about a third.
+// A recording keeps maxOpen bytes of lines as they are. From then on a stream
+// that has minChunk bytes is compressed, to about a third.
 const (
-	maxOpen  = 16 << 20
+	maxOpen  = 4 << 20
 	minChunk = 16 << 10
 )
 
-// recorded is one stream of a recording.
+// recorded is one stream of a recording. It keeps lines: messages take some
+// five times as much.
 type recorded struct {
 	mu     sync.Mutex
 	heads  []head
 	bySeq  map[uint32]uint64 // hashes of lines
 	damage string
-	chunks [][]byte   // compressed lines
-	open   []*Message // the last ones, as they came
-	size   int        // of these as lines
+	chunks [][]byte // compressed lines
+	open   []byte   // the last lines
 }
 
 // seed makes hashes that nobody can foresee.
@@ -51,19 +50,21 @@ func (s *recorded) add(r *Recording, m *Message) {
 		s.bySeq[m.Seq] = sum
 	}
 	s.heads = append(s.heads, headOf(m))
-	s.open = append(s.open, m)
-	s.size += len(line)
-	if r.open.Add(int64(len(line))) > maxOpen && s.size >= minChunk {
-		r.open.Add(-int64(s.size))
+	s.open = append(s.open, line...)
+	if r.open.Add(int64(len(line))) > maxOpen && len(s.open) >= minChunk {
+		r.open.Add(-int64(len(s.open)))
 		s.compress()
 	}
 }
 
-// compressors are kept, since each needs much memory.
-var compressors = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
-	return w
-}}
+// What compresses and what expands is kept, since each needs much memory.
+var (
+	compressors = sync.Pool{New: func() any {
+		w, _ := flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
+		return w
+	}}
+	expanders = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+)
 
 // compress turns what is open into a chunk.
 func (s *recorded) compress() {
@@ -71,44 +72,48 @@ func (s *recorded) compress() {
 	w := compressors.Get().(*flate.Writer)
 	defer compressors.Put(w)
 	w.Reset(&chunk)
-	for _, m := range s.open {
-		line, err := Encode(m)
-		if err == nil {
-			_, err = w.Write(line)
-		}
-		if err != nil {
-			s.damage = cmp.Or(s.damage, "it could not be kept: "+err.Error())
-			return
-		}
-	}
-	if err := w.Close(); err != nil {
+	_, err := w.Write(s.open)
+	if err = cmp.Or(err, w.Close()); err != nil {
 		s.damage = cmp.Or(s.damage, "it could not be kept: "+err.Error())
 		return
 	}
-	s.chunks = append(s.chunks, slices.Clip(chunk.Bytes()))
-	s.open, s.size = nil, 0
+	s.chunks = append(s.chunks, bytes.Clone(chunk.Bytes()))
+	s.open = s.open[:0]
 }
 
-// messages returns all messages, as they came.
-func (s *recorded) messages() []*Message {
+// messages returns all messages, in the order in which they came.
+func (s *recorded) messages(name string) []*Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	messages := make([]*Message, 0, len(s.heads))
-	for _, chunk := range s.chunks {
-		decoder := NewDecoder(flate.NewReader(bytes.NewReader(chunk)), MaxRecording)
-		for {
-			m, err := decoder.Next()
-			if err == io.EOF {
-				break
-			}
+	read := func(lines []byte) error {
+		for line := range bytes.Lines(lines) {
+			m, err := Decode(line)
 			if err != nil {
-				s.damage = cmp.Or(s.damage, err.Error())
-				break
+				return err
 			}
+			m.Stream = name
 			messages = append(messages, m)
 		}
+		return nil
 	}
-	return append(messages, s.open...)
+	expander := expanders.Get().(io.ReadCloser)
+	defer expanders.Put(expander)
+	var lines bytes.Buffer
+	for _, chunk := range s.chunks {
+		lines.Reset()
+		err := expander.(flate.Resetter).Reset(bytes.NewReader(chunk), nil)
+		if err == nil {
+			_, err = lines.ReadFrom(expander)
+		}
+		if err = cmp.Or(err, read(lines.Bytes())); err != nil {
+			s.damage = cmp.Or(s.damage, err.Error())
+		}
+	}
+	if err := read(s.open); err != nil {
+		s.damage = cmp.Or(s.damage, err.Error())
+	}
+	return messages
 }
 
 func (s *recorded) gap() string {

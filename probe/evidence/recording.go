@@ -45,6 +45,17 @@ func (r *Recording) stream(name string) *recorded {
 	return r.streams[name]
 }
 
+// Rename gives a stream another name, which must be free and no longer than
+// the one that it has.
+func (r *Recording) Rename(stream, name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, taken := r.streams[stream], r.streams[name]; s != nil && taken == nil {
+		delete(r.streams, stream)
+		r.streams[name] = s
+	}
+}
+
 // Streams returns the names of all streams, sorted.
 func (r *Recording) Streams() []string {
 	r.mu.Lock()
@@ -59,7 +70,7 @@ func (r *Recording) Messages(stream string) []*Message {
 	if s == nil {
 		return nil
 	}
-	messages := s.messages()
+	messages := s.messages(stream)
 	slices.SortStableFunc(messages, func(a, b *Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	return messages
 }
