@@ -133,7 +133,7 @@ func find(rows []evidence.CanaryRow, transport string, size int) *evidence.Canar
 
 func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	from, to, r := f.Node, f.Peer, v.reach(f)
-	row, busy := r.small.row, ""
+	row, busy := &r.small.row, ""
 	if r.small.status == verdict.Fail {
 		busy = overrun(f)
 	}
@@ -159,7 +159,7 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 	if r.icmp {
 		text += ", ICMP"
 	}
-	text += fmt.Sprintf(" answered, fastest %.1f ms", float64(f.Fastest)/1000)
+	text += fmt.Sprintf(" answered, fastest %.1f ms", float64(f.Fastest())/1000)
 	if len(r.notes) > 0 {
 		text += " (" + list(r.notes) + ")"
 	}
@@ -183,7 +183,7 @@ func overrun(f *verdict.Focus) string {
 }
 
 // notArrived says that canaries do not arrive, and which firewall may be why.
-func notArrived(f *verdict.Focus, row evidence.CanaryRow) verdict.Outcome {
+func notArrived(f *verdict.Focus, row *evidence.CanaryRow) verdict.Outcome {
 	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, f.Node.Name, f.Peer.Name, row.Sent)
 	out.Variant, out.Facts = "lost", map[string]string{"node": f.Node.Name, "peer": f.Peer.Name}
 	for _, n := range []*verdict.Node{f.Peer, f.Node} {
@@ -200,7 +200,7 @@ func notArrived(f *verdict.Focus, row evidence.CanaryRow) verdict.Outcome {
 }
 
 func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
-	from, to, full := f.Node, f.Peer, v.reach(f).full
+	from, to, full := f.Node, f.Peer, &v.reach(f).full
 	size, status := f.Sender.Largest, full.status
 	untunnelled := f.Tunnel.FromLink == ""
 	if status == verdict.Fail && untunnelled {

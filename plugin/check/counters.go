@@ -44,7 +44,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	// device counted as sent, so all of it is this tunnel's ciphertext.
 	// What it still sends to the same endpoint with an old key comes on top of
 	// both bounds, or it would make up for bytes that took another way.
-	least, most := bounds(&t.Beside)
+	least, most := bounds(t.Beside)
 	_, sent := bounds(&t.Sent.TX)
 	for i := range ends {
 		end := &ends[i]

@@ -21,11 +21,10 @@ func (v *view) first(f *verdict.Focus) verdict.Outcome {
 			return leaked(f.Case, "of a new pod's first packets, what goes from "+from.Name+" to "+to.Name, young)
 		}
 	}
-	newcomer := from.Pods["newcomer"]
 	switch {
 	case from.Newcomer == nil || !slices.Contains(from.Newcomer.Targets, to.Index):
 		return f.Say(verdict.NotApplicable, func() string { return fmt.Sprintf("no new pod on %s sent to %s", from.Name, to.Name) })
-	case newcomer == nil || !newcomer.Ready:
+	case from.Pods["newcomer"] == nil || !from.Pods["newcomer"].Ready:
 		return unknown("the new pod on %s never became Ready", from.Name)
 	case t.FromLink == "" || t.ToLink == "":
 		return skip("no WireGuard link carries the traffic from %s to %s", from.Name, to.Name)

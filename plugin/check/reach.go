@@ -126,7 +126,7 @@ func lastSeen(f *verdict.Focus, left, arrived uint64) verdict.Outcome {
 	return out
 }
 
-func describeFlow(f verdict.Flow) string {
+func describeFlow(f *verdict.Flow) string {
 	return fmt.Sprintf("%s, %s, %s, %s, %d bytes", plural(f.Initiations, "initiation"), plural(f.Responses, "response"),
 		plural(f.Data, "data message"), plural(f.Keepalives, "keepalive"), f.Bytes)
 }

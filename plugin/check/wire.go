@@ -117,7 +117,7 @@ func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
 		node *verdict.Node
 		flow *verdict.Flow
 		way  string
-	}{{t.From, &t.Out, "leaving"}, {t.To, &t.In, "arriving at"}} {
+	}{{t.From, t.Out, "leaving"}, {t.To, t.In, "arriving at"}} {
 		if end.flow.Data == 0 {
 			return fail("no WireGuard data message was seen %s %s between %s and %s", end.way, end.node.Name, t.From.Name, t.To.Name)
 		}

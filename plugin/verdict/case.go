@@ -79,21 +79,22 @@ type Node struct {
 	in         *Case
 	at         int // place in its Nodes
 	sightings  []*evidence.Sighting
-	betrayed   bool  // something of what it sent was seen in clear
-	far        []far // sorted by whose peer it is
+	betrayed   bool   // something of what it sent was seen in clear
+	far        []far  // sorted by whose peer it is
+	wire       []wire // what was captured of each
 	farDevices []string
 	retired    []uint32                            // keys of peers without allowed IPs
 	beside     map[place][evidence.Readings]uint64 // bytes that were sent to these
 	wide       map[farKey]*evidence.Count
-	captured   []captured
+	captured   []captured          // until it is settled
 	sessions   []uint32            // receiver indices, see flow
 	answers    []answer            // the kernel's routes for addresses, sorted by address
 	marked     []answer            // the same with a firewall mark
 	columns    map[column][]uint32 // what was seen of whom, by place; see seen
 	controls   []uint32            // controls sent, by place
 	refused    map[int]string      // why a control was not sent, by place
-	canaries   [2][]canaries       // by family and place
-	trails     map[uint32]trail    // where controls were seen, by list of links
+	canaries   [2]canaries         // by family
+	trails     []trail
 
 	// By family, of the tunnel that should carry it; see Resolve.
 	carriers [2]Carrier

@@ -68,9 +68,10 @@ type judging struct {
 	c     *Case
 	table []Check
 	// checks are the rows of the table with what was found, in its order.
-	checks []judged
-	lacks  []lack // by node
-	pairs  *pairStatuses
+	checks  []judged
+	lacks   []lack    // by node
+	ofPairs []*judged // those of checks that judge pairs
+	pairs   *pairStatuses
 }
 
 // judged is one check with the findings of the cluster or the nodes, or its
@@ -115,6 +116,7 @@ func (j *judging) judgeNodes() {
 				}
 			})
 		default:
+			j.ofPairs = append(j.ofPairs, k)
 			k.bit = bit
 			bit += wordBits
 		}

@@ -21,7 +21,7 @@ type far struct {
 	countEnd uint32 // endpoint at the last reading
 	allowed  uint32
 	way      uint32 // the kernel's route to countEnd
-	captured int32  // place in Node.captured, -1 for none
+	trail    uint32 // place in Node.trails of what was captured of it
 	index    int32
 	device   uint16 // place in Node.farDevices
 	flags    uint8
@@ -66,7 +66,7 @@ func (c *Case) far(n *Node, p *peers, device, publicKey string) *far {
 	if !known {
 		at = len(n.far)
 		p.at[key] = at
-		n.far = append(n.far, far{key: key.key, device: number, captured: -1})
+		n.far = append(n.far, far{key: key.key, device: number})
 	}
 	return &n.far[at]
 }

@@ -66,8 +66,12 @@ type captured struct {
 	remote uint32 // endpoint
 	links  uint32
 	port   uint16 // local
-	tx, rx flow
+	wire
 }
+
+// wire is both directions of a packed tunnel, as a node captured them. Zero
+// flows are of what was not captured.
+type wire struct{ tx, rx flow }
 
 // packTunnels packs what a node captured. Tunnels between its port, on
 // whichever of its addresses, and one endpoint are one.
@@ -96,7 +100,7 @@ func (c *Case) packTunnels(n *Node, all []*evidence.Tunnel) {
 		sent := c.withoutRetired(n, t.TX)
 		n.captured = append(n.captured, captured{
 			remote: c.endpoint(t.Remote), links: c.linkList(t.Links), port: at.port,
-			tx: c.packFlow(n, &sent), rx: c.packFlow(n, &t.RX),
+			wire: wire{c.packFlow(n, &sent), c.packFlow(n, &t.RX)},
 		})
 	}
 }
@@ -153,11 +157,15 @@ func (s *shape) text() string {
 	return string(b)
 }
 
-func (c *Case) unpackFlow(n *Node, f *flow) Flow {
+func (c *Case) unpackFlow(n *Node, f *flow, into *Flow) {
+	if f.shape == 0 {
+		*into = nothing
+		return
+	}
 	s := c.shapes.values[f.shape-1]
 	sessions := f.sessions[:]
 	if s.sessions != 1 {
 		sessions = n.sessions[f.sessions[0]:][:s.sessions]
 	}
-	return Flow{Shape: &s.Shape, Bytes: s.bytes<<32 | uint64(f.bytes), Sessions: sessions, For: c.keys.value(f.madeFor)}
+	*into = Flow{Shape: &s.Shape, Bytes: s.bytes<<32 | uint64(f.bytes), Sessions: sessions, For: c.keys.value(f.madeFor)}
 }

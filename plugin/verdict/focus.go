@@ -19,11 +19,11 @@ type Focus struct {
 	Quiet  bool
 	Tunnel Tunnel // of a pair
 	// Sender and Receiver are the canaries from Node to Peer as each end knows
-	// them; Fastest is the sender's shortest round trip in microseconds.
+	// them.
 	Sender, Receiver *Canaries
-	Fastest          uint32
 
-	holder Peer
+	here, there *end // of a pair: Node's and Peer's
+	holder      Peer
 }
 
 // Tunnel is the WireGuard tunnel of an ordered pair, seen from both ends. Any
@@ -39,16 +39,27 @@ type Tunnel struct {
 	Received       *Count // To's counters for From
 	// Beside are the bytes that From's device sent to the endpoint of To for
 	// peers that are none any more; the first reading is 0.
-	Beside [evidence.Readings]uint64
-	Out    Flow // what left From towards To
-	In     Flow // what arrived at To from From
+	Beside *[evidence.Readings]uint64
+	Out    *Flow // what left From towards To
+	In     *Flow // what arrived at To from From
 	// OutLinks and InLinks are where these were seen, nil if nothing was.
 	OutLinks, InLinks []string
+}
 
-	peer               Peer
-	sent, received     Count
-	outTrail, inTrail  uint32
-	fromToward, toward *toward // From's of To, To's of From
+// end is what a node holds of another: its half of the tunnels both ways.
+type end struct {
+	node     *Node
+	carrier  *Carrier
+	toward   *toward
+	canaries *Canaries
+	peer     *Peer  // nil if it does not have the other as a peer
+	count    *Count // nil if its counters for the other were not read
+	beside   [evidence.Readings]uint64
+	tx, rx   Flow
+	trail    *trail // of the ciphertext
+
+	ofPeer  Peer
+	ofCount Count
 }
 
 // none stands for canaries that nobody reported.
@@ -75,88 +86,86 @@ func (f *Focus) Say(status Status, text func() string) Outcome {
 
 // onPair turns the focus to a pair.
 func (f *Focus) onPair(from, to *Node, family int) {
-	f.Node, f.Peer, f.Family = from, to, family
-	at := slot(family)
-	f.Sender, f.Receiver = f.Canaries(from, to, family)
-	f.Fastest = 0
-	if rows := from.canaries[at]; rows != nil {
-		f.Fastest = rows[to.at].fastest
+	if f.here == nil {
+		f.here, f.there = &end{}, &end{}
 	}
-	f.onTunnel(at)
+	f.Family = family
+	f.unpack(f.here, from, to)
+	f.unpack(f.there, to, from)
+	f.onTunnel()
+}
+
+// turn turns the focus from a pair to its other direction, for which the same
+// evidence counts.
+func (f *Focus) turn() {
+	f.here, f.there = f.there, f.here
+	f.onTunnel()
+}
+
+func (f *Focus) onTunnel() {
+	here, there := f.here, f.there
+	f.Node, f.Peer, f.Sender, f.Receiver = here.node, there.node, here.canaries, there.canaries
+	f.Tunnel = Tunnel{
+		From: here.node, To: there.node, Family: f.Family,
+		FromLink: here.carrier.Name, ToLink: there.carrier.Name, FromDev: here.carrier.Device, ToDev: there.carrier.Device,
+		Peer: here.peer, Sent: here.count, Received: there.count, Beside: &here.beside,
+		Out: &here.tx, In: &there.rx, OutLinks: here.trail.links, InLinks: there.trail.links,
+	}
+}
+
+// unpack fills a node's end with what it holds of another.
+func (f *Focus) unpack(e *end, n, other *Node) {
+	c, at := f.Case, slot(f.Family)
+	e.node, e.carrier, e.toward = n, &n.carriers[at], &n.toward[at][other.at]
+	e.canaries = c.canariesOf(n, other, at)
+	e.peer, e.count, e.tx, e.rx, e.trail = nil, nil, nothing, nothing, &n.trails[0]
+	e.beside = [evidence.Readings]uint64{}
+	if e.toward.far < 0 {
+		return
+	}
+	far, wire := &n.far[e.toward.far], &n.wire[e.toward.far]
+	if far.flags&isPeer != 0 {
+		e.ofPeer = c.peer(n, far)
+		e.peer = &e.ofPeer
+	}
+	if far.flags&counted == 0 {
+		return
+	}
+	c.count(n, far, &e.ofCount)
+	e.count = &e.ofCount
+	if n.beside != nil && far.allowed != 0 {
+		e.beside = n.beside[place{far.device, far.countEnd}]
+	}
+	c.unpackFlow(n, &wire.tx, &e.tx)
+	c.unpackFlow(n, &wire.rx, &e.rx)
+	e.trail = &n.trails[far.trail]
 }
 
 // Canaries returns the canaries from one node's pod to another's as each end
 // knows them.
 func (c *Case) Canaries(from, to *Node, family int) (sender, receiver *Canaries) {
-	sender, receiver = none, none
 	at := slot(family)
 	if at < 0 {
-		return sender, receiver
+		return none, none
 	}
-	if rows := from.canaries[at]; rows != nil && rows[to.at].rows != 0 {
-		sender = c.canaries.value(rows[to.at].rows)
-	}
-	if rows := to.canaries[at]; rows != nil && rows[from.at].rows != 0 {
-		receiver = c.canaries.value(rows[from.at].rows)
-	}
-	return sender, receiver
+	return c.canariesOf(from, to, at), c.canariesOf(to, from, at)
 }
 
-func (f *Focus) onTunnel(at int) {
-	c, from, to, t := f.Case, f.Node, f.Peer, &f.Tunnel
-	here, there := &from.carriers[at], &to.carriers[at]
-	t.From, t.To, t.Family = from, to, f.Family
-	t.FromLink, t.ToLink, t.FromDev, t.ToDev = here.Name, there.Name, here.Device, there.Device
-	t.fromToward, t.toward = &from.toward[at][to.at], &to.toward[at][from.at]
-	t.Peer, t.Sent, t.Received = nil, nil, nil
-	t.Out, t.In, t.OutLinks, t.InLinks, t.outTrail, t.inTrail = nothing, nothing, nil, nil, 0, 0
-	t.Beside = [evidence.Readings]uint64{}
-	if t.FromDev == nil || t.ToDev == nil {
-		return
+// canariesOf returns what a node's pod knows of its canaries with another's.
+func (c *Case) canariesOf(n, other *Node, at int) *Canaries {
+	rows := n.canaries[at].rows
+	if rows == nil || rows[other.at] == 0 {
+		return none
 	}
-	if t.fromToward.far >= 0 {
-		far := &from.far[t.fromToward.far]
-		if far.flags&isPeer != 0 {
-			t.peer = c.peer(from, far)
-			t.Peer = &t.peer
-		}
-		if far.flags&counted != 0 {
-			c.count(from, far, &t.sent)
-			t.Sent = &t.sent
-			if from.beside != nil && far.allowed != 0 {
-				t.Beside = from.beside[place{far.device, far.countEnd}]
-			}
-			if far.captured >= 0 {
-				seen := &from.captured[far.captured]
-				t.Out, t.outTrail, t.OutLinks = c.unpackFlow(from, &seen.tx), seen.links, c.links.value(seen.links)
-			}
-		}
-	}
-	if t.toward.far >= 0 {
-		if far := &to.far[t.toward.far]; far.flags&counted != 0 {
-			c.count(to, far, &t.received)
-			t.Received = &t.received
-			if far.captured >= 0 {
-				seen := &to.captured[far.captured]
-				t.In, t.inTrail, t.InLinks = c.unpackFlow(to, &seen.rx), seen.links, c.links.value(seen.links)
-			}
-		}
-	}
+	return c.canaries.value(rows[other.at])
 }
 
 // Back returns From as To's device has it, nil if it does not.
-func (f *Focus) Back() *Peer {
-	t := &f.Tunnel
-	if t.toward.far < 0 || t.To.far[t.toward.far].flags&isPeer == 0 {
-		return nil
-	}
-	peer := f.peer(t.To, &t.To.far[t.toward.far])
-	return &peer
-}
+func (f *Focus) Back() *Peer { return f.there.peer }
 
 // Route is the kernel's route from Node to the pod on Peer, nil if it was not
 // asked. Its For is not set.
-func (f *Focus) Route() *evidence.Route { return f.routes.value(f.Tunnel.fromToward.route) }
+func (f *Focus) Route() *evidence.Route { return f.routes.value(f.here.toward.route) }
 
 // Way is the kernel's route from Node to the endpoint that it sends to, with
 // the device's mark if it was not asked without. Nil if it was not asked.
@@ -164,13 +173,13 @@ func (f *Focus) Way() *evidence.Route {
 	if f.Tunnel.Sent == nil {
 		return nil
 	}
-	return f.routes.value(f.Tunnel.From.far[f.Tunnel.fromToward.far].way)
+	return f.routes.value(f.Node.far[f.here.toward.far].way)
 }
 
 // Holder is the peer of Node's device whose allowed IPs match the pod on Peer
 // longest, as the kernel chooses it, nil if none does.
 func (f *Focus) Holder() (holder *Peer, prefix netip.Prefix) {
-	at := f.Tunnel.fromToward.holder
+	at := f.here.toward.holder
 	if at < 0 {
 		return nil, netip.Prefix{}
 	}
@@ -207,13 +216,19 @@ func (f *Focus) Into() Sightings { return f.seenIn(f.Node.into[slot(f.Family)], 
 // OutOf is Into's other end.
 func (f *Focus) OutOf() Sightings { return f.seenIn(f.Peer.outOf[slot(f.Family)], f.Node) }
 
+// Fastest is the shortest round trip of the canaries from Node to Peer in
+// microseconds, 0 if none came back.
+func (f *Focus) Fastest() uint32 {
+	if fastest := f.Node.canaries[slot(f.Family)].fastest; fastest != nil {
+		return fastest[f.Peer.at]
+	}
+	return 0
+}
+
 // FirstArrived is how many first packets of the new pod on Node arrived at the
 // pod on Peer.
 func (f *Focus) FirstArrived() uint32 {
-	if rows := f.Peer.canaries[slot(f.Family)]; rows != nil {
-		return rows[f.Node.at].first
-	}
-	return 0
+	return f.Peer.canaries[slot(f.Family)].first[f.Node.at]
 }
 
 // Sightings counts marked frames by what they carry: canaries by transport,
@@ -235,7 +250,7 @@ func (f *Focus) seenIn(column []uint32, of *Node) Sightings {
 // that the ciphertext took, on any outside link if there was none. Whatever
 // their own family, they stand for the way.
 func (f *Focus) ControlLeft() (seen uint32) {
-	for _, column := range f.Node.trails[f.Tunnel.outTrail].sent {
+	for _, column := range f.here.trail.sent {
 		seen += f.seen.value(column[f.Peer.at]).control
 	}
 	return seen
@@ -243,7 +258,7 @@ func (f *Focus) ControlLeft() (seen uint32) {
 
 // ControlArrived is the same for their arrival at Peer.
 func (f *Focus) ControlArrived() (seen uint32) {
-	for _, column := range f.Peer.trails[f.Tunnel.inTrail].received {
+	for _, column := range f.there.trail.received {
 		seen += f.seen.value(column[f.Node.at]).control
 	}
 	return seen

@@ -269,7 +269,8 @@ func (c *Case) settle(n *Node) {
 	for i := range n.captured {
 		tunnels[ends{n.captured[i].port, n.captured[i].remote}] = int32(i)
 	}
-	sorted := make([]captured, 0, len(n.captured))
+	n.wire = make([]wire, len(n.far))
+	trails := c.trace(n)
 	for i := range n.far {
 		f := &n.far[i]
 		if f.flags&counted == 0 {
@@ -283,9 +284,8 @@ func (c *Case) settle(n *Node) {
 			continue
 		}
 		if at, ok := tunnels[ends{device.Port, f.countEnd}]; ok {
-			f.captured = int32(len(sorted))
-			sorted = append(sorted, n.captured[at])
+			n.wire[i], f.trail = n.captured[at].wire, trails[n.captured[at].links]
 		}
 	}
-	n.captured = sorted
+	n.captured = nil
 }

@@ -48,48 +48,64 @@ func (s proofs) with(step int, status Status) proofs {
 	return s&^((1<<wordBits-1)<<at) | proofs(status)<<at
 }
 
-// tile is how many nodes' rows are judged against how many others' at a time:
-// what both said of each other then stays in the processor's cache.
+// tile is how many nodes are judged with how many others at a time, in both
+// directions: what they say of each other then stays in the processor's cache.
 const tile = 32
 
 // judgePairs judges every pair for the status only, on all processors.
 func (j *judging) judgePairs() {
 	nodes := len(j.c.Nodes)
-	j.pairs = &pairStatuses{words: map[word]int{}, steps: map[proofs]int{}, rows: make([][]deviation, nodes)}
 	j.share()
+	crew := make([]*worker, runtime.GOMAXPROCS(0))
 	var next atomic.Int64
 	var working sync.WaitGroup
-	var merging sync.Mutex
-	for range runtime.GOMAXPROCS(0) {
+	for i := range crew {
+		w := &worker{j: j, focus: Focus{Case: j.c, Quiet: true}, words: map[word]int{}, steps: map[proofs]int{}, rows: make([][]deviation, nodes)}
+		crew[i] = w
 		working.Go(func() {
-			w := &worker{j: j, focus: Focus{Case: j.c, Quiet: true}, words: map[word]int{}, steps: map[proofs]int{}}
 			for first := int(next.Add(tile)) - tile; first < nodes; first = int(next.Add(tile)) - tile {
-				w.rows(first, min(first+tile, nodes))
+				w.tiles(first, min(first+tile, nodes))
 			}
 			w.flush()
-			merging.Lock()
-			defer merging.Unlock()
-			for word, count := range w.words {
-				j.pairs.words[word] += count
-			}
-			for steps, count := range w.steps {
-				j.pairs.steps[steps] += count
-			}
 		})
 	}
 	working.Wait()
-	for i := range j.checks {
-		if k := &j.checks[i]; k.Scope == PerPair {
-			for word := range j.pairs.words {
-				k.note(word.status(k.bit))
-			}
+	for _, w := range crew {
+		for word, count := range w.words {
+			j.pairs.words[word] += count
+		}
+		for steps, count := range w.steps {
+			j.pairs.steps[steps] += count
+		}
+	}
+	workers(nodes, func(i int) { j.pairs.rows[i] = joinRow(crew, i) })
+	for _, k := range j.ofPairs {
+		for word := range j.pairs.words {
+			k.note(word.status(k.bit))
 		}
 	}
 }
 
+// joinRow returns what all workers found of a sender, sorted.
+func joinRow(crew []*worker, from int) (row []deviation) {
+	for _, w := range crew {
+		row = append(row, w.rows[from]...)
+		w.rows[from] = nil
+	}
+	slices.SortFunc(row, compareDeviations)
+	return row
+}
+
+func compareDeviations(a, b deviation) int {
+	return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.family, b.family))
+}
+
 // share joins, per node, the findings that are part of every pair's proof.
 func (j *judging) share() {
-	j.pairs.shared = make([][]proofs, len(j.c.Run.Families))
+	j.pairs = &pairStatuses{
+		words: map[word]int{}, steps: map[proofs]int{},
+		rows: make([][]deviation, len(j.c.Nodes)), shared: make([][]proofs, len(j.c.Run.Families)),
+	}
 	for i := range j.pairs.shared {
 		j.pairs.shared[i] = make([]proofs, len(j.c.Nodes))
 	}
@@ -121,12 +137,13 @@ func stepOf(p Proof) int {
 	return -1
 }
 
-// worker judges some of the rows.
+// worker judges some of the pairs.
 type worker struct {
 	j     *judging
 	focus Focus
 	words map[word]int
 	steps map[proofs]int
+	rows  [][]deviation // by place of the sender
 
 	// The last word and steps, which the next pair mostly has too.
 	last       word
@@ -136,38 +153,54 @@ type worker struct {
 	sameStatus int
 }
 
-func (w *worker) rows(first, end int) {
-	c := w.j.c
-	for column := 0; column < len(c.Nodes); column += tile {
-		for from := first; from < end; from++ {
-			for to := column; to < min(column+tile, len(c.Nodes)); to++ {
-				if c.Asked.Has(from, to) {
-					w.pair(from, to)
-				}
+// tiles judges the pairs of some nodes among themselves and, in both
+// directions, with all nodes behind them.
+func (w *worker) tiles(first, end int) {
+	nodes := len(w.j.c.Nodes)
+	for column := first; column < nodes; column += tile {
+		for one := first; one < end; one++ {
+			for other := max(column, one+1); other < min(column+tile, nodes); other++ {
+				w.both(one, other)
 			}
 		}
 	}
 }
 
-func (w *worker) pair(from, to int) {
+// both judges two nodes' pairs, if they are asked for.
+func (w *worker) both(one, other int) {
 	c := w.j.c
+	there, back := c.Asked.Has(one, other), c.Asked.Has(other, one)
+	if !there && !back {
+		return
+	}
 	for i, family := range c.Run.Families {
-		w.focus.onPair(c.Nodes[from], c.Nodes[to], family)
-		found, bad := w.j.wordOf(&w.focus)
-		if found != w.last || w.sameWords == 0 {
-			w.words[w.last] += w.sameWords
-			w.last, w.own, w.sameWords = found, w.j.stepsOf(found), 0
+		w.focus.onPair(c.Nodes[one], c.Nodes[other], family)
+		if there {
+			w.pair(one, other, i)
 		}
-		w.sameWords++
-		steps := w.j.join(w.own, w.j.pairs.shared[i], from, to)
-		if steps != w.lastSteps || w.sameStatus == 0 {
-			w.steps[w.lastSteps] += w.sameStatus
-			w.lastSteps, w.sameStatus = steps, 0
+		if back {
+			w.focus.turn()
+			w.pair(other, one, i)
 		}
-		w.sameStatus++
-		if bad || steps.worst() > Warn {
-			w.j.pairs.rows[from] = append(w.j.pairs.rows[from], deviation{int32(to), int32(family), found})
-		}
+	}
+}
+
+// pair judges the pair in focus, whose family is the i-th of the run.
+func (w *worker) pair(from, to, i int) {
+	found, bad := w.j.wordOf(&w.focus)
+	if found != w.last || w.sameWords == 0 {
+		w.words[w.last] += w.sameWords
+		w.last, w.own, w.sameWords = found, w.j.stepsOf(found), 0
+	}
+	w.sameWords++
+	steps := w.j.join(w.own, w.j.pairs.shared[i], from, to)
+	if steps != w.lastSteps || w.sameStatus == 0 {
+		w.steps[w.lastSteps] += w.sameStatus
+		w.lastSteps, w.sameStatus = steps, 0
+	}
+	w.sameStatus++
+	if bad || steps.worst() > Warn {
+		w.rows[from] = append(w.rows[from], deviation{int32(to), int32(w.focus.Family), found})
 	}
 }
 
@@ -181,11 +214,7 @@ func (w *worker) flush() {
 // wordOf judges the pair in focus; bad says that something is to be told of it.
 func (j *judging) wordOf(f *Focus) (found word, bad bool) {
 	lacks := j.lacks[f.Node.at] | j.lacks[f.Peer.at]
-	for i := range j.checks {
-		k := &j.checks[i]
-		if k.Scope != PerPair {
-			continue
-		}
+	for _, k := range j.ofPairs {
 		status := k.Judge(f).Status
 		if lacks&k.lacking != 0 && !k.stands(status) {
 			status = Inconclusive
@@ -198,9 +227,8 @@ func (j *judging) wordOf(f *Focus) (found word, bad bool) {
 
 // stepsOf returns what a pair's own checks make of the steps.
 func (j *judging) stepsOf(found word) (own proofs) {
-	for i := range j.checks {
-		k := &j.checks[i]
-		if step := stepOf(k.Proof); step >= 0 && k.Scope == PerPair {
+	for _, k := range j.ofPairs {
+		if step := stepOf(k.Proof); step >= 0 {
 			own = own.with(step, found.status(k.bit))
 		}
 	}
@@ -231,9 +259,7 @@ func (s proofs) worst() Status {
 
 // of returns the word of a pair, 0 if all is fine with it.
 func (p *pairStatuses) of(at pair) word {
-	found, ok := slices.BinarySearchFunc(p.rows[at.from], deviation{to: int32(at.to), family: int32(at.family)}, func(a, b deviation) int {
-		return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.family, b.family))
-	})
+	found, ok := slices.BinarySearchFunc(p.rows[at.from], deviation{to: int32(at.to), family: int32(at.family)}, compareDeviations)
 	if !ok {
 		return 0
 	}

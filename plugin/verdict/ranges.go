@@ -90,21 +90,21 @@ func newHolders(n *Node, device, lists int) holders {
 // holder returns the peer whose allowed IPs match the pod's address longest,
 // as the kernel chooses it, -1 if none does, and the others that have a part of
 // the node's pod ranges at least as specific.
-func (c *Case) holder(n *Node, h *holders, bearing []uint32, to *Node, ip netip.Addr) (best int32, rivals []int32) {
+func (c *Case) holder(h *holders, to *target) (best int32, rivals []int32) {
 	best = -1
 	bits := -1
-	for _, list := range bearing {
+	for _, list := range to.bearing {
 		for at := h.first[list]; at != 0; at = h.next[at-1] {
 			for _, p := range c.prefixes.value(list) {
-				if p.Contains(ip) && (p.Bits() > bits || p.Bits() == bits && at-1 < best) {
+				if p.Contains(to.ip) && (p.Bits() > bits || p.Bits() == bits && at-1 < best) {
 					best, bits = at-1, p.Bits()
 				}
 			}
 		}
 	}
-	for _, list := range bearing {
+	for _, list := range to.bearing {
 		for at := h.first[list]; at != 0; at = h.next[at-1] {
-			if at-1 != best && c.takesPart(list, to, bits) {
+			if at-1 != best && c.takesPart(list, to.Node, bits) {
 				rivals = append(rivals, at-1)
 			}
 		}

@@ -47,16 +47,26 @@ func (c *Case) Resolve(expected func(n *Node, family int) Carrier) {
 	})
 	ranges := newRanges(&c.prefixes)
 	for _, family := range c.Run.Families {
-		// Which lists of allowed IPs bear on which node's pods is the same for all.
-		bearing := make([][]uint32, len(c.Nodes))
-		workers(len(c.Nodes), func(i int) { bearing[i] = ranges.bearing(c.Nodes[i], family) })
-		c.each(func(n *Node) { c.resolve(n, family, bearing) })
+		targets := make([]target, len(c.Nodes))
+		workers(len(c.Nodes), func(i int) {
+			n := c.Nodes[i]
+			ip := n.PodIP(family)
+			targets[i] = target{n, ip, c.addresses.find(ip), ranges.bearing(n, family)}
+		})
+		c.each(func(n *Node) { c.resolve(n, family, targets) })
 	}
-	c.each(c.trace)
+}
+
+// target is what is the same for all nodes that send to one.
+type target struct {
+	*Node
+	ip      netip.Addr // of its pod
+	address uint32     // the same
+	bearing []uint32   // lists of allowed IPs that bear on its pods
 }
 
 // resolve fills one node's row of one family.
-func (c *Case) resolve(n *Node, family int, bearing [][]uint32) {
+func (c *Case) resolve(n *Node, family int, targets []target) {
 	at := slot(family)
 	carrier := &n.carriers[at]
 	n.into[at] = n.columns[column{carrier.Name, false, family}]
@@ -70,16 +80,19 @@ func (c *Case) resolve(n *Node, family int, bearing [][]uint32) {
 			byKey[n.far[i].key] = int32(i) + 1
 		}
 	}
-	for i, to := range c.Nodes {
-		t := toward{far: -1, holder: -1}
+	routes := make([]uint32, len(c.addresses.values)+1)
+	for _, a := range n.answers {
+		routes[a.to] = a.route
+	}
+	for i := range targets {
+		t, to := toward{far: -1, holder: -1}, &targets[i]
 		if i != n.at {
-			ip := to.PodIP(family)
 			if key := to.carriers[at].key; key != 0 && carrier.Device != nil {
 				t.far = byKey[key] - 1
 			}
-			t.route = lookup(n.answers, c.addresses.find(ip))
+			t.route = routes[to.address]
 			var rivals []int32
-			t.holder, rivals = c.holder(n, &holders, bearing[i], to, ip)
+			t.holder, rivals = c.holder(&holders, to)
 			if rivals != nil {
 				if n.rivals == nil {
 					n.rivals = map[pair][]int32{}
@@ -91,39 +104,43 @@ func (c *Case) resolve(n *Node, family int, bearing [][]uint32) {
 	}
 }
 
-// trail is where the controls of a node and for it were seen, on some links:
-// columns of both families, whichever there are.
-type trail struct{ sent, received [][]uint32 }
+// trail is a list of links that ciphertext took, and where the controls of a
+// node and for it were seen on them: columns of both families, whichever there
+// are. A node's first trail is of ciphertext that was not captured: all outside
+// links, and none.
+type trail struct {
+	links          []string
+	sent, received [][]uint32
+}
 
-// trace finds the columns of each list of links that ciphertext took, and of
-// all outside links, which is list 0.
-func (c *Case) trace(n *Node) {
-	n.trails = map[uint32]trail{}
-	add := func(list uint32, links []string) {
-		if _, known := n.trails[list]; known {
-			return
+// trace finds the trails of a node and returns their places, by list of links.
+func (c *Case) trace(n *Node) (places map[uint32]uint32) {
+	n.trails = []trail{n.trail(n.outsideNames())}
+	n.trails[0].links = nil
+	places = map[uint32]uint32{0: 0}
+	for i := range n.captured {
+		list := n.captured[i].links
+		if _, known := places[list]; !known {
+			places[list] = uint32(len(n.trails))
+			n.trails = append(n.trails, n.trail(c.links.value(list)))
 		}
-		var t trail
-		for _, link := range links {
-			for _, family := range []int{4, 6} {
-				if column := n.columns[column{link, false, family}]; column != nil {
-					t.sent = append(t.sent, column)
-				}
-				if column := n.columns[column{link, true, family}]; column != nil {
-					t.received = append(t.received, column)
-				}
+	}
+	return places
+}
+
+func (n *Node) trail(links []string) trail {
+	t := trail{links: links}
+	for _, link := range links {
+		for _, family := range []int{4, 6} {
+			if column := n.columns[column{link, false, family}]; column != nil {
+				t.sent = append(t.sent, column)
+			}
+			if column := n.columns[column{link, true, family}]; column != nil {
+				t.received = append(t.received, column)
 			}
 		}
-		n.trails[list] = t
 	}
-	add(0, n.outsideNames())
-	last := uint32(0)
-	for i := range n.captured {
-		if list := n.captured[i].links; list != last {
-			add(list, c.links.value(list))
-			last = list
-		}
-	}
+	return t
 }
 
 func (n *Node) outsideNames() []string {

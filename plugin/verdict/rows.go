@@ -130,21 +130,27 @@ type Canaries struct {
 	Largest  int    // size of UDP that was sent, or tried
 }
 
-// canaries are packed Canaries with the fastest round trip in microseconds, and
-// how many first packets of a new pod came.
-type canaries struct{ rows, fastest, first uint32 }
+// canaries are packed Canaries by the other node's place, with the fastest round
+// trips in microseconds.
+type canaries struct {
+	rows, fastest []uint32
+	first         map[int]uint32 // how many first packets of a new pod came
+}
 
 func (c *Case) addCanary(n *Node, about *evidence.Canary) {
 	family, to := slot(about.Family), c.byIndex[about.Peer]
 	if family < 0 || to == nil {
 		return
 	}
-	if n.canaries[family] == nil {
-		n.canaries[family] = make([]canaries, len(c.Nodes))
+	all := &n.canaries[family]
+	if all.rows == nil {
+		*all = canaries{make([]uint32, len(c.Nodes)), make([]uint32, len(c.Nodes)), map[int]uint32{}}
 	}
-	n.canaries[family][to.at] = canaries{
-		rows:    c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) }),
-		fastest: evidence.Fastest(about.Rows), first: about.First,
+	all.rows[to.at] = c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
+	all.fastest[to.at] = evidence.Fastest(about.Rows)
+	delete(all.first, to.at)
+	if about.First > 0 {
+		all.first[to.at] = about.First
 	}
 }
 
