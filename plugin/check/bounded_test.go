@@ -2,10 +2,12 @@ package check
 
 import (
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -23,24 +25,51 @@ func TestManyPairsAreJudgedLikeFew(t *testing.T) {
 		if !few.Complete || many.Complete && len(few.Pairs) > 0 {
 			t.Fatalf("%s: complete %t and %t", r.name, few.Complete, many.Complete)
 		}
-		if many.Verdict != few.Verdict || !reflect.DeepEqual(many.FirstCause, few.FirstCause) {
-			t.Errorf("%s: %s, first cause %+v; want %s, %+v", r.name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
+		compareWithComplete(t, r.name, many, few)
+	}
+}
+
+// Pairs are judged by several workers, in tiles and in both directions at once.
+// Of more nodes than a tile has, each is judged all the same, and listed in order.
+func TestTilesAreJudgedLikePairs(t *testing.T) {
+	for _, pairs := range []string{"all", "20"} {
+		m := mesh.New(45, 4, 6)
+		m.Ask(pairs)
+		for _, other := range []int{44, 1, 19, 33} {
+			m.LoseCanaries(18, other)
+			m.LoseCanaries(other, 18)
 		}
-		if !reflect.DeepEqual(many.Totals, few.Totals) {
-			t.Errorf("%s: totals %+v, want %+v", r.name, many.Totals, few.Totals)
+		m.Leak(3, 40)
+		m.Leak(40, 3)
+		few, many := judgedAs(m, math.MaxInt), judgedAs(m, 0)
+		if want := 45 * 2 * map[string]int{"all": 44, "20": 20}[pairs]; len(few.Pairs) != want || len(many.Pairs) < 4 {
+			t.Fatalf("%s: %d pairs, want %d; %d are not proven", pairs, len(few.Pairs), want, len(many.Pairs))
 		}
-		if want := countedFrom(few); !reflect.DeepEqual(few.Totals, want) {
-			t.Errorf("%s: totals %+v, but the findings make %+v", r.name, few.Totals, want)
-		}
-		if len(few.Pairs) == 0 {
-			continue
-		}
-		if want := notFine(few); !reflect.DeepEqual(many.Findings, want) {
-			t.Errorf("%s: findings %v, want %v", r.name, many.Findings, want)
-		}
-		if want := unproven(few); !reflect.DeepEqual(many.Pairs, want) {
-			t.Errorf("%s: pairs %v, want %v", r.name, many.Pairs, want)
-		}
+		compareWithComplete(t, pairs, many, few)
+	}
+}
+
+// compareWithComplete holds a result without what is fine against one with all,
+// whose findings were each made by itself.
+func compareWithComplete(t *testing.T, name string, many, few *verdict.Result) {
+	t.Helper()
+	if many.Verdict != few.Verdict || !reflect.DeepEqual(many.FirstCause, few.FirstCause) {
+		t.Errorf("%s: %s, first cause %+v; want %s, %+v", name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
+	}
+	if !reflect.DeepEqual(many.Totals, few.Totals) {
+		t.Errorf("%s: totals %+v, want %+v", name, many.Totals, few.Totals)
+	}
+	if want := countedFrom(few); !reflect.DeepEqual(few.Totals, want) {
+		t.Errorf("%s: totals %+v, but the findings make %+v", name, few.Totals, want)
+	}
+	if len(few.Pairs) == 0 {
+		return
+	}
+	if want := notFine(few); !reflect.DeepEqual(many.Findings, want) {
+		t.Errorf("%s: findings %v, want %v", name, many.Findings, want)
+	}
+	if want := unproven(few); !reflect.DeepEqual(many.Pairs, want) {
+		t.Errorf("%s: pairs %v, want %v", name, many.Pairs, want)
 	}
 }
 
