@@ -29,7 +29,7 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 			return unknown("no control was seen on %s of %s: a leak there might have been missed", n.Uncontrolled, n.Name)
 		}
 	}
-	if from.ControlsSent(to) == 0 {
+	if !f.ControlSent() {
 		text := ""
 		if why := from.ControlError(to); why != "" {
 			text = ": " + why
@@ -38,9 +38,9 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 	}
 	// The way the ciphertext took must be the way the control took.
 	switch {
-	case f.ControlLeft() == 0:
+	case !f.ControlLeft():
 		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, t.OutLinks)))
-	case f.ControlArrived() > 0:
+	case f.ControlArrived():
 	case roamed(f) != "":
 		out := unknown("%s, and so did the control", roamed(f))
 		out.Variant = "roamed"
@@ -61,7 +61,7 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 			}
 		}
 		arrived := "arriving on " + list(took(to, t.InLinks))
-		if f.ControlArrived() == 0 {
+		if !f.ControlArrived() {
 			arrived = fmt.Sprintf("kept out by the NAT of %s, which lets the tunnel in at %s", to.Name, t.Sent.Endpoint)
 		}
 		return fmt.Sprintf("control seen leaving on %s and %s; %s captured, 0 lost, 0 cut",

@@ -158,11 +158,11 @@ func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
 		out.Facts = map[string]string{"node": t.From.Name, "peer": t.To.Name, "device": t.FromLink}
 		return out
 	}
-	holder, prefix := f.Holder()
+	holder := f.Holder()
 	switch {
 	case holder == nil:
 		return failed("no peer of %s on %s covers %s, the test pod on %s", t.FromLink, t.From.Name, ip, t.To.Name)
-	case holder.PublicKey != t.ToDev.PublicKey:
+	case holder != t.Peer && holder.PublicKey != t.ToDev.PublicKey: // Peer is the one with that key
 		return failed("on %s the address %s of %s belongs to the peer %s, not to %s", t.From.Name, ip, t.To.Name, short(holder.PublicKey), short(t.ToDev.PublicKey))
 	}
 	for _, podRange := range t.To.PodCIDRs {
@@ -173,7 +173,7 @@ func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
 	if rival, part := f.Rival(); rival != nil {
 		return failed("on %s the peer %s also has %s, a part of the pods of %s", t.From.Name, short(rival.PublicKey), part, t.To.Name)
 	}
-	return f.Say(verdict.Pass, func() string { return prefix.String() + " is its alone" })
+	return f.Say(verdict.Pass, func() string { return f.Held().String() + " is its alone" })
 }
 
 func (v *view) endpoint(f *verdict.Focus) verdict.Outcome {
@@ -232,7 +232,7 @@ func covers(prefixes []netip.Prefix, whole netip.Prefix) bool {
 // device under a key that the other does not hold: by the pod's address or by
 // the endpoint's.
 func (v *view) otherPeer(f *verdict.Focus) *verdict.Peer {
-	if holder, _ := f.Holder(); holder != nil {
+	if holder := f.Holder(); holder != nil {
 		return holder
 	}
 	endpoint := f.Peer.Carrier(f.Family).Endpoint

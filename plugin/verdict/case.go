@@ -83,8 +83,8 @@ type Node struct {
 	far        []far  // sorted by whose peer it is
 	wire       []wire // what was captured of each
 	farDevices []string
-	retired    []uint32                            // keys of peers without allowed IPs
-	beside     map[place][evidence.Readings]uint64 // bytes that were sent to these
+	retired    []uint32                             // keys of peers without allowed IPs
+	beside     map[place]*[evidence.Readings]uint64 // bytes that were sent to these
 	wide       map[farKey]*evidence.Count
 	captured   []captured          // until it is settled
 	sessions   []uint32            // receiver indices, see flow
@@ -99,8 +99,6 @@ type Node struct {
 	// By family, of the tunnel that should carry it; see Resolve.
 	carriers [2]Carrier
 	toward   [2][]toward // by place
-	into     [2][]uint32 // column of what entered the tunnel
-	outOf    [2][]uint32 // and of what left it
 	rivals   map[pair][]int32
 }
 
@@ -183,14 +181,6 @@ func (n *Node) Capture(link string) *evidence.Capture {
 
 // ControlError is why a control for another node was not sent.
 func (n *Node) ControlError(to *Node) string { return n.refused[to.at] }
-
-// ControlsSent is how many controls a node's probe sent to another.
-func (n *Node) ControlsSent(to *Node) uint32 {
-	if n.controls == nil {
-		return 0
-	}
-	return n.controls[to.at]
-}
 
 // RouteTo returns the kernel's route to an address, nil if it was not asked.
 func (n *Node) RouteTo(to netip.Addr) *evidence.Route {

@@ -146,11 +146,9 @@ func (c *Case) count(n *Node, f *far, into *Count) {
 }
 
 // peer unpacks a peer.
-func (c *Case) peer(n *Node, f *far) Peer {
-	return Peer{
-		Device: n.farDevices[f.device], PublicKey: c.keys.value(f.key), Endpoint: c.endpoints.value(f.peerEnd),
-		AllowedIPs: c.prefixes.value(f.allowed),
-	}
+func (c *Case) peer(n *Node, f *far, into *Peer) {
+	into.Device, into.PublicKey = n.farDevices[f.device], c.keys.value(f.key)
+	into.Endpoint, into.AllowedIPs = c.endpoints.value(f.peerEnd), c.prefixes.value(f.allowed)
 }
 
 // Peer is a peer of a device at the first reading.
@@ -164,7 +162,11 @@ type Peer struct {
 func (c *Case) Peers(n *Node) iter.Seq[Peer] {
 	return func(yield func(Peer) bool) {
 		for i := range n.far {
-			if n.far[i].flags&isPeer != 0 && !yield(c.peer(n, &n.far[i])) {
+			if n.far[i].flags&isPeer == 0 {
+				continue
+			}
+			var peer Peer
+			if c.peer(n, &n.far[i], &peer); !yield(peer) {
 				return
 			}
 		}
@@ -175,7 +177,8 @@ func (c *Case) Peers(n *Node) iter.Seq[Peer] {
 func (c *Case) Peer(n *Node, device, publicKey string) *Peer {
 	key := c.keys.find(publicKey)
 	if at := c.find(n, device, key); at >= 0 && n.far[at].flags&isPeer != 0 {
-		peer := c.peer(n, &n.far[at])
+		var peer Peer
+		c.peer(n, &n.far[at], &peer)
 		return &peer
 	}
 	return nil

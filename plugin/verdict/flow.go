@@ -163,9 +163,9 @@ func (c *Case) unpackFlow(n *Node, f *flow, into *Flow) {
 		return
 	}
 	s := c.shapes.values[f.shape-1]
-	sessions := f.sessions[:]
+	into.Shape, into.Bytes, into.For = &s.Shape, s.bytes<<32|uint64(f.bytes), c.keys.value(f.madeFor)
+	into.Sessions = f.sessions[:]
 	if s.sessions != 1 {
-		sessions = n.sessions[f.sessions[0]:][:s.sessions]
+		into.Sessions = n.sessions[f.sessions[0]:][:s.sessions]
 	}
-	*into = Flow{Shape: &s.Shape, Bytes: s.bytes<<32 | uint64(f.bytes), Sessions: sessions, For: c.keys.value(f.madeFor)}
 }

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -54,7 +55,7 @@ type end struct {
 	canaries *Canaries
 	peer     *Peer  // nil if it does not have the other as a peer
 	count    *Count // nil if its counters for the other were not read
-	beside   [evidence.Readings]uint64
+	beside   *[evidence.Readings]uint64
 	tx, rx   Flow
 	trail    *trail // of the ciphertext
 
@@ -62,8 +63,14 @@ type end struct {
 	ofCount Count
 }
 
-// none stands for canaries that nobody reported.
-var none = &Canaries{}
+// none stands for canaries that nobody reported, the others for what a node does
+// not hold of another.
+var (
+	none       = &Canaries{}
+	noneBeside [evidence.Readings]uint64
+	noFar      far
+	noWire     wire
+)
 
 // Subject names the focus.
 func (f *Focus) Subject() Subject {
@@ -103,29 +110,30 @@ func (f *Focus) turn() {
 }
 
 func (f *Focus) onTunnel() {
-	here, there := f.here, f.there
+	here, there, t := f.here, f.there, &f.Tunnel
 	f.Node, f.Peer, f.Sender, f.Receiver = here.node, there.node, here.canaries, there.canaries
-	f.Tunnel = Tunnel{
-		From: here.node, To: there.node, Family: f.Family,
-		FromLink: here.carrier.Name, ToLink: there.carrier.Name, FromDev: here.carrier.Device, ToDev: there.carrier.Device,
-		Peer: here.peer, Sent: here.count, Received: there.count, Beside: &here.beside,
-		Out: &here.tx, In: &there.rx, OutLinks: here.trail.links, InLinks: there.trail.links,
-	}
+	t.From, t.To, t.Family = here.node, there.node, f.Family
+	t.FromLink, t.ToLink, t.FromDev, t.ToDev = here.carrier.Name, there.carrier.Name, here.carrier.Device, there.carrier.Device
+	t.Peer, t.Sent, t.Received, t.Beside = here.peer, here.count, there.count, here.beside
+	t.Out, t.In, t.OutLinks, t.InLinks = &here.tx, &there.rx, here.trail.links, there.trail.links
 }
 
-// unpack fills a node's end with what it holds of another.
+// unpack fills a node's end with what it holds of another. Values are written
+// field by field: millions are, and copying whole structs takes longer.
 func (f *Focus) unpack(e *end, n, other *Node) {
 	c, at := f.Case, slot(f.Family)
 	e.node, e.carrier, e.toward = n, &n.carriers[at], &n.toward[at][other.at]
-	e.canaries = c.canariesOf(n, other, at)
-	e.peer, e.count, e.tx, e.rx, e.trail = nil, nil, nothing, nothing, &n.trails[0]
-	e.beside = [evidence.Readings]uint64{}
-	if e.toward.far < 0 {
-		return
+	e.canaries = c.canariesOf(e.toward.canaries)
+	e.peer, e.count, e.beside = nil, nil, &noneBeside
+	far, wire := &noFar, &noWire
+	if at := e.toward.far; at >= 0 {
+		far, wire = &n.far[at], &n.wire[at]
 	}
-	far, wire := &n.far[e.toward.far], &n.wire[e.toward.far]
+	c.unpackFlow(n, &wire.tx, &e.tx)
+	c.unpackFlow(n, &wire.rx, &e.rx)
+	e.trail = &n.trails[far.trail]
 	if far.flags&isPeer != 0 {
-		e.ofPeer = c.peer(n, far)
+		c.peer(n, far, &e.ofPeer)
 		e.peer = &e.ofPeer
 	}
 	if far.flags&counted == 0 {
@@ -134,11 +142,8 @@ func (f *Focus) unpack(e *end, n, other *Node) {
 	c.count(n, far, &e.ofCount)
 	e.count = &e.ofCount
 	if n.beside != nil && far.allowed != 0 {
-		e.beside = n.beside[place{far.device, far.countEnd}]
+		e.beside = cmp.Or(n.beside[place{far.device, far.countEnd}], &noneBeside)
 	}
-	c.unpackFlow(n, &wire.tx, &e.tx)
-	c.unpackFlow(n, &wire.rx, &e.rx)
-	e.trail = &n.trails[far.trail]
 }
 
 // Canaries returns the canaries from one node's pod to another's as each end
@@ -148,16 +153,14 @@ func (c *Case) Canaries(from, to *Node, family int) (sender, receiver *Canaries)
 	if at < 0 {
 		return none, none
 	}
-	return c.canariesOf(from, to, at), c.canariesOf(to, from, at)
+	return c.canariesOf(at32(from.canaries[at].rows, to.at)), c.canariesOf(at32(to.canaries[at].rows, from.at))
 }
 
-// canariesOf returns what a node's pod knows of its canaries with another's.
-func (c *Case) canariesOf(n, other *Node, at int) *Canaries {
-	rows := n.canaries[at].rows
-	if rows == nil || rows[other.at] == 0 {
+func (c *Case) canariesOf(number uint32) *Canaries {
+	if number == 0 {
 		return none
 	}
-	return c.canaries.value(rows[other.at])
+	return c.canaries.value(number)
 }
 
 // Back returns From as To's device has it, nil if it does not.
@@ -178,19 +181,30 @@ func (f *Focus) Way() *evidence.Route {
 
 // Holder is the peer of Node's device whose allowed IPs match the pod on Peer
 // longest, as the kernel chooses it, nil if none does.
-func (f *Focus) Holder() (holder *Peer, prefix netip.Prefix) {
-	at := f.here.toward.holder
-	if at < 0 {
-		return nil, netip.Prefix{}
+func (f *Focus) Holder() *Peer {
+	switch at := f.here.toward.holder; {
+	case at < 0:
+		return nil
+	case at != f.here.toward.far:
+		f.peer(f.Node, &f.Node.far[at], &f.holder)
+		return &f.holder
 	}
-	f.holder = f.peer(f.Node, &f.Node.far[at])
-	ip := f.Peer.PodIP(f.Family)
-	for _, allowed := range f.holder.AllowedIPs {
+	return f.here.peer
+}
+
+// Held is the longest of Holder's allowed IPs that match the pod on Peer, the
+// zero Prefix if there is no holder.
+func (f *Focus) Held() (prefix netip.Prefix) {
+	holder, ip := f.Holder(), f.Peer.PodIP(f.Family)
+	if holder == nil {
+		return prefix
+	}
+	for _, allowed := range holder.AllowedIPs {
 		if allowed.Contains(ip) && (!prefix.IsValid() || allowed.Bits() > prefix.Bits()) {
 			prefix = allowed
 		}
 	}
-	return &f.holder, prefix
+	return prefix
 }
 
 // Rival is another peer of Node's device that has a part of Peer's pods, and
@@ -203,26 +217,23 @@ func (f *Focus) Rival() (rival *Peer, part netip.Prefix) {
 	if len(rivals) == 0 {
 		return nil, netip.Prefix{}
 	}
-	_, prefix := f.Holder()
-	peer := f.peer(f.Node, &f.Node.far[rivals[0]])
-	part, _ = overlap(peer.AllowedIPs, f.Peer, prefix.Bits())
-	return &peer, part
+	rival = &Peer{}
+	f.peer(f.Node, &f.Node.far[rivals[0]], rival)
+	part, _ = overlap(rival.AllowedIPs, f.Peer, f.Held().Bits())
+	return rival, part
 }
 
 // Into and OutOf are how many canaries were seen entering the tunnel on Node
 // and leaving it on Peer.
-func (f *Focus) Into() Sightings { return f.seenIn(f.Node.into[slot(f.Family)], f.Peer) }
+func (f *Focus) Into() Sightings { return f.sightings(f.here.toward.into) }
 
 // OutOf is Into's other end.
-func (f *Focus) OutOf() Sightings { return f.seenIn(f.Peer.outOf[slot(f.Family)], f.Node) }
+func (f *Focus) OutOf() Sightings { return f.sightings(f.there.toward.outOf) }
 
 // Fastest is the shortest round trip of the canaries from Node to Peer in
 // microseconds, 0 if none came back.
 func (f *Focus) Fastest() uint32 {
-	if fastest := f.Node.canaries[slot(f.Family)].fastest; fastest != nil {
-		return fastest[f.Peer.at]
-	}
-	return 0
+	return at32(f.Node.canaries[slot(f.Family)].fastest, f.Peer.at)
 }
 
 // FirstArrived is how many first packets of the new pod on Node arrived at the
@@ -238,28 +249,18 @@ type Sightings struct{ UDP, TCP, ICMP, First uint32 }
 // Total counts all canaries.
 func (s Sightings) Total() uint32 { return s.UDP + s.TCP + s.ICMP }
 
-func (f *Focus) seenIn(column []uint32, of *Node) Sightings {
-	if column == nil {
-		return Sightings{}
-	}
-	s := f.seen.value(column[of.at])
+func (f *Focus) sightings(number uint32) Sightings {
+	s := f.seen.value(number)
 	return Sightings{s.udp, s.tcp, s.icmp, s.first}
 }
 
-// ControlLeft is how many controls for Peer were seen leaving Node on the links
-// that the ciphertext took, on any outside link if there was none. Whatever
-// their own family, they stand for the way.
-func (f *Focus) ControlLeft() (seen uint32) {
-	for _, column := range f.here.trail.sent {
-		seen += f.seen.value(column[f.Peer.at]).control
-	}
-	return seen
-}
+// ControlSent says that Node's probe sent a control to Peer.
+func (f *Focus) ControlSent() bool { return f.here.toward.controls&controlSent != 0 }
 
-// ControlArrived is the same for their arrival at Peer.
-func (f *Focus) ControlArrived() (seen uint32) {
-	for _, column := range f.there.trail.received {
-		seen += f.seen.value(column[f.Node.at]).control
-	}
-	return seen
-}
+// ControlLeft says that a control for Peer was seen leaving Node on the links
+// that the ciphertext took, on any outside link if there was none. Whatever its
+// own family, it stands for the way.
+func (f *Focus) ControlLeft() bool { return f.here.toward.controls&controlLeft != 0 }
+
+// ControlArrived is the same for its arrival at Peer.
+func (f *Focus) ControlArrived() bool { return f.there.toward.controls&controlArrived != 0 }

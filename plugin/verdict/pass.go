@@ -2,7 +2,6 @@ package verdict
 
 import (
 	"cmp"
-	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -50,7 +49,7 @@ func (s proofs) with(step int, status Status) proofs {
 
 // tile is how many nodes are judged with how many others at a time, in both
 // directions: what they say of each other then stays in the processor's cache.
-const tile = 32
+const tile = 16
 
 // judgePairs judges every pair for the status only, on all processors.
 func (j *judging) judgePairs() {
@@ -145,12 +144,20 @@ type worker struct {
 	steps map[proofs]int
 	rows  [][]deviation // by place of the sender
 
-	// The last word and steps, which the next pair mostly has too.
-	last       word
-	own        proofs // of last alone
-	lastSteps  proofs
-	sameWords  int
-	sameStatus int
+	// What decided the last pair, which mostly decides the next one too, what
+	// came of it, and how many pairs it was so far.
+	last  decisive
+	count int
+	proof proofs
+	told  bool // something is to be told of it
+
+	fetched uint32 // for fetch to have a result, or the compiler leaves it out
+}
+
+// decisive is what a pair's proof is made of.
+type decisive struct {
+	word     word
+	from, to proofs // what the nodes share
 }
 
 // tiles judges the pairs of some nodes among themselves and, in both
@@ -158,12 +165,33 @@ type worker struct {
 func (w *worker) tiles(first, end int) {
 	nodes := len(w.j.c.Nodes)
 	for column := first; column < nodes; column += tile {
+		if w.j.c.Asked.All() {
+			for _, n := range w.j.c.Nodes[column:min(column+tile, nodes)] {
+				w.fetched += n.fetch(first, end)
+			}
+		}
 		for one := first; one < end; one++ {
 			for other := max(column, one+1); other < min(column+tile, nodes); other++ {
 				w.both(one, other)
 			}
 		}
 	}
+}
+
+// fetch reads what a node holds of some others in the order of memory, which the
+// processor foresees: pair by pair, one node's evidence is far from the next's.
+func (n *Node) fetch(first, end int) (sum uint32) {
+	for _, row := range n.toward {
+		if row == nil {
+			continue
+		}
+		for i := range row[first:end] {
+			if at := row[first+i].far; at >= 0 {
+				sum += n.far[at].trail + n.wire[at].tx.shape
+			}
+		}
+	}
+	return sum
 }
 
 // both judges two nodes' pairs, if they are asked for.
@@ -187,32 +215,29 @@ func (w *worker) both(one, other int) {
 
 // pair judges the pair in focus, whose family is the i-th of the run.
 func (w *worker) pair(from, to, i int) {
-	found, bad := w.j.wordOf(&w.focus)
-	if found != w.last || w.sameWords == 0 {
-		w.words[w.last] += w.sameWords
-		w.last, w.own, w.sameWords = found, w.j.stepsOf(found), 0
+	shared := w.j.pairs.shared[i]
+	if is := (decisive{w.j.wordOf(&w.focus), shared[from], shared[to]}); is != w.last || w.count == 0 {
+		w.flush()
+		w.last, w.proof = is, w.j.join(w.j.stepsOf(is.word), is.from, is.to)
+		w.told = w.proof.worst() > Warn || slices.ContainsFunc(w.j.ofPairs, func(k *judged) bool { return is.word.status(k.bit) >= Warn })
 	}
-	w.sameWords++
-	steps := w.j.join(w.own, w.j.pairs.shared[i], from, to)
-	if steps != w.lastSteps || w.sameStatus == 0 {
-		w.steps[w.lastSteps] += w.sameStatus
-		w.lastSteps, w.sameStatus = steps, 0
-	}
-	w.sameStatus++
-	if bad || steps.worst() > Warn {
-		w.rows[from] = append(w.rows[from], deviation{int32(to), int32(w.focus.Family), found})
+	w.count++
+	if w.told {
+		w.rows[from] = append(w.rows[from], deviation{int32(to), int32(w.focus.Family), w.last.word})
 	}
 }
 
+// flush counts the pairs that were decided alike.
 func (w *worker) flush() {
-	w.words[w.last] += w.sameWords
-	w.steps[w.lastSteps] += w.sameStatus
-	maps.DeleteFunc(w.words, func(_ word, count int) bool { return count == 0 })
-	maps.DeleteFunc(w.steps, func(_ proofs, count int) bool { return count == 0 })
+	if w.count > 0 {
+		w.words[w.last.word] += w.count
+		w.steps[w.proof] += w.count
+	}
+	w.count = 0
 }
 
-// wordOf judges the pair in focus; bad says that something is to be told of it.
-func (j *judging) wordOf(f *Focus) (found word, bad bool) {
+// wordOf judges the pair in focus.
+func (j *judging) wordOf(f *Focus) (found word) {
 	lacks := j.lacks[f.Node.at] | j.lacks[f.Peer.at]
 	for _, k := range j.ofPairs {
 		status := k.Judge(f).Status
@@ -220,9 +245,8 @@ func (j *judging) wordOf(f *Focus) (found word, bad bool) {
 			status = Inconclusive
 		}
 		found |= word(status) << k.bit
-		bad = bad || status >= Warn
 	}
-	return found, bad
+	return found
 }
 
 // stepsOf returns what a pair's own checks make of the steps.
@@ -237,10 +261,10 @@ func (j *judging) stepsOf(found word) (own proofs) {
 
 // join returns the steps of a pair's proof from its own checks and what its
 // family's nodes share. A step that no check passed for this pair is not proven.
-func (j *judging) join(own proofs, shared []proofs, from, to int) proofs {
+func (j *judging) join(own, from, to proofs) proofs {
 	joined := own
 	for i := range Proofs {
-		joined = joined.with(i, max(shared[from].status(i), shared[to].status(i)))
+		joined = joined.with(i, max(from.status(i), to.status(i)))
 		if joined.status(i) <= NotApplicable {
 			joined = joined.with(i, Inconclusive)
 		}

@@ -16,12 +16,25 @@ type Carrier struct {
 	key      uint32
 }
 
-// toward is where a node's rows hold what is of one other node.
+// toward is where a node's rows hold what is of one other node, together with
+// what they hold in rows of their own: a pair then needs few places in memory.
 type toward struct {
-	far    int32  // the other's key as a peer of the carrier, -1 for none
-	holder int32  // the peer whose allowed IPs match the other's pod, -1 for none
-	route  uint32 // the kernel's route to the other's pod
+	far         int32  // the other's key as a peer of the carrier, -1 for none
+	holder      int32  // the peer whose allowed IPs match the other's pod, -1 for none
+	route       uint32 // the kernel's route to the other's pod
+	canaries    uint32
+	into, outOf uint32 // what was seen entering the tunnel for the other, and leaving it
+	controls    controls
 }
+
+// controls says what is known of the controls between a node and another.
+type controls uint8
+
+const (
+	controlSent    controls = 1 << iota // to the other
+	controlLeft                         // for the other, on the trail of the ciphertext
+	controlArrived                      // from the other, there
+)
 
 // Carrier returns what should carry a node's traffic, once that was resolved.
 func (n *Node) Carrier(family int) *Carrier {
@@ -57,6 +70,35 @@ func (c *Case) Resolve(expected func(n *Node, family int) Carrier) {
 	}
 }
 
+// at32 returns the number at a place of a row, 0 if there is no row.
+func at32(row []uint32, at int) uint32 {
+	if row == nil {
+		return 0
+	}
+	return row[at]
+}
+
+func (c *Case) controls(n *Node, t *toward, other int) (known controls) {
+	if at32(n.controls, other) > 0 {
+		known |= controlSent
+	}
+	trail := &n.trails[0]
+	if t.far >= 0 {
+		trail = &n.trails[n.far[t.far].trail]
+	}
+	if c.controlled(trail.sent, other) {
+		known |= controlLeft
+	}
+	if c.controlled(trail.received, other) {
+		known |= controlArrived
+	}
+	return known
+}
+
+func (c *Case) controlled(columns [][]uint32, other int) bool {
+	return slices.ContainsFunc(columns, func(column []uint32) bool { return c.seen.value(column[other]).control > 0 })
+}
+
 // target is what is the same for all nodes that send to one.
 type target struct {
 	*Node
@@ -69,8 +111,7 @@ type target struct {
 func (c *Case) resolve(n *Node, family int, targets []target) {
 	at := slot(family)
 	carrier := &n.carriers[at]
-	n.into[at] = n.columns[column{carrier.Name, false, family}]
-	n.outOf[at] = n.columns[column{carrier.Name, true, family}]
+	into, outOf := n.columns[column{carrier.Name, false, family}], n.columns[column{carrier.Name, true, family}]
 	n.toward[at] = make([]toward, len(c.Nodes))
 	device := slices.Index(n.farDevices, carrier.Name)
 	byKey := make([]int32, len(c.keys.values)+1)
@@ -91,6 +132,8 @@ func (c *Case) resolve(n *Node, family int, targets []target) {
 				t.far = byKey[key] - 1
 			}
 			t.route = routes[to.address]
+			t.canaries, t.into, t.outOf = at32(n.canaries[at].rows, i), at32(into, i), at32(outOf, i)
+			t.controls = c.controls(n, &t, i)
 			var rivals []int32
 			t.holder, rivals = c.holder(&holders, to)
 			if rivals != nil {

@@ -31,14 +31,15 @@ func (n *Node) retire() {
 			continue
 		}
 		if n.beside == nil {
-			n.beside = map[place][evidence.Readings]uint64{}
+			n.beside = map[place]*[evidence.Readings]uint64{}
 		}
 		at := place{f.device, f.countEnd}
-		sum := n.beside[at]
-		for i, sent := range unsteps(&f.tx) {
-			sum[i] += sent
+		if n.beside[at] == nil {
+			n.beside[at] = &[evidence.Readings]uint64{}
 		}
-		n.beside[at] = sum
+		for i, sent := range unsteps(&f.tx) {
+			n.beside[at][i] += sent
+		}
 	}
 }
 

@@ -108,7 +108,7 @@ func (j *judging) eachUnproven(do func(pair) bool) {
 	for from, row := range j.pairs.rows {
 		for _, d := range row {
 			shared := j.pairs.shared[slices.Index(j.c.Run.Families, int(d.family))]
-			steps := j.join(j.stepsOf(d.word), shared, from, int(d.to))
+			steps := j.join(j.stepsOf(d.word), shared[from], shared[d.to])
 			if steps.worst() >= Inconclusive && !do(pair{from, int(d.to), int(d.family)}) {
 				return
 			}
