@@ -1,6 +1,7 @@
-// Package capture reads every frame of a host's links through packet sockets
-// of its own and feeds them to a wire.Tally. It is the only package that opens
-// a packet socket. It changes nothing on the host; the one frame it ever sends
+// Package capture reads every frame of the links that leave a host, and the
+// run's own packets on its WireGuard links, through packet sockets of its own
+// and feeds them to a wire.Tally. It is the only package that opens a packet
+// socket. It changes nothing on the host; the one frame it ever sends
 // is the looped control, addressed to the sending link itself.
 package capture
 
@@ -95,7 +96,7 @@ func (s *Session) open(link evidence.Link, shape shape) {
 	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
 	s.taps = append(s.taps, t)
 	var err error
-	if t.socket, err = openSocket(link.Index, shape); err != nil {
+	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.mark, shape.snap())); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
 		close(t.done)
 		return

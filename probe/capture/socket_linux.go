@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socket is a packet socket that sees every frame of one link.
+// socket is a packet socket that sees the frames of one link.
 type socket struct {
 	fd       int
 	file     *os.File // of fd, so that Go's own poller waits for it
@@ -24,10 +24,10 @@ type socket struct {
 	dropped  uint64 // frames that it had no room for
 }
 
-// openSocket makes a packet socket for one link. It is made with protocol 0, so
-// that no frame is queued before the bind: one made with ETH_P_ALL collects
-// the frames of all links until then (packet(7)).
-func openSocket(link int, shape shape) (*socket, error) {
+// openSocket makes a packet socket for one link, with a filter. It is made with
+// protocol 0, so that no frame is queued before the bind: one made with
+// ETH_P_ALL collects the frames of all links until then (packet(7)).
+func openSocket(link int, shape shape, filter []bpf.Instruction) (*socket, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("packet socket: %w", err)
@@ -36,14 +36,14 @@ func openSocket(link int, shape shape) (*socket, error) {
 	if s.wake, err = s.file.SyscallConn(); err != nil {
 		return nil, errors.Join(fmt.Errorf("waiting for a packet socket: %w", err), s.close())
 	}
-	if err := s.prepare(link, shape); err != nil {
+	if err := s.prepare(link, shape, filter); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *socket) prepare(link int, shape shape) error {
-	if err := s.filter(shape.snap()); err != nil {
+func (s *socket) prepare(link int, shape shape, filter []bpf.Instruction) error {
+	if err := s.filter(filter); err != nil {
 		return err
 	}
 	vnet := segmentsTold() && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
@@ -64,12 +64,9 @@ func (s *socket) prepare(link int, shape shape) error {
 	return nil
 }
 
-// filter copies the first bytes bytes of every frame; 0 lets no frame in. It
-// never chooses among frames: the mark may stand at any offset of any of them,
-// which a classic filter, having no loops, cannot exclude for less than it costs
-// to look at the frame (docs/performance.md).
-func (s *socket) filter(bytes uint32) error {
-	raw, err := bpf.Assemble([]bpf.Instruction{bpf.RetConstant{Val: bytes}})
+// filter has the kernel decide by a program how much of each frame it copies.
+func (s *socket) filter(by []bpf.Instruction) error {
+	raw, err := bpf.Assemble(by)
 	if err != nil {
 		return fmt.Errorf("assembling the filter: %w", err)
 	}

@@ -81,7 +81,7 @@ func (t *tap) stop() {
 // stand in a block that is not full, which the kernel hands over when its time
 // has come; its own count tells whether there are any.
 func (t *tap) drain() {
-	err := t.socket.filter(0)
+	err := t.socket.filter(whole(0))
 	for err == nil {
 		if err = t.read(); err == nil {
 			err = t.socket.count()

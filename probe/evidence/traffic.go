@@ -25,7 +25,9 @@ type CanaryRow struct {
 	Error string `json:"error,omitempty"` // the last error of sending, e.g. "message too long"
 }
 
-// Capture is the account of one packet socket over its life.
+// Capture is the account of one packet socket over its life. On a WireGuard
+// link the kernel's filter lets in little but the run's own packets, so that
+// no count of it says anything of others' traffic.
 type Capture struct {
 	Link string   `json:"link"`
 	Role LinkRole `json:"role"`
