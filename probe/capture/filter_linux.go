@@ -53,7 +53,7 @@ func whole(snap uint32) []bpf.Instruction { return []bpf.Instruction{bpf.RetCons
 // UDP, TCP or an ICMP echo, begins with the mark, bare or in VXLAN: flannel's,
 // where the WireGuard is the machines' own. It also lets in what is rare and
 // what it cannot look into: later fragments, ICMP errors, extension headers,
-// other protocols. It keeps out those segments of a marked TCP stream that
+// other encapsulations and protocols. It keeps out those segments of a marked TCP stream that
 // begin amid a header: the stream is witnessed by its first one.
 //
 // Its parts are lists of instructions that end in a verdict, so that what
@@ -139,11 +139,18 @@ func (p passing) icmp(echoes [2]uint32) []bpf.Instruction {
 		when(echoes[0], echo), when(echoes[1], echo), whole(p.snap))
 }
 
+// overlays are UDP ports of other encapsulations, which are rare above WireGuard:
+// Geneve (RFC 8926) and flannel's backend udp (Documentation/backends.md there).
+var overlays = [...]uint32{6081, 8285}
+
 // tunnelled is a datagram that may be VXLAN (RFC 7348: flag I) with an IP packet
 // in it, whatever its ports and its other flags.
 func (p passing) tunnelled() []bpf.Instruction {
 	const inner = udpHeader + vxlanHeader + ethernetHeader
 	return slices.Concat(
+		[]bpf.Instruction{bpf.LoadIndirect{Off: 2, Size: 2}},
+		when(overlays[0], whole(p.snap)),
+		when(overlays[1], whole(p.snap)),
 		[]bpf.Instruction{
 			bpf.LoadIndirect{Off: udpHeader, Size: 1},
 			bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x08, SkipTrue: 1},

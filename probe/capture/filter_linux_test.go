@@ -136,6 +136,8 @@ func passages(t *testing.T) (all []passage) {
 	}
 	policy := []byte{0x88, 0, 0, 7, 0, 0, 1, 0}
 	return append(all,
+		passage{"geneve", stacked(t, ip4(17), udp(6081), raw(bulk)), true},
+		passage{"flannel's udp", stacked(t, options(17), udp(8285), raw(bulk)), true},
 		passage{"canary in vxlan with a group policy", stacked(t, options(17), udp(port),
 			raw(policy, stacked(t, ethernetOf(layers.EthernetTypeIPv4), raw(bare[0].packet)))), true},
 		passage{"arp in vxlan", stacked(t, ip4(17), udp(8472), raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeARP), raw(bulk)))), false},
