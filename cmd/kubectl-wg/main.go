@@ -5,12 +5,21 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/command"
 )
 
+// heapGrowth is how many percent the heap may grow between two collections.
+// Go's own is 100; what a run among many nodes holds lives long, so that
+// collecting it more often costs little beside the memory that is saved.
+const heapGrowth = 30
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as it is under nohup

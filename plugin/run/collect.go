@@ -24,7 +24,7 @@ func (v *verification) collect(ctx context.Context) error {
 		a.name(evidence.StreamName(a.role, a.node.Name))
 	}
 	v.accountForPods()
-	known := verdict.NewCase(v.recording)
+	known := newKnown(v.recording)
 	v.about.Families = v.families()
 
 	// From here on every frame is watched. New pods are placed at once, they

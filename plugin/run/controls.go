@@ -15,15 +15,15 @@ const defaultPort = 51820
 
 // controls say where probes send their controls.
 type controls struct {
-	known   *verdict.Case
+	known   *known
 	decided profile.Profile
 	nodes   []evidence.Node
 	asked   verdict.Asked
 	owner   map[string]int // index of a node by its public key
 }
 
-func newControls(known *verdict.Case, nodes []evidence.Node, asked verdict.Asked) *controls {
-	c := &controls{known: known, decided: profile.Decide(known), nodes: nodes, asked: asked, owner: map[string]int{}}
+func newControls(known *known, nodes []evidence.Node, asked verdict.Asked) *controls {
+	c := &controls{known: known, decided: profile.Decide(known.Case), nodes: nodes, asked: asked, owner: map[string]int{}}
 	for _, n := range known.Nodes {
 		for _, family := range []int{4, 6} {
 			c.owner[c.decided.Published(n, family)] = n.Index
@@ -43,13 +43,12 @@ func newControls(known *verdict.Case, nodes []evidence.Node, asked verdict.Asked
 func (c *controls) targets(from int) []evidence.ControlTarget {
 	var targets []evidence.ControlTarget
 	reached := map[int]bool{}
-	if node := c.known.At(from); node != nil {
-		for peer := range c.known.Peers(node) {
-			index, ok := c.owner[peer.PublicKey]
-			if ok && c.asked.Has(from, index) && peer.Endpoint.IsValid() && peer.Endpoint.Port() != 0 {
-				targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: peer.Endpoint})
-				reached[index] = true
-			}
+	for _, peer := range c.known.peers[from] {
+		index, ok := c.owner[peer.key.Value()]
+		endpoint := peer.endpoint.Value()
+		if ok && c.asked.Has(from, index) && endpoint.IsValid() && endpoint.Port() != 0 {
+			targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: endpoint})
+			reached[index] = true
 		}
 	}
 	for _, to := range c.asked.Targets(from) {

@@ -34,7 +34,7 @@ type Options struct {
 	Progress Progress
 	Log      *slog.Logger
 	// Record gets the evidence once it is complete, or as complete as it will
-	// be, before anything is removed.
+	// be, before anything is removed. The recording is its own for that call only.
 	Record func(*evidence.Recording) error
 	// Report gets the judgement.
 	Report func(*check.Judgement) error

@@ -4,9 +4,9 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"unique"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -39,10 +39,11 @@ func padded(inner int) int { return (inner + 15) / 16 * 16 }
 
 // captureRequest asks a probe to count what this run will send. It is the same
 // for all nodes.
-func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evidence.Run, buffer int) *evidence.CaptureRequest {
+func captureRequest(known *known, pods []evidence.PodAddress, about *evidence.Run, buffer int) *evidence.CaptureRequest {
 	request := &evidence.CaptureRequest{Pods: pods, Buffer: buffer}
-	decided := profile.Decide(known)
+	decided := profile.Decide(known.Case)
 	var mtus []int
+	keys := map[unique.Handle[string]]bool{}
 	for _, n := range known.Nodes {
 		for _, d := range n.Devices {
 			request.Keys = append(request.Keys, d.PublicKey)
@@ -51,12 +52,15 @@ func captureRequest(known *verdict.Case, pods []evidence.PodAddress, about *evid
 				mtus = append(mtus, link.MTU)
 			}
 		}
-		for peer := range known.Peers(n) {
-			request.Keys = append(request.Keys, peer.PublicKey)
+		for _, peer := range known.peers[n.Index] {
+			keys[peer.key] = true
 		}
 		for _, family := range []int{4, 6} {
 			request.Keys = append(request.Keys, decided.Published(n, family))
 		}
+	}
+	for key := range keys {
+		request.Keys = append(request.Keys, key.Value())
 	}
 	request.Keys, request.Ports, mtus = set(request.Keys), set(request.Ports), set(mtus)
 	var overhead map[int]int

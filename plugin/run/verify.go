@@ -67,10 +67,16 @@ func Verify(ctx context.Context, o Options) (err error) {
 	}
 	v.hangUp() // judging many nodes needs the memory of their sessions
 	began := time.Now()
-	judgement := check.Judge(v.recording)
+	judgement := check.Judge(taken{v.recording})
 	o.Log.Debug("phase", "name", "judging", "took", time.Since(began))
 	return o.Report(judgement)
 }
+
+// taken is a recording that is read for the last time: what is laid out of it
+// need not be in memory twice.
+type taken struct{ *evidence.Recording }
+
+func (t taken) Messages(stream string) []*evidence.Message { return t.Take(stream) }
 
 func newVerification(o Options) *verification {
 	v := &verification{Options: o, recording: evidence.NewRecording(), openers: make(chan struct{}, openers)}

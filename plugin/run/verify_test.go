@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,13 @@ func (w *world) verify(ctx context.Context, change func(*Options)) outcome {
 	options := Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
 		Progress: &quiet{}, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Record: func(r *evidence.Recording) error { out.recording = r; return nil },
+		Record: func(r *evidence.Recording) (err error) {
+			var file bytes.Buffer
+			if _, err = r.WriteTo(&file); err == nil {
+				out.recording, err = evidence.ReadRecording(&file)
+			}
+			return err
+		},
 		Report: func(j *check.Judgement) error { out.judgement = j; return nil },
 	}
 	if change != nil {

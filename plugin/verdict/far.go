@@ -64,6 +64,9 @@ func (c *Case) far(n *Node, p *peers, device, publicKey string) *far {
 	key := farKey{number, c.key(publicKey)}
 	at, known := p.at[key]
 	if !known {
+		if n.far == nil {
+			n.far = make([]far, 0, len(c.Nodes))
+		}
 		at = len(n.far)
 		p.at[key] = at
 		n.far = append(n.far, far{key: key.key, device: number})

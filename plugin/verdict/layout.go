@@ -167,8 +167,6 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	probe, pod := evidence.StreamName("probe", n.Name), evidence.StreamName("pod", n.Name)
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
-	n.far = make([]far, 0, len(c.Nodes))
-	n.answers = make([]answer, 0, 2*len(c.Nodes))
 	var tunnels []*evidence.Tunnel
 	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
 		switch {

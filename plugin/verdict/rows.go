@@ -19,7 +19,7 @@ func settled(answers []answer, last bool) []answer {
 		slices.Reverse(answers)
 	}
 	slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.to, b.to) })
-	return slices.Clip(slices.CompactFunc(answers, func(a, b answer) bool { return a.to == b.to }))
+	return slices.Clone(slices.CompactFunc(answers, func(a, b answer) bool { return a.to == b.to }))
 }
 
 // lookup returns the number of the route for an address, 0 if there is none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/flate"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -24,9 +25,12 @@ type recorded struct {
 	heads  []head
 	bySeq  map[uint32]uint64 // hashes of lines
 	damage string
+	taken  bool
 	chunks [][]byte // compressed lines
 	open   []byte   // the last lines
 }
+
+var errTaken = errors.New("its messages were taken already")
 
 // seed makes hashes that nobody can foresee.
 var seed = maphash.MakeSeed()
@@ -35,6 +39,9 @@ func (s *recorded) add(r *Recording, m *Message) {
 	line, err := Encode(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.taken {
+		err = errTaken
+	}
 	if err != nil {
 		s.damage = cmp.Or(s.damage, fmt.Sprintf("it has a message that cannot be kept: %v", err))
 		return
@@ -85,6 +92,10 @@ func (s *recorded) compress() {
 func (s *recorded) messages(name string) []*Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.taken {
+		s.damage = cmp.Or(s.damage, errTaken.Error())
+		return nil
+	}
 	messages := make([]*Message, 0, len(s.heads))
 	read := func(lines []byte) error {
 		for line := range bytes.Lines(lines) {
@@ -114,6 +125,13 @@ func (s *recorded) messages(name string) []*Message {
 		s.damage = cmp.Or(s.damage, err.Error())
 	}
 	return messages
+}
+
+// forget leaves of a stream what its completeness rests on.
+func (s *recorded) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chunks, s.open, s.bySeq, s.taken = nil, nil, nil, true
 }
 
 func (s *recorded) gap() string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,10 +61,43 @@ func TestLargeRecording(t *testing.T) {
 	if err != nil || again.Gap(name(7)) != "" || len(again.Messages(name(7))) != each {
 		t.Errorf("read again: %v, %d messages, gap %q", err, len(again.Messages(name(7))), again.Gap(name(7)))
 	}
+	if err := takeAll(again); err != nil {
+		t.Error(err)
+	}
 	other := message(3, 50)
 	other.Problem.Text = "another"
 	r.Add(other)
 	if gap := r.Gap(name(3)); !strings.Contains(gap, "two different messages 50") {
 		t.Errorf("a conflict with a compressed message: %q", gap)
+	}
+}
+
+// takeAll takes every stream once, which leaves it complete, and once more,
+// which must not look like a stream that said nothing.
+func takeAll(r *Recording) error {
+	for _, stream := range r.Streams() {
+		want := len(r.Messages(stream))
+		if got := len(r.Take(stream)); got != want || r.Gap(stream) != "" {
+			return fmt.Errorf("%s: took %d of %d messages, gap %q", stream, got, want, r.Gap(stream))
+		}
+		if got := len(r.Messages(stream)); got != 0 || r.Gap(stream) == "" {
+			return fmt.Errorf("%s: took %d messages twice, gap %q", stream, got, r.Gap(stream))
+		}
+	}
+	return nil
+}
+
+func TestRename(t *testing.T) {
+	r := NewRecording()
+	for i, stream := range []string{"early/one", "early/two"} {
+		r.Add(&Message{Stream: stream, Seq: 1, Hello: &Hello{Schema: Schema}})
+		r.Rename(stream, "probe/a")
+		r.Add(&Message{Stream: []string{"probe/a", stream}[i], Seq: 2, Bye: &Bye{Messages: 2}})
+	}
+	if got := r.Streams(); !slices.Equal(got, []string{"early/two", "probe/a"}) {
+		t.Errorf("%q; a name that is taken must not be given again", got)
+	}
+	if got := r.Messages("probe/a"); len(got) != 2 || got[0].Stream != "probe/a" || r.Gap("probe/a") != "" {
+		t.Errorf("%d messages, gap %q", len(got), r.Gap("probe/a"))
 	}
 }

@@ -75,6 +75,16 @@ func (r *Recording) Messages(stream string) []*Message {
 	return messages
 }
 
+// Take is Messages for the last time: of the stream it leaves only whether it
+// was complete. What is added or asked for afterwards makes it incomplete.
+func (r *Recording) Take(stream string) []*Message {
+	messages := r.Messages(stream)
+	if s := r.stream(stream); s != nil {
+		s.forget()
+	}
+	return messages
+}
+
 // Gap says what makes a stream incomplete, empty if nothing does.
 func (r *Recording) Gap(stream string) string {
 	s := r.stream(stream)
