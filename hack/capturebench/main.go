@@ -24,11 +24,11 @@ import (
 
 // plan is what to measure.
 type plan struct {
-	rates    []int         // packets per second, 0 as fast as they go
-	sizes    []int         // UDP payload bytes
-	lasting  time.Duration // each load and each transfer
-	rounds   int           // of each load, and of each transfer
-	transfer bool
+	rates   []int         // packets per second, 0 as fast as they go
+	sizes   []int         // UDP payload bytes
+	lasting time.Duration // each load and each transfer
+	rounds  int           // of each load, and of each transfer
+	limits  []int         // of transfers, in Mbit/s, 0 for none
 }
 
 func main() {
@@ -40,11 +40,14 @@ func main() {
 	sizes := flag.String("sizes", "1452,96", "UDP payloads in bytes")
 	flag.DurationVar(&p.lasting, "for", 2*time.Second, "how long each load and each transfer lasts")
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each is measured; medians are printed")
-	flag.BoolVar(&p.transfer, "tunnel", true, "measure the tunnel's throughput too")
+	limits := flag.String("limits", "0,1000", "rates of the link in Mbit/s at which to measure the tunnel's throughput in turn, 0 for no limit, none to skip this")
 	flag.Parse()
 	var err error
 	if p.rates, err = numbers(*rates); err == nil {
 		p.sizes, err = numbers(*sizes)
+	}
+	if err == nil {
+		p.limits, err = numbers(*limits)
 	}
 	if err == nil {
 		err = run(p)
@@ -72,7 +75,7 @@ func run(p plan) error {
 			return err
 		}
 	}
-	if p.transfer {
+	if len(p.limits) > 0 {
 		if err := transfers(net, p); err != nil {
 			return err
 		}

@@ -58,10 +58,13 @@ func (n *namespace) do(f func() error) (err error) {
 	return err
 }
 
-func (n *namespace) ip(command string) error {
+func (n *namespace) ip(command string) error { return n.run("ip", command) }
+
+// run runs one of iproute2's programs within the namespace.
+func (n *namespace) run(program, command string) error {
 	return n.do(func() error {
-		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w: %s", command, err, out)
+		if out, err := exec.Command(program, strings.Fields(command)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s %s: %w: %s", program, command, err, out)
 		}
 		return nil
 	})
@@ -98,6 +101,15 @@ func (n *network) join() error {
 	}
 	time.Sleep(500 * time.Millisecond) // the carrier comes, IPv6 settles
 	return nil
+}
+
+// limit bounds what goes from a to b to so many Mbit/s of frames; 0 takes the
+// bound away.
+func (n *network) limit(rate int) error {
+	if rate == 0 {
+		return n.a.run("tc", "qdisc replace dev eth0 root noqueue")
+	}
+	return n.a.run("tc", fmt.Sprintf("qdisc replace dev eth0 root tbf rate %dmbit burst 256kb latency 50ms", rate))
 }
 
 func (n *network) close() {

@@ -24,8 +24,9 @@ const (
 	tunnelMTU = 1420
 )
 
-// transfers measures how much goes through the tunnel in turn without a capture,
-// with one at one end, and with one at each.
+// transfers measures how much goes through the tunnel with and without a
+// capture, over the veth as fast as it goes and at limited rates: these leave
+// processor time to spare, as on a node whose network is its bound.
 func transfers(n *network, p plan) error {
 	devices, err := joinByTunnel(n)
 	defer func() {
@@ -36,6 +37,21 @@ func transfers(n *network, p plan) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("\nTCP through wireguard-go, each end captured on eth0 and wg0; ratios within a round\n")
+	for _, limit := range p.limits {
+		if err := n.limit(limit); err != nil {
+			return err
+		}
+		if err := transfersAt(n, p, limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transfersAt measures in turn without a capture, with one at one end, and with
+// one at each.
+func transfersAt(n *network, p plan, limit int) error {
 	if _, err := transfer(n, p.lasting); err != nil { // the handshake, TCP's first window
 		return err
 	}
@@ -54,14 +70,17 @@ func transfers(n *network, p plan) error {
 			cases[i].rate, cases[i].lost = append(cases[i].rate, rate), cases[i].lost+lost
 		}
 	}
-	fmt.Printf("\nTCP through wireguard-go, each end captured on eth0 and wg0; ratios within a round\n")
+	link := "no limit"
+	if limit > 0 {
+		link = fmt.Sprintf("%d Mbit/s", limit)
+	}
 	for _, c := range cases {
 		var ratios []float64
 		for i := range c.rate {
 			ratios = append(ratios, c.rate[i]/cases[0].rate[i])
 		}
 		same := func(f float64) float64 { return f }
-		fmt.Printf("%-24s %7.0f Mbit/s  ratio %.3f  frames lost %d\n", c.name, median(c.rate, same)*8/1e6, median(ratios, same), c.lost)
+		fmt.Printf("link %-11s %-24s %7.0f Mbit/s  ratio %.3f  frames lost %d\n", link, c.name, median(c.rate, same)*8/1e6, median(ratios, same), c.lost)
 	}
 	return nil
 }
