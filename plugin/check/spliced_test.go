@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -53,4 +54,29 @@ func spliced(now, then *evidence.Recording, stream string) *evidence.Recording {
 		}
 	}
 	return out
+}
+
+// What one agent said cannot be set aside: two complete accounts of one node,
+// of which only one got the node's name, prove nothing.
+func TestAnAccountSetAsideNeverPasses(t *testing.T) {
+	m := mesh.New(4)
+	for _, set := range []string{"", evidence.StreamName("probe", mesh.Name(1))} {
+		out := evidence.NewRecording()
+		for _, stream := range m.Streams() {
+			for _, message := range m.Messages(stream) {
+				out.Add(message)
+				if stream == set {
+					aside := *message
+					aside.Stream = "early/another-pod/" + stream
+					out.Add(&aside)
+				}
+			}
+		}
+		if set != "" {
+			out.Rename("early/another-pod/"+set, set)
+		}
+		if j := Judge(out); (j.Verdict == verdict.Passed) != (set == "") {
+			t.Errorf("%s with an account of %q set aside", j.Verdict, set)
+		}
+	}
 }

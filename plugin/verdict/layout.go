@@ -111,17 +111,23 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 }
 
 // gap says what the record of the run lacks as a whole: the plugin's own
-// stream, or a stream that is no node's final word, like a first look that was
-// replaced by a second. What probes and pods lack is told by node.
+// stream, or a stream that is no node's final word: a first look that was
+// replaced by a second, or one of which it was never said what it counts as, so
+// that nothing in it is judged. What probes and pods lack is told by node.
 func gap(recording Recorded) string {
 	if text := recording.Gap(evidence.PluginStream); text != "" {
 		return text
 	}
 	for _, stream := range recording.Streams() {
-		if role, _ := evidence.SplitStream(stream); role == "probe" || role == "pod" {
-			continue
+		text := ""
+		switch role, _ := evidence.SplitStream(stream); role {
+		case evidence.PluginStream, "probe", "pod":
+		case "look":
+			text = recording.Gap(stream)
+		default:
+			text = "it is not known what it counts as"
 		}
-		if text := recording.Gap(stream); text != "" {
+		if text != "" {
 			return "of " + stream + ", " + text
 		}
 	}
