@@ -14,7 +14,7 @@ import (
 // heapGrowth is how many percent the heap may grow between two collections.
 // Go's own is 100; what a run among many nodes holds lives long, so that
 // collecting it more often costs little beside the memory that is saved.
-const heapGrowth = 30
+const heapGrowth = 20
 
 func main() {
 	if os.Getenv("GOGC") == "" {

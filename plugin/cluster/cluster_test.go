@@ -247,11 +247,18 @@ func TestSessionBreaks(t *testing.T) {
 			s := p.Session(t.Context(), "pod", func(*evidence.Message) { delivered.Add(1) })
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, errors.New("no answer in time"))
 			defer cancel()
-			_, err := s.Ask(ctx, evidence.Request{Read: &evidence.ReadRequest{}})
+			ask := func() error {
+				if err := s.Send(ctx, evidence.Request{Read: &evidence.ReadRequest{}}); err != nil {
+					return err
+				}
+				_, err := s.Answer(ctx)
+				return err
+			}
+			err := ask()
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("err = %v", err)
 			}
-			if _, err := s.Ask(ctx, evidence.Request{Read: &evidence.ReadRequest{}}); err == nil {
+			if ask() == nil {
 				t.Error("a broken session answered")
 			}
 			s.Close()

@@ -27,7 +27,7 @@ type Session struct {
 	answers chan *evidence.Message // hello, ready and bye
 	cancel  context.CancelCauseFunc
 	ended   chan struct{} // closed when nothing of the session runs any more
-	next    uint32
+	asked   asked         // the last request
 
 	mu   sync.Mutex
 	err  error
@@ -41,8 +41,9 @@ func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evide
 	stdin, input := io.Pipe()
 	stdout, output := io.Pipe()
 	s := &Session{input: input, answers: make(chan *evidence.Message, 16), cancel: cancel, ended: make(chan struct{})}
-	var parts sync.WaitGroup
-	parts.Go(func() {
+	executed := make(chan struct{})
+	go func() {
+		defer close(executed)
 		errors := &tail{}
 		err := p.client.exec.Exec(ctx, p.run.NamespaceName(), pod, agent, stdin, output, errors)
 		switch {
@@ -56,15 +57,13 @@ func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evide
 		}
 		stdin.CloseWithError(err)
 		output.CloseWithError(err)
-	})
-	parts.Go(func() {
+	}()
+	go func() {
 		err := s.read(stdout, deliver)
 		s.fail(err)
 		stdout.CloseWithError(err)
 		close(s.answers)
-	})
-	go func() {
-		parts.Wait()
+		<-executed
 		cancel(nil)
 		close(s.ended)
 	}()
@@ -91,37 +90,52 @@ func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error 
 	}
 }
 
-// Ask sends a request and returns its Ready: for a StartRequest, which is
-// answered by Hello, and for an EndRequest, answered by Bye, an empty one. If
+// asked is of a request what its answer depends on.
+type asked struct {
+	id         uint32
+	start, end bool
+	failed     error // it could not be sent
+}
+
+// Send sends a request, whose answer is to be awaited before the next one. If
 // ctx ends first the session is broken.
-func (s *Session) Ask(ctx context.Context, request evidence.Request) (*evidence.Ready, error) {
-	s.next++
-	request.ID = s.next
+func (s *Session) Send(ctx context.Context, request evidence.Request) error {
+	request.ID = s.asked.id + 1
+	s.asked = asked{id: request.ID, start: request.Start != nil, end: request.End != nil}
 	line, err := evidence.EncodeRequest(&request)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
 	// Writing fails when the agent has ended; what it said last, or why it could
 	// not be read, tells more.
-	_, failed := s.input.Write(line)
+	_, s.asked.failed = s.input.Write(line)
+	return nil
+}
+
+// Answer returns the Ready for the last request: for a StartRequest, which is
+// answered by Hello, and for an EndRequest, answered by Bye, an empty one. If
+// ctx ends first the session is broken.
+func (s *Session) Answer(ctx context.Context) (*evidence.Ready, error) {
+	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
+	defer stop()
 	for message := range s.answers {
 		switch {
-		case request.End != nil && message.Bye != nil:
+		case s.asked.end && message.Bye != nil:
 			s.mu.Lock()
 			s.over = true
 			s.mu.Unlock()
-			return &evidence.Ready{Request: request.ID}, nil
-		case request.Start != nil && message.Hello != nil:
-			return &evidence.Ready{Request: request.ID}, nil
-		case message.Ready != nil && message.Ready.Request == request.ID && request.Start == nil && request.End == nil:
+			return &evidence.Ready{Request: s.asked.id}, nil
+		case s.asked.start && message.Hello != nil:
+			return &evidence.Ready{Request: s.asked.id}, nil
+		case message.Ready != nil && message.Ready.Request == s.asked.id && !s.asked.start && !s.asked.end:
 			return message.Ready, nil
 		case message.Bye != nil:
 			return nil, errors.New("the agent said goodbye too early")
 		}
 	}
-	return nil, s.broken(cmp.Or(failed, io.EOF))
+	return nil, s.broken(cmp.Or(s.asked.failed, io.EOF))
 }
 
 // Abort breaks the session.

@@ -36,6 +36,9 @@ type sockets struct {
 // socketBuffer is how much of a message is read or written at a time, in bytes.
 const socketBuffer = 4 << 10
 
+// headerBuffer is for messages' headers, in bytes: what fills more is read past it.
+const headerBuffer = 512
+
 func newSockets(config *rest.Config) (*sockets, error) {
 	credentials, err := config.TransportConfig()
 	if err != nil {
@@ -56,7 +59,7 @@ func newSockets(config *rest.Config) (*sockets, error) {
 	}
 	return &sockets{transport: credentials, dialer: websocket.Dialer{
 		Proxy: proxy, TLSClientConfig: security, Subprotocols: []string{remotecommand.StreamProtocolV5Name},
-		ReadBufferSize: socketBuffer, WriteBufferSize: socketBuffer, WriteBufferPool: &sync.Pool{},
+		ReadBufferSize: headerBuffer, WriteBufferSize: socketBuffer, WriteBufferPool: &sync.Pool{},
 	}, period: 15 * time.Second, patience: time.Minute}, nil
 }
 

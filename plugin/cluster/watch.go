@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -70,7 +71,12 @@ func (p *Placement) seePod(pod *corev1.Pod, deleted bool) {
 		if s == nil || deleted && s.pod != nil && s.pod.UID != pod.UID {
 			return
 		}
-		s.pod = pod
+		// Of many pods what was asked for is most of it, and of no more use.
+		s.pod = &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, UID: pod.UID},
+			Spec:       corev1.PodSpec{NodeName: pod.Spec.NodeName},
+			Status:     pod.Status,
+		}
 		if (podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)) && !deleted && !s.ready {
 			s.ready, s.wait = true, time.Since(s.created)
 		}

@@ -24,7 +24,9 @@ type agent struct {
 	mu     sync.Mutex
 	stream string
 	named  bool                // the stream has its name
-	seen   []*evidence.Message // until then, what a second look depends on
+	ways   bool                // which way its node sends to each of the others matters
+	seen   []*evidence.Message // until it has, what a run depends on but peers
+	peers  []peerEnd
 	report func(string)
 }
 
@@ -41,11 +43,33 @@ func (a *agent) deliver(m *evidence.Message) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.named && (m.Link != nil || m.Device != nil || m.Socket != nil) {
-		a.seen = append(a.seen, m)
+	if !a.named {
+		a.look(m)
 	}
 	m.Stream = a.stream
 	a.recording.Add(m)
+}
+
+// look keeps of a message what a run depends on. What makes no sense in it the
+// judge will find.
+func (a *agent) look(m *evidence.Message) {
+	switch {
+	case m.Peer != nil:
+		a.peers = append(a.peers, newPeerEnd(m.Peer.PublicKey, m.Peer.Endpoint))
+	case m.Peers != nil:
+		for i := range min(len(m.Peers.Keys), len(m.Peers.Endpoints)) {
+			a.peers = append(a.peers, newPeerEnd(m.Peers.Keys[i], m.Peers.Endpoints[i]))
+		}
+	case m.Routes == nil || a.ways:
+		a.seen = append(a.seen, m)
+	}
+}
+
+// looked returns what a run depends on of what the agent said.
+func (a *agent) looked() ([]*evidence.Message, []peerEnd) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen, a.peers
 }
 
 // name says what the agent's evidence counts as.
@@ -53,8 +77,17 @@ func (a *agent) name(stream string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.recording.Rename(a.stream, stream)
-	a.stream, a.named, a.seen = stream, true, nil
+	a.stream, a.named, a.seen, a.peers = stream, true, nil, nil
 }
+
+// senders bounds how many requests are made and sent at a time: one for each of
+// a thousand nodes, with something for each of the others in it, takes much
+// memory. An agent that does not listen is waited for, but keeps no other from
+// its turn for longer than sendTime.
+const (
+	senders  = 64
+	sendTime = time.Second
+)
 
 // openers bounds how many sessions are opened at a time; each costs a TLS
 // handshake on both sides.
@@ -63,14 +96,16 @@ const openers = 64
 // greet opens a session with the agent in a pod that became Ready, without
 // waiting for it.
 func (v *verification) greet(ctx context.Context, pod evidence.Pod) *agent {
-	a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording, stream: early(pod), report: v.Progress.Detail}
+	a := &agent{role: pod.Role, node: v.node(pod.Node), pod: pod, recording: v.recording, stream: early(pod), report: v.Progress.Detail, ways: v.overlaid != nil}
 	v.opening.Go(func() {
 		v.openers <- struct{}{}
 		defer func() { <-v.openers }()
 		a.session = v.placement.Session(ctx, pod.Name, a.deliver)
-		v.ask(ctx, "start", a, evidence.Request{Start: &evidence.StartRequest{
-			Schema: evidence.Schema, Role: a.role, Node: a.node.Name, Index: a.node.Index, Mark: v.mark, Key: v.key,
-		}})
+		v.ask(ctx, "start", a, func(a *agent) evidence.Request {
+			return evidence.Request{Start: &evidence.StartRequest{
+				Schema: evidence.Schema, Role: a.role, Node: a.node.Name, Index: a.node.Index, Mark: v.mark, Key: v.key,
+			}}
+		})
 	})
 	v.greeted = append(v.greeted, a)
 	return a
@@ -85,17 +120,21 @@ func (v *verification) each(ctx context.Context, what string, agents []*agent, r
 	var asking sync.WaitGroup
 	for _, a := range agents {
 		if a.lost == nil {
-			asking.Go(func() { v.ask(ctx, what, a, request(a)) })
+			asking.Go(func() { v.ask(ctx, what, a, request) })
 		}
 	}
 	asking.Wait()
 }
 
-func (v *verification) ask(ctx context.Context, what string, a *agent, request evidence.Request) {
+func (v *verification) ask(ctx context.Context, what string, a *agent, request func(*agent) evidence.Request) {
 	limit := stepTime + time.Duration(len(v.nodes))*stepTimePer
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
-	ready, err := a.session.Ask(ctx, request)
+	var ready *evidence.Ready
+	err := v.send(ctx, a, request)
+	if err == nil {
+		ready, err = a.session.Answer(ctx)
+	}
 	if err != nil {
 		a.lost = err
 		class := evidence.ProblemLost
@@ -112,6 +151,15 @@ func (v *verification) ask(ctx context.Context, what string, a *agent, request e
 	if ready.Ports != nil {
 		a.ports = ready.Ports
 	}
+}
+
+// send makes a request and sends it, when it is the agent's turn.
+func (v *verification) send(ctx context.Context, a *agent, request func(*agent) evidence.Request) error {
+	v.senders <- struct{}{}
+	sent := sync.OnceFunc(func() { <-v.senders })
+	defer sent()
+	defer time.AfterFunc(sendTime, sent).Stop()
+	return a.session.Send(ctx, request(a))
 }
 
 // hangUp closes all sessions, at the same time.

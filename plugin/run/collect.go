@@ -15,16 +15,15 @@ import (
 // ready before the first canary, and every counter brackets them.
 func (v *verification) collect(ctx context.Context) error {
 	// What does it look like on each node?
-	v.overlaid = overlaid(verdict.NewCase(v.recording))
 	v.each(ctx, "reading the nodes", v.probes, v.readAll)
 	if err := v.lookAgain(ctx); err != nil {
 		return err
 	}
+	v.accountForPods()
+	known := v.newKnown()
 	for _, a := range v.agents() {
 		a.name(evidence.StreamName(a.role, a.node.Name))
 	}
-	v.accountForPods()
-	known := newKnown(v.recording)
 	v.about.Families = v.families()
 
 	// From here on every frame is watched. New pods are placed at once, they
@@ -42,7 +41,7 @@ func (v *verification) collect(ctx context.Context) error {
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingReady))
 
 	// The canaries, and cleartext on purpose beside them.
-	controls := newControls(known, v.nodes, v.asked)
+	controls := controls{known, v.nodes, v.asked}
 	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: controls.targets(a.node.Index)}}
 	})

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -15,27 +14,9 @@ const defaultPort = 51820
 
 // controls say where probes send their controls.
 type controls struct {
-	known   *known
-	decided profile.Profile
-	nodes   []evidence.Node
-	asked   verdict.Asked
-	owner   map[string]int // index of a node by its public key
-}
-
-func newControls(known *known, nodes []evidence.Node, asked verdict.Asked) *controls {
-	c := &controls{known: known, decided: profile.Decide(known.Case), nodes: nodes, asked: asked, owner: map[string]int{}}
-	for _, n := range known.Nodes {
-		for _, family := range []int{4, 6} {
-			c.owner[c.decided.Published(n, family)] = n.Index
-		}
-	}
-	for _, n := range known.Nodes { // what a device holds outweighs what is published
-		for _, d := range n.Devices {
-			c.owner[d.PublicKey] = n.Index
-		}
-	}
-	delete(c.owner, "")
-	return c
+	known *known
+	nodes []evidence.Node
+	asked verdict.Asked
 }
 
 // targets are, for the probe of a node, where its device believes each other
@@ -44,7 +25,7 @@ func (c *controls) targets(from int) []evidence.ControlTarget {
 	var targets []evidence.ControlTarget
 	reached := map[int]bool{}
 	for _, peer := range c.known.peers[from] {
-		index, ok := c.owner[peer.key.Value()]
+		index, ok := c.known.owner[peer.key.Value()]
 		endpoint := peer.endpoint.Value()
 		if ok && c.asked.Has(from, index) && endpoint.IsValid() && endpoint.Port() != 0 {
 			targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: endpoint})
@@ -63,12 +44,8 @@ func (c *controls) targets(from int) []evidence.ControlTarget {
 }
 
 func (c *controls) endpointOf(n *evidence.Node) netip.Addr {
-	if at := c.known.At(n.Index); at != nil {
-		for _, family := range []int{4, 6} {
-			if addr := c.decided.Endpoint(at, family); addr.IsValid() {
-				return addr
-			}
-		}
+	if addr := c.known.endpoints[n.Index]; addr.IsValid() {
+		return addr
 	}
 	for _, kind := range []string{"InternalIP", "ExternalIP"} {
 		for _, a := range n.Addresses {

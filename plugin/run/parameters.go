@@ -4,9 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"unique"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -40,35 +38,10 @@ func padded(inner int) int { return (inner + 15) / 16 * 16 }
 // captureRequest asks a probe to count what this run will send. It is the same
 // for all nodes.
 func captureRequest(known *known, pods []evidence.PodAddress, about *evidence.Run, buffer int) *evidence.CaptureRequest {
-	request := &evidence.CaptureRequest{Pods: pods, Buffer: buffer}
-	decided := profile.Decide(known.Case)
-	var mtus []int
-	keys := map[unique.Handle[string]]bool{}
-	for _, n := range known.Nodes {
-		for _, d := range n.Devices {
-			request.Keys = append(request.Keys, d.PublicKey)
-			request.Ports = append(request.Ports, d.Port)
-			if link := n.Link(d.Name); link != nil {
-				mtus = append(mtus, link.MTU)
-			}
-		}
-		for _, peer := range known.peers[n.Index] {
-			keys[peer.key] = true
-		}
-		for _, family := range []int{4, 6} {
-			request.Keys = append(request.Keys, decided.Published(n, family))
-		}
+	return &evidence.CaptureRequest{
+		Pods: pods, Buffer: buffer, Keys: known.keys, Ports: known.ports,
+		Sizes: dataSizes(about, known.mtus, known.overhead),
 	}
-	for key := range keys {
-		request.Keys = append(request.Keys, key.Value())
-	}
-	request.Keys, request.Ports, mtus = set(request.Keys), set(request.Ports), set(mtus)
-	var overhead map[int]int
-	if decided.Below != nil {
-		overhead = decided.Below.Overhead
-	}
-	request.Sizes = dataSizes(about, mtus, overhead)
-	return request
 }
 
 // dataSizes returns the lengths of the WireGuard data messages that carry the

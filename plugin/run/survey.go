@@ -44,6 +44,7 @@ func (v *verification) survey(ctx context.Context) error {
 	if len(v.nodes) == 0 {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
 	}
+	v.overlaid = overlaid(verdict.NewCase(v.recording))
 	return nil
 }
 

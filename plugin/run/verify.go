@@ -35,6 +35,7 @@ type verification struct {
 	greeted   []*agent // all, those of the first look included
 	opening   sync.WaitGroup
 	openers   chan struct{} // tokens, see openers
+	senders   chan struct{} // tokens, see senders
 	overlaid  map[int][]netip.Addr
 }
 
@@ -79,7 +80,7 @@ type taken struct{ *evidence.Recording }
 func (t taken) Messages(stream string) []*evidence.Message { return t.Take(stream) }
 
 func newVerification(o Options) *verification {
-	v := &verification{Options: o, recording: evidence.NewRecording(), openers: make(chan struct{}, openers)}
+	v := &verification{Options: o, recording: evidence.NewRecording(), openers: make(chan struct{}, openers), senders: make(chan struct{}, senders)}
 	v.account = newAccount(o.Version, v.recording)
 	v.mark, v.key = make([]byte, 16), make([]byte, 32)
 	rand.Read(v.mark) // never fails, see crypto/rand

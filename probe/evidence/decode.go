@@ -26,14 +26,33 @@ type Decoder struct {
 
 // NewDecoder reads from r and gives up after limit bytes.
 func NewDecoder(r io.Reader, limit int64) *Decoder {
-	return &Decoder{lines: bufio.NewReaderSize(r, MaxMessage+2), left: limit}
+	return &Decoder{lines: bufio.NewReaderSize(r, decoderBuffer), left: limit}
+}
+
+// decoderBuffer is how much a decoder holds of a stream, in bytes: less than the
+// longest line, since a run among many nodes has many decoders that wait.
+const decoderBuffer = 2 << 10
+
+// read returns the next line, bufio.ErrBufferFull if it is longer than any
+// message's.
+func (d *Decoder) read() ([]byte, error) {
+	line, err := d.lines.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	long := append(make([]byte, 0, MaxMessage+2+decoderBuffer), line...)
+	for errors.Is(err, bufio.ErrBufferFull) && len(long) < MaxMessage+2 {
+		line, err = d.lines.ReadSlice('\n')
+		long = append(long, line...)
+	}
+	return long, err
 }
 
 // Next returns the next message, io.EOF at the end, or an error that wraps
 // ErrDamaged or ErrVersion. After an error the stream is not to be used.
 func (d *Decoder) Next() (*Message, error) {
 	for {
-		line, err := d.lines.ReadSlice('\n')
+		line, err := d.read()
 		d.line++
 		if d.left -= int64(len(line)); d.left < 0 {
 			return nil, fmt.Errorf("%w: line %d: the stream is over its limit", ErrDamaged, d.line)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // stream writes messages as an agent does and reads them back.
@@ -98,6 +100,26 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	if _, err := NewDecoder(strings.NewReader(strings.Repeat("\n", 100)), 50).Next(); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a stream over its limit: %v", err)
+	}
+}
+
+// Lines longer than what a decoder holds come whole, and so do those after them.
+func TestLongLines(t *testing.T) {
+	const around = len(`{"progress":{"text":""}}`)
+	lengths := []int{around, decoderBuffer - 2, decoderBuffer - 1, decoderBuffer, decoderBuffer + 1, 2 * decoderBuffer, MaxMessage - 1, MaxMessage, 100}
+	var lines strings.Builder
+	for _, length := range lengths {
+		fmt.Fprintf(&lines, "{\"progress\":{\"text\":\"%s\"}}\n", strings.Repeat("x", length-around))
+	}
+	decoder := NewDecoder(iotest.HalfReader(strings.NewReader(lines.String())), 1<<20)
+	for _, length := range lengths {
+		m, err := decoder.Next()
+		if err != nil || len(m.Progress.Text) != length-around {
+			t.Fatalf("a line of %d bytes: %v", length, err)
+		}
+	}
+	if _, err := decoder.Next(); err != io.EOF {
+		t.Errorf("at the end: %v", err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // that has minChunk bytes is compressed, to about a third.
 const (
 	maxOpen  = 4 << 20
-	minChunk = 16 << 10
+	minChunk = 8 << 10
 )
 
 // recorded is one stream of a recording. It keeps lines: messages take some
@@ -64,28 +64,27 @@ func (s *recorded) add(r *Recording, m *Message) {
 	}
 }
 
-// What compresses and what expands is kept, since each needs much memory.
+// What compresses and what expands is kept, since each needs much memory: the
+// former a megabyte, so that there is one.
 var (
-	compressors = sync.Pool{New: func() any {
-		w, _ := flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
-		return w
-	}}
-	expanders = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+	compressing   sync.Mutex
+	compressor, _ = flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
+	expanders     = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 )
 
 // compress turns what is open into a chunk.
 func (s *recorded) compress() {
 	var chunk bytes.Buffer
-	w := compressors.Get().(*flate.Writer)
-	defer compressors.Put(w)
-	w.Reset(&chunk)
-	_, err := w.Write(s.open)
-	if err = cmp.Or(err, w.Close()); err != nil {
+	compressing.Lock()
+	defer compressing.Unlock()
+	compressor.Reset(&chunk)
+	_, err := compressor.Write(s.open)
+	if err = cmp.Or(err, compressor.Close()); err != nil {
 		s.damage = cmp.Or(s.damage, "it could not be kept: "+err.Error())
 		return
 	}
 	s.chunks = append(s.chunks, bytes.Clone(chunk.Bytes()))
-	s.open = s.open[:0]
+	s.open = nil
 }
 
 // messages returns all messages, in the order in which they came.
