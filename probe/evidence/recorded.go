@@ -67,9 +67,12 @@ func (s *recorded) add(r *Recording, m *Message) {
 // What compresses and what expands is kept, since each needs much memory: the
 // former a megabyte, so that there is one.
 var (
-	compressing   sync.Mutex
-	compressor, _ = flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
-	expanders     = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+	compressing sync.Mutex
+	compressor  = sync.OnceValue(func() *flate.Writer {
+		w, _ := flate.NewWriter(io.Discard, flate.BestSpeed) // fails for an unknown level only
+		return w
+	})
+	expanders = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 )
 
 // compress turns what is open into a chunk.
@@ -77,9 +80,10 @@ func (s *recorded) compress() {
 	var chunk bytes.Buffer
 	compressing.Lock()
 	defer compressing.Unlock()
-	compressor.Reset(&chunk)
-	_, err := compressor.Write(s.open)
-	if err = cmp.Or(err, compressor.Close()); err != nil {
+	w := compressor()
+	w.Reset(&chunk)
+	_, err := w.Write(s.open)
+	if err = cmp.Or(err, w.Close()); err != nil {
 		s.damage = cmp.Or(s.damage, "it could not be kept: "+err.Error())
 		return
 	}
