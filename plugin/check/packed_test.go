@@ -72,6 +72,8 @@ func TestLeavingOutAColumnNeverPasses(t *testing.T) {
 func TestDamagedColumnsNeverPass(t *testing.T) {
 	for name, damage := range map[string]func(*evidence.Message){
 		"peers":    func(m *evidence.Message) { m.Peers.TX = m.Peers.TX[1:] },
+		"keys":     func(m *evidence.Message) { m.Peers.Keys = append(m.Peers.Keys, m.Peers.Keys[0]) },
+		"ends":     func(m *evidence.Message) { m.Peers.Endpoints = m.Peers.Endpoints[1:] },
 		"counts":   func(m *evidence.Message) { m.Counts.RX = m.Counts.RX[1:] },
 		"numbers":  func(m *evidence.Message) { m.Counts.First = 77 },
 		"tunnels":  func(m *evidence.Message) { m.Tunnels.TXSessions = nil },
@@ -95,7 +97,7 @@ type damagedMesh struct {
 func (d damagedMesh) Messages(stream string) []*evidence.Message {
 	messages := d.Mesh.Messages(stream)
 	for _, m := range messages {
-		fits := map[string]bool{"peers": m.Peers != nil, "counts": m.Counts != nil, "numbers": m.Counts != nil, "tunnels": m.Tunnels != nil, "canaries": m.Canaries != nil}
+		fits := map[string]bool{"peers": m.Peers != nil, "keys": m.Peers != nil, "ends": m.Peers != nil, "counts": m.Counts != nil, "numbers": m.Counts != nil, "tunnels": m.Tunnels != nil, "canaries": m.Canaries != nil}
 		if fits[d.name] && (stream == "probe/node-0002" || stream == "pod/node-0002") {
 			d.damage(m)
 			break

@@ -4,10 +4,13 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -72,4 +75,39 @@ func (d *deaf) Read(p []byte) (int, error) {
 	}
 	d.heard = true
 	return d.Reader.Read(p)
+}
+
+// A run knows of peers in columns what it knows of single ones; of columns of
+// unequal length, which only a hostile probe sends, as far as they go.
+func TestKnownPeers(t *testing.T) {
+	end := netip.MustParseAddrPort("192.0.2.2:51820")
+	for name, messages := range map[string][]evidence.Message{
+		"single":  {{Peer: &evidence.Peer{Device: "wg0", PublicKey: "B", Endpoint: end}}},
+		"columns": {{Peers: &evidence.Peers{Device: "wg0", Keys: []string{"B"}, Endpoints: []netip.AddrPort{end}}}},
+		"unequal": {{Peers: &evidence.Peers{Device: "wg0", Keys: []string{"B", "C"}, Endpoints: []netip.AddrPort{end}}}},
+	} {
+		v := newVerification(Options{Log: slog.New(slog.DiscardHandler)})
+		for i, node := range []string{"a", "b"} {
+			v.account.add(evidence.Message{Node: &evidence.Node{Name: node, Index: i}})
+			v.nodes = append(v.nodes, evidence.Node{Name: node, Index: i})
+		}
+		for i, key := range []string{"A", "B"} {
+			a := &agent{role: "probe", node: &v.nodes[i], recording: v.recording, stream: "early/" + key}
+			a.deliver(&evidence.Message{Seq: 1, Device: &evidence.Device{Name: "wg0", PublicKey: key, Port: 51820}})
+			v.probes = append(v.probes, a)
+		}
+		for i := range messages {
+			messages[i].Seq = uint32(i + 2)
+			v.probes[0].deliver(&messages[i])
+		}
+		k := v.newKnown()
+		if !slices.Equal(k.keys, []string{"A", "B"}) || !slices.Equal(k.ports, []uint16{51820}) {
+			t.Errorf("%s: keys %q, ports %d", name, k.keys, k.ports)
+		}
+		asked, _ := verdict.Ask("all", "", 2)
+		targets := (&controls{k, v.nodes, asked}).targets(0)
+		if !slices.Equal(targets, []evidence.ControlTarget{{Index: 1, Endpoint: end}}) {
+			t.Errorf("%s: controls for %v", name, targets)
+		}
+	}
 }
