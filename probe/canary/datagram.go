@@ -34,11 +34,13 @@ type shot struct {
 	size   uint16
 }
 
-// salvo is what one datagram socket sends and waits for.
+// salvo is what is sent and waited for in one family over one transport of
+// datagrams.
 type salvo struct {
 	*volley
-	conn              *net.UDPConn
 	family, transport uint8
+	conns             map[uint16]*net.UDPConn // by size
+	reading           sync.WaitGroup
 
 	mu      sync.Mutex
 	waiting map[shotKey]map[uint16]time.Time // when sent, by sequence
@@ -50,9 +52,9 @@ type shotKey struct {
 	size uint16
 }
 
-// datagrams sends every size to every target through one socket.
+// datagrams sends every size to every target.
 func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes []uint16, family, transport uint8) {
-	s := &salvo{volley: v, family: family, transport: transport, waiting: make(map[shotKey]map[uint16]time.Time), done: make(chan struct{})}
+	s := &salvo{volley: v, family: family, transport: transport, conns: make(map[uint16]*net.UDPConn), waiting: make(map[shotKey]map[uint16]time.Time), done: make(chan struct{})}
 	var shots []shot
 	for _, target := range targets {
 		for _, size := range sizes {
@@ -63,22 +65,13 @@ func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes
 	if len(shots) == 0 {
 		return
 	}
-	var err error
-	if transport == wire.TransportICMP {
-		s.conn, err = listenPing(family)
-	} else {
-		s.conn, err = listenUDP(ctx, family, 0)
-	}
-	if err != nil {
+	defer s.close()
+	if err := s.open(ctx, sizes); err != nil {
 		for _, shot := range shots {
 			v.sent(v.marked(shot.target, family, transport, shot.size, 0), err)
 		}
 		return
 	}
-	var reading sync.WaitGroup
-	reading.Go(s.read)
-	defer reading.Wait()
-	defer s.conn.Close()
 	for attempt := range v.attempts {
 		next := time.After(v.pause)
 		s.send(ctx, shots, attempt)
@@ -90,6 +83,42 @@ func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes
 		case <-next:
 		}
 	}
+}
+
+// open makes the sockets and reads what comes. All sizes share one of UDP, but
+// each has one of echoes: echoes through one socket are one flow to conntrack,
+// and while the entry of its first packet is not yet in the table another that
+// passes on another processor is dropped (linux
+// net/netfilter/nf_conntrack_core.c, nf_ct_resolve_clash; UDP is spared by
+// allow_clash, ICMP is not). TCP's are apart by their connections.
+func (s *salvo) open(ctx context.Context, sizes []uint16) error {
+	for i, size := range sizes {
+		if i > 0 && s.transport != wire.TransportICMP {
+			s.conns[size] = s.conns[sizes[0]]
+			continue
+		}
+		var conn *net.UDPConn
+		var err error
+		if s.transport == wire.TransportICMP {
+			conn, err = listenPing(s.family)
+		} else {
+			conn, err = listenUDP(ctx, s.family, 0)
+		}
+		if err != nil {
+			return err
+		}
+		s.conns[size] = conn
+		s.reading.Go(func() { s.read(conn) })
+	}
+	return nil
+}
+
+// close ends the sockets and waits until nothing reads from them.
+func (s *salvo) close() {
+	for _, conn := range s.conns {
+		_ = conn.Close() // a shared one more than once
+	}
+	s.reading.Wait()
 }
 
 // send sends what is still waited for.
@@ -127,18 +156,18 @@ func (s *salvo) write(m wire.Marked, target evidence.Target) error {
 		binary.BigEndian.PutUint16(header[6:], m.Sequence)
 		payload, to = append(header, payload...), netip.AddrPortFrom(to.Addr(), 0)
 	}
-	_, err = s.conn.WriteToUDPAddrPort(payload, to)
+	_, err = s.conns[m.Size].WriteToUDPAddrPort(payload, to)
 	return err
 }
 
 // read takes answers until the socket is closed.
-func (s *salvo) read() {
+func (s *salvo) read(conn *net.UDPConn) {
 	buffer := make([]byte, 1<<16)
 	for {
-		n, _, err := s.conn.ReadFromUDPAddrPort(buffer)
+		n, _, err := conn.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			var failure net.Error
-			if errors.As(err, &failure) && !failure.Timeout() && s.alive() {
+			if errors.As(err, &failure) && !failure.Timeout() && alive(conn) {
 				continue // an error queued by an earlier datagram
 			}
 			return
@@ -150,8 +179,8 @@ func (s *salvo) read() {
 }
 
 // alive tells whether the socket is still open.
-func (s *salvo) alive() bool {
-	raw, err := s.conn.SyscallConn()
+func alive(conn *net.UDPConn) bool {
+	raw, err := conn.SyscallConn()
 	return err == nil && raw.Control(func(uintptr) {}) == nil
 }
 
