@@ -162,7 +162,7 @@ func (s *socket) write(stdin io.Reader) {
 			return
 		}
 		if err == io.EOF {
-			s.send([]byte{remotecommand.StreamClose, remotecommand.StreamStdIn})
+			_ = s.send([]byte{remotecommand.StreamClose, remotecommand.StreamStdIn}) // if it cannot be told, the session has ended
 		}
 		if err != nil {
 			return

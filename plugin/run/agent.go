@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
@@ -116,14 +117,22 @@ func (v *verification) greet(ctx context.Context, pod evidence.Pod) *agent {
 func (v *verification) each(ctx context.Context, what string, agents []*agent, request func(*agent) evidence.Request) {
 	v.Progress.Detail(what)
 	began := time.Now()
-	defer func() { v.Log.Debug("step", "name", what, "took", time.Since(began)) }()
 	var asking sync.WaitGroup
+	var last atomic.Pointer[agent]
 	for _, a := range agents {
 		if a.lost == nil {
-			asking.Go(func() { v.ask(ctx, what, a, request) })
+			asking.Go(func() {
+				v.ask(ctx, what, a, request)
+				last.Store(a)
+			})
 		}
 	}
 	asking.Wait()
+	step := []any{"name", what, "took", time.Since(began)}
+	if a := last.Load(); a != nil {
+		step = append(step, "last", a.role+"/"+a.node.Name)
+	}
+	v.Log.Debug("step", step...)
 }
 
 func (v *verification) ask(ctx context.Context, what string, a *agent, request func(*agent) evidence.Request) {

@@ -118,7 +118,7 @@ func TestLongLines(t *testing.T) {
 			t.Fatalf("a line of %d bytes: %v", length, err)
 		}
 	}
-	if _, err := decoder.Next(); err != io.EOF {
+	if _, err := decoder.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }

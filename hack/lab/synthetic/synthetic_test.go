@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -198,7 +199,7 @@ func keep(t testing.TB, recording *evidence.Recording, stream string, said io.Re
 	t.Helper()
 	for decoder := evidence.NewDecoder(said, 1<<30); ; {
 		m, err := decoder.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {
