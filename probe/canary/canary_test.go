@@ -3,6 +3,7 @@
 package canary
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"net"
@@ -142,6 +143,53 @@ func TestEchoesOfDifferentSizesAreDifferentFlows(t *testing.T) {
 	for _, row := range a.Stop()[0].Canary.Rows {
 		if row.Answered != 1 {
 			t.Errorf("%+v", row)
+		}
+	}
+}
+
+// An echo counts as answered by a genuine reply alone, and only once it was
+// asked for: whoever sees one echo cannot make an answer for another size,
+// another pod or another attempt of it.
+func TestOnlyTheReplyToAnEchoIsAnAnswer(t *testing.T) {
+	a := NewPod(identity(0))
+	asked := shotKey{1, 64}
+	for name, test := range map[string]struct {
+		icmp    byte
+		change  func(*wire.Marked)
+		size    int
+		key     string
+		counted bool
+	}{
+		"reply":           {icmp: 0, counted: true},
+		"request":         {icmp: 8},
+		"unreachable":     {icmp: 3},
+		"other key":       {key: "guess"},
+		"other size":      {size: 301},
+		"from another":    {change: func(m *wire.Marked) { m.Target = 2 }},
+		"for another":     {change: func(m *wire.Marked) { m.Source = 2 }},
+		"listener's":      {change: func(m *wire.Marked) { m.Kind, m.Source, m.Target = wire.KindAnswer, 1, 0 }},
+		"never sent":      {change: func(m *wire.Marked) { m.Sequence++ }},
+		"other family":    {change: func(m *wire.Marked) { m.Family = 6 }},
+		"other transport": {change: func(m *wire.Marked) { m.Transport = wire.TransportUDP }},
+	} {
+		var l ledger
+		s := &salvo{
+			volley: &volley{id: a.id, ledger: &l}, family: 4, transport: wire.TransportICMP, done: make(chan struct{}),
+			waiting: map[shotKey]map[uint16]time.Time{asked: {7: time.Now()}},
+		}
+		m := wire.Marked{Kind: wire.KindCanary, Family: 4, Transport: wire.TransportICMP, Source: 0, Target: 1, Sequence: 7}
+		if test.change != nil {
+			test.change(&m)
+		}
+		payload, err := m.Payload(cmp.Or(test.size, 64), a.id.Mark, []byte(cmp.Or(test.key, string(a.id.Key))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, peer, ok := s.answer(append([]byte{test.icmp, 0, 0, 0, 0, 0, 0, 0}, payload...)); ok {
+			s.take(got, peer)
+		}
+		if counted := len(s.waiting) == 0 && len(l.messages()) == 1; counted != test.counted || !counted && len(l.messages()) > 0 {
+			t.Errorf("%s: counted: %v, want %v; %+v", name, counted, test.counted, l.messages())
 		}
 	}
 }
