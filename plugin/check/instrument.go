@@ -14,7 +14,7 @@ func (v *view) instrumentChecks() []verdict.Check {
 		Code: "WG0604", Title: "a leak would have been seen",
 		Why:   "That nothing was seen in clear means something only if the same capture, in the same window, saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
 		Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
-		Proof: verdict.P6Sound, Scope: verdict.PerPair,
+		Proof: verdict.P6Reliable, Scope: verdict.PerPair,
 		Needs: []verdict.Need{verdict.NeedProbe}, After: []string{"WG0103"}, Judge: v.sound,
 	}}
 }

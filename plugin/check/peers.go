@@ -18,19 +18,19 @@ func (v *view) peerChecks() []verdict.Check {
 			Code: "WG0301", Title: "each node holds the key that it publishes",
 			Why:   "The published key is what the others encrypt for. A key that the node's device does not hold belongs to a device of the past, or to somebody else.",
 			Reads: "the network plugin's node annotation, the device's public key",
-			Proof: verdict.P7Identity, Scope: verdict.PerNodeFamily, Needs: probe, After: after, Judge: v.published,
+			Proof: verdict.P7Keys, Scope: verdict.PerNodeFamily, Needs: probe, After: after, Judge: v.published,
 		},
 		{
 			Code: "WG0303", Title: "no two nodes share a key",
 			Why:   "The kernel ignores, without a word, a peer that has the device's own key; on other nodes the last one to be configured takes over the addresses. Cloned machines do this.",
 			Reads: "the public keys of all devices, the keys that nodes publish",
-			Proof: verdict.P7Identity, Scope: verdict.PerCluster, Needs: probe, After: after, Judge: v.unique,
+			Proof: verdict.P7Keys, Scope: verdict.PerCluster, Needs: probe, After: after, Judge: v.unique,
 		},
 		{
 			Code: "WG0302", Title: "each node has the others as peers, with the keys they hold",
 			Why:   "A peer with a stale key gets no handshake; a missing peer gets no traffic.",
 			Reads: "the peers of the sending node's device, the key of the receiving node's device",
-			Proof: verdict.P7Identity, Scope: verdict.PerPair, Needs: probe,
+			Proof: verdict.P7Keys, Scope: verdict.PerPair, Needs: probe,
 			After: append(slices.Clone(after), "WG0301", "WG0303"), Judge: v.knows,
 		},
 		{
@@ -44,7 +44,7 @@ func (v *view) peerChecks() []verdict.Check {
 			Code: "WG0304", Title: "the pod range of each node belongs to its peer, and to that alone",
 			Why:   "WireGuard routes by allowed IPs: a pod address under no peer is refused, under the wrong one it is encrypted for the wrong node.",
 			Reads: "allowed IPs of all peers of the device, pod ranges, the test pod's address",
-			Proof: verdict.P7Identity, Scope: verdict.PerPair, Needs: probe,
+			Proof: verdict.P7Keys, Scope: verdict.PerPair, Needs: probe,
 			After: append(slices.Clone(after), "WG0302"), Judge: v.ranges,
 		},
 	}

@@ -21,28 +21,28 @@ func (v *view) wireChecks() []verdict.Check {
 			Code: "WG0609", Title: "the first packets of a new pod's life are encrypted too",
 			Why:   "Where agents learn of pods one by one, a pod can be reached before every node knows it, and what a node does not know it may send in clear. Pods that have been there for a while do not show it.",
 			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on the WireGuard link, on links that leave a host, at the pods they are for",
-			Proof: verdict.P3Absent, Scope: verdict.PerPair, Needs: both, Seen: true,
+			Proof: verdict.P3NoPlaintext, Scope: verdict.PerPair, Needs: both, Seen: true,
 			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0501", "WG0502"}, Judge: v.first,
 		},
 		{
 			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
 			Why:   "One packet of a pod that can be read on a link that leaves the host is the failure this tool exists to find.",
 			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place and for the pods' addresses, bare or in any encapsulation",
-			Proof: verdict.P3Absent, Scope: verdict.PerPair, Needs: both, Seen: true,
+			Proof: verdict.P3NoPlaintext, Scope: verdict.PerPair, Needs: both, Seen: true,
 			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0609"}, Judge: v.absent,
 		},
 		{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",
 			Why:   "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
 			Reads: "frames that bear the run's mark and name no pair of it",
-			Proof: verdict.P3Absent, Scope: verdict.PerCluster, Needs: []verdict.Need{verdict.NeedProbe}, Seen: true,
+			Proof: verdict.P3NoPlaintext, Scope: verdict.PerCluster, Needs: []verdict.Need{verdict.NeedProbe}, Seen: true,
 			After: []string{"WG0103"}, Judge: v.strays,
 		},
 		{
 			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
 			Why:   "That the marks are found in clear on the WireGuard link shows that the search works on this very traffic, and that it went this way.",
 			Reads: "marked frames captured on the WireGuard link of both nodes",
-			Proof: verdict.P2Witnessed, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.witnessed,
+			Proof: verdict.P2InTunnel, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.witnessed,
 		},
 		{
 			Code: "WG0602", Title: "ciphertext of the right number and size crosses the wire",
@@ -60,13 +60,13 @@ func (v *view) wireChecks() []verdict.Check {
 			Code: "WG0603", Title: "what the kernel counted is what was captured",
 			Why:   "A receiver counts only what it could authenticate. That this equals the bytes seen on the wire means that what was captured was this tunnel's ciphertext and all of it.",
 			Reads: "per-peer byte counters on both nodes, read before and after the captures and before and after the canaries; sums of captured messages",
-			Proof: verdict.P5Counted, Scope: verdict.PerPair, Needs: both, After: append(slices.Clone(tunnelled), "WG0602"), Judge: v.counted,
+			Proof: verdict.P5Counters, Scope: verdict.PerPair, Needs: both, After: append(slices.Clone(tunnelled), "WG0602"), Judge: v.counted,
 		},
 		{
 			Code: "WG0606", Title: "the handshake is fresh after traffic",
 			Why:   "A session that carries traffic renews its key every two minutes. An old handshake without traffic says nothing, with traffic it says that the tunnel is dead.",
 			Reads: "age of the last handshake by the node's own clock, after the canaries",
-			Proof: verdict.P5Counted, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.fresh,
+			Proof: verdict.P5Counters, Scope: verdict.PerPair, Needs: both, After: tunnelled, Judge: v.fresh,
 		},
 	}
 }

@@ -258,7 +258,7 @@ func firstCause(r *Result) *Finding {
 		case f.Status != decided || f.CausedBy != "":
 		case first == nil:
 			first = f
-		case decided == Fail && first.Proof == P1Delivered && f.Proof == P3Absent:
+		case decided == Fail && first.Proof == P1Delivered && f.Proof == P3NoPlaintext:
 			return f
 		}
 	}

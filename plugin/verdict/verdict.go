@@ -53,13 +53,14 @@ type Proof string
 
 // The steps, see docs/proof.md.
 const (
-	P1Delivered  Proof = "P1"
-	P2Witnessed  Proof = "P2"
-	P3Absent     Proof = "P3"
-	P4Ciphertext Proof = "P4"
-	P5Counted    Proof = "P5"
-	P6Sound      Proof = "P6"
-	P7Identity   Proof = "P7"
+	P1Delivered   Proof = "P1"
+	P2InTunnel    Proof = "P2"
+	P3NoPlaintext Proof = "P3"
+	P4Ciphertext  Proof = "P4"
+	P5Counters    Proof = "P5"
+	P6Reliable    Proof = "P6"
+	P7Keys        Proof = "P7"
+	P8NoOtherPath Proof = "P8"
 )
 
 // Proofs lists the steps in order, with what each says when it holds.
@@ -68,12 +69,12 @@ var Proofs = []struct {
 	Title string
 }{
 	{P1Delivered, "delivered"},
-	{P2Witnessed, "witnessed inside"},
-	{P3Absent, "absent outside"},
-	{P4Ciphertext, "ciphertext present"},
-	{P5Counted, "counted"},
-	{P6Sound, "instrument sound"},
-	{P7Identity, "identity"},
+	{P2InTunnel, "seen in the tunnel"},
+	{P3NoPlaintext, "no plaintext"},
+	{P4Ciphertext, "ciphertext"},
+	{P5Counters, "counters match"},
+	{P6Reliable, "capture reliable"},
+	{P7Keys, "keys match"},
 }
 
 // Subject is what a finding is about: the cluster (all empty), a node, a node

@@ -8,7 +8,9 @@ type Run struct {
 	ID      string `json:"id"`      // random suffix of the run's namespace
 	Version string `json:"version"` // of the plugin
 	Started int64  `json:"started"` // nanoseconds since 1970, the plugin's clock
-	Mark    string `json:"mark"`    // hex, 16 random bytes
+	// Minor is the minor version of the contract that the plugin asked for.
+	Minor int    `json:"minor,omitempty"`
+	Mark  string `json:"mark"` // hex, 16 random bytes
 	// Families under test: 4, 6 or both.
 	Families []int `json:"families"`
 	// Sizes are the UDP payload sizes of the canaries; 0 stands for the
@@ -22,6 +24,8 @@ type Run struct {
 	// Newcomers are the new pods that the run made, or tried to make, while
 	// every link was watched.
 	Newcomers []Newcomer `json:"newcomers,omitempty"`
+	// Tries are the canaries that were made for single rules and statements.
+	Tries []Try `json:"tries,omitempty"`
 }
 
 // Newcomer is a pod that sends from its first moment on.

@@ -53,12 +53,17 @@ type Link struct {
 	MTU   int    `json:"mtu"`
 	Up    bool   `json:"up"` // administratively up
 	// NoCarrier: nothing is plugged in at the other end, so no frame can leave.
-	NoCarrier bool     `json:"noCarrier,omitempty"`
-	Master    string   `json:"master,omitempty"` // bridge or bond it belongs to
-	Parent    string   `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
-	PeerNS    bool     `json:"peerNS,omitempty"` // the other end is in another network namespace
-	Role      LinkRole `json:"role"`
-	Why       string   `json:"why"` // the reason for Role, a phrase
+	NoCarrier bool   `json:"noCarrier,omitempty"`
+	Master    string `json:"master,omitempty"` // bridge or bond it belongs to
+	Parent    string `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
+	PeerNS    bool   `json:"peerNS,omitempty"` // the other end is in another network namespace
+	Ether     string `json:"ether,omitempty"`  // hardware address of an Ethernet link
+	XDP       *XDP   `json:"xdp,omitempty"`    // nil if no program is attached, or none was asked for
+	// Offloads are features that are on and by which frames can pass the link
+	// without passing a packet socket: hw-tc-offload, esp-hw-offload.
+	Offloads []string `json:"offloads,omitempty"`
+	Role     LinkRole `json:"role"`
+	Why      string   `json:"why"` // the reason for Role, a phrase
 
 	RXErrors  uint64 `json:"rxErrors,omitempty"`
 	TXErrors  uint64 `json:"txErrors,omitempty"`
@@ -87,7 +92,13 @@ type Route struct {
 	Table       int          `json:"table,omitempty"`
 	Type        string       `json:"type,omitempty"` // unicast, throw, blackhole, unreachable, prohibit, local
 	MTU         int          `json:"mtu,omitempty"`
-	Error       string       `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
+	// Of an entry: its metric, the octet of its TOS selector, and for one of
+	// several next hops its number from 1 and its weight.
+	Metric int    `json:"metric,omitempty"`
+	TOS    uint8  `json:"tos,omitempty"`
+	Hop    int    `json:"hop,omitempty"`
+	Weight int    `json:"weight,omitempty"`
+	Error  string `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
 }
 
 // Rule is one policy routing rule that is not one of the kernel's defaults.
@@ -100,6 +111,29 @@ type Rule struct {
 	From     netip.Prefix `json:"from,omitzero"`
 	To       netip.Prefix `json:"to,omitzero"`
 	Table    int          `json:"table,omitempty"`
+	// Action is lookup (also if empty), goto, nop, blackhole, unreachable or
+	// prohibit; Goto is the priority that goto continues at.
+	Action string `json:"action,omitempty"`
+	Goto   int    `json:"goto,omitempty"`
+	In     string `json:"in,omitempty"`   // iif: the link that the packet arrives on; lo for the host's own packets
+	Out    string `json:"out,omitempty"`  // oif: the link that a socket is bound to; never of forwarded packets
+	TOS    uint8  `json:"tos,omitempty"`  // the whole octet
+	DSCP   *uint8 `json:"dscp,omitempty"` // FRA_DSCP, since Linux 6.14
+	// Protocol is an IP protocol number, 0 = any. SourcePorts and TargetPorts
+	// are set only where they are a condition.
+	Protocol    uint8  `json:"protocol,omitempty"`
+	SourcePorts *Ports `json:"sourcePorts,omitempty"`
+	TargetPorts *Ports `json:"targetPorts,omitempty"`
+	// Users are the socket owners it applies to; a forwarded packet has none.
+	Users *[2]uint32 `json:"users,omitempty"`
+	// SuppressLength: an answer whose prefix is this long or shorter does not
+	// count. nil = no such condition. SuppressGroup: nor one out of a link of this group.
+	SuppressLength *int `json:"suppressLength,omitempty"`
+	SuppressGroup  *int `json:"suppressGroup,omitempty"`
+	L3MDev         bool `json:"l3mdev,omitempty"` // the table of the packet's VRF
+	// Other names attributes that the reader does not know: the rule applies to
+	// some packets at most.
+	Other []string `json:"other,omitempty"`
 }
 
 // Socket is the control socket of a userspace WireGuard, found by its name in

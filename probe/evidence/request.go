@@ -59,6 +59,9 @@ type ReadRequest struct {
 	Destinations []netip.Addr `json:"destinations,omitempty"`
 	// PodRanges are the pod ranges of this node, to tell its pods' links.
 	PodRanges []netip.Prefix `json:"podRanges,omitempty"`
+	// Ranges are the pod ranges of all nodes of the run: which entries of the
+	// routing tables bear on them.
+	Ranges []PodRange `json:"ranges,omitempty"`
 }
 
 // CaptureRequest starts a capture on every outside and WireGuard link.
@@ -70,6 +73,9 @@ type CaptureRequest struct {
 	Ports []uint16 `json:"ports,omitempty"`
 	// Sizes are lengths of data messages to count first.
 	Sizes []int `json:"sizes,omitempty"`
+	// Ranges are the pod ranges of all nodes: a packet from one node's to
+	// another's on an outside link is a leak, whosever it is.
+	Ranges []PodRange `json:"ranges,omitempty"`
 	// Buffer is how many bytes of frames each link's ring holds, 0 for the
 	// default; the kernel rounds it to whole pages.
 	Buffer int `json:"buffer,omitempty"`
@@ -84,6 +90,9 @@ type PodAddress struct {
 // ListenRequest makes a pod's agent answer canaries over UDP and TCP.
 type ListenRequest struct {
 	Families []int `json:"families"`
+	// Tries are those that are for this pod: their ports are listened on too,
+	// where that is possible.
+	Tries []Try `json:"tries,omitempty"`
 }
 
 // SendRequest makes a pod's agent send canaries to every target at once.
@@ -97,6 +106,8 @@ type SendRequest struct {
 	// Rungs are UDP payload sizes to try where a canary of full size is not
 	// answered and smaller ones are; only those between the two are sent.
 	Rungs []int `json:"rungs,omitempty"`
+	// Tries are those that this pod sends, after the other canaries.
+	Tries []Try `json:"tries,omitempty"`
 }
 
 // Target is another pod's listener for one family.

@@ -37,6 +37,10 @@ type Capture struct {
 	Alive   bool   `json:"alive"`
 	Frames  uint64 `json:"frames"`
 	Bytes   uint64 `json:"bytes"`
+	// The same of what left, as the link counts it: frames after segmentation
+	// by the card count as one. What arrived is the rest.
+	TXFrames uint64 `json:"txFrames,omitempty"`
+	TXBytes  uint64 `json:"txBytes,omitempty"`
 	// Drops are frames that the kernel could not queue, or queued and nobody
 	// read (PACKET_STATISTICS).
 	Drops uint64 `json:"drops"`
@@ -62,6 +66,8 @@ const (
 const (
 	BetrayedByMark = "mark" // the run's random mark, anywhere in the frame
 	BetrayedByFlow = "flow" // the two pods' addresses as an IP header has them
+	// BetrayedByRange: a decoded IP header from one node's pod range to another's.
+	BetrayedByRange = "range"
 )
 
 // Sighting is pod traffic seen in clear on an outside link: a leak. Equal
@@ -78,6 +84,13 @@ type Sighting struct {
 	// Layers is what the frame is made of, outermost first, with UDP ports:
 	// "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp".
 	Layers string `json:"layers"`
+	// Of a leak by range: the pods' own packet. Ports are 0 where it has none,
+	// or where they were not captured.
+	InnerSource netip.Addr `json:"innerSource,omitzero"`
+	InnerTarget netip.Addr `json:"innerTarget,omitzero"`
+	Protocol    uint8      `json:"protocol,omitempty"` // IP protocol number
+	SourcePort  uint16     `json:"sourcePort,omitempty"`
+	TargetPort  uint16     `json:"targetPort,omitempty"`
 	// Outer are the outermost IP addresses.
 	OuterSource netip.Addr `json:"outerSource,omitzero"`
 	OuterTarget netip.Addr `json:"outerTarget,omitzero"`
@@ -106,6 +119,11 @@ type Seen struct {
 	UDP    uint32 `json:"udp,omitempty"`
 	TCP    uint32 `json:"tcp,omitempty"`
 	ICMP   uint32 `json:"icmp,omitempty"`
+	// The answers among UDP, TCP and ICMP. Until minor version 1 they were not
+	// counted apart, and no reply of ICMP was counted at all.
+	UDPAnswers  uint32 `json:"udpAnswers,omitempty"`
+	TCPAnswers  uint32 `json:"tcpAnswers,omitempty"`
+	ICMPAnswers uint32 `json:"icmpAnswers,omitempty"`
 	// First counts first packets of the new pod on Source or Target.
 	First uint32 `json:"first,omitempty"`
 	// Control counts control datagrams of the probe on Source to Target.
