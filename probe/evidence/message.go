@@ -28,39 +28,39 @@ type Message struct {
 	// has none (0): it is no evidence and may be dropped.
 	Seq uint32 `json:"seq,omitempty"`
 
-	Hello      *Hello      `json:"hello,omitempty"`
-	Module     *Module     `json:"module,omitempty"`
-	Link       *Link       `json:"link,omitempty"`
-	Address    *Address    `json:"address,omitempty"`
-	Route      *Route      `json:"route,omitempty"`
-	Rule       *Rule       `json:"rule,omitempty"`
-	Socket     *Socket     `json:"socket,omitempty"`
-	Device     *Device     `json:"device,omitempty"`
-	Peer       *Peer       `json:"peer,omitempty"`
-	Count      *Count      `json:"count,omitempty"`
-	Firewall   *Firewall   `json:"firewall,omitempty"`
-	Inventory  *Inventory  `json:"inventory,omitempty"`
-	Diversion  *Diversion  `json:"diversion,omitempty"`
-	LinkCount  *LinkCount  `json:"linkCount,omitempty"`
-	LinkChange *LinkChange `json:"linkChange,omitempty"`
-	Ready      *Ready      `json:"ready,omitempty"`
-	Canary     *Canary     `json:"canary,omitempty"`
-	Capture    *Capture    `json:"capture,omitempty"`
-	Tunnel     *Tunnel     `json:"tunnel,omitempty"`
-	Sighting   *Sighting   `json:"sighting,omitempty"`
-	Witness    *Witness    `json:"witness,omitempty"`
-	Control    *Control    `json:"control,omitempty"`
-	Tried      *Tried      `json:"tried,omitempty"`
-	TrySeen    *TrySeen    `json:"trySeen,omitempty"`
-	Problem    *Problem    `json:"problem,omitempty"`
-	Peers      *Peers      `json:"peers,omitempty"`
-	Counts     *Counts     `json:"counts,omitempty"`
-	Canaries   *Canaries   `json:"canaries,omitempty"`
-	Tunnels    *Tunnels    `json:"tunnels,omitempty"`
-	Routes     *Routes     `json:"routes,omitempty"`
-	Controls   *Controls   `json:"controls,omitempty"`
-	Progress   *Progress   `json:"progress,omitempty"`
-	Bye        *Bye        `json:"bye,omitempty"`
+	Hello     *Hello     `json:"hello,omitempty"`
+	Module    *Module    `json:"module,omitempty"`
+	Link      *Link      `json:"link,omitempty"`
+	Address   *Address   `json:"address,omitempty"`
+	Route     *Route     `json:"route,omitempty"`
+	Rule      *Rule      `json:"rule,omitempty"`
+	Socket    *Socket    `json:"socket,omitempty"`
+	Device    *Device    `json:"device,omitempty"`
+	Peer      *Peer      `json:"peer,omitempty"`
+	Count     *Count     `json:"count,omitempty"`
+	Firewall  *Firewall  `json:"firewall,omitempty"`
+	Inventory *Inventory `json:"inventory,omitempty"`
+	Diversion *Diversion `json:"diversion,omitempty"`
+	LinkCount *LinkCount `json:"linkCount,omitempty"`
+	LinkEvent *LinkEvent `json:"linkEvent,omitempty"`
+	Ready     *Ready     `json:"ready,omitempty"`
+	Canary    *Canary    `json:"canary,omitempty"`
+	Capture   *Capture   `json:"capture,omitempty"`
+	Tunnel    *Tunnel    `json:"tunnel,omitempty"`
+	Sighting  *Sighting  `json:"sighting,omitempty"`
+	Witness   *Witness   `json:"witness,omitempty"`
+	Control   *Control   `json:"control,omitempty"`
+	Tried     *Tried     `json:"tried,omitempty"`
+	TrySeen   *TrySeen   `json:"trySeen,omitempty"`
+	Problem   *Problem   `json:"problem,omitempty"`
+	Peers     *Peers     `json:"peers,omitempty"`
+	Counts    *Counts    `json:"counts,omitempty"`
+	Canaries  *Canaries  `json:"canaries,omitempty"`
+	Tunnels   *Tunnels   `json:"tunnels,omitempty"`
+	Routes    *Routes    `json:"routes,omitempty"`
+	Controls  *Controls  `json:"controls,omitempty"`
+	Progress  *Progress  `json:"progress,omitempty"`
+	Bye       *Bye       `json:"bye,omitempty"`
 
 	// The plugin's own stream: what it saw of the cluster and what it did.
 	Run     *Run     `json:"run,omitempty"`
@@ -74,44 +74,44 @@ type Kind string
 
 // The kinds of message. KindUnknown is a message of a later minor version.
 const (
-	KindHello      Kind = "hello"
-	KindModule     Kind = "module"
-	KindLink       Kind = "link"
-	KindAddress    Kind = "address"
-	KindRoute      Kind = "route"
-	KindRule       Kind = "rule"
-	KindSocket     Kind = "socket"
-	KindDevice     Kind = "device"
-	KindPeer       Kind = "peer"
-	KindCount      Kind = "count"
-	KindFirewall   Kind = "firewall"
-	KindInventory  Kind = "inventory"
-	KindDiversion  Kind = "diversion"
-	KindLinkCount  Kind = "linkCount"
-	KindLinkChange Kind = "linkChange"
-	KindTried      Kind = "tried"
-	KindTrySeen    Kind = "trySeen"
-	KindReady      Kind = "ready"
-	KindCanary     Kind = "canary"
-	KindCapture    Kind = "capture"
-	KindTunnel     Kind = "tunnel"
-	KindSighting   Kind = "sighting"
-	KindWitness    Kind = "witness"
-	KindControl    Kind = "control"
-	KindProblem    Kind = "problem"
-	KindPeers      Kind = "peers"
-	KindCounts     Kind = "counts"
-	KindCanaries   Kind = "canaries"
-	KindTunnels    Kind = "tunnels"
-	KindRoutes     Kind = "routes"
-	KindControls   Kind = "controls"
-	KindProgress   Kind = "progress"
-	KindBye        Kind = "bye"
-	KindRun        Kind = "run"
-	KindCluster    Kind = "cluster"
-	KindNode       Kind = "node"
-	KindPod        Kind = "pod"
-	KindUnknown    Kind = "unknown"
+	KindHello     Kind = "hello"
+	KindModule    Kind = "module"
+	KindLink      Kind = "link"
+	KindAddress   Kind = "address"
+	KindRoute     Kind = "route"
+	KindRule      Kind = "rule"
+	KindSocket    Kind = "socket"
+	KindDevice    Kind = "device"
+	KindPeer      Kind = "peer"
+	KindCount     Kind = "count"
+	KindFirewall  Kind = "firewall"
+	KindInventory Kind = "inventory"
+	KindDiversion Kind = "diversion"
+	KindLinkCount Kind = "linkCount"
+	KindLinkEvent Kind = "linkEvent"
+	KindTried     Kind = "tried"
+	KindTrySeen   Kind = "trySeen"
+	KindReady     Kind = "ready"
+	KindCanary    Kind = "canary"
+	KindCapture   Kind = "capture"
+	KindTunnel    Kind = "tunnel"
+	KindSighting  Kind = "sighting"
+	KindWitness   Kind = "witness"
+	KindControl   Kind = "control"
+	KindProblem   Kind = "problem"
+	KindPeers     Kind = "peers"
+	KindCounts    Kind = "counts"
+	KindCanaries  Kind = "canaries"
+	KindTunnels   Kind = "tunnels"
+	KindRoutes    Kind = "routes"
+	KindControls  Kind = "controls"
+	KindProgress  Kind = "progress"
+	KindBye       Kind = "bye"
+	KindRun       Kind = "run"
+	KindCluster   Kind = "cluster"
+	KindNode      Kind = "node"
+	KindPod       Kind = "pod"
+	KindUnknown   Kind = "unknown"
 )
 
 // Kind returns which payload is set and an error if more than one is.
@@ -126,7 +126,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindSocket, m.Socket != nil}, {KindDevice, m.Device != nil}, {KindPeer, m.Peer != nil},
 		{KindCount, m.Count != nil}, {KindFirewall, m.Firewall != nil}, {KindReady, m.Ready != nil},
 		{KindInventory, m.Inventory != nil}, {KindDiversion, m.Diversion != nil}, {KindLinkCount, m.LinkCount != nil},
-		{KindLinkChange, m.LinkChange != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
+		{KindLinkEvent, m.LinkEvent != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

@@ -7,7 +7,7 @@ import "net/netip"
 // earlier one lacks was never asked for, and is not missing.
 //
 //	0: everything but the following
-//	1: Inventory, Diversion, LinkCount, LinkChange, Tried, TrySeen, all
+//	1: Inventory, Diversion, LinkCount, LinkEvent, Tried, TrySeen, all
 //	   selectors of Rule, single hops of Route, answers in Seen, leaks by range
 const Minor = 1
 
@@ -124,10 +124,10 @@ type LinkCount struct {
 	Readings  int              `json:"readings"` // how many of the four were taken with this link present
 }
 
-// LinkChange is a change of a link while everything was watched, as the kernel
+// LinkEvent is a change of a link while everything was watched, as the kernel
 // notified it (RTNLGRP_LINK). At most 256 are reported; the Inventory of links
 // says if there were more.
-type LinkChange struct {
+type LinkEvent struct {
 	Link  string   `json:"link"`
 	Index int      `json:"index"`
 	What  string   `json:"what"` // added, removed, up, down, xdp
