@@ -44,7 +44,7 @@ type Host interface {
 	Links(pods []netip.Prefix) (host.Links, []evidence.Problem)
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
 	Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem)
-	Rules() ([]evidence.Rule, []evidence.Problem)
+	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
 }
 

@@ -47,7 +47,9 @@ func (*fakeHost) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) ([]eviden
 	return nil, nil
 }
 
-func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Problem) { panic("a private thing: " + secret) }
+func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem) {
+	panic("a private thing: " + secret)
+}
 
 func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
 	return []evidence.Firewall{{Tool: "nftables", Port: ports[0], Effect: "accept"}}, nil

@@ -141,11 +141,12 @@ func (s *session) questions() []host.Question {
 }
 
 func (s *session) tellRules() {
-	rules, problems := s.options.Host.Rules()
+	rules, inventories, problems := s.options.Host.Rules()
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Rule: &rule})
 	}
+	s.inventory(inventories)
 }
 
 func (s *session) tellFirewall() {
@@ -153,5 +154,13 @@ func (s *session) tellFirewall() {
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Firewall: &rule})
+	}
+}
+
+// inventory writes how much of what was read, bounded like the text of a problem.
+func (s *session) inventory(inventories []evidence.Inventory) {
+	for _, inventory := range inventories {
+		inventory.Text = oneLine(inventory.Text)
+		s.write(evidence.Message{Inventory: &inventory})
 	}
 }

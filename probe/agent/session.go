@@ -75,11 +75,13 @@ const maxText = 500
 
 func (s *session) problem(problems ...evidence.Problem) {
 	for _, p := range problems {
-		p.Text = strings.ToValidUTF8(p.Text[:min(len(p.Text), maxText)], "")
+		p.Text = oneLine(p.Text)
 		s.log.Warn("problem", "class", p.Class, "what", p.What, "on", p.On, "text", p.Text)
 		s.write(evidence.Message{Problem: &p})
 	}
 }
+
+func oneLine(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxText)], "") }
 
 // action names a request and returns what carries it out in this role.
 func (s *session) action(r *evidence.Request) (string, func(context.Context)) {

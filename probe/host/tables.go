@@ -3,7 +3,6 @@
 package host
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
@@ -102,44 +101,4 @@ func (b bearing) on(route netlink.Route) bool {
 	}
 	first, _ := slices.BinarySearchFunc(b.destinations, destination.Addr(), netip.Addr.Compare)
 	return first < len(b.destinations) && destination.Contains(b.destinations[first])
-}
-
-// Rules returns the policy routing rules beside the kernel's own three.
-func (r Reader) Rules() ([]evidence.Rule, []evidence.Problem) {
-	handle, err := openRoute()
-	if err != nil {
-		return nil, []evidence.Problem{problem("rule", "", err)}
-	}
-	defer handle.Close()
-	var rules []evidence.Rule
-	var problems []evidence.Problem
-	for family, number := range map[int]int{netlink.FAMILY_V4: 4, netlink.FAMILY_V6: 6} {
-		listed, err := dump(func() ([]netlink.Rule, error) { return handle.RuleList(family) })
-		if err != nil {
-			problems = append(problems, problem("rule", "", err))
-		}
-		for _, rule := range listed[:min(len(listed), maxRoutes)] {
-			if kernels(rule) {
-				continue
-			}
-			told := evidence.Rule{Family: number, Priority: max(rule.Priority, 0), Not: rule.Invert, Mark: rule.Mark, Table: rule.Table}
-			if rule.Mask != nil {
-				told.Mask = *rule.Mask
-			}
-			told.From, _ = prefixOf(rule.Src)
-			told.To, _ = prefixOf(rule.Dst)
-			rules = append(rules, told)
-		}
-	}
-	slices.SortStableFunc(rules, func(a, b evidence.Rule) int {
-		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
-	})
-	return rules, problems
-}
-
-// kernels tells the rules every namespace is born with, see fib_rules_init.
-func kernels(rule netlink.Rule) bool {
-	plain := rule.Src == nil && rule.Dst == nil && rule.Mark == 0 && rule.IifName == "" && rule.OifName == "" && !rule.Invert
-	return plain && (rule.Priority <= 0 && rule.Table == unix.RT_TABLE_LOCAL ||
-		rule.Priority == 32766 && rule.Table == unix.RT_TABLE_MAIN || rule.Priority == 32767 && rule.Table == unix.RT_TABLE_DEFAULT)
 }

@@ -113,8 +113,17 @@ func (h *Host) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) (entries []
 	return entries, nil
 }
 
-// Rules are none but the kernel's own.
-func (h *Host) Rules() ([]evidence.Rule, []evidence.Problem) { return nil, nil }
+// Rules are the kernel's own.
+func (h *Host) Rules() (rules []evidence.Rule, inventories []evidence.Inventory, _ []evidence.Problem) {
+	for _, rule := range []evidence.Rule{{Priority: 0, Table: 255}, {Priority: 32766, Table: 254}, {Priority: 32767, Table: 253}} {
+		rule.Family, rule.Action = 4, "lookup"
+		rules = append(rules, rule)
+	}
+	return rules, []evidence.Inventory{
+		{What: evidence.InventoryRules, Family: 4, Count: len(rules), Complete: true},
+		{What: evidence.InventoryRules, Family: 6, Complete: true},
+	}, nil
+}
 
 // Firewall is empty.
 func (h *Host) Firewall([]uint16) ([]evidence.Firewall, []evidence.Problem) { return nil, nil }
