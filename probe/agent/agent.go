@@ -43,7 +43,7 @@ type Host interface {
 	Module() evidence.Module
 	Links(pods []netip.Prefix) (host.Links, []evidence.Problem)
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
-	Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem)
+	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
 }

@@ -43,8 +43,8 @@ func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, 
 	return routes, nil
 }
 
-func (*fakeHost) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) ([]evidence.Route, []evidence.Problem) {
-	return nil, nil
+func (*fakeHost) Tables([]evidence.Link, evidence.ReadRequest, int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
+	return nil, []evidence.Inventory{{What: evidence.InventoryRoutes, Complete: true}}, nil
 }
 
 func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem) {

@@ -110,13 +110,14 @@ func (s *session) tell(ctx context.Context) {
 func (s *session) tellRoutes() {
 	answers, problems := s.options.Host.Answers(s.questions())
 	s.problem(problems...)
-	entries, problems := s.options.Host.Tables(s.links.Links, s.read.PodRanges, s.read.Destinations)
+	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
 	s.problem(problems...)
 	var messages []evidence.Message
 	for _, route := range append(answers, entries...) {
 		messages = append(messages, evidence.Message{Route: &route})
 	}
 	s.writePacked(messages)
+	s.inventory(inventories)
 }
 
 // questions are the destinations as asked and the endpoints of all peers, those

@@ -40,7 +40,7 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 	if err != nil {
 		problems = append(problems, problem("address", "", err))
 	}
-	routes, routesErr := routesByLink(handle)
+	routes, routesErr := routesByLink()
 	if routesErr != nil {
 		problems = append(problems, problem("route", "", routesErr))
 	}
@@ -145,20 +145,18 @@ func kind(link netlink.Link) string {
 
 // routesByLink collects the destinations of unicast routes in all tables by
 // the link they lead out of, each hop of a multipath route counted.
-func routesByLink(handle *netlink.Handle) (map[int][]netip.Prefix, error) {
+func routesByLink() (map[int][]netip.Prefix, error) {
 	return dump(func() (map[int][]netip.Prefix, error) {
 		byLink := make(map[int][]netip.Prefix)
-		err := eachRoute(handle, func(route netlink.Route) bool {
-			destination := destinationOf(route)
-			if route.Type != unix.RTN_UNICAST || destination.IsSingleIP() {
-				return true // only a network's route tells an uplink
+		err := eachEntry(func(entry fibEntry) {
+			if entry.kind != unix.RTN_UNICAST || entry.destination.IsSingleIP() {
+				return // only a network's route tells an uplink
 			}
-			for _, link := range hops(route) {
-				if len(byLink[link]) < maxRoutes {
-					byLink[link] = append(byLink[link], destination)
+			for _, hop := range entry.hops {
+				if len(byLink[hop.link]) < maxPerLink {
+					byLink[hop.link] = append(byLink[hop.link], entry.destination)
 				}
 			}
-			return true
 		})
 		return byLink, err
 	})

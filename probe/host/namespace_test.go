@@ -135,7 +135,7 @@ func TestNode(t *testing.T) {
 			t.Errorf("answer %d: %+v", i, answers[i])
 		}
 	}
-	entries, _ := Reader{}.Tables(links.Links, pods, []netip.Addr{netip.MustParseAddr("10.42.2.5")})
+	entries, _, _ := Reader{}.Tables(links.Links, evidence.ReadRequest{PodRanges: pods, Destinations: []netip.Addr{netip.MustParseAddr("10.42.2.5")}}, 1)
 	var told []string
 	for _, e := range entries {
 		told = append(told, fmt.Sprintf("%s %s %d %s", e.Destination, e.Link, e.Table, e.Type))

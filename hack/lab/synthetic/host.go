@@ -98,7 +98,7 @@ func (h *Host) route(to netip.Addr) evidence.Route {
 }
 
 // Tables are the entries for the pod network: flannel's one for all, the bridge's, and those that are left from before.
-func (h *Host) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) (entries []evidence.Route, _ []evidence.Problem) {
+func (h *Host) Tables([]evidence.Link, evidence.ReadRequest, int) (entries []evidence.Route, _ []evidence.Inventory, _ []evidence.Problem) {
 	entries = []evidence.Route{
 		{Destination: PodNetwork, Link: tunnel, Table: mainTable, Type: "unicast"},
 		{Destination: PodRange(h.node), Link: bridge, Table: mainTable, Type: "unicast"},
@@ -110,7 +110,7 @@ func (h *Host) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) (entries []
 			})
 		}
 	}
-	return entries, nil
+	return entries, []evidence.Inventory{{What: evidence.InventoryRoutes, Count: len(entries), Complete: true}}, nil
 }
 
 // Rules are the kernel's own.
