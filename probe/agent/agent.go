@@ -46,6 +46,7 @@ type Host interface {
 	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
+	Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
 }
 
 // Devices reads WireGuard devices; device.Reader does.

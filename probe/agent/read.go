@@ -98,7 +98,7 @@ func (s *session) tell(ctx context.Context) {
 	for _, collector := range []struct {
 		what string
 		tell func()
-	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}} {
+	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}, {"diversion", s.tellDiversions}} {
 		if ctx.Err() != nil {
 			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
 			return
@@ -156,6 +156,15 @@ func (s *session) tellFirewall() {
 	for _, rule := range rules {
 		s.write(evidence.Message{Firewall: &rule})
 	}
+}
+
+func (s *session) tellDiversions() {
+	found, inventories, problems := s.options.Host.Diversions(s.links.Links)
+	s.problem(problems...)
+	for _, diversion := range found {
+		s.write(evidence.Message{Diversion: &diversion})
+	}
+	s.inventory(inventories)
 }
 
 // inventory writes how much of what was read, bounded like the text of a problem.

@@ -13,13 +13,13 @@ import (
 
 // Routes in every shape towards the pods of node 2 and beside them:
 //
-//	eth0 192.0.2.1/24 ── wan      tun0 = the tunnel      own pods 10.42.0.0/24, node 2's 10.42.1.0/24 and 2001:db8:42:1::/64
+//	eth0 192.0.2.1/24 ── wan      tun0 = a tunnel      own pods 10.42.0.0/24, node 2's 10.42.1.0/24 and 2001:db8:42:1::/64
 func TestTables(t *testing.T) {
 	enter(t)
 	for _, line := range []string{
 		"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up",
 		"ip addr add 192.0.2.1/24 dev eth0", "ip -6 addr add 2001:db8:9::1/64 dev eth0 nodad",
-		"ip tuntap add mode tun name tun0", "ip link set tun0 up",
+		"ip link add tun0 type veth peer name far", "ip link set tun0 up", "ip link set far up",
 		"ip route add 10.42.0.0/16 nexthop via 192.0.2.2 dev eth0 weight 3 nexthop dev tun0",
 		"ip route add 10.42.1.128/25 via 192.0.2.2 metric 50 table 77",
 		"ip route add 10.42.1.0/24 tos 0x10 via 192.0.2.3",
@@ -31,7 +31,7 @@ func TestTables(t *testing.T) {
 		"ip route add default via 192.0.2.254", "ip route add 10.99.0.0/16 via 192.0.2.2",
 		"ip -6 route add 2001:db8:42::/48 nexthop via 2001:db8:9::2 dev eth0 nexthop via 2001:db8:9::3 dev eth0",
 		"ip -6 route add 2001:db8:42:1::/64 from 2001:db8:42::/64 via 2001:db8:9::4 dev eth0",
-		"ip nexthop add id 1 via 192.0.2.5 dev eth0", "ip nexthop add id 2 dev tun0", "ip nexthop add id 3 group 1,5/2",
+		"ip nexthop add id 1 via 192.0.2.5 dev eth0", "ip nexthop add id 5 dev tun0", "ip nexthop add id 3 group 1/5,2",
 		"ip route add 10.42.1.64/26 nhid 3", "ip route add 10.42.1.65/32 nhid 1",
 	} {
 		run(t, line)

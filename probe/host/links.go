@@ -3,6 +3,7 @@
 package host
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -68,6 +69,7 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 			result.Addresses = append(result.Addresses, evidence.Address{Link: attrs.Name, Prefix: prefix})
 		}
 	}
+	offloads(result.Links)
 	return result, problems
 }
 
@@ -116,11 +118,22 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
 		l.Parent = k.name(vxlan.VtepDevIndex)
 	}
+	if attrs.Xdp != nil && attrs.Xdp.Attached {
+		l.XDP = &evidence.XDP{Mode: xdpMode(attrs.Xdp.AttachMode), ID: attrs.Xdp.ProgId}
+	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
 		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped
 	}
 	return l
+}
+
+// xdpMode names XDP_ATTACHED_* of linux/if_link.h.
+func xdpMode(mode uint32) string {
+	if name := map[uint32]string{1: "native", 2: "generic", 3: "offload", 4: "multi"}[mode]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("mode %d", mode)
 }
 
 func (k known) name(index int) string {

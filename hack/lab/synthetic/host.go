@@ -128,6 +128,14 @@ func (h *Host) Rules() (rules []evidence.Rule, inventories []evidence.Inventory,
 // Firewall is empty.
 func (h *Host) Firewall([]uint16) ([]evidence.Firewall, []evidence.Problem) { return nil, nil }
 
+// Diversions are none.
+func (h *Host) Diversions([]evidence.Link) (_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem) {
+	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM} {
+		inventories = append(inventories, evidence.Inventory{What: what, Complete: true})
+	}
+	return nil, inventories, nil
+}
+
 // handshakeAge is how long the last handshake of every healthy pair is ago: none falls into a window.
 const handshakeAge = 30 * time.Second
 
