@@ -345,7 +345,7 @@ func (e xtEntry) conditions(c *condition, f xtFamily) {
 		}
 		text := unix.ByteSliceToString(name)
 		if mask[min(len(text), 15)] == 0 {
-			text += "*"
+			text = strings.TrimSuffix(text, "+") + "*"
 		}
 		narrow([]string{text}, inverted&(xtNotIn<<i) != 0)
 	}
