@@ -47,6 +47,7 @@ type Host interface {
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
 	Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
+	Watch(pods []netip.Prefix) (*host.Watch, error)
 }
 
 // Devices reads WireGuard devices; device.Reader does.

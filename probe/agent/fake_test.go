@@ -30,7 +30,7 @@ func (f *fakeHost) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 	if f.late.Load() {
 		links = append(links, evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside})
 	}
-	return host.Links{Links: links, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
+	return host.Links{Links: links, Stats: []host.LinkStats{{Link: "eth0", Index: 2}}, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
 }
 
 func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, _ []evidence.Problem) {
@@ -58,6 +58,8 @@ func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Probl
 func (*fakeHost) Diversions([]evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
 }
+
+func (*fakeHost) Watch([]netip.Prefix) (*host.Watch, error) { return &host.Watch{}, nil }
 
 const secret = "c2VjcmV0"
 

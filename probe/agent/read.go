@@ -47,6 +47,10 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	}
 	s.links, s.devices = links, devices
 	s.counters.Take(request.Reading, devices)
+	s.counted.Take(request.Reading, links.Stats)
+	if s.watch != nil {
+		s.watch.Drain()
+	}
 	switch request.Reading {
 	case evidence.ReadingBefore:
 		s.problem(problems...)
@@ -55,6 +59,8 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	case evidence.ReadingAfter:
 		s.problem(deviceProblems...)
 		s.writePacked(s.counters.Messages())
+		s.write(s.counted.Messages()...)
+		s.endWatch()
 	default:
 		s.problem(deviceProblems...)
 	}

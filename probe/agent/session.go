@@ -32,6 +32,8 @@ type session struct {
 	links    host.Links      // at the last reading
 	devices  device.Snapshot // at the last reading
 	counters device.Counters
+	counted  host.LinkCounter
+	watch    *host.Watch // of changes of links; nil unless it runs
 	capture  Capture
 	captured []evidence.Link
 	tunnels  []evidence.Tunnel // of the last capture
@@ -156,6 +158,9 @@ func (s *session) close() {
 		gone, cancel := context.WithCancel(context.Background())
 		cancel() // the account is not wanted
 		s.capture.Stop(gone)
+	}
+	if s.watch != nil {
+		s.watch.Close()
 	}
 	if s.pod != nil {
 		s.pod.Stop()

@@ -19,6 +19,7 @@ type Links struct {
 	Links     []evidence.Link
 	Addresses []evidence.Address
 	Sockets   []evidence.Socket
+	Stats     []LinkStats
 }
 
 // addressesPerLink bounds what one link may list: kube-ipvs0 has thousands.
@@ -64,6 +65,9 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 			described.Role, described.Why = evidence.RoleOutside, "its routes could not be read"
 		}
 		result.Links = append(result.Links, described)
+		if stats, ok := statsOf(attrs); ok && counts(described) {
+			result.Stats = append(result.Stats, stats)
+		}
 		own := known.addresses[attrs.Index]
 		for _, prefix := range own[:min(len(own), addressesPerLink)] {
 			result.Addresses = append(result.Addresses, evidence.Address{Link: attrs.Name, Prefix: prefix})

@@ -69,6 +69,7 @@ func (h *Host) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 			{Link: tunnel, Prefix: netip.PrefixFrom(PodRange(h.node).Addr(), 32)},
 			{Link: bridge, Prefix: gateway},
 		},
+		Stats: []host.LinkStats{{Link: uplink, Index: indexes[uplink]}, {Link: tunnel, Index: indexes[tunnel]}},
 	}, nil
 }
 
@@ -135,6 +136,9 @@ func (h *Host) Diversions([]evidence.Link) (_ []evidence.Diversion, inventories 
 	}
 	return nil, inventories, nil
 }
+
+// Watch hears nothing: no synthetic link ever changes.
+func (h *Host) Watch([]netip.Prefix) (*host.Watch, error) { return &host.Watch{}, nil }
 
 // handshakeAge is how long the last handshake of every healthy pair is ago: none falls into a window.
 const handshakeAge = 30 * time.Second
