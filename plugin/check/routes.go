@@ -150,11 +150,20 @@ func closest(table []*evidence.Route, ip netip.Addr, wanted func(*evidence.Route
 func ruleFor(n *verdict.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rule {
 	var first *evidence.Rule
 	for _, r := range n.Rules {
-		if r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) && (first == nil || r.Priority < first.Priority) {
+		if !kernels(r) && r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) && (first == nil || r.Priority < first.Priority) {
 			first = r
 		}
 	}
 	return first
+}
+
+// kernels reports whether a rule is one of the three that every network
+// namespace has from the start, see fib_rules_init in the kernel.
+func kernels(r *evidence.Rule) bool {
+	const localTable, defaultTable = 255, 253
+	tables := map[int]int{0: localTable, 32766: mainTable, 32767: defaultTable}
+	table, known := tables[r.Priority]
+	return known && r.Table == table && !r.From.IsValid() && !r.To.IsValid() && r.Mask == 0 && r.In == "" && !r.Not
 }
 
 func family(ip netip.Addr) int {

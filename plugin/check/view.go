@@ -20,7 +20,7 @@ type view struct {
 // explained are the collectors whose failure cannot hide a leak: what they did
 // not read is missing where it is needed, or it only explains. Any other
 // problem of a probe could.
-var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true}
+var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true, "diversion": true}
 
 // prepare resolves the case for a profile's eyes.
 func prepare(c *verdict.Case, p profile.Profile) {

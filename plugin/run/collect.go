@@ -69,7 +69,7 @@ func (v *verification) collect(ctx context.Context) error {
 
 // readAll asks a probe for the state of its host.
 func (v *verification) readAll(a *agent) evidence.Request {
-	read := &evidence.ReadRequest{Reading: evidence.ReadingBefore, PodRanges: a.node.PodCIDRs}
+	read := &evidence.ReadRequest{Reading: evidence.ReadingBefore, PodRanges: a.node.PodCIDRs, Ranges: v.podRanges()}
 	for _, p := range v.podAddresses() {
 		if v.asked.Has(a.node.Index, p.Index) {
 			read.Destinations = append(read.Destinations, p.IPs...)

@@ -43,9 +43,11 @@ type Host interface {
 	Module() evidence.Module
 	Links(pods []netip.Prefix) (host.Links, []evidence.Problem)
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
-	Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem)
-	Rules() ([]evidence.Rule, []evidence.Problem)
+	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
+	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
+	Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
+	Watch(pods []netip.Prefix) (*host.Watch, error)
 }
 
 // Devices reads WireGuard devices; device.Reader does.

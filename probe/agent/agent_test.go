@@ -99,8 +99,8 @@ func TestProbeSession(t *testing.T) {
 		t.Error(err)
 	}
 	want := "hello " +
-		"module link link socket device peer route route problem firewall ready " + // reading the rules is at fault
-		"ready ready control ready ready capture tunnel ready count ready problem ready problem ready bye"
+		"module link link socket device peer route route inventory problem firewall diversion inventory ready " + // reading the rules is at fault
+		"ready ready control ready ready capture tunnel ready count linkCount inventory ready problem ready problem ready bye"
 	if got := kinds(messages); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

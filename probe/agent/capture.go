@@ -19,8 +19,12 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "capture", Text: "a capture is already running"})
 		return
 	}
+	s.beginWatch()
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	s.problem(problems...)
+	if s.watch != nil {
+		s.watch.Known(links)
+	}
 	running, err := s.options.Capture(ctx, capture.Config{
 		Links: links.Links, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
 	})
@@ -33,6 +37,29 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 		return
 	}
 	s.capture, s.captured = running, links.Links
+}
+
+// beginWatch listens for changes of links from before the captures start.
+func (s *session) beginWatch() {
+	watch, err := s.options.Host.Watch(s.read.PodRanges)
+	if err != nil {
+		s.inventory([]evidence.Inventory{{What: evidence.InventoryLinks, Text: err.Error()}})
+		return
+	}
+	s.watch = watch
+}
+
+// endWatch reports the changes of links since the captures began.
+func (s *session) endWatch() {
+	if s.watch == nil {
+		return
+	}
+	events, inventory := s.watch.Close()
+	s.watch = nil
+	for _, event := range events {
+		s.write(evidence.Message{LinkEvent: &event})
+	}
+	s.inventory([]evidence.Inventory{inventory})
 }
 
 // tap shows a capture to the controls.

@@ -30,7 +30,7 @@ func (f *fakeHost) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 	if f.late.Load() {
 		links = append(links, evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside})
 	}
-	return host.Links{Links: links, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
+	return host.Links{Links: links, Stats: []host.LinkStats{{Link: "eth0", Index: 2}}, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
 }
 
 func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, _ []evidence.Problem) {
@@ -43,15 +43,23 @@ func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, 
 	return routes, nil
 }
 
-func (*fakeHost) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) ([]evidence.Route, []evidence.Problem) {
-	return nil, nil
+func (*fakeHost) Tables([]evidence.Link, evidence.ReadRequest, int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
+	return nil, []evidence.Inventory{{What: evidence.InventoryRoutes, Complete: true}}, nil
 }
 
-func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Problem) { panic("a private thing: " + secret) }
+func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem) {
+	panic("a private thing: " + secret)
+}
 
 func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
 	return []evidence.Firewall{{Tool: "nftables", Port: ports[0], Effect: "accept"}}, nil
 }
+
+func (*fakeHost) Diversions([]evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
+}
+
+func (*fakeHost) Watch([]netip.Prefix) (*host.Watch, error) { return &host.Watch{}, nil }
 
 const secret = "c2VjcmV0"
 

@@ -47,6 +47,10 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	}
 	s.links, s.devices = links, devices
 	s.counters.Take(request.Reading, devices)
+	s.counted.Take(request.Reading, links.Stats)
+	if s.watch != nil {
+		s.watch.Drain()
+	}
 	switch request.Reading {
 	case evidence.ReadingBefore:
 		s.problem(problems...)
@@ -55,6 +59,8 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	case evidence.ReadingAfter:
 		s.problem(deviceProblems...)
 		s.writePacked(s.counters.Messages())
+		s.write(s.counted.Messages()...)
+		s.endWatch()
 	default:
 		s.problem(deviceProblems...)
 	}
@@ -98,7 +104,7 @@ func (s *session) tell(ctx context.Context) {
 	for _, collector := range []struct {
 		what string
 		tell func()
-	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}} {
+	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}, {"diversion", s.tellDiversions}} {
 		if ctx.Err() != nil {
 			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
 			return
@@ -110,13 +116,14 @@ func (s *session) tell(ctx context.Context) {
 func (s *session) tellRoutes() {
 	answers, problems := s.options.Host.Answers(s.questions())
 	s.problem(problems...)
-	entries, problems := s.options.Host.Tables(s.links.Links, s.read.PodRanges, s.read.Destinations)
+	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
 	s.problem(problems...)
 	var messages []evidence.Message
 	for _, route := range append(answers, entries...) {
 		messages = append(messages, evidence.Message{Route: &route})
 	}
 	s.writePacked(messages)
+	s.inventory(inventories)
 }
 
 // questions are the destinations as asked and the endpoints of all peers, those
@@ -141,11 +148,12 @@ func (s *session) questions() []host.Question {
 }
 
 func (s *session) tellRules() {
-	rules, problems := s.options.Host.Rules()
+	rules, inventories, problems := s.options.Host.Rules()
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Rule: &rule})
 	}
+	s.inventory(inventories)
 }
 
 func (s *session) tellFirewall() {
@@ -153,5 +161,22 @@ func (s *session) tellFirewall() {
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Firewall: &rule})
+	}
+}
+
+func (s *session) tellDiversions() {
+	found, inventories, problems := s.options.Host.Diversions(s.links.Links)
+	s.problem(problems...)
+	for _, diversion := range found {
+		s.write(evidence.Message{Diversion: &diversion})
+	}
+	s.inventory(inventories)
+}
+
+// inventory writes how much of what was read, bounded like the text of a problem.
+func (s *session) inventory(inventories []evidence.Inventory) {
+	for _, inventory := range inventories {
+		inventory.Text = oneLine(inventory.Text)
+		s.write(evidence.Message{Inventory: &inventory})
 	}
 }

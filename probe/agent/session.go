@@ -32,6 +32,8 @@ type session struct {
 	links    host.Links      // at the last reading
 	devices  device.Snapshot // at the last reading
 	counters device.Counters
+	counted  host.LinkCounter
+	watch    *host.Watch // of changes of links; nil unless it runs
 	capture  Capture
 	captured []evidence.Link
 	tunnels  []evidence.Tunnel // of the last capture
@@ -75,11 +77,13 @@ const maxText = 500
 
 func (s *session) problem(problems ...evidence.Problem) {
 	for _, p := range problems {
-		p.Text = strings.ToValidUTF8(p.Text[:min(len(p.Text), maxText)], "")
+		p.Text = oneLine(p.Text)
 		s.log.Warn("problem", "class", p.Class, "what", p.What, "on", p.On, "text", p.Text)
 		s.write(evidence.Message{Problem: &p})
 	}
 }
+
+func oneLine(text string) string { return strings.ToValidUTF8(text[:min(len(text), maxText)], "") }
 
 // action names a request and returns what carries it out in this role.
 func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
@@ -154,6 +158,9 @@ func (s *session) close() {
 		gone, cancel := context.WithCancel(context.Background())
 		cancel() // the account is not wanted
 		s.capture.Stop(gone)
+	}
+	if s.watch != nil {
+		s.watch.Close()
 	}
 	if s.pod != nil {
 		s.pod.Stop()

@@ -130,9 +130,12 @@ type LinkCount struct {
 type LinkEvent struct {
 	Link  string   `json:"link"`
 	Index int      `json:"index"`
-	What  string   `json:"what"` // added, removed, up, down, xdp
+	What  string   `json:"what"` // added, removed, up, down, xdp, role (it began to lead out)
 	Kind  string   `json:"kind,omitempty"`
-	Role  LinkRole `json:"role,omitempty"` // as Link.Role at that moment, empty if it could not be told
+	Role  LinkRole `json:"role,omitempty"` // as Link.Role at that moment, of one that was added the gravest; empty if it could not be told
+	// Of a link that was removed: what its counters said last.
+	TXPackets uint64 `json:"txPackets,omitempty"`
+	RXPackets uint64 `json:"rxPackets,omitempty"`
 }
 
 // Try is a canary of its own kind: sent so that a rule or a statement of a

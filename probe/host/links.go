@@ -3,6 +3,7 @@
 package host
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -18,6 +19,7 @@ type Links struct {
 	Links     []evidence.Link
 	Addresses []evidence.Address
 	Sockets   []evidence.Socket
+	Stats     []LinkStats
 }
 
 // addressesPerLink bounds what one link may list: kube-ipvs0 has thousands.
@@ -40,7 +42,7 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 	if err != nil {
 		problems = append(problems, problem("address", "", err))
 	}
-	routes, routesErr := routesByLink(handle)
+	routes, routesErr := routesByLink()
 	if routesErr != nil {
 		problems = append(problems, problem("route", "", routesErr))
 	}
@@ -63,11 +65,15 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 			described.Role, described.Why = evidence.RoleOutside, "its routes could not be read"
 		}
 		result.Links = append(result.Links, described)
+		if stats, ok := statsOf(attrs); ok && counts(described) {
+			result.Stats = append(result.Stats, stats)
+		}
 		own := known.addresses[attrs.Index]
 		for _, prefix := range own[:min(len(own), addressesPerLink)] {
 			result.Addresses = append(result.Addresses, evidence.Address{Link: attrs.Name, Prefix: prefix})
 		}
 	}
+	offloads(result.Links)
 	return result, problems
 }
 
@@ -116,11 +122,22 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
 		l.Parent = k.name(vxlan.VtepDevIndex)
 	}
+	if attrs.Xdp != nil && attrs.Xdp.Attached {
+		l.XDP = &evidence.XDP{Mode: xdpMode(attrs.Xdp.AttachMode), ID: attrs.Xdp.ProgId}
+	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
 		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped
 	}
 	return l
+}
+
+// xdpMode names XDP_ATTACHED_* of linux/if_link.h.
+func xdpMode(mode uint32) string {
+	if name := map[uint32]string{1: "native", 2: "generic", 3: "offload", 4: "multi"}[mode]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("mode %d", mode)
 }
 
 func (k known) name(index int) string {
@@ -145,20 +162,18 @@ func kind(link netlink.Link) string {
 
 // routesByLink collects the destinations of unicast routes in all tables by
 // the link they lead out of, each hop of a multipath route counted.
-func routesByLink(handle *netlink.Handle) (map[int][]netip.Prefix, error) {
+func routesByLink() (map[int][]netip.Prefix, error) {
 	return dump(func() (map[int][]netip.Prefix, error) {
 		byLink := make(map[int][]netip.Prefix)
-		err := eachRoute(handle, func(route netlink.Route) bool {
-			destination := destinationOf(route)
-			if route.Type != unix.RTN_UNICAST || destination.IsSingleIP() {
-				return true // only a network's route tells an uplink
+		err := eachEntry(func(entry fibEntry) {
+			if entry.kind != unix.RTN_UNICAST || entry.destination.IsSingleIP() {
+				return // only a network's route tells an uplink
 			}
-			for _, link := range hops(route) {
-				if len(byLink[link]) < maxRoutes {
-					byLink[link] = append(byLink[link], destination)
+			for _, hop := range entry.hops {
+				if len(byLink[hop.link]) < maxPerLink {
+					byLink[hop.link] = append(byLink[hop.link], entry.destination)
 				}
 			}
-			return true
 		})
 		return byLink, err
 	})

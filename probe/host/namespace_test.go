@@ -34,8 +34,16 @@ func enter(t *testing.T) {
 
 func run(t *testing.T, command string) {
 	t.Helper()
+	runInput(t, command, "")
+}
+
+// runInput runs a command that reads something.
+func runInput(t *testing.T, command, input string) {
+	t.Helper()
 	words := strings.Fields(command)
-	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+	program := exec.Command(words[0], words[1:]...)
+	program.Stdin = strings.NewReader(input)
+	if out, err := program.CombinedOutput(); err != nil {
 		t.Skipf("needs iproute2 and a kernel that does this: %s: %v: %s", command, err, out)
 	}
 }
@@ -127,7 +135,7 @@ func TestNode(t *testing.T) {
 			t.Errorf("answer %d: %+v", i, answers[i])
 		}
 	}
-	entries, _ := Reader{}.Tables(links.Links, pods, []netip.Addr{netip.MustParseAddr("10.42.2.5")})
+	entries, _, _ := Reader{}.Tables(links.Links, evidence.ReadRequest{PodRanges: pods, Destinations: []netip.Addr{netip.MustParseAddr("10.42.2.5")}}, 1)
 	var told []string
 	for _, e := range entries {
 		told = append(told, fmt.Sprintf("%s %s %d %s", e.Destination, e.Link, e.Table, e.Type))
@@ -140,10 +148,6 @@ func TestNode(t *testing.T) {
 	}
 	if slices.Contains(told, "10.99.0.0/16  254 blackhole") {
 		t.Error("an entry that has no bearing is told")
-	}
-	rules, _ := Reader{}.Rules()
-	if len(rules) != 1 || rules[0] != (evidence.Rule{Family: 4, Priority: 99, Not: true, Mark: 0x100000, Mask: 0x100000, Table: 77}) {
-		t.Errorf("rules %+v", rules)
 	}
 }
 

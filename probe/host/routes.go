@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
@@ -77,31 +76,6 @@ func linkName(handle *netlink.Handle, index int, names map[int]string) string {
 		names[index] = name
 	}
 	return name
-}
-
-// eachRoute walks over the entries of all tables of both families.
-func eachRoute(handle *netlink.Handle, visit func(netlink.Route) bool) error {
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		every := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
-		err := handle.RouteListFilteredIter(family, every, netlink.RT_FILTER_TABLE, visit)
-		if err != nil && !(family == netlink.FAMILY_V6 && errors.Is(err, syscall.EOPNOTSUPP)) {
-			return fmt.Errorf("listing the routes of IPv%d: %w", map[int]int{netlink.FAMILY_V4: 4, netlink.FAMILY_V6: 6}[family], err)
-		}
-	}
-	return nil
-}
-
-// hops returns the links a route leads out of.
-func hops(route netlink.Route) []int {
-	if len(route.MultiPath) == 0 {
-		return []int{route.LinkIndex}
-	}
-	links := make([]int, 0, len(route.MultiPath))
-	for _, hop := range route.MultiPath {
-		links = append(links, hop.LinkIndex)
-	}
-	slices.Sort(links)
-	return slices.Compact(links)
 }
 
 // destinationOf returns a route's destination; a default route has none and is /0.

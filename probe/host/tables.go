@@ -4,142 +4,171 @@ package host
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// maxRoutes bounds the table entries that are reported.
-const maxRoutes = 512
+// maxRoutes bounds the table entries that are reported, maxPerLink those that
+// the role of a link is decided from.
+const (
+	maxRoutes  = 16384
+	maxPerLink = 512
+)
 
-// Tables returns the entries of all routing tables but the local one that bear
-// on the pod network: those out of a WireGuard or overlay link and the more
-// specific ones that lead a part of that elsewhere, those within the pod ranges,
-// and those that cover one of the destinations. They explain the kernel's
-// answers and prove nothing.
-func (r Reader) Tables(links []evidence.Link, pods []netip.Prefix, destinations []netip.Addr) ([]evidence.Route, []evidence.Problem) {
-	handle, err := openRoute()
-	if err != nil {
-		return nil, []evidence.Problem{problem("route", "", err)}
-	}
-	defer handle.Close()
-	bears := bearing{pods: pods, destinations: slices.SortedFunc(slices.Values(destinations), netip.Addr.Compare), tunnels: map[int]bool{}}
+// Tables returns the entries of all routing tables that bear on the pods: each
+// one whose destination overlaps a pod range of the run, defaults among them;
+// those out of a WireGuard or overlay link, the more specific ones that lead a
+// part of that elsewhere, and those that cover a destination of the request. Of
+// the local table only what lies in another node's pod range is reported. own is
+// the index of this node.
+func (r Reader) Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
+	bears := newBearing(links, request, own)
 	names := make(map[int]string)
 	for _, link := range links {
 		names[link.Index] = link.Name
-		bears.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
 	}
-	entries, err := dump(func() ([]evidence.Route, error) {
-		var entries []evidence.Route
-		bears.carried = nil
-		if err := eachRoute(handle, func(route netlink.Route) bool {
-			if destination := destinationOf(route); bears.tunnelled(route) && destination.Bits() > 0 && len(bears.carried) < maxRoutes {
-				bears.carried = append(bears.carried, destination)
-			}
-			return true
-		}); err != nil {
-			return nil, err
-		}
-		err := eachRoute(handle, func(route netlink.Route) bool {
-			if !bears.on(route) {
-				return true
-			}
-			for _, hop := range hops(route) {
-				entries = append(entries, evidence.Route{
-					Destination: destinationOf(route), Link: names[hop], Gateway: addrOf(route.Gw), Source: addrOf(route.Src),
-					Table: route.Table, Type: typeName(route.Type), MTU: route.MTU,
-				})
-			}
-			return len(entries) < maxRoutes
-		})
-		return entries, err
+	all, err := dump(func() ([]fibEntry, error) {
+		var all []fibEntry
+		err := eachEntry(func(entry fibEntry) { all = append(all, entry) })
+		return all, err
 	})
+	inventory := evidence.Inventory{What: evidence.InventoryRoutes, Count: len(all), Complete: true}
 	var problems []evidence.Problem
-	if err != nil {
+	switch {
+	case err != nil:
 		problems = append(problems, problem("route", "", err))
+		inventory.Complete, inventory.Text = false, err.Error()
+	case len(request.Ranges) == 0:
+		inventory.Complete, inventory.Text = false, "it was not told which ranges are the pods'"
 	}
-	if len(entries) >= maxRoutes {
+	bears.carry(all)
+	var entries []evidence.Route
+	for _, entry := range all {
+		if bears.on(entry) {
+			entries = append(entries, entry.messages(names)...)
+		}
+	}
+	if len(entries) > maxRoutes {
+		inventory.Complete = false
+		inventory.Text = fmt.Sprintf("%d entries bear on the pods, more than the %d that are reported", len(entries), maxRoutes)
 		entries = entries[:maxRoutes]
-		problems = append(problems, evidence.Problem{Class: evidence.ProblemUnsupported, What: "route",
-			Text: "there are more table entries than are reported; the kernel's answers are complete"})
 	}
-	return entries, problems
+	return entries, []evidence.Inventory{inventory}, problems
 }
 
-// bearing decides which entries are worth telling.
+// messages are what is reported of an entry: one for each of its next hops.
+func (e fibEntry) messages(names map[int]string) (list []evidence.Route) {
+	hops := e.hops
+	if len(hops) == 0 {
+		hops = []fibHop{{}}
+	}
+	for i, hop := range hops {
+		route := evidence.Route{
+			Destination: e.destination, From: e.from, Link: names[hop.link], Gateway: hop.gateway, Source: e.source,
+			Table: e.table, Type: typeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos,
+		}
+		if route.Link == "" && hop.link != 0 {
+			route.Link = fmt.Sprintf("link %d", hop.link)
+		}
+		if len(hops) > 1 {
+			route.Hop, route.Weight = i+1, hop.weight
+		}
+		list = append(list, route)
+	}
+	return list
+}
+
+// bearing decides which entries are worth reporting.
 type bearing struct {
-	pods         []netip.Prefix
-	destinations []netip.Addr // sorted
-	tunnels      map[int]bool // link indexes
+	pods         []netip.Prefix // of this node
+	all, others  ranges         // pod ranges of all nodes, and of all but this one
+	destinations []netip.Addr   // sorted
+	tunnels      map[int]bool   // link indexes
 	carried      []netip.Prefix
 }
 
-func (b bearing) tunnelled(route netlink.Route) bool {
-	return route.Table != unix.RT_TABLE_LOCAL && slices.ContainsFunc(hops(route), func(link int) bool { return b.tunnels[link] })
+func newBearing(links []evidence.Link, request evidence.ReadRequest, own int) *bearing {
+	b := &bearing{pods: request.PodRanges, tunnels: map[int]bool{}}
+	b.destinations = slices.SortedFunc(slices.Values(request.Destinations), netip.Addr.Compare)
+	for _, link := range links {
+		b.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
+	}
+	all, others := slices.Clone(request.PodRanges), []netip.Prefix{}
+	for _, pods := range request.Ranges {
+		all = append(all, pods.Prefixes...)
+		if pods.Index != own {
+			others = append(others, pods.Prefixes...)
+		}
+	}
+	b.all, b.others = newRanges(all), newRanges(others)
+	return b
 }
 
-func (b bearing) on(route netlink.Route) bool {
-	switch route.Type {
+// carry notes what the tunnels carry.
+func (b *bearing) carry(all []fibEntry) {
+	for _, entry := range all {
+		if b.tunnelled(entry) && entry.destination.Bits() > 0 && len(b.carried) < maxPerLink {
+			b.carried = append(b.carried, entry.destination)
+		}
+	}
+}
+
+func (b *bearing) tunnelled(entry fibEntry) bool {
+	return entry.table != unix.RT_TABLE_LOCAL &&
+		slices.ContainsFunc(entry.hops, func(hop fibHop) bool { return b.tunnels[hop.link] })
+}
+
+func (b *bearing) on(entry fibEntry) bool {
+	if entry.table == unix.RT_TABLE_LOCAL {
+		return b.others.overlap(entry.destination)
+	}
+	if b.all.overlap(entry.destination) {
+		return true
+	}
+	switch entry.kind {
 	case unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_MULTICAST, unix.RTN_ANYCAST:
 		return false
 	}
-	destination := destinationOf(route)
-	if route.Table == unix.RT_TABLE_LOCAL || len(global([]netip.Prefix{destination})) == 0 {
+	if len(global([]netip.Prefix{entry.destination})) == 0 {
 		return false
 	}
-	if b.tunnelled(route) {
+	if b.tunnelled(entry) || inside(entry.destination, b.carried) {
 		return true
 	}
-	if inside(destination, b.carried) && !(destination.IsSingleIP() && inside(destination, b.pods)) {
-		return true
-	}
-	if slices.ContainsFunc(b.pods, destination.Overlaps) && destination.Bits() > 0 && !destination.IsSingleIP() {
-		return true
-	}
-	first, _ := slices.BinarySearchFunc(b.destinations, destination.Addr(), netip.Addr.Compare)
-	return first < len(b.destinations) && destination.Contains(b.destinations[first])
+	first, _ := slices.BinarySearchFunc(b.destinations, entry.destination.Addr(), netip.Addr.Compare)
+	return first < len(b.destinations) && entry.destination.Contains(b.destinations[first])
 }
 
-// Rules returns the policy routing rules beside the kernel's own three.
-func (r Reader) Rules() ([]evidence.Rule, []evidence.Problem) {
-	handle, err := openRoute()
-	if err != nil {
-		return nil, []evidence.Problem{problem("rule", "", err)}
+// ranges are prefixes in the order of their addresses, none inside another.
+type ranges []netip.Prefix
+
+func newRanges(prefixes []netip.Prefix) ranges {
+	sorted := slices.Clone(prefixes)
+	for i := range sorted {
+		sorted[i] = sorted[i].Masked()
 	}
-	defer handle.Close()
-	var rules []evidence.Rule
-	var problems []evidence.Problem
-	for family, number := range map[int]int{netlink.FAMILY_V4: 4, netlink.FAMILY_V6: 6} {
-		listed, err := dump(func() ([]netlink.Rule, error) { return handle.RuleList(family) })
-		if err != nil {
-			problems = append(problems, problem("rule", "", err))
-		}
-		for _, rule := range listed[:min(len(listed), maxRoutes)] {
-			if kernels(rule) {
-				continue
-			}
-			told := evidence.Rule{Family: number, Priority: max(rule.Priority, 0), Not: rule.Invert, Mark: rule.Mark, Table: rule.Table}
-			if rule.Mask != nil {
-				told.Mask = *rule.Mask
-			}
-			told.From, _ = prefixOf(rule.Src)
-			told.To, _ = prefixOf(rule.Dst)
-			rules = append(rules, told)
-		}
-	}
-	slices.SortStableFunc(rules, func(a, b evidence.Rule) int {
-		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
+	sorted = slices.DeleteFunc(sorted, func(p netip.Prefix) bool { return !p.IsValid() })
+	slices.SortFunc(sorted, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	return rules, problems
+	var list ranges
+	for _, p := range sorted {
+		if n := len(list); n == 0 || !list[n-1].Overlaps(p) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
-// kernels tells the rules every namespace is born with, see fib_rules_init.
-func kernels(rule netlink.Rule) bool {
-	plain := rule.Src == nil && rule.Dst == nil && rule.Mark == 0 && rule.IifName == "" && rule.OifName == "" && !rule.Invert
-	return plain && (rule.Priority <= 0 && rule.Table == unix.RT_TABLE_LOCAL ||
-		rule.Priority == 32766 && rule.Table == unix.RT_TABLE_MAIN || rule.Priority == 32767 && rule.Table == unix.RT_TABLE_DEFAULT)
+// overlap reports whether some of the prefix is in one of the ranges.
+func (r ranges) overlap(prefix netip.Prefix) bool {
+	next, _ := slices.BinarySearchFunc(r, prefix.Addr(), func(p netip.Prefix, addr netip.Addr) int {
+		return p.Addr().Compare(addr)
+	})
+	return next < len(r) && r[next].Overlaps(prefix) || next > 0 && r[next-1].Overlaps(prefix)
 }

@@ -31,6 +31,10 @@ func (l *LinkTally) Add(frame Frame) {
 	s := l.tally.settings
 	l.capture.Frames++
 	l.capture.Bytes += uint64(frame.length())
+	if frame.transmitted() {
+		l.capture.TXFrames++
+		l.capture.TXBytes += uint64(frame.length())
+	}
 	if frame.truncated() {
 		l.capture.Truncated++
 	}

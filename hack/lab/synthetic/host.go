@@ -69,6 +69,7 @@ func (h *Host) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 			{Link: tunnel, Prefix: netip.PrefixFrom(PodRange(h.node).Addr(), 32)},
 			{Link: bridge, Prefix: gateway},
 		},
+		Stats: []host.LinkStats{{Link: uplink, Index: indexes[uplink]}, {Link: tunnel, Index: indexes[tunnel]}},
 	}, nil
 }
 
@@ -98,7 +99,7 @@ func (h *Host) route(to netip.Addr) evidence.Route {
 }
 
 // Tables are the entries for the pod network: flannel's one for all, the bridge's, and those that are left from before.
-func (h *Host) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) (entries []evidence.Route, _ []evidence.Problem) {
+func (h *Host) Tables([]evidence.Link, evidence.ReadRequest, int) (entries []evidence.Route, _ []evidence.Inventory, _ []evidence.Problem) {
 	entries = []evidence.Route{
 		{Destination: PodNetwork, Link: tunnel, Table: mainTable, Type: "unicast"},
 		{Destination: PodRange(h.node), Link: bridge, Table: mainTable, Type: "unicast"},
@@ -110,14 +111,34 @@ func (h *Host) Tables([]evidence.Link, []netip.Prefix, []netip.Addr) (entries []
 			})
 		}
 	}
-	return entries, nil
+	return entries, []evidence.Inventory{{What: evidence.InventoryRoutes, Count: len(entries), Complete: true}}, nil
 }
 
-// Rules are none but the kernel's own.
-func (h *Host) Rules() ([]evidence.Rule, []evidence.Problem) { return nil, nil }
+// Rules are the kernel's own.
+func (h *Host) Rules() (rules []evidence.Rule, inventories []evidence.Inventory, _ []evidence.Problem) {
+	for _, rule := range []evidence.Rule{{Priority: 0, Table: 255}, {Priority: 32766, Table: 254}, {Priority: 32767, Table: 253}} {
+		rule.Family, rule.Action = 4, "lookup"
+		rules = append(rules, rule)
+	}
+	return rules, []evidence.Inventory{
+		{What: evidence.InventoryRules, Family: 4, Count: len(rules), Complete: true},
+		{What: evidence.InventoryRules, Family: 6, Complete: true},
+	}, nil
+}
 
 // Firewall is empty.
 func (h *Host) Firewall([]uint16) ([]evidence.Firewall, []evidence.Problem) { return nil, nil }
+
+// Diversions are none.
+func (h *Host) Diversions([]evidence.Link) (_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem) {
+	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM} {
+		inventories = append(inventories, evidence.Inventory{What: what, Complete: true})
+	}
+	return nil, inventories, nil
+}
+
+// Watch hears nothing: no synthetic link ever changes.
+func (h *Host) Watch([]netip.Prefix) (*host.Watch, error) { return &host.Watch{}, nil }
 
 // handshakeAge is how long the last handshake of every healthy pair is ago: none falls into a window.
 const handshakeAge = 30 * time.Second

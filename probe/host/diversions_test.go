@@ -1,0 +1,316 @@
+//go:build linux
+
+package host
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+func TestIptablesLegacy(t *testing.T) {
+	for _, test := range iptablesRules {
+		t.Run(test.rule, func(t *testing.T) {
+			enter(t)
+			run(t, "iptables-legacy "+test.rule)
+			found, inventory, problems := Reader{}.iptables(nil)
+			checkDiversions(t, found, inventory, problems, test.want)
+			if inventory.Count == 0 {
+				t.Errorf("%+v", inventory)
+			}
+		})
+	}
+}
+
+// Chains of a user, entered by jump and by goto, after rules that end the way
+// of some packets.
+func TestIptablesLegacyChains(t *testing.T) {
+	enter(t)
+	for _, line := range []string{
+		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached", "-t mangle -A unreached -j MARK --set-mark 8",
+		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT", "-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
+		"-t mangle -A OUTPUT -j MARK --set-mark 9",
+	} {
+		run(t, "iptables-legacy "+line)
+	}
+	run(t, "ip6tables-legacy -t mangle -A FORWARD -d 2001:db8:1::/48 -p tcp --dport 81 -j MARK --set-mark 3")
+	found, inventory, problems := Reader{}.iptables(nil)
+	checkDiversions(t, found, inventory, problems, []string{
+		`"family":"ip","table":"mangle","chain":"there","hook":"prerouting","mark":7,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"protocol":"Bg==","target":[{"from":80,"to":80}]}`,
+		`"selector":{"from":["10.42.0.0/24"],"other":["no earlier rule of PREROUTING applies"]}`,
+		`"family":"ip6","table":"mangle","chain":"FORWARD","hook":"forward","mark":3,"mask":4294967295,"selector":{"to":["2001:db8:1::/48"],"protocol":"Bg==","target":[{"from":81,"to":81}]}`,
+	})
+	if len(found) != 3 {
+		t.Errorf("%d: %+v", len(found), found)
+	}
+}
+
+func FuzzXTables(f *testing.F) {
+	info := make([]byte, sizeofXtInfo)
+	native.PutUint32(info[xtNameSize:], 0x1f)
+	entry := make([]byte, 112+40)
+	native.PutUint16(entry[88:], 112)
+	native.PutUint16(entry[90:], 152)
+	native.PutUint16(entry[112:], 40)
+	f.Add(info, entry)
+	f.Fuzz(func(t *testing.T, info, entries []byte) {
+		if len(info) < sizeofXtInfo {
+			return
+		}
+		for _, family := range xtFamilies {
+			for _, d := range family.parse("mangle", info, entries).found {
+				if _, err := evidence.Encode(&evidence.Message{Diversion: &d}); err != nil && len(entries) < 2048 {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
+
+// What filters of traffic control do on a link, and parts of what must be
+// reported; nil says that nothing is.
+var tcFilters = []struct {
+	commands []string
+	want     []string
+}{
+	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action mirred egress redirect dev eth1"},
+		[]string{`"by":"tc","effect":"forward"`, `"hook":"ingress","link":"eth0","to":"eth1"`, `"in":["eth0"]`}},
+	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 egress protocol ip flower ip_proto tcp action mirred egress mirror dev eth1"},
+		[]string{`"effect":"copy"`, `"hook":"egress"`, `"to":"eth1"`, `"other":["a filter of kind flower"]`}},
+	{[]string{"tc qdisc add dev eth0 ingress", "tc filter add dev eth0 parent ffff: protocol ip u32 match u32 0 0 action skbedit mark 7"},
+		[]string{`"effect":"mark"`, `"hook":"ingress"`, `"mark":7,"mask":4294967295`}},
+	{[]string{"tc qdisc add dev eth0 root handle 1: prio", "tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+		[]string{`"effect":"forward"`, `"hook":"egress"`}},
+	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action pass"}, nil},
+	{[]string{"tc qdisc add dev eth0 root fq_codel"}, nil},
+}
+
+func TestTrafficControl(t *testing.T) {
+	for _, test := range tcFilters {
+		t.Run(test.commands[len(test.commands)-1], func(t *testing.T) {
+			enter(t)
+			run(t, "ip link add eth0 type veth peer name eth1")
+			for _, command := range test.commands {
+				run(t, command)
+			}
+			links, _ := Reader{}.Links(nil)
+			found, inventory, problems := Reader{}.trafficControl(links.Links)
+			checkDiversions(t, found, inventory, problems, test.want)
+		})
+	}
+}
+
+// encode makes an attribute of values, and of attributes.
+func encode(kind uint16, values ...[]byte) []byte {
+	value := bytes.Join(values, nil)
+	out := native.AppendUint16(native.AppendUint16(nil, uint16(4+len(value))), kind)
+	out = append(out, value...)
+	for len(out)%4 != 0 {
+		out = append(out, 0)
+	}
+	return out
+}
+
+// The same as TestTrafficControl for actions that the kernel may not have.
+func TestParseFilter(t *testing.T) {
+	numbers := func(list ...uint32) (b []byte) {
+		for _, n := range list {
+			b = native.AppendUint32(b, n)
+		}
+		return b
+	}
+	action := func(kind string, options ...[]byte) []byte {
+		return encode(1, encode(tcaKind, []byte(kind+"\x00")), encode(tcaOptions, options...))
+	}
+	filter := func(kind string, parent uint32, actions ...[]byte) []byte {
+		return slices.Concat(numbers(0, 2, 0, parent, 0), encode(tcaKind, []byte(kind+"\x00")), encode(tcaOptions, encode(actionLists[kind], actions...)))
+	}
+	redirect := func(what uint32) []byte { return action("mirred", encode(2, numbers(1, 0, 0, 1, 1, what, 3))) }
+	for _, test := range []struct {
+		message []byte
+		want    string
+	}{
+		{filter("matchall", clsactIngress, redirect(1)), `[{"by":"tc","effect":"forward","hook":"ingress","link":"eth0","to":"eth1","selector":{"in":["eth0"]},"rule":"action mirred to eth1"}]`},
+		{filter("flower", clsactEgress, redirect(2)), `[{"by":"tc","effect":"copy","hook":"egress","link":"eth0","to":"eth1","selector":{"out":["eth0"],"other":["a filter of kind flower"]},"rule":"action mirred to eth1"}]`},
+		{filter("u32", ingressQdisc, action("skbedit", encode(5, numbers(0x1ff)), encode(8, numbers(0xff)))), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mark":255,"mask":255,"selector":{"in":["eth0"],"other":["a filter of kind u32"]},"rule":"action skbedit"}]`},
+		{filter("matchall", 0x10000, action("bpf", encode(6, []byte("prog\x00")), encode(9, numbers(7)))), `[{"by":"tc","effect":"bpf","hook":"egress","link":"eth0","program":"prog","id":7,"selector":{"out":["eth0"]},"rule":"action bpf"}]`},
+		{filter("matchall", clsactIngress, action("gact"), action("pedit")), `[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action pedit"}]`},
+		{filter("matchall", clsactIngress, action("connmark")), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action connmark"}]`},
+		{filter("matchall", clsactIngress, action("later")), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action later"}]`},
+	} {
+		if got, _ := json.Marshal(parseFilter(test.message, map[int]string{2: "eth0", 3: "eth1"})); string(got) != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+// loadProgram loads a BPF program of a type that returns a number.
+func loadProgram(t *testing.T, kind uint32, result int32) int {
+	t.Helper()
+	var code []byte
+	add := func(op, registers byte, value int32) {
+		code = append(code, op, registers, 0, 0)
+		code = binary.LittleEndian.AppendUint32(code, uint32(value))
+	}
+	add(0xb7, 0, result) // r0 = result
+	add(0x95, 0, 0)      // exit
+	license := []byte("GPL\x00")
+	request := struct {
+		kind, count    uint32
+		insns, license uint64
+		level, size    uint32
+		log            uint64
+		version, flags uint32
+		name           [16]byte
+		rest           [64]byte
+	}{kind: kind, count: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0])))}
+	copy(request.name[:], "test_prog")
+	const load = 5
+	fd, _, number := unix.Syscall(unix.SYS_BPF, load, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request))
+	if number != 0 {
+		t.Skipf("needs to load a BPF program: %v", number)
+	}
+	t.Cleanup(func() { unix.Close(int(fd)) })
+	return int(fd)
+}
+
+const (
+	programOfTC  = 3
+	programOfXDP = 6
+)
+
+func TestXDP(t *testing.T) {
+	enter(t)
+	run(t, "ip link add eth0 type veth peer name eth1")
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pass, generic = 2, 2
+	if err := netlink.LinkSetXdpFdWithFlags(link, loadProgram(t, programOfXDP, pass), generic); err != nil {
+		t.Skip("needs generic XDP: ", err)
+	}
+	links, _ := Reader{}.Links(nil)
+	for _, l := range links.Links {
+		switch has := l.XDP != nil; {
+		case has != (l.Name == "eth0"):
+			t.Errorf("%s: %+v", l.Name, l.XDP)
+		case has && (l.XDP.Mode != "generic" || l.XDP.ID == 0):
+			t.Errorf("%+v", l.XDP)
+		}
+	}
+}
+
+// A program in a filter is told with its name, one that tcx attached without.
+func TestPrograms(t *testing.T) {
+	enter(t)
+	run(t, "ip link add eth0 type veth peer name eth1")
+	run(t, "tc qdisc add dev eth0 clsact")
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := loadProgram(t, programOfTC, 0)
+	filter := &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL},
+		Fd: program, Name: "cil_from_netdev", DirectAction: true}
+	if err := netlink.FilterAdd(filter); err != nil {
+		t.Skip("needs tc with bpf: ", err)
+	}
+	links, _ := Reader{}.Links(nil)
+	found, inventory, problems := Reader{}.trafficControl(links.Links)
+	checkDiversions(t, found, inventory, problems, []string{`"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","program":"cil_from_netdev","id":`})
+
+	var request [128]byte
+	for i, n := range []uint32{uint32(link.Attrs().Index), uint32(program), attachments[0].kind} {
+		native.PutUint32(request[4*i:], n)
+	}
+	const attaching = 8
+	if _, _, number := unix.Syscall(unix.SYS_BPF, attaching, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request)); number != 0 {
+		t.Skipf("needs tcx: %v", number)
+	}
+	found, inventory, problems = Reader{}.trafficControl(links.Links)
+	checkDiversions(t, found, inventory, problems, []string{`"rule":"tcx or netkit program`})
+	if len(found) != 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestXFRM(t *testing.T) {
+	enter(t)
+	if _, inventory, _ := (Reader{}).xfrm(nil); !inventory.Complete {
+		t.Errorf("%+v", inventory)
+	}
+	run(t, "ip xfrm policy add src 10.42.0.0/24 dst 10.42.1.0/24 proto tcp dport 80 dir out mark 5 mask 0xf tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel")
+	run(t, "ip xfrm policy add src 10.42.1.0/24 dst 10.42.0.0/24 dir in tmpl src 192.0.2.2 dst 192.0.2.1 proto esp mode tunnel")
+	run(t, "ip xfrm policy add src 10.42.0.0/24 dst 10.42.3.0/24 dir out")
+	run(t, "ip xfrm policy add src 2001:db8:1::/48 dst 2001:db8:2::/48 dir out tmpl src 2001:db8::1 dst 2001:db8::2 proto esp mode tunnel")
+	found, inventory, problems := Reader{}.xfrm(nil)
+	checkDiversions(t, found, inventory, problems, []string{
+		`"by":"xfrm","effect":"encrypt","hook":"postrouting","selector":{"from":["10.42.0.0/24"],"to":["10.42.1.0/24"],"protocol":"Bg==","target":[{"from":80,"to":80}],"markIs":5,"markMask":15}`,
+		`"from":["2001:db8:1::/48"],"to":["2001:db8:2::/48"]`,
+	})
+	if len(found) != 2 || inventory.Count != 4 {
+		t.Errorf("%+v %+v", inventory, found)
+	}
+}
+
+// Nothing is asked of protocols whose module is not loaded.
+func TestNothingIsLoaded(t *testing.T) {
+	root := t.TempDir()
+	for _, folder := range []string{"proc/thread-self/net", "sys/module"} {
+		if err := os.MkdirAll(root+"/"+folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.WriteFile(root+"/proc/modules", nil, 0o600)
+	os.WriteFile(root+"/proc/thread-self/net/netlink", []byte("sk Eth Pid Groups\n0 6 77 0\n"), 0o600)
+	reader := Reader{Root: root}
+	for _, read := range []func([]evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem){reader.nftables, reader.iptables, reader.xfrm} {
+		if found, inventory, problems := read(nil); len(found)+len(problems) > 0 || !inventory.Complete || inventory.Count != 0 {
+			t.Errorf("%+v %+v %v", found, inventory, problems)
+		}
+	}
+	os.WriteFile(root+"/proc/thread-self/net/pfkey", nil, 0o600)
+	if _, inventory, _ := reader.xfrm(nil); inventory.Complete {
+		t.Error("complete, with policies of PF_KEY")
+	}
+}
+
+func TestActiveFeatures(t *testing.T) {
+	names := make([]byte, 3*sizeofEthtoolName)
+	for i, name := range []string{"tx-checksum-ipv4", "hw-tc-offload", "esp-hw-offload"} {
+		copy(names[i*sizeofEthtoolName:], name)
+	}
+	blocks := make([]byte, 16)
+	native.PutUint32(blocks[8:], 0b011)
+	if on := activeFeatures(names, blocks); fmt.Sprint(on) != "[hw-tc-offload]" {
+		t.Error(on)
+	}
+	if on := activeFeatures(names, nil); on != nil {
+		t.Error(on)
+	}
+}
+
+func FuzzTrafficControl(f *testing.F) {
+	f.Add(bytes.Repeat([]byte{1}, 64))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		parseQdisc(message)
+		parsePolicy(message)
+		for _, d := range parseFilter(message, nil) {
+			if line, err := json.Marshal(d); err != nil || len(line) > evidence.MaxMessage && len(message) < 1024 {
+				t.Error(err, strings.TrimSpace(string(line)))
+			}
+		}
+	})
+}

@@ -1,0 +1,676 @@
+//go:build linux
+
+package host
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// field is what of a packet, or beside it, a register holds.
+type field uint8
+
+const (
+	fieldOther field = iota
+	fieldNothing
+	fieldSource // address
+	fieldTarget
+	fieldSourcePort
+	fieldTargetPort
+	fieldProtocol
+	fieldFamily    // NFPROTO_*
+	fieldEtherType // big-endian
+	fieldInName
+	fieldOutName
+	fieldInIndex
+	fieldOutIndex
+	fieldMark
+	fieldTOS     // the octet of IPv4
+	fieldTraffic // the first two octets of IPv6
+	fieldImmediate
+)
+
+// register is what one of the machine's registers holds: a field, and mask and
+// xor that were applied to it, or a value.
+type register struct {
+	field     field
+	family    int // of an address
+	size      int // in bytes
+	mask, xor []byte
+	value     []byte
+}
+
+// nftMachine reads a rule: its conditions, statements and decisions.
+type nftMachine struct {
+	family    uint8 // of the table
+	links     map[uint32]string
+	set       func(name string) nftSet
+	registers map[uint32]register
+
+	condition  condition
+	statements []statement
+	jumps      []nftJump
+	ends       bool // it takes packets out of the chain: accept, drop, return, goto, queue
+	packets    uint64
+}
+
+// nftJump is a chain that packets of a condition go on in.
+type nftJump struct {
+	condition condition
+	chain     string
+}
+
+func (m *nftMachine) read(rule nftRule) {
+	m.registers = map[uint32]register{}
+	switch m.family {
+	case unix.NFPROTO_IPV4:
+		m.condition.family = 4
+	case unix.NFPROTO_IPV6:
+		m.condition.family = 6
+	}
+	for _, e := range rule.expressions {
+		m.step(e)
+	}
+}
+
+// step carries out one expression.
+func (m *nftMachine) step(e nftExpression) {
+	switch e.name {
+	case "immediate":
+		m.immediate(e)
+	case "meta":
+		m.meta(e)
+	case "payload":
+		m.payload(e)
+	case "ct":
+		m.conntrack(e)
+	case "bitwise":
+		m.bitwise(e)
+	case "cmp":
+		m.compare(e)
+	case "range":
+		m.between(e)
+	case "lookup":
+		m.lookup(e)
+	case "match":
+		m.condition.matchTables(e.text(unix.NFTA_MATCH_NAME), int(e.number(unix.NFTA_MATCH_REV)), e.bytes(unix.NFTA_MATCH_INFO))
+	case "target":
+		m.target(e)
+	case "counter":
+		m.packets = counted(e)
+	case "log", "masq", "notrack", "reject", "objref", "synproxy", "last":
+		m.ends = m.ends || e.name == "reject"
+	default:
+		m.divert(e)
+	}
+}
+
+func counted(e nftExpression) uint64 {
+	if packets := e.bytes(unix.NFTA_COUNTER_PACKETS); len(packets) >= 8 {
+		return binary.BigEndian.Uint64(packets)
+	}
+	return 0
+}
+
+// Attributes of expressions that the system package does not name.
+const (
+	nftaDupAddress  = 1 // NFTA_DUP_SREG_ADDR
+	nftaDupLink     = 2
+	nftaFwdLink     = 1
+	nftaNATType     = 1
+	nftaNATAddress  = 3
+	nftaCtTarget    = 1
+	nftaCtKey       = 2
+	nftaCtSource    = 4
+	nftaBitwiseOp   = 6
+	natOfTarget     = 1 // NFT_NAT_DNAT
+	nftaFlowTable   = 1
+	nftaImmediateTo = 1
+)
+
+// divert reads the statements that copy packets or give them another way, and
+// what is left: expressions that load something, or are conditions.
+func (m *nftMachine) divert(e nftExpression) {
+	add := func(effect, to, text string) {
+		m.statements = append(m.statements, statement{effect: effect, to: to, text: strings.TrimSpace(text + " " + to)})
+	}
+	switch e.name {
+	case "dup":
+		to := m.linkIn(e.number(nftaDupLink))
+		add(evidence.EffectCopy, cmp.Or(to, m.addressIn(e.number(nftaDupAddress))), "dup to")
+	case "fwd":
+		add(evidence.EffectForward, m.linkIn(e.number(nftaFwdLink)), "fwd to")
+	case "flow_offload":
+		add(evidence.EffectForward, "", "flow add @"+e.text(nftaFlowTable))
+	case "tproxy":
+		add(evidence.EffectProxy, "", "tproxy")
+	case "queue":
+		m.ends = true
+		add(evidence.EffectProxy, "", "queue")
+	case "redir":
+		add(evidence.EffectProxy, "", "redirect")
+	case "nat":
+		if e.number(nftaNATType) == natOfTarget {
+			add(evidence.EffectDNAT, m.addressIn(e.number(nftaNATAddress)), "dnat to")
+		}
+	case "limit", "quota", "connlimit", "dynset", "numgen", "hash", "fib", "socket", "rt", "exthdr", "osf", "xfrm", "tunnel", "byteorder", "inner":
+		m.unread(e)
+	default:
+		m.condition.other("expression %s", e.name)
+		m.statements = append(m.statements, unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
+	}
+}
+
+// unread is an expression that is a condition by itself, or loads what is
+// compared later. Their target register is attribute 1 or 2; a register that
+// is not known to hold something is a condition of its own when it is compared.
+func (m *nftMachine) unread(e nftExpression) {
+	switch e.name {
+	case "limit", "quota", "connlimit", "dynset":
+		m.condition.other("%s", e.name)
+		return
+	}
+	for _, kind := range []uint16{1, 2, 4} {
+		if to, ok := e.has(kind); ok && isRegister(to) {
+			m.registers[to] = register{}
+		}
+	}
+}
+
+// isRegister reports whether a number names a register: NFT_REG_1 to 4, and 16 of
+// 32 bits.
+func isRegister(n uint32) bool { return n >= 1 && n <= 4 || n >= 8 && n < 24 }
+
+func (m *nftMachine) linkIn(register uint32) string {
+	value := m.registers[register].value
+	if len(value) < 4 {
+		return ""
+	}
+	return m.link(native.Uint32(value))
+}
+
+func (m *nftMachine) link(index uint32) string {
+	if name := m.links[index]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("link %d", index)
+}
+
+func (m *nftMachine) addressIn(register uint32) string {
+	if addr, ok := netip.AddrFromSlice(m.registers[register].value); ok {
+		return addr.String()
+	}
+	return ""
+}
+
+func (m *nftMachine) immediate(e nftExpression) {
+	data := e.bytes(unix.NFTA_IMMEDIATE_DATA)
+	if verdict, ok := verdictOf(data); ok {
+		m.decide(verdict, m.condition)
+		return
+	}
+	value := e.value(unix.NFTA_IMMEDIATE_DATA)
+	m.registers[e.number(nftaImmediateTo)] = register{field: fieldImmediate, value: value, size: len(value)}
+}
+
+// decide notes where packets go on.
+func (m *nftMachine) decide(v nftVerdict, c condition) {
+	const jump, goTo, proceed = -3, -4, -1
+	switch v.code {
+	case jump:
+		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
+	case goTo:
+		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
+		m.ends = true
+	case proceed:
+	default:
+		m.ends = true
+	}
+}
+
+// metaFields are the keys of NFT_META_* that are understood.
+var metaFields = map[uint32]register{
+	unix.NFT_META_MARK: {field: fieldMark, size: 4}, unix.NFT_META_L4PROTO: {field: fieldProtocol, size: 1},
+	unix.NFT_META_NFPROTO: {field: fieldFamily, size: 1}, unix.NFT_META_PROTOCOL: {field: fieldEtherType, size: 2},
+	unix.NFT_META_IIFNAME: {field: fieldInName, size: 16}, unix.NFT_META_OIFNAME: {field: fieldOutName, size: 16},
+	unix.NFT_META_IIF: {field: fieldInIndex, size: 4}, unix.NFT_META_OIF: {field: fieldOutIndex, size: 4},
+}
+
+func (m *nftMachine) meta(e nftExpression) {
+	key := e.number(unix.NFTA_META_KEY)
+	if to, ok := e.has(unix.NFTA_META_DREG); ok {
+		m.registers[to] = metaFields[key]
+		return
+	}
+	if key != unix.NFT_META_MARK {
+		return
+	}
+	m.statements = append(m.statements, m.markFrom(m.registers[e.number(unix.NFTA_META_SREG)]))
+}
+
+// markFrom is the statement that sets the mark to what a register holds.
+func (m *nftMachine) markFrom(r register) statement {
+	switch {
+	case r.field == fieldImmediate && len(r.value) >= 4:
+		return markStatement(native.Uint32(r.value), 0xffffffff)
+	case r.field == fieldMark && len(r.mask) >= 4 && len(r.xor) >= 4:
+		kept, flipped := native.Uint32(r.mask), native.Uint32(r.xor)
+		if kept&flipped == 0 {
+			return markStatement(flipped, ^kept)
+		}
+		return unknownMark(^kept|flipped, "mark set, by xor")
+	}
+	return unknownMark(0xffffffff, "mark set from elsewhere")
+}
+
+func (m *nftMachine) conntrack(e nftExpression) {
+	if to, ok := e.has(nftaCtTarget); ok {
+		m.registers[to] = register{}
+	}
+}
+
+func (m *nftMachine) payload(e nftExpression) {
+	to, loads := e.has(unix.NFTA_PAYLOAD_DREG)
+	if !loads {
+		m.condition.other("writes to the packet")
+		return
+	}
+	m.registers[to] = m.loaded(e.number(unix.NFTA_PAYLOAD_BASE), e.number(unix.NFTA_PAYLOAD_OFFSET), int(e.number(unix.NFTA_PAYLOAD_LEN)))
+}
+
+// loaded is what bytes of a packet are.
+func (m *nftMachine) loaded(base, offset uint32, size int) register {
+	r := register{size: size}
+	type at struct {
+		base, offset uint32
+		size         int
+	}
+	switch (at{base, offset, size}) {
+	case at{unix.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2}:
+		r.field = fieldSourcePort
+	case at{unix.NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2}:
+		r.field = fieldTargetPort
+	case at{unix.NFT_PAYLOAD_LL_HEADER, 12, 2}:
+		r.field = fieldEtherType
+	}
+	if base != unix.NFT_PAYLOAD_NETWORK_HEADER {
+		return r
+	}
+	// Which IP it is follows from the table or from a condition before.
+	if m.condition.family != 6 {
+		switch {
+		case offset == 12 && size <= 4 && size > 0:
+			r.field, r.family = fieldSource, 4
+		case offset == 16 && size <= 4 && size > 0:
+			r.field, r.family = fieldTarget, 4
+		case m.condition.family == 4 && offset == 9 && size == 1:
+			r.field = fieldProtocol
+		case m.condition.family == 4 && offset == 1 && size == 1:
+			r.field = fieldTOS
+		}
+	}
+	if m.condition.family == 6 {
+		switch {
+		case offset == 8 && size <= 16 && size > 0:
+			r.field, r.family = fieldSource, 6
+		case offset == 24 && size <= 16 && size > 0:
+			r.field, r.family = fieldTarget, 6
+		case offset == 6 && size == 1:
+			r.field = fieldProtocol
+		case offset == 0 && size == 2:
+			r.field = fieldTraffic
+		}
+	}
+	return r
+}
+
+func (m *nftMachine) bitwise(e nftExpression) {
+	from := m.registers[e.number(unix.NFTA_BITWISE_SREG)]
+	to := e.number(unix.NFTA_BITWISE_DREG)
+	mask, xor := e.value(unix.NFTA_BITWISE_MASK), e.value(unix.NFTA_BITWISE_XOR)
+	if e.number(nftaBitwiseOp) != 0 || from.mask != nil || len(mask) < from.size || len(xor) < len(mask) || from.value != nil {
+		m.registers[to] = register{}
+		return
+	}
+	from.mask, from.xor = mask, xor
+	m.registers[to] = from
+}
+
+func (m *nftMachine) compare(e nftExpression) {
+	r, data := m.registers[e.number(unix.NFTA_CMP_SREG)], e.value(unix.NFTA_CMP_DATA)
+	op := e.number(unix.NFTA_CMP_OP)
+	if op != unix.NFT_CMP_EQ && op != unix.NFT_CMP_NEQ {
+		m.order(r, op, data)
+		return
+	}
+	m.equal(r, data, op == unix.NFT_CMP_NEQ)
+}
+
+// order reads <, <=, > and >=, which are understood of ports and addresses.
+func (m *nftMachine) order(r register, op uint32, data []byte) {
+	if r.mask == nil && (r.field == fieldSource || r.field == fieldTarget) && len(data) == r.size {
+		low, high := make([]byte, r.size), bytes.Repeat([]byte{0xff}, r.size)
+		switch op {
+		case unix.NFT_CMP_LTE:
+			m.networks(r, [][2][]byte{{low, data}}, false)
+			return
+		case unix.NFT_CMP_GTE:
+			m.networks(r, [][2][]byte{{data, high}}, false)
+			return
+		}
+	}
+	if len(data) != 2 || r.mask != nil || r.field != fieldSourcePort && r.field != fieldTargetPort {
+		m.condition.other("a comparison by order")
+		return
+	}
+	n := int(binary.BigEndian.Uint16(data))
+	first, last := 0, 65535
+	switch op {
+	case unix.NFT_CMP_LT:
+		last = n - 1
+	case unix.NFT_CMP_LTE:
+		last = n
+	case unix.NFT_CMP_GT:
+		first = n + 1
+	case unix.NFT_CMP_GTE:
+		first = n
+	}
+	if first > last {
+		m.condition.never = true
+		return
+	}
+	m.portsOf(r.field, []span{{uint16(first), uint16(last)}}, false)
+}
+
+func (m *nftMachine) portsOf(f field, spans []span, negated bool) {
+	if f == fieldSourcePort {
+		m.condition.sources(spans, negated)
+	} else {
+		m.condition.targets(spans, negated)
+	}
+}
+
+// equal reads == and !=.
+func (m *nftMachine) equal(r register, data []byte, negated bool) {
+	c := &m.condition
+	plain := r.mask == nil
+	switch {
+	case r.field == fieldMark && len(data) >= 4 && (plain || bytes.Equal(r.xor, make([]byte, len(r.xor)))):
+		mask := uint32(0xffffffff)
+		if !plain {
+			mask = native.Uint32(r.mask)
+		}
+		c.mark(native.Uint32(data), mask, negated)
+	case r.field == fieldSource || r.field == fieldTarget:
+		m.network(r, data, negated)
+	case r.field == fieldTOS && !plain && len(data) == 1 && r.mask[0] == 0xfc:
+		c.dscp([]uint8{data[0] >> 2}, negated)
+	case r.field == fieldTraffic && !plain && len(data) == 2 && r.mask[0] == 0x0f && r.mask[1] == 0xc0:
+		c.dscp([]uint8{uint8(binary.BigEndian.Uint16(data) >> 6)}, negated)
+	case !plain:
+		c.other("a part of a field")
+	default:
+		m.single(r, data, negated)
+	}
+}
+
+// network reads the comparison of an address, or of its first bits.
+func (m *nftMachine) network(r register, data []byte, negated bool) {
+	prefix, ok := networkOf(r, data)
+	switch {
+	case !ok:
+		m.condition.other("a part of an address")
+	case r.field == fieldSource:
+		m.condition.from([]netip.Prefix{prefix}, negated)
+	default:
+		m.condition.to([]netip.Prefix{prefix}, negated)
+	}
+	if ok && !negated {
+		m.condition.of(r.family)
+	}
+}
+
+// networkOf is the prefix that a comparison means. nft loads fewer bytes for
+// prefixes of whole bytes.
+func networkOf(r register, data []byte) (netip.Prefix, bool) {
+	length := map[int]int{4: 4, 6: 16}[r.family]
+	if len(data) < r.size || r.size > length || length == 0 {
+		return netip.Prefix{}, false
+	}
+	bits := 8 * r.size
+	if r.mask != nil {
+		ones, ok := maskBits(r.mask[:r.size])
+		if !ok {
+			return netip.Prefix{}, false
+		}
+		bits = ones
+	}
+	full := make([]byte, length)
+	copy(full, data[:r.size])
+	addr, _ := netip.AddrFromSlice(full)
+	return netip.PrefixFrom(addr, bits).Masked(), true
+}
+
+// single reads the comparison of a whole field but an address.
+func (m *nftMachine) single(r register, data []byte, negated bool) {
+	c := &m.condition
+	switch {
+	case (r.field == fieldSourcePort || r.field == fieldTargetPort) && len(data) == 2:
+		port := binary.BigEndian.Uint16(data)
+		m.portsOf(r.field, []span{{port, port}}, negated)
+	case r.field == fieldProtocol && len(data) == 1:
+		c.protocols([]uint8{data[0]}, negated)
+	case r.field == fieldInName:
+		c.in([]string{nameOf(data)}, negated)
+	case r.field == fieldOutName:
+		c.out([]string{nameOf(data)}, negated)
+	case r.field == fieldInIndex && len(data) >= 4:
+		c.in([]string{m.link(native.Uint32(data))}, negated)
+	case r.field == fieldOutIndex && len(data) >= 4:
+		c.out([]string{m.link(native.Uint32(data))}, negated)
+	case (r.field == fieldFamily || r.field == fieldEtherType) && !negated && familyNamed(r.field, data) != 0:
+		c.of(familyNamed(r.field, data))
+	default:
+		c.other("a condition that is not read")
+	}
+}
+
+// familyNamed returns 4 or 6 for an NFPROTO or an Ethernet type, 0 for any other.
+func familyNamed(f field, data []byte) int {
+	switch {
+	case f == fieldFamily && len(data) == 1:
+		return map[uint8]int{unix.NFPROTO_IPV4: 4, unix.NFPROTO_IPV6: 6}[data[0]]
+	case f == fieldEtherType && len(data) == 2:
+		return map[uint16]int{unix.ETH_P_IP: 4, unix.ETH_P_IPV6: 6}[binary.BigEndian.Uint16(data)]
+	}
+	return 0
+}
+
+// nameOf reads a link's name; one that does not end is the beginning of a name.
+func nameOf(data []byte) string {
+	name, _, ended := bytes.Cut(data, []byte{0})
+	if !ended {
+		return string(name) + "*"
+	}
+	return string(name)
+}
+
+func (m *nftMachine) between(e nftExpression) {
+	r := m.registers[e.number(unix.NFTA_RANGE_SREG)]
+	negated := e.number(unix.NFTA_RANGE_OP) == unix.NFT_RANGE_NEQ
+	first, last := e.value(unix.NFTA_RANGE_FROM_DATA), e.value(unix.NFTA_RANGE_TO_DATA)
+	m.any(r, [][2][]byte{{first, last}}, negated)
+}
+
+// any reads that a field is in one of some ranges of values.
+func (m *nftMachine) any(r register, values [][2][]byte, negated bool) {
+	c := &m.condition
+	if r.mask != nil || len(values) > maxElements {
+		c.other("a part of a field in a set of %d", len(values))
+		return
+	}
+	switch r.field {
+	case fieldSourcePort, fieldTargetPort:
+		var spans []span
+		for _, v := range values {
+			if len(v[0]) != 2 || len(v[1]) != 2 {
+				c.other("a set of something else")
+				return
+			}
+			spans = append(spans, span{binary.BigEndian.Uint16(v[0]), binary.BigEndian.Uint16(v[1])})
+		}
+		m.portsOf(r.field, spans, negated)
+	case fieldSource, fieldTarget:
+		m.networks(r, values, negated)
+	default:
+		m.names(r, values, negated)
+	}
+}
+
+func (m *nftMachine) networks(r register, values [][2][]byte, negated bool) {
+	list := []netip.Prefix{}
+	for _, v := range values {
+		first, ok := netip.AddrFromSlice(v[0])
+		last, alsoOk := netip.AddrFromSlice(v[1])
+		if !ok || !alsoOk || len(v[0]) != r.size {
+			m.condition.other("addresses in a set of something else")
+			return
+		}
+		list = append(list, prefixesBetween(first, last)...)
+		if len(list) > maxAlternatives {
+			m.condition.other("addresses in a set of %d ranges", len(values))
+			return
+		}
+	}
+	if r.field == fieldSource {
+		m.condition.from(list, negated)
+	} else {
+		m.condition.to(list, negated)
+	}
+	if !negated {
+		m.condition.of(r.family)
+	}
+}
+
+// names reads fields whose values have no order: each range is one value.
+func (m *nftMachine) names(r register, values [][2][]byte, negated bool) {
+	var numbers []uint8
+	var names []string
+	for _, v := range values {
+		switch {
+		case !bytes.Equal(v[0], v[1]):
+			m.condition.other("a range of something else")
+			return
+		case r.field == fieldProtocol && len(v[0]) == 1:
+			numbers = append(numbers, v[0][0])
+		case (r.field == fieldInName || r.field == fieldOutName) && len(v[0]) == 16:
+			names = append(names, nameOf(append(bytes.Clone(v[0]), 0)))
+		case (r.field == fieldInIndex || r.field == fieldOutIndex) && len(v[0]) == 4:
+			names = append(names, m.link(native.Uint32(v[0])))
+		default:
+			m.condition.other("a set of something else")
+			return
+		}
+	}
+	switch r.field {
+	case fieldProtocol:
+		m.condition.protocols(numbers, negated)
+	case fieldInName, fieldInIndex:
+		m.condition.in(names, negated)
+	case fieldOutName, fieldOutIndex:
+		m.condition.out(names, negated)
+	default:
+		m.condition.other("a set")
+	}
+}
+
+func (m *nftMachine) lookup(e nftExpression) {
+	const inverted = 1 // NFT_LOOKUP_F_INV
+	r, name := m.registers[e.number(unix.NFTA_LOOKUP_SREG)], e.text(unix.NFTA_LOOKUP_SET)
+	set := m.set(name)
+	to, mapped := e.has(unix.NFTA_LOOKUP_DREG)
+	switch {
+	case mapped && to == 0:
+		m.decideBy(r, name, set)
+	case mapped:
+		m.condition.other("in map @%s", name)
+		m.registers[to] = register{}
+	case !set.whole || slices.ContainsFunc(set.elements, func(e nftElement) bool { return e.end != nil || e.any }):
+		m.condition.other("in set @%s", name)
+	default:
+		m.any(r, set.ranges(), e.number(unix.NFTA_LOOKUP_FLAGS)&inverted != 0)
+	}
+}
+
+// decideBy follows a verdict map: each of its chains with the condition on the key.
+func (m *nftMachine) decideBy(r register, name string, set nftSet) {
+	m.ends = true
+	if !set.whole {
+		m.statements = append(m.statements, unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
+		return
+	}
+	before := m.condition.clone()
+	ranges := set.ranges()
+	for _, element := range set.elements {
+		if !element.decides || element.stop || element.verdict.chain == "" {
+			continue
+		}
+		m.condition = before.clone()
+		at := slices.IndexFunc(ranges, func(v [2][]byte) bool { return bytes.Equal(v[0], element.key) })
+		if at < 0 || element.end != nil || element.any {
+			m.condition.other("by map @%s", name)
+		} else {
+			m.any(r, ranges[at:at+1], false)
+		}
+		m.decide(element.verdict, m.condition)
+	}
+	m.condition = before
+}
+
+// ranges are the values of a set, first and last.
+func (s nftSet) ranges() (list [][2][]byte) {
+	elements := slices.Clone(s.elements)
+	slices.SortStableFunc(elements, func(a, b nftElement) int { return bytes.Compare(a.key, b.key) })
+	for i, element := range elements {
+		switch {
+		case element.stop || element.any || len(element.key) == 0:
+		case !s.intervals:
+			list = append(list, [2][]byte{element.key, element.key})
+		case i+1 < len(elements) && len(elements[i+1].key) == len(element.key):
+			list = append(list, [2][]byte{element.key, before(elements[i+1].key)})
+		default:
+			list = append(list, [2][]byte{element.key, bytes.Repeat([]byte{0xff}, len(element.key))})
+		}
+	}
+	return list
+}
+
+// before returns the value that is one less.
+func before(value []byte) []byte {
+	value = bytes.Clone(value)
+	for i := len(value) - 1; i >= 0; i-- {
+		value[i]--
+		if value[i] != 0xff {
+			break
+		}
+	}
+	return value
+}
+
+func (m *nftMachine) target(e nftExpression) {
+	name := e.text(unix.NFTA_TARGET_NAME)
+	m.statements = append(m.statements, targetTables(name, int(e.number(unix.NFTA_TARGET_REV)), e.bytes(unix.NFTA_TARGET_INFO), cmp.Or(m.condition.family, 4))...)
+	switch name {
+	case "REJECT", "NFQUEUE", "DNAT", "REDIRECT", "NETMAP", "TPROXY":
+		m.ends = true
+	}
+}

@@ -1,0 +1,138 @@
+//go:build linux
+
+package host
+
+import (
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Links that come and go while everything is watched:
+//
+//	eth0 192.0.2.1/24 ── wan        cni0 10.42.0.1/24 ── vethA ─┐ (a pod that starts)      late0 203.0.113.1/24 ─┐
+//	                                          vethC ─┐ (a pod that starts and ends)              (a second uplink, removed)
+func TestWatch(t *testing.T) {
+	enter(t)
+	sleeper := exec.Command("sleep", "60")
+	sleeper.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { sleeper.Process.Kill(); sleeper.Wait() }()
+	time.Sleep(50 * time.Millisecond) // it enters its namespace before it sleeps
+	for _, line := range []string{"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up",
+		"ip addr add 192.0.2.1/24 dev eth0", "ip link add cni0 type bridge", "ip link set cni0 up", "ip addr add 10.42.0.1/24 dev cni0"} {
+		run(t, line)
+	}
+	pods := []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}
+	watch, err := Reader{}.Watch(pods)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, _ := Reader{}.Links(pods)
+	watch.Known(links)
+	pid := sleeper.Process.Pid
+	inPod := fmt.Sprintf("nsenter --net=/proc/%d/ns/net ", pid)
+	for _, line := range []string{
+		fmt.Sprintf("ip link add vethA type veth peer name podA netns %d", pid), "ip link set vethA master cni0", "ip link set vethA up", inPod + "ip link set podA up",
+		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0", "ip link set vethC up", "ip link del vethC",
+		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid), "ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
+		inPod + "ip link set late1 up", "ping -c 1 -W 1 -b 203.0.113.255", "ip link del late0",
+		"ip link set wan down", "ip route add 198.51.100.0/24 dev vethA",
+	} {
+		if line[:4] == "ping" {
+			exec.Command("ping", "-c1", "-W1", "203.0.113.2").Run() // nobody answers
+			continue
+		}
+		run(t, line)
+	}
+	events, inventory := watch.Close()
+	if !inventory.Complete || inventory.Count != len(events) {
+		t.Errorf("%+v", inventory)
+	}
+	var told []string
+	for _, e := range events {
+		told = append(told, fmt.Sprintf("%s %s %s %s", e.Link, e.What, e.Kind, e.Role))
+	}
+	for _, line := range []string{
+		"vethA added veth outside", // a route to another network leads out of it
+		"vethC added veth inside", "vethC removed veth inside",
+		"late0 added veth outside", "late0 removed veth outside", "wan down veth outside",
+	} {
+		if !slices.Contains(told, line) {
+			t.Errorf("no %q in %q", line, told)
+		}
+	}
+	for _, e := range events {
+		if e.Link == "late0" && e.What == "removed" && e.TXPackets == 0 {
+			t.Errorf("nothing was sent: %+v", e)
+		}
+	}
+}
+
+// More changes than are reported make the inventory incomplete.
+func TestTooManyChanges(t *testing.T) {
+	enter(t)
+	run(t, "ip link add eth0 type veth peer name wan")
+	watch, err := Reader{}.Watch(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, _ := Reader{}.Links(nil)
+	watch.Known(links)
+	batch := ""
+	for range maxLinkEvents {
+		batch += "link set eth0 up\nlink set eth0 down\n"
+	}
+	runInput(t, "ip -batch -", batch)
+	if events, inventory := watch.Close(); len(events) != maxLinkEvents || inventory.Complete || inventory.Count <= maxLinkEvents {
+		t.Errorf("%d %+v", len(events), inventory)
+	}
+}
+
+func TestZeroWatch(t *testing.T) {
+	var watch Watch
+	watch.Known(Links{})
+	watch.Drain()
+	if events, inventory := watch.Close(); len(events) > 0 || !inventory.Complete {
+		t.Errorf("%+v", inventory)
+	}
+}
+
+func TestLinkCounter(t *testing.T) {
+	var counter LinkCounter
+	for reading := range evidence.Readings {
+		stats := []LinkStats{{Link: "eth0", Index: 2, TXBytes: uint64(100 * reading), RXPackets: uint64(reading)}}
+		if reading == evidence.ReadingReady {
+			stats = append(stats, LinkStats{Link: "late0", Index: 9, TXPackets: 3})
+		}
+		counter.Take(reading, stats)
+		counter.Take(reading, stats)
+	}
+	counter.Take(9, nil)
+	messages := counter.Messages()
+	if len(messages) != 2 || messages[0].LinkCount.Readings != 4 || messages[0].LinkCount.TXBytes != [4]uint64{0, 100, 200, 300} {
+		t.Errorf("%+v", messages)
+	}
+	if late := messages[1].LinkCount; late.Readings != 1 || late.TXPackets != [4]uint64{0, 3} {
+		t.Errorf("%+v", late)
+	}
+}
+
+func FuzzLinkChange(f *testing.F) {
+	f.Add(uint16(unix.RTM_NEWLINK), []byte{0, 0, 1, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 3, 0, 'e', 't', 'h', 0})
+	f.Fuzz(func(t *testing.T, kind uint16, message []byte) {
+		watch := Watch{links: map[int]*watched{9: {name: "eth0"}}, names: map[string]int{}}
+		watch.notice(kind, message)
+		watch.notice(unix.RTM_NEWLINK, message)
+		watch.notice(unix.RTM_DELLINK, message)
+	})
+}
