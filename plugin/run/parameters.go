@@ -79,6 +79,24 @@ func (v *verification) podAddresses() []evidence.PodAddress {
 	return addresses
 }
 
+// podRanges returns the pod ranges of all nodes of the run: those that the API
+// names, and each test pod's own address where none of them has it.
+func (v *verification) podRanges() []evidence.PodRange {
+	pods := make(map[int][]netip.Addr)
+	for _, p := range v.podAddresses() {
+		pods[p.Index] = p.IPs
+	}
+	var ranges []evidence.PodRange
+	for _, n := range v.nodes {
+		prefixes := n.PodCIDRs
+		for _, ip := range pods[n.Index] {
+			prefixes = withAddress(prefixes, ip)
+		}
+		ranges = append(ranges, evidence.PodRange{Index: n.Index, Prefixes: prefixes})
+	}
+	return ranges
+}
+
 // families returns those that were asked for, else those that at least one
 // pair of pods has.
 func (v *verification) families() []int {

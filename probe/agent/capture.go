@@ -22,7 +22,7 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	s.problem(problems...)
 	running, err := s.options.Capture(ctx, capture.Config{
-		Links: links.Links, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
+		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
 	})
 	if err != nil {
 		class := evidence.ProblemInternal
