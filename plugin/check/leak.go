@@ -19,11 +19,19 @@ func (v *view) absent(f *verdict.Focus) verdict.Outcome {
 		}
 		return leaked(f.Case, "pod traffic from "+from.Name+" to "+to.Name, leaks)
 	}
+	if text := v.elsewhere(f); text != "" {
+		out := fail("%s", text)
+		out.Variant = "tunnel"
+		return out
+	}
 	if why := unsoundEnd(f); why != "" {
 		return unknown("nothing was seen in clear, but %s", why)
 	}
 	if f.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
+	}
+	if why := v.unwatchedEnd(f); why != "" {
+		return unknown("nothing was seen in clear, but %s", why)
 	}
 	return f.Say(verdict.Pass, func() string {
 		frames, links := uint64(0), []string{}
@@ -33,8 +41,36 @@ func (v *view) absent(f *verdict.Focus) verdict.Outcome {
 				links = append(links, l.Name+" of "+n.Name)
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s", frames, list(links))
+		return fmt.Sprintf("0 of %d frames on %s", frames, list(links)) + others(f)
 	})
+}
+
+// others says how much went through the tunnel beside the run's own packets
+// while every link was watched, empty if that was not counted. What the run's
+// connections need beside their marked packets is among it.
+func others(f *verdict.Focus) string {
+	t := &f.Tunnel
+	here, counted := unmarked(f.Case, t.From, t.FromLink)
+	there, both := unmarked(f.Case, t.To, t.ToLink)
+	if !counted || !both {
+		return ""
+	}
+	return fmt.Sprintf("; meanwhile %s without this run's mark in the tunnels of %s and %s", plural(here+there, "packet"), t.From.Name, t.To.Name)
+}
+
+// unmarked is how many packets a link counted, both ways, between the readings
+// that enclose the canaries, less the marked ones that were seen there.
+func unmarked(c *verdict.Case, n *verdict.Node, link string) (packets uint64, counted bool) {
+	at := slices.IndexFunc(n.LinkCounts, func(l *evidence.LinkCount) bool { return l.Link == link })
+	if at < 0 || n.LinkCounts[at].Readings <= evidence.ReadingDrained {
+		return 0, false
+	}
+	count := n.LinkCounts[at]
+	for _, row := range [...][evidence.Readings]uint64{count.TXPackets, count.RXPackets} {
+		before, after := row[evidence.ReadingReady], row[evidence.ReadingDrained]
+		packets += after - min(before, after)
+	}
+	return packets - min(packets, c.MarkedOn(n, link)), true
 }
 
 func (v *view) strays(f *verdict.Focus) verdict.Outcome {
@@ -49,7 +85,7 @@ func leaked(c *verdict.Case, what string, leaks []verdict.Leak) verdict.Outcome 
 	leaks = slices.Clone(leaks)
 	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
 		if a.By != b.By { // the mark is more telling than the addresses
-			return -strings.Compare(a.By, b.By)
+			return telling(a.By) - telling(b.By)
 		}
 		if a.Direction != b.Direction { // where it left is where it went wrong
 			return -strings.Compare(a.Direction, b.Direction)
@@ -64,7 +100,7 @@ func leaked(c *verdict.Case, what string, leaks []verdict.Leak) verdict.Outcome 
 		if i < 4 {
 			readings = append(readings, verdict.Reading{
 				Node: leak.On, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
-				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget),
+				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget) + ofOthers(leak),
 			})
 		}
 	}
@@ -73,16 +109,69 @@ func leaked(c *verdict.Case, what string, leaks []verdict.Leak) verdict.Outcome 
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside
 	switch {
+	case first.By == evidence.BetrayedByRange && strings.HasSuffix(first.Layers, " icmp") && first.OuterSource != first.InnerSource && inside == "":
+		inside, how = "icmp", "as an ICMP error quotes it"
 	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
 		inside, how = "unknown", "inside packets between the nodes, in a format that is not known"
 	case inside == "":
 		inside, how = "bare", "without any encapsulation"
+	}
+	if first.By == evidence.BetrayedByRange {
+		what = packet(c, first)
 	}
 	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
 		what, how, plural(total, "time"), way, first.Link, first.On)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
 	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
 	return out
+}
+
+// telling orders leaks by what they were recognised by.
+func telling(by string) int {
+	kinds := []string{evidence.BetrayedByMark, evidence.BetrayedByFlow, evidence.BetrayedByRange}
+	if at := slices.Index(kinds, by); at >= 0 {
+		return at
+	}
+	return len(kinds)
+}
+
+// packet names a packet that is not of this run.
+func packet(c *verdict.Case, leak verdict.Leak) string {
+	whose := "another pod"
+	from, to := c.At(leak.Source), c.At(leak.Target)
+	if from != nil && slices.ContainsFunc(from.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == leak.InnerSource }) {
+		whose = from.Name + " itself, sent from an address in its pod range,"
+	}
+	text := fmt.Sprintf("a packet of %s (%s)", whose, ends(leak))
+	if from != nil && to != nil {
+		text += fmt.Sprintf(" from %s to %s", from.Name, to.Name)
+	}
+	return text
+}
+
+// ofOthers is what a reading adds of a packet that is not of this run.
+func ofOthers(leak verdict.Leak) string {
+	if leak.By != evidence.BetrayedByRange {
+		return ""
+	}
+	return ", the first of them " + ends(leak)
+}
+
+// protocols are the names of IP protocols that pods speak.
+var protocols = map[uint8]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+
+// ends are both ends of a packet that is not of this run, and its protocol.
+func ends(leak verdict.Leak) string {
+	source, target := leak.InnerSource.String(), leak.InnerTarget.String()
+	if leak.SourcePort|leak.TargetPort != 0 {
+		source = netip.AddrPortFrom(leak.InnerSource, leak.SourcePort).String()
+		target = netip.AddrPortFrom(leak.InnerTarget, leak.TargetPort).String()
+	}
+	name := protocols[leak.Protocol]
+	if name == "" {
+		name = fmt.Sprintf("protocol %d", leak.Protocol)
+	}
+	return fmt.Sprintf("%s → %s, %s", source, target, name)
 }
 
 // ofPods says whether an address is in some node's pod range.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // view looks at a case through the eyes of a profile.
@@ -15,6 +16,7 @@ type view struct {
 	reaches      memo[between, *reach]
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
+	tunnels      memo[*verdict.Node, tunnels]
 }
 
 // explained are the collectors whose failure cannot hide a leak: what they did
@@ -53,6 +55,9 @@ func unsound(n *verdict.Node) string {
 	}
 	watched := map[string]bool{}
 	for _, c := range n.Captures {
+		if c.Role == evidence.RoleInside { // another tunnel's, see unwatched
+			continue
+		}
 		watched[c.Link] = true
 		switch {
 		case c.Error != "":

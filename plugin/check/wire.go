@@ -27,7 +27,7 @@ func (v *view) wireChecks() []verdict.Check {
 		{
 			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
 			Why:   "One packet of a pod that can be read on a link that leaves the host is the failure this tool exists to find.",
-			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place and for the pods' addresses, bare or in any encapsulation",
+			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place, for the test pods' addresses in a header at any place, and for headers from one node's pod range to another's, bare or in an encapsulation that can be read; the run's packets on tunnels that are not the carrier",
 			Proof: verdict.P3NoPlaintext, Scope: verdict.PerPair, Needs: both, Seen: true,
 			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0609"}, Judge: v.absent,
 		},

@@ -29,6 +29,7 @@ func (v *verification) collect(ctx context.Context) error {
 	// From here on every frame is watched. New pods are placed at once, they
 	// take longest.
 	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
+	capture.Ranges = v.podRanges()
 	listen := &evidence.ListenRequest{Families: v.about.Families}
 	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
 		if a.role == "pod" {

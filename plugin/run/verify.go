@@ -88,7 +88,7 @@ func newVerification(o Options) *verification {
 	v.setLifetime()
 	v.about = &evidence.Run{
 		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: hex.EncodeToString(v.mark),
-		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(), Pairs: cmp.Or(o.Pairs, "all"),
+		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(), Pairs: cmp.Or(o.Pairs, "all"), Minor: evidence.Minor,
 	}
 	return v
 }

@@ -26,7 +26,10 @@ type Case struct {
 	byName  map[string]*Node
 	byIndex map[int]*Node
 	leaks   map[pair][]Leak
-	owners  []int32 // by key, the place of the node whose device has it
+	// sightings are those of the plugin's own stream: it makes none, but
+	// whatever says that there was a leak is believed.
+	sightings []*evidence.Sighting
+	owners    []int32 // by key, the place of the node whose device has it
 
 	keys      numbers[string, string]
 	endpoints numbers[netip.AddrPort, netip.AddrPort]

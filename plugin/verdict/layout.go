@@ -71,6 +71,8 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 			c.byName[n.Name], c.byIndex[n.Index] = n, n
 		case m.Pod != nil:
 			pods = append(pods, m.Pod)
+		case m.Sighting != nil:
+			c.sightings = append(c.sightings, m.Sighting)
 		case m.Problem != nil:
 			c.Problems = append(c.Problems, *m.Problem)
 		}
@@ -134,37 +136,49 @@ func gap(recording Recorded) string {
 	return ""
 }
 
-// attribute sorts the sightings of every probe by the pair they betray. One
-// that names no pair of the run, or comes from a node that the run does not
-// know, is a stray.
+// attribute sorts the leak samples of all streams by the pair whose traffic
+// leaks, whatever the stream counts as otherwise. One that names no pair of the
+// run is unattributed.
 func (c *Case) attribute(recording Recorded) {
 	c.leaks = map[pair][]Leak{}
+	done := map[*Node]bool{}
 	for _, stream := range recording.Streams() {
 		role, name := evidence.SplitStream(stream)
-		if role != "probe" {
+		n := c.byName[name]
+		switch {
+		case role == evidence.PluginStream:
+			c.attributeAll(c.sightings, "the plugin")
+		case n == nil || role != "probe" && role != "pod":
+			c.attributeAll(leakSamples(recording.Messages(stream)), name)
+		case !done[n]: // it has those of its probe and its pod
+			done[n] = true
+			c.attributeAll(n.sightings, name)
+		}
+	}
+}
+
+// leakSamples are those of a stream that nothing else is read from.
+func leakSamples(messages []*evidence.Message) (samples []*evidence.Sighting) {
+	unpack(messages, func(m *evidence.Message) {
+		if m.Sighting != nil {
+			samples = append(samples, m.Sighting)
+		}
+	})
+	return samples
+}
+
+// attributeAll attributes what one node, or the plugin, saw.
+func (c *Case) attributeAll(samples []*evidence.Sighting, on string) {
+	for _, s := range samples {
+		leak := Leak{s, on}
+		from, to := c.At(s.Source), c.At(s.Target)
+		if from == nil || to == nil || !c.Asked.Has(from.at, to.at) || !slices.Contains(c.Run.Families, s.Family) {
+			c.Strays = append(c.Strays, leak)
 			continue
 		}
-		var sightings []*evidence.Sighting
-		if n := c.byName[name]; n != nil {
-			sightings = n.sightings
-		} else {
-			for _, m := range recording.Messages(stream) {
-				if m.Sighting != nil {
-					sightings = append(sightings, m.Sighting)
-				}
-			}
-		}
-		for _, s := range sightings {
-			leak := Leak{s, name}
-			from, to := c.At(s.Source), c.At(s.Target)
-			if from == nil || to == nil || !c.Asked.Has(from.at, to.at) || !slices.Contains(c.Run.Families, s.Family) {
-				c.Strays = append(c.Strays, leak)
-				continue
-			}
-			at := pair{from.at, to.at, s.Family}
-			c.leaks[at] = append(c.leaks[at], leak)
-			from.betrayed = true
-		}
+		at := pair{from.at, to.at, s.Family}
+		c.leaks[at] = append(c.leaks[at], leak)
+		from.betrayed = true
 	}
 }
 
@@ -198,6 +212,8 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
+		case m.Sighting != nil:
+			n.sightings = append(n.sightings, m.Sighting)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}

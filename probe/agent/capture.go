@@ -26,7 +26,7 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 		s.watch.Known(links)
 	}
 	running, err := s.options.Capture(ctx, capture.Config{
-		Links: links.Links, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
+		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
 	})
 	if err != nil {
 		class := evidence.ProblemInternal

@@ -33,17 +33,56 @@ const (
 // offset of any frame, which classic BPF, having no loops, cannot exclude for
 // less than it costs to look at the frame (docs/performance.md).
 //
-// On a WireGuard link there is nothing to find but the run's own packets on
-// their way, so the rest goes by without being copied.
+// On a WireGuard link, and on other tunnels, there is nothing to find but the
+// run's own packets on their way, so the rest goes by without being copied.
 func filterOf(link evidence.Link, mark [wire.MarkSize]byte, snap uint32) []bpf.Instruction {
-	if link.Role != evidence.RoleWireGuard {
-		return whole(snap)
+	own := passing{mark: binary.BigEndian.Uint32(mark[:]), snap: snap}
+	switch link.Role {
+	case evidence.RoleWireGuard:
+		// Of a link of this type alone it is sure that frames begin at the IP header.
+		return slices.Concat([]bpf.Instruction{
+			bpf.LoadExtension{Num: bpf.ExtLinkLayerType},
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ARPHRD_NONE, SkipTrue: 1},
+		}, whole(snap), own.packet())
+	case evidence.RoleInside:
+		return own.tunnel()
 	}
-	// Of a link of this type alone it is sure that frames begin at the IP header.
-	return slices.Concat([]bpf.Instruction{
+	return whole(snap)
+}
+
+// bareIP are the types of tunnels whose frames begin at an IP header: the
+// pods', or with a tunnel to many (ipgre_header_ops) its own.
+var bareIP = [...]uint32{
+	unix.ARPHRD_NONE, unix.ARPHRD_RAWIP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT, unix.ARPHRD_IPGRE, unix.ARPHRD_IP6GRE,
+}
+
+// tunnel is a filter of frames of a tunnel, whatever they begin with.
+func (p passing) tunnel() []bpf.Instruction {
+	program := []bpf.Instruction{
 		bpf.LoadExtension{Num: bpf.ExtLinkLayerType},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ARPHRD_NONE, SkipTrue: 1},
-	}, whole(snap), passing{mark: binary.BigEndian.Uint32(mark[:]), snap: snap}.packet())
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.ARPHRD_ETHER, SkipTrue: 1},
+	}
+	// A conditional jump leads over at most 255 instructions, and both parts are long.
+	frame := p.frame()
+	program = append(program, bpf.Jump{Skip: 1}, bpf.Jump{Skip: uint32(len(frame))})
+	program = append(program, frame...)
+	for i, kind := range bareIP { // past the others and the verdict
+		program = append(program, bpf.JumpIf{Cond: bpf.JumpEqual, Val: kind, SkipTrue: uint8(len(bareIP) - i)})
+	}
+	return slices.Concat(program, whole(p.snap), p.packet())
+}
+
+// frame is packet for frames of Ethernet. A tag that stands in the frame is rare.
+func (p passing) frame() []bpf.Instruction {
+	return slices.Concat(
+		[]bpf.Instruction{
+			bpf.LoadConstant{Dst: bpf.RegX},
+			bpf.LoadAbsolute{Off: ethernetHeader - 2, Size: 2},
+		},
+		when(unix.ETH_P_IP, slices.Concat(skip(ethernetHeader), p.ipv4(p.tunnelled()))),
+		when(unix.ETH_P_IPV6, slices.Concat(skip(ethernetHeader), p.ipv6(p.tunnelled()))),
+		whole(p.snap),
+	)
 }
 
 // whole copies up to snap bytes of every frame; 0 lets no frame in.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -155,6 +156,27 @@ func TestPassages(t *testing.T) {
 	}
 	if passes(t, vm, nil) {
 		t.Error("nothing passes")
+	}
+}
+
+// TestFramedPassages: on a tunnel whose frames are Ethernet's the same pass, and
+// what the filter does not look into.
+func TestFramedPassages(t *testing.T) {
+	vm, err := bpf.NewVM(passing{mark: binary.BigEndian.Uint32(testMark), snap: testSnap}.frame())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range passages(t) {
+		kind := layers.EthernetTypeIPv4
+		if row.packet[0]>>4 == 6 {
+			kind = layers.EthernetTypeIPv6
+		}
+		if got := passes(t, vm, stacked(t, ethernetOf(kind), raw(row.packet))); got != row.passes {
+			t.Errorf("%s: passes is %v", row.name, got)
+		}
+	}
+	if !passes(t, vm, stacked(t, ethernetOf(layers.EthernetTypeDot1Q), raw(make([]byte, 60)))) {
+		t.Error("a tagged frame does not pass")
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package capture reads every frame of the links that leave a host, and the
-// run's own packets on its WireGuard links, through packet sockets of its own
-// and feeds them to a wire.Tally. It is the only package that opens a packet
+// run's own packets on its WireGuard links and other tunnels, through packet
+// sockets of its own and feeds them to a wire.Tally. It is the only package that opens a packet
 // socket. It changes nothing on the host; the one frame it ever sends
 // is the looped control, addressed to the sending link itself.
 package capture
@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -18,9 +19,12 @@ import (
 
 // Config is what a capture needs to know.
 type Config struct {
-	// Links of the host; those that are up and have role outside or wireguard
-	// are captured.
+	// Links of the host, all of them: their Ethernet addresses tell its frames
+	// from others'. Those that are up and have role outside or wireguard are
+	// captured, and of those inside the first maxTunnels that are tunnels.
 	Links []evidence.Link
+	// Addresses of the host.
+	Addresses []evidence.Address
 	// Devices and Peers of the node: their ports are read as WireGuard.
 	Devices []evidence.Device
 	Peers   []evidence.Peer
@@ -30,6 +34,19 @@ type Config struct {
 
 // Controls counts the genuine controls seen on a link, self-tests excluded.
 type Controls struct{ TX, RX uint32 }
+
+// maxTunnels bounds the tunnels that are captured besides WireGuard's; of those
+// beyond there is no Capture.
+const maxTunnels = 64
+
+// tunnelBudget is what their rings share, which hold the run's own packets and
+// little else; each has from minTunnelRing to
+// maxTunnelRing bytes.
+const (
+	tunnelBudget  = 8 << 20
+	minTunnelRing = 2 * maxBlock
+	maxTunnelRing = 16 * maxBlock
+)
 
 // selfTestTimeout is how long a link may take to show its own frame.
 const selfTestTimeout = 2 * time.Second
@@ -69,6 +86,7 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	for _, peer := range config.Peers {
 		subject.Ports = append(subject.Ports, peer.Endpoint.Port())
 	}
+	own(&subject, &config)
 	tally, err := wire.NewTally(subject)
 	if err != nil {
 		return nil, fmt.Errorf("starting the capture: %w", err)
@@ -77,18 +95,38 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	if s.looper, err = newLooper(config.Start); err != nil {
 		return nil, err
 	}
-	var links []evidence.Link
+	var links, tunnels []evidence.Link
 	for _, link := range config.Links {
-		if link.Up && link.Role != evidence.RoleInside {
+		switch {
+		case !link.Up:
+		case link.Role != evidence.RoleInside:
 			links = append(links, link)
+		case evidence.OtherTunnel(&link) && len(tunnels) < maxTunnels:
+			tunnels = append(tunnels, link)
 		}
 	}
 	shape := shapeOf(config.Request.Buffer, len(links))
 	for _, link := range links {
 		s.open(link, shape)
 	}
+	shape = shapeOf(min(max(tunnelBudget/max(len(tunnels), 1), minTunnelRing), maxTunnelRing), len(tunnels))
+	for _, link := range tunnels {
+		s.open(link, shape)
+	}
 	s.selfTest(ctx)
 	return s, nil
+}
+
+// own tells a subject what is this host's.
+func own(subject *wire.Subject, config *Config) {
+	for _, address := range config.Addresses {
+		subject.Addresses = append(subject.Addresses, address.Prefix.Addr())
+	}
+	for _, link := range config.Links {
+		if ether, err := net.ParseMAC(link.Ether); err == nil && len(ether) == 6 {
+			subject.Ethers = append(subject.Ethers, [6]byte(ether))
+		}
+	}
 }
 
 // open begins the capture of one link.
@@ -111,6 +149,10 @@ func (s *Session) selfTest(ctx context.Context) {
 	defer cancel()
 	for _, t := range s.taps {
 		if t.socket == nil {
+			continue
+		}
+		if t.link.Role == evidence.RoleInside { // a looped frame would go through the tunnel
+			t.started.Store(true)
 			continue
 		}
 		err := s.looper.send(t, wire.SelfTest)
@@ -139,7 +181,7 @@ func (s *Session) selfTest(ctx context.Context) {
 func (s *Session) Links() []string {
 	var names []string
 	for _, t := range s.taps {
-		if t.link.Role != evidence.RoleWireGuard && t.failed() == nil {
+		if t.outside() && t.failed() == nil {
 			names = append(names, t.link.Name)
 		}
 	}
@@ -152,7 +194,7 @@ func (s *Session) Links() []string {
 // is given to the kernel, or ErrNoCarrier or ErrNoLoop.
 func (s *Session) Loop(link string) error {
 	for _, t := range s.taps {
-		if t.link.Name == link && t.socket != nil {
+		if t.link.Name == link && t.socket != nil && t.link.Role != evidence.RoleInside {
 			return s.looper.send(t, s.looper.next())
 		}
 	}
@@ -194,7 +236,9 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 		}
 		closing.Wait()
 		for _, t := range s.taps {
-			if err := t.failed(); err != nil {
+			// What a tunnel that is not the carrier's lacks, its Capture says: it
+			// casts no doubt on what the others saw.
+			if err := t.failed(); err != nil && t.link.Role != evidence.RoleInside {
 				s.problems = append(s.problems, evidence.Message{Problem: problem(t.link.Name, err)})
 			}
 		}

@@ -31,6 +31,11 @@ type tap struct {
 	err error
 }
 
+// outside reports whether the link's frames leave the host.
+func (t *tap) outside() bool {
+	return t.link.Role != evidence.RoleWireGuard && t.link.Role != evidence.RoleInside
+}
+
 // fail keeps the first error.
 func (t *tap) fail(err error) {
 	t.mu.Lock()

@@ -62,12 +62,14 @@ func (n *namespace) ip(t *testing.T, command string) {
 
 func (n *namespace) run(t *testing.T, name string, args ...string) {
 	t.Helper()
-	var out []byte
-	var err error
-	n.do(func() { out, err = exec.Command(name, args...).CombinedOutput() })
-	if err != nil {
+	if out, err := n.try(name, args...); err != nil {
 		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
 	}
+}
+
+func (n *namespace) try(name string, args ...string) (out []byte, err error) {
+	n.do(func() { out, err = exec.Command(name, args...).CombinedOutput() })
+	return out, err
 }
 
 // link describes a link as host's collector would.
@@ -79,7 +81,11 @@ func (n *namespace) link(t *testing.T, name string, role evidence.LinkRole) evid
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	return evidence.Link{Index: found.Index, Name: name, MTU: found.MTU, Up: true, Role: role}
+	link := evidence.Link{Index: found.Index, Name: name, MTU: found.MTU, Up: true, Role: role}
+	if len(found.HardwareAddr) == 6 && found.Flags&net.FlagLoopback == 0 {
+		link.Ether = found.HardwareAddr.String()
+	}
+	return link
 }
 
 // pair makes two namespaces joined by a veth pair, 192.0.2.10 and .11.

@@ -125,6 +125,9 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if attrs.Xdp != nil && attrs.Xdp.Attached {
 		l.XDP = &evidence.XDP{Mode: xdpMode(attrs.Xdp.AttachMode), ID: attrs.Xdp.ProgId}
 	}
+	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
+		l.Ether = attrs.HardwareAddr.String()
+	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
 		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped

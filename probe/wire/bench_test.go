@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/google/gopacket/layers"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -28,7 +30,10 @@ func BenchmarkAdd(b *testing.B) {
 				}
 				subject.Pods = append(subject.Pods, evidence.PodAddress{Index: n, IPs: []netip.Addr{netip.AddrFrom4(v4),
 					netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n), 15: 3})}})
+				subject.Ranges = append(subject.Ranges, evidence.PodRange{Index: n, Prefixes: []netip.Prefix{
+					netip.PrefixFrom(netip.AddrFrom4(v4), 24).Masked(), netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n)}), 64)}})
 			}
+			subject.Addresses, subject.Ethers = []netip.Addr{netip.MustParseAddr("192.0.2.10")}, [][6]byte{[6]byte(macA)}
 			payload := data(1, 0, 1452)
 			if c.segment > 0 {
 				for n := range uint64(30) {
@@ -51,5 +56,17 @@ func BenchmarkAdd(b *testing.B) {
 				link.Add(frame)
 			}
 		})
+	}
+}
+
+// BenchmarkOtherPods is the cost of a frame of another pod in clear, of which
+// there may be as many as pods send.
+func BenchmarkOtherPods(b *testing.B) {
+	tally := newTally(b, watching())
+	link := tally.Link("eth0", evidence.RoleOutside)
+	frame := tx(build(b, eth(layers.EthernetTypeIPv4), raw(build(b, ip4("10.42.0.33", "10.42.1.44", layers.IPProtocolUDP), udp(1, 2), raw(make([]byte, 1400))))))
+	b.ReportAllocs()
+	for b.Loop() {
+		link.Add(frame)
 	}
 }

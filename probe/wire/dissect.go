@@ -34,14 +34,15 @@ type walker struct {
 	data      []byte // the whole frame
 	at, end   int    // the part that is still to be read
 	wireguard *ports
-	segment   int  // gso_size
-	outer     bool // no IP header was read yet
+	pods      *podRanges // nil if no range is watched
+	segment   int        // gso_size
+	outer     bool       // no IP header was read yet
 }
 
 // dissect reads a frame's headers into d.
-func dissect(d *dissection, f *Frame, wireguard *ports) {
+func dissect(d *dissection, f *Frame, wireguard *ports, pods *podRanges) {
 	*d = dissection{}
-	w := walker{d: d, data: f.Data, end: len(f.Data), wireguard: wireguard, segment: f.Segment, outer: true}
+	w := walker{d: d, data: f.Data, end: len(f.Data), wireguard: wireguard, pods: pods, segment: f.Segment, outer: true}
 	if f.Header == RawIP {
 		w.nibble()
 	} else {

@@ -12,6 +12,7 @@ const (
 	protoIPv4     = 4
 	protoTCP      = 6
 	protoUDP      = 17
+	protoDCCP     = 33
 	protoIPv6     = 41
 	protoRouting  = 43
 	protoFragment = 44
@@ -19,10 +20,19 @@ const (
 	protoESP      = 50
 	protoAH       = 51
 	protoICMPv6   = 58
+	protoNone     = 59
 	protoOptions  = 60
+	protoOSPF     = 89
+	protoPIM      = 103
+	protoVRRP     = 112
+	protoL2TP     = 115
+	protoSCTP     = 132
 	protoMobility = 135
+	protoUDPLite  = 136
+	protoMPLS     = 137
 	protoHIP      = 139
 	protoShim6    = 140
+	protoEthernet = 143
 )
 
 func (w *walker) ipv4() {
@@ -43,6 +53,7 @@ func (w *walker) ipv4() {
 	if !w.d.push(layerIPv4) {
 		return
 	}
+	own := w.pods != nil && w.between(b, 4, b[9])
 	w.take(header)
 	outer := w.outermost(netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20])))
 	if binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
@@ -50,6 +61,7 @@ func (w *walker) ipv4() {
 		w.d.settle(ClassFragment)
 		return
 	}
+	w.transport(own, b[9])
 	w.protocol(b[9], outer)
 }
 
@@ -65,6 +77,7 @@ func (w *walker) ipv6() {
 	if !w.d.push(layerIPv6) {
 		return
 	}
+	own := w.pods != nil && w.between(b, 6, b[6])
 	w.take(40)
 	outer := w.outermost(netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40])))
 	next := b[6]
@@ -82,16 +95,83 @@ func (w *walker) ipv6() {
 				return
 			}
 			if binary.BigEndian.Uint16(e[2:])&0xfff8 != 0 {
+				if own {
+					w.d.pods.protocol = e[0]
+				}
 				w.d.push(layerFragment)
 				w.d.settle(ClassFragment)
 				return
 			}
 			next = e[0]
 		default:
+			w.transport(own, next)
 			w.protocol(next, outer)
 			return
 		}
 	}
+}
+
+// between notes an IP header from one node's pods to another's, the outermost
+// of a frame, and reports whether this is it.
+func (w *walker) between(b []byte, family int, protocol uint8) bool {
+	if w.d.pods.found {
+		return false
+	}
+	var source, target int
+	var two bool
+	if family == 4 {
+		source, target, two = w.pods.between4(b)
+	} else {
+		source, target, two = w.pods.between6(b)
+	}
+	if two {
+		w.d.pods = podHeader{
+			found: true, bare: w.outer, source: source, target: target, family: family, at: w.at, protocol: protocol,
+		}
+	}
+	return two
+}
+
+// transport notes that the transport header of the pods' packet begins here.
+func (w *walker) transport(own bool, protocol uint8) {
+	if own {
+		w.d.pods.protocol, w.d.pods.transport = protocol, w.at
+	}
+}
+
+// quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). Of
+// the quote no layer is named: the frame is an ICMP error, whatever it is about.
+func (w *walker) quoted(protocol uint8, b []byte) {
+	if w.pods == nil || w.d.pods.found || !icmpError(protocol, b) {
+		return
+	}
+	quote := w.rest()
+	switch {
+	case len(quote) >= 20 && quote[0]>>4 == 4 && quote[0]&15 >= 5:
+		if w.between(quote, 4, quote[9]) && binary.BigEndian.Uint16(quote[6:])&0x1fff == 0 {
+			w.d.pods.transport = w.at + int(quote[0]&15)*4
+		}
+	case len(quote) >= 40 && quote[0]>>4 == 6:
+		if w.between(quote, 6, quote[6]) {
+			w.d.pods.transport = w.at + 40
+		}
+	}
+}
+
+// icmpError reports whether a message of ICMP or ICMPv6 is about a packet that
+// it quotes.
+func icmpError(protocol uint8, b []byte) bool {
+	if len(b) == 0 {
+		return false
+	}
+	if protocol == protoICMPv6 {
+		return b[0] >= 1 && b[0] <= 4
+	}
+	switch b[0] {
+	case 3, 4, 5, 11, 12: // unreachable, quench, redirect, time exceeded, parameter problem
+		return true
+	}
+	return false
 }
 
 // outermost notes the addresses of the first IP header and says whether it was
@@ -114,7 +194,7 @@ func (w *walker) protocol(number uint8, outer bool) {
 	case protoICMP, protoICMPv6:
 		w.d.push(layerICMP)
 		w.d.settle(ClassICMP)
-		w.take(8)
+		w.quoted(number, w.take(8))
 	case protoIPv4:
 		w.d.settle(ClassIPIP)
 		w.ipv4()

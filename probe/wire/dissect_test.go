@@ -81,7 +81,7 @@ func TestDissect(t *testing.T) {
 				t.Fatal(err)
 			}
 			var d dissection
-			dissect(&d, &row.frame, &s.wireguard)
+			dissect(&d, &row.frame, &s.wireguard, s.pods)
 			if d.text() != row.layers || d.class != row.class {
 				t.Errorf("is %q, class %s; want %q, class %s", d.text(), d.class, row.layers, row.class)
 			}
@@ -89,7 +89,7 @@ func TestDissect(t *testing.T) {
 			for n := range row.frame.Data {
 				cut := row.frame
 				cut.Data = cut.Data[:n]
-				dissect(&d, &cut, &s.wireguard)
+				dissect(&d, &cut, &s.wireguard, s.pods)
 				if d.headers > n {
 					t.Fatalf("cut to %d bytes it has %d of headers", n, d.headers)
 				}

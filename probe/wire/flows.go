@@ -9,8 +9,9 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// flows finds the addresses of two test pods of different nodes as they stand
-// side by side in an IPv4 or IPv6 header, at any offset. A search costs a few
+// flows finds IPv4 and IPv6 headers from a test pod to one of another node, at
+// any offset: the two addresses side by side, behind what a header has there.
+// Addresses alone, as in a record of flows, are no packet. A search costs a few
 // passes of the processor's byte search where the pods' addresses have bytes
 // in common, as those of one cluster range have, and never depends on the
 // number of pairs.
@@ -45,6 +46,18 @@ func newFlows(pods []evidence.PodAddress) *flows {
 	f.v4.pick()
 	f.v6.pick()
 	return f
+}
+
+// has reports whether an address is a test pod's.
+func (f *flows) has(a netip.Addr) bool {
+	family := &f.v6
+	if a.Is4() {
+		family = &f.v4
+	}
+	var key [16]byte
+	copy(key[:], a.AsSlice())
+	_, known := family.nodes[key]
+	return known
 }
 
 func (f *flows) add(addr netip.Addr, node int) {
@@ -124,7 +137,7 @@ func (f *family) find(b []byte) (flow, bool) {
 	}
 	found, ok := flow{}, false
 	for _, value := range f.values {
-		for at := 0; at <= last; at++ {
+		for at := f.before(); at <= last; at++ {
 			next := bytes.IndexByte(b[at+f.column:last+f.column+1], value)
 			if next < 0 {
 				break
@@ -142,9 +155,17 @@ func (f *family) find(b []byte) (flow, bool) {
 	return found, ok
 }
 
+// before is how many bytes of a header stand before its addresses.
+func (f *family) before() int {
+	if f.size == 4 {
+		return sourceAt4
+	}
+	return sourceAt6
+}
+
 // findEach looks at every offset, for addresses that have nothing in common.
 func (f *family) findEach(b []byte, last int) (flow, bool) {
-	for at := 0; at <= last; at++ {
+	for at := f.before(); at <= last; at++ {
 		if hit, ok := f.check(b, at); ok {
 			return hit, true
 		}
@@ -173,9 +194,8 @@ func (f *family) check(b []byte, at int) (flow, bool) {
 	if !ok || from == to {
 		return flow{}, false
 	}
-	number := 4
-	if f.size == 16 {
-		number = 6
+	if f.size == 4 {
+		return flow{source: from, target: to, family: 4, at: at}, header4(b, at-sourceAt4)
 	}
-	return flow{source: from, target: to, family: number, at: at}, true
+	return flow{source: from, target: to, family: 6, at: at}, header6(b, at-sourceAt6)
 }

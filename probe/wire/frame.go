@@ -28,6 +28,9 @@ type Frame struct {
 	Segment     int
 	SegmentTold bool
 	Direction   string // evidence.DirectionTX or DirectionRX
+	// ToLink says that an arriving frame is addressed to the very link that it
+	// arrived on (PACKET_HOST).
+	ToLink bool
 }
 
 // truncated says that part of the frame was not copied, so that a mark in it

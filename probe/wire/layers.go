@@ -72,12 +72,14 @@ var layerNames = [layerCount]string{
 // which the search through the raw frame does not mind.
 const maxLayers = 20
 
+type stacked struct {
+	layer layer
+	port  uint16 // destination port of a UDP layer that carries more; else 0
+}
+
 // dissection is what one frame is made of.
 type dissection struct {
-	stack [maxLayers]struct {
-		layer layer
-		port  uint16 // destination port of a UDP layer that carries more; else 0
-	}
+	stack [maxLayers]stacked
 	depth int
 	class Class
 	// headers is where the decoded headers end in the frame.
@@ -92,6 +94,21 @@ type dissection struct {
 	wireguard bool
 	payload   []byte
 	size      int
+
+	pods podHeader
+}
+
+// podHeader is the outermost IP header from one node's pods to another's.
+type podHeader struct {
+	found          bool
+	bare           bool // there is no IP header outside of it
+	protocol       uint8
+	source, target int // node indexes
+	at             int // where it begins in the frame
+	family         int // 4 or 6
+	// transport is where its transport header begins, 0 where it has none: a
+	// later fragment, or what could not be read.
+	transport int
 }
 
 func (d *dissection) push(l layer) bool {

@@ -38,24 +38,36 @@ func (l *LinkTally) Add(frame Frame) {
 	if frame.truncated() {
 		l.capture.Truncated++
 	}
-	dissect(&l.parts, &frame, &s.wireguard)
+	dissect(&l.parts, &frame, &s.wireguard, s.pods)
 	found := s.match.search(frame.Data)
 	class := l.parts.class
 	switch {
 	case found.control():
 		class = ClassControl
 		l.control(&frame, &found)
-	case l.capture.Role == evidence.RoleWireGuard:
-		if found.genuine && found.header.Kind != KindControl {
+	case l.inside():
+		if found.genuine {
 			l.witness.add(&frame, &found.header)
 		}
 	case found.betrays():
-		l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
+		if !quotedControl(&frame, &l.parts, &found, s) {
+			l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
+		}
+	case l.parts.pods.found:
+		if s.host.carries(&frame, &l.parts) {
+			l.sightings.addPods(l.name, &frame, &l.parts)
+		}
 	}
 	l.classes[class]++
-	if l.parts.wireguard && class != ClassControl && l.capture.Role != evidence.RoleWireGuard {
+	if l.parts.wireguard && class != ClassControl && !l.inside() {
 		l.tally.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
 	}
+}
+
+// inside reports whether a pod's packet may be seen in clear on the link: it is
+// encrypted behind it, or it comes by again on a link that leaves the host.
+func (l *LinkTally) inside() bool {
+	return l.capture.Role == evidence.RoleWireGuard || l.capture.Role == evidence.RoleInside
 }
 
 func (l *LinkTally) control(f *Frame, found *match) {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 )
 
@@ -131,6 +132,50 @@ func (m *matcher) plausible(h *Marked) bool {
 // unreachable" to what still comes for it.
 func (m *match) quoted(d *dissection) bool {
 	return m.header.Transport != TransportICMP && d.depth > 0 && d.stack[d.depth-1].layer == layerICMP
+}
+
+// quotedControl reports whether the mark in a frame is that of a control of this
+// run as a router's ICMP error quotes it, cut before its tag (RFC 1812 has them
+// quote as much as fits, RFC 792 asks for 8 bytes only). Nothing but where it
+// stands vouches for it: at the beginning of a UDP payload between two addresses
+// that no pods have, quoted to one that no pod has either, and all that is left
+// of its header is a control's. Anywhere else such a header is a leak.
+func quotedControl(f *Frame, d *dissection, found *match, s *settings) bool {
+	at, b := d.headers, f.Data
+	if found.flowing || found.at < 0 || len(b)-found.at >= MarkedSize || len(b)-found.at <= MarkSize {
+		return false
+	}
+	if d.depth < 2 || d.stack[d.depth-1].layer != layerICMP || d.pods.found || s.ofPods(d.source) || s.ofPods(d.target) {
+		return false
+	}
+	protocol := map[layer]uint8{layerIPv4: protoICMP, layerIPv6: protoICMPv6}[d.stack[d.depth-2].layer]
+	if !icmpError(protocol, b[at-icmpHeader:]) {
+		return false
+	}
+	source, target, payload, ok := quotedUDP(b, at)
+	h := b[found.at+MarkSize:]
+	return ok && payload == found.at && !s.ofPods(source) && !s.ofPods(target) &&
+		h[0] == KindControl && (len(h) < 2 || h[1] == 4 || h[1] == 6) && (len(h) < 3 || h[2] == TransportUDP)
+}
+
+const (
+	icmpHeader = 8
+	udpHeader  = 8
+)
+
+// quotedUDP reads the headers of a UDP datagram at b[at:], and returns where its
+// payload begins.
+func quotedUDP(b []byte, at int) (source, target netip.Addr, payload int, ok bool) {
+	quote := b[min(at, len(b)):]
+	switch {
+	case len(quote) >= 20 && quote[0]>>4 == 4 && quote[0]&15 >= 5 && quote[9] == protoUDP:
+		source, target = netip.AddrFrom4([4]byte(quote[12:])), netip.AddrFrom4([4]byte(quote[16:]))
+		payload = at + int(quote[0]&15)*4 + udpHeader
+	case len(quote) >= 40 && quote[0]>>4 == 6 && quote[6] == protoUDP:
+		source, target = netip.AddrFrom16([16]byte(quote[8:])), netip.AddrFrom16([16]byte(quote[24:]))
+		payload = at + 40 + udpHeader
+	}
+	return source, target, payload, payload > 0
 }
 
 // first says that the frame is of the first packets of a new pod.

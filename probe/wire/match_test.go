@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -123,7 +124,7 @@ func TestFindEverywhere(t *testing.T) {
 		}
 		from, to := list[random.IntN(len(list))], list[random.IntN(len(list))]
 		family := random.IntN(2)
-		pair := append(from.IPs[family].AsSlice(), to.IPs[family].AsSlice()...)
+		pair := headed(random, from.IPs[family], to.IPs[family])
 		if len(b) >= len(pair) && random.IntN(4) > 0 {
 			copy(b[random.IntN(len(b)-len(pair)+1):], pair)
 		}
@@ -157,13 +158,32 @@ func TestMarkEverywhere(t *testing.T) {
 	}
 }
 
+// headed is an IP header, or something that only looks like one.
+func headed(random *rand.Rand, from, to netip.Addr) []byte {
+	b := append([]byte{0x60, 0, 0, 0, 0, 64, 59, 9}, from.AsSlice()...)
+	if from.Is4() {
+		b = append([]byte{0x45, 0, 0, 64, 0, 0, 0, 0, 9, 17, 0, 0}, from.AsSlice()...)
+	}
+	b = append(b, to.AsSlice()...)
+	if from.Is4() {
+		binary.BigEndian.PutUint16(b[10:], ^uint16(checksum(b)))
+	}
+	if random.IntN(3) == 0 {
+		b[random.IntN(8)] ^= 0x90
+	}
+	return b
+}
+
 func naive(list []evidence.PodAddress, b []byte) (flow, bool) {
 	for at := range b {
 		for family := range 2 {
 			for _, from := range list {
 				for _, to := range list {
 					pair := append(from.IPs[family].AsSlice(), to.IPs[family].AsSlice()...)
-					if from.Index != to.Index && bytes.HasPrefix(b[at:], pair) {
+					if from.Index == to.Index || !bytes.HasPrefix(b[at:], pair) {
+						continue
+					}
+					if family == 0 && header4(b, at-12) || family == 1 && header6(b, at-8) {
 						return flow{source: from.Index, target: to.Index, family: 4 + 2*family, at: at}, true
 					}
 				}

@@ -23,7 +23,7 @@ func BenchmarkParts(b *testing.B) {
 			name string
 			do   func()
 		}{
-			{"dissect", func() { dissect(&link.parts, &frame, &s.wireguard) }},
+			{"dissect", func() { dissect(&link.parts, &frame, &s.wireguard, s.pods) }},
 			{"search", func() { s.match.search(frame.Data) }},
 			{"mark", func() { s.match.next(frame.Data) }},
 			{"v4", func() { s.match.flows.v4.find(frame.Data) }},

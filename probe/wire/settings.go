@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // settings is what a tally's parts share and never change.
 type settings struct {
@@ -8,10 +11,15 @@ type settings struct {
 	wireguard ports
 	receivers []receiver // in the order they were told
 	asked     map[int]bool
+	pods      *podRanges // nil if no range is watched
+	host      host
 }
 
 func newSettings(subject Subject) (*settings, error) {
-	s := &settings{match: newMatcher(subject), asked: make(map[int]bool)}
+	s := &settings{
+		match: newMatcher(subject), asked: make(map[int]bool),
+		pods: newPodRanges(subject.Ranges), host: newHost(subject.Addresses, subject.Ethers),
+	}
 	for _, port := range subject.Ports {
 		if port != 0 {
 			s.wireguard.add(port)
@@ -28,4 +36,9 @@ func newSettings(subject Subject) (*settings, error) {
 		s.receivers = append(s.receivers, r)
 	}
 	return s, nil
+}
+
+// ofPods reports whether an address is a test pod's or in some node's pod range.
+func (s *settings) ofPods(a netip.Addr) bool {
+	return s.pods.of(a) != noNode || s.match.flows.has(a)
 }

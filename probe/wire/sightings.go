@@ -9,7 +9,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Bounds of the sightings of one link.
+// Bounds of the sightings of one link: those of the run's own packets, and as
+// many again of packets of other pods, which so cannot crowd them out.
 const (
 	maxSightings = 64
 	maxSample    = 160
@@ -28,6 +29,7 @@ type sightingKey struct {
 type sightings struct {
 	all  []*evidence.Sighting
 	byID map[sightingKey]*evidence.Sighting
+	pods podSightings
 }
 
 func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
@@ -122,13 +124,15 @@ func addressFamily(a netip.Addr) int {
 
 // messages returns the sightings in an order of their own.
 func (s *sightings) messages() []evidence.Message {
-	slices.SortFunc(s.all, func(a, b *evidence.Sighting) int {
+	all := slices.Concat(s.all, s.pods.all)
+	slices.SortFunc(all, func(a, b *evidence.Sighting) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Target, b.Target),
 			cmp.Compare(a.Family, b.Family), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.By, b.By),
-			cmp.Compare(a.Layers, b.Layers), a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget))
+			cmp.Compare(a.Layers, b.Layers), a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget),
+			cmp.Compare(a.Protocol, b.Protocol), a.InnerSource.Compare(b.InnerSource), a.InnerTarget.Compare(b.InnerTarget))
 	})
 	var out []evidence.Message
-	for _, one := range s.all {
+	for _, one := range all {
 		out = append(out, evidence.Message{Sighting: one})
 	}
 	return out

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -20,6 +21,13 @@ type Subject struct {
 	Ports []uint16
 	// Sizes are lengths of data messages to count first.
 	Sizes []int
+	// Ranges are the pod ranges of all nodes: a packet from one node's to
+	// another's that this host sends or receives in clear is a leak.
+	Ranges []evidence.PodRange
+	// Addresses and Ethers are this host's own: what tells its frames from
+	// those of others on the same network.
+	Addresses []netip.Addr
+	Ethers    [][6]byte
 }
 
 // NewSubject takes a run's mark and key as the agent was told them.
@@ -29,7 +37,7 @@ func NewSubject(start evidence.StartRequest, request evidence.CaptureRequest) (S
 	}
 	return Subject{
 		Mark: [MarkSize]byte(start.Mark), Key: start.Key, Pods: request.Pods,
-		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes,
+		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges,
 	}, nil
 }
 

@@ -1,0 +1,113 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// tunnels are the tunnels and TUN devices of a node that are not WireGuard's.
+type tunnels struct {
+	marked    []string // those on which any of the run's own packets were seen
+	unwatched string   // the first of those that are up which was not watched all the time, and why
+}
+
+func tunnelsOf(n *verdict.Node) (t tunnels) {
+	for _, name := range n.MarkedLinks() {
+		l := n.Link(name)
+		if l == nil || l.Role == evidence.RoleInside {
+			t.marked = append(t.marked, name)
+		}
+	}
+	for _, l := range n.Links {
+		if why := unwatchedTunnel(n, l); why != "" {
+			t.unwatched = fmt.Sprintf("%s of %s %s: traffic could have gone that way unseen", l.Name, n.Name, why)
+			break
+		}
+	}
+	return t
+}
+
+// unwatchedTunnel is why a link cannot vouch for what did not go through it,
+// empty if it can.
+func unwatchedTunnel(n *verdict.Node, l *evidence.Link) string {
+	if !l.Up || !evidence.OtherTunnel(l) {
+		return ""
+	}
+	c := n.Capture(l.Name)
+	switch {
+	case c == nil:
+		return "was not watched"
+	case c.Error != "":
+		return "was not watched to the end: " + c.Error
+	case !c.Started || !c.Alive:
+		return "was not watched over the whole window"
+	case c.Drops > 0:
+		return fmt.Sprintf("was watched, and %d of the run's frames were lost", c.Drops)
+	}
+	return ""
+}
+
+// elsewhere is a finding if a pair's own packets were seen on a tunnel or a TUN
+// device that is not the carrier: they took another way. It is empty if there is
+// none, and where no WireGuard link is known to carry the pair's traffic.
+//
+// A TUN device hands packets to a process, which may do anything with them. Of
+// the kernel's own tunnels one may be the way into the carrier: where the network
+// plugin does not encrypt by itself, an overlay stands above it, and the carrier
+// then sees inside it whatever the overlay saw.
+func (v *view) elsewhere(f *verdict.Focus) string {
+	t := &f.Tunnel
+	if t.FromLink == "" || t.ToLink == "" {
+		return ""
+	}
+	return cmp.Or(v.astray(f, f.Node, f.Peer, t.FromLink, false), v.astray(f, f.Peer, f.Node, t.ToLink, true))
+}
+
+// astray is elsewhere for one end.
+func (v *view) astray(f *verdict.Focus, n, other *verdict.Node, carrier string, received bool) string {
+	for _, name := range v.tunnels.of(n, tunnelsOf).marked {
+		seen := f.SeenOn(name, n, other, received, f.Family)
+		if seen.Total() == 0 && seen.First == 0 || name == carrier {
+			continue
+		}
+		if v.above(n, name) && sawAll(f.SeenOn(carrier, n, other, received, f.Family), seen) {
+			continue
+		}
+		kind := "a link that is not known"
+		if l := n.Link(name); l != nil {
+			kind = "a " + l.Kind + " link"
+		}
+		way := "entering"
+		if received {
+			way = "leaving"
+		}
+		return fmt.Sprintf("traffic from %s to %s takes another way than %s: %s of the run seen %s %s of %s, %s",
+			f.Node.Name, f.Peer.Name, carrier, plural(uint64(seen.Total())+uint64(seen.First), "packet"), way, name, n.Name, kind)
+	}
+	return ""
+}
+
+// above reports whether a link may be an overlay above the carrier.
+func (v *view) above(n *verdict.Node, link string) bool {
+	l := n.Link(link)
+	return !v.Encrypts && l != nil && evidence.OtherTunnel(l) && l.Kind != "tun"
+}
+
+// sawAll reports whether a carrier saw of each transport what an overlay above
+// it saw. How much of it is for WG0605 to judge.
+func sawAll(carrier, overlay verdict.Sightings) bool {
+	return (overlay.UDP == 0 || carrier.UDP > 0) && (overlay.TCP == 0 || carrier.TCP > 0) &&
+		(overlay.ICMP == 0 || carrier.ICMP > 0) && (overlay.First == 0 || carrier.First > 0)
+}
+
+// unwatchedEnd says why it is not known that a pair's traffic took no other
+// tunnel, empty if it is.
+func (v *view) unwatchedEnd(f *verdict.Focus) string {
+	if f.Run.Minor < 1 {
+		return "" // nothing was looked for there
+	}
+	return cmp.Or(v.tunnels.of(f.Node, tunnelsOf).unwatched, v.tunnels.of(f.Peer, tunnelsOf).unwatched)
+}
