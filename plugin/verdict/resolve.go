@@ -96,7 +96,7 @@ func (c *Case) controls(n *Node, t *toward, other int) (known controls) {
 }
 
 func (c *Case) controlled(columns [][]uint32, other int) bool {
-	return slices.ContainsFunc(columns, func(column []uint32) bool { return c.seen.value(column[other]).control > 0 })
+	return slices.ContainsFunc(columns, func(column []uint32) bool { return c.seen.value(column[other]).Control > 0 })
 }
 
 // target is what is the same for all nodes that send to one.

@@ -43,7 +43,7 @@ func (l *LinkTally) Add(frame Frame) {
 		l.control(&frame, &found)
 	case l.capture.Role == evidence.RoleWireGuard:
 		if found.genuine && found.header.Kind != KindControl {
-			l.witness.add(&frame, &found.header)
+			l.witness.frame(&frame, &found, s.match)
 		}
 	case found.betrays():
 		l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
@@ -56,7 +56,7 @@ func (l *LinkTally) Add(frame Frame) {
 
 func (l *LinkTally) control(f *Frame, found *match) {
 	if found.header.Transport != TransportFrame {
-		l.witness.add(f, &found.header)
+		l.witness.control(f, &found.header)
 	}
 	switch {
 	case found.header.Transport == TransportFrame && found.header.Sequence == SelfTest:
