@@ -39,10 +39,10 @@ func (v *view) first(f *verdict.Focus) verdict.Outcome {
 	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
 		from.Name, e.into, t.FromLink, e.outOf, t.ToLink, to.Name, e.arrived)
 	switch {
+	case e.into == 0 || e.outOf == 0 || e.arrived == 0:
+		return unknown("%s", text)
 	case !e.seenWhole():
 		return fail("%s", text)
-	case e.arrived == 0:
-		return unknown("%s", text)
 	}
 	return pass("%d first packets of a new pod among them", e.into)
 }

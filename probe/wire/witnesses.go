@@ -45,33 +45,36 @@ func (w witnesses) control(f *Frame, h *Marked) {
 }
 
 // frame counts all marked packets of a frame from its first one on, which
-// begins at found.at. Where segments or datagrams are merged they are several.
+// begins at found.at. Where segments or datagrams are merged they are several;
+// each ends with a mark of its own at most that is no packet's.
 func (w witnesses) frame(f *Frame, found *match, m *matcher) {
 	w.packet(f, found.at, &found.header)
-	at := found.at
-	for range maxSegments {
-		next := m.following(f.Data, at)
+	at := repeats(f.Data, found.at)
+	for range 2 * maxSegments {
+		next := m.next(f.Data[at:])
 		if next < 0 {
 			return
 		}
-		at = next
-		if h, genuine := ParseMarked(f.Data[at:], m.mark, m.key); genuine && h.Kind != KindControl {
+		at += next
+		h, genuine := ParseMarked(f.Data[at:], m.mark, m.key)
+		if !genuine {
+			at += MarkSize
+			continue
+		}
+		if h.Kind != KindControl {
 			w.packet(f, at, &h)
 		}
+		at = repeats(f.Data, at)
 	}
 }
 
-// following returns the offset of the next mark behind the header at an offset
-// and its repeats, -1 if there is none.
-func (m *matcher) following(b []byte, at int) int {
-	header, next := b[at:min(at+MarkedSize, len(b))], at+MarkSize
-	for end := at + MarkedSize; end <= len(b) && bytes.Equal(b[end-MarkedSize:end], header); end += MarkedSize {
-		next = end
+// repeats returns where the whole repeats of the header at an offset end.
+func repeats(b []byte, at int) int {
+	header, end := b[at:at+MarkedSize], at+MarkedSize
+	for end+MarkedSize <= len(b) && bytes.Equal(b[end:end+MarkedSize], header) {
+		end += MarkedSize
 	}
-	if found := m.next(b[next:]); found >= 0 {
-		return next + found
-	}
-	return -1
+	return end
 }
 
 // packet counts one marked packet, whose header begins at an offset of a frame.
