@@ -240,6 +240,14 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Captures = append(n.Captures, m.Capture)
 	case m.Sighting != nil:
 		n.sightings = append(n.sightings, m.Sighting)
+	case m.Inventory != nil:
+		n.Inventories = append(n.Inventories, m.Inventory)
+	case m.Diversion != nil:
+		n.Diversions = append(n.Diversions, m.Diversion)
+	case m.LinkCount != nil:
+		n.LinkCounts = append(n.LinkCounts, m.LinkCount)
+	case m.LinkEvent != nil:
+		n.LinkEvents = append(n.LinkEvents, m.LinkEvent)
 	case m.Problem != nil:
 		n.Problems = append(n.Problems, *m.Problem)
 	}
