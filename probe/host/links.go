@@ -116,6 +116,9 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
 		l.Parent = k.name(vxlan.VtepDevIndex)
 	}
+	if port, ok := attrs.Slave.(*netlink.BondSlave); ok {
+		l.Backup = port.State == netlink.BondStateBackup
+	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
 		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped

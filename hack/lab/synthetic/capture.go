@@ -82,6 +82,12 @@ func (c *window) ControlsSeen() map[string]capture.Controls {
 	return map[string]capture.Controls{uplink: {TX: tx, RX: rx}}
 }
 
+// ControlLeft says that a control for another node left: it needs no second.
+func (c *window) ControlLeft(int) bool {
+	c.ControlsSeen()
+	return true
+}
+
 // busy bounds how many windows are computed at a time: each takes a processor, and megabytes.
 var busy = make(chan struct{}, runtime.GOMAXPROCS(0))
 
