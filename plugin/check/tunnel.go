@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -30,14 +31,25 @@ func roamed(f *verdict.Focus) string {
 }
 
 // natted says that the receiver is behind a NAT that lets the tunnel in: what
-// is for it is sent to an address that it does not have, and arrived.
+// is for it is sent to an address that it does not have, and arrived. That it has
+// not rests on two readings: its own, and its InternalIP in the API.
 func natted(f *verdict.Focus) bool {
 	t := &f.Tunnel
 	if t.Sent == nil || t.Received == nil || !t.Sent.Endpoint.IsValid() || len(t.To.Addresses) == 0 {
 		return false
 	}
-	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == t.Sent.Endpoint.Addr() })
-	return !own && t.In.Data > 0 && moved(t.Received.RX) > 0
+	endpoint := t.Sent.Endpoint.Addr().Unmap()
+	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == endpoint })
+	listed := false
+	for _, a := range t.To.Node.Addresses {
+		addr, err := netip.ParseAddr(a.Addr)
+		if a.Type != "InternalIP" || err != nil {
+			continue
+		}
+		listed = listed || addr.Is4() == endpoint.Is4()
+		own = own || addr == endpoint
+	}
+	return listed && !own && t.In.Data > 0 && moved(t.Received.RX) > 0
 }
 
 // sendsTo names where the sender's ciphertext goes.

@@ -255,9 +255,8 @@ func (f *Focus) sightings(number uint32) Sightings { return Sightings(f.seen.val
 // ControlSent says that Node's probe sent a control to Peer.
 func (f *Focus) ControlSent() bool { return f.here.toward.controls&controlSent != 0 }
 
-// ControlLeft says that a control for Peer was seen leaving Node on the links
-// that the ciphertext took, on any outside link if there was none. Whatever its
-// own family, it stands for the way.
+// ControlLeft says that a control for Peer was seen leaving Node on an outside
+// link. Whatever its own family, it stands for the way.
 func (f *Focus) ControlLeft() bool { return f.here.toward.controls&controlLeft != 0 }
 
 // ControlArrived is the same for its arrival at Peer.
