@@ -274,6 +274,7 @@ func (m *Mesh) witnesses(i int) (messages []evidence.Message) {
 				}
 				control := seen
 				seen.UDP, seen.TCP, seen.ICMP = 3*(sent+answered), 2+mix(seen.Source, seen.Target, 4)%3, sent+answered
+				seen.UDPAnswers, seen.TCPAnswers, seen.ICMPAnswers = 3*answered, answered, answered
 				canaries = append(canaries, seen)
 				if sent > 0 {
 					control.Control = 1

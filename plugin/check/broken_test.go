@@ -253,11 +253,13 @@ var brokenCluster = []breakage{
 		for i := range s["probe/node-1"] {
 			if whole := s["probe/node-1"][i].Tunnel; whole != nil && whole.Remote.Addr() == underlay(1) {
 				half := *whole
-				half.TX.Data, half.TX.Bytes, half.TX.Sizes = 4, 528, whole.TX.Sizes[:1]
+				half.TX.Data, half.TX.Bytes, half.TX.Sizes = 4, 512, whole.TX.Sizes[:1]
+				half.TX.Indices = []evidence.IndexRange{{Index: whole.TX.Indices[0].Index, Min: 5, Max: 8, Messages: 4}}
 				half.RX = evidence.Flow{}
 				other := *whole
 				other.Local = netip.MustParseAddrPort("192.0.2.200:51820")
-				other.TX.Data, other.TX.Bytes, other.TX.Sizes = whole.TX.Data-4, whole.TX.Bytes-528, whole.TX.Sizes[1:]
+				other.TX.Data, other.TX.Bytes, other.TX.Sizes = whole.TX.Data-4, whole.TX.Bytes-512, whole.TX.Sizes[1:]
+				other.TX.Indices = []evidence.IndexRange{{Index: whole.TX.Indices[0].Index, Min: 9, Max: 16, Messages: whole.TX.Data - 4}}
 				s["probe/node-1"][i].Tunnel = &half
 				s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Tunnel: &other})
 				return

@@ -26,7 +26,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	}
 	canaries := v.expected(f).bytes
 	if canaries == 0 {
-		return unknown("%s sent no canary to %s that could be counted", t.From.Name, t.To.Name)
+		return unknown("no canary of %s arrived at %s that could be counted", t.From.Name, t.To.Name)
 	}
 	ends := [...]struct {
 		node     *verdict.Node

@@ -32,10 +32,17 @@ func (v *view) first(f *verdict.Focus) verdict.Outcome {
 	if why := unsoundEnd(f); why != "" {
 		return unknown("%s", why)
 	}
-	into, outOf, arrived := f.Into().First, f.OutOf().First, f.FirstArrived()
-	if into == 0 || outOf == 0 || arrived == 0 {
-		return unknown("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
-			from.Name, into, t.FromLink, outOf, t.ToLink, to.Name, arrived)
+	into, outOf := f.Into(), f.OutOf()
+	e := carriage{
+		"first packets", uint64(f.FirstArrived()), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers),
 	}
-	return pass("%d first packets of a new pod among them", into)
+	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
+		from.Name, e.into, t.FromLink, e.outOf, t.ToLink, to.Name, e.arrived)
+	switch {
+	case e.into == 0 || e.outOf == 0 || e.arrived == 0:
+		return unknown("%s", text)
+	case !e.seenWhole():
+		return fail("%s", text)
+	}
+	return pass("%d first packets of a new pod among them", e.into)
 }

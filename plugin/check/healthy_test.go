@@ -18,7 +18,7 @@ func healthy(n int) map[string][]evidence.Message {
 	add := func(stream string, m ...evidence.Message) { streams[stream] = append(streams[stream], m...) }
 	add(evidence.PluginStream,
 		evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "plugin"}},
-		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Families: []int{4}, Sizes: []int{64, 333, 0},
+		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Minor: evidence.Minor, Families: []int{4}, Sizes: []int{64, 333, 0},
 			Newcomers: []evidence.Newcomer{{Node: 0, Targets: []int{1}}}}},
 		evidence.Message{Cluster: &evidence.Cluster{Version: "v1.36.3+k3s1", Distribution: "k3s"}})
 	add(evidence.PluginStream, evidence.Message{Pod: &evidence.Pod{
@@ -72,19 +72,25 @@ func healthy(n int) map[string][]evidence.Message {
 }
 
 // pairEvidence is what the probe on i says of its tunnel with j. Each side
-// sends, per size, one canary and one answer.
+// sends, per transport and size, one canary and one answer.
 func pairEvidence(i, j int) []evidence.Message {
 	remote := netip.AddrPortFrom(underlay(j), 51820)
-	sizes := []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
-	bytes := uint64(3*128 + 2*400 + 2*1452 + 500)
+	sizes := []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
+	bytes := uint64(4*128 + 2*400 + 2*1452 + 500)
 	flow := func(index uint32) evidence.Flow {
 		return evidence.Flow{Data: 12, Bytes: bytes, DataBytes: bytes, Sizes: sizes,
 			Indices: []evidence.IndexRange{{Index: index, Min: 5, Max: 16, Messages: 12}}}
 	}
-	seen := evidence.Seen{Source: i, Target: j, UDP: 6, TCP: 3, ICMP: 1}
-	back := evidence.Seen{Source: j, Target: i, UDP: 6, TCP: 3, ICMP: 1}
+	seen := evidence.Seen{Source: i, Target: j, UDP: 6, TCP: 2, ICMP: 2, UDPAnswers: 3, TCPAnswers: 1, ICMPAnswers: 1}
+	back := seen
+	back.Source, back.Target = j, i
 	if i+j == 1 { // the newcomer on node-1 and the pod on node-2
 		seen.First, back.First = 75, 75
+		if i == 0 { // its own go out and the answers come back
+			back.FirstAnswers = 75
+		} else {
+			seen.FirstAnswers = 75
+		}
 	}
 	return []evidence.Message{
 		{Route: &evidence.Route{For: underlay(j), Link: "eth0", Type: "unicast", Table: 254}},

@@ -98,7 +98,7 @@ func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
 // cutOff says whether no canary of this family arrived from or at the node,
 // though some were sent.
 func (v *view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
-	sent := uint32(0)
+	sent := uint64(0)
 	for _, other := range c.Nodes {
 		if other == n {
 			continue

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -36,8 +37,16 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 		}
 		return unknown("%s sent no control to %s%s", from.Name, to.Name, text)
 	}
-	// The way the ciphertext took must be the way the control took.
+	// Where several cards share the ciphertext the control may take another one
+	// than it does. Each must have shown some control, and one of this pair must
+	// have gone all the way.
+	unseen := unseenOn(f, from, t.OutLinks)
+	if unseen == "" {
+		unseen = unseenOn(f, to, t.InLinks)
+	}
 	switch {
+	case unseen != "":
+		return unknown("%s", unseen)
 	case !f.ControlLeft():
 		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, t.OutLinks)))
 	case f.ControlArrived():
@@ -81,15 +90,54 @@ func took(n *verdict.Node, links []string) []string {
 	return links
 }
 
+// unseenOn says on which of the links that ciphertext took no control could be
+// seen, empty if each of them showed one.
+func unseenOn(f *verdict.Focus, n *verdict.Node, links []string) string {
+	for _, name := range links {
+		l := n.Link(name)
+		if !controlled(n, name) && (l == nil || !ownFrames(f.Run.Minor, n, l)) {
+			return fmt.Sprintf("no control was seen on %s of %s, which ciphertext crosses", name, n.Name)
+		}
+	}
+	return ""
+}
+
 // uncontrolled returns the first outside link on which a control could have
 // been seen and was not.
-func uncontrolled(n *verdict.Node) string {
+func uncontrolled(minor int, n *verdict.Node) string {
 	for _, l := range n.Outside() {
-		if !controlled(n, l.Name) && !dead(n, l) {
+		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) {
 			return l.Name
 		}
 	}
 	return ""
+}
+
+// ethernet is the type of links that take a looped control, see evidence.Link.
+const ethernet = "ether"
+
+// ownFrames reports whether a link that takes no looped control, since it is not
+// Ethernet or not in use by its bond, is proven by what else crosses it: what was
+// captured is no less than what the link itself counted while canaries travelled.
+// Offloads make several frames one, which changes their bytes by their headers:
+// a tenth is what those of full size are below.
+func ownFrames(minor int, n *verdict.Node, l *evidence.Link) bool {
+	capture := n.Capture(l.Name)
+	if minor < 1 || capture == nil || !l.Backup && (l.Type == ethernet || l.Type == "") {
+		return false
+	}
+	at := slices.IndexFunc(n.LinkCounts, func(c *evidence.LinkCount) bool { return c.Index == l.Index && c.Link == l.Name })
+	if at < 0 {
+		return false
+	}
+	count := n.LinkCounts[at]
+	for _, readings := range [][]uint64{count.TXPackets[:], count.RXPackets[:], count.TXBytes[:], count.RXBytes[:]} {
+		if count.Readings < evidence.Readings || !slices.IsSorted(readings) {
+			return false
+		}
+	}
+	packets, bytes := moved(count.TXPackets)+moved(count.RXPackets), moved(count.TXBytes)+moved(count.RXBytes)
+	return capture.Frames >= packets || capture.Frames > 0 && capture.Bytes >= bytes-bytes/10
 }
 
 // dead says that a link had no carrier and that nothing crossed it: no control

@@ -2,6 +2,7 @@ package check
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -18,6 +19,7 @@ func oldKey(s map[string][]evidence.Message, allowed []netip.Prefix) {
 		TX: [4]uint64{148, 148, 392, 392}}})
 	tried := func(f *evidence.Flow) {
 		f.Initiations, f.Keepalives, f.Bytes = f.Initiations+1, f.Keepalives+3, f.Bytes+148+3*32
+		f.Indices = append(slices.Clone(f.Indices), evidence.IndexRange{Index: 7007, Max: 2, Messages: 3})
 		f.Handshakes = append(f.Handshakes, evidence.Handshake{Type: 1, For: publicKey(7)})
 	}
 	tunnel(s["probe/node-1"], 1, func(t *evidence.Tunnel) { tried(&t.TX) })

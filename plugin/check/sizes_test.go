@@ -51,7 +51,7 @@ func TestPodsOfDifferentMTU(t *testing.T) {
 		rows[i].Size, rows[i].Received = lesserSize, 0
 		return append(rows, evidence.CanaryRow{Transport: "udp", Size: fullSize, Received: 1})
 	})
-	sizes := []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: 2}, {Size: 1424, Count: 1}, {Size: 1452, Count: 1}}
+	sizes := []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1424, Count: 1}, {Size: 1452, Count: 1}}
 	both := func(t *evidence.Tunnel) { t.TX.Sizes, t.RX.Sizes = sizes, sizes }
 	tunnel(streams["probe/node-1"], 1, both)
 	tunnel(streams["probe/node-2"], 0, both)

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -30,14 +31,25 @@ func roamed(f *verdict.Focus) string {
 }
 
 // natted says that the receiver is behind a NAT that lets the tunnel in: what
-// is for it is sent to an address that it does not have, and arrived.
+// is for it is sent to an address that it does not have, and arrived. That it has
+// not rests on two readings: its own, and its InternalIP in the API.
 func natted(f *verdict.Focus) bool {
 	t := &f.Tunnel
 	if t.Sent == nil || t.Received == nil || !t.Sent.Endpoint.IsValid() || len(t.To.Addresses) == 0 {
 		return false
 	}
-	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == t.Sent.Endpoint.Addr() })
-	return !own && t.In.Data > 0 && moved(t.Received.RX) > 0
+	endpoint := t.Sent.Endpoint.Addr().Unmap()
+	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == endpoint })
+	listed := false
+	for _, a := range t.To.Node.Addresses {
+		addr, err := netip.ParseAddr(a.Addr)
+		if a.Type != "InternalIP" || err != nil {
+			continue
+		}
+		listed = listed || addr.Is4() == endpoint.Is4()
+		own = own || addr == endpoint
+	}
+	return listed && !own && t.In.Data > 0 && moved(t.Received.RX) > 0
 }
 
 // sendsTo names where the sender's ciphertext goes.
@@ -84,15 +96,17 @@ type messages struct {
 
 // carried says which canaries, in which tunnel.
 type carried struct {
-	canaries    *verdict.Canaries
-	mtu, family int
-	overhead    int // of an overlay above the tunnel
+	sender, receiver *verdict.Canaries
+	mtu, family      int
+	overhead         int  // of an overlay above the tunnel
+	replies          bool // those of ICMP count too
 }
 
-// expected returns the data messages that must at least have left the node for
-// the canaries and answers that its pod is known to have sent.
+// expected returns the data messages that must at least have left the node and
+// arrived at the other: those of the canaries and answers that its pod sent and
+// the other's received. Of what did not arrive nothing is expected.
 func (v *view) expected(f *verdict.Focus) messages {
-	key := carried{canaries: f.Sender, family: f.Family}
+	key := carried{sender: f.Sender, receiver: f.Receiver, family: f.Family, replies: f.Run.Minor >= 1}
 	if link := f.Node.Carrier(f.Family).Link; link != nil {
 		key.mtu = link.MTU
 	}
@@ -104,17 +118,24 @@ func (v *view) expected(f *verdict.Focus) messages {
 
 func expect(c carried) (e messages) {
 	sizes := map[int]uint64{}
-	for _, row := range c.canaries.Rows {
-		count := uint64(row.Sent)
-		switch row.Transport {
-		case "udp":
-			count += uint64(row.Received) // each was answered with its own size
-		case "icmp":
-		default:
-			continue // TCP chooses its own segments
-		}
+	add := func(row *evidence.CanaryRow, count uint32) {
 		if count > 0 {
-			sizes[dataSize(headerSize(c.family)+row.Size+c.overhead, c.mtu)] += count
+			sizes[dataSize(headerSize(c.family)+row.Size+c.overhead, c.mtu)] += uint64(count)
+		}
+	}
+	// TCP chooses its own segments.
+	for i := range c.receiver.Rows {
+		switch row := &c.receiver.Rows[i]; {
+		case row.Transport == "udp":
+			add(row, row.Received)
+			add(row, row.Answered) // an answer is as long as its canary
+		case row.Transport == "icmp" && c.replies:
+			add(row, row.Answered)
+		}
+	}
+	for i := range c.sender.Rows {
+		if row := &c.sender.Rows[i]; row.Transport == "icmp" {
+			add(row, row.Answered)
 		}
 	}
 	for _, size := range slices.Sorted(maps.Keys(sizes)) {

@@ -32,7 +32,7 @@ func prepare(c *verdict.Case, p profile.Profile) {
 	for _, n := range c.Nodes {
 		n.Unsound = unsound(n)
 		if n.Unsound == "" {
-			n.Uncontrolled = uncontrolled(n)
+			n.Uncontrolled = uncontrolled(c.Run.Minor, n)
 		}
 	}
 }

@@ -71,90 +71,9 @@ func (v *view) wireChecks() []verdict.Check {
 	}
 }
 
-func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
-	}
-	sent, received := f.Sender.UDP.Sent, f.Receiver.UDP.Received
-	into, outOf := f.Into(), f.OutOf()
-	if sent == 0 || received == 0 {
-		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)
-	}
-	connected := f.Receiver.TCP.Received > 0
-	if into.UDP >= sent && outOf.UDP >= received && (!connected || into.TCP > 0 && outOf.TCP > 0) {
-		return f.Say(verdict.Pass, func() string {
-			return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s", into.Total(), t.FromLink, t.From.Name, outOf.Total(), t.ToLink, t.To.Name)
-		})
-	}
-	if why := unsoundEnd(f); why != "" {
-		return unknown("%s", why)
-	}
-	return fail("%d UDP canaries were sent and %d arrived, but %d were seen entering %s of %s and %d leaving %s of %s",
-		sent, received, into.UDP, t.FromLink, t.From.Name, outOf.UDP, t.ToLink, t.To.Name)
-}
-
 // unsoundEnd says why the captures of one of the two nodes cannot vouch for
 // what they did not see, empty if both can.
 func unsoundEnd(f *verdict.Focus) string { return cmp.Or(f.Node.Unsound, f.Peer.Unsound) }
-
-func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
-	}
-	if t.Sent == nil || t.Received == nil {
-		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")
-	}
-	expected := v.expected(f).sizes
-	if len(expected) == 0 {
-		return unknown("%s sent no canary to %s that ciphertext could be compared with", t.From.Name, t.To.Name)
-	}
-	if why := unsoundEnd(f); why != "" {
-		return unknown("%s", why)
-	}
-	for _, end := range [...]struct {
-		node *verdict.Node
-		flow *verdict.Flow
-		way  string
-	}{{t.From, t.Out, "leaving"}, {t.To, t.In, "arriving at"}} {
-		if end.flow.Data == 0 {
-			return fail("no WireGuard data message was seen %s %s between %s and %s", end.way, end.node.Name, t.From.Name, t.To.Name)
-		}
-		if end.flow.Repeats > 0 {
-			return fail("%s on the wire %s %s repeat a counter: WireGuard never does", plural(end.flow.Repeats, "data message"), end.way, end.node.Name)
-		}
-		for i := range expected {
-			got := end.flow.Sized(expected[i].Size)
-			if got >= expected[i].Count {
-				continue
-			}
-			if why := roamed(f); why != "" {
-				return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s", why, got, expected[i].Count, expected[i].Size, end.way, end.node.Name)
-			}
-			return fail("%d data messages of %d bytes were expected %s %s, %d were seen", expected[i].Count, expected[i].Size, end.way, end.node.Name, got)
-		}
-	}
-	if !share(t.Out.Sessions, t.In.Sessions) {
-		return fail("the sessions seen leaving %s are not those that arrive at %s", t.From.Name, t.To.Name)
-	}
-	return f.Say(verdict.Pass, func() string {
-		sizes := []string{}
-		for _, size := range expected {
-			sizes = append(sizes, fmt.Sprintf("%d×%d B", size.Count, size.Size))
-		}
-		return fmt.Sprintf("%s out, %d in, %s among them, no counter twice", plural(t.Out.Data, "data message"), t.In.Data, list(sizes))
-	})
-}
-
-func share(a, b []uint32) bool {
-	for _, session := range a {
-		if slices.Contains(b, session) {
-			return true
-		}
-	}
-	return false
-}
 
 func (v *view) mac1(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel

@@ -56,10 +56,11 @@ func (v *verification) collect(ctx context.Context) error {
 	wait(ctx, drainTime+v.slowestPod()/8)
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingDrained))
 
-	// The accounts of both.
-	v.each(ctx, "closing the books", v.agents(), func(*agent) evidence.Request {
-		return evidence.Request{Stop: &evidence.StopRequest{}}
-	})
+	// What they counted. Pods end first: whatever they count as arrived was
+	// watched.
+	stop := func(*agent) evidence.Request { return evidence.Request{Stop: &evidence.StopRequest{}} }
+	v.each(ctx, "closing the books", v.pods, stop)
+	v.each(ctx, "closing the books", v.probes, stop)
 	wait(ctx, settleTime)
 	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingAfter))
 	v.each(ctx, "saying goodbye", v.agents(), func(*agent) evidence.Request {

@@ -105,6 +105,8 @@ type Node struct {
 	canaries   [2]canaries         // by family
 	trails     []trail
 
+	sentControls, receivedControls [][]uint32 // columns of outside links
+
 	// By family, of the tunnel that should carry it; see Resolve.
 	carriers [2]Carrier
 	toward   [2][]toward // by place

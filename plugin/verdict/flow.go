@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"cmp"
 	"encoding/binary"
 	"maps"
 	"net/netip"
@@ -24,7 +23,10 @@ type Flow struct {
 type Shape struct {
 	Initiations, Responses, Cookies, Data, Keepalives uint64
 
-	Repeats    uint64 // of the first session that repeats a counter
+	Malformed  uint64 // datagrams that are no WireGuard message
+	Repeats    uint64 // data messages with a counter that had been seen
+	Jumps      bool   // a session's counters reach further than any session's do
+	Unmatched  bool   // the sessions do not add up to the data messages
 	Handshakes int    // handshake messages that were captured
 	Sizes      []evidence.SizeCount
 }
@@ -114,7 +116,8 @@ func add(a, b evidence.Flow) evidence.Flow {
 	sum := evidence.Flow{
 		Initiations: a.Initiations + b.Initiations, Responses: a.Responses + b.Responses, Cookies: a.Cookies + b.Cookies,
 		Data: a.Data + b.Data, Keepalives: a.Keepalives + b.Keepalives, Bytes: a.Bytes + b.Bytes,
-		Indices: slices.Concat(a.Indices, b.Indices), Handshakes: slices.Concat(a.Handshakes, b.Handshakes),
+		Malformed: a.Malformed + b.Malformed,
+		Indices:   slices.Concat(a.Indices, b.Indices), Handshakes: slices.Concat(a.Handshakes, b.Handshakes),
 	}
 	for _, size := range slices.Sorted(maps.Keys(sizes)) {
 		sum.Sizes = append(sum.Sizes, evidence.SizeCount{Size: size, Count: sizes[size]})
@@ -125,11 +128,14 @@ func add(a, b evidence.Flow) evidence.Flow {
 func (c *Case) packFlow(n *Node, f *evidence.Flow) flow {
 	s := shape{bytes: f.Bytes >> 32, sessions: len(f.Indices), Shape: Shape{
 		Initiations: f.Initiations, Responses: f.Responses, Cookies: f.Cookies, Data: f.Data, Keepalives: f.Keepalives,
-		Handshakes: len(f.Handshakes), Sizes: f.Sizes,
+		Handshakes: len(f.Handshakes), Sizes: f.Sizes, Malformed: f.Malformed, Unmatched: unmatched(f),
 	}}
 	packed := flow{bytes: uint32(f.Bytes), sessions: [1]uint32{uint32(len(n.sessions))}}
 	for _, r := range f.Indices {
-		s.Repeats = cmp.Or(s.Repeats, r.Repeats)
+		s.Repeats += r.Repeats
+		s.Jumps = s.Jumps || r.Max >= maxCounter
+	}
+	for _, r := range f.Indices {
 		if len(f.Indices) == 1 {
 			packed.sessions[0] = r.Index
 			break
@@ -143,11 +149,35 @@ func (c *Case) packFlow(n *Node, f *evidence.Flow) flow {
 	return packed
 }
 
+// maxCounter is what no counter of a session reaches: a key is used for 180 s at
+// most (linux drivers/net/wireguard/messages.h: REJECT_AFTER_TIME), in which that
+// would be six billion messages a second.
+const maxCounter = 1 << 40
+
+// maxIndices is how many sessions a flow lists at most, see evidence.Flow.
+const maxIndices = 8
+
+// unmatched reports whether the sessions of a flow cannot be those of its data
+// messages. Where there may be more sessions than are listed, their messages may
+// be fewer.
+func unmatched(f *evidence.Flow) bool {
+	sum := uint64(0)
+	for _, r := range f.Indices {
+		if r.Messages > 0 && (r.Max < r.Min || r.Max-r.Min < r.Messages-1) {
+			return true
+		}
+		sum += r.Messages
+	}
+	all := f.Data + f.Keepalives
+	return sum > all || sum < all && len(f.Indices) < maxIndices
+}
+
 // text is what two equal shapes, and only they, have in common.
 func (s *shape) text() string {
 	b := make([]byte, 0, 128)
 	for _, value := range []uint64{
-		s.Initiations, s.Responses, s.Cookies, s.Data, s.Keepalives, s.Repeats, uint64(s.Handshakes), s.bytes, uint64(s.sessions),
+		s.Initiations, s.Responses, s.Cookies, s.Data, s.Keepalives, s.Malformed, s.Repeats, flag(s.Jumps), flag(s.Unmatched),
+		uint64(s.Handshakes), s.bytes, uint64(s.sessions),
 	} {
 		b = binary.AppendUvarint(b, value)
 	}
@@ -155,6 +185,13 @@ func (s *shape) text() string {
 		b = binary.AppendUvarint(binary.AppendVarint(b, int64(size.Size)), size.Count)
 	}
 	return string(b)
+}
+
+func flag(is bool) uint64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (c *Case) unpackFlow(n *Node, f *flow, into *Flow) {

@@ -242,24 +242,21 @@ func (f *Focus) FirstArrived() uint32 {
 	return f.Peer.canaries[slot(f.Family)].first[f.Node.at]
 }
 
-// Sightings counts marked frames by what they carry: canaries by transport,
-// and first packets of new pods.
-type Sightings struct{ UDP, TCP, ICMP, First uint32 }
+// Sightings counts what was seen of a pair on a WireGuard link: canaries and
+// answers by transport, and first packets of new pods, see evidence.Seen. Its
+// nodes are not set.
+type Sightings evidence.Seen
 
-// Total counts all canaries.
-func (s Sightings) Total() uint32 { return s.UDP + s.TCP + s.ICMP }
+// Total counts all canaries and answers.
+func (s Sightings) Total() uint64 { return uint64(s.UDP) + uint64(s.TCP) + uint64(s.ICMP) }
 
-func (f *Focus) sightings(number uint32) Sightings {
-	s := f.seen.value(number)
-	return Sightings{s.udp, s.tcp, s.icmp, s.first}
-}
+func (f *Focus) sightings(number uint32) Sightings { return Sightings(f.seen.value(number)) }
 
 // ControlSent says that Node's probe sent a control to Peer.
 func (f *Focus) ControlSent() bool { return f.here.toward.controls&controlSent != 0 }
 
-// ControlLeft says that a control for Peer was seen leaving Node on the links
-// that the ciphertext took, on any outside link if there was none. Whatever its
-// own family, it stands for the way.
+// ControlLeft says that a control for Peer was seen leaving Node on an outside
+// link. Whatever its own family, it stands for the way.
 func (f *Focus) ControlLeft() bool { return f.here.toward.controls&controlLeft != 0 }
 
 // ControlArrived is the same for its arrival at Peer.

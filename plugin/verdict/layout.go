@@ -299,6 +299,7 @@ func (c *Case) settle(n *Node) {
 	}
 	n.wire = make([]wire, len(n.far))
 	trails := c.trace(n)
+	n.traceControls()
 	for i := range n.far {
 		f := &n.far[i]
 		if f.flags&counted == 0 {

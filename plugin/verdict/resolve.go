@@ -32,8 +32,8 @@ type controls uint8
 
 const (
 	controlSent    controls = 1 << iota // to the other
-	controlLeft                         // for the other, on the trail of the ciphertext
-	controlArrived                      // from the other, there
+	controlLeft                         // for the other, on an outside link
+	controlArrived                      // from the other, on an outside link
 )
 
 // Carrier returns what should carry a node's traffic, once that was resolved.
@@ -78,25 +78,21 @@ func at32(row []uint32, at int) uint32 {
 	return row[at]
 }
 
-func (c *Case) controls(n *Node, t *toward, other int) (known controls) {
+func (c *Case) controls(n *Node, other int) (known controls) {
 	if at32(n.controls, other) > 0 {
 		known |= controlSent
 	}
-	trail := &n.trails[0]
-	if t.far >= 0 {
-		trail = &n.trails[n.far[t.far].trail]
-	}
-	if c.controlled(trail.sent, other) {
+	if c.controlled(n.sentControls, other) {
 		known |= controlLeft
 	}
-	if c.controlled(trail.received, other) {
+	if c.controlled(n.receivedControls, other) {
 		known |= controlArrived
 	}
 	return known
 }
 
 func (c *Case) controlled(columns [][]uint32, other int) bool {
-	return slices.ContainsFunc(columns, func(column []uint32) bool { return c.seen.value(column[other]).control > 0 })
+	return slices.ContainsFunc(columns, func(column []uint32) bool { return c.seen.value(column[other]).Control > 0 })
 }
 
 // target is what is the same for all nodes that send to one.
@@ -133,7 +129,7 @@ func (c *Case) resolve(n *Node, family int, targets []target) {
 			}
 			t.route = routes[to.address]
 			t.canaries, t.into, t.outOf = at32(n.canaries[at].rows, i), at32(into, i), at32(outOf, i)
-			t.controls = c.controls(n, &t, i)
+			t.controls = c.controls(n, i)
 			var rivals []int32
 			t.holder, rivals = c.holder(&holders, to)
 			if rivals != nil {
@@ -147,51 +143,37 @@ func (c *Case) resolve(n *Node, family int, targets []target) {
 	}
 }
 
-// trail is a list of links that ciphertext took, and where the controls of a
-// node and for it were seen on them: columns of both families, whichever there
-// are. A node's first trail is of ciphertext that was not captured: all outside
-// links, and none.
-type trail struct {
-	links          []string
-	sent, received [][]uint32
-}
+// trail is a list of links that ciphertext took. A node's first trail is of
+// ciphertext that was not captured: it has none.
+type trail struct{ links []string }
 
 // trace finds the trails of a node and returns their places, by list of links.
 func (c *Case) trace(n *Node) (places map[uint32]uint32) {
-	n.trails = []trail{n.trail(n.outsideNames())}
-	n.trails[0].links = nil
+	n.trails = []trail{{}}
 	places = map[uint32]uint32{0: 0}
 	for i := range n.captured {
 		list := n.captured[i].links
 		if _, known := places[list]; !known {
 			places[list] = uint32(len(n.trails))
-			n.trails = append(n.trails, n.trail(c.links.value(list)))
+			n.trails = append(n.trails, trail{c.links.value(list)})
 		}
 	}
 	return places
 }
 
-func (n *Node) trail(links []string) trail {
-	t := trail{links: links}
-	for _, link := range links {
+// traceControls finds where the controls of a node and for it were seen:
+// columns of its outside links, of both families.
+func (n *Node) traceControls() {
+	for _, l := range n.Outside() {
 		for _, family := range []int{4, 6} {
-			if column := n.columns[column{link, false, family}]; column != nil {
-				t.sent = append(t.sent, column)
+			if sent := n.columns[column{l.Name, false, family}]; sent != nil {
+				n.sentControls = append(n.sentControls, sent)
 			}
-			if column := n.columns[column{link, true, family}]; column != nil {
-				t.received = append(t.received, column)
+			if received := n.columns[column{l.Name, true, family}]; received != nil {
+				n.receivedControls = append(n.receivedControls, received)
 			}
 		}
 	}
-	return t
-}
-
-func (n *Node) outsideNames() []string {
-	var names []string
-	for _, l := range n.Outside() {
-		names = append(names, l.Name)
-	}
-	return names
 }
 
 func (c *Case) linkList(list []string) uint32 {

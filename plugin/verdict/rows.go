@@ -69,8 +69,8 @@ type column struct {
 // more links than any host has.
 const maxColumns = 1024
 
-// seen is how often marked frames were seen, by what they carry.
-type seen struct{ udp, tcp, icmp, first, control uint32 }
+// seen is what was seen of a pair, without the pair: evidence.Seen of node 0.
+type seen evidence.Seen
 
 // addWitness keeps what bears on this node's own traffic: what it sent leaving
 // and what is for it arriving.
@@ -97,7 +97,8 @@ func (c *Case) addWitness(n *Node, w *evidence.Witness) {
 			}
 			n.columns[at] = make([]uint32, len(c.Nodes))
 		}
-		count := seen{s.UDP, s.TCP, s.ICMP, s.First, s.Control}
+		count := seen(s)
+		count.Source, count.Target = 0, 0
 		n.columns[at][far.at] = c.seen.number(count, func() seen { return count })
 	}
 }
@@ -124,10 +125,19 @@ func (c *Case) addControl(n *Node, control *evidence.Control) {
 // run, and equal ones are one.
 type Canaries struct {
 	Rows []evidence.CanaryRow // RTT is 0
-	// Sums of the rows of a transport.
-	UDP, TCP struct{ Sent, Received uint32 }
-	Sent     uint64 // over all transports
-	Largest  int    // size of UDP that was sent, or tried
+	// Sums of the rows of a transport. Nothing is Received of ICMP.
+	UDP, TCP, ICMP CanarySum
+	Sent           uint64 // over all transports
+	Largest        int    // size of UDP that was sent, or tried
+}
+
+// CanarySum sums the rows of one transport, see evidence.CanaryRow.
+type CanarySum struct{ Sent, Answered, Received uint64 }
+
+func (s *CanarySum) add(row *evidence.CanaryRow) {
+	s.Sent += uint64(row.Sent)
+	s.Answered += uint64(row.Answered)
+	s.Received += uint64(row.Received)
 }
 
 // canaries are packed Canaries by the other node's place, with the fastest round
@@ -177,12 +187,14 @@ func newCanaries(rows []evidence.CanaryRow) *Canaries {
 		c.Sent += uint64(row.Sent)
 		switch row.Transport {
 		case "udp":
-			c.UDP.Sent, c.UDP.Received = c.UDP.Sent+row.Sent, c.UDP.Received+row.Received
+			c.UDP.add(row)
 			if row.Sent > 0 || row.Error != "" {
 				c.Largest = max(c.Largest, row.Size)
 			}
 		case "tcp":
-			c.TCP.Sent, c.TCP.Received = c.TCP.Sent+row.Sent, c.TCP.Received+row.Received
+			c.TCP.add(row)
+		case "icmp":
+			c.ICMP.add(row)
 		}
 	}
 	return c

@@ -60,6 +60,7 @@ type Capture interface {
 	Links() []string
 	Loop(link string) error
 	ControlsSeen() map[string]capture.Controls
+	ControlLeft(node int) bool
 	Stop(ctx context.Context) []evidence.Message
 }
 

@@ -66,6 +66,7 @@ func (s *session) endWatch() {
 type tap struct{ Capture }
 
 func (t tap) Caught(link string) bool { return t.ControlsSeen()[link].TX > 0 }
+func (t tap) Left(node int) bool      { return t.ControlLeft(node) }
 
 // noTap stands for the capture when there is none: the datagrams are sent all
 // the same, and nobody can have seen them.
@@ -73,6 +74,7 @@ type noTap struct{}
 
 func (noTap) Links() []string    { return nil }
 func (noTap) Caught(string) bool { return false }
+func (noTap) Left(int) bool      { return true }
 func (noTap) Loop(string) error  { return errors.New("no capture is running") }
 
 func (s *session) control(ctx context.Context, request *evidence.ControlRequest) {

@@ -293,46 +293,6 @@ func TestListenerIsNotFooled(t *testing.T) {
 	}
 }
 
-type fakeTap struct{ caught, looped map[string]bool }
-
-func (f fakeTap) Links() []string         { return []string{"eth0", "eth1", "eth2"} }
-func (f fakeTap) Caught(link string) bool { return f.caught[link] || f.looped[link] }
-func (f fakeTap) Loop(link string) error {
-	f.looped[link] = true
-	if link == "eth2" {
-		return os.ErrInvalid
-	}
-	return nil
-}
-
-func TestControls(t *testing.T) {
-	catcher, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer catcher.Close()
-	to := catcher.LocalAddr().(*net.UDPAddr).AddrPort()
-	tap := fakeTap{map[string]bool{"eth0": true}, map[string]bool{}}
-	messages := Controls(t.Context(), identity(3), evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to}}}, nil, tap)
-	if len(messages) != 3 {
-		t.Fatal(messages)
-	}
-	if c := messages[0].Control; c.Peer != 7 || c.Sent != 1 || c.Target != to || c.Error != "" {
-		t.Errorf("%+v", c)
-	}
-	if c := messages[1].Control; c.Link != "eth1" || c.Peer != -1 || c.Sent != 1 {
-		t.Errorf("%+v", c)
-	}
-	if c := messages[2].Control; c.Link != "eth2" || c.Sent != 0 || c.Error == "" {
-		t.Errorf("%+v", c)
-	}
-	buffer := make([]byte, 200)
-	n, _, err := catcher.ReadFrom(buffer)
-	if m, ok := identity(3).genuine(buffer[:n]); err != nil || !ok || m.Kind != wire.KindControl || m.Source != 3 || m.Target != 7 {
-		t.Errorf("%+v %v", m, err)
-	}
-}
-
 // Every row is kept below the limit of a message, and a flood of peers ends.
 func TestLedgerIsBounded(t *testing.T) {
 	var l ledger

@@ -17,6 +17,8 @@ import (
 const (
 	maxPeers = 1 << 14
 	maxRows  = 48 // per peer and family; keeps a Canary below evidence.MaxMessage
+	// maxFirsts bounds first packets: whoever reads a new pod's command can forge them.
+	maxFirsts = 1 << 16
 )
 
 var transportNames = map[uint8]string{wire.TransportUDP: "udp", wire.TransportTCP: "tcp", wire.TransportICMP: "icmp"}
@@ -24,9 +26,10 @@ var transportNames = map[uint8]string{wire.TransportUDP: "udp", wire.TransportTC
 // ledger counts canaries by peer, family, transport and size. The zero value
 // is ready; it is safe for concurrent use.
 type ledger struct {
-	mu     sync.Mutex
-	peers  map[peerKey]map[rowKey]*row
-	firsts map[peerKey]uint32 // first packets that came from new pods
+	mu         sync.Mutex
+	peers      map[peerKey]map[rowKey]*row
+	firsts     map[peerKey]map[uint16]bool // first packets of new pods, by sequence: a duplicate counts once
+	firstCount int                         // over all of firsts
 }
 
 type peerKey struct {
@@ -92,12 +95,20 @@ func (l *ledger) first(m wire.Marked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.firsts == nil {
-		l.firsts = make(map[peerKey]uint32)
+		l.firsts = make(map[peerKey]map[uint16]bool)
 	}
 	key := peerKey{m.Source, m.Family}
-	if _, known := l.firsts[key]; known || len(l.firsts) < maxPeers {
-		l.firsts[key]++
+	if l.firsts[key][m.Sequence] || l.firstCount == maxFirsts {
+		return
 	}
+	if l.firsts[key] == nil {
+		if len(l.firsts) == maxPeers {
+			return
+		}
+		l.firsts[key] = make(map[uint16]bool)
+	}
+	l.firsts[key][m.Sequence] = true
+	l.firstCount++
 }
 
 // heard tells whether any canary came from a pod.
@@ -133,7 +144,7 @@ func (l *ledger) messages() []evidence.Message {
 	messages := make([]evidence.Message, 0, len(keys))
 	for _, key := range keys {
 		rows := l.peers[key]
-		c := &evidence.Canary{Peer: int(key.peer), Family: int(key.family), First: l.firsts[key]}
+		c := &evidence.Canary{Peer: int(key.peer), Family: int(key.family), First: uint32(len(l.firsts[key]))}
 		for key, r := range rows {
 			c.Rows = append(c.Rows, evidence.CanaryRow{
 				Transport: transportNames[key.transport], Size: int(key.size), Sent: r.sent,

@@ -160,8 +160,8 @@ func TestTun(t *testing.T) {
 		t.Error("looped a frame where there is no Ethernet")
 	}
 	c := a.dial(t, "10.42.0.7:4000", "10.42.1.9:4000")
-	for range 3 {
-		send(t, c, marked(t, wire.KindCanary, 100))
+	for n := range 3 {
+		send(t, c, marked(t, wire.KindCanary, 100+n)) // equal ones would be one
 		for range 30 {
 			send(t, c, make([]byte, 1300))
 		}

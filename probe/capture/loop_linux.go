@@ -52,6 +52,9 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	if t.socket.hardware != unix.ARPHRD_ETHER || t.socket.length != 6 {
 		return ErrNoLoop
 	}
+	if t.link.Backup {
+		return ErrBackup
+	}
 	if !l.carrier(t.link.Name) {
 		return ErrNoCarrier
 	}

@@ -75,6 +75,27 @@ type SeenAlike struct {
 	ICMP    uint32  `json:"icmp,omitempty"`
 	Control uint32  `json:"control,omitempty"`
 	First   uint32  `json:"first,omitempty"`
+	// The answers among them, see Seen.
+	UDPAnswers   uint32 `json:"udpAnswers,omitempty"`
+	TCPAnswers   uint32 `json:"tcpAnswers,omitempty"`
+	ICMPAnswers  uint32 `json:"icmpAnswers,omitempty"`
+	FirstAnswers uint32 `json:"firstAnswers,omitempty"`
+}
+
+// alike is what a Seen has in common with others, without the nodes.
+func (s *Seen) alike() SeenAlike {
+	return SeenAlike{
+		UDP: s.UDP, TCP: s.TCP, ICMP: s.ICMP, Control: s.Control, First: s.First,
+		UDPAnswers: s.UDPAnswers, TCPAnswers: s.TCPAnswers, ICMPAnswers: s.ICMPAnswers, FirstAnswers: s.FirstAnswers,
+	}
+}
+
+// of is a Seen of two nodes that has all this in common with others.
+func (a *SeenAlike) of(source, target int) Seen {
+	return Seen{
+		Source: source, Target: target, UDP: a.UDP, TCP: a.TCP, ICMP: a.ICMP, Control: a.Control, First: a.First,
+		UDPAnswers: a.UDPAnswers, TCPAnswers: a.TCPAnswers, ICMPAnswers: a.ICMPAnswers, FirstAnswers: a.FirstAnswers,
+	}
 }
 
 // Routes are equal answers of the kernel for several destinations.

@@ -194,7 +194,7 @@ func witnesses(rows []Message) []Message {
 	alike := map[string]*SeenAlike{}
 	for _, m := range rows {
 		for _, s := range m.Witness.Seen {
-			group := SeenAlike{UDP: s.UDP, TCP: s.TCP, ICMP: s.ICMP, Control: s.Control, First: s.First}
+			group := s.alike()
 			group.Sources = Numbers{s.Source}
 			if about.Direction == DirectionRX {
 				group.Sources, group.Targets = nil, Numbers{s.Target}

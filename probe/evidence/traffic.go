@@ -8,12 +8,19 @@ type Canary struct {
 	Peer   int         `json:"peer"`   // index of the other node, see Node
 	Family int         `json:"family"` // 4 or 6
 	Rows   []CanaryRow `json:"rows"`
-	// First counts the first packets that came from the new pod on Peer.
+	// First counts the first packets that came from the new pod on Peer, each
+	// once.
 	First uint32 `json:"first,omitempty"`
 }
 
 // CanaryRow counts canaries of one transport and size. Answers are
 // authenticated with the run's key, so a middlebox cannot give them.
+//
+// Each attempt is a canary of its own, with a sequence of its own. Received
+// counts each canary once, so that the other pod's Sent is never less. Answered
+// counts a canary once, and none that was repeated twice: the first answer ends
+// the attempts, a later one is not counted. So at least Answered answers came
+// back, and at least as many of this pod's canaries arrived at the other.
 type CanaryRow struct {
 	Transport string `json:"transport"` // udp, tcp, icmp
 	Size      int    `json:"size"`      // payload bytes above UDP, TCP or the ICMP echo header
@@ -112,7 +119,18 @@ type Witness struct {
 	Alike []SeenAlike `json:"alike,omitempty"`
 }
 
-// Seen counts marked frames of one ordered pair of nodes.
+// Seen counts what was seen of one ordered pair of nodes: marked packets that
+// travelled from the pod on Source to that on Target.
+//
+// From minor version 1 on UDP, TCP, ICMP and First count packets, not frames:
+// each canary, answer and first packet once, whatever was repeated of it, be it
+// by TCP or by the network. Of TCP that is a canary or answer of which at least
+// the first header was seen. Each attempt to send a canary is a canary of its own,
+// as it is in CanaryRow.Sent and Received. So what arrived of a transport and a
+// kind is at most what was seen of it on each of the two WireGuard links, where
+// all of it went through the tunnel.
+//
+// Minor version 0 counts frames.
 type Seen struct {
 	Source int    `json:"source"`
 	Target int    `json:"target"`
@@ -126,6 +144,9 @@ type Seen struct {
 	ICMPAnswers uint32 `json:"icmpAnswers,omitempty"`
 	// First counts first packets of the new pod on Source or Target.
 	First uint32 `json:"first,omitempty"`
+	// FirstAnswers are the answers among First; not counted apart until minor
+	// version 1.
+	FirstAnswers uint32 `json:"firstAnswers,omitempty"`
 	// Control counts control datagrams of the probe on Source to Target.
 	Control uint32 `json:"control,omitempty"`
 }

@@ -161,7 +161,7 @@ func (w *Witness) unpack(yield func(Message)) error {
 		}
 		for _, source := range a.Sources {
 			for _, target := range a.Targets {
-				one.Seen = append(one.Seen, Seen{Source: source, Target: target, UDP: a.UDP, TCP: a.TCP, ICMP: a.ICMP, Control: a.Control, First: a.First})
+				one.Seen = append(one.Seen, a.of(source, target))
 			}
 		}
 	}

@@ -128,6 +128,9 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
 		l.Ether = attrs.HardwareAddr.String()
 	}
+	if port, ok := attrs.Slave.(*netlink.BondSlave); ok {
+		l.Backup = port.State == netlink.BondStateBackup
+	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
 		l.RXErrors, l.TXErrors, l.RXDropped, l.TXDropped = s.RxErrors, s.TxErrors, s.RxDropped, s.TxDropped

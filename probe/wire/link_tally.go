@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -23,6 +24,9 @@ type LinkTally struct {
 	recent    [2]recent // arriving and leaving
 
 	controlTX, controlRX atomic.Uint32
+
+	leaving sync.Mutex
+	left    map[uint32]bool // nodes for which a control was seen leaving
 }
 
 // Add counts one frame. It keeps nothing of it but counts and, of the first of
@@ -47,7 +51,7 @@ func (l *LinkTally) Add(frame Frame) {
 		l.control(&frame, &found)
 	case l.inside():
 		if found.genuine {
-			l.witness.add(&frame, &found.header)
+			l.witness.frame(&frame, &found, s.match)
 		}
 	case found.betrays():
 		if !quotedControl(&frame, &l.parts, &found, s) {
@@ -72,15 +76,40 @@ func (l *LinkTally) inside() bool {
 
 func (l *LinkTally) control(f *Frame, found *match) {
 	if found.header.Transport != TransportFrame {
-		l.witness.add(f, &found.header)
+		l.witness.control(f, &found.header)
 	}
 	switch {
 	case found.header.Transport == TransportFrame && found.header.Sequence == SelfTest:
 	case f.transmitted():
 		l.controlTX.Add(1)
+		l.note(&found.header)
 	default:
 		l.controlRX.Add(1)
 	}
+}
+
+// note remembers for whom a control left. There are few of them: what the
+// memory takes is bounded like that of pairs.
+func (l *LinkTally) note(h *Marked) {
+	if h.Transport == TransportFrame {
+		return
+	}
+	l.leaving.Lock()
+	defer l.leaving.Unlock()
+	if l.left == nil {
+		l.left = make(map[uint32]bool)
+	}
+	if len(l.left) < maxWitnessed {
+		l.left[h.Target] = true
+	}
+}
+
+// ControlLeft reports whether a genuine control for the node with an index was
+// seen leaving so far. It may be called while the link is being fed.
+func (l *LinkTally) ControlLeft(node int) bool {
+	l.leaving.Lock()
+	defer l.leaving.Unlock()
+	return l.left[uint32(node)]
 }
 
 // Controls returns how many genuine controls were seen leaving and arriving so

@@ -13,7 +13,8 @@ import (
 const (
 	maxTunnels = 16384
 	// maxStrangers is how many pairs of addresses that never exchanged a
-	// WireGuard message are kept: port scans, not peers.
+	// WireGuard message are kept: port scans, not peers. Of more, the datagrams
+	// are counted by the class malformed of their link only: no tunnel's.
 	maxStrangers   = 64
 	maxTunnelLinks = 8
 )
@@ -33,7 +34,7 @@ type tunnels struct {
 	all       map[ends]*tunnel
 	strangers int
 	words     int // memory of counters, of wordBudget
-	// missed are messages of tunnels beyond maxTunnels.
+	// missed are WireGuard messages of tunnels beyond maxTunnels.
 	missed uint64
 }
 
@@ -57,9 +58,12 @@ func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings, last *[2]r
 	defer t.mu.Unlock()
 	known := &last[way]
 	if known.one == nil || known.ends != between {
-		one := t.between(between, d.class == ClassWireGuard)
+		formed := d.class == ClassWireGuard
+		one := t.between(between, formed)
 		if one == nil {
-			t.missed++
+			if formed {
+				t.missed++
+			}
 			return
 		}
 		if !slices.Contains(one.links, link) && len(one.links) < maxTunnelLinks {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -13,6 +14,10 @@ const (
 	// maxWitnessed bounds the pairs of one link: both directions and families
 	// of a node of a cluster of 10,000.
 	maxWitnessed = 80000
+	// maxDistinct bounds the marked packets of one pair, direction and family:
+	// more than the longest request sends. What exceeds it is not counted, so
+	// that a count can only become too small: that fails the proof, never helps it.
+	maxDistinct = 4096
 )
 
 // witnessKey is an ordered pair of nodes in one direction and family.
@@ -21,30 +26,153 @@ type witnessKey struct {
 	family, source, target int
 }
 
-// witnesses counts genuine marked frames where they may be seen.
-type witnesses map[witnessKey]*evidence.Seen
+// witness is what was seen of one pair. Each canary, answer and first packet
+// counts once, however often it or a part of it was seen: a packet is told from
+// others by its header, which no two have alike.
+type witness struct {
+	evidence.Seen
+	known []uint64 // sorted, see identity
+}
 
-func (w witnesses) add(f *Frame, h *Marked) {
-	key := witnessKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}
-	seen := w[key]
-	if seen == nil {
-		if len(w) >= maxWitnessed {
+// witnesses counts genuine marked packets where they may be seen.
+type witnesses map[witnessKey]*witness
+
+// control counts a frame with a control.
+func (w witnesses) control(f *Frame, h *Marked) {
+	if one := w.of(witnessKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}); one != nil {
+		one.Control++
+	}
+}
+
+// frame counts all marked packets of a frame from its first one on, which
+// begins at found.at. Where segments or datagrams are merged they are several;
+// each ends with a mark of its own at most that is no packet's.
+func (w witnesses) frame(f *Frame, found *match, m *matcher) {
+	w.packet(f, found.at, &found.header)
+	at := repeats(f.Data, found.at)
+	for range 2 * maxSegments {
+		next := m.next(f.Data[at:])
+		if next < 0 {
 			return
 		}
-		seen = &evidence.Seen{Source: key.source, Target: key.target}
-		w[key] = seen
+		at += next
+		h, genuine := ParseMarked(f.Data[at:], m.mark, m.key)
+		if !genuine {
+			at += MarkSize
+			continue
+		}
+		if h.Kind != KindControl {
+			w.packet(f, at, &h)
+		}
+		at = repeats(f.Data, at)
 	}
+}
+
+// repeats returns where the whole repeats of the header at an offset end.
+func repeats(b []byte, at int) int {
+	header, end := b[at:at+MarkedSize], at+MarkedSize
+	for end+MarkedSize <= len(b) && bytes.Equal(b[end:end+MarkedSize], header) {
+		end += MarkedSize
+	}
+	return end
+}
+
+// packet counts one marked packet, whose header begins at an offset of a frame.
+// What an ICMP error quotes is counted as well: it travels against the direction
+// of its pair, where nobody looks for it.
+func (w witnesses) packet(f *Frame, at int, h *Marked) {
+	key := witnessKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}
+	answer := h.Kind == KindAnswer || h.Kind == KindFirstAnswer
+	if h.Transport == TransportICMP {
+		switch echoType(f.Data[:at], h.Family) {
+		case echoRequest:
+		case echoReply: // comes back with the request's own header
+			key.source, key.target = key.target, key.source
+			answer = true
+		default:
+			return // something else than an echo, that quotes one
+		}
+	}
+	if one := w.of(key); one != nil && one.fresh(h) {
+		one.count(h, answer)
+	}
+}
+
+// Kinds of ICMP messages that bear a mark.
+const (
+	echoRequest = 1 + iota
+	echoReply
+)
+
+// echoType returns what kind of ICMP echo header a packet ends with, 0 if that
+// is none. Types and codes: RFC 792, RFC 4443.
+func echoType(b []byte, family uint8) int {
+	const header = 8
+	if len(b) < header || b[len(b)-header+1] != 0 {
+		return 0
+	}
+	request, reply := byte(8), byte(0)
+	if family == 6 {
+		request, reply = 128, 129
+	}
+	switch b[len(b)-header] {
+	case request:
+		return echoRequest
+	case reply:
+		return echoReply
+	}
+	return 0
+}
+
+// of returns the account of a pair, nil if there are too many pairs.
+func (w witnesses) of(key witnessKey) *witness {
+	one := w[key]
+	if one == nil && len(w) < maxWitnessed {
+		one = &witness{Seen: evidence.Seen{Source: key.source, Target: key.target}}
+		w[key] = one
+	}
+	return one
+}
+
+// identity tells a packet from all others of its pair and direction. A pair has
+// canaries of the one pod and answers to those of the other.
+func identity(h *Marked) uint64 {
+	return uint64(h.Kind)<<40 | uint64(h.Transport)<<32 | uint64(h.Size)<<16 | uint64(h.Sequence)
+}
+
+// fresh remembers a packet and reports whether it is seen for the first time.
+// An echo and the reply to another pod's echo differ in the order of the nodes
+// in their headers.
+func (w *witness) fresh(h *Marked) bool {
+	id := identity(h)
+	if int(h.Source) != w.Source {
+		id |= 1 << 63
+	}
+	at, known := slices.BinarySearch(w.known, id)
+	if known || len(w.known) >= maxDistinct {
+		return false
+	}
+	w.known = slices.Insert(w.known, at, id)
+	return true
+}
+
+func (w *witness) count(h *Marked, answer bool) {
+	var all, answers *uint32
 	switch {
-	case h.Kind == KindControl:
-		seen.Control++
 	case h.Kind == KindFirst || h.Kind == KindFirstAnswer:
-		seen.First++
+		all, answers = &w.First, &w.FirstAnswers
 	case h.Transport == TransportUDP:
-		seen.UDP++
+		all, answers = &w.UDP, &w.UDPAnswers
 	case h.Transport == TransportTCP:
-		seen.TCP++
+		all, answers = &w.TCP, &w.TCPAnswers
 	case h.Transport == TransportICMP:
-		seen.ICMP++
+		all, answers = &w.ICMP, &w.ICMPAnswers
+	default:
+		return
+	}
+	*all++
+	if answer {
+		*answers++
 	}
 }
 
@@ -65,7 +193,7 @@ func (w witnesses) messages(link string) []evidence.Message {
 			last = &evidence.Witness{Link: link, Direction: key.direction, Family: key.family}
 			out = append(out, evidence.Message{Witness: last})
 		}
-		last.Seen = append(last.Seen, *w[key])
+		last.Seen = append(last.Seen, w[key].Seen)
 	}
 	return out
 }

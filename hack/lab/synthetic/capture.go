@@ -82,6 +82,12 @@ func (c *window) ControlsSeen() map[string]capture.Controls {
 	return map[string]capture.Controls{uplink: {TX: tx, RX: rx}}
 }
 
+// ControlLeft says that a control for another node left: it needs no second.
+func (c *window) ControlLeft(int) bool {
+	c.ControlsSeen()
+	return true
+}
+
 // busy bounds how many windows are computed at a time: each takes a processor, and megabytes.
 var busy = make(chan struct{}, runtime.GOMAXPROCS(0))
 
@@ -119,11 +125,11 @@ func (c *window) keep(err error) {
 func (c *window) exchangeControls() error {
 	self, here := c.start.Index, endpoint(c.host.node)
 	for _, o := range c.others {
-		left, err := c.marked(wire.KindControl, wire.TransportUDP, self, o.index)
+		left, err := c.marked(wire.KindControl, wire.TransportUDP, self, o.index, 0)
 		if err != nil {
 			return err
 		}
-		arrived, err := c.marked(wire.KindControl, wire.TransportUDP, o.index, self)
+		arrived, err := c.marked(wire.KindControl, wire.TransportUDP, o.index, self, 0)
 		if err != nil {
 			return err
 		}
@@ -134,9 +140,12 @@ func (c *window) exchangeControls() error {
 	return nil
 }
 
-// marked is the payload of a canary, answer or control, as short as can be: no count depends on its length.
-func (c *window) marked(kind, transport uint8, source, target int) ([]byte, error) {
-	m := wire.Marked{Kind: kind, Family: 4, Transport: transport, Source: uint32(source), Target: uint32(target)}
+// marked is the payload of a canary, answer or control, as short as can be: no count depends on its length. Its sequence
+// tells it from others.
+func (c *window) marked(kind, transport uint8, source, target, sequence int) ([]byte, error) {
+	m := wire.Marked{
+		Kind: kind, Family: 4, Transport: transport, Source: uint32(source), Target: uint32(target), Sequence: uint16(sequence),
+	}
 	key := c.start.Key
 	if kind == wire.KindFirst || kind == wire.KindFirstAnswer {
 		key = evidence.FirstKey(key)
@@ -172,9 +181,9 @@ func (c *window) inTunnel(direction string, from, to other) error {
 		return nil
 	}
 	packets, answers := world.first(traffic.mark, from.node, to.node)
-	segments := 1
+	sizes, udpAnswers := len(traffic.sizes), len(traffic.sizes)
 	if world.cut(from.node, to.node) {
-		segments = 0 // no connection
+		sizes, udpAnswers = 0, 0 // no connection, and nothing to answer
 		if direction == evidence.DirectionRX {
 			packets = 0
 		}
@@ -184,22 +193,20 @@ func (c *window) inTunnel(direction string, from, to other) error {
 		count           int
 		pack            func(room int, from, to netip.AddrPort, payload []byte) []byte
 	}{
-		{wire.KindCanary, wire.TransportUDP, count, datagram},
-		{wire.KindCanary, wire.TransportTCP, segments, segment},
+		{wire.KindCanary, wire.TransportUDP, count - udpAnswers, datagram},
+		{wire.KindAnswer, wire.TransportUDP, udpAnswers, datagram},
+		{wire.KindCanary, wire.TransportTCP, sizes, segment},
+		{wire.KindAnswer, wire.TransportTCP, sizes, segment},
 		{wire.KindFirst, wire.TransportUDP, packets, datagram},
 		{wire.KindFirstAnswer, wire.TransportUDP, answers, datagram},
 	} {
-		if row.count == 0 {
-			continue
-		}
-		payload, err := c.marked(row.kind, row.transport, from.index, to.index)
-		if err != nil {
-			return err
-		}
 		source, target := netip.AddrPortFrom(from.pod, podPort), netip.AddrPortFrom(to.pod, podPort)
-		frame := wire.Frame{Data: row.pack(0, source, target, payload), Header: wire.RawIP, Direction: direction}
-		for range row.count {
-			c.inside.Add(frame)
+		for sequence := range row.count {
+			payload, err := c.marked(row.kind, row.transport, from.index, to.index, sequence)
+			if err != nil {
+				return err
+			}
+			c.inside.Add(wire.Frame{Data: row.pack(0, source, target, payload), Header: wire.RawIP, Direction: direction})
 		}
 	}
 	return nil
@@ -209,7 +216,7 @@ func (c *window) inTunnel(direction string, from, to other) error {
 func (c *window) onWire(direction string, from, to other) error {
 	world, traffic := c.host.world, c.host.traffic
 	if world.leaks(from.node, to.node) {
-		payload, err := c.marked(wire.KindCanary, wire.TransportUDP, from.index, to.index)
+		payload, err := c.marked(wire.KindCanary, wire.TransportUDP, from.index, to.index, 0)
 		if err != nil {
 			return err
 		}

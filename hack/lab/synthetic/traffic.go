@@ -1,7 +1,8 @@
 package synthetic
 
 // What the test pods of two nodes exchange: each canary is sent once and answered, over UDP in every size of the run. TCP
-// is stood for by one segment of segmentSize in each direction; there is no ICMP, which the pods say is not permitted.
+// has a canary and an answer of each size too, whose ciphertext is stood for by one message of segmentSize in each direction;
+// there is no ICMP, which the pods say is not permitted.
 const (
 	// perSize is how many datagrams of each size go each way: a canary, and the answer to the other's.
 	perSize = 2

@@ -1,0 +1,85 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+)
+
+// carriage is what went from one pod to another by one transport, of one kind:
+// how much of it is known to have arrived, and how much of it was seen entering
+// and leaving the tunnel. Nothing of another transport or kind makes up for it.
+type carriage struct {
+	what                 string
+	arrived, into, outOf uint64
+}
+
+// seenWhole reports whether all that arrived was seen at both ends.
+func (e *carriage) seenWhole() bool { return e.into >= e.arrived && e.outOf >= e.arrived }
+
+// carriages account for a pair's traffic. What went from Node to Peer are canaries
+// of the pod on Node and its answers to those of the pod on Peer.
+func carriages(f *verdict.Focus, into, outOf *verdict.Sightings) [6]carriage {
+	sender, receiver := f.Sender, f.Receiver
+	if f.Run.Minor < 1 { // answers were not counted apart
+		return [6]carriage{
+			{"UDP canaries and answers", receiver.UDP.Received + receiver.UDP.Answered, uint64(into.UDP), uint64(outOf.UDP)},
+			{"TCP canaries and answers", receiver.TCP.Received + receiver.TCP.Answered, uint64(into.TCP), uint64(outOf.TCP)},
+			{"ICMP echo requests", sender.ICMP.Answered, uint64(into.ICMP), uint64(outOf.ICMP)},
+		}
+	}
+	return [6]carriage{
+		{"UDP canaries", receiver.UDP.Received, but(into.UDP, into.UDPAnswers), but(outOf.UDP, outOf.UDPAnswers)},
+		{"UDP answers", receiver.UDP.Answered, uint64(into.UDPAnswers), uint64(outOf.UDPAnswers)},
+		{"TCP canaries", receiver.TCP.Received, but(into.TCP, into.TCPAnswers), but(outOf.TCP, outOf.TCPAnswers)},
+		{"TCP answers", receiver.TCP.Answered, uint64(into.TCPAnswers), uint64(outOf.TCPAnswers)},
+		{"ICMP echo requests", sender.ICMP.Answered, but(into.ICMP, into.ICMPAnswers), but(outOf.ICMP, outOf.ICMPAnswers)},
+		{"ICMP echo replies", receiver.ICMP.Answered, uint64(into.ICMPAnswers), uint64(outOf.ICMPAnswers)},
+	}
+}
+
+// but is how many of all are no answers.
+func but(all, answers uint32) uint64 { return uint64(all - min(all, answers)) }
+
+// witnessed judges whether all that arrived went through the tunnel. What went
+// in and did not arrive was lost after encryption, which is no leak.
+func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
+	t := &f.Tunnel
+	if t.FromLink == "" || t.ToLink == "" {
+		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	}
+	if f.Sender.UDP.Sent == 0 || f.Receiver.UDP.Received == 0 {
+		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)
+	}
+	into, outOf := f.Into(), f.OutOf()
+	for _, e := range carriages(f, &into, &outOf) {
+		if e.seenWhole() {
+			continue
+		}
+		if why := unsoundEnd(f); why != "" {
+			return unknown("%s", why)
+		}
+		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
+			e.arrived, e.what, t.From.Name, t.To.Name, e.into, t.FromLink, t.From.Name, e.outOf, t.ToLink, t.To.Name)
+	}
+	return f.Say(verdict.Pass, func() string {
+		return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s",
+			into.Total(), t.FromLink, t.From.Name, outOf.Total(), t.ToLink, t.To.Name) + losses(f, &into, &outOf)
+	})
+}
+
+// losses says how much was lost before and after encryption, empty if nothing
+// was, or if it was not counted.
+func losses(f *verdict.Focus, into, outOf *verdict.Sightings) (text string) {
+	if f.Run.Minor < 1 {
+		return ""
+	}
+	if in, out := into.Total(), outOf.Total(); in > out {
+		text = fmt.Sprintf("; %d of %d lost after encryption", in-out, in)
+	}
+	sent, in := f.Sender.UDP.Sent, but(into.UDP, into.UDPAnswers)
+	if sent > in {
+		text += fmt.Sprintf("; %d of %d UDP canaries lost before it, neither seen nor arrived", sent-in, sent)
+	}
+	return text
+}
