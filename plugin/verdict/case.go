@@ -75,6 +75,8 @@ type Node struct {
 	// captures cannot vouch for what they did not see, and the link on which
 	// no control was seen. Empty if all is fine.
 	Unsound, Uncontrolled string
+	// Conflict is a contradiction among the node's own messages, empty if there is none.
+	Conflict string
 
 	in         *Case
 	at         int // place in its Nodes

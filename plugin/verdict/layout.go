@@ -174,7 +174,9 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
+	once := single{}
 	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
+		once.add(n, m)
 		switch {
 		case m.Peer != nil:
 			c.addPeer(n, &known, m.Peer)

@@ -98,7 +98,11 @@ func (c *Case) addWitness(n *Node, w *evidence.Witness) {
 			n.columns[at] = make([]uint32, len(c.Nodes))
 		}
 		count := seen{s.UDP, s.TCP, s.ICMP, s.First, s.Control}
-		n.columns[at][far.at] = c.seen.number(count, func() seen { return count })
+		number := c.seen.number(count, func() seen { return count })
+		if before := n.columns[at][far.at]; before != 0 && before != number {
+			n.conflict("the marked packets on " + w.Link)
+		}
+		n.columns[at][far.at] = number
 	}
 }
 
@@ -146,7 +150,11 @@ func (c *Case) addCanary(n *Node, about *evidence.Canary) {
 	if all.rows == nil {
 		*all = canaries{make([]uint32, len(c.Nodes)), make([]uint32, len(c.Nodes)), map[int]uint32{}}
 	}
-	all.rows[to.at] = c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
+	number := c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
+	if before := all.rows[to.at]; before != 0 && (before != number || all.first[to.at] != about.First) {
+		n.conflict("the canaries of its pod and that of " + to.Name)
+	}
+	all.rows[to.at] = number
 	all.fastest[to.at] = evidence.Fastest(about.Rows)
 	delete(all.first, to.at)
 	if about.First > 0 {
