@@ -73,8 +73,8 @@ func (v *view) wireChecks() []verdict.Check {
 
 func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	sent, received := f.Sender.UDP.Sent, f.Receiver.UDP.Received
 	into, outOf := f.Into(), f.OutOf()
@@ -100,8 +100,8 @@ func unsoundEnd(f *verdict.Focus) string { return cmp.Or(f.Node.Unsound, f.Peer.
 
 func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	if t.Sent == nil || t.Received == nil {
 		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")

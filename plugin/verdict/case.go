@@ -58,17 +58,20 @@ type Node struct {
 	// Newcomer is the new pod that was made here, nil if none was to be.
 	Newcomer *evidence.Newcomer
 
-	Hello      evidence.Hello
-	Module     *evidence.Module
-	Links      []*evidence.Link
-	Addresses  []*evidence.Address
-	Table      []*evidence.Route // routing table entries
-	Rules      []*evidence.Rule
-	Sockets    []*evidence.Socket
-	Devices    []*evidence.Device
-	Firewall   []*evidence.Firewall
-	Captures   []*evidence.Capture
-	Problems   []evidence.Problem // of the probe
+	Hello     evidence.Hello
+	Module    *evidence.Module
+	Links     []*evidence.Link
+	Addresses []*evidence.Address
+	Table     []*evidence.Route // routing table entries
+	Rules     []*evidence.Rule
+	Sockets   []*evidence.Socket
+	Devices   []*evidence.Device
+	Firewall  []*evidence.Firewall
+	Captures  []*evidence.Capture
+	Problems  []evidence.Problem // of the probe
+	// OnWire are the links on which WireGuard messages were seen, with how many
+	// frames those of them took at least that were seen on no other link.
+	OnWire     map[string]uint64
 	PodProblem []evidence.Problem // of the pod
 
 	// What the checks find out of a node once, for all of its pairs: why its

@@ -174,7 +174,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
-	once := single{}
+	once := newSingle()
 	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
 		once.add(n, m)
 		switch {
@@ -190,6 +190,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			c.addControl(n, m.Control)
 		case m.Tunnel != nil:
 			tunnels = append(tunnels, m.Tunnel)
+			n.addOnWire(m.Tunnel)
 		default:
 			n.addProbe(m)
 		}
