@@ -12,9 +12,6 @@ import (
 // inconsistent says what a node wrote that cannot be true, empty if it all
 // fits. Such evidence, made by a fault or by an intruder, proves nothing.
 func inconsistent(n *verdict.Node) string {
-	if n.Conflict != "" {
-		return fmt.Sprintf("the evidence of %s contradicts itself: %s", n.Name, n.Conflict)
-	}
 	for _, l := range n.Links {
 		if !roleFits(n, l) {
 			return fmt.Sprintf("%s of %s is a %s link and cannot have the role %q", l.Name, n.Name, kind(l), l.Role)

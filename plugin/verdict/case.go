@@ -51,8 +51,8 @@ type Leak struct {
 // Node is all that is known of one node of the run.
 type Node struct {
 	evidence.Node
-	ProbeGap string // what the probe's stream lacks, empty if complete
-	PodGap   string // what the pod's stream lacks
+	ProbeGap string // what the probe's stream lacks or how it contradicts itself, empty if it is sound
+	PodGap   string // the same of the pod's stream
 	PodIPs   []netip.Addr
 	Pods     map[string]*evidence.Pod // by role
 	// Newcomer is the new pod that was made here, nil if none was to be.
@@ -78,9 +78,8 @@ type Node struct {
 	// captures cannot vouch for what they did not see, and the link on which
 	// no control was seen. Empty if all is fine.
 	Unsound, Uncontrolled string
-	// Conflict is a contradiction among the node's own messages, empty if there is none.
-	Conflict string
 
+	conflicts  conflicts // of its probe and of its pod
 	in         *Case
 	at         int // place in its Nodes
 	sightings  []*evidence.Sighting

@@ -33,7 +33,7 @@ func (s *single) add(n *Node, m *evidence.Message) {
 	case m.Tunnel != nil:
 		ends := [2]netip.AddrPort{m.Tunnel.Local, m.Tunnel.Remote}
 		if s.tunnels[ends] { // what is told twice would count twice
-			n.conflict(fmt.Sprintf("the messages between %s and %s", m.Tunnel.Local, m.Tunnel.Remote))
+			conflict(&n.conflicts.probe, fmt.Sprintf("the messages between %s and %s", m.Tunnel.Local, m.Tunnel.Remote))
 		}
 		s.tunnels[ends] = true
 	}
@@ -42,17 +42,20 @@ func (s *single) add(n *Node, m *evidence.Message) {
 func (s *single) keep(n *Node, what string, about any) {
 	before, known := s.kept[what]
 	if known && !reflect.DeepEqual(before, about) {
-		n.conflict(what)
+		conflict(&n.conflicts.probe, what)
 	}
 	s.kept[what] = about
 }
 
-// conflict notes that a node's messages contradict each other. Of several
-// conflicts the first by its text counts, whatever the order of messages.
-func (n *Node) conflict(what string) {
+// conflicts are contradictions among the messages of a node's probe and of its
+// pod, empty if there are none. Of several the first by its text counts,
+// whatever the order of messages.
+type conflicts struct{ probe, pod string }
+
+func conflict(noted *string, what string) {
 	text := "it describes " + what + " in two ways"
-	if n.Conflict == "" || text < n.Conflict {
-		n.Conflict = text
+	if *noted == "" || text < *noted {
+		*noted = text
 	}
 }
 

@@ -109,7 +109,7 @@ func (c *Case) addCount(n *Node, p *peers, count *evidence.Count) {
 	}
 	again := before.flags&counted != 0
 	if again && (!before.countsAs(f) || f.flags&wide != 0 && *exact != *count) || count.Readings < 0 || count.Readings > evidence.Readings {
-		n.conflict("the counters of a peer of " + count.Device)
+		conflict(&n.conflicts.probe, "the counters of a peer of "+count.Device)
 	}
 }
 

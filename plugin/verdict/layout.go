@@ -195,6 +195,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			n.addProbe(m)
 		}
 	}))
+	n.ProbeGap = cmp.Or(n.ProbeGap, n.conflicts.probe)
 	n.retire()
 	c.packTunnels(n, tunnels)
 	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
@@ -205,6 +206,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
 	}))
+	n.PodGap = cmp.Or(n.PodGap, n.conflicts.pod)
 }
 
 // unpack calls add with a stream's messages, those of single peers in the place

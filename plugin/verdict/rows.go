@@ -100,7 +100,7 @@ func (c *Case) addWitness(n *Node, w *evidence.Witness) {
 		count := seen{s.UDP, s.TCP, s.ICMP, s.First, s.Control}
 		number := c.seen.number(count, func() seen { return count })
 		if before := n.columns[at][far.at]; before != 0 && before != number {
-			n.conflict("the marked packets on " + w.Link)
+			conflict(&n.conflicts.probe, "the marked packets on "+w.Link)
 		}
 		n.columns[at][far.at] = number
 	}
@@ -152,7 +152,7 @@ func (c *Case) addCanary(n *Node, about *evidence.Canary) {
 	}
 	number := c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
 	if before := all.rows[to.at]; before != 0 && (before != number || all.first[to.at] != about.First) {
-		n.conflict("the canaries of its pod and that of " + to.Name)
+		conflict(&n.conflicts.pod, "the canaries of its pod and that of "+to.Name)
 	}
 	all.rows[to.at] = number
 	all.fastest[to.at] = evidence.Fastest(about.Rows)
