@@ -290,6 +290,20 @@ var carriers = []struct {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601", ""},
+	{"an unknown overlay over WireGuard of the machines", "host-healthy-vpn", unannounced, verdict.Passed, "", ""},
+	{"the same on the kernel's WireGuard", "vm-healthy-vpn", unannounced, verdict.Passed, "", ""},
+	{"VXLAN that a rule leads into WireGuard", "host-healthy-vpn", func(s map[string][]evidence.Message) {
+		for _, messages := range s {
+			each(messages, func(m *evidence.Message) {
+				if m.Route != nil && m.Route.Link == "wg0" {
+					route := *m.Route
+					route.Link = "eth0"
+					m.Route = &route
+				}
+			})
+		}
+	}, verdict.Passed, "", ""},
+	{"an unknown overlay beside the WireGuard of the machines", "host-vpn-unused", unannounced, verdict.Failed, "WG0601", ""},
 	{"Cilium without its WireGuard", "host-cilium-native", unseen, verdict.Undecided, "WG0605", ""},
 	{"an unrelated device with one key on two nodes", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
 		for _, stream := range []string{"probe/node-1", "probe/node-2"} {

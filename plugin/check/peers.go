@@ -204,6 +204,8 @@ func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
 	}
 	holder := f.Holder()
 	switch {
+	case v.overlaid(f):
+		return f.Say(verdict.NotApplicable, func() string { return "the pods' packets are inside an overlay there, whose addresses are not known" })
 	case holder == nil:
 		return failed("no peer of %s on %s covers %s, the test pod on %s", t.FromLink, t.From.Name, ip, t.To.Name)
 	case holder != t.Peer && holder.PublicKey != t.ToDev.PublicKey: // Peer is the one with that key

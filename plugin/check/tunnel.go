@@ -101,9 +101,7 @@ func (v *view) expected(f *verdict.Focus) messages {
 	if link := f.Node.Carrier(f.Family).Link; link != nil {
 		key.mtu = link.MTU
 	}
-	if v.Below != nil {
-		key.overhead = v.Below.Overhead[family(f.Peer.Carrier(f.Family).Endpoint)]
-	}
+	key.overhead = v.overhead(f, key)
 	return v.expectations.of(key, expect)
 }
 
