@@ -177,12 +177,12 @@ func (m *Mesh) probe(i int) []evidence.Message {
 	messages := []evidence.Message{
 		{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: Name(i)}},
 		{Module: &evidence.Module{Name: "wireguard", Loaded: true}},
-		{Link: &evidence.Link{Index: 1, Name: "lo", Up: true, MTU: 65536, Role: evidence.RoleInside, Why: "loopback"}},
+		{Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, MTU: 65536, Role: evidence.RoleInside, Why: "loopback"}},
 		{Link: &evidence.Link{Index: 2, Name: "eth0", Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "hardware"}},
 		{Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: mtu, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
 		{Device: &evidence.Device{Name: "flannel-wg", Index: 3, PublicKey: key(i), Port: 51820, Peers: m.nodes - 1}},
 		{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: uint64(m.nodes) * 60,
-			ControlTX: uint32(m.asked.Each()), ControlRX: uint32(m.asked.Each())}},
+			Classes: map[string]uint64{"wireguard": uint64(m.nodes) * 50}, ControlTX: uint32(m.asked.Each()), ControlRX: uint32(m.asked.Each())}},
 		{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: uint64(m.nodes) * 30}},
 		{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.64.0.0/10"), Link: "flannel-wg", Table: 254, Type: "unicast"}},
 	}

@@ -45,8 +45,8 @@ func but(all, answers uint32) uint64 { return uint64(all - min(all, answers)) }
 // in and did not arrive was lost after encryption, which is no leak.
 func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	if f.Sender.UDP.Sent == 0 || f.Receiver.UDP.Received == 0 {
 		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)

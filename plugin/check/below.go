@@ -38,6 +38,37 @@ func (v *view) routeBelow(f *verdict.Focus) verdict.Outcome {
 	return out
 }
 
+// overlaid reports whether what the carrier of a pair saw was inside an overlay
+// that no profile knows of: WireGuard refuses a pod's packet that no peer's
+// allowed IPs cover, and yet these came out at the other end.
+func (v *view) overlaid(f *verdict.Focus) bool {
+	return !v.intended() && f.Tunnel.FromDev != nil && f.Holder() == nil && f.OutOf().Total() > 0
+}
+
+// overheads are how many bytes overlays add to a packet: VXLAN and Geneve
+// without options over IPv4 and IPv6, IP in IP, GRE.
+var overheads = []int{50, 70, 20, 40, 24, 44}
+
+// overhead returns how many bytes an overlay adds to the packets before they
+// enter the tunnel. Of one that no profile knows of it is known by the sizes on
+// the wire, which must then fit for all canaries.
+func (v *view) overhead(f *verdict.Focus, canaries carried) int {
+	switch {
+	case v.Below != nil:
+		return v.Below.Overhead[family(f.Peer.Carrier(f.Family).Endpoint)]
+	case !v.overlaid(f):
+		return 0
+	}
+	short := func(size evidence.SizeCount) bool { return f.Tunnel.Out.Sized(size.Size) < size.Count }
+	for _, bytes := range overheads {
+		canaries.overhead = bytes
+		if expected := v.expectations.of(canaries, expect); !slices.ContainsFunc(expected.sizes, short) {
+			return bytes
+		}
+	}
+	return 0
+}
+
 func leadsInto(route *evidence.Route, device string) bool {
 	return route != nil && route.Link == device
 }

@@ -19,6 +19,9 @@ type breakage struct {
 	cause   string
 }
 
+// socket makes a tun device of that name a userspace WireGuard.
+var socket = evidence.Message{Socket: &evidence.Socket{Path: "/var/run/wireguard/flannel-wg.sock", Device: "flannel-wg"}}
+
 // broken are all of them.
 var broken = slices.Concat(brokenCluster, brokenInstrument, brokenOthers)
 
@@ -269,12 +272,12 @@ var brokenCluster = []breakage{
 	{"a second link without a cable", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Started: true, Alive: true}})
+			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true}})
 	}, verdict.Passed, ""},
 	{"a cable was plugged in meanwhile", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Started: true, Alive: true, Frames: 1}})
+			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 1}})
 	}, verdict.Undecided, "WG0604"},
 	{"a probe's stream broke off", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") }, verdict.Undecided, "WG0103"},
 	{"a pod did not start", func(s map[string][]evidence.Message) {
@@ -383,7 +386,7 @@ var brokenCluster = []breakage{
 				m.Link.Kind = "tun"
 			}
 		})
-		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Problem: &evidence.Problem{
+		s["probe/node-2"] = append(s["probe/node-2"], socket, evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemTimeout, What: "device", On: "flannel-wg", Text: "the device did not answer"}})
 		for _, pair := range [][2]int{{0, 1}, {1, 0}, {1, 2}, {2, 1}} {
 			lost(s, pair[0], pair[1])
@@ -398,7 +401,7 @@ var brokenCluster = []breakage{
 				m.Link.Kind = "tun"
 			}
 		})
-		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Problem: &evidence.Problem{
+		s["probe/node-2"] = append(s["probe/node-2"], socket, evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemTimeout, What: "device", On: "flannel-wg", Text: "the device did not answer"}})
 	}, verdict.Undecided, "WG0202"},
 	{"preshared keys that differ", func(s map[string][]evidence.Message) {

@@ -209,9 +209,14 @@ func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
 	if status == verdict.Fail && overrun(f) != "" {
 		status = verdict.Inconclusive
 	}
+	if !slices.Contains(f.Run.Sizes, 0) && status != verdict.Fail {
+		status = verdict.NotApplicable
+	}
 	switch {
 	case f.Quiet:
 		return verdict.Outcome{Status: status}
+	case status == verdict.NotApplicable:
+		return skip("this run asked for no canaries of full size")
 	case full.status == verdict.Inconclusive:
 		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
 	case full.status == verdict.Pass:

@@ -19,8 +19,8 @@ type end struct {
 // and arriving, against what the pod at their end got.
 func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	if t.Sent == nil || t.Received == nil {
 		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")

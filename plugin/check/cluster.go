@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // clusterChecks are WG01xx: what the API says of the cluster and of this run.
@@ -73,6 +74,11 @@ func (v *view) backend(f *verdict.Focus) verdict.Outcome {
 
 func (v *view) everyNode(f *verdict.Focus) verdict.Outcome {
 	var chosen, left []string
+	for _, n := range f.Nodes {
+		if !n.Ready {
+			left = append(left, n.Name+" (it is not Ready)")
+		}
+	}
 	for _, n := range f.Excluded {
 		text := n.Name + " (" + n.Excluded + ")"
 		if n.Chosen {
@@ -81,15 +87,31 @@ func (v *view) everyNode(f *verdict.Focus) verdict.Outcome {
 			left = append(left, text)
 		}
 	}
+	lost := lostMessage(f.Problems)
 	switch {
 	case len(left) > 0:
 		return unknown("not tested: %s", list(left))
+	case f.Run.Nodes > len(f.Nodes):
+		return unknown("the run placed its pods on %d nodes, and its record describes %d of them", f.Run.Nodes, len(f.Nodes))
+	case lost != nil:
+		return unknown("the record of the run lacks a message: %s", lost.Text)
 	case len(f.Nodes) < 2:
 		return unknown("%d node takes part, a proof needs two", len(f.Nodes))
 	case len(chosen) > 0:
 		return pass("%d nodes; left out on request: %s", len(f.Nodes), list(chosen))
 	}
 	return pass("all %d nodes", len(f.Nodes))
+}
+
+// lostMessage returns the plugin's problem that a message did not fit its
+// record: what it was about, as a node, is then not known. Nil if there is none.
+func lostMessage(problems []evidence.Problem) *evidence.Problem {
+	for i := range problems {
+		if problems[i].What == "account" {
+			return &problems[i]
+		}
+	}
+	return nil
 }
 
 func (v *view) addressed(f *verdict.Focus) verdict.Outcome {

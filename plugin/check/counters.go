@@ -18,8 +18,8 @@ const maxHandshakeAge = 210 * time.Second
 
 func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	if t.Sent == nil || t.Received == nil {
 		return unknown("the counters of both devices for each other were not read")
@@ -88,8 +88,8 @@ func bounds(readings *[evidence.Readings]uint64) (lower, upper uint64) {
 
 func (v *view) fresh(f *verdict.Focus) verdict.Outcome {
 	t := &f.Tunnel
-	if t.FromLink == "" && !v.Encrypts {
-		return fail("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+	if out, none := v.noCarrier(f); none {
+		return out
 	}
 	if t.Sent == nil {
 		return unknown("%s does not know a peer with the key of %s", t.From.Name, t.To.Name)

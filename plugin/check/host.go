@@ -35,7 +35,11 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 	if !hasFamily(n, f.Family) {
 		return skip("the pods on %s have no IPv%d addresses", n.Name, f.Family)
 	}
-	name := n.Carrier(f.Family).Name
+	carrier := n.Carrier(f.Family)
+	if carrier.Name != carrier.Expected {
+		return carriedByAnother(n, carrier, f.Family)
+	}
+	name := carrier.Name
 	link := n.Link(name)
 	facts := map[string]string{"node": n.Name, "device": name}
 	switch {
@@ -50,7 +54,7 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 			out.Variant, facts["link"] = "port", other.Name
 		}
 		return out
-	case link.Role != evidence.RoleWireGuard:
+	case link.Role != evidence.RoleWireGuard, link.Kind != "tun" && !isWireGuard(n, link):
 		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
 		out.Variant, out.Facts = "impostor", facts
 		return out
@@ -64,6 +68,18 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 		return out
 	}
 	return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)
+}
+
+// carriedByAnother warns that another WireGuard link does the expected one's
+// work. That it does all of it is for the checks of the wire to find.
+func carriedByAnother(n *verdict.Node, carrier *verdict.Carrier, family int) verdict.Outcome {
+	out := warn("%s has no %s: its %s saw the IPv%d traffic of the pods", n.Name, carrier.Expected, carrier.Name, family)
+	if n.Link(carrier.Expected) != nil {
+		out = warn("%s of %s saw no IPv%d traffic of the pods, its %s did", carrier.Expected, n.Name, family, carrier.Name)
+	}
+	out.Variant = "another"
+	out.Facts = map[string]string{"node": n.Name, "device": carrier.Expected, "carrier": carrier.Name}
+	return out
 }
 
 func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {

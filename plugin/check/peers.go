@@ -53,12 +53,18 @@ func (v *view) peerChecks() []verdict.Check {
 func (v *view) published(f *verdict.Focus) verdict.Outcome {
 	n := f.Node
 	key := v.Published(n, f.Family)
-	device := n.Carrier(f.Family).Device
+	carrier := n.Carrier(f.Family)
+	device := carrier.Device
+	if key == "" && device != nil { // one device for both families, published for one
+		key = v.publishedForAny(n, device.PublicKey)
+	}
 	switch {
 	case !v.Encrypts:
 		return skip("%s publishes no keys", v.Title)
 	case !hasFamily(n, f.Family):
 		return skip("the pods on %s have no IPv%d addresses", n.Name, f.Family)
+	case carrier.Name != carrier.Expected && (device == nil || device.PublicKey != key):
+		return skip("%s of %s is not the device whose key is published", carrier.Name, n.Name)
 	case key == "":
 		out := fail("%s publishes no WireGuard key", n.Name)
 		out.Facts = map[string]string{"node": n.Name}
@@ -77,37 +83,75 @@ func (v *view) published(f *verdict.Focus) verdict.Outcome {
 	return pass("%s publishes the key its %s holds, %s", n.Name, device.Name, short(key))
 }
 
+// publishedForAny returns a key if the node publishes it for any family, else "".
+func (v *view) publishedForAny(n *verdict.Node, key string) string {
+	for _, family := range []int{4, 6} {
+		if v.Published(n, family) == key {
+			return key
+		}
+	}
+	return ""
+}
+
+// keyHolders are the nodes that have a key, by the key, and whether the key is
+// one of pod traffic: of a device that carries it or should, or published.
+type keyHolders struct {
+	nodes   map[string]map[string]bool
+	carries map[string]bool
+}
+
 func (v *view) unique(f *verdict.Focus) verdict.Outcome {
-	holders := map[string]map[string]bool{}
-	for _, n := range f.Nodes {
-		keys := []string{}
-		for _, family := range f.Run.Families {
-			keys = append(keys, v.Published(n, family))
-		}
-		for _, d := range n.Devices {
-			keys = append(keys, d.PublicKey)
-		}
-		for _, key := range keys {
-			if key == "" {
-				continue
-			}
-			if holders[key] == nil {
-				holders[key] = map[string]bool{}
-			}
-			holders[key][n.Name] = true
-		}
+	h := v.keyHolders(f)
+	if len(h.carries) == 0 {
+		return skip("no WireGuard device that carries pod traffic was found on any node")
 	}
-	if len(holders) == 0 {
-		return skip("no WireGuard key was found on any node")
-	}
-	for _, key := range slices.Sorted(maps.Keys(holders)) {
-		if nodes := slices.Sorted(maps.Keys(holders[key])); len(nodes) > 1 {
+	unrelated := ""
+	for _, key := range slices.Sorted(maps.Keys(h.nodes)) {
+		nodes := slices.Sorted(maps.Keys(h.nodes[key]))
+		switch {
+		case len(nodes) == 1:
+		case h.carries[key]:
 			out := fail("%s share the key %s", list(nodes), short(key))
 			out.Facts = map[string]string{"node": nodes[len(nodes)-1]}
 			return out
+		case unrelated == "":
+			unrelated = fmt.Sprintf("; devices that carry no pod traffic share the key %s on %s", short(key), list(nodes))
 		}
 	}
-	return pass("%s, all different", plural(uint64(len(holders)), "key"))
+	return pass("%s of pod traffic, all different%s", plural(uint64(len(h.carries)), "key"), unrelated)
+}
+
+func (v *view) keyHolders(f *verdict.Focus) keyHolders {
+	h := keyHolders{map[string]map[string]bool{}, map[string]bool{}}
+	add := func(n *verdict.Node, key string, carries bool) {
+		if key == "" {
+			return
+		}
+		if h.nodes[key] == nil {
+			h.nodes[key] = map[string]bool{}
+		}
+		h.nodes[key][n.Name] = true
+		if carries {
+			h.carries[key] = true
+		}
+	}
+	for _, n := range f.Nodes {
+		for _, family := range f.Run.Families {
+			add(n, v.Published(n, family), true)
+		}
+		for _, d := range n.Devices {
+			add(n, d.PublicKey, v.carries(n, d.Name, f.Run.Families))
+		}
+	}
+	return h
+}
+
+// carries reports whether a device carries pod traffic, or should.
+func (v *view) carries(n *verdict.Node, device string, families []int) bool {
+	return slices.ContainsFunc(families, func(family int) bool {
+		carrier := n.Carrier(family)
+		return device == carrier.Name || device == carrier.Expected
+	})
 }
 
 func (v *view) knows(f *verdict.Focus) verdict.Outcome {
@@ -160,6 +204,8 @@ func (v *view) ranges(f *verdict.Focus) verdict.Outcome {
 	}
 	holder := f.Holder()
 	switch {
+	case v.overlaid(f):
+		return f.Say(verdict.NotApplicable, func() string { return "the pods' packets are inside an overlay there, whose addresses are not known" })
 	case holder == nil:
 		return failed("no peer of %s on %s covers %s, the test pod on %s", t.FromLink, t.From.Name, ip, t.To.Name)
 	case holder != t.Peer && holder.PublicKey != t.ToDev.PublicKey: // Peer is the one with that key

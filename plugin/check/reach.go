@@ -19,20 +19,20 @@ func (v *view) reachChecks() []verdict.Check {
 			Code: "WG0501", Title: "the tunnel's UDP datagrams arrive at the other node's WireGuard",
 			Why:   "A firewall on a node or between the nodes that drops the tunnel's port looks like a broken cluster. Where the datagrams were last seen says who drops them.",
 			Reads: "WireGuard messages captured leaving one node and arriving at the other, what the receiver's device authenticated, firewall rules",
-			Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe}, After: tunnelled, Judge: v.arrives,
+			Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe}, Outage: true, After: tunnelled, Judge: v.arrives,
 		},
 		{
 			Code: "WG0502", Title: "pods on the two nodes reach each other",
 			Why:   "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are authenticated with a key of this run, so nobody in between can give them.",
 			Reads: "canaries sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP",
-			Proof: verdict.P1Delivered, Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedPod},
+			Proof: verdict.P1Delivered, Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedPod}, Outage: true,
 			After: append(slices.Clone(tunnelled), "WG0501"), Judge: v.delivered,
 		},
 		{
 			Code: "WG0503", Title: "packets of full size pass",
 			Why:   "A tunnel whose MTU is too large for the network below it passes pings and stalls transfers.",
 			Reads: "canaries as large as the pod's own link takes, sent with DF set",
-			Proof: verdict.P1Delivered, Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedPod},
+			Proof: verdict.P1Delivered, Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedPod}, Outage: true,
 			After: append(slices.Clone(tunnelled), "WG0504", "WG0501", "WG0502"), Judge: v.fullSize,
 		},
 	}

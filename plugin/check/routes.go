@@ -36,6 +36,12 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
 		return v.wholeRange(f)
+	case !v.Encrypts && f.Into().Total() > 0:
+		return f.Say(verdict.NotApplicable, func() string {
+			return fmt.Sprintf("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
+		})
+	case !v.intended() && answer.Link != "" && len(f.Leaks(from, to, f.Family)) == 0:
+		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known", from.Name, ip, to.Name, answer.Link, device)
 	case f.Quiet:
 		return verdict.Outcome{Status: verdict.Fail}
 	}

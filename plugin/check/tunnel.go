@@ -78,14 +78,19 @@ func headerSize(family int) int {
 
 // dataSize is the UDP payload of the WireGuard message that carries an inner
 // packet: 16 bytes header, 16 bytes tag, and the packet padded to 16 bytes but
-// never beyond the device's MTU (linux drivers/net/wireguard/send.c,
-// calculate_skb_padding).
+// never beyond the device's MTU; of a packet that is larger than that, as one
+// that BPF redirected, what exceeds it is padded (calculate_skb_padding of linux
+// drivers/net/wireguard/send.c, calculatePaddingSize of wireguard-go).
 func dataSize(inner, mtu int) int {
-	padded := (inner + 15) / 16 * 16
-	if mtu > 0 {
-		padded = min(padded, max(mtu, inner))
+	last := inner
+	if mtu > 0 && last > mtu {
+		last %= mtu
 	}
-	return 32 + padded
+	padded := (last + 15) / 16 * 16
+	if mtu > 0 {
+		padded = min(padded, mtu)
+	}
+	return 32 + inner + padded - last
 }
 
 // messages are what canaries become in a tunnel.
@@ -110,9 +115,7 @@ func (v *view) expected(f *verdict.Focus) messages {
 	if link := f.Node.Carrier(f.Family).Link; link != nil {
 		key.mtu = link.MTU
 	}
-	if v.Below != nil {
-		key.overhead = v.Below.Overhead[family(f.Peer.Carrier(f.Family).Endpoint)]
-	}
+	key.overhead = v.overhead(f, key)
 	return v.expectations.of(key, expect)
 }
 

@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
@@ -24,13 +26,46 @@ type view struct {
 // problem of a probe could.
 var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true, "diversion": true}
 
+// noCarrier judges a pair whose traffic no WireGuard link is known to carry;
+// none reports whether it is one. Where the network is known to have a tunnel,
+// or the traffic was seen in clear, that is a failure. Otherwise it arrived in a
+// way that is not known: no proof, and no leak.
+func (v *view) noCarrier(f *verdict.Focus) (out verdict.Outcome, none bool) {
+	t := &f.Tunnel
+	seen := f.Into().Total()+f.OutOf().Total() > 0
+	switch {
+	case t.FromLink != "" && t.ToLink != "" && (seen || v.intended()):
+		return out, false
+	case v.intended(), len(f.Leaks(f.Node, f.Peer, f.Family)) > 0:
+		return f.Say(verdict.Fail, func() string {
+			return fmt.Sprintf("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
+		}), true
+	}
+	out = f.Say(verdict.Inconclusive, func() string {
+		return fmt.Sprintf("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: what carries it is not known",
+			t.From.Name, t.To.Name)
+	})
+	return out, true
+}
+
+// intended reports whether the profile says which WireGuard should carry the
+// traffic, so that it can be missed.
+func (v *view) intended() bool { return v.Encrypts || v.Below != nil }
+
+// classes of problems that are known: another one could be of any gravity.
+var classes = []evidence.ProblemClass{
+	evidence.ProblemPermission, evidence.ProblemMissing, evidence.ProblemUnsupported, evidence.ProblemTimeout, evidence.ProblemDamaged,
+	evidence.ProblemScheduling, evidence.ProblemImage, evidence.ProblemAdmission, evidence.ProblemLost, evidence.ProblemStarved,
+	evidence.ProblemInternal,
+}
+
 // prepare resolves the case for a profile's eyes.
 func prepare(c *verdict.Case, p profile.Profile) {
 	c.Resolve(func(n *verdict.Node, family int) verdict.Carrier {
 		return verdict.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family)}
 	})
 	for _, n := range c.Nodes {
-		n.Unsound = unsound(n)
+		n.Unsound = cmp.Or(unsound(n), inconsistent(n))
 		if n.Unsound == "" {
 			n.Uncontrolled = uncontrolled(c.Run.Minor, n)
 		}
@@ -44,7 +79,7 @@ func unsound(n *verdict.Node) string {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
 	}
 	for _, p := range n.Problems {
-		if explained[p.What] {
+		if explained[p.What] && slices.Contains(classes, p.Class) {
 			continue
 		}
 		on := n.Name

@@ -12,8 +12,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Profile is the expectation that a cluster is judged against.
@@ -139,7 +141,7 @@ func tested(c *verdict.Case) []Scope {
 	for _, family := range c.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
-	over := ", over " + strings.Join(names, " and ")
+	over := ", over " + strings.Join(names, " and ") + when(&c.Run)
 	if c.Asked.All() || len(c.Nodes) == 0 {
 		return []Scope{{Proven: true, What: "pod to pod between these nodes" + over}}
 	}
@@ -154,6 +156,19 @@ func tested(c *verdict.Case) []Scope {
 	}
 }
 
+// when is the moment that a run speaks of, empty if its record does not say.
+func when(run *evidence.Run) string {
+	const clock = "15:04:05"
+	began := time.Unix(0, run.Started).UTC()
+	switch {
+	case run.Started == 0:
+		return ""
+	case run.Ended < run.Started:
+		return began.Format(", at 2006-01-02 " + clock + " UTC")
+	}
+	return began.Format(", from 2006-01-02 "+clock) + time.Unix(0, run.Ended).UTC().Format(" to "+clock+" UTC")
+}
+
 // unborn is the scope's word on pods that begin their life: a node without a
 // new pod in the run shows nothing of them.
 func unborn(c *verdict.Case) []Scope {
@@ -165,9 +180,11 @@ func unborn(c *verdict.Case) []Scope {
 		Why: "none was made there while every link was watched, see --new-pods"}}
 }
 
-// commonScope is what no network plugin's tunnel covers.
+// commonScope is what no network plugin's tunnel covers, and what no run tries.
 var commonScope = []Scope{
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
 	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server", Why: "not pod network traffic; control-plane connections use TLS of their own"},
-	{What: "the first hop of NodePort and LoadBalancer traffic", Why: "it comes from outside the cluster in whatever form the client chose"},
+	{What: "other hops of traffic to Services, and what proxies, meshes and clients outside the cluster send", Why: "pods' own addresses were tried"},
+	{What: "secondary pod networks (Multus), SCTP, multicast", Why: "not tried"},
+	{What: "what network cards do by themselves", Why: "of their offloads only what links report is known"},
 }

@@ -17,6 +17,7 @@ func TestFor(t *testing.T) {
 		{"a leak in VXLAN on K3s", verdict.Finding{Code: "WG0601", Variant: "vxlan"}, "k3s", "flannel-backend: wireguard-native"},
 		{"on RKE2", verdict.Finding{Code: "WG0601", Variant: "vxlan"}, "rke2", "HelmChartConfig"},
 		{"elsewhere", verdict.Finding{Code: "WG0601", Variant: "geneve"}, "", "encrypting backend"},
+		{"a leak past a tunnel", verdict.Finding{Code: "WG0601", Variant: "past", Facts: map[string]string{"node": "node-1"}}, "k3s", "past the tunnel of node-1"},
 		{"a stale overlay", verdict.Finding{Code: "WG0401", Variant: "vxlan", Facts: map[string]string{"node": "node-1", "link": "flannel.1"}}, "k3s", "ip link delete flannel.1"},
 		{"a rule of nftables", verdict.Finding{Code: "WG0501", Variant: "nftables", Facts: map[string]string{
 			"node": "node-2", "port": "51820", "family": "inet", "table": "filter", "chain": "input"}}, "", "nft insert rule inet filter input udp dport 51820 accept"},

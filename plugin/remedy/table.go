@@ -164,6 +164,11 @@ var table = []row{
 	{"WG0601", "vxlan", "rke2", rke2Switch},
 	{"WG0601", "bare", "rke2", rke2Switch},
 	{"WG0601", "", "", Hint{Title: "Switch the network plugin to an encrypting backend, or put WireGuard below it", Note: "For Flannel: set \"Backend\": {\"Type\": \"wireguard\"} in net-conf.json, restart it on every node and remove the links of the old backend."}},
+	{"WG0601", "past", "", Hint{
+		Title: "Find what leads these packets past the tunnel of {node}, or copies them",
+		Note: "The network plugin encrypts, so something else does it: policy rules (ip rule), routes of other tables, filters that set marks, copy or divert " +
+			"(nft list ruleset, iptables-save, tc filter show), a process behind a TUN device. The readings above say on which link and in which format they left.",
+	}},
 	{"WG0609", "", "", Hint{
 		Title: "Have nodes drop what they do not know yet, rather than send it in clear",
 		Note:  "For Cilium: encryption strict mode for egress and ingress, in a current release. For others: find what treats the traffic of new pods differently, such as an agent that writes a route, a rule or an address list per pod.",

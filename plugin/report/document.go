@@ -21,9 +21,14 @@ type document struct {
 	Kind       string          `json:"kind"`       // "Verification"
 	Verdict    verdict.Verdict `json:"verdict"`
 	ExitCode   int             `json:"exitCode"`
+	Headline   string          `json:"headline"` // the verdict in a sentence or two
 	Run        run             `json:"run"`
 	Profile    network         `json:"profile"`
 	FirstCause *cause          `json:"firstCause,omitempty"`
+	// Leak is a packet of a pod that was seen in clear, where the first cause is
+	// what led it there. Besides is something wrong that has nothing to do with it.
+	Leak    *verdict.Finding `json:"leak,omitempty"`
+	Besides *verdict.Finding `json:"besides,omitempty"`
 	// Totals are there if Pairs and Findings are not all, but those that are not
 	// fine: of many pairs, and of each kind a bounded number.
 	Totals   *verdict.Totals   `json:"totals,omitempty"`
@@ -56,7 +61,7 @@ type cause struct {
 func newDocument(j *check.Judgement) document {
 	d := document{
 		APIVersion: "kubectl-wg.io/v1", Kind: "Verification",
-		Verdict: j.Verdict, ExitCode: j.ExitCode(),
+		Verdict: j.Verdict, ExitCode: j.ExitCode(), Headline: headline(j),
 		Run:      run{ID: j.Case.Run.ID, Version: j.Case.Run.Version, Nodes: []string{}},
 		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Distribution, j.Profile.Recognised},
 		Pairs:    j.Pairs,
@@ -73,6 +78,7 @@ func newDocument(j *check.Judgement) document {
 		d.Run.Nodes = append(d.Run.Nodes, n.Name)
 	}
 	d.Run.Asked = asked(j.Case)
+	d.Leak, d.Besides = leakOf(j), j.Besides
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
 		if hint, ok := mend(j); ok {
@@ -80,6 +86,15 @@ func newDocument(j *check.Judgement) document {
 		}
 	}
 	return d
+}
+
+// leakOf returns the leak that the first cause explains, nil if there is none or
+// if it is the first cause itself.
+func leakOf(j *check.Judgement) *verdict.Finding {
+	if j.Leak == j.FirstCause {
+		return nil
+	}
+	return j.Leak
 }
 
 // asked lists the pairs of a run that did not test all of them.
@@ -98,7 +113,13 @@ func asked(c *verdict.Case) map[string][]string {
 
 // mend returns what mends the first cause wherever it was found.
 func mend(j *check.Judgement) (remedy.Hint, bool) {
-	return remedy.ForAll(alike(j), j.Profile.Distribution)
+	findings := alike(j)
+	if j.Profile.Encrypts && j.FirstCause == j.Leak { // no switch of the backend would help
+		for i := range findings {
+			findings[i].Variant = "past"
+		}
+	}
+	return remedy.ForAll(findings, j.Profile.Distribution)
 }
 
 // alike returns the first cause and the findings of the same code and status

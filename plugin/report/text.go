@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
@@ -37,36 +36,18 @@ type text struct {
 }
 
 func (t *text) headline(j *check.Judgement) {
-	nodes := len(j.Case.Nodes)
-	switch {
-	case j.Verdict == verdict.Passed && !j.Case.Asked.All():
-		t.line("%s  WireGuard encrypts the pod traffic of the %s that were tested between %d nodes%s.", t.paint(verdict.Pass, "PASS"),
-			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), nodes, t.over(j))
-	case j.Verdict == verdict.Passed:
-		t.line("%s  WireGuard encrypts all pod traffic between the %d nodes, %s%s.", t.paint(verdict.Pass, "PASS"), nodes,
-			count(j.Totals.Pairs/max(1, len(t.families)), "ordered pair"), t.over(j))
-	case j.FirstCause != nil:
-		status := verdict.Fail
-		if j.Verdict == verdict.Undecided {
-			status = verdict.Inconclusive
-		}
-		t.line("%s  %s", t.paint(status, string(j.Verdict)), sentence(clean(j.FirstCause.Text)))
-	default:
-		t.line("%s  The proof is incomplete.", t.paint(verdict.Inconclusive, string(j.Verdict)))
-	}
-	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(nodes, "node"), clean(j.Case.Run.ID))
+	t.line("%s  %s", t.paint(statusOf(j.Verdict), string(j.Verdict)), clean(headline(j)))
+	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(len(j.Case.Nodes), "node"), clean(j.Case.Run.ID))
 }
 
-// over names the families of a verdict, unless there is only one to speak of.
-func (t *text) over(j *check.Judgement) string {
-	untested := slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == "WG0801" && f.Status == verdict.Warn })
-	switch {
-	case len(t.families) > 1:
-		return ", over IPv4 and IPv6"
-	case untested:
-		return fmt.Sprintf(", over IPv%d alone", t.families[0])
+func statusOf(v verdict.Verdict) verdict.Status {
+	switch v {
+	case verdict.Passed:
+		return verdict.Pass
+	case verdict.Failed:
+		return verdict.Fail
 	}
-	return ""
+	return verdict.Inconclusive
 }
 
 func (t *text) cause(j *check.Judgement) {

@@ -53,6 +53,7 @@ func Verify(ctx context.Context, o Options) (err error) {
 	}()
 
 	gathered := v.gather(ctx)
+	v.about.Ended = time.Now().UnixNano()
 
 	// The evidence is kept first, so that neither a failure nor a second
 	// interrupt loses it.
@@ -149,6 +150,7 @@ func (v *verification) preflight(ctx context.Context) error {
 // place creates the pods and waits for them, for at most three quarters of the
 // whole time, so that those which did start can still be heard.
 func (v *verification) place(ctx context.Context) (err error) {
+	v.about.Nodes = len(v.nodes)
 	if v.placement, err = v.Cluster.Open(ctx, v.Objects); err != nil {
 		return err
 	}

@@ -54,8 +54,8 @@ type Leak struct {
 // Node is all that is known of one node of the run.
 type Node struct {
 	evidence.Node
-	ProbeGap string // what the probe's stream lacks, empty if complete
-	PodGap   string // what the pod's stream lacks
+	ProbeGap string // what the probe's stream lacks or how it contradicts itself, empty if it is sound
+	PodGap   string // the same of the pod's stream
 	PodIPs   []netip.Addr
 	Pods     map[string]*evidence.Pod // by role
 	// Newcomer is the new pod that was made here, nil if none was to be.
@@ -78,6 +78,9 @@ type Node struct {
 	LinkCounts  []*evidence.LinkCount
 	LinkEvents  []*evidence.LinkEvent
 
+	// OnWire are the links on which WireGuard messages were seen, with how many
+	// frames those of them took at least that were seen on no other link.
+	OnWire     map[string]uint64
 	PodProblem []evidence.Problem // of the pod
 
 	// What the checks find out of a node once, for all of its pairs: why its
@@ -85,6 +88,7 @@ type Node struct {
 	// no control was seen. Empty if all is fine.
 	Unsound, Uncontrolled string
 
+	conflicts  conflicts // of its probe and of its pod
 	in         *Case
 	at         int // place in its Nodes
 	sightings  []*evidence.Sighting

@@ -36,6 +36,9 @@ type Check struct {
 	// Seen: a failure rests on something that was seen, so it stands even on
 	// incomplete evidence. A failure that rests on something not seen does not.
 	Seen bool
+	// Outage: a failure says that something did not arrive. It explains no leak:
+	// what was seen in clear did arrive, or was on its way.
+	Outage bool
 	// Judge looks at one subject. Its status does not depend on Focus.Quiet.
 	Judge func(f *Focus) Outcome
 }
@@ -59,7 +62,7 @@ func Judge(c *Case, table []Check, detailed int) *Result {
 	} else {
 		r.Findings, r.Pairs = j.deviations(), j.unproven(&r.Totals)
 	}
-	r.FirstCause = firstCause(r)
+	j.findCauses(r)
 	return r
 }
 
@@ -241,26 +244,4 @@ func (j *judging) overall(t *Totals) Verdict {
 	default:
 		return Passed
 	}
-}
-
-// firstCause is the first finding of the table that decided the verdict and
-// that no other explains. A leak that was seen goes before an answer that was
-// missed, which can have a cause of its own, as a slow machine.
-func firstCause(r *Result) *Finding {
-	decided := r.Verdict.decidedBy()
-	if decided == 0 {
-		return nil
-	}
-	var first *Finding
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		switch {
-		case f.Status != decided || f.CausedBy != "":
-		case first == nil:
-			first = f
-		case decided == Fail && first.Proof == P1Delivered && f.Proof == P3NoPlaintext:
-			return f
-		}
-	}
-	return first
 }

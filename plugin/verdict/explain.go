@@ -1,7 +1,5 @@
 package verdict
 
-import "slices"
-
 // subject is what a finding is about by places: at.from is -1 for the cluster,
 // at.to is -1 for a node, whose family is 0 if it is about all of them.
 type subject = pair
@@ -11,41 +9,82 @@ var wholeCluster = subject{-1, -1, 0}
 // causedBy returns the code of the first check that k comes after and that is
 // not fine, as gravely, on a subject that bears on this one; empty if none.
 func (j *judging) causedBy(k *judged, s Status, on subject) string {
-	if s != Fail && s != Inconclusive {
-		return ""
-	}
-	for _, before := range k.after {
-		if before.worst >= s && j.bears(before, on, s) {
-			return before.Code
-		}
+	if before, _ := j.causeOf(k, s, on); before != nil {
+		return before.Code
 	}
 	return ""
 }
 
-// bears says whether something at least as grave was found by a check
-// that can be the cause of something wrong with the subject: anything for the
+// causeOf returns that check and the subject, nil if there is none.
+func (j *judging) causeOf(k *judged, s Status, on subject) (*judged, subject) {
+	if s != Fail && s != Inconclusive {
+		return nil, subject{}
+	}
+	for _, before := range k.after {
+		if before.worst < s || before.Outage && k.stands(s) {
+			continue
+		}
+		if cause, found := j.bears(before, on, s); found {
+			return before, cause
+		}
+	}
+	return nil, subject{}
+}
+
+// bears reports on which subject a check found something at least as grave
+// that can be the cause of something wrong with another: anything for the
 // cluster, and the cluster for anything; a node for itself and its pairs; a
 // pair for its nodes and for both its directions, since answers travel the
 // other way. One family's tunnel is no cause of what is wrong with another's.
-func (j *judging) bears(before *judged, on subject, grave Status) bool {
+func (j *judging) bears(before *judged, on subject, grave Status) (cause subject, found bool) {
 	switch {
-	case on.from < 0, before.Scope == PerCluster:
-		return before.worst >= grave
+	case before.Scope == PerCluster:
+		return wholeCluster, before.worst >= grave
 	case before.Scope != PerPair:
-		bad := func(f Finding) bool { return f.Status >= grave }
-		return slices.ContainsFunc(j.of(before, on.from, on.family), bad) ||
-			on.to >= 0 && slices.ContainsFunc(j.of(before, on.to, on.family), bad)
+		return j.badNode(before, on, grave)
 	case on.to >= 0:
-		reverse := pair{on.to, on.from, on.family}
-		return j.pairs.of(on).status(before.bit) >= grave || j.pairs.of(reverse).status(before.bit) >= grave
+		for _, at := range []pair{on, {on.to, on.from, on.family}} {
+			if j.pairs.of(at).status(before.bit) >= grave {
+				return at, true
+			}
+		}
+		return cause, false
 	}
 	for from, row := range j.pairs.rows {
 		for _, d := range row {
-			ofNode := (from == on.from || int(d.to) == on.from) && (on.family == 0 || on.family == int(d.family))
-			if ofNode && d.word.status(before.bit) >= grave {
-				return true
+			ofNode := from == on.from || int(d.to) == on.from || on.from < 0
+			ofFamily := on.family == 0 || on.family == int(d.family)
+			if ofNode && ofFamily && d.word.status(before.bit) >= grave {
+				return pair{from, int(d.to), int(d.family)}, true
 			}
 		}
 	}
-	return false
+	return cause, false
+}
+
+// badNode returns the first of a subject's nodes, of all nodes for the cluster,
+// of which a check found something as grave.
+func (j *judging) badNode(before *judged, on subject, grave Status) (subject, bool) {
+	nodes := []int{on.from, on.to}
+	if on.from < 0 {
+		nodes = j.everyNode()
+	}
+	each := max(1, len(before.findings)/max(1, len(j.c.Nodes))) // findings of a node
+	for _, node := range nodes {
+		for n := node * each; node >= 0 && n < (node+1)*each; n++ {
+			cause := j.on(before, n)
+			ofFamily := cause.family == 0 || on.family == 0 || cause.family == on.family
+			if ofFamily && before.findings[n].Status >= grave {
+				return cause, true
+			}
+		}
+	}
+	return subject{}, false
+}
+
+func (j *judging) everyNode() (nodes []int) {
+	for i := range j.c.Nodes {
+		nodes = append(nodes, i)
+	}
+	return nodes
 }

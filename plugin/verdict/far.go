@@ -92,6 +92,7 @@ func (c *Case) addCount(n *Node, p *peers, count *evidence.Count) {
 	if f == nil {
 		return
 	}
+	before, exact := *f, n.wide[farKey{f.device, f.key}]
 	f.flags = f.flags&isPeer | counted
 	if count.Handshake != 0 {
 		f.flags |= shaken
@@ -106,6 +107,20 @@ func (c *Case) addCount(n *Node, p *peers, count *evidence.Count) {
 		}
 		n.wide[farKey{f.device, f.key}] = count
 	}
+	again := before.flags&counted != 0
+	if again && (!before.countsAs(f) || f.flags&wide != 0 && *exact != *count) || count.Readings < 0 || count.Readings > evidence.Readings {
+		conflict(&n.conflicts.probe, "the counters of a peer of "+count.Device)
+	}
+}
+
+// countsAs reports whether two counts of one peer are the same.
+func (f *far) countsAs(other *far) bool {
+	one, two := *f, *other
+	for _, count := range []*far{&one, &two} {
+		count.flags &^= isPeer
+		count.peerEnd, count.allowed = 0, 0
+	}
+	return one == two
 }
 
 // steps packs readings if none is below the one before and no step is too long.

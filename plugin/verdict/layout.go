@@ -188,7 +188,9 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
+	once := newSingle()
 	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
+		once.add(n, m)
 		switch {
 		case m.Peer != nil:
 			c.addPeer(n, &known, m.Peer)
@@ -202,10 +204,12 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			c.addControl(n, m.Control)
 		case m.Tunnel != nil:
 			tunnels = append(tunnels, m.Tunnel)
+			n.addOnWire(m.Tunnel)
 		default:
 			n.addProbe(m)
 		}
 	}))
+	n.ProbeGap = cmp.Or(n.ProbeGap, n.conflicts.probe)
 	n.retire()
 	c.packTunnels(n, tunnels)
 	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
@@ -218,6 +222,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
 	}))
+	n.PodGap = cmp.Or(n.PodGap, n.conflicts.pod)
 }
 
 // unpack calls add with a stream's messages, those of single peers in the place

@@ -260,12 +260,13 @@ func (j *judging) stepsOf(found word) (own proofs) {
 }
 
 // join returns the steps of a pair's proof from its own checks and what its
-// family's nodes share. A step that no check passed for this pair is not proven.
+// family's nodes share. A step that no check passed for this pair is not proven,
+// whatever passed for its nodes or the cluster.
 func (j *judging) join(own, from, to proofs) proofs {
 	joined := own
 	for i := range Proofs {
 		joined = joined.with(i, max(from.status(i), to.status(i)))
-		if joined.status(i) <= NotApplicable {
+		if own.status(i) <= NotApplicable {
 			joined = joined.with(i, Inconclusive)
 		}
 	}

@@ -1,15 +1,17 @@
 package verdict
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Carrier is what should carry a node's pod traffic of one family.
+// Carrier is what carries a node's pod traffic of one family.
 type Carrier struct {
-	Name     string           // of the WireGuard device, empty if none should
+	Name     string           // of the WireGuard device, empty if none should and none did
+	Expected string           // what the profile names, which is Name unless another one carried the traffic
 	Endpoint netip.Addr       // where the node says that its tunnel ends
 	Device   *evidence.Device // nil if it was not read
 	Link     *evidence.Link   // nil if there is none
@@ -46,11 +48,14 @@ func (n *Node) Carrier(family int) *Carrier {
 
 // Resolve finds, for all pairs, both ends of the tunnel between their nodes.
 // What should carry the traffic is the profile's to say: expected returns a
-// carrier's name and endpoint.
+// carrier's name and endpoint. What did carry it is known by evidence, see
+// carriedBy.
 func (c *Case) Resolve(expected func(n *Node, family int) Carrier) {
 	c.each(func(n *Node) {
 		for _, family := range c.Run.Families {
 			carrier := expected(n, family)
+			carrier.Expected = carrier.Name
+			carrier.Name = c.carriedBy(n, carrier.Expected, family)
 			carrier.Device, carrier.Link = n.Device(carrier.Name), n.Link(carrier.Name)
 			if carrier.Device != nil {
 				carrier.key = c.keys.find(carrier.Device.PublicKey)
@@ -68,6 +73,43 @@ func (c *Case) Resolve(expected func(n *Node, family int) Carrier) {
 		})
 		c.each(func(n *Node) { c.resolve(n, family, targets) })
 	}
+}
+
+// carriedBy returns the WireGuard link that saw the marked packets of a node:
+// the expected one if it saw any, else the one that saw most of them, bare or
+// inside an overlay. If none did it is the expected one, whose absence is then
+// to be judged.
+func (c *Case) carriedBy(n *Node, expected string, family int) string {
+	if c.marked(n, expected, family, 1) > 0 {
+		return expected
+	}
+	best, most := expected, uint64(0)
+	for _, d := range n.Devices {
+		link := n.Link(d.Name)
+		if link == nil || link.Role != evidence.RoleWireGuard {
+			continue
+		}
+		seen := c.marked(n, d.Name, family, math.MaxUint64)
+		if seen > most || seen == most && seen > 0 && d.Name < best {
+			best, most = d.Name, seen
+		}
+	}
+	return best
+}
+
+// marked counts the marked packets of pods that a link of the node saw, up to
+// enough of them.
+func (c *Case) marked(n *Node, link string, family int, enough uint64) (sum uint64) {
+	for _, received := range []bool{false, true} {
+		for _, number := range n.columns[column{link, received, family}] {
+			s := c.seen.value(number)
+			sum += uint64(s.UDP) + uint64(s.TCP) + uint64(s.ICMP) + uint64(s.First)
+			if sum >= enough {
+				return sum
+			}
+		}
+	}
+	return sum
 }
 
 // at32 returns the number at a place of a row, 0 if there is no row.

@@ -99,7 +99,11 @@ func (c *Case) addWitness(n *Node, w *evidence.Witness) {
 		}
 		count := seen(s)
 		count.Source, count.Target = 0, 0
-		n.columns[at][far.at] = c.seen.number(count, func() seen { return count })
+		number := c.seen.number(count, func() seen { return count })
+		if before := n.columns[at][far.at]; before != 0 && before != number {
+			conflict(&n.conflicts.probe, "the marked packets on "+w.Link)
+		}
+		n.columns[at][far.at] = number
 	}
 }
 
@@ -156,7 +160,11 @@ func (c *Case) addCanary(n *Node, about *evidence.Canary) {
 	if all.rows == nil {
 		*all = canaries{make([]uint32, len(c.Nodes)), make([]uint32, len(c.Nodes)), map[int]uint32{}}
 	}
-	all.rows[to.at] = c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
+	number := c.canaries.number(rowsText(about.Rows), func() *Canaries { return newCanaries(about.Rows) })
+	if before := all.rows[to.at]; before != 0 && (before != number || all.first[to.at] != about.First) {
+		conflict(&n.conflicts.pod, "the canaries of its pod and that of "+to.Name)
+	}
+	all.rows[to.at] = number
 	all.fastest[to.at] = evidence.Fastest(about.Rows)
 	delete(all.first, to.at)
 	if about.First > 0 {

@@ -137,13 +137,14 @@ func (j *judging) unproven(t *Totals) []Pair {
 }
 
 // proofOf collects the steps of a pair's proof in words. A step that no check
-// passed for this pair is not proven.
+// passed for this pair is not proven, see join.
 func (j *judging) proofOf(at pair) Pair {
 	from, to := j.c.Nodes[at.from], j.c.Nodes[at.to]
 	p := Pair{
 		Subject: Subject{Node: from.Name, Peer: to.Name, Family: at.family}, Status: Pass,
 		Steps: map[Proof]Status{}, Notes: map[Proof]string{},
 	}
+	own := map[Proof]Status{}
 	for i := range j.checks {
 		k := &j.checks[i]
 		switch {
@@ -154,12 +155,14 @@ func (j *judging) proofOf(at pair) Pair {
 			p.add(j.of(k, min(at.from, at.to), at.family)[0])
 			p.add(j.of(k, max(at.from, at.to), at.family)[0])
 		default:
-			p.add(j.findingOf(k, at))
+			f := j.findingOf(k, at)
+			own[k.Proof] = Worse(own[k.Proof], f.Status)
+			p.add(f)
 		}
 	}
 	for _, proof := range Proofs {
-		status, judged := p.Steps[proof.Step]
-		if !judged || status == NotApplicable {
+		status := p.Steps[proof.Step]
+		if own[proof.Step] <= NotApplicable && status < Inconclusive {
 			status = Inconclusive
 			p.Steps[proof.Step] = status
 			if p.Notes[proof.Step] == "" {

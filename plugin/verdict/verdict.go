@@ -168,6 +168,11 @@ func (t *Totals) Of(code string) CheckTotal {
 type Result struct {
 	Verdict    Verdict  `json:"verdict"`
 	FirstCause *Finding `json:"firstCause,omitempty"`
+	// Leak is a packet of a pod that was seen in clear, the one that the first
+	// cause is or explains; nil if none was seen. Besides is then something
+	// wrong with another cause, nil if there is none.
+	Leak    *Finding `json:"-"`
+	Besides *Finding `json:"-"`
 	// Complete says that Pairs and Findings are all there are. Otherwise they
 	// are those that are not fine, a bounded number of each kind; see Detailed.
 	Complete bool      `json:"-"`

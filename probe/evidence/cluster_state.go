@@ -11,6 +11,12 @@ type Run struct {
 	// Minor is the minor version of the contract that the plugin asked for.
 	Minor int    `json:"minor,omitempty"`
 	Mark  string `json:"mark"` // hex, 16 random bytes
+	// Ended is when the last reading was taken, by the plugin's clock as Started;
+	// 0 if the run broke off before.
+	Ended int64 `json:"ended,omitempty"`
+	// Nodes is on how many nodes the run placed its pods; 0 in recordings of
+	// earlier versions.
+	Nodes int `json:"nodes,omitempty"`
 	// Families under test: 4, 6 or both.
 	Families []int `json:"families"`
 	// Sizes are the UDP payload sizes of the canaries; 0 stands for the

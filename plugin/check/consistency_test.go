@@ -1,0 +1,384 @@
+package check
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// streamsOf returns a recording's messages by stream, to be changed and
+// recorded again.
+func streamsOf(t *testing.T, name string) map[string][]evidence.Message {
+	streams := map[string][]evidence.Message{}
+	whole := load(t, name)
+	for _, stream := range whole.Streams() {
+		for _, m := range whole.Messages(stream) {
+			if m.Bye != nil {
+				continue
+			}
+			changed := *m
+			changed.Seq = 0
+			streams[stream] = append(streams[stream], changed)
+		}
+	}
+	return streams
+}
+
+// edit calls change for every message of the probe on node-1.
+func edit(change func(m *evidence.Message)) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) { each(s["probe/node-1"], change) }
+}
+
+func editLink(name string, change func(l *evidence.Link)) func(map[string][]evidence.Message) {
+	return edit(func(m *evidence.Message) {
+		if m.Link != nil && m.Link.Name == name {
+			change(m.Link)
+		}
+	})
+}
+
+func editCapture(name string, change func(c *evidence.Capture)) func(map[string][]evidence.Message) {
+	return edit(func(m *evidence.Message) {
+		if m.Capture != nil && m.Capture.Link == name {
+			change(m.Capture)
+		}
+	})
+}
+
+// twice adds, in front of and behind the messages of one kind, changed copies.
+func twice(stream string, changed func(m evidence.Message) *evidence.Message) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		for i := range s[stream] {
+			if other := changed(s[stream][i]); other != nil {
+				s[stream] = slices.Insert(s[stream], i, *other)
+				return
+			}
+		}
+	}
+}
+
+func add(stream string, messages ...evidence.Message) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) { s[stream] = append(s[stream], messages...) }
+}
+
+// contradictions are edits of a healthy recording's evidence after which it
+// cannot be true any more, with the verdict and a part of what is said of it.
+var contradictions = []struct {
+	name    string
+	edits   func(map[string][]evidence.Message)
+	verdict verdict.Verdict
+	says    string
+}{
+	{"a network card told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+		Index: 9, Name: "eth1", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}), verdict.Undecided, `eth1 of node-1 is a hardware link and cannot have the role "inside"`},
+	{"a VLAN told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+		Index: 9, Name: "eth0.5", Kind: "vlan", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}), verdict.Undecided, "is a vlan link and cannot"},
+	{"a link without a role", editLink("cni0", func(l *evidence.Link) { l.Role = "" }), verdict.Undecided, `cannot have the role ""`},
+	{"a card told as WireGuard", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+		Index: 9, Name: "eth1", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleWireGuard}}), verdict.Undecided, `cannot have the role "wireguard"`},
+	{"the tunnel is a dummy told as WireGuard", editLink("flannel-wg", func(l *evidence.Link) { l.Kind = "dummy" }), verdict.Failed, "flannel-wg of node-1 is a dummy link, not WireGuard"},
+	{"the tunnel is a tun without a control socket", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool { return m.Socket != nil })
+	}, verdict.Undecided, "flannel-wg of node-1 is a tun link"},
+	{"the uplink told as inside", editLink("eth0", func(l *evidence.Link) { l.Role = evidence.RoleInside }), verdict.Undecided, "no link that leaves the host"},
+
+	{"the uplink was captured as if it were WireGuard", editCapture("eth0", func(c *evidence.Capture) { c.Role = evidence.RoleWireGuard }), verdict.Undecided, `made as of role "wireguard"`},
+	{"a capture of a link that is not listed", add("probe/node-1", evidence.Message{Capture: &evidence.Capture{
+		Link: "eth7", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 3, ControlRX: 1}}), verdict.Undecided, "eth7, which is none of its links"},
+	{"the capture counted nothing", editCapture("eth0", func(c *evidence.Capture) { c.Frames, c.Classes = 0, nil }), verdict.Undecided, "its capture counted none"},
+	{"the capture counted one frame", editCapture("eth0", func(c *evidence.Capture) { c.Frames = 1 }), verdict.Undecided, "counted 1 frame"},
+	{"the capture counted no WireGuard", editCapture("eth0", func(c *evidence.Capture) { delete(c.Classes, "wireguard") }), verdict.Undecided, "its capture counted none"},
+	{"ciphertext and controls on the loopback only", edit(func(m *evidence.Message) {
+		switch {
+		case m.Tunnel != nil:
+			m.Tunnel.Links = []string{"lo"}
+		case m.Witness != nil && m.Witness.Link == "eth0":
+			m.Witness.Link = "lo"
+		case m.Capture != nil && m.Capture.Link == "flannel-wg":
+			*m = evidence.Message{Capture: &evidence.Capture{Link: "lo", Role: evidence.RoleInside, Started: true, Alive: true,
+				Frames: 200, ControlTX: 2, ControlRX: 1, Classes: map[string]uint64{"wireguard": 116}}}
+		}
+	}), verdict.Undecided, "seen on lo, which is no link that leaves it"},
+
+	{"a link is told of twice, once as inside", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Link == nil || m.Link.Name != "eth0" {
+			return nil
+		}
+		other := *m.Link
+		other.Role = evidence.RoleInside
+		return &evidence.Message{Link: &other}
+	}), verdict.Undecided, "describes the link"},
+	{"a device has two keys", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Device == nil {
+			return nil
+		}
+		other := *m.Device
+		other.PublicKey = publicKey(9)
+		return &evidence.Message{Device: &other}
+	}), verdict.Undecided, "describes the device flannel-wg in two ways"},
+	{"marked packets are counted twice, first as none", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Witness == nil || m.Witness.Link != "flannel-wg" {
+			return nil
+		}
+		other := *m.Witness
+		other.Seen = slices.Clone(other.Seen)
+		for i := range other.Seen {
+			other.Seen[i].UDP, other.Seen[i].TCP = 0, 0
+		}
+		return &evidence.Message{Witness: &other}
+	}), verdict.Undecided, "describes the marked packets on flannel-wg in two ways"},
+	{"a capture is told of twice, once with drops", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Capture == nil {
+			return nil
+		}
+		other := *m.Capture
+		other.Bytes++
+		return &evidence.Message{Capture: &other}
+	}), verdict.Undecided, "describes the capture on eth0 in two ways"},
+	{"a peer's counters are told of twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Count == nil {
+			return nil
+		}
+		other := *m.Count
+		other.RX[evidence.ReadingAfter] += 9
+		return &evidence.Message{Count: &other}
+	}), verdict.Undecided, "describes the counters of a peer of flannel-wg in two ways"},
+	{"a tunnel's messages are told of twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Tunnel == nil {
+			return nil
+		}
+		return &evidence.Message{Tunnel: m.Tunnel}
+	}), verdict.Undecided, "describes the messages between"},
+	{"the canaries of a pair are told of twice", twice("pod/node-1", func(m evidence.Message) *evidence.Message {
+		if m.Canary == nil {
+			return nil
+		}
+		other := *m.Canary
+		other.Rows = other.Rows[1:]
+		return &evidence.Message{Canary: &other}
+	}), verdict.Undecided, "describes the canaries of its pod and that of node-2 in two ways"},
+	{"nine of four readings", edit(func(m *evidence.Message) {
+		if m.Count != nil {
+			m.Count.Readings = 9
+		}
+	}), verdict.Undecided, "the counters of a peer"},
+
+	{"a node's message did not fit the record", func(s map[string][]evidence.Message) {
+		s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemInternal, What: "account", Text: "a node message of 9000 bytes is over the limit of 8192"}})
+	}, verdict.Undecided, "lacks a message: a node message of 9000 bytes"},
+	{"the run placed pods on more nodes than are known", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Run != nil {
+				m.Run.Nodes = 3
+			}
+		})
+	}, verdict.Undecided, "placed its pods on 3 nodes, and its record describes 2"},
+	{"a node that takes part is not Ready", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil && m.Node.Index == 1 {
+				m.Node.Ready = false
+			}
+		})
+	}, verdict.Undecided, "node-2 (it is not Ready)"},
+	{"a problem of an unknown collector", add("probe/node-1", evidence.Message{Problem: &evidence.Problem{
+		Class: evidence.ProblemTimeout, What: "telescope", Text: "fog"}}), verdict.Undecided, "telescope on node-1: fog"},
+	{"a problem of an unknown class", add("probe/node-1", evidence.Message{Problem: &evidence.Problem{
+		Class: "curse", What: "firewall", Text: "fog"}}), verdict.Undecided, "firewall on node-1: fog"},
+}
+
+// Evidence that contradicts itself proves nothing, whatever the order in which
+// it came.
+func TestContradictions(t *testing.T) {
+	for _, test := range contradictions {
+		for _, reversed := range []bool{false, true} {
+			streams := streamsOf(t, "host-healthy-wireguard")
+			test.edits(streams)
+			if reversed {
+				for _, messages := range streams {
+					slices.Reverse(messages[1:]) // hello stays the first
+				}
+			}
+			j := Judge(record(t, streams))
+			if j.Verdict != test.verdict {
+				t.Errorf("%s: %s, want %s", test.name, j.Verdict, test.verdict)
+				continue
+			}
+			if !strings.Contains(j.FirstCause.Text, test.says) {
+				t.Errorf("%s: %q is not in %q", test.name, test.says, j.FirstCause.Text)
+			}
+			for _, p := range j.Pairs {
+				if p.Steps[verdict.P7Keys] == verdict.Pass && p.Notes[verdict.P7Keys] == "" {
+					t.Errorf("%s: P7 passes without a word", test.name)
+				}
+			}
+		}
+	}
+}
+
+// What is healthy stays so: links that are down, more cards, ports of switches.
+func TestConsistentLinks(t *testing.T) {
+	for _, link := range []evidence.Link{
+		{Name: "eth1", Type: "ether", Role: evidence.RoleInside, Why: "down: nothing crosses it"},
+		{Name: "ovs-system", Kind: "openvswitch", Type: "ether", Up: true, Role: evidence.RoleInside},
+		{Name: "sit0", Kind: "sit", Type: "sit", Up: true, Role: evidence.RoleInside},
+		{Name: "tailscale0", Kind: "tun", Type: "none", Up: true, Role: evidence.RoleInside},
+		{Name: "wg9", Kind: "wireguard", Type: "none", Up: true, Role: evidence.RoleWireGuard},
+	} {
+		streams := streamsOf(t, "host-healthy-wireguard")
+		link.Index = 77
+		streams["probe/node-1"] = append(streams["probe/node-1"], evidence.Message{Link: &link})
+		if j := Judge(record(t, streams)); j.Verdict != verdict.Passed {
+			t.Errorf("%s: %s: %v", link.Name, j.Verdict, bad(j))
+		}
+	}
+}
+
+// A run that asked for small canaries only says nothing of large ones.
+func TestNoFullSizeWasAskedFor(t *testing.T) {
+	streams := streamsOf(t, "host-healthy-wireguard")
+	each(streams["plugin"], func(m *evidence.Message) {
+		if m.Run != nil {
+			m.Run.Sizes = []int{64}
+		}
+	})
+	for _, p := range Judge(record(t, streams)).Pairs {
+		if strings.Contains(p.Notes[verdict.P1Delivered], "up to") {
+			t.Errorf("%s: %s", p.Subject, p.Notes[verdict.P1Delivered])
+		}
+	}
+}
+
+// carriers are changes of who carries the traffic, with the verdict.
+var carriers = []struct {
+	name, recording string
+	edits           func(map[string][]evidence.Message)
+	verdict         verdict.Verdict
+	cause           string
+	warns           string
+}{
+	{"both families over one device, published for IPv4 alone and without an address of IPv6", "host-healthy-dual-auto", func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				delete(m.Node.Annotations, "flannel.alpha.coreos.com/backend-v6-data")
+			}
+		})
+		for _, stream := range []string{"probe/node-1", "probe/node-2"} {
+			s[stream] = slices.DeleteFunc(s[stream], func(m evidence.Message) bool {
+				return m.Address != nil && m.Address.Link == "flannel-wg" && m.Address.Prefix.Addr().Is6()
+			})
+		}
+	}, verdict.Passed, "", "node-1 has no flannel-wg-v6: its flannel-wg saw the IPv6 traffic of the pods"},
+	{"an unknown network", "host-healthy-wireguard", unannounced, verdict.Passed, "", ""},
+	{"an unknown network, whose routes lead elsewhere", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
+		unannounced(s)
+		misroute(s)
+	}, verdict.Passed, "", ""},
+	{"an unknown network, of which no WireGuard link saw anything", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
+		unannounced(s)
+		misroute(s)
+		unseen(s)
+	}, verdict.Undecided, "WG0605", ""},
+	{"the same, with a leak", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
+		unannounced(s)
+		misroute(s)
+		unseen(s)
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601", ""},
+	{"an unknown overlay over WireGuard of the machines", "host-healthy-vpn", unannounced, verdict.Passed, "", ""},
+	{"the same on the kernel's WireGuard", "vm-healthy-vpn", unannounced, verdict.Passed, "", ""},
+	{"VXLAN that a rule leads into WireGuard", "host-healthy-vpn", func(s map[string][]evidence.Message) {
+		for _, messages := range s {
+			each(messages, func(m *evidence.Message) {
+				if m.Route != nil && m.Route.Link == "wg0" {
+					route := *m.Route
+					route.Link = "eth0"
+					m.Route = &route
+				}
+			})
+		}
+	}, verdict.Passed, "", ""},
+	{"an unknown overlay beside the WireGuard of the machines", "host-vpn-unused", unannounced, verdict.Failed, "WG0601", ""},
+	{"Cilium without its WireGuard", "host-cilium-native", unseen, verdict.Undecided, "WG0605", ""},
+	{"an unrelated device with one key on two nodes", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
+		for _, stream := range []string{"probe/node-1", "probe/node-2"} {
+			s[stream] = append(s[stream],
+				evidence.Message{Link: &evidence.Link{Index: 77, Name: "wg9", Kind: "wireguard", Up: true, Role: evidence.RoleWireGuard}},
+				evidence.Message{Device: &evidence.Device{Name: "wg9", Index: 77, PublicKey: publicKey(77), Port: 5555}})
+		}
+	}, verdict.Passed, "", ""},
+	{"an unrelated device with the key of another node's tunnel", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
+		key := ""
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Device != nil {
+				key = m.Device.PublicKey
+			}
+		})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Link: &evidence.Link{Index: 77, Name: "wg9", Kind: "wireguard", Up: true, Role: evidence.RoleWireGuard}},
+			evidence.Message{Device: &evidence.Device{Name: "wg9", Index: 77, PublicKey: key, Port: 5555}})
+	}, verdict.Failed, "WG0303", ""},
+}
+
+// unannounced removes what the network plugin says of itself.
+func unannounced(s map[string][]evidence.Message) {
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Annotations = nil
+		}
+	})
+}
+
+// misroute has the kernel answer that pods are reached through eth0.
+func misroute(s map[string][]evidence.Message) {
+	for _, messages := range s {
+		each(messages, func(m *evidence.Message) {
+			if m.Route != nil && m.Route.Link == "flannel-wg" {
+				route := *m.Route
+				route.Link = "eth0"
+				route.Destination = netip.Prefix{}
+				m.Route = &route
+			}
+		})
+	}
+}
+
+// unseen removes the marked packets from every WireGuard link.
+func unseen(s map[string][]evidence.Message) {
+	for stream := range s {
+		s[stream] = slices.DeleteFunc(s[stream], func(m evidence.Message) bool {
+			return m.Witness != nil && m.Witness.Link != "eth0"
+		})
+	}
+}
+
+// The carrier is the WireGuard link that saw the marks, whatever the profile
+// and the routes say; if none did and nothing leaked, there is no failure.
+func TestCarrierIsKnownByEvidence(t *testing.T) {
+	for _, test := range carriers {
+		streams := streamsOf(t, test.recording)
+		test.edits(streams)
+		j := Judge(record(t, streams))
+		if j.Verdict != test.verdict {
+			t.Errorf("%s: %s, want %s: %v", test.name, j.Verdict, test.verdict, bad(j))
+			continue
+		}
+		if test.cause != "" && j.FirstCause.Code != test.cause {
+			t.Errorf("%s: first cause %s: %s, want %s", test.name, j.FirstCause.Code, j.FirstCause.Text, test.cause)
+		}
+		warned := slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Status == verdict.Warn && f.Text == test.warns })
+		if test.warns != "" && !warned {
+			t.Errorf("%s: it does not warn of %q", test.name, test.warns)
+		}
+		for _, p := range j.Pairs {
+			if p.Steps[verdict.P7Keys] == verdict.Pass && p.Notes[verdict.P7Keys] == "" {
+				t.Errorf("%s: P7 passes without a word", test.name)
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// inconsistent says what a node wrote that cannot be true, empty if it all
+// fits. Such evidence, made by a fault or by an intruder, proves nothing.
+func inconsistent(n *verdict.Node) string {
+	for _, l := range n.Links {
+		if !roleFits(n, l) {
+			return fmt.Sprintf("%s of %s is a %s link and cannot have the role %q", l.Name, n.Name, kind(l), l.Role)
+		}
+	}
+	for _, c := range n.Captures {
+		switch link := n.Link(c.Link); {
+		case link == nil:
+			return fmt.Sprintf("%s captured on %s, which is none of its links", n.Name, c.Link)
+		case link.Role != c.Role:
+			return fmt.Sprintf("the capture on %s of %s was made as of role %q, and the link has the role %q", c.Link, n.Name, c.Role, link.Role)
+		}
+	}
+	return misplaced(n)
+}
+
+// insideKinds are the kinds of link whose frames stay on the host or emerge
+// again on another link of it, which is judged itself (see probe/host, role.go).
+var insideKinds = []string{
+	"bridge", "openvswitch", "vrf", "dummy", "ifb", "nlmon", "tun", "veth", "netkit",
+	"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl", "bareudp",
+	"vti", "vti6", "xfrm",
+}
+
+// roleFits reports whether a link of its kind can have the role that it was
+// given. Any link may be outside: that is the role of doubt.
+func roleFits(n *verdict.Node, l *evidence.Link) bool {
+	switch l.Role {
+	case evidence.RoleOutside:
+		return true
+	case evidence.RoleWireGuard:
+		return isWireGuard(n, l)
+	case evidence.RoleInside:
+		return !l.Up || l.Type == "loopback" || slices.Contains(insideKinds, l.Kind)
+	}
+	return false
+}
+
+// isWireGuard reports whether a link is WireGuard by its kind, or a tun device
+// whose process has WireGuard's control socket.
+func isWireGuard(n *verdict.Node, l *evidence.Link) bool {
+	socket := func(s *evidence.Socket) bool { return s.Device == l.Name }
+	return l.Kind == "wireguard" || l.Kind == "tun" && slices.ContainsFunc(n.Sockets, socket)
+}
+
+// misplaced says where a tunnel was seen on the wire and cannot have been:
+// ciphertext leaves the host, through links whose captures counted it.
+func misplaced(n *verdict.Node) string {
+	for _, name := range slices.Sorted(maps.Keys(n.OnWire)) {
+		link, capture := n.Link(name), n.Capture(name)
+		switch {
+		case link == nil || capture == nil || link.Role != evidence.RoleOutside:
+			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is no link that leaves it", n.Name, name)
+		case capture.Classes["wireguard"] == 0:
+			return fmt.Sprintf("WireGuard messages were seen on %s of %s, and its capture counted none", name, n.Name)
+		case capture.Frames < n.OnWire[name]:
+			return fmt.Sprintf("the capture on %s of %s counted %s, fewer than the WireGuard messages that were seen there",
+				name, n.Name, plural(capture.Frames, "frame"))
+		}
+	}
+	return ""
+}
