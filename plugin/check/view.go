@@ -15,6 +15,7 @@ type view struct {
 	reaches      memo[between, *reach]
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
+	nodePaths    memo[nodeFamily, *nodePaths]
 }
 
 // explained are the collectors whose failure cannot hide a leak: what they did

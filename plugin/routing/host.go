@@ -20,6 +20,9 @@ type Host struct {
 	// them that packets certainly come from.
 	Pods []netip.Prefix
 	Pod  netip.Addr
+	// In are the links that the packets arrive on, where that is known and they
+	// are not of pods of this host; nil to find them out.
+	In []string
 	// Own: the packets are the host's own and not forwarded.
 	Own bool
 	// MarksRead: all that can set a packet's mark was read. Otherwise every bit
@@ -49,6 +52,7 @@ type Plan struct {
 	cuts              []netip.Prefix // targets that statements tell apart
 	usual             trial          // packets like any other
 	vrf               truth          // whether packets of pods belong to a VRF
+	listed            int            // rules, the kernel's own included
 	tooMany           bool
 }
 
@@ -91,6 +95,7 @@ func Compile(h Host) *Plan {
 	}
 	all := append(slices.Clone(own), listed...)
 	slices.SortStableFunc(all, func(a, b *evidence.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
+	p.listed = len(all)
 	for _, r := range all {
 		if s := p.step(r, slices.Contains(own, r)); s.matters(p) {
 			p.rules = append(p.rules, s)
@@ -156,6 +161,10 @@ func (p *Plan) arrivals() {
 		p.certain = []string{"lo"} // flowi_iif of what a host sends is LOOPBACK_IFINDEX
 		return
 	}
+	if p.host.In != nil {
+		p.certain = p.host.In
+		return
+	}
 	leads := map[string]bool{}
 	for _, t := range p.tables {
 		for to, entries := range t.at {
@@ -206,7 +215,7 @@ func (p *Plan) arrives(link string) truth {
 	switch {
 	case slices.Contains(p.certain, link):
 		return yes
-	case p.host.Own, link == "lo":
+	case p.host.Own, p.host.In != nil, link == "lo":
 		return no
 	case slices.Contains(p.doubtful, link), !known:
 		return maybe

@@ -58,18 +58,27 @@ type Node struct {
 	// Newcomer is the new pod that was made here, nil if none was to be.
 	Newcomer *evidence.Newcomer
 
-	Hello      evidence.Hello
-	Module     *evidence.Module
-	Links      []*evidence.Link
-	Addresses  []*evidence.Address
-	Table      []*evidence.Route // routing table entries
-	Rules      []*evidence.Rule
-	Sockets    []*evidence.Socket
-	Devices    []*evidence.Device
-	Firewall   []*evidence.Firewall
-	Captures   []*evidence.Capture
-	Problems   []evidence.Problem // of the probe
+	Hello     evidence.Hello
+	Module    *evidence.Module
+	Links     []*evidence.Link
+	Addresses []*evidence.Address
+	Table     []*evidence.Route // routing table entries
+	Rules     []*evidence.Rule
+	Sockets   []*evidence.Socket
+	Devices   []*evidence.Device
+	Firewall  []*evidence.Firewall
+	Captures  []*evidence.Capture
+	Problems  []evidence.Problem // of the probe
+
+	Inventories []*evidence.Inventory
+	Diversions  []*evidence.Diversion
+	LinkCounts  []*evidence.LinkCount
+	LinkEvents  []*evidence.LinkEvent
+
 	PodProblem []evidence.Problem // of the pod
+
+	TriesSeen []*evidence.TrySeen
+	Tried     []*evidence.Tried
 
 	// What the checks find out of a node once, for all of its pairs: why its
 	// captures cannot vouch for what they did not see, and the link on which

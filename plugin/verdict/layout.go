@@ -198,6 +198,8 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
+		case m.Tried != nil:
+			n.Tried = append(n.Tried, m.Tried)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
@@ -240,6 +242,16 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Captures = append(n.Captures, m.Capture)
 	case m.Sighting != nil:
 		n.sightings = append(n.sightings, m.Sighting)
+	case m.Inventory != nil:
+		n.Inventories = append(n.Inventories, m.Inventory)
+	case m.Diversion != nil:
+		n.Diversions = append(n.Diversions, m.Diversion)
+	case m.LinkCount != nil:
+		n.LinkCounts = append(n.LinkCounts, m.LinkCount)
+	case m.TrySeen != nil:
+		n.TriesSeen = append(n.TriesSeen, m.TrySeen)
+	case m.LinkEvent != nil:
+		n.LinkEvents = append(n.LinkEvents, m.LinkEvent)
 	case m.Problem != nil:
 		n.Problems = append(n.Problems, *m.Problem)
 	}
