@@ -19,6 +19,7 @@ type LinkTally struct {
 	classes   [classCount]uint64
 	sightings sightings
 	witness   witnesses
+	tries     tries
 	parts     dissection
 	recent    [2]recent // arriving and leaving
 
@@ -41,6 +42,8 @@ func (l *LinkTally) Add(frame Frame) {
 	case found.control():
 		class = ClassControl
 		l.control(&frame, &found)
+	case l.capture.Role == evidence.RoleWireGuard && found.genuine && found.header.Kind == KindTry:
+		l.tries.add(&frame, &found.header)
 	case l.capture.Role == evidence.RoleWireGuard:
 		if found.genuine && found.header.Kind != KindControl {
 			l.witness.add(&frame, &found.header)
