@@ -63,7 +63,8 @@ func (v *view) triesOf(f *verdict.Focus, last int) (tries []evidence.Try) {
 		}
 		for _, d := range paths.diverting {
 			way, touches := paths.plan.Touch(d, podRange)
-			if touches && way.Certainty == routing.Selective && leaving(d, f.Node, f.Tunnel.FromLink) {
+			sends := d.Effect == evidence.EffectCopy || d.Effect == evidence.EffectForward
+			if sends && touches && way.Certainty == routing.Selective && leaving(d, f.Node, f.Tunnel.FromLink) {
 				add(&way, routing.DescribeStatement(d))
 			}
 		}

@@ -58,7 +58,9 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 	for _, m := range messages {
 		switch {
 		case m.Run != nil:
+			tries := slices.Concat(c.Run.Tries, m.Run.Tries) // more than one message holds come in several
 			c.Run = *m.Run
+			c.Run.Tries = tries
 		case m.Cluster != nil:
 			c.Cluster = *m.Cluster
 		case m.Node != nil && m.Node.Index < 0:
