@@ -311,7 +311,7 @@ func (p *Plan) meets(packet *Packet, r *evidence.Rule) truth {
 		known = known.and(p.owned(r.Users))
 	}
 	if r.TOS != 0 {
-		known = known.and(is(r.TOS>>2 == packet.DSCP))
+		known = known.and(p.hasTOS(packet, r.TOS))
 	}
 	if r.DSCP != nil {
 		known = known.and(is(*r.DSCP == packet.DSCP))
@@ -329,6 +329,16 @@ func (p *Plan) meets(packet *Packet, r *evidence.Rule) truth {
 		known = known.and(maybe)
 	}
 	return known
+}
+
+// hasTOS reports whether a packet has the TOS of a rule or a route. IPv4 looks at
+// the lower three bits of the DSCP only (IPTOS_RT_MASK, fib_dscp_masked_match),
+// IPv6 at all (fib6_rule_match).
+func (p *Plan) hasTOS(packet *Packet, tos uint8) truth {
+	if p.host.Family == 4 {
+		return is(tos>>2 == packet.DSCP&7)
+	}
+	return is(tos>>2 == packet.DSCP)
 }
 
 func (p *Plan) arrivedOn(packet *Packet, link string) truth {

@@ -161,7 +161,7 @@ func bounds(ports []uint16, r evidence.Ports) []uint16 {
 
 func around(values []uint8, dscp uint8) []uint8 {
 	const most = 63
-	return append(values, dscp&most, (dscp+1)&most, (dscp-1)&most)
+	return append(values, dscp&most, (dscp+1)&most, (dscp-1)&most, (dscp+8)&most) // the last has the same TOS
 }
 
 // tidy removes repeated values and keeps the order.
@@ -226,7 +226,7 @@ func (p *Plan) meetsAll(packet *Packet, when *term) truth {
 		case t.group != nil:
 			one = p.gave(packet, t.group)
 		case t.tos != 0:
-			one = is(t.tos>>2 == packet.DSCP)
+			one = p.hasTOS(packet, t.tos)
 		}
 		if t.doubt {
 			one = one.and(maybe)

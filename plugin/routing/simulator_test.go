@@ -67,7 +67,8 @@ func matchesRule(r *evidence.Rule, p *Packet, mark uint32) bool {
 		r.In != "" && r.In != p.In,
 		r.Out != "",
 		r.Mask != 0 && mark&r.Mask != r.Mark,
-		r.TOS != 0 && r.TOS>>2 != p.DSCP,
+		r.TOS != 0 && r.TOS>>2 != p.DSCP&7,
+		r.DSCP != nil && *r.DSCP != p.DSCP,
 		r.Protocol != 0 && r.Protocol != p.Protocol,
 		r.TargetPorts != nil && (p.Target < r.TargetPorts.From || p.Target > r.TargetPorts.To),
 		r.Users != nil && r.Users[0] > 0,
@@ -88,7 +89,7 @@ func chosen(s *evidence.Selector, p *Packet) bool {
 // find is a table's answer by looking at every entry.
 func find(entries []*evidence.Route, number int, p *Packet) (best *evidence.Route) {
 	for _, e := range entries {
-		if e.Table != number || !e.Destination.Contains(p.To) || e.TOS != 0 && e.TOS>>2 != p.DSCP {
+		if e.Table != number || !e.Destination.Contains(p.To) || e.TOS != 0 && e.TOS>>2 != p.DSCP&7 {
 			continue
 		}
 		better := best == nil || cmp.Or(cmp.Compare(e.Destination.Bits(), best.Destination.Bits()),
@@ -132,7 +133,10 @@ func someRule(r *rand.Rand) *evidence.Rule {
 		case 3:
 			rule.TargetPorts = some(r, &evidence.Ports{From: 5432, To: 5432}, &evidence.Ports{From: 1, To: 6000})
 		case 4:
-			rule.TOS = some(r, uint8(0x10), 0x20)
+			rule.TOS = some(r, uint8(0x10), 0x8)
+			if r.IntN(3) == 0 {
+				rule.TOS, rule.DSCP = 0, &[]uint8{4, 12}[r.IntN(2)]
+			}
 		case 5:
 			rule.In = some(r, "cni0", "eth0", "lo")
 		case 6:
@@ -194,7 +198,7 @@ func TestWalkIsWhatAPacketMeets(t *testing.T) {
 			for to := remote.Addr(); remote.Contains(to); to = to.Next() {
 				for _, rest := range []Packet{
 					{Protocol: protocolUDP, Source: usualSource, Target: usualTarget}, {Protocol: protocolTCP, Source: 40000, Target: 5432},
-					{Protocol: protocolTCP, Source: 40000, Target: 5433, DSCP: 4}, {Protocol: protocolICMP, DSCP: 8}, {Protocol: protocolTCP, Source: 1, Target: 7000},
+					{Protocol: protocolTCP, Source: 40000, Target: 5433, DSCP: 4}, {Protocol: protocolICMP, DSCP: 12}, {Protocol: protocolTCP, Source: 1, Target: 7000},
 				} {
 					rest.From, rest.To, rest.In = from, to, "cni0"
 					check(t, seed, plan, &h, ways, rest)
