@@ -23,20 +23,29 @@ func BenchmarkWays(b *testing.B) {
 	}
 }
 
-// Whatever a node says, a walk ends soon.
+// Whatever a node says, a walk ends soon: many routes, and rules that each take
+// some packets out of those that are left.
 func BenchmarkHostile(b *testing.B) {
-	h := Host{Family: 4, Pods: []netip.Prefix{pods}}
-	for i := range 16000 {
-		h.Entries = append(h.Entries, &evidence.Route{
-			Destination: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(i >> 8), byte(i)}), 32-i%3).Masked(), Link: "eth0", Table: 1 + i%7, TOS: uint8(i%5) << 2,
+	for _, marked := range []bool{false, true} {
+		h := Host{Family: 4, Pods: []netip.Prefix{pods}, MarksRead: !marked}
+		for i := range 16000 {
+			h.Entries = append(h.Entries, &evidence.Route{
+				Destination: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(i >> 8), byte(i)}), 32-i%3).Masked(), Link: "eth0", Table: 1 + i%7, TOS: uint8(i%5) << 2,
+			})
+		}
+		for i := range 1800 {
+			r := &evidence.Rule{Family: 4, Priority: i, Table: 1 + i%7, Protocol: uint8(i), TargetPorts: &evidence.Ports{From: uint16(i), To: uint16(i + 9)},
+				Not: i%3 == 0, Action: []string{"", "goto"}[i%2], Goto: i + 2}
+			if marked {
+				r.Mark, r.Mask = 1<<(i%32), 1<<(i%32)
+			}
+			h.Rules = append(h.Rules, r)
+		}
+		plan := Compile(h)
+		b.Run(map[bool]string{false: "plain", true: "marked"}[marked], func(b *testing.B) {
+			for b.Loop() {
+				plan.Ways(netip.MustParsePrefix("10.42.1.0/24"))
+			}
 		})
-	}
-	for i := range 4000 {
-		h.Rules = append(h.Rules, &evidence.Rule{Family: 4, Priority: i, Table: 1 + i%7, Mark: 1 << (i % 32), Mask: 1 << (i % 32), Protocol: uint8(i),
-			TargetPorts: &evidence.Ports{From: uint16(i), To: uint16(i + 9)}, Not: i%3 == 0, Action: []string{"", "goto"}[i%2], Goto: i + 2})
-	}
-	plan := Compile(h)
-	for b.Loop() {
-		plan.Ways(netip.MustParsePrefix("10.42.1.0/24"))
 	}
 }

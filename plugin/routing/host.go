@@ -38,6 +38,8 @@ const (
 	maxWays   = 1024    // to one range
 	maxSteps  = 1 << 16 // of one walk
 	maxTrials = 1 << 12 // packets that are tried to find one for a way
+
+	maxConditions = 1 << 17 // of packets that are tried in one walk
 )
 
 // Plan is a host's policy routing, ready to be walked. It is not changed by

@@ -31,8 +31,8 @@ type arrival struct {
 }
 
 // sample finds a packet that takes a way, and how certain that is; false if
-// there is none.
-func (p *Plan) sample(way *Way) bool {
+// there is none. It looks at no more conditions than are left.
+func (p *Plan) sample(way *Way, left *int) bool {
 	to, some := way.To.any(netip.Addr{})
 	if !some {
 		return false
@@ -43,14 +43,15 @@ func (p *Plan) sample(way *Way) bool {
 	if way.when == nil {
 		return true
 	}
-	for one := way.when; one != nil; one = one.next {
+	for one := way.when; one != nil && *left > 0; one = one.next {
 		p.widen(&t, one)
+		*left--
 	}
 	t.tidy()
-	if p.try(way, t.plain(p.host.Family), Certain) == yes {
+	if p.try(way, t.plain(p.host.Family), Certain, left) == yes {
 		return true
 	}
-	found := p.try(way, t, Selective)
+	found := p.try(way, t, Selective, left)
 	if found == maybe {
 		way.Certainty = Doubtful
 	}
@@ -183,7 +184,7 @@ func distinct[T comparable](values []T) []T {
 
 // try tries packets until one certainly meets all conditions of a way. It
 // returns maybe if the best may meet them, and if there are more than it tries.
-func (p *Plan) try(way *Way, t trial, certainty Certainty) truth {
+func (p *Plan) try(way *Way, t trial, certainty Certainty, left *int) truth {
 	best, trials := no, 0
 	for _, protocol := range t.protocol {
 		sources, targets := t.source, t.target
@@ -195,11 +196,11 @@ func (p *Plan) try(way *Way, t trial, certainty Certainty) truth {
 				for _, dscp := range t.dscp {
 					for _, from := range t.from {
 						for _, in := range t.in {
-							if trials++; trials > maxTrials {
+							if trials++; trials > maxTrials || *left <= 0 {
 								return max(best, maybe)
 							}
 							packet := Packet{from, way.Sample.To, in.link, protocol, source, target, dscp, in.doubtful}
-							met := p.meetsAll(&packet, way.when)
+							met := p.counted(&packet, way.when, left)
 							if met > best {
 								best, way.Sample, way.Certainty = met, packet, certainty
 							}
@@ -215,26 +216,36 @@ func (p *Plan) try(way *Way, t trial, certainty Certainty) truth {
 	return best
 }
 
-// meetsAll reports whether a packet meets all conditions of a way but its target.
-func (p *Plan) meetsAll(packet *Packet, when *term) truth {
+func (p *Plan) counted(packet *Packet, when *term, left *int) truth {
 	known := yes
 	for t := when; t != nil && known != no; t = t.next {
-		one := yes
-		switch {
-		case t.rule != nil:
-			one = p.meets(packet, t.rule)
-		case t.group != nil:
-			one = p.gave(packet, t.group)
-		case t.tos != 0:
-			one = p.hasTOS(packet, t.tos)
-		}
-		if t.doubt {
-			one = one.and(maybe)
-		}
-		if t.not {
-			one = one.not()
-		}
-		known = known.and(one)
+		known = known.and(p.meetsOne(packet, t))
+		*left--
 	}
 	return known
+}
+
+// meetsAll reports whether a packet meets all conditions of a way but its target.
+func (p *Plan) meetsAll(packet *Packet, when *term) truth {
+	left := maxConditions
+	return p.counted(packet, when, &left)
+}
+
+func (p *Plan) meetsOne(packet *Packet, t *term) truth {
+	one := yes
+	switch {
+	case t.rule != nil:
+		one = p.meets(packet, t.rule)
+	case t.group != nil:
+		one = p.gave(packet, t.group)
+	case t.tos != 0:
+		one = p.hasTOS(packet, t.tos)
+	}
+	if t.doubt {
+		one = one.and(maybe)
+	}
+	if t.not {
+		one = one.not()
+	}
+	return one
 }

@@ -36,9 +36,10 @@ func (p *Plan) Touch(d *evidence.Diversion, to netip.Prefix) (found Way, touches
 	}
 	g := group{by: []*evidence.Diversion{d}}
 	cuts := Plan{cuts: append(append([]netip.Prefix{}, d.Selector.To...), d.Selector.NotTo...)}
+	left := maxConditions
 	for _, part := range cuts.cut(Part{Prefix: to.Masked()}) {
 		way := Way{To: part, when: &term{group: &g}}
-		if p.sample(&way) && (!touches || way.Certainty < found.Certainty) {
+		if p.sample(&way, &left) && (!touches || way.Certainty < found.Certainty) {
 			found, touches = way, true
 		}
 	}

@@ -33,7 +33,8 @@ func (p *Plan) SampleOf(way *Way, from, to netip.Addr) (Packet, bool) {
 	t.tidy()
 	found := *way
 	found.Sample.To = to
-	met := p.try(&found, t, Selective)
+	left := maxConditions
+	met := p.try(&found, t, Selective, &left)
 	return found.Sample, met == yes
 }
 

@@ -93,6 +93,7 @@ type walk struct {
 	*Plan
 	ways  []Way
 	steps int
+	left  int // conditions that may still be looked at
 	whole bool
 }
 
@@ -102,7 +103,7 @@ var unmarked = &state{}
 // addresses, and whether that is all of them: too much configuration is not
 // followed to its end.
 func (p *Plan) Ways(to netip.Prefix) (ways []Way, whole bool) {
-	w := walk{Plan: p, whole: !p.tooMany}
+	w := walk{Plan: p, whole: !p.tooMany, left: maxConditions}
 	if len(p.groups) == 0 {
 		w.rules(class{to: Part{Prefix: to.Masked()}, state: unmarked}, 0)
 		return w.ways, w.whole
@@ -142,7 +143,7 @@ func (p *Plan) cut(part Part) []Part {
 // step counts work and reports whether there may be more of it.
 func (w *walk) step() bool {
 	w.steps++
-	if w.steps > maxSteps || len(w.ways) >= maxWays {
+	if w.steps > maxSteps || len(w.ways) >= maxWays || w.left <= 0 {
 		w.whole = false
 	}
 	return w.whole
@@ -386,7 +387,7 @@ func (w *walk) emit(c class, way Way) {
 			way.Unread = way.Unread || w.groups[i].unread
 		}
 	}
-	if w.sample(&way) {
+	if w.sample(&way, &w.left) {
 		w.ways = append(w.ways, way)
 	}
 }
