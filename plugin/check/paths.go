@@ -51,31 +51,41 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so", from.Name, ip, answer.Link)
 	}
-	worst, used := v.worstPath(f, paths)
+	worst, met := v.worstPath(f, paths)
 	switch {
 	case worst.status == verdict.Pass:
-		return f.Say(verdict.Pass, func() string { return v.onlyWay(f, paths, used) })
+		return f.Say(verdict.Pass, func() string { return v.onlyWay(f, paths, met) })
 	case f.Quiet:
 		return verdict.Outcome{Status: worst.status}
 	}
 	return v.otherWay(f, &worst)
 }
 
-// worstPath returns the gravest concern, the first of equal ones, and the
-// entries of tables that the pods' packets meet.
-func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, used map[*evidence.Route]bool) {
+// met is what pods' packets meet, for a reader.
+type met struct {
+	routes  map[*evidence.Route]bool
+	refused bool // some of them go nowhere
+	tried   int  // ways that a canary of their own has shown to be harmless
+}
+
+// worstPath returns the gravest concern, the first of equal ones, and what the
+// pods' packets meet.
+func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all met) {
 	worst = concern{status: verdict.Pass}
 	note := func(c concern) {
 		if c.status > worst.status {
 			worst = c
 		}
+		if c.status == verdict.Pass && c.way != nil {
+			all.tried++
+		}
 	}
 	if !f.Quiet {
-		used = map[*evidence.Route]bool{}
+		all.routes = map[*evidence.Route]bool{}
 	}
 	right := v.rightLinks(f)
 	for _, podRange := range v.rangesTo(f) {
-		v.walkTo(f, paths.plan, podRange, right, used, note)
+		v.walkTo(f, paths.plan, podRange, right, &all, note)
 		for _, d := range paths.diverting {
 			note(v.diverted(f, paths.plan, d, f.Node, podRange))
 		}
@@ -84,20 +94,21 @@ func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, use
 		v.walkBelow(f, paths, note)
 	}
 	v.atArrival(f, note)
-	return worst, used
+	return worst, all
 }
 
 // walkTo judges each way to a range.
-func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, right []string, used map[*evidence.Route]bool, note func(concern)) {
+func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
 	ways, whole := plan.Ways(to)
 	if !whole {
 		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
 	}
 	for i := range ways {
 		way := &ways[i]
-		if used != nil && way.Entry != nil {
-			used[way.Entry] = true
+		if all.routes != nil && way.Entry != nil {
+			all.routes[way.Entry] = true
 		}
+		all.refused = all.refused || way.Harmless()
 		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
 			continue
 		}
@@ -122,7 +133,7 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 func (v *view) walkBelow(f *verdict.Focus, paths *nodePaths, note func(concern)) {
 	if end := f.Peer.Carrier(f.Family).Endpoint; end.IsValid() && paths.own[slotOf(end)] != nil {
 		to := netip.PrefixFrom(end, end.BitLen())
-		v.walkTo(f, paths.own[slotOf(end)], to, []string{f.Tunnel.FromLink}, nil, func(c concern) {
+		v.walkTo(f, paths.own[slotOf(end)], to, []string{f.Tunnel.FromLink}, &met{}, func(c concern) {
 			if c.way == nil || c.way.Certainty == routing.Certain { // what an overlay sends has one protocol and no mark
 				note(c)
 			}
@@ -187,18 +198,24 @@ func (v *view) byPrograms(f *verdict.Focus) verdict.Outcome {
 }
 
 // onlyWay says what was read where nothing was found.
-func (v *view) onlyWay(f *verdict.Focus, paths *nodePaths, used map[*evidence.Route]bool) string {
+func (v *view) onlyWay(f *verdict.Focus, paths *nodePaths, all met) string {
 	var ranges []string
 	for _, podRange := range v.rangesTo(f) {
 		ranges = append(ranges, podRange.String())
 	}
-	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(used)), "route"))
+	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(all.routes)), "route"))
 	if f.Run.Minor < 1 {
 		text += " (a version that did not record statements of filters)"
 	} else {
 		text += fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
 	}
-	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), f.Tunnel.FromLink)
+	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), strings.Join(v.rightLinks(f), " or "))
+	if all.refused {
+		text += " or nowhere"
+	}
+	if all.tried > 0 {
+		text += fmt.Sprintf(", %s of it as canaries of their own have shown", plural(uint64(all.tried), "part"))
+	}
 	if link := paths.without(ranges[0]); link != "" && v.Below == nil {
 		text += fmt.Sprintf("; without this route it would leave by %s in clear", link)
 	}

@@ -36,10 +36,10 @@ const (
 	maxRules  = 2048    // that can apply to a packet of a pod
 	maxGroups = 4       // of statements that set a mark which a rule looks at
 	maxWays   = 1024    // to one range
-	maxSteps  = 1 << 16 // of one walk
-	maxTrials = 1 << 12 // packets that are tried to find one for a way
+	maxSteps  = 1 << 14 // of one walk
+	maxTrials = 1 << 11 // packets that are tried to find one for a way
 
-	maxConditions = 1 << 17 // of packets that are tried in one walk
+	maxConditions = 1 << 15 // of packets that are tried in one walk
 )
 
 // Plan is a host's policy routing, ready to be walked. It is not changed by

@@ -45,7 +45,7 @@ func (p *Plan) sample(way *Way, left *int) bool {
 	}
 	for one := way.when; one != nil && *left > 0; one = one.next {
 		p.widen(&t, one)
-		*left--
+		*left -= 8 // what it adds is gone through more than once
 	}
 	t.tidy()
 	if p.try(way, t.plain(p.host.Family), Certain, left) == yes {
