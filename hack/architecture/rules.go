@@ -24,9 +24,10 @@ var Layers = []Layer{
 
 	{"manifests", nil},
 	{"plugin/verdict", []string{"probe/evidence"}},
+	{"plugin/routing", []string{"probe/evidence"}},
 	{"plugin/profile", []string{"probe/evidence", "plugin/verdict"}},
 	{"plugin/remedy", []string{"probe/evidence", "plugin/verdict"}},
-	{"plugin/check", []string{"probe/evidence", "plugin/verdict", "plugin/profile"}},
+	{"plugin/check", []string{"probe/evidence", "plugin/routing", "plugin/verdict", "plugin/profile"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
@@ -40,7 +41,7 @@ var Layers = []Layer{
 // clock. The same recording gives the same result everywhere and for ever.
 var pure = []string{
 	"probe/evidence", "probe/wire",
-	"plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
+	"plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
 }
 
 // Ban forbids imports to packages.

@@ -187,7 +187,8 @@ func (m *Mesh) probe(i int) []evidence.Message {
 		{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.64.0.0/10"), Link: "flannel-wg", Table: 254, Type: "unicast"}},
 	}
 	if slices.Contains(m.families, 6) { // mode auto: one device for both families
-		messages = append(messages, evidence.Message{Address: &evidence.Address{Link: "flannel-wg", Prefix: podRange(i, 6)}})
+		messages = append(messages, evidence.Message{Address: &evidence.Address{Link: "flannel-wg", Prefix: podRange(i, 6)}},
+			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("fd42::/32"), Link: "flannel-wg", Table: 254, Type: "unicast"}})
 	}
 	for j := range m.nodes {
 		if i != j {

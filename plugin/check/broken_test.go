@@ -23,7 +23,7 @@ type breakage struct {
 var socket = evidence.Message{Socket: &evidence.Socket{Path: "/var/run/wireguard/flannel-wg.sock", Device: "flannel-wg"}}
 
 // broken are all of them.
-var broken = slices.Concat(brokenCluster, brokenInstrument, brokenOthers)
+var broken = slices.Concat(brokenCluster, brokenInstrument, brokenOthers, brokenPaths)
 
 // brokenCluster is what goes wrong in a cluster, or with what is told of it.
 var brokenCluster = []breakage{

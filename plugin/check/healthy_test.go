@@ -46,6 +46,7 @@ func healthy(n int) map[string][]evidence.Message {
 			evidence.Message{Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, MTU: 65536, Role: evidence.RoleInside, Why: "loopback"}},
 			evidence.Message{Link: &evidence.Link{Index: 2, Name: "eth0", Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "hardware"}},
 			evidence.Message{Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
+			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.42.0.0/16"), Link: "flannel-wg", Type: "unicast", Table: 254}},
 			evidence.Message{Device: &evidence.Device{Name: "flannel-wg", Index: 3, PublicKey: publicKey(i), Port: 51820, Peers: n - 1}},
 			evidence.Message{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 100, ControlTX: 1, ControlRX: 1, Classes: map[string]uint64{"wireguard": 90}}},
 			evidence.Message{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: 100}})

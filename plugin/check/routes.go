@@ -18,7 +18,7 @@ func (v *view) routeChecks() []verdict.Check {
 		Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to explain it",
 		Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe},
 		After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"}, Judge: v.route,
-	}}
+	}, v.pathCheck()}
 }
 
 func (v *view) route(f *verdict.Focus) verdict.Outcome {

@@ -19,6 +19,7 @@ type view struct {
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
 	tunnels      memo[*verdict.Node, tunnels]
+	nodePaths    memo[nodeFamily, *nodePaths]
 }
 
 // explained are the collectors whose failure cannot hide a leak: what they did

@@ -118,6 +118,31 @@ var table = []row{
 	{"WG0401", "none", "k3s", restartAgent},
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 
+	{"WG0402", "rule", "", Hint{
+		Title: "Remove the rule that leads pods' packets past the tunnel",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule delete priority {priority} table {table}"}},
+		Note:  "Find out who added it, or it comes back: often a VPN or a program for several uplinks, which can leave the pod network out.",
+	}},
+	{"WG0402", "mark", "", Hint{
+		Title: "Remove the rule that leads marked packets past the tunnel",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule delete priority {priority} table {table}"}},
+		Note:  "Or have the statement that sets the mark leave the pod network out. Find out who added the two, or they come back.",
+	}},
+	{"WG0402", "hop", "", Hint{
+		Title: "Make the tunnel the only next hop",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {route} dev {device} table {table}"}},
+		Note:  "Find out who added the other, or it comes back.",
+	}},
+	{"WG0402", "route", "", Hint{
+		Title: "Remove the route that wins over the tunnel's",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {route} dev {link} table {table}"}},
+		Note:  "Find out who added it, or it comes back.",
+	}},
+	{"WG0402", "", "", Hint{
+		Title: "Have the named rule, route or statement leave the pod network out",
+		Note:  "What it does to pods' packets could not be shown to be harmless. Where something was not read, give the probe what it needs and run verify again.",
+	}},
+
 	{"WG0501", "nftables", "", Hint{
 		Title: "Accept UDP port {port} from the other nodes, before the rule that drops it",
 		Steps: []Step{{On: "{node}", Command: "nft insert rule {family} {table} {chain} udp dport {port} accept"}},

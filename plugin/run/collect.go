@@ -20,20 +20,20 @@ func (v *verification) collect(ctx context.Context) error {
 		return err
 	}
 	v.accountForPods()
-	known := v.newKnown()
+	known, narrows := v.newKnown(), v.narrows()
 	for _, a := range v.agents() {
 		a.name(evidence.StreamName(a.role, a.node.Name))
 	}
 	v.about.Families = v.families()
+	v.planTries(narrows)
 
 	// From here on every frame is watched. New pods are placed at once, they
 	// take longest.
 	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
 	capture.Ranges = v.podRanges()
-	listen := &evidence.ListenRequest{Families: v.about.Families}
 	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
 		if a.role == "pod" {
-			return evidence.Request{Listen: listen}
+			return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families, Tries: v.triesFor(a.node.Index)}}
 		}
 		return evidence.Request{Capture: capture}
 	})
@@ -50,6 +50,7 @@ func (v *verification) collect(ctx context.Context) error {
 	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
 		return evidence.Request{Send: &evidence.SendRequest{
 			Targets: v.targets(a), Sizes: v.about.Sizes, Rungs: v.about.Rungs, Attempts: int(patient / attemptTime), Timeout: int(patient / time.Millisecond),
+			Tries: v.triesOf(a.node.Index),
 		}}
 	})
 	newcomersSent()

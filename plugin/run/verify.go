@@ -57,7 +57,9 @@ func Verify(ctx context.Context, o Options) (err error) {
 
 	// The evidence is kept first, so that neither a failure nor a second
 	// interrupt loses it.
-	v.account.add(evidence.Message{Run: v.about})
+	for _, m := range runMessages(v.about) {
+		v.account.add(m)
+	}
 	v.account.bye()
 	if o.Record != nil {
 		if err := o.Record(v.recording); err != nil {

@@ -83,6 +83,9 @@ type Node struct {
 	OnWire     map[string]uint64
 	PodProblem []evidence.Problem // of the pod
 
+	TriesSeen []*evidence.TrySeen
+	Tried     []*evidence.Tried
+
 	// What the checks find out of a node once, for all of its pairs: why its
 	// captures cannot vouch for what they did not see, and the link on which
 	// no control was seen. Empty if all is fine.

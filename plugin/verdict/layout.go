@@ -58,7 +58,9 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 	for _, m := range messages {
 		switch {
 		case m.Run != nil:
+			tries := slices.Concat(c.Run.Tries, m.Run.Tries) // more than one message holds come in several
 			c.Run = *m.Run
+			c.Run.Tries = tries
 		case m.Cluster != nil:
 			c.Cluster = *m.Cluster
 		case m.Node != nil && m.Node.Index < 0:
@@ -218,6 +220,8 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			c.addCanary(n, m.Canary)
 		case m.Sighting != nil:
 			n.sightings = append(n.sightings, m.Sighting)
+		case m.Tried != nil:
+			n.Tried = append(n.Tried, m.Tried)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}
@@ -267,6 +271,8 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Diversions = append(n.Diversions, m.Diversion)
 	case m.LinkCount != nil:
 		n.LinkCounts = append(n.LinkCounts, m.LinkCount)
+	case m.TrySeen != nil:
+		n.TriesSeen = append(n.TriesSeen, m.TrySeen)
 	case m.LinkEvent != nil:
 		n.LinkEvents = append(n.LinkEvents, m.LinkEvent)
 	case m.Problem != nil:

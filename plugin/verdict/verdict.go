@@ -75,6 +75,7 @@ var Proofs = []struct {
 	{P5Counters, "counters match"},
 	{P6Reliable, "capture reliable"},
 	{P7Keys, "keys match"},
+	{P8NoOtherPath, "no other path"},
 }
 
 // Subject is what a finding is about: the cluster (all empty), a node, a node

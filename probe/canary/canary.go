@@ -62,6 +62,7 @@ func (id Identity) answer(m wire.Marked) ([]byte, error) {
 type Pod struct {
 	id     Identity
 	ledger ledger
+	tries  tries
 
 	mu        sync.Mutex
 	sequence  uint16 // of the next attempt, over all Sends
@@ -85,7 +86,7 @@ func (p *Pod) Stop() []evidence.Message {
 	p.listeners, p.pace = nil, nil
 	p.mu.Unlock()
 	p.serving.Wait()
-	messages := p.ledger.messages()
+	messages := append(p.ledger.messages(), p.tries.messages()...)
 	if pace != nil {
 		messages = append(messages, pace.end()...)
 	}

@@ -45,6 +45,7 @@ func (p *Pod) Listen(ctx context.Context, request evidence.ListenRequest) (map[s
 				Class: evidence.ProblemUnsupported, What: "listen", On: fmt.Sprintf("IPv%d", n), Text: reason(err)})
 		}
 	}
+	p.listenTries(ctx, request.Tries)
 	return ports, problems
 }
 
@@ -76,6 +77,9 @@ func (p *Pod) answerUDP(conn *net.UDPConn, family uint8) {
 			p.ledger.first(m)
 		case ok && p.forMe(m, wire.KindCanary, family, wire.TransportUDP):
 			p.ledger.received(m)
+		case ok && p.forMe(m, wire.KindTry, family, wire.TransportUDP):
+			p.tries.received(m)
+			continue
 		default:
 			continue
 		}
@@ -110,6 +114,10 @@ func (p *Pod) answerTCP(listener net.Listener, family uint8) {
 
 func (p *Pod) answerConn(conn net.Conn, family uint8) {
 	m, ok := readMarked(conn, p.id)
+	if ok && p.forMe(m, wire.KindTry, family, wire.TransportTCP) {
+		p.tries.received(m)
+		return
+	}
 	if !ok || !p.forMe(m, wire.KindCanary, family, wire.TransportTCP) {
 		return
 	}

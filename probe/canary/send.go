@@ -66,6 +66,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		})
 	}
 	climbing.Wait()
+	p.sendTries(whole, request) // last, so that they are in nobody's way
 	return problems
 }
 

@@ -20,6 +20,7 @@ type LinkTally struct {
 	classes   [classCount]uint64
 	sightings sightings
 	witness   witnesses
+	tries     tries
 	parts     dissection
 	recent    [2]recent // arriving and leaving
 
@@ -49,6 +50,8 @@ func (l *LinkTally) Add(frame Frame) {
 	case found.control():
 		class = ClassControl
 		l.control(&frame, &found)
+	case l.inside() && found.genuine && found.header.Kind == KindTry:
+		l.tries.add(&frame, &found.header)
 	case l.inside():
 		if found.genuine {
 			l.witness.frame(&frame, &found, s.match)

@@ -24,6 +24,9 @@ const (
 	// and their answers. Their tag is made with evidence.FirstKey.
 	KindFirst       = 4
 	KindFirstAnswer = 5
+	// KindTry is a canary made for one rule or statement; its sequence is its
+	// number in the run. It is not answered.
+	KindTry = 6
 )
 
 // How a marked header travels.

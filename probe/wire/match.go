@@ -125,7 +125,7 @@ func (m *matcher) plausible(h *Marked) bool {
 	_, source := slices.BinarySearch(m.nodes, int(h.Source))
 	_, target := slices.BinarySearch(m.nodes, int(h.Target))
 	return source && target && h.Source != h.Target && (h.Family == 4 || h.Family == 6) &&
-		h.Kind >= KindCanary && h.Kind <= KindFirstAnswer
+		h.Kind >= KindCanary && h.Kind <= KindTry
 }
 
 // quoted says that the mark stands in a packet that an ICMP error quotes: a pod that has ended answers "port

@@ -88,6 +88,7 @@ func (t *Tally) Messages() []evidence.Message {
 	}
 	for _, l := range t.links {
 		out = append(out, l.witness.messages(l.name)...)
+		out = append(out, l.tries.messages(l.name)...)
 	}
 	out = append(out, t.tunnels.messages(t.settings, t.links)...)
 	if t.tunnels.missed > 0 {

@@ -1,0 +1,190 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// diverted judges a statement of the sender for packets of its pods to a range.
+func (v *view) diverted(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversion, n *verdict.Node, to netip.Prefix) concern {
+	if !leaving(d, n, f.Tunnel.FromLink) {
+		return concern{status: verdict.Pass}
+	}
+	return v.touched(f, plan, d, n, to)
+}
+
+// leaving reports whether a pod's packet can meet a statement before it is in
+// the tunnel. What is attached to the way out of a link that leaves the host
+// meets ciphertext there.
+func leaving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
+	switch {
+	case d.Hook == "output", d.Hook == "input" && d.Family != "bridge":
+		return false
+	case d.Hook == "egress" && d.Link != "":
+		return d.Link == tunnel
+	case d.Link != "":
+		link := n.Link(d.Link)
+		return link == nil || link.Role == evidence.RoleInside
+	}
+	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, tunnel) {
+		return false
+	}
+	return !matchesLink(d.Selector.NotOut, tunnel)
+}
+
+// arriving is the same for a packet that has left the tunnel on its way to a pod.
+func arriving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
+	switch {
+	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt:
+		return false
+	case d.Hook == "ingress" && d.Link != "":
+		return d.Link == tunnel
+	case d.Link != "":
+		link := n.Link(d.Link)
+		return link == nil || link.Role == evidence.RoleInside
+	}
+	return !matchesLink(d.Selector.Out, tunnel) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) && !matchesLink(d.Selector.NotIn, tunnel)
+}
+
+func matchesLink(patterns []string, link string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		stem, any := strings.CutSuffix(pattern, "*")
+		return pattern == link || any && strings.HasPrefix(link, stem)
+	})
+}
+
+// atArrival judges the receiver's statements for what comes out of the tunnel.
+func (v *view) atArrival(f *verdict.Focus, note func(concern)) {
+	paths := v.pathsOf(f, f.Peer)
+	if len(paths.diverting) == 0 {
+		return
+	}
+	host := routing.Host{
+		Family: f.Family, Pods: podRanges(f.Node, f.Family), Pod: f.Node.PodIP(f.Family), In: []string{f.Tunnel.ToLink}, MarksRead: true,
+	}
+	plan := routing.Compile(host)
+	for _, d := range paths.diverting {
+		if !arriving(d, f.Peer, f.Tunnel.ToLink) {
+			continue
+		}
+		for _, podRange := range podRanges(f.Peer, f.Family) {
+			note(v.touched(f, plan, d, f.Peer, podRange))
+		}
+	}
+}
+
+// touched judges what a statement does to packets that can meet it.
+func (v *view) touched(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversion, n *verdict.Node, to netip.Prefix) concern {
+	way, touches := plan.Touch(d, to)
+	if !touches {
+		return concern{status: verdict.Pass}
+	}
+	c := concern{status: verdict.Inconclusive, by: d, part: to, reason: effects[d.Effect]}
+	if d.Effect != evidence.EffectCopy && d.Effect != evidence.EffectForward {
+		return c
+	}
+	switch link := n.Link(d.To); {
+	case link != nil && (link.Role == evidence.RoleInside || link.Name == f.Tunnel.FromLink && n == f.Node || link.Name == f.Tunnel.ToLink && n == f.Peer):
+		c.status = verdict.Pass // it stays on the host, or is encrypted
+	case link == nil:
+		c.reason += ", and where to cannot be told"
+	case way.Certainty == routing.Certain:
+		c.status = verdict.Fail
+	case way.Certainty == routing.Selective && n == f.Node:
+		c.status, c.reason = tried(f, plan, &way)
+	}
+	return c
+}
+
+// effects say of a statement what it does.
+var effects = map[string]string{
+	evidence.EffectCopy: "it sends copies elsewhere", evidence.EffectForward: "it sends packets out of another link",
+	evidence.EffectProxy: "it hands packets to a program on the node, which can send them anywhere",
+	evidence.EffectDNAT:  "it sends packets to another address", evidence.EffectBPF: "what the program does cannot be read",
+	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
+}
+
+// otherWay says which entry gives packets another way.
+func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
+	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(f.Family), "range": c.part.String()}
+	out := verdict.Outcome{Status: c.status, Words: &verdict.Words{Facts: facts}}
+	switch {
+	case c.by != nil:
+		v.describeStatement(f, c, &out)
+		return out
+	case c.way == nil:
+		out.Text = fmt.Sprintf("on %s %s", from.Name, c.reason)
+		return out
+	}
+	way := c.way
+	verb := "sends"
+	if c.status != verdict.Fail {
+		verb = "may send"
+	}
+	packets := "what is for " + way.To.String()
+	if condition := way.Condition(); condition != "" {
+		packets += " (" + condition + ")"
+	}
+	link := way.Link
+	if link == "" {
+		link = "a link that is not known"
+	}
+	out.Text = fmt.Sprintf("%s %s %s, pods on %s, through %s and not into %s", from.Name, verb, packets, to.Name, link, device)
+	out.Variant = "route"
+	facts["link"] = way.Link
+	if l := from.Link(way.Link); l != nil {
+		facts["kind"] = kind(l)
+	}
+	if way.Rule != nil {
+		out.Variant = "rule"
+		facts["priority"], facts["selectors"], facts["rule"] = fmt.Sprint(way.Rule.Priority), routing.Selectors(way.Rule), routing.DescribeRule(way.Rule)
+		out.Text += fmt.Sprintf(", by the rule %q", facts["rule"])
+		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip rule", Text: facts["rule"]})
+	}
+	if way.Entry != nil {
+		facts["route"], facts["table"] = way.Entry.Destination.String(), fmt.Sprint(way.Entry.Table)
+		out.Text += fmt.Sprintf(", by the route %q", describe(way.Entry))
+		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(way.Entry)})
+	}
+	if way.Hop {
+		out.Variant, facts["hop"] = "hop", fmt.Sprint(way.Entry.Hop)
+		out.Text += ", one of several next hops: some flows take it"
+	}
+	for i, d := range way.Marked {
+		if out.Variant = "mark"; i < 3 {
+			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "statement that marks", Text: routing.DescribeStatement(d)})
+		}
+		facts["statement"] = routing.DescribeStatement(way.Marked[0])
+	}
+	if way.Unread {
+		out.Variant = "mark"
+	}
+	if c.reason != "" {
+		out.Text += "; " + c.reason
+	}
+	return out
+}
+
+func (v *view) describeStatement(f *verdict.Focus, c *concern, out *verdict.Outcome) {
+	n := f.Node
+	if !slices.Contains(n.Diversions, c.by) {
+		n = f.Peer
+	}
+	statement := routing.DescribeStatement(c.by)
+	out.Variant, out.Facts["node"], out.Facts["statement"] = c.by.Effect, n.Name, statement
+	out.Text = fmt.Sprintf("on %s a statement applies to packets from pods on %s to pods on %s: %s", n.Name, f.Node.Name, f.Peer.Name, statement)
+	if c.status == verdict.Fail {
+		out.Facts["link"] = c.by.To
+		out.Text += fmt.Sprintf("; %s, through %s", effects[c.by.Effect], c.by.To)
+	} else if c.reason != "" {
+		out.Text += "; " + c.reason
+	}
+	out.Readings = []verdict.Reading{{Node: n.Name, What: "statement", Text: statement}}
+}

@@ -1,0 +1,154 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// nodePaths is what was read of one node's paths in one family.
+type nodePaths struct {
+	plan *routing.Plan
+	own  [2]*routing.Plan // of the host's own packets by family, below an overlay only
+	host routing.Host
+	// diverting are the statements that do more than to mark, statements how
+	// many of all kinds there are.
+	diverting  []*evidence.Diversion
+	statements int
+	unread     string // why what was read is not enough, empty if it is
+}
+
+type nodeFamily struct {
+	node   *verdict.Node
+	family int
+}
+
+func slotOf(addr netip.Addr) int {
+	if addr.Is4() {
+		return 0
+	}
+	return 1
+}
+
+func (v *view) pathsOf(f *verdict.Focus, n *verdict.Node) *nodePaths {
+	return v.nodePaths.of(nodeFamily{n, f.Family}, func(of nodeFamily) *nodePaths { return v.readPaths(&f.Run, of.node, of.family) })
+}
+
+func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int) *nodePaths {
+	paths := &nodePaths{unread: unreadPaths(run, n, family)}
+	for _, d := range n.Diversions {
+		if d.Effect == evidence.EffectBPF && known(n, d) {
+			continue
+		}
+		paths.statements++
+		if d.Effect != evidence.EffectMark && !followsRoutes(d) {
+			paths.diverting = append(paths.diverting, d)
+		}
+		paths.host.Diversions = append(paths.host.Diversions, d)
+	}
+	h := &paths.host
+	h.Family, h.Rules, h.Entries, h.Links, h.Pod = family, n.Rules, n.Table, n.Links, n.PodIP(family)
+	h.Pods = podRanges(n, family)
+	h.MarksRead = run.Minor >= 1 && paths.unread == ""
+	if device := n.Carrier(family).Device; device != nil && run.Minor < 1 {
+		h.Reserved = device.Mark // which its own packets have; that others have it was not recorded
+	}
+	paths.plan = routing.Compile(*h)
+	if v.Below != nil {
+		for i, own := range []int{4, 6} {
+			host := *h
+			host.Family, host.Own, host.Pods, host.Pod = own, true, nil, netip.Addr{}
+			paths.own[i] = routing.Compile(host)
+		}
+	}
+	return paths
+}
+
+// podRanges are where a node's pods are, its test pod included.
+func podRanges(n *verdict.Node, family int) (ranges []netip.Prefix) {
+	for _, podRange := range n.PodCIDRs {
+		if podRange.Addr().Is4() == (family == 4) {
+			ranges = append(ranges, podRange)
+		}
+	}
+	if ip := n.PodIP(family); ip.IsValid() && !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+		ranges = append(ranges, netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return ranges
+}
+
+// inventories are what must have been read whole.
+var inventories = []struct{ what, name string }{
+	{evidence.InventoryRules, "policy routing rules"}, {evidence.InventoryRoutes, "routing tables"},
+	{evidence.InventoryNftables, "statements of nftables"}, {evidence.InventoryIptables, "statements of iptables"},
+	{evidence.InventoryTC, "filters of traffic control"}, {evidence.InventoryXFRM, "IPsec policies"},
+}
+
+// unreadPaths says what of a node's paths was not read, empty if all was. Runs of
+// minor version 0 made no inventories.
+func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
+	for _, p := range n.Problems {
+		if p.What == "route" || p.What == "rule" {
+			return fmt.Sprintf("not all %ss of %s were read: %s", p.What, n.Name, p.Text)
+		}
+	}
+	if run.Minor < 1 {
+		return ""
+	}
+	for _, needed := range inventories {
+		found := false
+		for _, i := range n.Inventories {
+			if i.What != needed.what || i.Family != 0 && i.Family != family {
+				continue
+			}
+			if found = true; !i.Complete {
+				return strings.TrimSuffix(fmt.Sprintf("not all %s of %s were read: %s", needed.name, n.Name, i.Text), ": ")
+			}
+		}
+		if !found {
+			return fmt.Sprintf("the %s of %s were not read", needed.name, n.Name)
+		}
+	}
+	return ""
+}
+
+// known reports whether a program is one of the node's own network.
+func known(n *verdict.Node, d *evidence.Diversion) bool {
+	for _, system := range []struct{ program, link string }{{"cil_", "cilium_"}, {"cali", "cali"}} {
+		if strings.HasPrefix(d.Program, system.program) {
+			return slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, system.link) })
+		}
+	}
+	return false
+}
+
+// followsRoutes reports whether a statement forwards by what routing decided for
+// the first packet of a flow: a flowtable.
+func followsRoutes(d *evidence.Diversion) bool {
+	return d.Effect == evidence.EffectForward && d.To == "" && (strings.Contains(d.Rule, "flow add") || strings.Contains(d.Rule, "flow offload"))
+}
+
+// without returns the link that packets to a range would leave by if no entry
+// led into a WireGuard link; empty if none, or if it cannot be told.
+func (p *nodePaths) without(podRange string) string {
+	h := p.host
+	encrypts := map[string]bool{}
+	outside := map[string]bool{}
+	for _, l := range h.Links {
+		encrypts[l.Name] = l.Role == evidence.RoleWireGuard
+		outside[l.Name] = l.Role == evidence.RoleOutside
+	}
+	h.Entries = slices.DeleteFunc(slices.Clone(h.Entries), func(e *evidence.Route) bool { return encrypts[e.Link] })
+	ways, _ := routing.Compile(h).Ways(netip.MustParsePrefix(podRange))
+	for _, way := range ways {
+		if way.Answer == routing.Out && outside[way.Link] {
+			return way.Link
+		}
+	}
+	return ""
+}

@@ -1,0 +1,144 @@
+package check
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// edited is a recording with messages added to the probe's stream of node-1.
+func edited(t *testing.T, name string, change func(*evidence.Message), more ...evidence.Message) *evidence.Recording {
+	t.Helper()
+	whole, edited := load(t, name), evidence.NewRecording()
+	for _, stream := range whole.Streams() {
+		last := uint32(0)
+		for _, m := range whole.Messages(stream) {
+			copied := *m
+			if change != nil && stream == "probe/node-1" {
+				change(&copied)
+			}
+			if stream == "probe/node-1" && m.Bye != nil {
+				for _, added := range more {
+					added.Stream, added.Seq = stream, last+1
+					last++
+					edited.Add(&added)
+				}
+				copied.Seq = last + 1
+				copied.Bye = &evidence.Bye{Messages: last + 1}
+			}
+			last = max(last, copied.Seq)
+			edited.Add(&copied)
+		}
+	}
+	return edited
+}
+
+// Edits of a recording of a healthy cluster, as a fault or a liar would make
+// them, and what must be said of them.
+func TestPathMutations(t *testing.T) {
+	const healthy, vpn = "host-healthy-wireguard", "host-healthy-vpn"
+	hop := func(to string, links ...string) (messages []evidence.Message) {
+		for i, link := range links {
+			messages = append(messages, evidence.Message{Route: &evidence.Route{Destination: cidr(to), Link: link, Table: 254, Type: "unicast", Hop: i + 1}})
+		}
+		return messages
+	}
+	for _, test := range []struct {
+		name, recording string
+		change          func(*evidence.Message)
+		more            []evidence.Message
+		verdict         verdict.Verdict
+		says            string
+	}{
+		{"nothing", healthy, nil, nil, verdict.Passed, ""},
+		{"a rule to a part", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.128/25"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.128/25"},
+		{"a rule to one pod", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.77/32"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.77"},
+		{"a rule from a part", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, From: cidr("10.42.0.192/26"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 from 10.42.0.192/26"},
+		{"a rule for kube-proxy's mark", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x4000, Mask: 0xffffffff, Table: 100}), past("0.0.0.0/0", 100)}, verdict.Undecided, "WG0402 fwmark 0x4000"},
+		{"a second hop of all pods", healthy, func(m *evidence.Message) {
+			if m.Route != nil && m.Route.Destination == cidr("10.42.0.0/16") {
+				route := *m.Route
+				route.Hop = 1
+				m.Route = &route
+			}
+		}, []evidence.Message{{Route: &evidence.Route{Destination: cidr("10.42.0.0/16"), Link: "eth0", Table: 254, Type: "unicast", Hop: 2}}}, verdict.Failed, "WG0402 next hops"},
+		{"a /23 with two hops", healthy, nil, hop("10.42.0.0/23", "flannel-wg", "eth0"), verdict.Failed, "WG0402 next hops"},
+		{"a /23 past the tunnel", healthy, nil, []evidence.Message{past("10.42.0.0/23", 254)}, verdict.Failed, "WG0402 10.42.0.0/23"},
+		{"tables cut short", healthy, nil, []evidence.Message{{Problem: &evidence.Problem{Class: evidence.ProblemUnsupported, What: "route", Text: "there are more table entries than are reported"}}}, verdict.Undecided, "WG0402 more table entries"},
+		{"rules unreadable", healthy, nil, []evidence.Message{{Problem: &evidence.Problem{Class: evidence.ProblemPermission, What: "rule", Text: "operation not permitted"}}}, verdict.Undecided, "WG0402 not permitted"},
+		{"tables missing", healthy, func(m *evidence.Message) {
+			if m.Route != nil && !m.Route.For.IsValid() {
+				m.Route, m.Module = nil, &evidence.Module{Name: "wireguard", Loaded: true}
+			}
+		}, nil, verdict.Undecided, "WG0402 no entry"},
+		{"an unknown network, another pod past the tunnel", unknownNetwork, nil, []evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
+		{"WireGuard below, another pod past the overlay", vpn, nil, []evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
+		{"WireGuard below, the overlay's packets past it", vpn, nil, []evidence.Message{
+			ruled(evidence.Rule{Priority: 50, To: cidr("198.18.0.0/16"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 198.18.0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			name := test.recording
+			if name == unknownNetwork {
+				name = healthy
+			}
+			recording := edited(t, name, test.change, test.more...)
+			if test.recording == unknownNetwork {
+				recording = withoutAnnotations(t, recording)
+			}
+			j := Judge(recording)
+			if j.Verdict != test.verdict {
+				t.Fatalf("%s, want %s: %v", j.Verdict, test.verdict, bad(j))
+			}
+			code, part, _ := strings.Cut(test.says, " ")
+			if test.says != "" && (j.FirstCause.Code != code || !strings.Contains(j.FirstCause.Text, part)) {
+				t.Errorf("%s %s, want %s", j.FirstCause.Code, j.FirstCause.Text, test.says)
+			}
+		})
+	}
+}
+
+const unknownNetwork = "a network that is not known"
+
+// withoutAnnotations makes a cluster one whose network is not known.
+func withoutAnnotations(t *testing.T, whole *evidence.Recording) *evidence.Recording {
+	t.Helper()
+	edited := evidence.NewRecording()
+	for _, stream := range whole.Streams() {
+		for _, m := range whole.Messages(stream) {
+			copied := *m
+			if m.Node != nil {
+				node := *m.Node
+				node.Annotations = map[string]string{}
+				copied.Node = &node
+			}
+			edited.Add(&copied)
+		}
+	}
+	return edited
+}
+
+// A part of a range that leads to no other link than the default is not known to
+// be that node's, where the network is not known: only what leads to its test pod is.
+func TestUnknownRanges(t *testing.T) {
+	s := healthy(2)
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Annotations = nil
+		}
+	})
+	each(s["probe/node-1"], func(m *evidence.Message) {
+		if m.Route == nil {
+			return
+		}
+		if block := netip.MustParsePrefix("10.42.1.0/26"); m.Route.For == podIP(1) || m.Route.Destination == cidr("10.42.0.0/16") {
+			m.Route.Destination = block
+		}
+	})
+	onNode1(past("0.0.0.0/0", 254))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Pass || !strings.Contains(f.Text, "10.42.1.0/26") {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}

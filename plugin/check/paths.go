@@ -1,0 +1,223 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// pathCheck is P8: every way that a node gives to its pods' packets.
+func (v *view) pathCheck() verdict.Check {
+	return verdict.Check{
+		Code: "WG0402", Title: "no rule, route or filter gives a pod's packet another way", Proof: verdict.P8NoOtherPath,
+		Why:   "A test pod's packets stand for those of all pods only if nothing on the node treats others otherwise: a rule for one port or one part of the pod range, a second next hop, a mark, a statement that copies packets.",
+		Reads: "policy routing rules, all routing tables that overlap the pod ranges, statements of filters that mark, copy or divert, and a canary of its own for each way that needs one",
+		Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe},
+		After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201", "WG0401"}, Judge: v.paths,
+	}
+}
+
+// concern is what can be wrong with one way.
+type concern struct {
+	status verdict.Status
+	reason string // of an inconclusive one
+	way    *routing.Way
+	by     *evidence.Diversion // nil if it is a way of the tables
+	part   netip.Prefix
+}
+
+func (v *view) paths(f *verdict.Focus) verdict.Outcome {
+	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
+	ip, answer := to.PodIP(f.Family), f.Route()
+	switch {
+	case device == "":
+		return f.Say(verdict.NotApplicable, func() string { return v.Title + " does not route pod traffic into a tunnel of its own" })
+	case !ip.IsValid():
+		return unknown("the test pod on %s has no IPv%d address", to.Name, f.Family)
+	case answer == nil:
+		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
+	case v.programmed(f):
+		return v.byPrograms(f)
+	}
+	paths := v.pathsOf(f, from)
+	switch {
+	case paths.unread != "":
+		return unknown("%s", paths.unread)
+	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
+		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so", from.Name, ip, answer.Link)
+	}
+	worst, met := v.worstPath(f, paths)
+	switch {
+	case worst.status == verdict.Pass:
+		return f.Say(verdict.Pass, func() string { return v.onlyWay(f, paths, met) })
+	case f.Quiet:
+		return verdict.Outcome{Status: worst.status}
+	}
+	return v.otherWay(f, &worst)
+}
+
+// met is what pods' packets meet, for a reader.
+type met struct {
+	routes  map[*evidence.Route]bool
+	refused bool // some of them go nowhere
+	tried   int  // ways that a canary of their own has shown to be harmless
+}
+
+// worstPath returns the gravest concern, the first of equal ones, and what the
+// pods' packets meet.
+func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all met) {
+	worst = concern{status: verdict.Pass}
+	note := func(c concern) {
+		if c.status > worst.status {
+			worst = c
+		}
+		if c.status == verdict.Pass && c.way != nil {
+			all.tried++
+		}
+	}
+	if !f.Quiet {
+		all.routes = map[*evidence.Route]bool{}
+	}
+	right := v.rightLinks(f)
+	for _, podRange := range v.rangesTo(f) {
+		v.walkTo(f, paths.plan, podRange, right, &all, note)
+		for _, d := range paths.diverting {
+			note(v.diverted(f, paths.plan, d, f.Node, podRange))
+		}
+	}
+	if v.Below != nil {
+		v.walkBelow(f, paths, note)
+	}
+	v.atArrival(f, note)
+	return worst, all
+}
+
+// walkTo judges each way to a range.
+func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
+	ways, whole := plan.Ways(to)
+	if !whole {
+		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
+	}
+	for i := range ways {
+		way := &ways[i]
+		if all.routes != nil && way.Entry != nil {
+			all.routes[way.Entry] = true
+		}
+		all.refused = all.refused || way.Harmless()
+		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
+			continue
+		}
+		c := concern{status: verdict.Inconclusive, way: way, part: to}
+		switch {
+		case way.Answer == routing.Unclear:
+			c.reason = "what it means was not understood"
+		case way.Certainty == routing.Certain:
+			c.status = verdict.Fail
+		case way.Certainty == routing.Selective:
+			c.status, c.reason = tried(f, plan, way)
+		case way.Unread:
+			c.reason = "what sets marks on packets was not read"
+		default:
+			c.reason = "whether it applies to packets of pods cannot be told"
+		}
+		note(c)
+	}
+}
+
+// walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
+func (v *view) walkBelow(f *verdict.Focus, paths *nodePaths, note func(concern)) {
+	if end := f.Peer.Carrier(f.Family).Endpoint; end.IsValid() && paths.own[slotOf(end)] != nil {
+		to := netip.PrefixFrom(end, end.BitLen())
+		v.walkTo(f, paths.own[slotOf(end)], to, []string{f.Tunnel.FromLink}, &met{}, func(c concern) {
+			if c.way == nil || c.way.Certainty == routing.Certain { // what an overlay sends has one protocol and no mark
+				note(c)
+			}
+		})
+	}
+}
+
+// rightLinks are those that pods' packets may leave by: the tunnel, and above a
+// WireGuard of the machines the overlay that the canaries took.
+func (v *view) rightLinks(f *verdict.Focus) []string {
+	right := []string{f.Tunnel.FromLink}
+	if v.Below == nil {
+		return right
+	}
+	if link := f.Node.Link(f.Route().Link); link != nil && link.Role == evidence.RoleInside {
+		right = append(right, link.Name)
+	}
+	return right
+}
+
+// rangesTo are where the pods of the other node are. Of a network that is not
+// known only what leads to the test pod is surely of that node: its range in
+// the API may not be in use.
+func (v *view) rangesTo(f *verdict.Focus) []netip.Prefix {
+	to, ip := f.Peer, f.Peer.PodIP(f.Family)
+	var ranges []netip.Prefix
+	for _, podRange := range to.PodCIDRs {
+		own := podRange.Contains(ip)
+		switch {
+		case podRange.Addr().Is4() != (f.Family == 4):
+		case v.Name != "unknown":
+			ranges = append(ranges, podRange)
+		case own:
+			if answered := f.Route().Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
+				podRange = answered
+			}
+			ranges = append(ranges, podRange)
+		}
+	}
+	if !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+		ranges = append(ranges, netip.PrefixFrom(ip, ip.BitLen()))
+	}
+	return ranges
+}
+
+// programmed reports whether the tables do not decide: the pods' packets are in
+// the tunnel, and no route leads there.
+func (v *view) programmed(f *verdict.Focus) bool {
+	return v.Name == "unknown" && f.Route().Link != f.Tunnel.FromLink && f.Into().Total() > 0
+}
+
+func (v *view) byPrograms(f *verdict.Focus) verdict.Outcome {
+	for _, d := range f.Node.Diversions {
+		if d.Effect == evidence.EffectBPF && known(f.Node, d) {
+			return f.Say(verdict.Pass, func() string {
+				return fmt.Sprintf("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, f.Node.Name)
+			})
+		}
+	}
+	return unknown("the routes of %s lead to %s, and the canaries were in %s: what sends them there was not read",
+		f.Node.Name, f.Route().Link, f.Tunnel.FromLink)
+}
+
+// onlyWay says what was read where nothing was found.
+func (v *view) onlyWay(f *verdict.Focus, paths *nodePaths, all met) string {
+	var ranges []string
+	for _, podRange := range v.rangesTo(f) {
+		ranges = append(ranges, podRange.String())
+	}
+	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(all.routes)), "route"))
+	if f.Run.Minor < 1 {
+		text += " (a version that did not record statements of filters)"
+	} else {
+		text += fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
+	}
+	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), strings.Join(v.rightLinks(f), " or "))
+	if all.refused {
+		text += " or nowhere"
+	}
+	if all.tried > 0 {
+		text += fmt.Sprintf(", %s of it as canaries of their own have shown", plural(uint64(all.tried), "part"))
+	}
+	if link := paths.without(ranges[0]); link != "" && v.Below == nil {
+		text += fmt.Sprintf("; without this route it would leave by %s in clear", link)
+	}
+	return text
+}

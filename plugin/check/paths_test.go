@@ -1,0 +1,287 @@
+package check
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// brokenPaths are runs of which only the paths that no canary took are wrong.
+var brokenPaths = []breakage{
+	{"a rule for a part of the other node's pods", onNode1(
+		ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.128/25"), Table: 100}), past("0.0.0.0/0", 100)), verdict.Failed, "WG0402"},
+	{"a rule for a part of the own pods", onNode1(
+		ruled(evidence.Rule{Priority: 50, From: cidr("10.42.0.128/25"), Table: 100}), past("0.0.0.0/0", 100)), verdict.Failed, "WG0402"},
+	{"a rule for a mark", onNode1(
+		ruled(evidence.Rule{Priority: 50, Mark: 0x4000, Mask: 0x4000, Table: 100}), past("0.0.0.0/0", 100)), verdict.Undecided, "WG0402"},
+	{"a rule for a port", onNode1(
+		ruled(evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &evidence.Ports{From: 5432, To: 5432}, Table: 77}), past("10.42.1.0/24", 77)),
+		verdict.Undecided, "WG0402"},
+	{"a rule for a port, and it leaks", onNode1(
+		ruled(evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &evidence.Ports{From: 5432, To: 5432}, Table: 77}), past("10.42.1.0/24", 77),
+		evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Count: 1}}),
+		verdict.Failed, "WG0402"},
+	{"a second next hop", onNode1(
+		evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/23"), Link: "flannel-wg", Table: 254, Hop: 1}},
+		evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/23"), Link: "eth0", Table: 254, Hop: 2}}), verdict.Failed, "WG0402"},
+	{"the routes were not read whole", onNode1(
+		evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemUnsupported, What: "route", Text: "there are more"}}), verdict.Undecided, "WG0402"},
+	{"the rules were not read", onNode1(
+		evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemPermission, What: "rule", Text: "not permitted"}}), verdict.Undecided, "WG0402"},
+	{"a rule of another program that leads into the tunnel", onNode1(
+		ruled(evidence.Rule{Priority: 50, Mark: 0x80000, Mask: 0xff0000, Table: 254})), verdict.Passed, ""},
+}
+
+func cidr(text string) netip.Prefix { return netip.MustParsePrefix(text) }
+
+func onNode1(messages ...evidence.Message) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) { s["probe/node-1"] = append(s["probe/node-1"], messages...) }
+}
+
+func ruled(r evidence.Rule) evidence.Message {
+	r.Family = 4
+	return evidence.Message{Rule: &r}
+}
+
+// past is an entry that leads past the tunnel.
+func past(to string, table int) evidence.Message {
+	return evidence.Message{Route: &evidence.Route{Destination: cidr(to), Link: "eth0", Gateway: netip.MustParseAddr("192.0.2.1"), Table: table, Type: "unicast"}}
+}
+
+func marking(s evidence.Selector, mark uint32) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectMark, Family: "ip", Table: "x", Chain: "y",
+		Hook: "prerouting", Mark: mark, Mask: 0xffffffff, Selector: s, Rule: "meta mark set"}}
+}
+
+// read makes a run of minor version 1, in which everything was read.
+func read(s map[string][]evidence.Message) {
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Run != nil {
+			m.Run.Minor = 1
+		}
+	})
+	for stream := range s {
+		if !strings.HasPrefix(stream, "probe/") {
+			continue
+		}
+		s[stream] = append(s[stream],
+			evidence.Message{Link: &evidence.Link{Index: 9, Name: "cni0", Kind: "bridge", Up: true, MTU: 1420, Role: evidence.RoleInside}},
+			evidence.Message{Route: &evidence.Route{Destination: podRange(int(stream[len(stream)-1] - '1')), Link: "cni0", Table: 254}})
+		for _, what := range inventories {
+			s[stream] = append(s[stream], evidence.Message{Inventory: &evidence.Inventory{What: what.what, Complete: true}})
+		}
+	}
+}
+
+// pathFinding is what WG0402 says of the way from node-1 to node-2.
+func pathFinding(t *testing.T, s map[string][]evidence.Message) verdict.Finding {
+	t.Helper()
+	j := Judge(record(t, s))
+	for _, f := range j.Findings {
+		if f.Code == "WG0402" && f.Subject.Node == "node-1" && f.Subject.Peer == "node-2" {
+			return f
+		}
+	}
+	t.Fatal("no finding")
+	return verdict.Finding{}
+}
+
+// For each selector of a rule: one that leads past the tunnel, with a condition
+// that every packet, some packets, or no packet of a pod meets.
+func TestPathsBySelector(t *testing.T) {
+	number := func(n int) *int { return &n }
+	dscp := func(n uint8) *uint8 { return &n }
+	for _, test := range []struct {
+		name  string
+		rule  evidence.Rule
+		with  []evidence.Message
+		want  verdict.Status
+		says  string
+		table int // 0 = 100
+	}{
+		{"from the own pods", evidence.Rule{From: cidr("10.42.0.0/24")}, nil, verdict.Fail, "from 10.42.0.0/24 lookup 100", 0},
+		{"from one of them", evidence.Rule{From: cidr("10.42.0.7/32")}, nil, verdict.Fail, "from 10.42.0.7", 0},
+		{"from others", evidence.Rule{From: cidr("10.42.7.0/24")}, nil, verdict.Pass, "", 0},
+		{"to one pod", evidence.Rule{To: cidr("10.42.1.9/32")}, nil, verdict.Fail, "to 10.42.1.9", 0},
+		{"to others", evidence.Rule{To: cidr("10.43.0.0/16")}, nil, verdict.Pass, "", 0},
+		{"iif of pods", evidence.Rule{In: "cni0"}, nil, verdict.Fail, "iif cni0", 0},
+		{"iif of the uplink", evidence.Rule{In: "eth0"}, nil, verdict.Pass, "", 0},
+		{"iif of the host itself", evidence.Rule{In: "lo"}, nil, verdict.Pass, "", 0},
+		{"iif that was not reported", evidence.Rule{In: "ppp7"}, nil, verdict.Inconclusive, "iif ppp7", 0},
+		{"oif", evidence.Rule{Out: "eth0"}, nil, verdict.Pass, "", 0},
+		{"a mark that nothing sets", evidence.Rule{Mark: 0x77, Mask: 0xff}, nil, verdict.Pass, "", 0},
+		{"a mark that is set on everything", evidence.Rule{Mark: 0x77, Mask: 0xff}, []evidence.Message{marking(evidence.Selector{}, 0x77)}, verdict.Fail, "mark 0x77", 0},
+		{"a mark that is set on a port", evidence.Rule{Mark: 0x77, Mask: 0xff},
+			[]evidence.Message{marking(evidence.Selector{Protocol: []uint8{6}, Target: []evidence.Ports{{From: 5432, To: 5432}}}, 0x77)}, verdict.Inconclusive, "no canary was sent", 0},
+		{"another mark", evidence.Rule{Mark: 0x77, Mask: 0xff}, []evidence.Message{marking(evidence.Selector{}, 0x4000)}, verdict.Pass, "", 0},
+		{"a mark set for a Service", evidence.Rule{Mark: 0x4000, Mask: 0x4000},
+			[]evidence.Message{marking(evidence.Selector{NotFrom: []netip.Prefix{cidr("10.42.0.0/16")}, To: []netip.Prefix{cidr("10.43.0.10/32")}}, 0x4000)}, verdict.Pass, "", 0},
+		{"a mark set under what is not understood", evidence.Rule{Mark: 1, Mask: 1},
+			[]evidence.Message{marking(evidence.Selector{Other: []string{"ct direction original"}}, 1)}, verdict.Inconclusive, "cannot be told", 0},
+		{"tos", evidence.Rule{TOS: 0x10}, nil, verdict.Inconclusive, "tos 0x10", 0},
+		{"dscp", evidence.Rule{DSCP: dscp(46)}, nil, verdict.Inconclusive, "dscp 46", 0},
+		{"ipproto", evidence.Rule{Protocol: 17}, nil, verdict.Fail, "ipproto udp", 0},
+		{"ipproto that no canary has", evidence.Rule{Protocol: 132}, nil, verdict.Inconclusive, "ipproto sctp", 0},
+		{"sport", evidence.Rule{SourcePorts: &evidence.Ports{From: 53, To: 53}}, nil, verdict.Inconclusive, "sport 53", 0},
+		{"dport", evidence.Rule{TargetPorts: &evidence.Ports{From: 80, To: 90}}, nil, verdict.Inconclusive, "dport 80-90", 0},
+		{"users", evidence.Rule{Users: &[2]uint32{1000, 2000}}, nil, verdict.Pass, "", 0},
+		{"user 0, which forwarded packets are of", evidence.Rule{Users: &[2]uint32{0, 0}}, nil, verdict.Fail, "uidrange 0-0", 0},
+		{"suppressed", evidence.Rule{SuppressLength: number(0)}, nil, verdict.Pass, "", 0},
+		{"not suppressed", evidence.Rule{SuppressLength: number(0)}, []evidence.Message{past("10.42.0.0/16", 100)}, verdict.Fail, "suppress_prefixlength 0", 0},
+		{"l3mdev", evidence.Rule{L3MDev: true}, nil, verdict.Pass, "", 0},
+		{"l3mdev with pods in a VRF", evidence.Rule{L3MDev: true}, []evidence.Message{
+			{Link: &evidence.Link{Index: 20, Name: "red", Kind: "vrf", Up: true, Role: evidence.RoleInside}},
+			{Link: &evidence.Link{Index: 21, Name: "veth7", Kind: "veth", Master: "red", Up: true, Role: evidence.RoleInside}}}, verdict.Inconclusive, "l3mdev", 0},
+		{"not from others", evidence.Rule{Not: true, From: cidr("10.42.7.0/24")}, nil, verdict.Fail, "not from 10.42.7.0/24", 0},
+		{"not from the own pods", evidence.Rule{Not: true, From: cidr("10.42.0.0/16")}, nil, verdict.Pass, "", 0},
+		{"goto past the tunnel", evidence.Rule{Action: "goto", Goto: 60}, []evidence.Message{ruled(evidence.Rule{Priority: 60, Table: 100})}, verdict.Fail, "lookup 100", 0},
+		{"goto that passes over it", evidence.Rule{Action: "goto", Goto: 70},
+			[]evidence.Message{ruled(evidence.Rule{Priority: 60, Table: 100}), ruled(evidence.Rule{Priority: 70, Table: 254})}, verdict.Pass, "", 0},
+		{"refuses a part", evidence.Rule{To: cidr("10.42.1.128/25"), Action: "prohibit"}, nil, verdict.Pass, "", 0},
+		{"unknown attributes", evidence.Rule{Other: []string{"attribute 99"}}, nil, verdict.Inconclusive, "attribute 99", 0},
+		{"into the tunnel", evidence.Rule{Protocol: 6}, nil, verdict.Pass, "", 254},
+		{"to a local table", evidence.Rule{Protocol: 6}, []evidence.Message{{Route: &evidence.Route{Destination: cidr("10.42.1.0/24"), Link: "lo", Table: 101, Type: "local"}}}, verdict.Pass, "", 101},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthy(3)
+			read(s)
+			test.rule.Priority, test.rule.Table = 50, 100
+			if test.table != 0 {
+				test.rule.Table = test.table
+			}
+			onNode1(ruled(test.rule), past("0.0.0.0/0", 100))(s)
+			onNode1(test.with...)(s)
+			f := pathFinding(t, s)
+			if f.Status != test.want || !strings.Contains(f.Text, test.says) {
+				t.Errorf("%s, want %s with %q: %s", f.Status, test.want, test.says, f.Text)
+			}
+		})
+	}
+}
+
+// What was tried is judged by where it was seen.
+func TestPathsByTry(t *testing.T) {
+	rule := evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &evidence.Ports{From: 5432, To: 5432}, Table: 77}
+	base := func() map[string][]evidence.Message {
+		s := healthy(2)
+		read(s)
+		onNode1(ruled(rule), past("10.42.1.0/24", 77))(s)
+		tries := Tries(verdict.NewCase(record(t, s)))
+		if len(tries) != 1 || tries[0].Port != 5432 || tries[0].Transport != "tcp" || tries[0].Node != 0 || tries[0].Target != 1 || tries[0].Addr != podIP(1) {
+			t.Fatalf("%+v", tries)
+		}
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Run != nil {
+				m.Run.Tries = tries
+			}
+		})
+		return s
+	}
+	seen := func(s map[string][]evidence.Message, in, out, received uint32) {
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{TrySeen: &evidence.TrySeen{ID: 1, Link: "flannel-wg", Direction: "tx", Count: in}})
+		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{TrySeen: &evidence.TrySeen{ID: 1, Link: "flannel-wg", Direction: "rx", Count: out}})
+		s["pod/node-2"] = append(s["pod/node-2"], evidence.Message{Tried: &evidence.Tried{ID: 1, Received: received}})
+	}
+	for _, test := range []struct {
+		name string
+		edit func(s map[string][]evidence.Message)
+		want verdict.Status
+	}{
+		{"nothing was seen", func(map[string][]evidence.Message) {}, verdict.Inconclusive},
+		{"in the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 3, 3) }, verdict.Pass},
+		{"on one side alone", func(s map[string][]evidence.Message) { seen(s, 3, 0, 0) }, verdict.Inconclusive},
+		{"more arrived than came out of the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 1, 3) }, verdict.Inconclusive},
+		{"it arrived past the tunnel", func(s map[string][]evidence.Message) { seen(s, 0, 0, 3) }, verdict.Fail},
+		{"in clear", onNode1(evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Count: 1}}), verdict.Fail},
+	} {
+		s := base()
+		test.edit(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// What was not read leaves it open; a run that could not record it does not.
+func TestPathsByInventory(t *testing.T) {
+	for _, needed := range inventories {
+		for _, incomplete := range []bool{false, true} {
+			s := healthy(2)
+			read(s)
+			s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+				if m.Inventory == nil || m.Inventory.What != needed.what {
+					return false
+				}
+				m.Inventory.Complete = false
+				return !incomplete
+			})
+			if f := pathFinding(t, s); f.Status != verdict.Inconclusive || !strings.Contains(f.Text, needed.name) {
+				t.Errorf("%s: %s, %s", needed.what, f.Status, f.Text)
+			}
+		}
+	}
+	s := healthy(2)
+	read(s)
+	if f := pathFinding(t, s); f.Status != verdict.Pass || !strings.Contains(f.Text, "3 rules, 1 route, 0 statements that mark or divert: all of 10.42.1.0/24 goes into flannel-wg") {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+	onNode1(past("0.0.0.0/0", 254))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Pass || !strings.Contains(f.Text, "without this route it would leave by eth0 in clear") {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}
+
+func TestPathsByStatement(t *testing.T) {
+	statement := func(effect string, edit func(*evidence.Diversion)) evidence.Message {
+		d := &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip", Table: "x", Chain: "y", Hook: "prerouting"}
+		edit(d)
+		return evidence.Message{Diversion: d}
+	}
+	to := func(text string) evidence.Selector { return evidence.Selector{To: []netip.Prefix{cidr(text)}} }
+	for _, test := range []struct {
+		name string
+		with evidence.Message
+		want verdict.Status
+	}{
+		{"a copy out of the uplink", statement("copy", func(d *evidence.Diversion) { d.To = "eth0" }), verdict.Fail},
+		{"a copy into the tunnel", statement("copy", func(d *evidence.Diversion) { d.To = "flannel-wg" }), verdict.Pass},
+		{"a copy to nobody knows where", statement("copy", func(*evidence.Diversion) {}), verdict.Inconclusive},
+		{"a copy of others' packets", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
+		{"a copy of a port", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Target = "eth0", []evidence.Ports{{From: 25, To: 25}} }), verdict.Inconclusive},
+		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc" }), verdict.Pass},
+		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc" }), verdict.Pass},
+		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
+		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
+		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
+		{"another pod in the place of one", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
+		{"IPsec", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24") }), verdict.Inconclusive},
+		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24") }), verdict.Pass},
+		{"a program", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "x" }), verdict.Inconclusive},
+		{"a program of a network that is not there", statement("bpf", func(d *evidence.Diversion) {
+			d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "cil_from_container"
+		}), verdict.Inconclusive},
+		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x" }), verdict.Pass},
+	} {
+		s := healthy(2)
+		read(s)
+		onNode1(test.with)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// A copy that the receiver makes of what came out of the tunnel is one as well.
+func TestPathsAtArrival(t *testing.T) {
+	s := healthy(2)
+	read(s)
+	s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: "copy", Hook: "forward", To: "eth0",
+		Selector: evidence.Selector{In: []string{"flannel-wg"}}}})
+	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Facts["node"] != "node-2" {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}

@@ -1,0 +1,184 @@
+package routing
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// group are statements that set the same mark.
+type group struct {
+	mark, mask uint32
+	unknown    bool // the bits of mask can be any
+	unread     bool // they were not read: any packet may be marked
+	by         []*evidence.Diversion
+}
+
+// state is a mark that packets can have when they are routed, and the groups
+// that gave it: all of these and none of the others applied.
+type state struct {
+	mark    uint32
+	doubt   uint32 // bits that can be either
+	applied uint8  // a bit for each group
+	terms   *term
+}
+
+// marks finds which marks packets can have, as far as a rule looks at them. A
+// packet comes in without one.
+func (p *Plan) marks() {
+	looked := uint32(0)
+	for _, r := range p.rules {
+		looked |= maskOf(r.Rule)
+	}
+	if looked == 0 {
+		return
+	}
+	for _, d := range p.host.Diversions {
+		if p.marksBefore(d) {
+			p.addGroup(d, looked)
+		}
+	}
+	if unread := looked &^ p.host.Reserved; !p.host.MarksRead && unread != 0 {
+		p.groups = append(p.groups, group{mask: unread, unknown: true, unread: true})
+	}
+	if !slices.ContainsFunc(p.groups, func(g group) bool { return g.unknown || g.mark != 0 }) {
+		p.groups = nil // they clear what no packet comes in with
+	}
+	if len(p.groups) > maxGroups {
+		p.joinGroups()
+	}
+	for _, g := range p.groups {
+		for _, d := range g.by {
+			p.cuts = slices.Concat(p.cuts, d.Selector.To, d.Selector.NotTo)
+		}
+	}
+	slices.SortFunc(p.cuts, netip.Prefix.Compare)
+	p.cuts = slices.Compact(p.cuts)
+}
+
+// marksBefore reports whether a statement can mark a packet before it is
+// routed. What does it later, in forward or postrouting, is too late: only
+// what a host sends itself is routed again then (nf_reroute, ip_route_me_harder).
+func (p *Plan) marksBefore(d *evidence.Diversion) bool {
+	if d.Effect != evidence.EffectMark && d.Effect != evidence.EffectBPF || !p.isFamily(d) {
+		return false
+	}
+	switch d.Hook {
+	case "output":
+		return p.host.Own
+	case "prerouting", "ingress":
+		return !p.host.Own && p.attached(d) != no
+	case "input":
+		return !p.host.Own && d.Family == "bridge"
+	case "forward", "postrouting", "egress":
+		return false
+	}
+	return true
+}
+
+// isFamily reports whether a statement sees packets of the plan's family.
+func (p *Plan) isFamily(d *evidence.Diversion) bool {
+	return !(d.Family == "ip" && p.host.Family == 6 || d.Family == "ip6" && p.host.Family == 4)
+}
+
+// attached reports whether packets of pods pass the link that a statement is
+// attached to, on their way in.
+func (p *Plan) attached(d *evidence.Diversion) truth {
+	if d.Link == "" {
+		return yes
+	}
+	return p.arrives(d.Link)
+}
+
+func (p *Plan) addGroup(d *evidence.Diversion, looked uint32) {
+	g := group{mark: d.Mark & looked, mask: d.Mask & looked, unknown: d.Unknown || d.Effect == evidence.EffectBPF}
+	if g.unknown && d.Mask == 0 {
+		g.mask = looked
+	}
+	g.mark &= g.mask
+	if g.mask == 0 {
+		return
+	}
+	if g.unknown {
+		g.mark = 0
+	}
+	at := slices.IndexFunc(p.groups, func(o group) bool { return o.mark == g.mark && o.mask == g.mask && o.unknown == g.unknown })
+	if at < 0 {
+		at = len(p.groups)
+		p.groups = append(p.groups, g)
+	}
+	p.groups[at].by = append(p.groups[at].by, d)
+}
+
+// joinGroups makes one of too many: any of their bits can be set.
+func (p *Plan) joinGroups() {
+	one := group{unknown: true}
+	for _, g := range p.groups {
+		one.mask |= g.mask
+		one.unread = one.unread || g.unread
+		one.by = append(one.by, g.by...)
+	}
+	p.groups = []group{one}
+}
+
+// states returns the marks that packets can have, with their conditions.
+func (p *Plan) states() []state {
+	all := make([]state, 0, 1<<len(p.groups))
+	for applied := range 1 << len(p.groups) {
+		s := state{applied: uint8(applied)}
+		for i := range p.groups {
+			g := &p.groups[i]
+			set := applied>>i&1 != 0
+			s.terms = s.terms.and(term{group: g, not: !set})
+			switch {
+			case !set:
+			case g.unknown:
+				s.doubt |= g.mask
+			default:
+				s.mark = s.mark&^g.mask | g.mark
+				s.doubt &^= g.mask
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// meets reports whether a mark is what a rule asks for: its mark may have bits
+// beyond its mask, which no packet then has (fib_rule_match).
+func (s *state) meets(r *evidence.Rule) truth {
+	mask := maskOf(r)
+	switch {
+	case (s.mark^r.Mark)&mask&^s.doubt != 0:
+		return no
+	case s.doubt&mask != 0:
+		return maybe
+	}
+	return yes
+}
+
+// gave reports whether statements of the group mark a packet.
+func (p *Plan) gave(packet *Packet, g *group) truth {
+	if g.unread {
+		return maybe
+	}
+	found := no
+	for _, d := range g.by {
+		found = max(found, p.applies(packet, d))
+	}
+	return found
+}
+
+// applies reports whether a statement applies to a packet. What a BPF program
+// selects cannot be read.
+func (p *Plan) applies(packet *Packet, d *evidence.Diversion) truth {
+	known := packet.selected(&d.Selector)
+	if d.Link != "" && (d.Hook == "ingress" || d.Hook == "prerouting") {
+		known = known.and(p.arrivedOn(packet, d.Link))
+	}
+	if d.Effect == evidence.EffectBPF {
+		known = known.and(maybe)
+	}
+	return known
+}

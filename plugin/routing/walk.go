@@ -1,0 +1,396 @@
+package routing
+
+import (
+	"net/netip"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Answer is where a way leads.
+type Answer uint8
+
+// The answers.
+const (
+	NoRoute Answer = iota // nothing applies: the packet is refused
+	Refused               // by a rule or a blackhole, unreachable or prohibit route
+	Local                 // to this host
+	Out                   // out of Way.Link
+	Unclear               // the entry makes no sense that this package knows
+)
+
+// Certainty is how much is known of whether a packet of a pod takes a way.
+type Certainty uint8
+
+// The certainties.
+const (
+	// Certain: packets do that are like any other, from some pod, to some
+	// address, of some flow.
+	Certain Certainty = iota
+	// Selective: packets do that have something which not every packet has: a
+	// protocol, a port, a DSCP, or a mark that a statement sets for those.
+	Selective
+	// Doubtful: it hangs on something that was not read or is not understood.
+	Doubtful
+)
+
+// Way is one answer of the kernel, and which packets get it. Every packet of a
+// pod to the range of a walk is in exactly one way; those of a flow are in
+// exactly one of the next hops of an entry.
+type Way struct {
+	To      Part
+	Answer  Answer
+	Link    string
+	Gateway netip.Addr
+	Type    string // of the refusal
+
+	Certainty Certainty
+	// Sample is a packet that takes the way; where that is doubtful, one that may.
+	Sample Packet
+	Rule   *evidence.Rule        // nil for one of the kernel's own that was not listed
+	Entry  *evidence.Route       // nil if a rule refuses, or nothing applies
+	Hop    bool                  // one of several next hops: some flows take it
+	Mark   uint32                // that the packets have
+	Marked []*evidence.Diversion // what set it, if anything did
+	Unread bool                  // a mark may have been set by what was not read
+	when   *term
+}
+
+// term is one more condition of a way: of a rule, of statements that mark, or
+// of a route's TOS.
+type term struct {
+	rule  *evidence.Rule
+	group *group
+	tos   uint8
+	doubt bool // cannot be told
+	not   bool
+	next  *term
+}
+
+func (t *term) and(more term) *term {
+	more.next = t
+	return &more
+}
+
+// class are packets that were not answered yet.
+type class struct {
+	to   Part
+	when *term
+	*state
+}
+
+func (c class) and(t term) class {
+	c.when = c.when.and(t)
+	return c
+}
+
+func (c class) on(to Part) class {
+	c.to = to
+	return c
+}
+
+// walk is one question in progress.
+type walk struct {
+	*Plan
+	ways  []Way
+	steps int
+	left  int // conditions that may still be looked at
+	whole bool
+}
+
+var unmarked = &state{}
+
+// Ways returns all ways of the packets of the host's pods to a range of
+// addresses, and whether that is all of them: too much configuration is not
+// followed to its end.
+func (p *Plan) Ways(to netip.Prefix) (ways []Way, whole bool) {
+	w := walk{Plan: p, whole: !p.tooMany, left: maxConditions}
+	if len(p.groups) == 0 {
+		w.rules(class{to: Part{Prefix: to.Masked()}, state: unmarked}, 0)
+		return w.ways, w.whole
+	}
+	states := p.states()
+	for _, part := range p.cut(Part{Prefix: to.Masked()}) {
+		for i := range states {
+			w.rules(class{part, states[i].terms, &states[i]}, 0)
+		}
+	}
+	return w.ways, w.whole
+}
+
+// cut divides a part at the targets that statements tell apart.
+func (p *Plan) cut(part Part) []Part {
+	parts := []Part{part}
+	for _, at := range p.cuts {
+		var next []Part
+		for _, one := range parts {
+			in, some := one.inside(at)
+			out, others := one.outside(at)
+			if some {
+				next = append(next, in)
+			}
+			if others {
+				next = append(next, out)
+			}
+		}
+		if len(next) > maxWays {
+			return parts
+		}
+		parts = next
+	}
+	return parts
+}
+
+// step counts work and reports whether there may be more of it.
+func (w *walk) step() bool {
+	w.steps++
+	if w.steps > maxSteps || len(w.ways) >= maxWays || w.left <= 0 {
+		w.whole = false
+	}
+	return w.whole
+}
+
+// rules follows a class through the rules from one on (fib_rules_lookup).
+func (w *walk) rules(c class, at int) {
+	for i := at; i < len(w.Plan.rules); i++ {
+		if !w.step() {
+			return
+		}
+		r := &w.Plan.rules[i]
+		matched := yes
+		if r.To.IsValid() && r.To.Bits() > 0 {
+			if in, some := c.to.inside(r.To); !some {
+				matched = no
+			} else if out, others := c.to.outside(r.To); others {
+				w.rules(c.on(out), i)
+				c = c.on(in)
+			}
+		}
+		if maskOf(r.Rule) != 0 {
+			matched = matched.and(c.state.meets(r.Rule))
+		}
+		doubt := matched == maybe
+		matched = matched.and(r.base)
+		if r.Not {
+			matched = matched.not()
+		}
+		if matched == no {
+			continue
+		}
+		condition := (*term)(nil)
+		if matched == maybe {
+			condition = &term{rule: r.Rule, not: r.Not, doubt: doubt}
+		}
+		var done bool
+		if c, done = w.action(c, i, condition); done {
+			return
+		}
+	}
+	w.emit(c, Way{Answer: NoRoute})
+}
+
+// action does what a rule says for those of a class that meet its condition,
+// nil for all of them. It returns those that go on to the next rule; done says
+// that none do.
+func (w *walk) action(c class, i int, condition *term) (rest class, done bool) {
+	r := &w.Plan.rules[i]
+	switch r.Action {
+	case "nop":
+		return c, false
+	case "goto":
+		w.rules(c.meeting(condition), r.jump)
+	case "blackhole", "unreachable", "prohibit":
+		w.emit(c.meeting(condition), Way{Answer: Refused, Type: r.Action, Rule: r.listed()})
+	case "", "lookup":
+		if r.L3MDev || r.Table == 0 {
+			w.emit(c.meeting(condition).and(term{doubt: true}), Way{Answer: Unclear, Rule: r.listed()})
+			return c, false
+		}
+		return w.lookup(c, i, condition)
+	default:
+		w.emit(c.meeting(condition), Way{Answer: Unclear, Rule: r.listed()})
+	}
+	if condition == nil {
+		return c, true
+	}
+	return c.missing(condition), false
+}
+
+func (c class) meeting(condition *term) class {
+	if condition == nil {
+		return c
+	}
+	return c.and(*condition)
+}
+
+func (c class) missing(condition *term) class {
+	opposite := *condition
+	opposite.not = !opposite.not
+	return c.and(opposite)
+}
+
+func (s *step) listed() *evidence.Rule {
+	if s.own {
+		return nil
+	}
+	return s.Rule
+}
+
+// lookup looks a class up in the table of a rule. Those that the table does not
+// answer go on to the next rule, the condition of the rule forgotten.
+func (w *walk) lookup(c class, i int, condition *term) (rest class, done bool) {
+	t := w.tables[w.Plan.rules[i].Table]
+	pieces, whole := t.split(c.to, maxWays-len(w.ways))
+	w.whole = w.whole && whole
+	switch len(pieces) {
+	case 0:
+		return c, false
+	case 1:
+		return w.piece(c.on(pieces[0]), i, condition, t)
+	}
+	for _, piece := range pieces {
+		if !w.step() {
+			return c, true
+		}
+		if rest, done := w.piece(c.on(piece), i, condition, t); !done {
+			w.rules(rest, i+1)
+		}
+	}
+	return c, true
+}
+
+// piece looks up addresses to which the same entries apply: the longest prefix,
+// of those for one prefix the first that the packet's TOS allows
+// (fib_table_lookup). It returns what goes on to the next rule.
+func (w *walk) piece(c class, i int, condition *term, t *table) (rest class, done bool) {
+	r := &w.Plan.rules[i]
+	met := c.meeting(condition)
+	answered := false
+	for _, to := range t.covering(c.to.Prefix) {
+		entries := t.at[to]
+		for n := 0; n < len(entries); n++ {
+			e := entries[n]
+			hops := []*evidence.Route{e}
+			for n+1 < len(entries) && w.sibling(e, entries[n+1]) {
+				n++
+				hops = append(hops, entries[n])
+			}
+			matching := met
+			if e.TOS != 0 {
+				matching = met.and(term{tos: e.TOS})
+				met = met.and(term{tos: e.TOS, not: true})
+			}
+			switch w.answer(matching, r, hops) {
+			case no:
+				if e.TOS != 0 {
+					w.rules(matching, i+1)
+					answered = true
+				}
+			case maybe:
+				w.rules(matching.and(term{doubt: true}), i+1)
+				answered = true
+			case yes:
+				answered = true
+			}
+			if e.TOS == 0 {
+				return w.others(c, met, i, condition, answered, answered && w.passed(r, e))
+			}
+		}
+	}
+	return w.others(c, met, i, condition, answered, answered)
+}
+
+// passed reports whether an entry lets its packets go on to the next rule.
+func (w *walk) passed(r *step, e *evidence.Route) bool {
+	return e.Type == "throw" || suppressed(r.Rule, e) == yes
+}
+
+// others returns what goes on to the next rule behind a lookup: everything if
+// nothing was answered, else those that the rule did not apply to. Those that it
+// applied to, and that no entry answered, are followed at once.
+func (w *walk) others(c, met class, i int, condition *term, answered, passed bool) (rest class, done bool) {
+	if !answered {
+		return c, false
+	}
+	if passed {
+		w.rules(met, i+1)
+	}
+	if condition == nil {
+		return c, true
+	}
+	return c.missing(condition), false
+}
+
+// sibling reports whether an entry is another next hop of one. IPv4 lists the
+// hops of one route; of several routes alike only the first counts. IPv6 makes
+// one of all that have a destination and a metric in common (fib6_add_rt2node).
+func (w *walk) sibling(first, e *evidence.Route) bool {
+	if first.Metric != e.Metric || first.TOS != e.TOS || refuses(first) || refuses(e) {
+		return false
+	}
+	return w.host.Family == 6 || first.Hop > 0 && e.Hop > first.Hop
+}
+
+func refuses(e *evidence.Route) bool { return e.Type != "" && e.Type != "unicast" }
+
+// suppressed reports whether a rule discards what its table answers. Refusals
+// are errors, which are not discarded (fib_rules_lookup calls suppress for
+// success alone). Of which group a link is was not read.
+func suppressed(r *evidence.Rule, e *evidence.Route) truth {
+	switch {
+	case e.Type == "blackhole" || e.Type == "unreachable" || e.Type == "prohibit":
+		return no
+	case r.SuppressLength != nil && e.Destination.Bits() <= *r.SuppressLength:
+		return yes
+	case r.SuppressGroup != nil:
+		return maybe
+	}
+	return no
+}
+
+// answer adds the ways of an entry. It returns no if the packets go on to the
+// next rule instead, maybe if some may.
+func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
+	e := hops[0]
+	discarded := suppressed(r.Rule, e)
+	if e.Type == "throw" || discarded == yes {
+		return no
+	}
+	if discarded == maybe {
+		c = c.and(term{doubt: true})
+	}
+	for _, hop := range hops {
+		way := Way{Answer: Unclear, Link: hop.Link, Gateway: hop.Gateway, Rule: r.listed(), Entry: hop, Hop: len(hops) > 1}
+		switch hop.Type {
+		case "", "unicast":
+			if hop.Link != "" {
+				way.Answer = Out
+			}
+		case "blackhole", "unreachable", "prohibit":
+			way.Answer, way.Type = Refused, hop.Type
+		case "local", "broadcast", "anycast":
+			way.Answer = Local
+		}
+		w.emit(c, way)
+	}
+	return discarded.not()
+}
+
+// emit keeps a way, if a packet can take it.
+func (w *walk) emit(c class, way Way) {
+	if !w.step() {
+		return
+	}
+	way.To, way.when, way.Mark = c.to, c.when, c.mark
+	for i := range w.groups {
+		if c.applied>>i&1 != 0 {
+			way.Marked = append(way.Marked, w.groups[i].by...)
+			way.Unread = way.Unread || w.groups[i].unread
+		}
+	}
+	if w.sample(&way, &w.left) {
+		w.ways = append(w.ways, way)
+	}
+}
+
+// Harmless reports whether a packet on the way stays on the host.
+func (w *Way) Harmless() bool { return w.Answer == NoRoute || w.Answer == Refused || w.Answer == Local }

@@ -1,0 +1,55 @@
+package run
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// However many tries a run makes, its recording has them all.
+func TestTriesAreRecorded(t *testing.T) {
+	about := &evidence.Run{ID: "abc", Families: []int{4}, Newcomers: []evidence.Newcomer{{Node: 0, Targets: []int{1}}}}
+	for i := range 256 {
+		about.Tries = append(about.Tries, evidence.Try{ID: i + 1, Target: 1, Family: 4, Because: strings.Repeat("<", 300), Addr: netip.MustParseAddr("10.42.1.2")})
+	}
+	recording := evidence.NewRecording()
+	account := newAccount("test", recording)
+	for _, m := range runMessages(about) {
+		account.add(m)
+	}
+	account.bye()
+	c := verdict.NewCase(recording)
+	if len(c.Run.Tries) != 256 || len(c.Run.Newcomers) != 1 || len(c.Problems) > 0 || c.Gap != "" {
+		t.Errorf("%d tries, %d new pods, problems %v, gap %q", len(c.Run.Tries), len(c.Run.Newcomers), c.Problems, c.Gap)
+	}
+	for i, try := range c.Run.Tries {
+		if try.ID != i+1 {
+			t.Fatalf("try %d at %d", try.ID, i)
+		}
+	}
+}
+
+// Only what some packets meet and others do not needs a try.
+func TestNarrows(t *testing.T) {
+	for _, test := range []struct {
+		m    evidence.Message
+		want bool
+	}{
+		{evidence.Message{Rule: &evidence.Rule{Table: 255}}, false},
+		{evidence.Message{Rule: &evidence.Rule{To: netip.MustParsePrefix("10.42.1.0/24"), Table: 77}}, false},
+		{evidence.Message{Rule: &evidence.Rule{Protocol: 6, Table: 77}}, true},
+		{evidence.Message{Rule: &evidence.Rule{Mark: 1, Mask: 1, Table: 77}}, true},
+		{evidence.Message{Route: &evidence.Route{Table: 254}}, false},
+		{evidence.Message{Route: &evidence.Route{Table: 254, TOS: 16}}, true},
+		{evidence.Message{Diversion: &evidence.Diversion{Effect: evidence.EffectMark}}, false},
+		{evidence.Message{Diversion: &evidence.Diversion{Effect: evidence.EffectCopy}}, true},
+	} {
+		if got := narrowsBy(&test.m); got != test.want {
+			t.Errorf("%s: %t", fmt.Sprint(test.m.Rule, test.m.Route, test.m.Diversion), got)
+		}
+	}
+}
