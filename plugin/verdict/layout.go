@@ -73,6 +73,9 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 			pods = append(pods, m.Pod)
 		case m.Problem != nil:
 			c.Problems = append(c.Problems, *m.Problem)
+			if m.Problem.What == evidence.ProblemAccount {
+				c.Gap = cmp.Or(c.Gap, "it could not be recorded whole: "+m.Problem.Text)
+			}
 		}
 	}
 	var families []int
@@ -174,7 +177,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
-	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
+	damage := unpack(recording.Messages(probe), func(m *evidence.Message) {
 		switch {
 		case m.Peer != nil:
 			c.addPeer(n, &known, m.Peer)
@@ -191,17 +194,22 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		default:
 			n.addProbe(m)
 		}
-	}))
+	})
+	n.ProbeGap = cmp.Or(n.ProbeGap, damage)
 	n.retire()
 	c.packTunnels(n, tunnels)
-	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
+	damage = unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
+			if m.Problem.What == evidence.ProblemEncode {
+				n.PodGap = cmp.Or(n.PodGap, m.Problem.Text)
+			}
 		}
-	}))
+	})
+	n.PodGap = cmp.Or(n.PodGap, damage)
 }
 
 // unpack calls add with a stream's messages, those of single peers in the place
@@ -242,6 +250,9 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.sightings = append(n.sightings, m.Sighting)
 	case m.Problem != nil:
 		n.Problems = append(n.Problems, *m.Problem)
+		if m.Problem.What == evidence.ProblemEncode {
+			n.ProbeGap = cmp.Or(n.ProbeGap, m.Problem.Text)
+		}
 	}
 }
 
