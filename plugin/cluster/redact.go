@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"log/slog"
 	"regexp"
 	"strings"
 )
@@ -49,6 +50,15 @@ func Redact(text string) string {
 		}
 		return run
 	})
+}
+
+// RedactAttr is Redact for a log: it replaces what is not a number or a time.
+func RedactAttr(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString, slog.KindAny:
+		return slog.String(a.Key, Redact(a.Value.String()))
+	}
+	return a
 }
 
 // looksRandom reports whether text mixes what names and paths do not mix. A

@@ -50,7 +50,9 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 	if err != nil {
 		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(r.streams.Out, format+"\n", args...) }
+	say := func(format string, args ...any) {
+		fmt.Fprintln(r.streams.Out, printable(fmt.Sprintf(format, args...)))
+	}
 	progress := r.progress()
 	defer progress.stop()
 	var failed []error

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/klog/v2"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 )
 
 // Streams are the three standard streams. Reports go to Out, everything else
@@ -89,5 +91,7 @@ func (r *root) log() *slog.Logger {
 	if !r.verbose && !r.logging {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{
+		Level: slog.LevelDebug, ReplaceAttr: cluster.RedactAttr,
+	}))
 }

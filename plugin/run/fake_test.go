@@ -34,10 +34,11 @@ type world struct {
 	api    *fake.Clientset
 	client *cluster.Client
 
-	mu       sync.Mutex
-	agent    func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error
-	pod      func(job *batchv1.Job, pod *corev1.Pod) // changes a pod before it appears
-	sessions int
+	mu        sync.Mutex
+	agent     func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error
+	pod       func(job *batchv1.Job, pod *corev1.Pod) // changes a pod before it appears
+	sessions  int
+	lastWords string // of every agent, on stderr
 }
 
 func newWorld(t *testing.T, nodes ...string) *world {
@@ -98,7 +99,8 @@ func (w *world) start(t *testing.T, job *batchv1.Job) {
 }
 
 // Exec runs an agent in this process.
-func (w *world) Exec(ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, _ io.Writer) error {
+func (w *world) Exec(ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	io.WriteString(stderr, w.lastWords)
 	w.mu.Lock()
 	w.sessions++
 	w.mu.Unlock()
