@@ -97,7 +97,7 @@ func TestCompletion(t *testing.T) {
 
 func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {
 	code, stdout, stderr := main(t, "verify", "--print-manifests", "--nodes", "a,b", "--server", "http://127.0.0.1:1")
-	if code != 0 || strings.Count(stdout, "kind: Job") != 6 || strings.Count(stdout, "kind: Namespace") != 1 {
+	if code != 0 || strings.Count(stdout, "kind: Job") != 6 || strings.Count(stdout, "kind: Namespace\n") != 2 {
 		t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
 	}
 	if strings.Contains(stdout, "status:") {

@@ -82,7 +82,7 @@ encrypted by WireGuard: by what is seen on the wire, not by what is configured.`
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVar(&r.noColor, "no-color", false, "use no colours (also NO_COLOR)")
 	r.config.AddFlags(flags)
-	flags.Lookup("namespace").Usage = "Use this namespace, which must exist, instead of creating one"
+	flags.Lookup("namespace").Usage = "Use this namespace, which must exist, for all pods instead of creating two"
 	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version())
 	return command
 }

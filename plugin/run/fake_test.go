@@ -64,8 +64,11 @@ func newWorld(t *testing.T, nodes ...string) *world {
 		if len(create.CreateOptions.DryRun) > 0 {
 			return true, create.Object, nil
 		}
-		if job, ok := create.Object.(*batchv1.Job); ok {
-			w.start(t, job)
+		switch object := create.Object.(type) {
+		case *batchv1.Job:
+			w.start(t, object)
+		case *corev1.ResourceQuota: // as the controller that counts them
+			object.Status.Hard = object.Spec.Hard
 		}
 		return false, nil, nil
 	})
