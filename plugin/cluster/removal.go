@@ -23,6 +23,7 @@ const removalPatience = time.Minute
 type LeftBehind struct {
 	What string // e.g. "namespace kubectl-wg-x7k2p"
 	Run  string
+	In   string // the namespace, if it is not the run's own
 	Err  error
 }
 
@@ -30,7 +31,12 @@ func (e *LeftBehind) Error() string { return fmt.Sprintf("%s is left: %v", e.Wha
 func (e *LeftBehind) Unwrap() error { return e.Err }
 
 // Hint is the command that removes it.
-func (e *LeftBehind) Hint() string { return "kubectl wg cleanup " + e.Run }
+func (e *LeftBehind) Hint() string {
+	if e.In != "" {
+		return "kubectl wg cleanup --namespace " + e.In + " " + e.Run
+	}
+	return "kubectl wg cleanup " + e.Run
+}
 
 // Remove stops following the pods and removes all that the run made. The
 // server has taken the removal when it returns without an error; it finishes
@@ -80,13 +86,21 @@ func (l Leftover) What() string {
 	return fmt.Sprintf("Jobs labelled %s=%s in namespace %s", manifests.LabelRun, l.Run, names)
 }
 
+func (l Leftover) behind(err error) error {
+	behind := &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+	if !l.Own {
+		behind.In = l.Namespaces[0]
+	}
+	return behind
+}
+
 func (c *Client) remove(ctx context.Context, l Leftover) error {
 	var removing errgroup.Group
 	for _, namespace := range l.Namespaces {
 		removing.Go(func() error { return c.removeFrom(ctx, l, namespace) })
 	}
 	if err := removing.Wait(); err != nil {
-		return &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+		return l.behind(err)
 	}
 	return nil
 }
@@ -118,7 +132,7 @@ func (c *Client) RemoveLeftover(ctx context.Context, l Leftover) error {
 	}
 	for _, namespace := range l.Namespaces {
 		if err := c.awaitGone(ctx, l, namespace); err != nil {
-			return &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+			return l.behind(err)
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ type world struct {
 	agent     func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error
 	pod       func(job *batchv1.Job, pod *corev1.Pod) // changes a pod before it appears
 	sessions  int
-	lastWords string // of every agent, on stderr
+	lastWords string            // of every agent, on stderr
+	secret    map[string]string // of new pods
 }
 
 func newWorld(t *testing.T, nodes ...string) *world {
@@ -67,6 +68,8 @@ func newWorld(t *testing.T, nodes ...string) *world {
 		switch object := create.Object.(type) {
 		case *batchv1.Job:
 			w.start(t, object)
+		case *corev1.Secret:
+			w.secret = object.StringData
 		case *corev1.ResourceQuota: // as the controller that counts them
 			object.Status.Hard = object.Spec.Hard
 		}
