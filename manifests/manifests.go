@@ -45,33 +45,16 @@ const SocketFolder = "/var/run/wireguard"
 // Run is what all objects of one run share.
 type Run struct {
 	ID          string // random, a valid part of a name
-	Namespace   string // where the Jobs go; empty for the run's own namespace
+	Namespace   string // where all Jobs go; empty for two namespaces of the run's own
 	Image       string
 	PullPolicy  corev1.PullPolicy // empty for the file's
 	PullSecrets []string          // names of secrets in Namespace
 	// Lifetime bounds each pod's life, whatever happens to the plugin.
 	Lifetime time.Duration
+	// Nodes and NewPods are on how many nodes the run makes pods and new pods.
+	Nodes, NewPods int
 	// Idle is how long a pod waits for its first or next session.
 	Idle time.Duration
-}
-
-// NamespaceName is the namespace that the run's Jobs are in.
-func (r Run) NamespaceName() string {
-	if r.Namespace != "" {
-		return r.Namespace
-	}
-	return "kubectl-wg-" + r.ID
-}
-
-// NamespaceObject returns the run's own namespace.
-func (r Run) NamespaceObject() (*corev1.Namespace, error) {
-	var namespace corev1.Namespace
-	if err := load("namespace.yaml", &namespace); err != nil {
-		return nil, err
-	}
-	namespace.Name = r.NamespaceName()
-	namespace.Labels[LabelRun] = r.ID
-	return &namespace, nil
 }
 
 // Placing says where one Job goes.
@@ -84,6 +67,8 @@ type Placing struct {
 	Sockets string
 	// Arguments are those of `wg-probe newcomer`, which depend on the run.
 	Arguments []string
+	// Secrets are the variables whose values are in the run's Secret, see SecretObject.
+	Secrets []string
 }
 
 // JobObject returns the Job for one role on one node.
@@ -96,7 +81,7 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	if err := load(role+"-job.yaml", &job); err != nil {
 		return nil, err
 	}
-	job.Namespace = r.NamespaceName()
+	job.Namespace = r.NamespaceOf(p.Role)
 	job.Name = fmt.Sprintf("wg-%s-%s-%d", r.ID, p.Role, p.Index)
 	lifetime := int64(r.Lifetime / time.Second)
 	job.Spec.ActiveDeadlineSeconds = &lifetime
@@ -120,6 +105,9 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	idle := r.Idle
 	if p.Role == Newcomer {
 		agent.Command[len(agent.Command)-1], idle = Newcomer, newcomerIdle
+	}
+	for _, name := range p.Secrets {
+		agent.Env = append(agent.Env, r.secretValue(name))
 	}
 	agent.Command = append(agent.Command, "--deadline", strconv.FormatInt(lifetime, 10)+"s", "--idle", idle.String())
 	agent.Command = append(agent.Command, p.Arguments...)
@@ -148,13 +136,21 @@ func OperatorRole() (*rbacv1.ClusterRole, error) {
 	return &role, load("operator-role.yaml", &role)
 }
 
-// OperatorRoleFile returns the same as the file has it, comments included.
-func OperatorRoleFile() []byte {
-	file, err := files.ReadFile("operator-role.yaml")
+// The operator's roles, see RoleFile.
+const (
+	RoleCluster    = "cluster"    // the run makes its own namespaces
+	RoleNamespaced = "namespaced" // the run uses one namespace that exists
+)
+
+// RoleFile returns a role as its file has it, comments included, nil if there
+// is none of that name.
+func RoleFile(name string) []byte {
+	file := map[string]string{RoleCluster: "operator-role.yaml", RoleNamespaced: "operator-role-namespaced.yaml"}[name]
+	text, err := files.ReadFile(file)
 	if err != nil {
-		panic(err) // embedded above
+		return nil
 	}
-	return file
+	return text
 }
 
 func load(name string, into any) error {

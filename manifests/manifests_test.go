@@ -3,10 +3,13 @@ package manifests
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 var run = Run{ID: "abc234", Image: "example.org/probe:1", Lifetime: 3 * time.Minute, Idle: time.Minute}
@@ -83,7 +86,7 @@ func TestBothRoles(t *testing.T) {
 		c := pod.Containers[0]
 		term := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0]
 		for what, ok := range map[string]bool{
-			"name":         job.Name == "wg-abc234-"+role+"-12" && job.Namespace == "kubectl-wg-abc234",
+			"name":         job.Name == "wg-abc234-"+role+"-12" && job.Namespace == map[string]string{"probe": "kubectl-wg-abc234", "pod": "kubectl-wg-abc234-pods"}[role],
 			"node":         pod.NodeName == "" && term.MatchFields[0].Values[0] == "node.example.org" && job.Annotations[AnnotationNode] == "node.example.org",
 			"taints":       len(pod.Tolerations) == 1 && pod.Tolerations[0].Operator == corev1.TolerationOpExists,
 			"end":          *job.Spec.ActiveDeadlineSeconds == 180 && *job.Spec.TTLSecondsAfterFinished > 0 && *job.Spec.BackoffLimit == 0 && pod.RestartPolicy == corev1.RestartPolicyNever,
@@ -93,6 +96,8 @@ func TestBothRoles(t *testing.T) {
 			"image":        c.Image == "example.org/probe:1" && c.ImagePullPolicy == corev1.PullNever && pod.ImagePullSecrets[0].Name == "registry",
 			"labels":       job.Labels[LabelRun] == "abc234" && job.Spec.Template.Labels[LabelRun] == "abc234" && job.Labels[LabelManagedBy] == ManagedBy,
 			"container":    c.Name == Container,
+			"meshes":       noMesh(job.Spec.Template.Labels, job.Spec.Template.Annotations),
+			"environment":  c.Env == nil,
 			"own job name": len(job.Name) <= 63,
 		} {
 			if !ok {
@@ -127,13 +132,79 @@ func TestNewcomer(t *testing.T) {
 	}
 }
 
-func TestNamespaceAndRole(t *testing.T) {
-	namespace, err := run.NamespaceObject()
-	if err != nil || namespace.Name != "kubectl-wg-abc234" || namespace.Labels[LabelRun] != "abc234" ||
-		namespace.Labels["pod-security.kubernetes.io/enforce"] != "privileged" {
-		t.Errorf("%+v, %v", namespace, err)
+// noMesh reports whether labels and annotations keep the common service meshes
+// from injecting a proxy.
+func noMesh(labels, annotations map[string]string) bool {
+	return labels["sidecar.istio.io/inject"] == "false" && labels["istio.io/dataplane-mode"] == "none" &&
+		labels["kuma.io/sidecar-injection"] == "disabled" && annotations["linkerd.io/inject"] == "disabled"
+}
+
+// A newcomer's mark is in a Secret, and only its name is in the pod.
+func TestSecret(t *testing.T) {
+	owner := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "wg-abc234-pod-0", UID: "u"}}
+	for namespace, owners := range map[string]int{"": 0, "mine": 1} {
+		r := run
+		r.Namespace = namespace
+		secret, err := r.SecretObject(map[string]string{"MARK": "m"}, owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job, err := r.JobObject(Placing{Role: Newcomer, Secrets: []string{"MARK"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := job.Spec.Template.Spec.Containers[0].Env[0].ValueFrom.SecretKeyRef
+		if from.Name != secret.Name || from.Key != "MARK" || secret.StringData["MARK"] != "m" || secret.Namespace != job.Namespace {
+			t.Errorf("%+v, %+v", from, secret)
+		}
+		if len(secret.OwnerReferences) != owners {
+			t.Errorf("namespace %q: owners %v", namespace, secret.OwnerReferences)
+		}
 	}
+}
+
+func TestNamespaces(t *testing.T) {
+	r := run
+	r.Nodes, r.NewPods = 3, 2
+	namespaces, err := r.NamespaceObjects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotas, err := r.QuotaObjects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		name, level string
+		pods        int64
+	}{{"kubectl-wg-abc234", "privileged", 6}, {"kubectl-wg-abc234-pods", "restricted", 5}} {
+		n, quota := namespaces[i], quotas[i]
+		mesh := n.Labels["istio-injection"] == "disabled" && n.Annotations["linkerd.io/inject"] == "disabled"
+		if n.Name != want.name || n.Labels[LabelRun] != "abc234" || n.Labels["pod-security.kubernetes.io/enforce"] != want.level || !mesh {
+			t.Errorf("%+v", n)
+		}
+		if pods := quota.Spec.Hard[corev1.ResourcePods]; quota.Namespace != want.name || pods.Value() != want.pods {
+			t.Errorf("%+v", quota)
+		}
+	}
+	policy, err := r.PolicyObject()
+	if err != nil || policy.Namespace != "kubectl-wg-abc234-pods" || len(policy.Spec.Ingress) != 1 || len(policy.Spec.Egress) != 1 {
+		t.Errorf("%+v, %v", policy, err)
+	}
+	r.Namespace = "mine"
+	if got := r.Namespaces(); !slices.Equal(got, []string{"mine"}) || r.NamespaceOf("probe") != "mine" || r.NamespaceOf("pod") != "mine" {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestRoles(t *testing.T) {
 	if role, err := OperatorRole(); err != nil || len(role.Rules) == 0 {
 		t.Errorf("%+v, %v", role, err)
+	}
+	if text := string(RoleFile(RoleCluster)); !strings.Contains(text, "CLUSTER-ADMIN") {
+		t.Error("the role does not say what it amounts to")
+	}
+	if text := string(RoleFile(RoleNamespaced)); strings.Count(text, "kind: ") != 3 || RoleFile("other") != nil {
+		t.Error(text)
 	}
 }

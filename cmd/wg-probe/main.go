@@ -24,7 +24,8 @@ var version = "devel"
 const usage = `usage:
   wg-probe agent                              one session on stdin and stdout
   wg-probe wait [--deadline 10m] [--idle 60s] the container's first process
-  wg-probe newcomer --mark HEX --key HEX ...  wait, and send from the first moment on
+  wg-probe newcomer --index N --to ...        wait, and send from the first moment on, with
+                                              the run's mark and key from the environment
   wg-probe version
 `
 
@@ -53,8 +54,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		var first agent.Newcomer
 		if args[0] == "newcomer" {
 			flags.IntVar(&first.Index, "index", 0, "number of this pod's node")
-			flags.StringVar(&first.Mark, "mark", "", "the run's mark, in hex")
-			flags.StringVar(&first.Key, "key", "", "the key of the run's first packets, in hex")
+			first = agent.NewcomerFrom(os.Getenv)
 			flags.Func("to", "a pod to send to, INDEX@ADDRESS:PORT; may be repeated", func(target string) error {
 				first.Targets = append(first.Targets, target)
 				return nil

@@ -14,11 +14,11 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
 
-// access is one thing the run will do. Own marks what only a run with a
-// namespace of its own needs.
+// access is one thing the run will do. Own marks what only a run with
+// namespaces of its own needs, fresh what only one with new pods does.
 type access struct {
 	group, resource, subresource, verb string
-	scoped, own                        bool
+	scoped, own, fresh                 bool
 }
 
 // needed is everything without which a run cannot be made. What is only nice
@@ -27,6 +27,10 @@ var needed = []access{
 	{resource: "nodes", verb: "list"},
 	{resource: "namespaces", verb: "create", own: true},
 	{resource: "namespaces", verb: "delete", own: true},
+	{resource: "resourcequotas", verb: "create", scoped: true, own: true},
+	{resource: "resourcequotas", verb: "get", scoped: true, own: true},
+	{group: "networking.k8s.io", resource: "networkpolicies", verb: "create", scoped: true, own: true},
+	{resource: "secrets", verb: "create", scoped: true, fresh: true},
 	{group: "batch", resource: "jobs", verb: "create", scoped: true},
 	{group: "batch", resource: "jobs", verb: "deletecollection", scoped: true},
 	{resource: "pods", verb: "list", scoped: true},
@@ -57,7 +61,8 @@ func (e *MissingAccess) Error() string {
 
 // Hint says how to get the permissions.
 func (e *MissingAccess) Hint() string {
-	return "someone who may: kubectl wg verify --print-role | kubectl apply -f - ; then bind the role kubectl-wg to you"
+	return "someone who may: kubectl wg verify --print-role | kubectl apply -f - ; then bind the role kubectl-wg to you. " +
+		"It amounts to cluster-admin; for less, --print-role=namespaced and --namespace"
 }
 
 // Refused is the error for an object that an admission policy would not let in.
@@ -83,16 +88,30 @@ func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []ma
 	if err := c.Permitted(ctx, run); err != nil {
 		return err
 	}
-	if run.Namespace == "" {
-		namespace, err := run.NamespaceObject()
-		if err != nil {
-			return err
-		}
-		return c.dryRun(ctx, "namespace", func(ctx context.Context, dry metav1.CreateOptions) error {
+	if run.Own() {
+		return c.tryNamespaces(ctx, run)
+	}
+	return c.tryJobs(ctx, run, placings)
+}
+
+func (c *Client) tryNamespaces(ctx context.Context, run manifests.Run) error {
+	namespaces, err := run.NamespaceObjects()
+	if err != nil {
+		return err
+	}
+	for _, namespace := range namespaces {
+		err := c.dryRun(ctx, "namespace", func(ctx context.Context, dry metav1.CreateOptions) error {
 			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, dry)
 			return err
 		})
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
 	tried := map[string]bool{}
 	for _, placing := range placings {
 		if tried[placing.Role] {
@@ -129,11 +148,11 @@ func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	lacking := make([]string, len(needed))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, a := range needed {
-		if a.own && run.Namespace != "" {
+		if a.own && !run.Own() || a.fresh && run.NewPods == 0 {
 			continue
 		}
 		group.Go(func() error {
-			allowed, err := c.allowed(ctx, a, run.NamespaceName())
+			allowed, err := c.allowed(ctx, a, run.NamespaceOf("probe"))
 			if err == nil && !allowed {
 				lacking[i] = a.String()
 			}

@@ -3,9 +3,11 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -84,7 +86,7 @@ func TestPreflightListsAllThatIsMissing(t *testing.T) {
 	api.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		review := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SelfSubjectAccessReview).DeepCopy()
 		about := review.Spec.ResourceAttributes
-		review.Status.Allowed = about.Resource != "namespaces" && about.Subresource != "exec"
+		review.Status.Allowed = about.Resource != "namespaces" && about.Resource != "networkpolicies" && about.Subresource != "exec"
 		return true, review, nil
 	})
 	run := manifests.Run{ID: "abc234", Image: "i"}
@@ -92,7 +94,7 @@ func TestPreflightListsAllThatIsMissing(t *testing.T) {
 	if err := client(api).Preflight(t.Context(), run, nil); !errors.As(err, &missing) {
 		t.Fatalf("err = %v", err)
 	}
-	if got := strings.Join(missing.What, ", "); got != "create namespaces, delete namespaces, create pods/exec" {
+	if got := strings.Join(missing.What, ", "); got != "create namespaces, delete namespaces, create networkpolicies.networking.k8s.io, create pods/exec" {
 		t.Errorf("missing %s", got)
 	}
 	// In a namespace that is there, none is created.
@@ -140,6 +142,7 @@ func TestCallWaitsOnlyForAServerThatWasThere(t *testing.T) {
 // A watch that breaks is opened again, and what happened meanwhile is not lost.
 func TestPlacementSurvivesABrokenWatch(t *testing.T) {
 	api := fake.NewSimpleClientset()
+	counted(api)
 	c := client(api)
 	p, err := c.Open(t.Context(), manifests.Run{ID: "abc234", Image: "i", Lifetime: time.Minute})
 	if err != nil {
@@ -149,7 +152,7 @@ func TestPlacementSurvivesABrokenWatch(t *testing.T) {
 	if err := p.Add(t.Context(), []manifests.Placing{{Role: "pod", Node: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "wg-abc234-pod-0-abcde", Namespace: "kubectl-wg-abc234"}}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "wg-abc234-pod-0-abcde", Namespace: "kubectl-wg-abc234-pods"}}
 	p.seePod(pod, false)
 	p.giveUp(errors.New("over"))
 	if problems := p.Problems(); len(problems) != 1 || problems[0].Class != evidence.ProblemTimeout || problems[0].On != "a" ||
@@ -182,21 +185,30 @@ func TestRemoval(t *testing.T) {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubectl-wg-abc234", Labels: label}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "production", Labels: label}}, // the label alone does not make it ours
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubectl-wg-xyz", Labels: other}},
-		job("kubectl-wg-abc234", "abc234", label, 0), job("mine", "def567", label, 1), job("mine", "ghj678", other, 0),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubectl-wg-abc234-pods", Labels: label}},
+		job("kubectl-wg-abc234", "abc234", label, 0), job("kubectl-wg-abc234-pods", "abc234", label, 1), job("mine", "def567", label, 1), job("mine", "ghj678", other, 0),
 	)
 	c := client(api)
-	leftovers, err := c.Leftovers(t.Context())
+	leftovers, err := c.Leftovers(t.Context(), "")
 	if err != nil || len(leftovers) != 2 {
 		t.Fatalf("%+v, %v", leftovers, err)
 	}
-	if l := leftovers[0]; l.Namespace != "kubectl-wg-abc234" || !l.Own || l.Running != 1 {
+	if l := leftovers[0]; l.What() != "namespaces kubectl-wg-abc234 and kubectl-wg-abc234-pods" || !l.Own || l.Running != 1 || l.Jobs != 2 {
 		t.Errorf("%+v", l)
 	}
-	if l := leftovers[1]; l.Namespace != "mine" || l.Own || l.Running != 0 {
+	if l := leftovers[1]; l.Namespaces[0] != "mine" || l.Own || l.Running != 0 {
 		t.Errorf("%+v", l)
+	}
+	if in, err := c.Leftovers(t.Context(), "mine"); err != nil || len(in) != 1 || in[0].Run != "def567" {
+		t.Errorf("in one namespace: %+v, %v", in, err)
 	}
 	if err := c.RemoveLeftover(t.Context(), leftovers[0]); err != nil {
 		t.Error(err)
+	}
+	for _, name := range leftovers[0].Namespaces {
+		if _, err := api.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if err := c.remove(t.Context(), leftovers[0]); err != nil {
 		t.Errorf("removing it twice: %v", err)
@@ -262,6 +274,110 @@ func TestSessionBreaks(t *testing.T) {
 				t.Error("a broken session answered")
 			}
 			s.Close()
+		})
+	}
+}
+
+// counted lets an API count quotas, as the controller for them does.
+func counted(api *fake.Clientset) {
+	api.PrependReactor("create", "resourcequotas", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		quota := action.(clienttesting.CreateAction).GetObject().(*corev1.ResourceQuota)
+		quota.Status.Hard = quota.Spec.Hard
+		return false, nil, nil
+	})
+}
+
+// A quota is there and counted before the first Job is; one that nothing counts
+// would keep every pod out, so it is removed.
+func TestQuotasComeFirst(t *testing.T) {
+	for _, counts := range []bool{true, false} {
+		t.Run(fmt.Sprint(counts), func(t *testing.T) {
+			t.Parallel()
+			api := fake.NewSimpleClientset()
+			if counts {
+				counted(api)
+			}
+			run := manifests.Run{ID: "abc234", Image: "i", Lifetime: time.Minute, Nodes: 2, NewPods: 1}
+			p, err := client(api).Open(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Leave()
+			left, err := api.CoreV1().ResourceQuotas(metav1.NamespaceAll).List(t.Context(), metav1.ListOptions{})
+			if err != nil || (len(left.Items) == 2) != counts {
+				t.Errorf("%d quotas, %v", len(left.Items), err)
+			}
+			policies, err := api.NetworkingV1().NetworkPolicies("kubectl-wg-abc234-pods").List(t.Context(), metav1.ListOptions{})
+			if err != nil || len(policies.Items) != 1 {
+				t.Errorf("%d policies, %v", len(policies.Items), err)
+			}
+		})
+	}
+}
+
+// In a namespace that is not the run's own nothing but Jobs and a Secret is made.
+func TestNamespaceThatExists(t *testing.T) {
+	api := fake.NewSimpleClientset()
+	p, err := client(api).Open(t.Context(), manifests.Run{ID: "abc234", Namespace: "mine", Image: "i", Lifetime: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Leave()
+	if err := p.Add(t.Context(), []manifests.Placing{{Role: "probe", Node: "a"}, {Role: "pod", Node: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Provide(t.Context(), map[string]string{"MARK": "m"}); err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]int{}
+	for _, action := range api.Actions() {
+		if action.GetVerb() == "create" {
+			made[action.GetNamespace()+"/"+action.GetResource().Resource]++
+		}
+	}
+	if len(made) != 2 || made["mine/jobs"] != 2 || made["mine/secrets"] != 1 {
+		t.Errorf("made %v", made)
+	}
+	secret, err := api.CoreV1().Secrets("mine").Get(t.Context(), "wg-abc234", metav1.GetOptions{})
+	if err != nil || len(secret.OwnerReferences) != 1 || secret.OwnerReferences[0].Name != "wg-abc234-pod-0" {
+		t.Errorf("%+v, %v", secret, err)
+	}
+}
+
+// What may not be listed is unknown: the error says what, and a run whose Jobs
+// cannot be seen is not taken for one that has ended.
+func TestLeftoversThatCannotBeSeen(t *testing.T) {
+	label := map[string]string{manifests.LabelManagedBy: manifests.ManagedBy, manifests.LabelRun: "abc234"}
+	for name, test := range map[string]struct {
+		forbidden []string // resource in namespace
+		what      string
+		found     int
+		unknown   bool
+	}{
+		"nothing":          {nil, "", 1, false},
+		"Jobs everywhere":  {[]string{"jobs in "}, "Jobs in all namespaces", 1, false},
+		"Jobs":             {[]string{"jobs in ", "jobs in kubectl-wg-abc234"}, "Jobs in all namespaces", 1, true},
+		"namespaces":       {[]string{"namespaces in "}, "namespaces", 0, false},
+		"namespaces, Jobs": {[]string{"namespaces in ", "jobs in "}, "namespaces, nor Jobs in all namespaces", 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := fake.NewSimpleClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kubectl-wg-abc234", Labels: label}})
+			api.PrependReactor("list", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				what := action.GetResource().Resource + " in " + action.GetNamespace()
+				if slices.Contains(test.forbidden, what) {
+					return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "", errors.New("no"))
+				}
+				return false, nil, nil
+			})
+			leftovers, err := client(api).Leftovers(t.Context(), "")
+			var unseen *Unseen
+			errors.As(err, &unseen)
+			if (unseen == nil) != (test.what == "") || unseen != nil && !strings.Contains(err.Error(), "not list "+test.what+":") {
+				t.Errorf("err = %v", err)
+			}
+			if len(leftovers) != test.found || test.found > 0 && leftovers[0].Unknown != test.unknown {
+				t.Errorf("%+v", leftovers)
+			}
 		})
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,33 +14,60 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// configMaps are where CNIs keep their configuration, and the keys that bear
-// on encryption. A key with a trailing * is a prefix.
+// A keeper returns what is kept of a value.
+type keeper map[string]func(string) string
+
+// all keeps the values of these names as they are.
+func all(names ...string) keeper {
+	kept := keeper{}
+	for _, name := range names {
+		kept[name] = plain
+	}
+	return kept
+}
+
+var flannelConfig = keeper{"net-conf.json": netConf}
+
+// configMaps are where CNIs keep their configuration, and what is kept of it.
 var configMaps = []struct {
 	namespace, name string
-	keys            []string
+	keep            keeper
 }{
-	{"kube-flannel", "kube-flannel-cfg", []string{"net-conf.json"}},
-	{"kube-system", "kube-flannel-cfg", []string{"net-conf.json"}},
-	{"kube-system", "rke2-canal-config", []string{"net-conf.json"}},
-	{"kube-system", "canal-config", []string{"net-conf.json"}},
-	{"kube-system", "cilium-config", []string{
-		"enable-wireguard*", "wireguard-*", "encrypt-*", "encryption-*", "enable-encryption-*", "node-encryption-*",
-		"enable-ipv4", "enable-ipv6", "routing-mode", "tunnel", "tunnel-*", "mtu", "devices", "cilium-version",
-		"enable-endpoint-routes", "enable-bpf-masquerade", "cluster-name", "cluster-id", "datapath-mode",
-	}},
+	{"kube-flannel", "kube-flannel-cfg", flannelConfig},
+	{"kube-system", "kube-flannel-cfg", flannelConfig},
+	{"kube-system", "rke2-canal-config", flannelConfig},
+	{"kube-system", "canal-config", flannelConfig},
+	{"kube-system", "cilium-config", all(
+		"enable-wireguard", "enable-wireguard-userspace-fallback", "wireguard-encapsulate",
+		"wireguard-persistent-keepalive", "wireguard-track-all-ips-fallback",
+		"encrypt-node", "encrypt-interface", "node-encryption-opt-out-labels",
+		"enable-encryption-strict-mode", "encryption-strict-mode-cidr",
+		"encryption-strict-mode-allow-remote-node-identities", "enable-encryption-strict-mode-egress",
+		"encryption-strict-egress-cidr", "encryption-strict-egress-allow-remote-node-identities",
+		"enable-encryption-strict-mode-ingress", "enable-ipsec",
+		"enable-ipv4", "enable-ipv6", "routing-mode", "tunnel", "tunnel-protocol", "tunnel-port", "mtu", "devices",
+		"cilium-version", "enable-endpoint-routes", "enable-bpf-masquerade", "cluster-name", "cluster-id",
+		"datapath-mode", "auto-direct-node-routes", "ipv4-native-routing-cidr", "ipv6-native-routing-cidr",
+		"cluster-pool-ipv4-cidr", "cluster-pool-ipv6-cidr",
+	)},
 }
 
 // customObjects are CNIs' own kinds and the fields of their spec that are kept.
 var customObjects = []struct {
 	resource schema.GroupVersionResource
 	kind     string
-	keys     []string
+	keep     keeper
 }{
-	{schema.GroupVersionResource{Group: "crd.projectcalico.org", Version: "v1", Resource: "felixconfigurations"},
-		"FelixConfiguration", []string{"wireguard*", "bpfEnabled"}},
-	{schema.GroupVersionResource{Group: "crd.projectcalico.org", Version: "v1", Resource: "ippools"},
-		"IPPool", []string{"cidr", "ipipMode", "vxlanMode", "natOutgoing", "disabled", "nodeSelector"}},
+	{calico("felixconfigurations"), "FelixConfiguration", all(
+		"wireguardEnabled", "wireguardEnabledV6", "wireguardHostEncryptionEnabled", "wireguardInterfaceName",
+		"wireguardInterfaceNameV6", "wireguardKeepAlive", "wireguardListeningPort", "wireguardListeningPortV6",
+		"wireguardMTU", "wireguardMTUV6", "wireguardRoutingRulePriority", "wireguardThreadingEnabled", "bpfEnabled",
+	)},
+	{calico("ippools"), "IPPool", all("cidr", "ipipMode", "vxlanMode", "natOutgoing", "disabled", "nodeSelector")},
+}
+
+func calico(resource string) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "crd.projectcalico.org", Version: "v1", Resource: resource}
 }
 
 // ciliumNodes carry in their annotations what other CNIs write to the Node.
@@ -70,7 +95,7 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 			err := c.call(ctx, "reading a ConfigMap", func(ctx context.Context) error {
 				object, err := c.api.CoreV1().ConfigMaps(source.namespace).Get(ctx, source.name, metav1.GetOptions{})
 				if err == nil {
-					found.add("ConfigMap/"+source.namespace+"/"+source.name, keep(object.Data, source.keys))
+					found.add("ConfigMap/"+source.namespace+"/"+source.name, source.keep.of(object.Data))
 				}
 				return err
 			})
@@ -81,7 +106,7 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 		readers.Go(func() {
 			err := c.each(ctx, source.resource, func(object *unstructured.Unstructured) {
 				spec, _, _ := unstructured.NestedMap(object.Object, "spec")
-				found.add(source.kind+"/"+object.GetNamespace()+"/"+object.GetName(), keep(flat(spec), source.keys))
+				found.add(source.kind+"/"+object.GetNamespace()+"/"+object.GetName(), source.keep.of(flat(spec)))
 			})
 			found.failed(err, source.resource.Resource)
 		})
@@ -122,8 +147,8 @@ func (found *configuration) add(name string, values map[string]string) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	size := len(name)
-	for key, value := range values {
-		size += len(key) + len(value) + 8
+	if encoded, err := json.Marshal(values); err == nil {
+		size += len(encoded)
 	}
 	if size > found.room {
 		found.problems = append(found.problems, evidence.Problem{
@@ -145,17 +170,15 @@ func (found *configuration) failed(err error, on string) {
 	found.problems = append(found.problems, problem(err, "configuration", on))
 }
 
-func keep(values map[string]string, keys []string) map[string]string {
-	some := map[string]string{}
-	for name, value := range values {
-		if slices.ContainsFunc(keys, func(key string) bool {
-			prefix, open := strings.CutSuffix(key, "*")
-			return name == key || open && strings.HasPrefix(name, prefix)
-		}) {
-			some[name] = strings.TrimSpace(value)
+// of returns what is kept of values.
+func (k keeper) of(values map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, clean := range k {
+		if value, ok := values[name]; ok {
+			kept[name] = clean(value)
 		}
 	}
-	return some
+	return kept
 }
 
 // flat renders each field of a spec as text, what is not text as JSON.

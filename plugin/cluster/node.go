@@ -7,145 +7,144 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// What of a node is kept: the rest says nothing about its network and would
-// only make recordings long and telling.
-var (
-	keptAnnotations = []string{
-		"flannel.alpha.coreos.com/",
-		"k3s.io/node-args", "k3s.io/internal-ip", "k3s.io/external-ip",
-		"rke2.io/node-args", "rke2.io/internal-ip", "rke2.io/external-ip",
-		"alpha.kubernetes.io/provided-node-ip",
-		"projectcalico.org/",
-		"network.cilium.io/", "io.cilium.network.",
-		"kilo.squat.ai/",
-		"node.antrea.io/",
-		"networking.talos.dev/",
-	}
-	keptLabels = []string{
-		"kubernetes.io/os", "kubernetes.io/arch", "kubernetes.io/hostname",
-		"node-role.kubernetes.io/", "node.kubernetes.io/instance-type",
-		"topology.kubernetes.io/", "egress.k3s.io/cluster",
-		"plan.upgrade.cattle.io/", "microk8s.io/cluster",
-		"eks.amazonaws.com/compute-type", "eks.amazonaws.com/nodegroup",
-		"cloud.google.com/gke-os-distribution", "kubernetes.azure.com/os-sku",
-		"node.openshift.io/os_id", "type",
-	}
-)
-
-// The largest annotation, and the largest sum per node, that fit a message
-// with room for the rest.
+// What of a node is kept at most, in bytes or entries: so much that no real
+// node reaches it, and so little that all of it fits one message.
 const (
+	maxText        = 256 // of a text but an annotation
+	maxAddress     = 64  // a longer name of a host is no address
+	maxAddresses   = 16
+	maxRanges      = 8
+	maxLabelValue  = 63 // Kubernetes' own limit
 	maxAnnotation  = 2 << 10
 	maxAnnotations = 5 << 10
 )
 
+// maxNode is the largest encoded node, in bytes: a message has an envelope too.
+const maxNode = evidence.MaxMessage - 256
+
 // describe turns a node into evidence. Extra annotations come from the CNI's
 // own object about the node.
+//
+// The result always fits a message, whatever the node's objects hold: a node
+// that could not be recorded would not be judged. What had to be left out is a
+// Problem.
 func describe(n *corev1.Node, extra map[string]string) (evidence.Node, []evidence.Problem) {
 	info := n.Status.NodeInfo
 	about := evidence.Node{
-		Name: n.Name, Labels: map[string]string{}, Annotations: map[string]string{},
-		Kubelet: info.KubeletVersion, OSImage: info.OSImage, Kernel: info.KernelVersion,
-		Runtime: info.ContainerRuntimeVersion, OS: info.OperatingSystem, Arch: info.Architecture,
+		Name: n.Name, Labels: nodeLabels(n), Annotations: map[string]string{},
+		Kubelet: cut(info.KubeletVersion), OSImage: cut(info.OSImage), Kernel: cut(info.KernelVersion),
+		Runtime: cut(info.ContainerRuntimeVersion), OS: cut(info.OperatingSystem), Arch: cut(info.Architecture),
 		Ready: ready(n), Cordoned: n.Spec.Unschedulable,
-	}
-	for _, address := range n.Status.Addresses {
-		switch address.Type {
-		case corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName:
-			about.Addresses = append(about.Addresses, evidence.NodeAddress{Type: string(address.Type), Addr: address.Address})
-		}
-	}
-	ranges := n.Spec.PodCIDRs
-	if len(ranges) == 0 && n.Spec.PodCIDR != "" {
-		ranges = []string{n.Spec.PodCIDR}
-	}
-	for _, text := range ranges {
-		if prefix, err := netip.ParsePrefix(text); err == nil {
-			about.PodCIDRs = append(about.PodCIDRs, prefix)
-		}
-	}
-	for name, value := range n.Labels {
-		if kept(name, keptLabels) {
-			about.Labels[name] = value
-		}
-	}
-	all := maps.Clone(n.Annotations)
-	if all == nil {
-		all = map[string]string{}
-	}
-	for name, value := range extra {
-		if _, ok := all[name]; !ok {
-			all[name] = value
-		}
+		Addresses: nodeAddresses(n), PodCIDRs: podRanges(n),
 	}
 	var problems []evidence.Problem
+	all := nodeAnnotations(n, extra)
 	room := maxAnnotations
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if !kept(name, keptAnnotations) {
-			continue
-		}
 		value := all[name]
-		if strings.HasSuffix(name, "/node-args") {
-			value = withoutSecrets(value)
-		}
-		if len(value) > maxAnnotation || len(name)+len(value) > room {
-			problems = append(problems, evidence.Problem{
-				Class: evidence.ProblemDamaged, What: "annotation", On: name,
-				Text: fmt.Sprintf("on node %s it has %d bytes, which is too long; it was left out", n.Name, len(value)),
-			})
+		about.Annotations[name] = value
+		room -= len(name) + len(value)
+		if len(value) <= maxAnnotation && room >= 0 && encodedSize(&about) <= maxNode {
 			continue
 		}
-		room -= len(name) + len(value)
-		about.Annotations[name] = value
+		delete(about.Annotations, name)
+		room += len(name) + len(value)
+		problems = append(problems, evidence.Problem{
+			Class: evidence.ProblemDamaged, What: "annotation", On: name,
+			Text: fmt.Sprintf("on node %s it has %d bytes, which is too long; it was left out", n.Name, len(value)),
+		})
 	}
 	return about, problems
 }
 
-func kept(name string, list []string) bool {
-	return slices.ContainsFunc(list, func(entry string) bool {
-		if strings.HasSuffix(entry, "/") || strings.HasSuffix(entry, ".") {
-			return strings.HasPrefix(name, entry)
+func encodedSize(n *evidence.Node) int {
+	encoded, err := json.Marshal(n)
+	if err != nil {
+		return maxNode + 1
+	}
+	return len(encoded)
+}
+
+// cut bounds a text. What JSON would write as an escape of many bytes is none
+// of a version's or a system's name.
+func cut(text string) string {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || strings.ContainsRune(`<>&"\`, r) {
+			return '?'
 		}
-		return name == entry
+		return r
+	}, text)
+}
+
+// word reports whether text is made of what names and addresses are made of.
+func word(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		alphanumeric := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return !alphanumeric && !strings.ContainsRune(".:-_%", r)
 	})
 }
 
-// withoutSecrets blanks the values of flags that look secret. K3s blanks those
-// it knows; this is for those it does not. Text that is no JSON list is dropped.
-func withoutSecrets(args string) string {
-	var list []string
-	if json.Unmarshal([]byte(args), &list) != nil {
-		return ""
-	}
-	for i, arg := range list {
-		name, _, joined := strings.Cut(arg, "=")
-		if !secretive(name) {
-			continue
-		}
-		switch {
-		case joined:
-			list[i] = name + "=********"
-		case i+1 < len(list) && !strings.HasPrefix(list[i+1], "-"):
-			list[i+1] = "********"
+func nodeLabels(n *corev1.Node) map[string]string {
+	kept := map[string]string{}
+	for _, name := range keptLabels {
+		if value, ok := n.Labels[name]; ok && len(value) <= maxLabelValue && word(value) {
+			kept[name] = value
 		}
 	}
-	blanked, _ := json.Marshal(list) // a list of strings always encodes
-	return string(blanked)
+	return kept
 }
 
-func secretive(flag string) bool {
-	if !strings.HasPrefix(flag, "-") {
-		return false
+func nodeAddresses(n *corev1.Node) []evidence.NodeAddress {
+	var kept []evidence.NodeAddress
+	for _, address := range n.Status.Addresses {
+		switch address.Type {
+		case corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeHostName:
+			if len(kept) < maxAddresses && len(address.Address) <= maxAddress && word(address.Address) {
+				kept = append(kept, evidence.NodeAddress{Type: string(address.Type), Addr: address.Address})
+			}
+		}
 	}
-	flag = strings.ToLower(flag)
-	return flag == "-t" || slices.ContainsFunc([]string{"token", "secret", "password", "access-key", "datastore-endpoint", "vpn-auth"},
-		func(word string) bool { return strings.Contains(flag, word) })
+	return kept
+}
+
+func podRanges(n *corev1.Node) []netip.Prefix {
+	texts := n.Spec.PodCIDRs
+	if len(texts) == 0 && n.Spec.PodCIDR != "" {
+		texts = []string{n.Spec.PodCIDR}
+	}
+	var ranges []netip.Prefix
+	for _, text := range texts {
+		if prefix, err := netip.ParsePrefix(text); err == nil && len(ranges) < maxRanges {
+			ranges = append(ranges, prefix)
+		}
+	}
+	return ranges
+}
+
+// nodeAnnotations returns what is kept of the node's own annotations and, where
+// it has none of that name, of the CNI's.
+func nodeAnnotations(n *corev1.Node, extra map[string]string) map[string]string {
+	kept := map[string]string{}
+	for name, clean := range keptAnnotations {
+		value, ok := n.Annotations[name]
+		if !ok {
+			value, ok = extra[name]
+		}
+		if ok {
+			kept[name] = clean(value)
+		}
+	}
+	return kept
 }
 
 func ready(n *corev1.Node) bool {

@@ -49,19 +49,25 @@ func TestExcluded(t *testing.T) {
 }
 
 func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
+	const data = `{"Port":51820,"PublicKey":"k"}`
 	about, problems := describe(node(func(n *corev1.Node) {
 		n.Labels["kubernetes.io/os"] = "linux"
 		n.Labels["team"] = "secret project"
 		n.Annotations["flannel.alpha.coreos.com/backend-type"] = "wireguard"
+		n.Annotations["flannel.alpha.coreos.com/backend-data"] = `{"PublicKey":"k","Port":51820,"PrivateKey":"p"}`
+		n.Annotations["flannel.alpha.coreos.com/backend-v6-data"] = "null"
+		n.Annotations["flannel.alpha.coreos.com/other"] = "x"
 		n.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = "{}"
 		n.Annotations["k3s.io/node-env"] = `{"K3S_TOKEN":"x"}`
-		n.Annotations["k3s.io/node-args"] = `["server","--token","tk","--flannel-backend","wireguard-native","--etcd-s3-secret-key=sk","--agent-token","--v"]`
-		n.Annotations["projectcalico.org/Long"] = strings.Repeat("x", 3000)
+		n.Annotations["k3s.io/node-args"] = `["server","--token","tk","--flannel-backend","wireguard-native","--v"]`
+		n.Annotations["projectcalico.org/IPv4Address"] = strings.Repeat("x", 3000)
 	}), map[string]string{"network.cilium.io/wg-pub-key": "key", "flannel.alpha.coreos.com/backend-type": "of the other object"})
 	want := map[string]string{
-		"flannel.alpha.coreos.com/backend-type": "wireguard",
-		"network.cilium.io/wg-pub-key":          "key",
-		"k3s.io/node-args":                      `["server","--token","********","--flannel-backend","wireguard-native","--etcd-s3-secret-key=********","--agent-token","--v"]`,
+		"flannel.alpha.coreos.com/backend-type":    "wireguard",
+		"flannel.alpha.coreos.com/backend-data":    data,
+		"flannel.alpha.coreos.com/backend-v6-data": "",
+		"network.cilium.io/wg-pub-key":             "key",
+		"k3s.io/node-args":                         `["server","--flannel-backend","wireguard-native"]`,
 	}
 	if len(about.Annotations) != len(want) || len(about.Labels) != 1 {
 		t.Errorf("annotations %v, labels %v", about.Annotations, about.Labels)
@@ -71,27 +77,79 @@ func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 			t.Errorf("%s = %s", name, about.Annotations[name])
 		}
 	}
-	if len(problems) != 1 || problems[0].On != "projectcalico.org/Long" {
+	if len(problems) != 1 || problems[0].On != "projectcalico.org/IPv4Address" {
 		t.Errorf("problems %+v", problems)
 	}
 }
 
-// A node full of annotations still fits one message.
+// Whatever a node's object holds, it fits one message: a node that could not be
+// recorded would not be judged.
 func TestDescribeFitsAMessage(t *testing.T) {
-	about, _ := describe(node(func(n *corev1.Node) {
-		for i := range 100 {
-			n.Annotations["kilo.squat.ai/"+strings.Repeat("k", i)] = strings.Repeat("\x01", 300)
+	for name, filler := range map[string]string{
+		"escaped": strings.Repeat("<>", 1000), "control": strings.Repeat("\x01", 2000), "long": strings.Repeat("x", 1<<20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			about, problems := describe(fullNode(filler), map[string]string{"kilo.squat.ai/endpoint": filler})
+			message := evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295, Node: &about}
+			if line, err := evidence.Encode(&message); err != nil {
+				t.Errorf("%v: %.200s", err, line)
+			}
+			if len(problems) == 0 {
+				t.Error("nothing says what was left out")
+			}
+		})
+	}
+}
+
+// fullNode has the filler in every field that is read.
+func fullNode(filler string) *corev1.Node {
+	return node(func(n *corev1.Node) {
+		n.Name = strings.Repeat("n", 253)
+		for _, label := range keptLabels {
+			n.Labels[label] = filler[:min(len(filler), 63)]
 		}
-	}), nil)
-	message := evidence.Message{Node: &about}
-	if _, err := evidence.Encode(&message); err != nil {
-		t.Logf("escapes can make it longer than a message, which the account replaces: %v", err)
+		for annotation := range keptAnnotations {
+			n.Annotations[annotation] = filler
+		}
+		for range 100 {
+			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: filler[:40]})
+			n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, "2001:db8:1111:2222:3333:4444:5555:6666/128")
+		}
+		info := &n.Status.NodeInfo
+		info.KubeletVersion, info.OSImage, info.KernelVersion = filler, filler, filler
+		info.ContainerRuntimeVersion, info.Architecture = filler, filler
+	})
+}
+
+func TestArguments(t *testing.T) {
+	for given, want := range map[string]string{
+		`["agent"]`:  `["agent"]`,
+		`not a list`: ``,
+		`["server","--flannel-external-ip","--node-ip","192.0.2.1"]`:                                                    `["server","--flannel-external-ip","--node-ip","192.0.2.1"]`,
+		`["server","--flannel-external-ip","false"]`:                                                                    `["server","--flannel-external-ip","false"]`,
+		`["server","--flannel-external-ip=false"]`:                                                                      `["server","--flannel-external-ip","false"]`,
+		`["server","--vpn-auth","name=tailscale,joinKey=tskey,controlServerURL=https://x"]`:                             `["server","--vpn-auth","name=tailscale,(hidden)"]`,
+		`["server","--vpn-auth-file","/etc/x"]`:                                                                         `["server","--vpn-auth-file","(hidden)"]`,
+		`["server","--flannel-backend","wireguard-native=Mode=auto,PSK=x"]`:                                             `["server","--flannel-backend","wireguard-native=Mode=auto"]`,
+		`["server","--token","--flannel-conf","/etc/c","--etcd-arg","hunter2","--datastore-endpoint=postgres://u:p@h"]`: `["server","--flannel-conf","/etc/c"]`,
+	} {
+		if got := arguments(given); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
 	}
-	size := 0
-	for name, value := range about.Annotations {
-		size += len(name) + len(value)
-	}
-	if size > maxAnnotations {
-		t.Errorf("%d bytes of annotations", size)
+}
+
+func TestNetConf(t *testing.T) {
+	for given, want := range map[string]string{
+		`{"Network":"10.42.0.0/16","Backend":{"Type":"wireguard","PSK":"s","PersistentKeepaliveInterval":25}}`: `{"Backend":{"PSK":"(preshared key set)","PersistentKeepaliveInterval":25,"Type":"wireguard"},"Network":"10.42.0.0/16"}`,
+		`{"backend":{"type":"wireguard","psk":"s","Other":"x"},"x":1}`:                                         `{"Backend":{"PSK":"(preshared key set)","Type":"wireguard"}}`,
+		`{"Backend":{"Type":"wireguard","PSK":""}}`:                                                            `{"Backend":{"Type":"wireguard"}}`,
+		`{"Backend":{"Type":{"PSK":"s"}}}`:                                                                     `{"Backend":{}}`,
+		`{"Backend":"s"}`:                                                                                      `{"Backend":null}`,
+		`s`:                                                                                                    ``,
+	} {
+		if got := netConf(given); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
 	}
 }

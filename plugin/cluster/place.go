@@ -26,42 +26,44 @@ type Placement struct {
 	follow sync.WaitGroup
 
 	mu      sync.Mutex
+	owner   *batchv1.Job     // one of the test pods' Jobs
 	slots   map[string]*slot // by the Job's name
 	changed chan struct{}    // holds one token when a slot has changed
 }
 
-// Open creates the run's namespace and begins to watch it. The placement is to
-// be removed even if there is an error.
+// Open creates the run's namespaces and what guards them, and begins to watch
+// them. The placement is to be removed even if there is an error.
 func (c *Client) Open(ctx context.Context, run manifests.Run) (*Placement, error) {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := &Placement{client: c, run: run, stop: stop, slots: map[string]*slot{}, changed: make(chan struct{}, 1)}
-	if run.Namespace == "" {
-		namespace, err := run.NamespaceObject()
-		if err != nil {
-			return p, err
-		}
-		err = c.create(ctx, "creating the namespace "+namespace.Name, func(ctx context.Context) error {
-			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
-			return err
-		})
-		if err != nil {
+	if run.Own() {
+		if err := c.createNamespaces(ctx, run); err != nil {
 			return p, err
 		}
 	}
-	pods, events := c.api.CoreV1().Pods(run.NamespaceName()), c.api.CoreV1().Events(run.NamespaceName())
-	ours := manifests.LabelRun + "=" + run.ID
 	var opening errgroup.Group
-	opening.Go(func() error {
-		return p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
-			return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
-		})
-	})
-	opening.Go(func() error {
-		return p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
-			return events.Watch(ctx, metav1.ListOptions{})
-		})
-	})
+	if run.Own() {
+		opening.Go(func() error { return c.guard(ctx, run) })
+	}
+	for _, namespace := range run.Namespaces() {
+		opening.Go(func() error { return p.watchPods(ctx, watching, namespace) })
+		opening.Go(func() error { return p.watchEvents(ctx, watching, namespace) })
+	}
 	return p, opening.Wait()
+}
+
+func (p *Placement) watchPods(ctx, watching context.Context, namespace string) error {
+	pods, ours := p.client.api.CoreV1().Pods(namespace), manifests.LabelRun+"="+p.run.ID
+	return p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
+		return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
+	})
+}
+
+func (p *Placement) watchEvents(ctx, watching context.Context, namespace string) error {
+	events := p.client.api.CoreV1().Events(namespace)
+	return p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
+		return events.Watch(ctx, metav1.ListOptions{})
+	})
 }
 
 // create makes an object. It lets a request that is under way finish even if
@@ -101,7 +103,12 @@ func (p *Placement) add(ctx context.Context, placing manifests.Placing, job *bat
 	p.slots[job.Name] = s
 	p.mu.Unlock()
 	err := p.client.create(ctx, "creating the Job "+job.Name, func(ctx context.Context) error {
-		_, err := p.client.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
+		made, err := p.client.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, metav1.CreateOptions{})
+		if err == nil && placing.Role == "pod" {
+			p.mu.Lock()
+			p.owner = made
+			p.mu.Unlock()
+		}
 		return err
 	})
 	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {

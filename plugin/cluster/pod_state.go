@@ -89,14 +89,20 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 			return &evidence.Problem{Class: evidence.ProblemMissing, Text: text}, ""
 		}
 	case "FailedCreate": // of the Job controller
-		// A new namespace's default service account may be a moment late; the
-		// controller tries again. What a policy or a quota says stands.
-		if strings.Contains(event.Message, "forbidden") && !strings.Contains(event.Message, "error looking up service account") ||
-			strings.Contains(event.Message, "denied the request") || strings.Contains(event.Message, "is invalid") {
+		if stands(event.Message) {
 			return &evidence.Problem{Class: evidence.ProblemAdmission, Text: text, Hint: hintAdmission(event.Message)}, ""
 		}
 	}
 	return nil, text
+}
+
+// stands reports whether a refusal to create a pod is final. A new namespace's
+// default service account, or the count of its quota, may be a moment late; the
+// controller tries again. What a policy or a quota says stands.
+func stands(refusal string) bool {
+	late := strings.Contains(refusal, "error looking up service account") || strings.Contains(refusal, "status unknown for quota")
+	return strings.Contains(refusal, "forbidden") && !late ||
+		strings.Contains(refusal, "denied the request") || strings.Contains(refusal, "is invalid")
 }
 
 // withoutSuffix cuts the random part from the name of a Job's pod, so that the

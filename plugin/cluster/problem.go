@@ -24,9 +24,14 @@ func problem(err error, what, on string) evidence.Problem {
 	return evidence.Problem{Class: class, What: what, On: on, Text: Line(err.Error())}
 }
 
-// Line cuts a text to one line of bounded length: it is shown, and recorded.
+// Line cuts a text to one line of bounded length, without secrets: it is shown,
+// and recorded.
 func Line(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	const longest = 16 << 10 // of what is looked at
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "")
+	}
+	text = Redact(strings.Join(strings.Fields(text), " "))
 	const most = 600
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"

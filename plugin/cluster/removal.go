@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
@@ -23,6 +23,7 @@ const removalPatience = time.Minute
 type LeftBehind struct {
 	What string // e.g. "namespace kubectl-wg-x7k2p"
 	Run  string
+	In   string // the namespace, if it is not the run's own
 	Err  error
 }
 
@@ -30,14 +31,19 @@ func (e *LeftBehind) Error() string { return fmt.Sprintf("%s is left: %v", e.Wha
 func (e *LeftBehind) Unwrap() error { return e.Err }
 
 // Hint is the command that removes it.
-func (e *LeftBehind) Hint() string { return "kubectl wg cleanup " + e.Run }
+func (e *LeftBehind) Hint() string {
+	if e.In != "" {
+		return "kubectl wg cleanup --namespace " + e.In + " " + e.Run
+	}
+	return "kubectl wg cleanup " + e.Run
+}
 
 // Remove stops following the pods and removes all that the run made. The
 // server has taken the removal when it returns without an error; it finishes
 // on its own. Remove may be called again.
 func (p *Placement) Remove(ctx context.Context) error {
 	p.Leave()
-	return p.client.remove(ctx, Leftover{Run: p.run.ID, Namespace: p.run.NamespaceName(), Own: p.run.Namespace == ""})
+	return p.client.remove(ctx, Leftover{Run: p.run.ID, Namespaces: p.run.Namespaces(), Own: p.run.Own()})
 }
 
 // Leave stops following the pods and leaves everything in place.
@@ -48,88 +54,75 @@ func (p *Placement) Leave() {
 
 // Leftover is what a run made and did not remove, or has not yet.
 type Leftover struct {
-	Run       string
-	Namespace string
-	Own       bool // the namespace is the run's own
-	Created   time.Time
-	Running   int  // pods that are not finished
-	Removing  bool // already on its way out
+	Run        string
+	Namespaces []string
+	Own        bool // the namespaces are the run's own
+	Created    time.Time
+	Jobs       int  // that are there
+	Running    int  // of them, those that have not ended
+	Unknown    bool // its Jobs may not be listed
+	Removing   bool // already on its way out
+}
+
+// startTime is how long a run takes at most from its first namespace to its
+// first Job. A Job that has ended stays for as long (ttlSecondsAfterFinished in
+// manifests), so a namespace that is younger and has no Job never had one.
+const startTime = 30 * time.Second
+
+// Begins reports whether the run may be about to make its first Job.
+func (l Leftover) Begins(now time.Time) bool {
+	return l.Own && l.Jobs == 0 && now.Sub(l.Created) < startTime
 }
 
 // What names the leftover for a reader.
 func (l Leftover) What() string {
-	if l.Own {
-		return "namespace " + l.Namespace
+	names := strings.Join(l.Namespaces, " and ")
+	switch {
+	case l.Own && len(l.Namespaces) > 1:
+		return "namespaces " + names
+	case l.Own:
+		return "namespace " + names
 	}
-	return fmt.Sprintf("Jobs labelled %s=%s in namespace %s", manifests.LabelRun, l.Run, l.Namespace)
+	return fmt.Sprintf("Jobs labelled %s=%s in namespace %s", manifests.LabelRun, l.Run, names)
+}
+
+func (l Leftover) behind(err error) error {
+	behind := &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+	if !l.Own {
+		behind.In = l.Namespaces[0]
+	}
+	return behind
 }
 
 func (c *Client) remove(ctx context.Context, l Leftover) error {
+	var removing errgroup.Group
+	for _, namespace := range l.Namespaces {
+		removing.Go(func() error { return c.removeFrom(ctx, l, namespace) })
+	}
+	if err := removing.Wait(); err != nil {
+		return l.behind(err)
+	}
+	return nil
+}
+
+func (c *Client) removeFrom(ctx context.Context, l Leftover, namespace string) error {
 	background := metav1.DeletePropagationBackground
 	err := c.callFor(ctx, removalPatience, "removing", func(ctx context.Context) error {
 		options := metav1.DeleteOptions{PropagationPolicy: &background}
 		if l.Own {
-			return c.api.CoreV1().Namespaces().Delete(ctx, l.Namespace, options)
+			return c.api.CoreV1().Namespaces().Delete(ctx, namespace, options)
 		}
-		return c.api.BatchV1().Jobs(l.Namespace).DeleteCollection(ctx, options,
-			metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + l.Run})
+		return c.api.BatchV1().Jobs(namespace).DeleteCollection(ctx, options, ofRun(l.Run))
 	})
 	// Conflict: the namespace is being removed already.
-	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}
-	return &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+	return err
 }
 
-// Leftovers finds what runs have made and not removed, by their label: own
-// namespaces, and Jobs in namespaces that the operator had named.
-func (c *Client) Leftovers(ctx context.Context) ([]Leftover, error) {
-	ours := metav1.ListOptions{LabelSelector: manifests.LabelManagedBy + "=" + manifests.ManagedBy}
-	found := map[string]*Leftover{}
-	var namespaces *corev1.NamespaceList
-	err := c.call(ctx, "listing namespaces", func(ctx context.Context) (err error) {
-		namespaces, err = c.api.CoreV1().Namespaces().List(ctx, ours)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range namespaces.Items {
-		if run := n.Labels[manifests.LabelRun]; run != "" && n.Name == (manifests.Run{ID: run}).NamespaceName() {
-			found[run] = &Leftover{Run: run, Namespace: n.Name, Own: true, Created: n.CreationTimestamp.Time,
-				Removing: n.DeletionTimestamp != nil}
-		}
-	}
-	err = c.call(ctx, "listing Jobs", func(ctx context.Context) error {
-		jobs, err := c.api.BatchV1().Jobs(metav1.NamespaceAll).List(ctx, ours)
-		if err != nil {
-			return err
-		}
-		for _, j := range jobs.Items {
-			run := j.Labels[manifests.LabelRun]
-			if run == "" {
-				continue
-			}
-			if found[run] == nil {
-				found[run] = &Leftover{Run: run, Namespace: j.Namespace, Created: j.CreationTimestamp.Time,
-					Removing: j.DeletionTimestamp != nil}
-			}
-			if j.Status.CompletionTime == nil && j.Status.Failed == 0 && j.Status.Succeeded == 0 {
-				found[run].Running++
-			}
-		}
-		return nil
-	})
-	// Without permission to see all Jobs the namespaces are still something.
-	if err != nil && !apierrors.IsForbidden(err) {
-		return nil, err
-	}
-	var all []Leftover
-	for _, l := range found {
-		all = append(all, *l)
-	}
-	slices.SortFunc(all, func(a, b Leftover) int { return strings.Compare(a.Run, b.Run) })
-	return all, nil
+func ofRun(run string) metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + run}
 }
 
 // RemoveLeftover removes it and waits until it is gone.
@@ -137,31 +130,37 @@ func (c *Client) RemoveLeftover(ctx context.Context, l Leftover) error {
 	if err := c.remove(ctx, l); err != nil {
 		return err
 	}
-	for {
-		gone, err := c.gone(ctx, l)
-		if err != nil {
-			return &LeftBehind{What: l.What(), Run: l.Run, Err: err}
+	for _, namespace := range l.Namespaces {
+		if err := c.awaitGone(ctx, l, namespace); err != nil {
+			return l.behind(err)
 		}
-		if gone {
-			return nil
+	}
+	return nil
+}
+
+func (c *Client) awaitGone(ctx context.Context, l Leftover, namespace string) error {
+	for {
+		gone, err := c.gone(ctx, l, namespace)
+		if err != nil || gone {
+			return err
 		}
 		if !sleep(ctx, 250*time.Millisecond) {
-			return &LeftBehind{What: l.What(), Run: l.Run, Err: errors.New("the server is still removing it")}
+			return errors.New("the server is still removing it")
 		}
 	}
 }
 
-func (c *Client) gone(ctx context.Context, l Leftover) (gone bool, err error) {
+func (c *Client) gone(ctx context.Context, l Leftover, namespace string) (gone bool, err error) {
 	err = c.call(ctx, "waiting for the removal", func(ctx context.Context) error {
 		if l.Own {
-			_, err := c.api.CoreV1().Namespaces().Get(ctx, l.Namespace, metav1.GetOptions{})
+			_, err := c.api.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 			return err
 		}
-		pods, err := c.api.CoreV1().Pods(l.Namespace).List(ctx, metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + l.Run})
+		pods, err := c.api.CoreV1().Pods(namespace).List(ctx, ofRun(l.Run))
 		if err != nil {
 			return err
 		}
-		jobs, err := c.api.BatchV1().Jobs(l.Namespace).List(ctx, metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + l.Run})
+		jobs, err := c.api.BatchV1().Jobs(namespace).List(ctx, ofRun(l.Run))
 		gone = err == nil && len(pods.Items) == 0 && len(jobs.Items) == 0
 		return err
 	})

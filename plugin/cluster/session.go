@@ -45,7 +45,7 @@ func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evide
 	go func() {
 		defer close(executed)
 		errors := &tail{}
-		err := p.client.exec.Exec(ctx, p.run.NamespaceName(), pod, agent, stdin, output, errors)
+		err := p.client.exec.Exec(ctx, p.namespaceOf(pod), pod, agent, stdin, output, errors)
 		switch {
 		case context.Cause(ctx) != nil:
 			err = context.Cause(ctx)
@@ -68,6 +68,17 @@ func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evide
 		close(s.ended)
 	}()
 	return s
+}
+
+// namespaceOf is the namespace of one of the run's pods.
+func (p *Placement) namespaceOf(pod string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	role := "pod"
+	if s := p.slots[jobOf(pod)]; s != nil {
+		role = s.placing.Role
+	}
+	return p.run.NamespaceOf(role)
 }
 
 // read delivers messages until the stream ends or makes no sense.

@@ -25,7 +25,10 @@ func (r *root) cleanup() *cobra.Command {
 		Use:   "cleanup [RUN...]",
 		Short: "Find and remove what an interrupted run left",
 		Long: `Find what runs have left in the cluster, by their label, and remove it. A run whose
-pods still run may be someone else's, so it is removed only if it is named, or with --all.`,
+pods still run, or that begins, may be someone else's, so it is removed only if it is
+named, or with --all. With --namespace only that namespace is searched.
+
+What may not be searched is not known to be empty: then the exit code is not 0.`,
 		RunE: func(command *cobra.Command, runs []string) error {
 			if f.all && len(runs) > 0 {
 				return usageError(errors.New("--all and a run's name exclude each other"), "")
@@ -46,11 +49,14 @@ pods still run may be someone else's, so it is removed only if it is named, or w
 }
 
 func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanupFlags, runs []string) error {
-	leftovers, err := client.Leftovers(ctx)
-	if err != nil {
+	var unseen *cluster.Unseen
+	leftovers, err := client.Leftovers(ctx, *r.config.Namespace)
+	if err != nil && !errors.As(err, &unseen) {
 		return err
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(r.streams.Out, format+"\n", args...) }
+	say := func(format string, args ...any) {
+		fmt.Fprintln(r.streams.Out, printable(fmt.Sprintf(format, args...)))
+	}
 	progress := r.progress()
 	defer progress.stop()
 	var failed []error
@@ -61,9 +67,10 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 			continue
 		}
 		found++
+		reason := going(l)
 		switch {
-		case l.Running > 0 && !named && !f.all && !l.Removing:
-			say("skipped %s: %d of its pods still run; if it is yours: kubectl wg cleanup %s", l.What(), l.Running, l.Run)
+		case reason != "" && !named && !f.all && !l.Removing:
+			say("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
 			continue
 		case f.dryRun:
 			say("would remove %s", l.What())
@@ -78,8 +85,25 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 		}
 		say("removed %s", l.What())
 	}
-	if found == 0 {
+	// Where every run that was named was found, what else there may be is not asked.
+	switch {
+	case unseen != nil && (len(runs) == 0 || found < len(runs)):
+		failed = append(failed, unseen)
+	case found == 0:
 		say("nothing is left")
 	}
 	return errors.Join(failed...)
+}
+
+// going says why a run may still be going on, empty if it is not.
+func going(l cluster.Leftover) string {
+	switch {
+	case l.Running > 0:
+		return fmt.Sprintf("%d of its pods still run", l.Running)
+	case l.Unknown:
+		return "you may not see whether its pods still run"
+	case l.Begins(time.Now()):
+		return "it may be about to begin"
+	}
+	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 const recordings = "../check/testdata/v1/"
@@ -96,7 +97,7 @@ func TestCompletion(t *testing.T) {
 
 func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {
 	code, stdout, stderr := main(t, "verify", "--print-manifests", "--nodes", "a,b", "--server", "http://127.0.0.1:1")
-	if code != 0 || strings.Count(stdout, "kind: Job") != 6 || strings.Count(stdout, "kind: Namespace") != 1 {
+	if code != 0 || strings.Count(stdout, "kind: Job") != 6 || strings.Count(stdout, "kind: Namespace\n") != 2 {
 		t.Errorf("exit %d, %s\n%s", code, stderr, stdout)
 	}
 	if strings.Contains(stdout, "status:") {
@@ -138,5 +139,18 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	signals <- os.Interrupt
 	if code := <-codes; code != exitCouldNotRun || !strings.Contains(w.String(), "kubectl wg cleanup abc234") {
 		t.Errorf("exit %d: %s", code, w.String())
+	}
+}
+
+// What a cluster says neither moves the cursor, nor hides in a line, nor
+// reverses it, nor shows a secret.
+func TestErrorsAreSafeToShow(t *testing.T) {
+	var w bytes.Buffer
+	fail(&w, errors.New("node a\u202eb\u200bc\u2066d\ufeff\x1b[31m\u0085\u00ad\U000e0041 --token hunter2"))
+	if got := w.String(); strings.ContainsFunc(got, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		t.Errorf("%q", got)
+	}
+	if got := w.String(); !strings.Contains(got, `a\u202eb\u200bc`) || strings.Contains(got, "hunter2") {
+		t.Errorf("%q", got)
 	}
 }

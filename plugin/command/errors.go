@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 )
 
 // The exit codes, the same in every output format.
@@ -69,7 +72,7 @@ func fail(w io.Writer, err error) int {
 	if ends, ok := err.(outcome); ok { //nolint:errorlint // one that is joined with another error has more to say
 		return int(ends)
 	}
-	fmt.Fprintf(w, "error: %s\n", printable(err.Error()))
+	fmt.Fprintf(w, "error: %s\n", printable(cluster.Redact(err.Error())))
 	for _, hint := range hints(err) {
 		fmt.Fprintf(w, "hint: %s\n", printable(hint))
 	}
@@ -96,12 +99,17 @@ func hints(err error) (all []string) {
 	return all
 }
 
-// printable makes text from the cluster safe for a terminal.
+// printable makes text from the cluster safe for a terminal: control
+// characters, and the marks that are not seen or that change the order of what
+// is seen (Unicode's class Cf), are written as their numbers.
 func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r >= ' ' && r != 0x7f && !(r >= 0x80 && r < 0xa0) {
-			return r
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
 		}
-		return '�'
-	}, text)
+		fmt.Fprintf(&b, `\u%04x`, r)
+	}
+	return b.String()
 }

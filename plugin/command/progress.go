@@ -48,7 +48,7 @@ func (p *progress) Phase(name string) {
 	case p.live:
 		p.draw()
 	default:
-		fmt.Fprintln(p.w, name)
+		fmt.Fprintln(p.w, printable(name))
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/klog/v2"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 )
 
 // Streams are the three standard streams. Reports go to Out, everything else
@@ -80,7 +82,7 @@ encrypted by WireGuard: by what is seen on the wire, not by what is configured.`
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVar(&r.noColor, "no-color", false, "use no colours (also NO_COLOR)")
 	r.config.AddFlags(flags)
-	flags.Lookup("namespace").Usage = "Use this namespace, which must exist, instead of creating one"
+	flags.Lookup("namespace").Usage = "Use this namespace, which must exist, for all pods instead of creating two"
 	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version())
 	return command
 }
@@ -89,5 +91,7 @@ func (r *root) log() *slog.Logger {
 	if !r.verbose && !r.logging {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{
+		Level: slog.LevelDebug, ReplaceAttr: cluster.RedactAttr,
+	}))
 }

@@ -36,7 +36,7 @@ type verifyFlags struct {
 	keep           bool
 	printManifests bool
 	printImages    bool
-	printRole      bool
+	printRole      string
 	timeout        time.Duration
 	output         string
 	failOn         string
@@ -85,7 +85,8 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.BoolVar(&f.keep, "keep", false, "do not remove what was created")
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and end")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and end")
-	flags.BoolVar(&f.printRole, "print-role", false, "print the role that an operator needs and end")
+	flags.StringVar(&f.printRole, "print-role", "", "print the `role` that an operator needs and end: cluster, or namespaced for use with --namespace")
+	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run")
 	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to watch the first packets of a new pod, 0 for none")
@@ -130,6 +131,8 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 		return wrong("e.g. "+defaultImage(), "--image %q is no image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
 		return wrong("name the namespace that holds it with --namespace", "--image-pull-secret needs a namespace that has the secret")
+	case f.printRole != "" && manifests.RoleFile(f.printRole) == nil:
+		return wrong("it is cluster or namespaced", "--print-role=%s is not known", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
 		return wrong("", "--new-pods %d is not 0 to %d", f.newPods, maxNewPods)
 	case f.buffer < 0:
@@ -161,8 +164,8 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 	case f.printImages:
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
 		return err
-	case f.printRole:
-		_, err := r.streams.Out.Write(manifests.OperatorRoleFile())
+	case f.printRole != "":
+		_, err := r.streams.Out.Write(manifests.RoleFile(f.printRole))
 		return err
 	}
 	var err error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -26,6 +27,23 @@ func clean(text string) string {
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// escaped writes what no terminal should get, beyond ASCII, as JSON escapes it:
+// JSON leaves it as it is, such as the marks that reverse the order of letters.
+// It is for whole documents, so line breaks stay.
+func escaped(document string) string {
+	var b strings.Builder
+	for _, r := range document {
+		if r < 0x80 || unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
 		}
 	}
 	return b.String()

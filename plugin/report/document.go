@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -136,12 +137,14 @@ func alike(j *check.Judgement) []verdict.Finding {
 }
 
 func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(newDocument(j)); err != nil {
 		return fmt.Errorf("writing the report as json: %w", err)
 	}
-	return nil
+	_, err := io.WriteString(w, escaped(text.String()))
+	return err
 }
 
 func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
@@ -149,6 +152,6 @@ func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
 	if err != nil {
 		return fmt.Errorf("writing the report as yaml: %w", err)
 	}
-	_, err = w.Write(text)
+	_, err = io.WriteString(w, escaped(string(text)))
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 
@@ -144,12 +145,15 @@ func TestHostileNamesAreCleaned(t *testing.T) {
 		j.Findings[i].Text += "\x1b[31m"
 		j.Findings[i].Subject.Peer += "\x1b[31m"
 	}
-	var b bytes.Buffer
-	if err := Write(&b, "text", j, Options{Verbose: true}); err != nil {
-		t.Fatal(err)
-	}
-	if strings.ContainsAny(b.String(), "\x1b\a") {
-		t.Errorf("an escape came through:\n%q", b.String())
+	j.FirstCause.Text += "\u202e\u200b\u2066\ufeff\U000e0041\u2028"
+	for _, format := range Formats() {
+		var b bytes.Buffer
+		if err := Write(&b, format, j, Options{Verbose: true}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsFunc(b.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+			t.Errorf("%s: an escape came through:\n%q", format, b.String())
+		}
 	}
 }
 

@@ -32,11 +32,11 @@ func (a *account) add(m evidence.Message) {
 		m.Bye.Messages = a.last
 	}
 	m.Stream, m.Seq = evidence.PluginStream, a.last
-	// What comes from the cluster can be too long for a message. A gap would
-	// make the whole run incomplete, so the loss is said in its place.
+	// What does not fit a message is not known: a Problem in its place makes the
+	// whole run inconclusive, and says why.
 	if _, err := evidence.Encode(&m); err != nil {
 		m = evidence.Message{Stream: m.Stream, Seq: m.Seq, Problem: &evidence.Problem{
-			Class: evidence.ProblemInternal, What: "account", Text: err.Error(),
+			Class: evidence.ProblemInternal, What: evidence.ProblemAccount, Text: err.Error(),
 		}}
 	}
 	a.recording.Add(&m)

@@ -34,10 +34,12 @@ type world struct {
 	api    *fake.Clientset
 	client *cluster.Client
 
-	mu       sync.Mutex
-	agent    func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error
-	pod      func(job *batchv1.Job, pod *corev1.Pod) // changes a pod before it appears
-	sessions int
+	mu        sync.Mutex
+	agent     func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error
+	pod       func(job *batchv1.Job, pod *corev1.Pod) // changes a pod before it appears
+	sessions  int
+	lastWords string            // of every agent, on stderr
+	secret    map[string]string // of new pods
 }
 
 func newWorld(t *testing.T, nodes ...string) *world {
@@ -63,8 +65,13 @@ func newWorld(t *testing.T, nodes ...string) *world {
 		if len(create.CreateOptions.DryRun) > 0 {
 			return true, create.Object, nil
 		}
-		if job, ok := create.Object.(*batchv1.Job); ok {
-			w.start(t, job)
+		switch object := create.Object.(type) {
+		case *batchv1.Job:
+			w.start(t, object)
+		case *corev1.Secret:
+			w.secret = object.StringData
+		case *corev1.ResourceQuota: // as the controller that counts them
+			object.Status.Hard = object.Spec.Hard
 		}
 		return false, nil, nil
 	})
@@ -98,7 +105,8 @@ func (w *world) start(t *testing.T, job *batchv1.Job) {
 }
 
 // Exec runs an agent in this process.
-func (w *world) Exec(ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, _ io.Writer) error {
+func (w *world) Exec(ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	io.WriteString(stderr, w.lastWords)
 	w.mu.Lock()
 	w.sessions++
 	w.mu.Unlock()

@@ -20,6 +20,9 @@ import (
 // newcomerTargets bounds to how many other nodes one newcomer sends.
 const newcomerTargets = 8
 
+// newcomerSecrets are what a newcomer gets by the run's Secret.
+var newcomerSecrets = []string{evidence.EnvMark, evidence.EnvKey}
+
 // newcomerTime bounds the wait for the newcomers, beyond what the slowest test
 // pod took, which started in the same places.
 const newcomerTime = 30 * time.Second
@@ -50,9 +53,7 @@ func (v *verification) newcomers() (placings []manifests.Placing) {
 	for _, i := range newcomerNodes(len(v.pods), v.NewPods) {
 		from := v.pods[i]
 		about := evidence.Newcomer{Node: from.node.Index}
-		arguments := []string{
-			"--index", fmt.Sprint(from.node.Index), "--mark", hex.EncodeToString(v.mark), "--key", hex.EncodeToString(evidence.FirstKey(v.key)),
-		}
+		arguments := []string{"--index", fmt.Sprint(from.node.Index)}
 		for _, index := range v.asked.Targets(from.node.Index) {
 			to := v.podOn(index)
 			if to == nil || len(about.Targets) == newcomerTargets {
@@ -64,9 +65,21 @@ func (v *verification) newcomers() (placings []manifests.Placing) {
 			about.Targets = append(about.Targets, to.node.Index)
 		}
 		v.about.Newcomers = append(v.about.Newcomers, about)
-		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: from.node.Index, Node: from.node.Name, Arguments: arguments})
+		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: from.node.Index, Node: from.node.Name, Arguments: arguments, Secrets: newcomerSecrets})
 	}
 	return placings
+}
+
+// addNewcomers gives the newcomers what to mark their packets with, in a Secret:
+// what stands in a pod's command can be read by all who may view pods.
+func (v *verification) addNewcomers(ctx context.Context, placings []manifests.Placing) error {
+	err := v.placement.Provide(ctx, map[string]string{
+		evidence.EnvMark: hex.EncodeToString(v.mark), evidence.EnvKey: hex.EncodeToString(evidence.FirstKey(v.key)),
+	})
+	if err != nil {
+		return err
+	}
+	return v.placement.Add(ctx, placings)
 }
 
 // bringNewcomers places the newcomers beside what else goes on. The returned
@@ -78,7 +91,7 @@ func (v *verification) bringNewcomers(ctx context.Context) (settle func()) {
 		return func() {}
 	}
 	placed := make(chan error, 1)
-	go func() { placed <- v.placement.Add(ctx, placings) }()
+	go func() { placed <- v.addNewcomers(ctx, placings) }()
 	return func() {
 		began := time.Now()
 		defer func() { v.Log.Debug("step", "name", "waiting for new pods", "took", time.Since(began)) }()

@@ -60,6 +60,15 @@ func TestNewcomers(t *testing.T) {
 	if !strings.Contains(command, "--index 0 ") || !strings.Contains(command, "--to 1@10.42.1.2:4000 --to 2@") {
 		t.Errorf("command of the new pod on a: %s", command)
 	}
+	secret := w.secret
+	if len(secret) != 2 || len(secret[evidence.EnvMark]) != 32 || len(secret[evidence.EnvKey]) != 64 {
+		t.Errorf("the Secret has %v", secret)
+	}
+	for _, value := range secret {
+		if strings.Contains(command, value) {
+			t.Error("the command of the new pod has what only the Secret may have")
+		}
+	}
 	ready, newcomers, told := map[string]bool{}, []evidence.Newcomer(nil), false
 	for _, m := range out.recording.Messages(evidence.PluginStream) {
 		switch {

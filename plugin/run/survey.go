@@ -50,12 +50,12 @@ func (v *verification) survey(ctx context.Context) error {
 
 // remind says what a killed run has left: no one else will.
 func (v *verification) remind(ctx context.Context) {
-	leftovers, err := v.Cluster.Leftovers(ctx)
+	leftovers, err := v.Cluster.Leftovers(ctx, v.Objects.Namespace)
 	if err != nil {
 		v.Log.Debug("looking for leftovers", "error", err)
 	}
 	for _, l := range leftovers {
-		if l.Running == 0 && !l.Removing && time.Since(l.Created) > v.Timeout {
+		if l.Running == 0 && !l.Unknown && !l.Removing && time.Since(l.Created) > v.Timeout {
 			v.Progress.Note("an interrupted run left the " + l.What() + "; remove it with: kubectl wg cleanup " + l.Run)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,6 +90,7 @@ func newVerification(o Options) *verification {
 	rand.Read(v.mark) // never fails, see crypto/rand
 	rand.Read(v.key)
 	v.setLifetime()
+	v.Objects.NewPods = o.NewPods
 	v.about = &evidence.Run{
 		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: hex.EncodeToString(v.mark),
 		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(), Pairs: cmp.Or(o.Pairs, "all"), Minor: evidence.Minor,
@@ -146,7 +148,14 @@ func (v *verification) placings() []manifests.Placing {
 }
 
 func (v *verification) preflight(ctx context.Context) error {
+	v.countPods()
 	return v.Cluster.Preflight(ctx, v.Objects, v.placings())
+}
+
+// countPods says how many pods the run makes, which its quotas admit.
+func (v *verification) countPods() {
+	v.Objects.Nodes = len(v.nodes)
+	v.Objects.NewPods = len(newcomerNodes(len(v.nodes), v.NewPods))
 }
 
 // place creates the pods and waits for them, for at most three quarters of the
@@ -213,7 +222,8 @@ func (v *verification) remove(ctx context.Context) (err error) {
 	}
 	if v.Keep {
 		v.placement.Leave()
-		v.Progress.Note("kept: namespace " + v.Objects.NamespaceName() + "; remove it with: kubectl wg cleanup " + v.Objects.ID)
+		kept := strings.Join(v.Objects.Namespaces(), " and ")
+		v.Progress.Note("kept: what is in " + kept + "; remove it with: kubectl wg cleanup " + v.Objects.ID)
 		return nil
 	}
 	v.Progress.Phase("removing the pods")

@@ -77,6 +77,9 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 			c.sightings = append(c.sightings, m.Sighting)
 		case m.Problem != nil:
 			c.Problems = append(c.Problems, *m.Problem)
+			if m.Problem.What == evidence.ProblemAccount {
+				c.Gap = cmp.Or(c.Gap, "it could not be recorded whole: "+m.Problem.Text)
+			}
 		}
 	}
 	var families []int
@@ -191,7 +194,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
 	once := newSingle()
-	n.ProbeGap = cmp.Or(n.ProbeGap, unpack(recording.Messages(probe), func(m *evidence.Message) {
+	damage := unpack(recording.Messages(probe), func(m *evidence.Message) {
 		once.add(n, m)
 		switch {
 		case m.Peer != nil:
@@ -210,11 +213,11 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 		default:
 			n.addProbe(m)
 		}
-	}))
-	n.ProbeGap = cmp.Or(n.ProbeGap, n.conflicts.probe)
+	})
+	n.ProbeGap = cmp.Or(n.ProbeGap, damage, n.conflicts.probe)
 	n.retire()
 	c.packTunnels(n, tunnels)
-	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
+	damage = unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
 		case m.Canary != nil:
 			c.addCanary(n, m.Canary)
@@ -224,9 +227,12 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 			n.Tried = append(n.Tried, m.Tried)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
+			if m.Problem.What == evidence.ProblemEncode {
+				n.PodGap = cmp.Or(n.PodGap, m.Problem.Text)
+			}
 		}
-	}))
-	n.PodGap = cmp.Or(n.PodGap, n.conflicts.pod)
+	})
+	n.PodGap = cmp.Or(n.PodGap, damage, n.conflicts.pod)
 }
 
 // unpack calls add with a stream's messages, those of single peers in the place
@@ -277,6 +283,9 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.LinkEvents = append(n.LinkEvents, m.LinkEvent)
 	case m.Problem != nil:
 		n.Problems = append(n.Problems, *m.Problem)
+		if m.Problem.What == evidence.ProblemEncode {
+			n.ProbeGap = cmp.Or(n.ProbeGap, m.Problem.Text)
+		}
 	}
 }
 

@@ -9,14 +9,20 @@ import (
 	"fmt"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/canary"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Newcomer is what the command of a new pod says, see canary.Newcomer.
+// Newcomer is what a new pod is told, see canary.Newcomer.
 type Newcomer struct {
 	Index     int      // of its node
 	Mark, Key string   // hex
 	Targets   []string // see canary.ParseTarget
+}
+
+// NewcomerFrom reads from the environment what is no part of the command.
+func NewcomerFrom(getenv func(string) string) Newcomer {
+	return Newcomer{Mark: getenv(evidence.EnvMark), Key: getenv(evidence.EnvKey)}
 }
 
 // Send sends the first packets. Without a target it sends nothing.

@@ -190,6 +190,13 @@ type Problem struct {
 	Hint  string       `json:"hint,omitempty"` // what to do about it
 }
 
+// What a Problem is about that stands in the place of a message which could not
+// be written: what that message held is not known.
+const (
+	ProblemAccount = "account" // of the plugin's stream
+	ProblemEncode  = "encode"  // of an agent's stream
+)
+
 // Progress tells a waiting person what goes on. It is no evidence.
 type Progress struct {
 	Text string `json:"text"`

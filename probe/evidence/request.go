@@ -41,9 +41,17 @@ type StartRequest struct {
 	Key    []byte `json:"key"`   // 32 random bytes that authenticate canaries and answers
 }
 
+// The variables that hold a run's mark and the key of its first packets, in hex,
+// in a new pod. They come from a Secret: a pod's command can be read by all who
+// may view pods.
+const (
+	EnvMark = "WG_PROBE_MARK"
+	EnvKey  = "WG_PROBE_KEY"
+)
+
 // FirstKey derives from a run's key that of its first packets, which a new pod
-// sends. The pod is told it in its command, where others can read it: whoever
-// has it can forge first packets and nothing else.
+// sends. Whoever may read the pod's Secret can forge first packets and nothing
+// else.
 func FirstKey(key []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte("kubectl-wg first packets"))

@@ -33,7 +33,7 @@ func (w *Writer) Write(m Message) error {
 	line, err := Encode(&m)
 	if err != nil {
 		line, err = Encode(&Message{Seq: m.Seq, Problem: &Problem{
-			Class: ProblemInternal, What: "encode", Text: err.Error(),
+			Class: ProblemInternal, What: ProblemEncode, Text: err.Error(),
 		}})
 		if err != nil {
 			return err

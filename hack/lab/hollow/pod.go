@@ -108,12 +108,31 @@ func (p *pods) see(object *core.Pod, gone bool) {
 		p.work <- func(ctx context.Context) { p.delete(ctx, one) }
 	case !one.started && object.Status.Phase == core.PodPending:
 		one.started = true
-		for _, container := range object.Spec.Containers {
-			p.world.Bring(node, container.Command)
-		}
 		status := running(object, p.address(node, object.Spec.HostNetwork), synthetic.Address(node))
-		p.work <- func(ctx context.Context) { p.say(ctx, one, status) }
+		p.work <- func(ctx context.Context) {
+			for _, container := range object.Spec.Containers {
+				p.world.Bring(node, container.Command, p.mark(ctx, object.Namespace, container.Env))
+			}
+			p.say(ctx, one, status)
+		}
 	}
+}
+
+// mark reads the mark of a run from the Secret that a variable names, empty if there is none.
+func (p *pods) mark(ctx context.Context, namespace string, variables []core.EnvVar) string {
+	for _, variable := range variables {
+		if variable.Name != "WG_PROBE_MARK" || variable.ValueFrom == nil || variable.ValueFrom.SecretKeyRef == nil {
+			continue
+		}
+		from := variable.ValueFrom.SecretKeyRef
+		secret, err := p.client.CoreV1().Secrets(namespace).Get(ctx, from.Name, meta.GetOptions{})
+		if err != nil {
+			slog.Warn("reading a new pod's secret", "error", err)
+			return ""
+		}
+		return string(secret.Data[from.Key])
+	}
+	return ""
 }
 
 // address is the node's own, or the next of its pod range; the first belongs to the bridge.

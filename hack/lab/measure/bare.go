@@ -21,8 +21,8 @@ import (
 
 // objects are what one run of verify creates.
 type objects struct {
-	namespace core.Namespace
-	jobs      []batch.Job
+	namespaces []core.Namespace
+	jobs       []batch.Job
 }
 
 // parse reads the output of `verify --print-manifests`.
@@ -41,23 +41,26 @@ func parse(text []byte) (all objects, err error) {
 			return all, fmt.Errorf("reading the manifests: %w", err)
 		}
 		var job batch.Job
+		var namespace core.Namespace
 		switch about.Kind {
 		case "Namespace":
-			err = yaml.Unmarshal(document, &all.namespace)
+			err = yaml.Unmarshal(document, &namespace)
+			all.namespaces = append(all.namespaces, namespace)
+		case "ResourceQuota", "NetworkPolicy", "Secret": // what only guards the pods
 		case "Job":
 			err = yaml.Unmarshal(document, &job)
 			if job.Labels["app.kubernetes.io/component"] != "newcomer" { // verify makes them later, on its own time
 				all.jobs = append(all.jobs, job)
 			}
 		default:
-			err = fmt.Errorf("%s: want a Namespace and Jobs only", about.Kind)
+			err = fmt.Errorf("%s: want Namespaces, Jobs and what guards them only", about.Kind)
 		}
 		if err != nil {
 			return all, fmt.Errorf("reading the manifests: %w", err)
 		}
 	}
-	if all.namespace.Name == "" || len(all.jobs) == 0 {
-		return all, errors.New("reading the manifests: want a Namespace and Jobs")
+	if len(all.namespaces) == 0 || len(all.jobs) == 0 {
+		return all, errors.New("reading the manifests: want Namespaces and Jobs")
 	}
 	return all, nil
 }
@@ -68,26 +71,30 @@ const maxWatches = 10
 // parallel bounds the requests that are under way at a time, as verify bounds its own.
 const parallel = 32
 
-// bare creates the objects as directly as can be, waits for their pods with one watch, and removes them.
+// bare creates the namespaces and Jobs as directly as can be, waits for their pods with one watch, and removes them.
 func bare(ctx context.Context, client kubernetes.Interface, all objects) (ready, gone time.Duration, err error) {
 	began := time.Now()
-	if _, err := client.CoreV1().Namespaces().Create(ctx, &all.namespace, meta.CreateOptions{}); err != nil {
-		return 0, 0, fmt.Errorf("creating the namespace: %w", err)
+	for i := range all.namespaces {
+		if _, err := client.CoreV1().Namespaces().Create(ctx, &all.namespaces[i], meta.CreateOptions{}); err != nil {
+			return 0, 0, fmt.Errorf("creating a namespace: %w", err)
+		}
 	}
 	defer func() {
 		removing := time.Now()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		if failed := client.CoreV1().Namespaces().Delete(ctx, all.namespace.Name, meta.DeleteOptions{}); failed != nil {
-			err = errors.Join(err, fmt.Errorf("removing the namespace: %w", failed))
-			return
+		for _, namespace := range all.namespaces {
+			if failed := client.CoreV1().Namespaces().Delete(ctx, namespace.Name, meta.DeleteOptions{}); failed != nil {
+				err = errors.Join(err, fmt.Errorf("removing a namespace: %w", failed))
+				return
+			}
 		}
 		err = errors.Join(err, allGone(ctx, client))
 		gone = time.Since(removing)
 	}()
 	var pods watch.Interface
 	follow := func() (err error) {
-		if pods, err = client.CoreV1().Pods(all.namespace.Name).Watch(ctx, meta.ListOptions{}); err != nil {
+		if pods, err = client.CoreV1().Pods(meta.NamespaceAll).Watch(ctx, ours); err != nil {
 			return fmt.Errorf("watching the pods: %w", err)
 		}
 		return nil

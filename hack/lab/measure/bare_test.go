@@ -28,8 +28,8 @@ func TestEndedWatches(t *testing.T) {
 			return true, pods, nil
 		})
 		all := objects{
-			namespace: core.Namespace{ObjectMeta: meta.ObjectMeta{Name: "run"}},
-			jobs:      []batch.Job{{ObjectMeta: meta.ObjectMeta{Namespace: "run", Name: "node-1"}}},
+			namespaces: []core.Namespace{{ObjectMeta: meta.ObjectMeta{Name: "run"}}},
+			jobs:       []batch.Job{{ObjectMeta: meta.ObjectMeta{Namespace: "run", Name: "node-1"}}},
 		}
 		_, _, err := bare(t.Context(), server, all)
 		if (err == nil) != (ended < maxWatches) || watches != min(ended+1, maxWatches) {

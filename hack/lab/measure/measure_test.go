@@ -52,10 +52,10 @@ func TestParse(t *testing.T) {
 	const namespace = "---\nkind: Namespace\nmetadata: {name: kubectl-wg-x}\n"
 	const job = "---\nkind: Job\nmetadata: {name: wg-x-pod-0, namespace: kubectl-wg-x}\nspec: {backoffLimit: 0}\n"
 	all, err := parse([]byte(namespace + job + job))
-	if err != nil || all.namespace.Name != "kubectl-wg-x" || len(all.jobs) != 2 || *all.jobs[0].Spec.BackoffLimit != 0 {
+	if err != nil || all.namespaces[0].Name != "kubectl-wg-x" || len(all.jobs) != 2 || *all.jobs[0].Spec.BackoffLimit != 0 {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	for _, text := range []string{"", namespace, job, namespace + job + "---\nkind: Secret\n", "---\n\t"} {
+	for _, text := range []string{"", namespace, job, namespace + job + "---\nkind: ConfigMap\n", "---\n\t"} {
 		if all, err := parse([]byte(text)); err == nil {
 			t.Errorf("%q gives %+v", text, all)
 		}

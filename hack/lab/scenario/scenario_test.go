@@ -120,10 +120,10 @@ func TestCleanupFindsSomething(t *testing.T) {
 		name, said, script string
 		ok                 bool
 	}{
-		{"removed", "hint: kubectl wg cleanup x7k2p\n", `[ "$*" = "cleanup x7k2p" ] && echo removed namespace kubectl-wg-x7k2p`, true},
-		{"no hint", "error: interrupted twice\n", `echo removed namespace kubectl-wg-x7k2p`, false},
+		{"removed", "hint: kubectl wg cleanup x7k2p\n", `[ "$*" = "cleanup x7k2p" ] && echo removed namespaces kubectl-wg-x7k2p and kubectl-wg-x7k2p-pods`, true},
+		{"no hint", "error: interrupted twice\n", `echo removed namespaces kubectl-wg-x7k2p and kubectl-wg-x7k2p-pods`, false},
 		{"nothing", "hint: kubectl wg cleanup x7k2p\n", `echo nothing is left`, false},
-		{"fails", "hint: kubectl wg cleanup x7k2p\n", `echo removed namespace kubectl-wg-x7k2p; exit 4`, false},
+		{"fails", "hint: kubectl wg cleanup x7k2p\n", `echo removed namespaces kubectl-wg-x7k2p and kubectl-wg-x7k2p-pods; exit 4`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			trial := &Trial{lab: &state.Lab{}, verify: command(t, test.script), said: newTranscript()}

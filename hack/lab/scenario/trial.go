@@ -95,8 +95,8 @@ func (t *Trial) cleanup(ctx context.Context, runs ...string) error {
 	if err != nil {
 		return fmt.Errorf("cleanup: %w\n%s", err, stderr.String())
 	}
-	if !strings.HasPrefix(string(said), "removed namespace kubectl-wg-") {
-		return fmt.Errorf("cleanup did not remove the namespace:\n%s", said)
+	if !strings.HasPrefix(string(said), "removed namespaces kubectl-wg-") {
+		return fmt.Errorf("cleanup did not remove the namespaces:\n%s", said)
 	}
 	return nil
 }

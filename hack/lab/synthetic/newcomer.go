@@ -17,16 +17,15 @@ type flight struct {
 	from, to int
 }
 
-// Bring lets a new pod on a node do what its command line says: `wg-probe newcomer`, which sends from its first moment on.
-// Nothing happens for another command.
-func (w *World) Bring(node int, command []string) {
+// Bring lets a new pod on a node do what its command line says: `wg-probe newcomer`, which sends from its first moment on
+// with the mark, in hex, that is in its environment. Nothing happens for another command.
+func (w *World) Bring(node int, command []string, mark string) {
 	if len(command) < 2 || command[1] != "newcomer" {
 		return
 	}
 	flags := flag.NewFlagSet(command[1], flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	mark := flags.String("mark", "", "")
-	for _, other := range []string{"index", "key", "deadline", "idle"} {
+	for _, other := range []string{"index", "deadline", "idle"} {
 		flags.String(other, "", "")
 	}
 	var targets []netip.AddrPort
@@ -43,7 +42,7 @@ func (w *World) Bring(node int, command []string) {
 	defer w.mu.Unlock()
 	for _, target := range targets {
 		if to := w.Owner(target.Addr()); to != 0 && target.Port() != 0 {
-			w.flights[flight{*mark, node, to}] = true
+			w.flights[flight{mark, node, to}] = true
 		}
 	}
 }

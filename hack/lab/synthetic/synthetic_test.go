@@ -75,8 +75,8 @@ func record(t testing.TB, world *World) *evidence.Recording {
 	about := evidence.Run{
 		ID: "test", Families: []int{4}, Sizes: []int{64, 333, 777, 0}, Pairs: "all", Newcomers: []evidence.Newcomer{{Node: 2, Targets: []int{3, 4}}},
 	}
-	world.Bring(3, []string{"/wg-probe", "newcomer", "--deadline", "180s", "--idle", "3s", "--index", "2", "--mark", hex.EncodeToString(mark), "--key", "00",
-		"--to", "3@" + podIPs(4)[0].String() + ":1", "--to", "4@" + podIPs(5)[0].String() + ":1"})
+	world.Bring(3, []string{"/wg-probe", "newcomer", "--deadline", "180s", "--idle", "3s", "--index", "2",
+		"--to", "3@" + podIPs(4)[0].String() + ":1", "--to", "4@" + podIPs(5)[0].String() + ":1"}, hex.EncodeToString(mark))
 	newcomer := evidence.Message{Pod: &evidence.Pod{Role: "newcomer", Node: Name(3), Ready: true}}
 	plugin := []evidence.Message{
 		{Hello: &evidence.Hello{Schema: evidence.Schema, Role: evidence.PluginStream}}, {Run: &about}, newcomer, {Cluster: &evidence.Cluster{Version: "v1.36.3"}},

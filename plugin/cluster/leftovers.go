@@ -1,0 +1,157 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+)
+
+// Unseen is the error for places that could not be searched: what is there is
+// not known.
+type Unseen struct {
+	What []string // e.g. "Jobs in all namespaces"
+}
+
+func (e *Unseen) Error() string {
+	return "you may not list " + strings.Join(e.What, ", nor ") + ": whether anything is left there is not known"
+}
+
+// Hint says how to search less, or how to be allowed to search.
+func (e *Unseen) Hint() string {
+	return "search the namespace you may use with --namespace; or see kubectl wg verify --print-role"
+}
+
+// Leftovers finds what runs have made and not removed, by their label: own
+// namespaces, and Jobs in namespaces that the operator had named. With a
+// namespace it searches only that one. Together with what it found it returns
+// Unseen if it was not allowed to search everywhere.
+func (c *Client) Leftovers(ctx context.Context, namespace string) ([]Leftover, error) {
+	found := map[string]*Leftover{}
+	unseen := &Unseen{}
+	if namespace == "" {
+		namespaces, err := c.ourNamespaces(ctx)
+		if err = unseen.forbidden(err, "namespaces"); err != nil {
+			return nil, err
+		}
+		addNamespaces(found, namespaces)
+	}
+	if err := c.findJobs(ctx, namespace, found, unseen); err != nil {
+		return nil, err
+	}
+	var all []Leftover
+	for _, run := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, *found[run])
+	}
+	if unseen.What != nil {
+		return all, unseen
+	}
+	return all, nil
+}
+
+// forbidden notes what may not be listed and returns all other errors.
+func (e *Unseen) forbidden(err error, what string) error {
+	if apierrors.IsForbidden(err) {
+		e.What = append(e.What, what)
+		return nil
+	}
+	return err
+}
+
+func (c *Client) ourNamespaces(ctx context.Context) ([]corev1.Namespace, error) {
+	var list *corev1.NamespaceList
+	err := c.call(ctx, "listing namespaces", func(ctx context.Context) (err error) {
+		list, err = c.api.CoreV1().Namespaces().List(ctx, ours())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+func ours() metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: manifests.LabelManagedBy + "=" + manifests.ManagedBy}
+}
+
+// addNamespaces adds runs' own namespaces. The label alone does not make one a
+// run's: it has the name that the run gives it, too.
+func addNamespaces(found map[string]*Leftover, namespaces []corev1.Namespace) {
+	for _, n := range namespaces {
+		run := n.Labels[manifests.LabelRun]
+		if run == "" || !slices.Contains((manifests.Run{ID: run}).Namespaces(), n.Name) {
+			continue
+		}
+		l := found[run]
+		if l == nil {
+			l = &Leftover{Run: run, Own: true, Created: n.CreationTimestamp.Time, Removing: true}
+			found[run] = l
+		}
+		l.Namespaces = append(l.Namespaces, n.Name)
+		l.Removing = l.Removing && n.DeletionTimestamp != nil
+	}
+}
+
+// findJobs looks for Jobs everywhere; where that is not allowed, in the
+// namespaces that were found.
+func (c *Client) findJobs(ctx context.Context, namespace string, found map[string]*Leftover, unseen *Unseen) error {
+	jobs, err := c.jobs(ctx, namespace)
+	if err == nil {
+		addJobs(found, jobs)
+		return nil
+	}
+	where := "Jobs in all namespaces"
+	if namespace != "" {
+		where = "Jobs in namespace " + namespace
+	}
+	if err := unseen.forbidden(err, where); err != nil {
+		return err
+	}
+	for _, l := range found {
+		for _, own := range l.Namespaces {
+			jobs, err := c.jobs(ctx, own)
+			if err != nil && !apierrors.IsForbidden(err) {
+				return err
+			}
+			l.Unknown = l.Unknown || err != nil
+			addJobs(found, jobs)
+		}
+	}
+	return nil
+}
+
+func (c *Client) jobs(ctx context.Context, namespace string) (jobs []batchv1.Job, err error) {
+	err = c.call(ctx, "listing Jobs", func(ctx context.Context) error {
+		list, err := c.api.BatchV1().Jobs(namespace).List(ctx, ours())
+		if err == nil {
+			jobs = list.Items
+		}
+		return err
+	})
+	return jobs, err
+}
+
+func addJobs(found map[string]*Leftover, jobs []batchv1.Job) {
+	for _, j := range jobs {
+		run := j.Labels[manifests.LabelRun]
+		if run == "" {
+			continue
+		}
+		l := found[run]
+		if l == nil {
+			l = &Leftover{Run: run, Namespaces: []string{j.Namespace}, Created: j.CreationTimestamp.Time, Removing: j.DeletionTimestamp != nil}
+			found[run] = l
+		}
+		l.Jobs++
+		if j.Status.CompletionTime == nil && j.Status.Failed == 0 && j.Status.Succeeded == 0 {
+			l.Running++
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+)
+
+// left is a cluster with what one run left: its namespaces, of some age, and a
+// Job unless it has none.
+func left(age time.Duration, jobs ...batchv1.JobStatus) *fake.Clientset {
+	labels := map[string]string{manifests.LabelManagedBy: manifests.ManagedBy, manifests.LabelRun: "abc234"}
+	created := metav1.NewTime(time.Now().Add(-age))
+	var objects []runtime.Object
+	for _, name := range (manifests.Run{ID: "abc234"}).Namespaces() {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, CreationTimestamp: created}})
+	}
+	for _, status := range jobs {
+		about := metav1.ObjectMeta{Namespace: "kubectl-wg-abc234", Name: "wg-abc234-probe-0", Labels: labels}
+		objects = append(objects, &batchv1.Job{ObjectMeta: about, Status: status})
+	}
+	return fake.NewSimpleClientset(objects...)
+}
+
+func TestCleanup(t *testing.T) {
+	running, ended := batchv1.JobStatus{Active: 1}, batchv1.JobStatus{Failed: 1}
+	for name, test := range map[string]struct {
+		api       *fake.Clientset
+		forbidden []string
+		runs      []string
+		said      string
+		remains   int
+		unseen    bool
+	}{
+		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing is left", 0, false},
+		"left":                  {left(time.Hour, ended), nil, nil, "removed namespaces kubectl-wg-abc234 and kubectl-wg-abc234-pods", 0, false},
+		"left, Jobs removed":    {left(time.Minute), nil, nil, "removed namespaces", 0, false},
+		"left a moment ago":     {left(time.Second, ended), nil, nil, "removed namespaces", 0, false},
+		"running":               {left(time.Hour, running), nil, nil, "skipped namespaces", 2, false},
+		"begins":                {left(time.Second), nil, nil, "it may be about to begin", 2, false},
+		"begins, is named":      {left(time.Second), nil, []string{"abc234"}, "removed namespaces", 0, false},
+		"Jobs unseen":           {left(time.Hour, running), []string{"jobs"}, nil, "you may not see whether", 2, true},
+		"Jobs unseen, is named": {left(time.Hour, running), []string{"jobs"}, []string{"abc234"}, "removed namespaces", 0, false},
+		"another is named":      {left(time.Hour, running), []string{"jobs"}, []string{"other"}, "", 2, true},
+		"all unseen":            {left(time.Hour), []string{"jobs", "namespaces"}, nil, "", 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refuseLists(test.api, test.forbidden)
+			var out, errs bytes.Buffer
+			r := &root{streams: Streams{Out: &out, Err: &errs}, config: genericclioptions.NewConfigFlags(false)}
+			client := cluster.New(test.api, nil, nil, slog.New(slog.DiscardHandler))
+			err := r.runCleanup(t.Context(), client, cleanupFlags{}, test.runs)
+			var unseen *cluster.Unseen
+			if errors.As(err, &unseen) != test.unseen || (err == nil) == test.unseen {
+				t.Errorf("err = %v", err)
+			}
+			if !strings.Contains(out.String(), test.said) || test.unseen && strings.Contains(out.String(), "nothing is left") {
+				t.Errorf("it said %q", out.String())
+			}
+			test.api.ReactionChain = test.api.ReactionChain[len(test.forbidden):]
+			namespaces, err := test.api.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+			if err != nil || len(namespaces.Items) != test.remains {
+				t.Errorf("%d namespaces remain, %v", len(namespaces.Items), err)
+			}
+		})
+	}
+}
+
+func refuseLists(api *fake.Clientset, resources []string) {
+	for _, resource := range slices.Clone(resources) {
+		api.PrependReactor("list", resource, func(action clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "", errors.New("no"))
+		})
+	}
+}
