@@ -4,12 +4,14 @@ package agent
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // parts are what else the test binary plays in a namespace, by WG_TEST_ROLE.
@@ -17,6 +19,7 @@ var parts = map[string]func(args []string) error{
 	"obfuscator": obfuscate,
 	"sender":     sendDatagrams,
 	"icmp":       sendICMP,
+	"knock":      knock,
 	"xdp":        attachXDP,
 }
 
@@ -61,6 +64,24 @@ func sendDatagrams(args []string) error {
 		conn.Close()
 	}
 	return nil
+}
+
+// knock sends to a closed port until the other side refuses, which takes the way
+// there and back.
+func knock(args []string) error {
+	conn, err := net.Dial("udp4", args[0]+":9")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for range 250 {
+		conn.Write([]byte("x"))
+		conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, syscall.ECONNREFUSED) {
+			return nil
+		}
+	}
+	return errors.New("the tunnel does not work")
 }
 
 // sendICMP sends a "time exceeded" (RFC 792) that quotes a packet.

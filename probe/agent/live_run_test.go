@@ -24,8 +24,8 @@ const drain = 300 * time.Millisecond
 // verify is the plugin's conversation with all agents, in its order. Something
 // can happen while everything is captured.
 func (l *live) verify(during func(*live)) {
+	l.pods[0].play("knock", podAddr(1).String()) // a tunnel in use has a session
 	for i := range 2 {
-		l.nodes[i].run(fmt.Sprintf("ping -c 1 -i 0.2 -W 1 %s >/dev/null || true", podRange(1-i).Addr())) // makes the session
 		l.probes[i], l.tests[i] = l.nodes[i].agent(), l.pods[i].agent()
 	}
 	each(l.probes, l.start("probe"))

@@ -21,7 +21,7 @@ type Obfuscate struct {
 
 // Run serves the tunnel.
 func (o Obfuscate) Run(ctx context.Context) error {
-	device, err := tun.CreateTUN(o.Name, 1400)
+	device, err := tun.CreateTUN(o.Name, 1420)
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", o.Name, err)
 	}

@@ -92,7 +92,7 @@ func lateLink(ctx context.Context, t *Trial) error {
 		shell(network, "ip link add late0 netns /run/netns/kwg-$LAB-%s type veth peer name late0 netns /run/netns/kwg-$LAB-%s", first, second),
 		shell(second, "ip address add 203.0.113.130/30 dev late0; ip link set late0 up; echo 0 >/proc/sys/net/ipv4/conf/late0/rp_filter"),
 		shell(first, "ip address add 203.0.113.129/30 dev late0; ip link set late0 up; ip route add %s/32 via 203.0.113.130 dev late0 onlink", bystanderTo),
-		shell(first, "timeout 1 ip netns exec bystander /opt/lab/lab hostile send udp %s:%d || true", bystanderTo, bystanderPort),
+		shell(first, "timeout 0.3 ip netns exec bystander /opt/lab/lab hostile send udp %s:%d || true", bystanderTo, bystanderPort),
 		shell(second, "for i in $(seq 50); do grep -q received /run/lab/take.log && exit 0; sleep 0.05; done; echo nothing crossed the late link; exit 1"),
 		shell(first, "ip link delete late0"),
 	} {
