@@ -109,8 +109,8 @@ var pathLeaks = slices.Concat(leaking([]path{
 		lines: "ip rule add priority 50 lookup 79 suppress_ifgroup 7",
 	},
 	{
-		name: "path-not", title: "a rule for all but a part of the pods leads past the tunnel",
-		lines: "ip rule add priority 50 not from 10.42.0.0/25 lookup 77",
+		name: "path-not", title: "a rule for all but a part of the targets leads past the tunnel",
+		lines: "ip rule add priority 50 not to 10.42.1.0/25 lookup 79",
 	},
 }), []Scenario{
 	{
@@ -185,8 +185,8 @@ var pathHarmless = harmless([]path{
 		lines: "ip rule add priority 50 l3mdev",
 	},
 	{
-		name: "path-not-any", title: "a rule past the tunnel is for all but the pods' range",
-		lines: "ip rule add priority 50 not from 10.42.0.0/16 lookup 77",
+		name: "path-not-any", title: "a rule past the tunnel is for all that is not for pods",
+		lines: "ip rule add priority 50 not to 10.42.0.0/16 lookup 77",
 	},
 })
 
