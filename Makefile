@@ -9,6 +9,7 @@ NODES     ?= 2
 JUDGED    ?= 100,300,1000
 SCALE     ?= 100,300,1000
 REPEAT    ?= 20
+MINUTES   ?= 30
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 
 # A tag if this is exactly one, else dev. The image and its default name in the
@@ -29,6 +30,7 @@ KERNEL   = healthy switched three underlay unencrypted clock tee leak-young midd
 	stale-key missing-peer shared-key published-key allowed-gap allowed-part endpoint-address endpoint-roams psk-one-side \
 	device-deleted device-down port-taken udp-blocked udp-blocked-output network-one-way \
 	link-mtu network-mtu deaf-capture \
+	path-port path-mark path-hop obfuscated-udp xdp kernel \
 	healthy-dual healthy-dual-auto healthy-dual-ipv6 ipv6-mode-ports v6-udp-blocked v6-stale-route-one-way
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
@@ -36,10 +38,13 @@ SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab dow
 # The race detector needs a C compiler. The product itself is built without.
 RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race -timeout 30m,go test)
 
+# What shares no code with the product watches beside it.
+TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump
+
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-repeat bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-repeat test-bystander bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,13 +76,23 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	  "tests: $(LAB_RUN) --name test --ground host $(QUICK)"
 
 test-lab: build image testcount ## Run all of the lab's scenarios on this machine's kernel
+	@$(TCPDUMP)
 	@bin/testcount "tests: $(LAB_RUN) --name lab --ground host all eight"
 
 test-vm: build image testcount ## Run those that need it in a virtual machine, with the kernel's WireGuard
+	@$(TCPDUMP)
 	@bin/testcount "tests: $(LAB_RUN) --name vm --ground vm --timeout 10m $(KERNEL) -- --timeout 5m"
 
-test-repeat: build image testcount ## Run the healthy scenarios again and again (REPEAT=20)
-	@bin/testcount "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) healthy healthy-three healthy-vpn healthy-dual"
+test-repeat: build image testcount ## Run the healthy scenarios again and again, and with 1 % of loss and duplication (REPEAT=20)
+	@bin/testcount \
+	  "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) healthy traffic healthy-three healthy-vpn healthy-dual" \
+	  "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) --tolerate 1 repeat"
+
+test-bystander: build image testcount ## Watch other pods at full load inside the tunnel, then one clear frame among them (MINUTES=30)
+	@$(TCPDUMP)
+	@bin/testcount \
+	  "tests: $(LAB_RUN) --name bystander --ground host --for $(MINUTES)m bystander-load" \
+	  "tests: $(LAB_RUN) --name bystander --ground host bystander-one-frame"
 
 bench: build image ## Measure `kubectl wg verify` against the bare start of its pods and the manual procedure (GROUND, NODES)
 	@command -v wg >/dev/null || apt-get install -y --no-install-recommends wireguard-tools
@@ -86,7 +101,7 @@ bench: build image ## Measure `kubectl wg verify` against the bare start of its 
 	bin/lab measure --name bench-wireguard --verify bin/kubectl-wg --manual
 
 bench-capture: ## Measure the probe's capture against tcpdump, and a tunnel's throughput with and without it
-	@command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump
+	@$(TCPDUMP)
 	@$(GO_BUILD) -o bin/capturebench ./hack/capturebench
 	@bin/capturebench
 
@@ -120,5 +135,5 @@ release: image ## Build archives, checksums and the image for all platforms into
 	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
-	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|bench); fi
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|bench|repeat|bystander); fi
 	rm -rf bin dist

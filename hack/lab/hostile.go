@@ -33,13 +33,14 @@ func newHostileCommand() *cobra.Command {
 	}
 	second := &cobra.Command{
 		Use: "second NAME PORT", Args: cobra.ExactArgs(2),
-		RunE: func(command *cobra.Command, args []string) error {
-			port, err := strconv.Atoi(args[1])
-			if err != nil {
-				return fmt.Errorf("reading the port: %w", err)
-			}
-			return hostile.Second(command.Context(), args[0], port)
-		},
+	}
+	cloned := second.Flags().Bool("cloned", false, "have the key that all nodes have")
+	second.RunE = func(command *cobra.Command, args []string) error {
+		port, err := strconv.Atoi(args[1])
+		if err != nil {
+			return fmt.Errorf("reading the port: %w", err)
+		}
+		return hostile.Second(command.Context(), args[0], port, *cloned)
 	}
 	echo := &cobra.Command{
 		Use: "echo PORT", Args: cobra.ExactArgs(1),
@@ -92,5 +93,6 @@ func newHostileCommand() *cobra.Command {
 		},
 	}
 	command.AddCommand(vpn, peer, fake, second, echo, tunnel, tee, young)
+	command.AddCommand(trafficCommands()...)
 	return command
 }

@@ -22,6 +22,8 @@ type runOptions struct {
 	images       []string
 	list, keep   bool
 	repeat       int
+	tolerate     int
+	lasting      time.Duration
 	verify       scenario.Verify
 }
 
@@ -69,6 +71,8 @@ one that is started for it and removed afterwards.`,
 	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
 	flags.IntVar(&options.repeat, "repeat", 1, "how often to run each scenario")
+	flags.DurationVar(&options.lasting, "for", 0, "repeat the scenarios until this time is over")
+	flags.IntVar(&options.tolerate, "tolerate", 0, "how often each scenario that wants PASS may be INCONCLUSIVE instead")
 	flags.DurationVar(&options.verify.Timeout, "timeout", 3*time.Minute, "limit of each verify")
 	flags.StringVar(&options.verify.Record, "record", "", "directory to keep recordings in, as GROUND-SCENARIO.ndjson; made if it is not there")
 	flags.StringVar(&options.ground, "ground", ground.Auto, "where the nodes of labs run that have to be started: auto, host, vm")
@@ -145,7 +149,8 @@ func repeated(chosen []scenario.Scenario, times int) []scenario.Scenario {
 func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options runOptions) (err error) {
 	labs := &labs{options: options}
 	var outcomes []scenario.Outcome
-	for _, s := range chosen {
+	forgiving := tolerance{times: options.tolerate}
+	for s := range again(chosen, options.lasting) {
 		lab, err := labs.get(ctx, out, s.Cluster)
 		if err != nil {
 			return summarize(out, outcomes, errors.Join(err, labs.leave(ctx)))
@@ -155,7 +160,7 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 		if outcome.Problem != nil {
 			fmt.Fprintf(out, "%s\n", indent(outcome.Problem.Error()+"\n"+outcome.Output))
 		}
-		outcomes = append(outcomes, outcome)
+		outcomes = append(outcomes, forgiving.judge(outcome))
 		if ctx.Err() != nil {
 			break
 		}
@@ -241,12 +246,16 @@ func (l *labs) leave(ctx context.Context) error {
 func summarize(out io.Writer, outcomes []scenario.Outcome, problem error) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "\nSCENARIO\tRESULT\tEXIT\tVERDICT\tFIRST CAUSE\tTIME\tGONE\tNOTES")
-	passed, failed := 0, 0
+	passed, failed, tolerated := 0, 0, 0
 	for _, outcome := range outcomes {
 		word := "pass"
-		if outcome.Problem == nil {
+		switch {
+		case outcome.Problem == nil && outcome.Undecided:
+			word = "skip"
+			tolerated++
+		case outcome.Problem == nil:
 			passed++
-		} else {
+		default:
 			word = "FAIL"
 			failed++
 		}
@@ -258,7 +267,12 @@ func summarize(out io.Writer, outcomes []scenario.Outcome, problem error) error 
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	fmt.Fprint(out, repeats(outcomes))
+	fmt.Fprintf(out, "%d passed, %d failed", passed, failed)
+	if tolerated > 0 {
+		fmt.Fprintf(out, ", %d undecided and tolerated", tolerated)
+	}
+	fmt.Fprintln(out)
 	if problem != nil {
 		return problem
 	}

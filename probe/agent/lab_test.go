@@ -37,7 +37,16 @@ func TestMain(m *testing.M) {
 		keep()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	if part, ok := parts[os.Getenv("WG_TEST_ROLE")]; ok {
+		if err := part(strings.Fields(os.Getenv("WG_TEST_ARGS"))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	judge.remove()
+	os.Exit(code)
 }
 
 // keep holds a network and a mount namespace until stdin ends. A line on stdin
@@ -92,6 +101,7 @@ func makeDevice(name, config string) error {
 // keeper is a pair of namespaces.
 type keeper struct {
 	t      *testing.T
+	strict bool // a command that fails is a failure, not a reason to skip
 	pid    int
 	stdin  io.Writer
 	stdout *bufio.Scanner
@@ -122,7 +132,11 @@ func (k *keeper) enter(args ...string) *exec.Cmd {
 func (k *keeper) run(lines ...string) {
 	k.t.Helper()
 	for _, line := range lines {
-		if out, err := k.enter("sh", "-c", line).CombinedOutput(); err != nil {
+		out, err := k.enter("sh", "-c", line).CombinedOutput()
+		if err != nil && k.strict {
+			k.t.Fatalf("%s: %v: %s", line, err, out)
+		}
+		if err != nil {
 			k.t.Skipf("needs iproute2 and a kernel that does this: %s: %v: %s", line, err, out)
 		}
 	}
@@ -142,7 +156,8 @@ type client struct {
 	stdin    io.WriteCloser
 	decoder  *evidence.Decoder
 	columns  evidence.Unpacker
-	messages []*evidence.Message
+	messages []*evidence.Message // unpacked
+	stream   []*evidence.Message // as they came
 	raw      strings.Builder
 	wait     func() error
 	next     uint32
@@ -182,6 +197,7 @@ func (c *client) ask(r evidence.Request) *evidence.Ready {
 		if err != nil {
 			c.t.Fatalf("request %s: %v\n%s", line, err, c.raw.String())
 		}
+		c.stream = append(c.stream, m)
 		if err := c.columns.Unpack(m, func(one *evidence.Message) { c.messages = append(c.messages, one) }); err != nil {
 			c.t.Error(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -28,13 +29,22 @@ func (r Reader) path(parts ...string) string {
 }
 
 // attempts bounds how often a dump is asked for again after a change to what
-// it lists interrupted it.
+// it lists interrupted it, or when no answer came.
 const attempts = 3
 
-// dump repeats read while the kernel says that its answer was interrupted.
+// answerTime is how long an answer of the kernel is waited for. It needs no
+// time: the kernel queues the first part of a dump before the request has been
+// sent, and each next one while the one before it is received (netlink_dump in
+// net/netlink/af_netlink.c). What takes long is getting its locks, and that
+// happens in sending and receiving, which no timeout ends. An answer that has
+// not come by then will not come.
+const answerTime = time.Second
+
+// dump repeats read while the kernel says that its answer was interrupted, or
+// does not answer.
 func dump[T any](read func() (T, error)) (T, error) {
 	result, err := read()
-	for n := 1; n < attempts && errors.Is(err, netlink.ErrDumpInterrupted); n++ {
+	for n := 1; n < attempts && (errors.Is(err, netlink.ErrDumpInterrupted) || errors.Is(err, syscall.EAGAIN)); n++ {
 		result, err = read()
 	}
 	return result, err
@@ -46,7 +56,7 @@ func open(family int) (*netlink.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := handle.SetSocketTimeout(5e9); err != nil {
+	if err := handle.SetSocketTimeout(answerTime); err != nil {
 		handle.Close()
 		return nil, err
 	}

@@ -15,11 +15,15 @@ import (
 	"golang.zx2c4.com/wireguard/wgctrl/wgtypes"
 )
 
-// Second runs another WireGuard device on the node, somebody's VPN, until the context ends.
-func Second(ctx context.Context, name string, port int) error {
+// Second runs another WireGuard device on the node, somebody's VPN, until the context ends. A cloned one has the same key
+// on all nodes, as machines have that were copied from one.
+func Second(ctx context.Context, name string, port int, cloned bool) error {
 	key, err := wgtypes.GeneratePrivateKey()
 	if err != nil {
 		return fmt.Errorf("generating a key: %w", err)
+	}
+	if cloned {
+		key = vpnKey(0) // no node has this number
 	}
 	return serve(ctx, name, "198.51.100.1/24", wgtypes.Config{PrivateKey: &key, ListenPort: &port})
 }

@@ -19,6 +19,10 @@ var dualHealthy = []Scenario{
 		Cluster: dual, Sabotage: reconfigured(inMode(topology.Auto), ""), Restore: reconfigured(dual.Network, ""), Want: pass, Tested: 4,
 	},
 	{
+		Name: "healthy-dual-unpublished", Title: "one device for both families, and the nodes publish nothing of IPv6",
+		Cluster: dual, Sabotage: inTurn(reconfigured(inMode(topology.Auto), ""), unpublish6), Restore: reconfigured(dual.Network, ""), Want: pass, Tested: 4,
+	},
+	{
 		Name: "healthy-dual-ipv4", Title: "one device for both families, over IPv4",
 		Cluster: dual, Sabotage: reconfigured(inMode(topology.OverIPv4), ""), Restore: reconfigured(dual.Network, ""), Want: pass, Tested: 4,
 	},
@@ -128,6 +132,15 @@ var (
 	only4 = []string{"node-1>node-2/4", "node-2>node-1/4"}
 	only6 = []string{"node-1>node-2/6", "node-2>node-1/6"}
 )
+
+// unpublish6 removes what flannel publishes of IPv6.
+func unpublish6(nodes []string) []Command {
+	var commands []Command
+	for _, node := range nodes {
+		commands = append(commands, kubectl("annotate", "node", node, "flannel.alpha.coreos.com/backend-v6-data-", "flannel.alpha.coreos.com/public-ipv6-"))
+	}
+	return commands
+}
 
 // inMode is the dual-stack cluster with flannel in that mode.
 func inMode(mode topology.Mode) topology.Network {

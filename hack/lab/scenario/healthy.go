@@ -236,15 +236,20 @@ func dropCard(nodes []string) []Command {
 
 // start starts a program of the lab in a node and waits until something is true.
 func start(node, name, arguments, until string) Command {
+	return launch(node, name, "/opt/lab/lab hostile "+arguments, until)
+}
+
+// launch is start for any program.
+func launch(node, name, line, until string) Command {
 	return shell(node, `
-		setsid /opt/lab/lab hostile %[2]s </dev/null >/run/lab/%[1]s.log 2>&1 &
+		setsid %[2]s </dev/null >/run/lab/%[1]s.log 2>&1 &
 		echo $! >/run/lab/%[1]s.pid
 		for i in $(seq 100); do
 			if %[3]s; then exit 0; fi
 			sleep 0.1
 		done
 		cat /run/lab/%[1]s.log
-		exit 1`, name, arguments, until)
+		exit 1`, name, line, until)
 }
 
 // stop ends what start started.

@@ -37,7 +37,9 @@ type Outcome struct {
 	Notes    []string      // what was measured beside
 	// Problem is why the outcome is not the expected one; nil if it is.
 	Problem error
-	Output  string // what the command said on stderr
+	// Undecided means that the Problem is this alone: the verdict should be PASS, and is INCONCLUSIVE.
+	Undecided bool
+	Output    string // what the command said on stderr
 }
 
 // Run applies the scenario to the lab, runs the command, and takes the sabotage back.
@@ -68,20 +70,23 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		defer cancel()
 		if err := apply(ctx, lab, scenario.Restore); err != nil {
 			outcome.Problem = errors.Join(outcome.Problem, fmt.Errorf("taking the sabotage back: %w", err))
+			outcome.Undecided = false
 		}
 	}()
-	if err := errors.Join(plant(ctx, lab, scenario.Lies, verify.Probe), apply(ctx, lab, scenario.Sabotage)); err != nil {
+	err = errors.Join(plant(ctx, lab, scenario.Lies, verify.Probe), apply(ctx, lab, scenario.Sabotage), scenario.Witness.begin(ctx, lab))
+	if err != nil {
 		outcome.Problem = fmt.Errorf("sabotaging: %w", err)
 		return outcome
 	}
 	began := time.Now()
 	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
-	outcome.Problem = errors.Join(outcome.Problem, trial.bounded())
+	outcome.Problem = errors.Join(outcome.Problem, scenario.Witness.testify(ctx, trial), trial.bounded(), trial.takeNotes(ctx, scenario))
 	if outcome.Problem == nil {
 		outcome.Problem = errors.Join(compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...)), scenario.examine(trial.report))
 		if outcome.Problem != nil {
 			outcome.Problem = errors.Join(outcome.Problem, trial.report.says())
+			outcome.Undecided = scenario.Disturb == nil && scenario.Want.Verdict == "PASS" && outcome.Got.Verdict == "INCONCLUSIVE"
 		}
 	}
 	if outcome.Problem == nil && scenario.Want.Verdict == "FAIL" && scenario.Unmendable == "" {
@@ -195,6 +200,7 @@ type report struct {
 	Findings []struct {
 		Code   string `json:"code"`
 		Status string `json:"status"`
+		Text   string `json:"text"`
 	} `json:"findings"`
 }
 

@@ -61,6 +61,11 @@ type Scenario struct {
 	Unmendable string
 	// Or lists what is as good, where the moment decides.
 	Or []Want
+	// Witness watches beside the product, and has to see that the scenario is what it says. Nil asks nobody.
+	Witness *Witness
+	// Noted is a code whose findings' words are noted, and Measured a command whose output is, when the command has ended.
+	Noted    string
+	Measured *Command
 	// After runs when the command has ended. When it returns nothing may be left of the run, or else the scenario fails;
 	// nil means that the command itself has seen to that.
 	After Disturbance
@@ -97,6 +102,10 @@ const (
 	codeSize      = "WG0503"
 	codeFits      = "WG0504"
 	codeOldPods   = "WG0505"
+	codePath      = "WG0402"
+	codeBlind     = "WG0611"
+	codeInside    = "WG0605"
+	codeCipher    = "WG0602"
 	codeLeak      = "WG0601"
 	codeDeaf      = "WG0604"
 	codeMac1      = "WG0607"
@@ -142,12 +151,18 @@ var Groups = []Group{
 	{Name: "switched", Scenarios: switched},
 	{Name: "hostile", Scenarios: hostile},
 	{Name: "interrupted", Scenarios: interrupted},
+	{Name: "paths", Scenarios: slices.Concat(pathLeaks, pathHarmless)},
+	{Name: "blind", Scenarios: blind},
+	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},
+	{Name: "repeat", Scenarios: repeatable, Apart: true},
+	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
 	{Name: "underlay", Scenarios: underlay},
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
+	{Name: "kernel", Scenarios: kernel, Apart: true},
 }
 
 // All returns all scenarios in the order of their groups.

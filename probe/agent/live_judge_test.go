@@ -1,0 +1,122 @@
+//go:build linux
+
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// judge is the plugin, built once. It is run, not imported: the probe shares
+// nothing with it but the contract.
+var judge plugin
+
+type plugin struct {
+	build  sync.Once
+	folder string
+	err    error
+}
+
+const pluginPackage = "github.com/kubectl-wg/kubectl-wg/cmd/kubectl-wg"
+
+func (p *plugin) path(t *testing.T) string {
+	t.Helper()
+	p.build.Do(func() {
+		if p.folder, p.err = os.MkdirTemp("", "kubectl-wg-judge-"); p.err != nil {
+			return
+		}
+		command := exec.Command("go", "build", "-trimpath", "-o", p.folder+"/", pluginPackage)
+		command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off") // as `make build`, whose cache it shares
+		var out []byte
+		if out, p.err = command.CombinedOutput(); p.err != nil {
+			p.err = fmt.Errorf("%w: %s", p.err, out)
+		}
+	})
+	if p.err != nil {
+		t.Fatalf("building the judge: %v", p.err)
+	}
+	return filepath.Join(p.folder, "kubectl-wg")
+}
+
+func (p *plugin) remove() {
+	if p.folder != "" {
+		os.RemoveAll(p.folder)
+	}
+}
+
+// outcome is what these tests read of the plugin's report.
+type outcome struct {
+	Verdict    string
+	FirstCause struct{ Code, Text string }
+	Findings   []struct{ Code, Status, Text string }
+}
+
+// judged records the run and has the plugin judge it.
+func (l *live) judged() (o outcome) {
+	l.t.Helper()
+	file := filepath.Join(l.t.TempDir(), "run.ndjson")
+	if keep := os.Getenv("WG_TEST_RECORD"); keep != "" {
+		file = filepath.Join(keep, "live-"+filepath.Base(l.t.Name())+".ndjson")
+	}
+	l.record(file)
+	replay := exec.Command(judge.path(l.t), "replay", "-o", "json", file)
+	out, err := replay.Output() // its exit code is that of the verdict
+	if problem := json.Unmarshal(out, &o); problem != nil {
+		l.t.Fatalf("judging: %v, %v", err, problem)
+	}
+	return o
+}
+
+func (l *live) record(file string) {
+	l.t.Helper()
+	recording := evidence.NewRecording()
+	account := append(l.account(), evidence.Message{})
+	for i := range account {
+		m := &account[i]
+		m.Stream, m.Seq = evidence.PluginStream, uint32(i+1)
+		if i == len(account)-1 {
+			m.Bye = &evidence.Bye{Messages: m.Seq}
+		}
+		recording.Add(m)
+	}
+	for i := range 2 {
+		for role, agent := range map[string]*client{"probe": l.probes[i], "pod": l.tests[i]} {
+			for _, m := range agent.stream {
+				m.Stream = evidence.StreamName(role, nodeName(i))
+				recording.Add(m)
+			}
+		}
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := recording.WriteTo(out); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// want compares the outcome with the verdicts that are right, and the first
+// causes that are; none for a PASS.
+func (o outcome) want(t *testing.T, verdict string, causes ...string) {
+	t.Helper()
+	if slices.Contains(strings.Fields(verdict), o.Verdict) && (o.FirstCause.Code == "" && len(causes) == 0 || slices.Contains(causes, o.FirstCause.Code)) {
+		return
+	}
+	t.Errorf("got %s %s %q, want %s %v", o.Verdict, o.FirstCause.Code, o.FirstCause.Text, verdict, causes)
+	for _, f := range o.Findings {
+		if f.Status != "pass" && f.Status != "not applicable" {
+			t.Logf("%s %s: %s", f.Code, f.Status, f.Text)
+		}
+	}
+}
