@@ -145,6 +145,9 @@ func TestNotOurs(t *testing.T) {
 		{"forwarded for two other nodes", tx(frame(macB, macA, build(t, ip4("10.42.1.3", "10.42.2.3", layers.IPProtocolUDP), udp(1, 2)))), true, false},
 		{"sent into a link without Ethernet", Frame{Data: db(t), Header: RawIP, Direction: evidence.DirectionTX}, true, false},
 		{"ciphertext", tx(underlay(t, append(data(1, 1, 32), db(t)...))), false, false},
+		{"a router's error to a pod", rx(frame(macA, macB, build(t, ip4("198.51.100.1", "10.42.0.33", layers.IPProtocolICMPv4), raw([]byte{11, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), true, true},
+		{"a router's error to a pod of another host", rx(frame(macC, macB, build(t, ip4("198.51.100.1", "10.42.0.33", layers.IPProtocolICMPv4), raw([]byte{11, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), false, false},
+		{"an echo that only looks like one", rx(frame(macA, macB, build(t, ip4("198.51.100.1", "192.0.2.10", layers.IPProtocolICMPv4), raw([]byte{0, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), false, true},
 		{"empty", tx(nil), false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
