@@ -40,8 +40,7 @@ type Controls struct{ TX, RX uint32 }
 const maxTunnels = 64
 
 // tunnelBudget is what their rings share, which hold the run's own packets and
-// little else; each has from minTunnelRing to
-// maxTunnelRing bytes.
+// little else; each has from minTunnelRing to maxTunnelRing bytes.
 const (
 	tunnelBudget  = 8 << 20
 	minTunnelRing = 2 * maxBlock
@@ -117,13 +116,14 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	return s, nil
 }
 
-// own tells a subject what is this host's.
+// own sets what is this host's. The address of a macvtap is that of the virtual
+// machine behind it.
 func own(subject *wire.Subject, config *Config) {
 	for _, address := range config.Addresses {
 		subject.Addresses = append(subject.Addresses, address.Prefix.Addr())
 	}
 	for _, link := range config.Links {
-		if ether, err := net.ParseMAC(link.Ether); err == nil && len(ether) == 6 {
+		if ether, err := net.ParseMAC(link.Ether); err == nil && len(ether) == 6 && link.Kind != "macvtap" {
 			subject.Ethers = append(subject.Ethers, [6]byte(ether))
 		}
 	}
@@ -133,6 +133,9 @@ func own(subject *wire.Subject, config *Config) {
 func (s *Session) open(link evidence.Link, shape shape) {
 	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
 	s.taps = append(s.taps, t)
+	if link.Kind == "veth" || link.Kind == "netkit" {
+		t.account.Pipe()
+	}
 	var err error
 	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.mark, shape.snap())); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))

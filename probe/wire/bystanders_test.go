@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/gopacket/layers"
@@ -159,6 +160,36 @@ func TestNotOurs(t *testing.T) {
 				t.Errorf("%d leaks: %+v", len(seen), seen)
 			}
 		})
+	}
+}
+
+// TestPipe: a link that may lead to a pod of this node, and an uplink that is a
+// pipe as well, as in a node that is a container.
+func TestPipe(t *testing.T) {
+	for _, row := range []struct {
+		direction, source, target string
+		leak                      bool
+	}{
+		{"tx", "10.42.1.44", "10.42.0.33", false}, {"rx", "10.42.0.33", "10.42.1.44", false}, // as between the host and its pod
+		{"tx", "10.42.0.33", "10.42.1.44", true}, {"rx", "10.42.1.44", "10.42.0.33", true}, // as between two hosts
+		{"tx", "10.42.1.44", "10.42.2.33", true}, {"rx", "10.42.1.44", "10.42.2.33", true}, // forwarded
+	} {
+		for _, pipe := range []bool{false, true} {
+			tally := newTally(t, watching())
+			link := tally.Link("veth7", evidence.RoleOutside)
+			if pipe {
+				link.Pipe()
+			}
+			target, source := macB, macA
+			if row.direction == "rx" {
+				target, source = macA, macB
+			}
+			packet := build(t, ip4(row.source, row.target, layers.IPProtocolUDP), udp(1, 2))
+			link.Add(Frame{Data: slices.Concat(target, source, []byte{8, 0}, packet), Direction: row.direction})
+			if seen := pick(t, tally.Messages(), sightingOf); (len(seen) == 1) != (row.leak || !pipe) {
+				t.Errorf("pipe %v, %s %s → %s: %d leaks", pipe, row.direction, row.source, row.target, len(seen))
+			}
+		}
 	}
 }
 

@@ -139,8 +139,8 @@ func (w *walker) transport(own bool, protocol uint8) {
 	}
 }
 
-// quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). Of
-// the quote no layer is named: the frame is an ICMP error, whatever it is about.
+// quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). It
+// names no layer of the quote: the frame is an ICMP error, whatever it is about.
 // outer says that the error itself is in no encapsulation: it is then for the
 // pod that sent the packet, or for its node.
 func (w *walker) quoted(protocol uint8, b []byte, outer bool) {
