@@ -210,10 +210,10 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	c.packTunnels(n, tunnels)
 	n.PodGap = cmp.Or(n.PodGap, unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
-		case m.Canary != nil:
-			c.addCanary(n, m.Canary)
 		case m.Sighting != nil:
 			n.sightings = append(n.sightings, m.Sighting)
+		case m.Canary != nil:
+			c.addCanary(n, m.Canary)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 		}

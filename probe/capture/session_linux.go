@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -34,18 +33,6 @@ type Config struct {
 
 // Controls counts the genuine controls seen on a link, self-tests excluded.
 type Controls struct{ TX, RX uint32 }
-
-// maxTunnels bounds the tunnels that are captured besides WireGuard's; of those
-// beyond there is no Capture.
-const maxTunnels = 64
-
-// tunnelBudget is what their rings share, which hold the run's own packets and
-// little else; each has from minTunnelRing to maxTunnelRing bytes.
-const (
-	tunnelBudget  = 8 << 20
-	minTunnelRing = 2 * maxBlock
-	maxTunnelRing = 16 * maxBlock
-)
 
 // selfTestTimeout is how long a link may take to show its own frame.
 const selfTestTimeout = 2 * time.Second
@@ -114,19 +101,6 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	}
 	s.selfTest(ctx)
 	return s, nil
-}
-
-// own sets what is this host's. The address of a macvtap is that of the virtual
-// machine behind it.
-func own(subject *wire.Subject, config *Config) {
-	for _, address := range config.Addresses {
-		subject.Addresses = append(subject.Addresses, address.Prefix.Addr())
-	}
-	for _, link := range config.Links {
-		if ether, err := net.ParseMAC(link.Ether); err == nil && len(ether) == 6 && link.Kind != "macvtap" {
-			subject.Ethers = append(subject.Ethers, [6]byte(ether))
-		}
-	}
 }
 
 // open begins the capture of one link.

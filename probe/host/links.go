@@ -110,14 +110,14 @@ func (k known) describe(link netlink.Link) evidence.Link {
 		Index: attrs.Index, Name: attrs.Name, Kind: kind(link), Type: attrs.EncapType, MTU: attrs.MTU,
 		Up: attrs.Flags&net.FlagUp != 0, PeerNS: attrs.NetNsID >= 0, Master: k.name(attrs.MasterIndex),
 	}
+	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
+		l.Ether = attrs.HardwareAddr.String()
+	}
 	if attrs.NetNsID < 0 && attrs.ParentIndex != attrs.Index {
 		l.Parent = k.name(attrs.ParentIndex)
 	}
 	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
 		l.Parent = k.name(vxlan.VtepDevIndex)
-	}
-	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
-		l.Ether = attrs.HardwareAddr.String()
 	}
 	l.NoCarrier = l.Up && attrs.RawFlags&unix.IFF_LOWER_UP == 0
 	if s := attrs.Statistics; s != nil {
