@@ -14,11 +14,11 @@ import (
 // view looks at a case through the eyes of a profile.
 type view struct {
 	profile.Profile
+	tunnels memo[*verdict.Node, tunnels] // besides WireGuard's
 	// What is the same for most pairs is found out once.
 	reaches      memo[between, *reach]
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
-	tunnels      memo[*verdict.Node, tunnels]
 	nodePaths    memo[nodeFamily, *nodePaths]
 }
 

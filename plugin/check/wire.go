@@ -34,7 +34,7 @@ func (v *view) wireChecks() []verdict.Check {
 		{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",
 			Why:   "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
-			Reads: "frames that bear the run's mark and name no pair of it",
+			Reads: "frames that bear the run's mark and name no pair of it, and packets of other pods between nodes whose pair was not tested",
 			Proof: verdict.P3NoPlaintext, Scope: verdict.PerCluster, Needs: []verdict.Need{verdict.NeedProbe}, Seen: true,
 			After: []string{"WG0103"}, Judge: v.strays,
 		},

@@ -188,6 +188,10 @@ var table = []row{
 	{"WG0601", "bare", "k3s", k3sSwitch},
 	{"WG0601", "vxlan", "rke2", rke2Switch},
 	{"WG0601", "bare", "rke2", rke2Switch},
+	{"WG0601", "tunnel", "", Hint{
+		Title: "Find what leads the pods' packets into the other tunnel",
+		Note:  "On the node that is named, ip rule and ip route show table all list rules and routes into it; marks that a rule asks for are set by nft list ruleset or iptables-save. Remove the entry, or the tunnel.",
+	}},
 	{"WG0601", "", "", Hint{Title: "Switch the network plugin to an encrypting backend, or put WireGuard below it", Note: "For Flannel: set \"Backend\": {\"Type\": \"wireguard\"} in net-conf.json, restart it on every node and remove the links of the old backend."}},
 	{"WG0601", "past", "", Hint{
 		Title: "Find what leads these packets past the tunnel of {node}, or copies them",

@@ -219,12 +219,12 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	c.packTunnels(n, tunnels)
 	damage = unpack(recording.Messages(pod), func(m *evidence.Message) {
 		switch {
-		case m.Canary != nil:
-			c.addCanary(n, m.Canary)
 		case m.Sighting != nil:
 			n.sightings = append(n.sightings, m.Sighting)
 		case m.Tried != nil:
 			n.Tried = append(n.Tried, m.Tried)
+		case m.Canary != nil:
+			c.addCanary(n, m.Canary)
 		case m.Problem != nil:
 			n.PodProblem = append(n.PodProblem, *m.Problem)
 			if m.Problem.What == evidence.ProblemEncode {

@@ -30,7 +30,9 @@ func TestOtherPods(t *testing.T) {
 	podRange := func(i int) []netip.Prefix {
 		return []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(i), 0}), 24)}
 	}
-	each(l.probes, func(i int) evidence.Request { return evidence.Request{Read: &evidence.ReadRequest{PodRanges: podRange(i)}} })
+	each(l.probes, func(i int) evidence.Request {
+		return evidence.Request{Read: &evidence.ReadRequest{PodRanges: podRange(i)}}
+	})
 	ask(evidence.Request{Capture: &evidence.CaptureRequest{Ranges: []evidence.PodRange{{Index: 0, Prefixes: podRange(0)}, {Index: 1, Prefixes: podRange(1)}}}})
 	l.pods[0].run("bash -c 'for i in $(seq 50); do echo of others >/dev/udp/10.42.1.3/53; done; echo secret >/dev/udp/10.42.1.3/5432'")
 	time.Sleep(300 * time.Millisecond)

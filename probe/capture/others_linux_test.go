@@ -66,6 +66,23 @@ func TestOtherPods(t *testing.T) {
 	}
 }
 
+// TestOwn: every link's Ethernet address is the host's, but for one that is a
+// virtual machine's.
+func TestOwn(t *testing.T) {
+	var subject wire.Subject
+	own(&subject, &Config{
+		Addresses: []evidence.Address{{Link: "eth0", Prefix: netip.MustParsePrefix("192.0.2.10/24")}},
+		Links: []evidence.Link{
+			{Name: "eth0", Ether: "02:00:00:00:00:01"}, {Name: "wg0", Kind: "wireguard"}, {Name: "ib0", Ether: "00:01"},
+			{Name: "vm0", Kind: "macvtap", Ether: "02:00:00:00:00:02"}, {Name: "br0", Kind: "bridge", Ether: "02:00:00:00:00:03"},
+		},
+	})
+	if len(subject.Ethers) != 2 || subject.Ethers[0] != [6]byte{2, 0, 0, 0, 0, 1} || subject.Ethers[1] != [6]byte{2, 0, 0, 0, 0, 3} ||
+		len(subject.Addresses) != 1 || subject.Addresses[0] != netip.MustParseAddr("192.0.2.10") {
+		t.Errorf("%+v", subject)
+	}
+}
+
 // TestTwoClusters: a host bridges the virtual machine of another cluster, which
 // has the same pod ranges. What the machine sends and gets is not the host's,
 // what the host itself sends and gets is, though the bridge has an address of

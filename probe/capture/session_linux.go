@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -35,19 +34,6 @@ type Config struct {
 
 // Controls counts the genuine controls seen on a link, self-tests excluded.
 type Controls struct{ TX, RX uint32 }
-
-// maxTunnels bounds the tunnels that are captured besides WireGuard's; of those
-// beyond there is no Capture.
-const maxTunnels = 64
-
-// tunnelBudget is what their rings share, which hold the run's own packets and
-// little else; each has from minTunnelRing to
-// maxTunnelRing bytes.
-const (
-	tunnelBudget  = 8 << 20
-	minTunnelRing = 2 * maxBlock
-	maxTunnelRing = 16 * maxBlock
-)
 
 // selfTestTimeout is how long a link may take to show its own frame.
 const selfTestTimeout = 2 * time.Second
@@ -123,22 +109,13 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	return s, nil
 }
 
-// own tells a subject what is this host's.
-func own(subject *wire.Subject, config *Config) {
-	for _, address := range config.Addresses {
-		subject.Addresses = append(subject.Addresses, address.Prefix.Addr())
-	}
-	for _, link := range config.Links {
-		if ether, err := net.ParseMAC(link.Ether); err == nil && len(ether) == 6 {
-			subject.Ethers = append(subject.Ethers, [6]byte(ether))
-		}
-	}
-}
-
 // open begins the capture of one link.
 func (s *Session) open(link evidence.Link, shape shape) {
 	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
 	s.taps = append(s.taps, t)
+	if link.Kind == "veth" || link.Kind == "netkit" {
+		t.account.Pipe()
+	}
 	var err error
 	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.mark, shape.snap())); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))

@@ -72,7 +72,8 @@ type ReadRequest struct {
 	Ranges []PodRange `json:"ranges,omitempty"`
 }
 
-// CaptureRequest starts a capture on every outside and WireGuard link.
+// CaptureRequest starts a capture on every outside and WireGuard link, and of the
+// run's own packets on other tunnels.
 type CaptureRequest struct {
 	Pods []PodAddress `json:"pods"`           // every test pod of the run
 	Keys []string     `json:"keys,omitempty"` // public keys to try a handshake's mac1 against, base64

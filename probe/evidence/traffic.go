@@ -85,7 +85,7 @@ type Sighting struct {
 	Source    int    `json:"source"`    // node index of the pod that sent it
 	Target    int    `json:"target"`    // node index of the pod it is for
 	Family    int    `json:"family"`
-	By        string `json:"by"` // mark or flow
+	By        string `json:"by"` // mark, flow or range
 	// First says that it is of the first packets of a new pod, or their answers.
 	First bool `json:"first,omitempty"`
 	// Layers is what the frame is made of, outermost first, with UDP ports:
@@ -108,8 +108,8 @@ type Sighting struct {
 }
 
 // Witness is the marked traffic seen in clear where it may be: canaries on a
-// WireGuard link, controls on an outside link; one direction and family, at
-// most 64 pairs per message.
+// WireGuard link or on another tunnel (OtherTunnel), controls on an outside link;
+// one direction and family, at most 64 pairs per message.
 type Witness struct {
 	Link      string `json:"link"`
 	Direction string `json:"direction"` // tx enters the tunnel here, rx leaves it

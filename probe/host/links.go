@@ -116,6 +116,9 @@ func (k known) describe(link netlink.Link) evidence.Link {
 		Index: attrs.Index, Name: attrs.Name, Kind: kind(link), Type: attrs.EncapType, MTU: attrs.MTU,
 		Up: attrs.Flags&net.FlagUp != 0, PeerNS: attrs.NetNsID >= 0, Master: k.name(attrs.MasterIndex),
 	}
+	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
+		l.Ether = attrs.HardwareAddr.String()
+	}
 	if attrs.NetNsID < 0 && attrs.ParentIndex != attrs.Index {
 		l.Parent = k.name(attrs.ParentIndex)
 	}
@@ -124,9 +127,6 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	}
 	if attrs.Xdp != nil && attrs.Xdp.Attached {
 		l.XDP = &evidence.XDP{Mode: xdpMode(attrs.Xdp.AttachMode), ID: attrs.Xdp.ProgId}
-	}
-	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
-		l.Ether = attrs.HardwareAddr.String()
 	}
 	if port, ok := attrs.Slave.(*netlink.BondSlave); ok {
 		l.Backup = port.State == netlink.BondStateBackup

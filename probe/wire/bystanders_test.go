@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/gopacket/layers"
@@ -145,6 +146,9 @@ func TestNotOurs(t *testing.T) {
 		{"forwarded for two other nodes", tx(frame(macB, macA, build(t, ip4("10.42.1.3", "10.42.2.3", layers.IPProtocolUDP), udp(1, 2)))), true, false},
 		{"sent into a link without Ethernet", Frame{Data: db(t), Header: RawIP, Direction: evidence.DirectionTX}, true, false},
 		{"ciphertext", tx(underlay(t, append(data(1, 1, 32), db(t)...))), false, false},
+		{"a router's error to a pod", rx(frame(macA, macB, build(t, ip4("198.51.100.1", "10.42.0.33", layers.IPProtocolICMPv4), raw([]byte{11, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), true, true},
+		{"a router's error to a pod of another host", rx(frame(macC, macB, build(t, ip4("198.51.100.1", "10.42.0.33", layers.IPProtocolICMPv4), raw([]byte{11, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), false, false},
+		{"an echo that only looks like one", rx(frame(macA, macB, build(t, ip4("198.51.100.1", "192.0.2.10", layers.IPProtocolICMPv4), raw([]byte{0, 0, 0, 0, 0, 0, 0, 0}), raw(db(t)[:28])))), false, true},
 		{"empty", tx(nil), false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -156,6 +160,36 @@ func TestNotOurs(t *testing.T) {
 				t.Errorf("%d leaks: %+v", len(seen), seen)
 			}
 		})
+	}
+}
+
+// TestPipe: a link that may lead to a pod of this node, and an uplink that is a
+// pipe as well, as in a node that is a container.
+func TestPipe(t *testing.T) {
+	for _, row := range []struct {
+		direction, source, target string
+		leak                      bool
+	}{
+		{"tx", "10.42.1.44", "10.42.0.33", false}, {"rx", "10.42.0.33", "10.42.1.44", false}, // as between the host and its pod
+		{"tx", "10.42.0.33", "10.42.1.44", true}, {"rx", "10.42.1.44", "10.42.0.33", true}, // as between two hosts
+		{"tx", "10.42.1.44", "10.42.2.33", true}, {"rx", "10.42.1.44", "10.42.2.33", true}, // forwarded
+	} {
+		for _, pipe := range []bool{false, true} {
+			tally := newTally(t, watching())
+			link := tally.Link("veth7", evidence.RoleOutside)
+			if pipe {
+				link.Pipe()
+			}
+			target, source := macB, macA
+			if row.direction == "rx" {
+				target, source = macA, macB
+			}
+			packet := build(t, ip4(row.source, row.target, layers.IPProtocolUDP), udp(1, 2))
+			link.Add(Frame{Data: slices.Concat(target, source, []byte{8, 0}, packet), Direction: row.direction})
+			if seen := pick(t, tally.Messages(), sightingOf); (len(seen) == 1) != (row.leak || !pipe) {
+				t.Errorf("pipe %v, %s %s → %s: %d leaks", pipe, row.direction, row.source, row.target, len(seen))
+			}
+		}
 	}
 }
 

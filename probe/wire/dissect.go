@@ -27,8 +27,8 @@ func (p *ports) add(port uint16)      { p[port/64] |= 1 << (port % 64) }
 func (p *ports) has(port uint16) bool { return p[port/64]&(1<<(port%64)) != 0 }
 
 // walker reads headers from a frame, outermost first. Every step checks its
-// bounds and leaves what it does not understand alone: decoding only names
-// what was found, it never decides whether something is a leak.
+// bounds and leaves what it does not understand alone: decoding finds packets
+// of other pods, and only names what is found of the run's own.
 type walker struct {
 	d         *dissection
 	data      []byte // the whole frame

@@ -139,9 +139,11 @@ func (w *walker) transport(own bool, protocol uint8) {
 	}
 }
 
-// quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). Of
-// the quote no layer is named: the frame is an ICMP error, whatever it is about.
-func (w *walker) quoted(protocol uint8, b []byte) {
+// quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). It
+// names no layer of the quote: the frame is an ICMP error, whatever it is about.
+// outer says that the error itself is in no encapsulation: it is then for the
+// pod that sent the packet, or for its node.
+func (w *walker) quoted(protocol uint8, b []byte, outer bool) {
 	if w.pods == nil || w.d.pods.found || !icmpError(protocol, b) {
 		return
 	}
@@ -156,6 +158,7 @@ func (w *walker) quoted(protocol uint8, b []byte) {
 			w.d.pods.transport = w.at + 40
 		}
 	}
+	w.d.pods.bare = w.d.pods.found && outer
 }
 
 // icmpError reports whether a message of ICMP or ICMPv6 is about a packet that
@@ -194,7 +197,7 @@ func (w *walker) protocol(number uint8, outer bool) {
 	case protoICMP, protoICMPv6:
 		w.d.push(layerICMP)
 		w.d.settle(ClassICMP)
-		w.quoted(number, w.take(8))
+		w.quoted(number, w.take(8), outer)
 	case protoIPv4:
 		w.d.settle(ClassIPIP)
 		w.ipv4()

@@ -25,7 +25,7 @@ func FuzzFrame(f *testing.F) {
 		f.Add(seed, 96, true)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, segment int, rawIP bool) {
-		tally := newTally(t, testSubject())
+		tally := newTally(t, watching())
 		link := tally.Link("eth0", evidence.RoleOutside)
 		inside := tally.Link("wg0", evidence.RoleWireGuard)
 		frame := Frame{Data: b, Segment: segment, Direction: evidence.DirectionTX}
@@ -36,7 +36,9 @@ func FuzzFrame(f *testing.F) {
 		inside.Add(frame)
 		messages := tally.Messages()
 		leaks, controls := pick(t, messages, sightingOf), pick(t, messages, captureOf)[0].Classes["control"]
-		if bytes.Contains(b, testMark[:]) && len(leaks) == 0 && controls == 0 {
+		// A control that a router quotes may be cut in its header.
+		cut := bytes.Index(b, testMark[:]) > len(b)-MarkedSize
+		if bytes.Contains(b, testMark[:]) && len(leaks) == 0 && controls == 0 && !cut {
 			t.Error("a mark was not seen")
 		}
 		for _, leak := range leaks {

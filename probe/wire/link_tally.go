@@ -23,6 +23,7 @@ type LinkTally struct {
 	tries     tries
 	parts     dissection
 	recent    [2]recent // arriving and leaving
+	pipe      bool      // see Pipe
 
 	controlTX, controlRX atomic.Uint32
 
@@ -61,7 +62,7 @@ func (l *LinkTally) Add(frame Frame) {
 			l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
 		}
 	case l.parts.pods.found:
-		if s.host.carries(&frame, &l.parts) {
+		if s.host.carries(&frame, &l.parts) && !(l.pipe && s.local(&frame, &l.parts.pods)) {
 			l.sightings.addPods(l.name, &frame, &l.parts)
 		}
 	}
@@ -70,6 +71,12 @@ func (l *LinkTally) Add(frame Frame) {
 		l.tally.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
 	}
 }
+
+// Pipe says that the link is one end of a pipe, which may lead to a local pod
+// though that is not proven: what this node's own pods send arrives on it, and
+// what is for them leaves by it. No such packet of other pods is a leak there.
+// It must be called before the first Add.
+func (l *LinkTally) Pipe() { l.pipe = true }
 
 // inside reports whether a pod's packet may be seen in clear on the link: it is
 // encrypted behind it, or it comes by again on a link that leaves the host.

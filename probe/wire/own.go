@@ -36,6 +36,9 @@ func newHost(addresses []netip.Addr, ethers [][6]byte) host {
 //     link of this host, as a bridge's frames are at its ports. What a link in
 //     promiscuous mode hears of others, broadcasts and multicasts do not count.
 //
+// On one end of a pipe, which could lead to a pod of this node, what goes to this
+// node's own pods or comes from them does not count either, see Pipe.
+//
 // A node that forwards the pods' packets of others, in clear, counts. It need not
 // be the node of either pod.
 //

@@ -13,12 +13,13 @@ type settings struct {
 	asked     map[int]bool
 	pods      *podRanges // nil if no range is watched
 	host      host
+	node      int // index of this node
 }
 
 func newSettings(subject Subject) (*settings, error) {
 	s := &settings{
 		match: newMatcher(subject), asked: make(map[int]bool),
-		pods: newPodRanges(subject.Ranges), host: newHost(subject.Addresses, subject.Ethers),
+		node: subject.Node, pods: newPodRanges(subject.Ranges), host: newHost(subject.Addresses, subject.Ethers),
 	}
 	for _, port := range subject.Ports {
 		if port != 0 {
@@ -36,6 +37,15 @@ func newSettings(subject Subject) (*settings, error) {
 		s.receivers = append(s.receivers, r)
 	}
 	return s, nil
+}
+
+// local reports whether a packet between pods goes the way that it goes between
+// the host and a pod of its own: towards this node's pods, or from them to it.
+func (s *settings) local(f *Frame, p *podHeader) bool {
+	if f.transmitted() {
+		return p.target == s.node
+	}
+	return p.source == s.node
 }
 
 // ofPods reports whether an address is a test pod's or in some node's pod range.

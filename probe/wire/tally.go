@@ -24,6 +24,7 @@ type Subject struct {
 	// Ranges are the pod ranges of all nodes: a packet from one node's to
 	// another's that this host sends or receives in clear is a leak.
 	Ranges []evidence.PodRange
+	Node   int // index of this node
 	// Addresses and Ethers are this host's own: what tells its frames from
 	// those of others on the same network.
 	Addresses []netip.Addr
@@ -37,7 +38,7 @@ func NewSubject(start evidence.StartRequest, request evidence.CaptureRequest) (S
 	}
 	return Subject{
 		Mark: [MarkSize]byte(start.Mark), Key: start.Key, Pods: request.Pods,
-		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges,
+		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges, Node: start.Index,
 	}, nil
 }
 
