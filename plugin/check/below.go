@@ -45,9 +45,9 @@ func (v *view) overlaid(f *verdict.Focus) bool {
 	return !v.intended() && f.Tunnel.FromDev != nil && f.Holder() == nil && f.OutOf().Total() > 0
 }
 
-// overheads are how many bytes overlays add to a packet: VXLAN and Geneve
-// without options over IPv4 and IPv6, IP in IP, GRE.
-var overheads = []int{50, 70, 20, 40, 24, 44}
+// maxOverhead is how many bytes an overlay adds to a packet at most: Geneve over
+// IPv6 with options adds some more than 70, others less.
+const maxOverhead = 128
 
 // overhead returns how many bytes an overlay adds to the packets before they
 // enter the tunnel. Of one that no profile knows of it is known by the sizes on
@@ -56,13 +56,13 @@ func (v *view) overhead(f *verdict.Focus, canaries carried) int {
 	switch {
 	case v.Below != nil:
 		return v.Below.Overhead[family(f.Peer.Carrier(f.Family).Endpoint)]
-	case !v.overlaid(f):
+	case v.intended(), f.OutOf().Total() == 0:
 		return 0
 	}
-	short := func(size evidence.SizeCount) bool { return f.Tunnel.Out.Sized(size.Size) < size.Count }
-	for _, bytes := range overheads {
+	lacks := func(size evidence.SizeCount) bool { return f.Tunnel.Out.Sized(size.Size) < size.Count }
+	for bytes := 0; bytes <= maxOverhead; bytes += 2 {
 		canaries.overhead = bytes
-		if expected := v.expectations.of(canaries, expect); !slices.ContainsFunc(expected.sizes, short) {
+		if expected := v.expectations.of(canaries, expect); !slices.ContainsFunc(expected.sizes, lacks) {
 			return bytes
 		}
 	}

@@ -178,6 +178,8 @@ var contradictions = []struct {
 			}
 		})
 	}, verdict.Undecided, "placed its pods on 3 nodes, and its record describes 2"},
+	{"a pod on a node that is not described", add("plugin", evidence.Message{Pod: &evidence.Pod{
+		Role: "pod", Node: "node-3", Name: "pod-3", Ready: true}}), verdict.Undecided, "a pod on node-3, a node that it does not describe"},
 	{"a node that takes part is not Ready", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Node != nil && m.Node.Index == 1 {
@@ -290,6 +292,27 @@ var carriers = []struct {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
 			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601", ""},
+	{"Cilium, whose routes lead to its own pair of links", "host-cilium-native", func(s map[string][]evidence.Message) {
+		for _, messages := range s {
+			each(messages, func(m *evidence.Message) {
+				if m.Route != nil && m.Route.For.IsValid() && m.Route.Mark == 0 {
+					m.Route = &evidence.Route{For: m.Route.For, Link: "cilium_host", Type: "unicast", Table: 254}
+				}
+			})
+		}
+	}, verdict.Passed, "", ""},
+	{"an overlay over WireGuard whose peers cover the pods as well", "host-healthy-vpn", func(s map[string][]evidence.Message) {
+		unannounced(s)
+		for stream, ranges := range map[string]string{"probe/node-1": "10.42.1.0/24", "probe/node-2": "10.42.0.0/24"} {
+			each(s[stream], func(m *evidence.Message) {
+				if m.Peer != nil && m.Peer.Device == "wg0" {
+					peer := *m.Peer
+					peer.AllowedIPs = append(slices.Clone(peer.AllowedIPs), netip.MustParsePrefix(ranges))
+					m.Peer = &peer
+				}
+			})
+		}
+	}, verdict.Passed, "", ""},
 	{"an unknown overlay over WireGuard of the machines", "host-healthy-vpn", unannounced, verdict.Passed, "", ""},
 	{"the same on the kernel's WireGuard", "vm-healthy-vpn", unannounced, verdict.Passed, "", ""},
 	{"VXLAN that a rule leads into WireGuard", "host-healthy-vpn", func(s map[string][]evidence.Message) {

@@ -33,9 +33,9 @@ var explained = map[string]bool{"device": true, "route": true, "rule": true, "fi
 // way that is not known: no proof, and no leak.
 func (v *view) noCarrier(f *verdict.Focus) (out verdict.Outcome, none bool) {
 	t := &f.Tunnel
-	seen := f.Into().Total()+f.OutOf().Total() > 0
+	known := t.FromLink != "" && t.ToLink != ""
 	switch {
-	case t.FromLink != "" && t.ToLink != "" && (seen || v.intended()):
+	case known && (v.intended() || f.Into().Total()+f.OutOf().Total() > 0):
 		return out, false
 	case v.intended(), len(f.Leaks(f.Node, f.Peer, f.Family)) > 0:
 		return f.Say(verdict.Fail, func() string {

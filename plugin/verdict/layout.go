@@ -108,11 +108,14 @@ func (c *Case) layPlugin(messages []*evidence.Message) {
 		}
 	}
 	for _, p := range pods {
-		if n := c.byName[p.Node]; n != nil {
-			n.Pods[p.Role] = p
-			if p.Role == "pod" {
-				n.PodIPs = p.IPs
-			}
+		n := c.byName[p.Node]
+		if n == nil {
+			c.Gap = cmp.Or(c.Gap, fmt.Sprintf("it has a pod on %s, a node that it does not describe", p.Node))
+			continue
+		}
+		n.Pods[p.Role] = p
+		if p.Role == "pod" {
+			n.PodIPs = p.IPs
 		}
 	}
 }
