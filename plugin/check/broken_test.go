@@ -20,7 +20,7 @@ type breakage struct {
 }
 
 // broken are all of them.
-var broken = slices.Concat(brokenCluster, brokenInstrument)
+var broken = slices.Concat(brokenCluster, brokenInstrument, brokenAccounts, brokenControls)
 
 // brokenCluster is what goes wrong in a cluster, or with what is told of it.
 var brokenCluster = []breakage{
