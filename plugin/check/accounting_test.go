@@ -31,7 +31,8 @@ func TestNotes(t *testing.T) {
 		{"a canary was lost and sent again", verdict.P2InTunnel, "; 1 of 11 lost after encryption"},
 		{"a canary was lost before the tunnel", verdict.P2InTunnel, "; 1 of 4 UDP canaries lost before it"},
 		{"the network repeats datagrams", verdict.P4Ciphertext, "; 3 data messages came twice, repeated by the network"},
-		{"datagrams that are no WireGuard messages", verdict.P4Ciphertext, "; 100000 datagrams from the endpoint of node-1 are not valid WireGuard messages"},
+		{"datagrams that are no WireGuard messages", verdict.P4Ciphertext,
+			"; 100000 datagrams from the endpoint of node-1 are not valid WireGuard messages"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			streams := healthy(3)
@@ -162,9 +163,10 @@ func TestProvenIsAccountedFor(t *testing.T) {
 		for _, p := range j.Pairs {
 			proven = proven || p.Node == "node-1" && p.Steps[verdict.P2InTunnel] == verdict.Pass
 		}
-		holds := accounted(&ends[0], rows["pod/node-1"], rows["pod/node-2"]) && accounted(&ends[1], rows["pod/node-1"], rows["pod/node-2"])
+		sender, receiver := rows["pod/node-1"], rows["pod/node-2"]
+		holds := accounted(&ends[0], sender, receiver) && accounted(&ends[1], sender, receiver)
 		if proven != holds {
-			t.Fatalf("proven %v, accounted for %v: %+v of %+v and %+v", proven, holds, ends, rows["pod/node-1"], rows["pod/node-2"])
+			t.Fatalf("proven %v, accounted for %v: %+v of %+v and %+v", proven, holds, ends, sender, receiver)
 		}
 		verdicts[proven]++
 	}

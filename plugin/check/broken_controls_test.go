@@ -24,7 +24,9 @@ func countedOn(s map[string][]evidence.Message, packets, bytes uint64) {
 }
 
 // withLink returns a row in which a second link of a kind captured and counted some.
-func withLink(name string, link evidence.Link, captured evidence.Capture, packets, bytes uint64, want verdict.Verdict) breakage {
+func withLink(
+	name string, link evidence.Link, captured evidence.Capture, packets, bytes uint64, want verdict.Verdict,
+) breakage {
 	cause := ""
 	if want == verdict.Undecided {
 		cause = "WG0604"
@@ -89,12 +91,17 @@ var brokenControls = []breakage{
 		tunnel(s["probe/node-1"], 1, func(t *evidence.Tunnel) { t.Links = []string{"eth0", "eth7"} })
 	}, verdict.Undecided, "WG0604"},
 	withLink("a link that takes no control, idle", ppp, evidence.Capture{}, 0, 0, verdict.Passed),
-	withLink("a link that takes no control and shows its own frames", ppp, evidence.Capture{Frames: 9, Bytes: 900}, 9, 900, verdict.Passed),
-	withLink("the same with frames that were merged", ppp, evidence.Capture{Frames: 2, Bytes: 950}, 9, 1000, verdict.Passed),
-	withLink("the same with fewer than it counted", ppp, evidence.Capture{Frames: 8, Bytes: 800}, 9, 900, verdict.Undecided),
+	withLink("a link that takes no control and shows its own frames",
+		ppp, evidence.Capture{Frames: 9, Bytes: 900}, 9, 900, verdict.Passed),
+	withLink("the same with frames that were merged",
+		ppp, evidence.Capture{Frames: 2, Bytes: 950}, 9, 1000, verdict.Passed),
+	withLink("the same with fewer than it counted",
+		ppp, evidence.Capture{Frames: 8, Bytes: 800}, 9, 900, verdict.Undecided),
 	withLink("the same with none of those it counted", ppp, evidence.Capture{}, 1, 40, verdict.Undecided),
-	withLink("a member of a bond that is not in use", backup, evidence.Capture{Frames: 1, Bytes: 60}, 1, 60, verdict.Passed),
-	withLink("a second card without a control", evidence.Link{Type: "ether"}, evidence.Capture{Frames: 9, Bytes: 900}, 9, 900, verdict.Undecided),
+	withLink("a member of a bond that is not in use",
+		backup, evidence.Capture{Frames: 1, Bytes: 60}, 1, 60, verdict.Passed),
+	withLink("a second card without a control",
+		evidence.Link{Type: "ether"}, evidence.Capture{Frames: 9, Bytes: 900}, 9, 900, verdict.Undecided),
 	{"a link that takes no control and was not counted", func(s map[string][]evidence.Message) {
 		secondCard(s, ppp, evidence.Capture{Frames: 9, Bytes: 900})
 	}, verdict.Undecided, "WG0604"},
