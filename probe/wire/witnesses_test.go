@@ -207,3 +207,26 @@ func TestDuplicates(t *testing.T) {
 		t.Errorf("%+v", flow.Indices)
 	}
 }
+
+// FuzzWitnesses: whatever lies between two marked packets of a frame, both are
+// counted, and nothing that is not genuine.
+func FuzzWitnesses(f *testing.F) {
+	f.Add([]byte{}, uint16(48), uint16(64))
+	f.Add(testMark[:], uint16(100), uint16(48))
+	f.Add(canary(f, 60)[:50], uint16(63), uint16(1000))
+	f.Fuzz(func(t *testing.T, between []byte, first, second uint16) {
+		between = between[:min(len(between), 1000)] // fewer marks than a frame may have
+		first, second = max(first, MarkedSize), max(second, MarkedSize)
+		b := slices.Concat(
+			payload(t, about(func(m *Marked) { m.Size = first })), between,
+			payload(t, about(func(m *Marked) { m.Size, m.Sequence = second, 7 })),
+		)
+		if len(b) > 0xffff-28 {
+			return // more than a datagram carries
+		}
+		seen := onTunnel(t, evidence.DirectionTX, podPacket(t, b))
+		if len(seen) != 1 || seen[0].UDP < 2 || seen[0].UDP > 3 { // a seed has one in between
+			t.Errorf("%+v", seen)
+		}
+	})
+}
