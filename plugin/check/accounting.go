@@ -9,33 +9,38 @@ import (
 // carriage is what went from one pod to another by one transport, of one kind:
 // how much of it is known to have arrived, and how much of it was seen entering
 // and leaving the tunnel. Nothing of another transport or kind makes up for it.
-type carriage struct {
-	what                 string
-	arrived, into, outOf uint64
-}
+type carriage struct{ arrived, into, outOf uint64 }
 
 // seenWhole reports whether all that arrived was seen at both ends.
-func (e *carriage) seenWhole() bool { return e.into >= e.arrived && e.outOf >= e.arrived }
+func (c *carriage) seenWhole() bool { return c.into >= c.arrived && c.outOf >= c.arrived }
 
-// carriages account for a pair's traffic. What went from Node to Peer are canaries
-// of the pod on Node and its answers to those of the pod on Peer.
-func carriages(f *verdict.Focus, into, outOf *verdict.Sightings) [6]carriage {
+// carriedTogether and carriedApart name the carriages of a pair: of minor version
+// 0, which did not count answers apart, and since.
+var (
+	carriedTogether = []string{"UDP canaries and answers", "TCP canaries and answers", "ICMP echo requests"}
+	carriedApart    = []string{
+		"UDP canaries", "UDP answers", "TCP canaries", "TCP answers", "ICMP echo requests", "ICMP echo replies",
+	}
+)
+
+// carriages account for a pair's traffic, in the order of their names. What went
+// from Node to Peer are canaries of the pod on Node and its answers to those of
+// the pod on Peer.
+func carriages(f *verdict.Focus, into, outOf *verdict.Sightings) (all [6]carriage, names []string) {
 	sender, receiver := f.Sender, f.Receiver
-	if f.Run.Minor < 1 { // answers were not counted apart
-		return [6]carriage{
-			{"UDP canaries and answers", receiver.UDP.Received + receiver.UDP.Answered, uint64(into.UDP), uint64(outOf.UDP)},
-			{"TCP canaries and answers", receiver.TCP.Received + receiver.TCP.Answered, uint64(into.TCP), uint64(outOf.TCP)},
-			{"ICMP echo requests", sender.ICMP.Answered, uint64(into.ICMP), uint64(outOf.ICMP)},
-		}
+	if f.Run.Minor < 1 {
+		all[0] = carriage{receiver.UDP.Received + receiver.UDP.Answered, uint64(into.UDP), uint64(outOf.UDP)}
+		all[1] = carriage{receiver.TCP.Received + receiver.TCP.Answered, uint64(into.TCP), uint64(outOf.TCP)}
+		all[2] = carriage{sender.ICMP.Answered, uint64(into.ICMP), uint64(outOf.ICMP)}
+		return all, carriedTogether
 	}
-	return [6]carriage{
-		{"UDP canaries", receiver.UDP.Received, but(into.UDP, into.UDPAnswers), but(outOf.UDP, outOf.UDPAnswers)},
-		{"UDP answers", receiver.UDP.Answered, uint64(into.UDPAnswers), uint64(outOf.UDPAnswers)},
-		{"TCP canaries", receiver.TCP.Received, but(into.TCP, into.TCPAnswers), but(outOf.TCP, outOf.TCPAnswers)},
-		{"TCP answers", receiver.TCP.Answered, uint64(into.TCPAnswers), uint64(outOf.TCPAnswers)},
-		{"ICMP echo requests", sender.ICMP.Answered, but(into.ICMP, into.ICMPAnswers), but(outOf.ICMP, outOf.ICMPAnswers)},
-		{"ICMP echo replies", receiver.ICMP.Answered, uint64(into.ICMPAnswers), uint64(outOf.ICMPAnswers)},
-	}
+	all[0] = carriage{receiver.UDP.Received, but(into.UDP, into.UDPAnswers), but(outOf.UDP, outOf.UDPAnswers)}
+	all[1] = carriage{receiver.UDP.Answered, uint64(into.UDPAnswers), uint64(outOf.UDPAnswers)}
+	all[2] = carriage{receiver.TCP.Received, but(into.TCP, into.TCPAnswers), but(outOf.TCP, outOf.TCPAnswers)}
+	all[3] = carriage{receiver.TCP.Answered, uint64(into.TCPAnswers), uint64(outOf.TCPAnswers)}
+	all[4] = carriage{sender.ICMP.Answered, but(into.ICMP, into.ICMPAnswers), but(outOf.ICMP, outOf.ICMPAnswers)}
+	all[5] = carriage{receiver.ICMP.Answered, uint64(into.ICMPAnswers), uint64(outOf.ICMPAnswers)}
+	return all, carriedApart
 }
 
 // but is how many of all are no answers.
@@ -52,15 +57,17 @@ func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
 		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)
 	}
 	into, outOf := f.Into(), f.OutOf()
-	for _, e := range carriages(f, &into, &outOf) {
-		if e.seenWhole() {
+	all, names := carriages(f, &into, &outOf)
+	for i := range names {
+		c := &all[i]
+		if c.seenWhole() {
 			continue
 		}
 		if why := unsoundEnd(f); why != "" {
 			return unknown("%s", why)
 		}
 		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
-			e.arrived, e.what, t.From.Name, t.To.Name, e.into, t.FromLink, t.From.Name, e.outOf, t.ToLink, t.To.Name)
+			c.arrived, names[i], t.From.Name, t.To.Name, c.into, t.FromLink, t.From.Name, c.outOf, t.ToLink, t.To.Name)
 	}
 	return f.Say(verdict.Pass, func() string {
 		return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s",

@@ -23,7 +23,9 @@ type breakage struct {
 var socket = evidence.Message{Socket: &evidence.Socket{Path: "/var/run/wireguard/flannel-wg.sock", Device: "flannel-wg"}}
 
 // broken are all of them.
-var broken = slices.Concat(brokenCluster, brokenInstrument, brokenOthers, brokenPaths)
+var broken = slices.Concat(
+	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenAccounts, brokenControls,
+)
 
 // brokenCluster is what goes wrong in a cluster, or with what is told of it.
 var brokenCluster = []breakage{

@@ -66,11 +66,13 @@ func (e *end) judge(f *verdict.Focus, expected []evidence.SizeCount) verdict.Out
 		return fail("%s on the wire %s %s repeat a counter: WireGuard never does",
 			plural(e.flow.Repeats, "data message"), e.way, e.node.Name)
 	case e.flow.Jumps && leaving:
-		return fail("data messages on the wire %s %s have counters that no session reaches: WireGuard counts by one", e.way, e.node.Name)
+		return fail("data messages on the wire %s %s have counters that no session reaches: WireGuard counts by one",
+			e.way, e.node.Name)
 	case e.flow.Jumps:
 		return unknown("data messages %s %s have counters that no session reaches: somebody forges them", e.way, e.node.Name)
 	case e.flow.Unmatched:
-		return unknown("the sessions that were captured %s %s do not add up to its %s", e.way, e.node.Name, plural(e.flow.Data, "data message"))
+		return unknown("the sessions that were captured %s %s do not add up to its %s",
+			e.way, e.node.Name, plural(e.flow.Data, "data message"))
 	}
 	for i := range expected {
 		if got := e.flow.Sized(expected[i].Size); got < expected[i].Count {
@@ -83,9 +85,11 @@ func (e *end) judge(f *verdict.Focus, expected []evidence.SizeCount) verdict.Out
 // short says that fewer messages of a size were seen than pod packets arrived.
 func (e *end) short(f *verdict.Focus, want *evidence.SizeCount, got uint64) verdict.Outcome {
 	if why := roamed(f); why != "" {
-		return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s", why, got, want.Count, want.Size, e.way, e.node.Name)
+		return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s",
+			why, got, want.Count, want.Size, e.way, e.node.Name)
 	}
-	return fail("%d data messages of %d bytes were expected %s %s, %d were seen", want.Count, want.Size, e.way, e.node.Name, got)
+	return fail("%d data messages of %d bytes were expected %s %s, %d were seen",
+		want.Count, want.Size, e.way, e.node.Name, got)
 }
 
 // onTheWay says what the network did to the messages, and what else went between
@@ -97,10 +101,11 @@ func onTheWay(t *verdict.Tunnel) (notes string) {
 	if t.In.Repeats > 0 {
 		notes += fmt.Sprintf("; %s came twice, repeated by the network", plural(t.In.Repeats, "data message"))
 	}
+	const invalid = "are not valid WireGuard messages"
 	if n := t.Out.Malformed; n > 0 {
-		notes += fmt.Sprintf("; %s to the endpoint of %s are not valid WireGuard messages", plural(n, "datagram"), t.To.Name)
+		notes += fmt.Sprintf("; %s to the endpoint of %s %s", plural(n, "datagram"), t.To.Name, invalid)
 	} else if n := t.In.Malformed; n > 0 {
-		notes += fmt.Sprintf("; %s from the endpoint of %s are not valid WireGuard messages", plural(n, "datagram"), t.From.Name)
+		notes += fmt.Sprintf("; %s from the endpoint of %s %s", plural(n, "datagram"), t.From.Name, invalid)
 	}
 	return notes
 }

@@ -33,16 +33,14 @@ func (v *view) first(f *verdict.Focus) verdict.Outcome {
 		return unknown("%s", why)
 	}
 	into, outOf := f.Into(), f.OutOf()
-	e := carriage{
-		"first packets", uint64(f.FirstArrived()), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers),
-	}
+	c := carriage{uint64(f.FirstArrived()), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers)}
 	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
-		from.Name, e.into, t.FromLink, e.outOf, t.ToLink, to.Name, e.arrived)
+		from.Name, c.into, t.FromLink, c.outOf, t.ToLink, to.Name, c.arrived)
 	switch {
-	case e.into == 0 || e.outOf == 0 || e.arrived == 0:
+	case c.into == 0 || c.outOf == 0 || c.arrived == 0:
 		return unknown("%s", text)
-	case !e.seenWhole():
+	case !c.seenWhole():
 		return fail("%s", text)
 	}
-	return pass("%d first packets of a new pod among them", e.into)
+	return pass("%d first packets of a new pod among them", c.into)
 }

@@ -126,7 +126,9 @@ func ownFrames(minor int, n *verdict.Node, l *evidence.Link) bool {
 	if minor < 1 || capture == nil || !l.Backup && (l.Type == ethernet || l.Type == "") {
 		return false
 	}
-	at := slices.IndexFunc(n.LinkCounts, func(c *evidence.LinkCount) bool { return c.Index == l.Index && c.Link == l.Name })
+	at := slices.IndexFunc(n.LinkCounts, func(c *evidence.LinkCount) bool {
+		return c.Index == l.Index && c.Link == l.Name
+	})
 	if at < 0 {
 		return false
 	}

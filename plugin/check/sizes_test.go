@@ -32,6 +32,10 @@ func TestNoCanaryOfFullSize(t *testing.T) {
 		rows = slices.DeleteFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
 		return append(rows, more)
 	})
+	connected := func(s *evidence.Seen) { s.TCP, s.TCPAnswers = 4, 2 }
+	between1and2(connected)(streams)
+	seenBy(streams, "node-1", "rx", 1, 0, connected)
+	seenBy(streams, "node-2", "tx", 1, 0, connected)
 	if j := Judge(record(t, streams)); j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0503" {
 		t.Errorf("verdict %s: %v", j.Verdict, bad(j))
 	}

@@ -127,7 +127,7 @@ type Target struct {
 	TCP   uint16     `json:"tcp"`
 }
 
-// ControlRequest makes a probe send its controls: one to the WireGuard
+// ControlRequest makes a probe send its controls: some to the WireGuard
 // endpoint of each peer, or to the given addresses where there is no peer, and
 // a looped frame on each captured outside link that none of them left through.
 type ControlRequest struct {

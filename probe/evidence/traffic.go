@@ -151,14 +151,15 @@ type Seen struct {
 	Control uint32 `json:"control,omitempty"`
 }
 
-// Control is a marked cleartext datagram sent on purpose outside the tunnel:
+// Control is marked cleartext sent on purpose outside the tunnel, some datagrams
+// from several source ports, repeated while none of them is seen leaving:
 // to a peer's WireGuard endpoint, so along the path of the ciphertext, or, on a
 // link no peer is reached through, a looped frame to the link's own address.
 type Control struct {
 	Link   string         `json:"link,omitempty"` // for a looped frame; otherwise the route decides
 	Peer   int            `json:"peer"`           // node index of the target, -1 for a looped frame
 	Target netip.AddrPort `json:"target,omitzero"`
-	Sent   uint32         `json:"sent"`
+	Sent   uint32         `json:"sent"` // datagrams or frames
 	Error  string         `json:"error,omitempty"`
 }
 

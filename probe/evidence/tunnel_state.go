@@ -79,7 +79,8 @@ type Flow struct {
 	Data        uint64 `json:"data,omitempty"`       // transport data messages that carry something
 	Keepalives  uint64 `json:"keepalives,omitempty"` // transport data messages of exactly 32 bytes
 	// Malformed counts datagrams between these two addresses that are no
-	// WireGuard message.
+	// WireGuard message. Of addresses between which nothing else was seen only
+	// the first 64 have a Tunnel; the others' datagrams are in Capture.Classes.
 	Malformed uint64 `json:"malformed,omitempty"`
 	// Bytes sums the UDP payload of initiations, responses, data and
 	// keepalives: what the kernel counts. DataBytes is the part of data and
@@ -97,7 +98,8 @@ type Flow struct {
 }
 
 // IndexRange is the counter of one session in one direction. A sender starts
-// at 0 and adds 1 per message: Repeats must be 0.
+// at 0 and adds 1 per message, so nothing that leaves repeats one. On its way a
+// network may: Repeats are in no other sum.
 type IndexRange struct {
 	Index    uint32 `json:"index"` // receiver index of the data messages
 	Min      uint64 `json:"min"`   // lowest counter seen

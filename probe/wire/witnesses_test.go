@@ -74,17 +74,21 @@ func TestWitnesses(t *testing.T) {
 	}{
 		{"a canary", [][]byte{podPacket(t, small)}, sent(evidence.Seen{UDP: 1})},
 		{"the same twice", [][]byte{podPacket(t, small), podPacket(t, small)}, sent(evidence.Seen{UDP: 1})},
-		{"a second attempt and another size", [][]byte{podPacket(t, small), podPacket(t, again), podPacket(t, larger)}, sent(evidence.Seen{UDP: 3})},
+		{"a second attempt and another size",
+			[][]byte{podPacket(t, small), podPacket(t, again), podPacket(t, larger)}, sent(evidence.Seen{UDP: 3})},
 		{"an answer", [][]byte{podPacket(t, answer)}, back(evidence.Seen{UDP: 1, UDPAnswers: 1})},
 		{"a forgery", [][]byte{podPacket(t, forged)}, nil},
 		{"a stream's segment and what is sent of it again", [][]byte{
 			podPacket(t, stream), podPacket(t, stream[:960]), podPacket(t, stream[960:]),
 		}, sent(evidence.Seen{TCP: 1})},
 		{"a segment that begins amid a header", [][]byte{podPacket(t, stream[20:])}, sent(evidence.Seen{TCP: 1})},
-		{"datagrams that were merged", [][]byte{podPacket(t, slices.Concat(larger, small, again))}, sent(evidence.Seen{UDP: 3})},
-		{"a forgery merged with a canary", [][]byte{podPacket(t, slices.Concat(small, forged, again))}, sent(evidence.Seen{UDP: 2})},
+		{"datagrams that were merged",
+			[][]byte{podPacket(t, slices.Concat(larger, small, again))}, sent(evidence.Seen{UDP: 3})},
+		{"a forgery merged with a canary",
+			[][]byte{podPacket(t, slices.Concat(small, forged, again))}, sent(evidence.Seen{UDP: 2})},
 		{"an echo request", [][]byte{echo(t, "10.42.0.7", "10.42.1.9", 8, 0, ping)}, sent(evidence.Seen{ICMP: 1})},
-		{"its reply", [][]byte{echo(t, "10.42.1.9", "10.42.0.7", 0, 0, ping)}, back(evidence.Seen{ICMP: 1, ICMPAnswers: 1})},
+		{"its reply",
+			[][]byte{echo(t, "10.42.1.9", "10.42.0.7", 0, 0, ping)}, back(evidence.Seen{ICMP: 1, ICMPAnswers: 1})},
 		{"something else than an echo", [][]byte{echo(t, "10.42.1.9", "10.42.0.7", 13, 0, ping)}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -115,7 +119,8 @@ func TestWitnessQuoted(t *testing.T) {
 func TestWitnessEqualEchoes(t *testing.T) {
 	own := payload(t, about(func(m *Marked) { m.Transport = TransportICMP }))
 	other := payload(t, about(func(m *Marked) { m.Transport, m.Source, m.Target = TransportICMP, 1, 0 }))
-	got := onTunnel(t, evidence.DirectionTX, echo(t, "10.42.0.7", "10.42.1.9", 8, 0, own), echo(t, "10.42.0.7", "10.42.1.9", 0, 0, other))
+	got := onTunnel(t, evidence.DirectionTX,
+		echo(t, "10.42.0.7", "10.42.1.9", 8, 0, own), echo(t, "10.42.0.7", "10.42.1.9", 0, 0, other))
 	if want := []evidence.Seen{{Source: 0, Target: 1, ICMP: 2, ICMPAnswers: 1}}; !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -156,7 +161,8 @@ func TestStrangers(t *testing.T) {
 	tally := newTally(t, testSubject())
 	link := tally.Link("eth0", evidence.RoleOutside)
 	stranger := func(port uint16, body []byte) Frame {
-		return rx(build(t, eth(layers.EthernetTypeIPv4), ip4("203.0.113.7", "192.0.2.10", layers.IPProtocolUDP), udp(port, wgPort), raw(body)))
+		from := ip4("203.0.113.7", "192.0.2.10", layers.IPProtocolUDP)
+		return rx(build(t, eth(layers.EthernetTypeIPv4), from, udp(port, wgPort), raw(body)))
 	}
 	for port := range uint16(3 * maxStrangers) {
 		link.Add(stranger(1000+port, []byte("x")))
@@ -200,4 +206,27 @@ func TestDuplicates(t *testing.T) {
 	if flow.Indices[0].Repeats != 10 || flow.Indices[0].Messages != 10 {
 		t.Errorf("%+v", flow.Indices)
 	}
+}
+
+// FuzzWitnesses: whatever lies between two marked packets of a frame, both are
+// counted, and nothing that is not genuine.
+func FuzzWitnesses(f *testing.F) {
+	f.Add([]byte{}, uint16(48), uint16(64))
+	f.Add(testMark[:], uint16(100), uint16(48))
+	f.Add(canary(f, 60)[:50], uint16(63), uint16(1000))
+	f.Fuzz(func(t *testing.T, between []byte, first, second uint16) {
+		between = between[:min(len(between), 1000)] // fewer marks than a frame may have
+		first, second = max(first, MarkedSize), max(second, MarkedSize)
+		b := slices.Concat(
+			payload(t, about(func(m *Marked) { m.Size = first })), between,
+			payload(t, about(func(m *Marked) { m.Size, m.Sequence = second, 7 })),
+		)
+		if len(b) > 0xffff-28 {
+			return // more than a datagram carries
+		}
+		seen := onTunnel(t, evidence.DirectionTX, podPacket(t, b))
+		if len(seen) != 1 || seen[0].UDP < 2 || seen[0].UDP > 3 { // a seed has one in between
+			t.Errorf("%+v", seen)
+		}
+	})
 }
