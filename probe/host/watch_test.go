@@ -47,7 +47,7 @@ func TestWatch(t *testing.T) {
 		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0", "ip link set vethC up", "ip link del vethC",
 		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid), "ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
 		inPod + "ip link set late1 up", "send", "ip link del late0",
-		"ip link set wan down", "ip route add 198.51.100.0/24 dev vethA",
+		"ip link set wan down", "ip addr add 198.51.100.1/24 dev wan", "ip link set wan up", "ip route add 198.51.100.0/24 dev vethA",
 	} {
 		if line == "send" {
 			time.Sleep(50 * time.Millisecond) // until the carrier is there
@@ -70,13 +70,16 @@ func TestWatch(t *testing.T) {
 	for _, line := range []string{
 		"vethA added veth outside", // a route to another network leads out of it
 		"vethC added veth inside", "vethC removed veth inside",
-		"late0 added veth outside", "late0 removed veth outside", "wan down veth outside",
+		"late0 added veth outside", "late0 removed veth outside", "wan down veth inside",
 	} {
 		if !slices.Contains(told, line) {
 			t.Errorf("no %q in %q", line, told)
 		}
 	}
 	for _, e := range events {
+		if (e.Link == "wan" || e.Link == "eth0") && e.What == "role" {
+			t.Errorf("a pair with both ends here: %+v", e)
+		}
 		if e.Link == "late0" && e.What == "removed" && e.TXPackets == 0 {
 			t.Errorf("nothing was sent: %+v", e)
 		}
