@@ -282,9 +282,9 @@ func (w *Watch) decide(index int) {
 		return
 	}
 	f := link.facts
-	if peer := w.links[link.peer]; peer != nil {
-		f.HostPeer = f.HostPeer || peer.peer == index
-	}
+	// The kernel names another namespace if the other end is in one. What it said
+	// of the other end itself can be from before the two were joined.
+	f.HostPeer = link.peer != 0 && w.links[link.peer] != nil
 	if master := w.links[link.master]; link.master != 0 && master != nil {
 		f.Master = &masterFacts{Addresses: master.facts.Addresses, Ports: w.ports(link.master)}
 	}

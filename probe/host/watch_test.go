@@ -20,6 +20,7 @@ import (
 //
 //	eth0 192.0.2.1/24 ── wan        cni0 10.42.0.1/24 ── vethA ─┐ (a pod that starts)      late0 203.0.113.1/24 ─┐
 //	                                          vethC ─┐ (a pod that starts and ends)              (a second uplink, removed)
+//	                                          lxcD ── tmpD, which is moved into the pod
 func TestWatch(t *testing.T) {
 	enter(t)
 	sleeper := exec.Command("sleep", "60")
@@ -45,6 +46,7 @@ func TestWatch(t *testing.T) {
 	for _, line := range []string{
 		fmt.Sprintf("ip link add vethA type veth peer name podA netns %d", pid), "ip link set vethA master cni0", "ip link set vethA up", inPod + "ip link set podA up",
 		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0", "ip link set vethC up", "ip link del vethC",
+		"ip link add lxcD type veth peer name tmpD", "ip link set lxcD up", fmt.Sprintf("ip link set tmpD netns %d", pid), "ip route add 10.42.0.9/32 dev lxcD",
 		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid), "ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
 		inPod + "ip link set late1 up", "send", "ip link del late0",
 		"ip link set wan down", "ip addr add 198.51.100.1/24 dev wan", "ip link set wan up", "ip route add 198.51.100.0/24 dev vethA",
@@ -70,6 +72,7 @@ func TestWatch(t *testing.T) {
 	for _, line := range []string{
 		"vethA added veth outside", // a route to another network leads out of it
 		"vethC added veth inside", "vethC removed veth inside",
+		"lxcD added veth inside", "tmpD added veth inside", "tmpD removed veth inside", // as Cilium makes a pod's link
 		"late0 added veth outside", "late0 removed veth outside", "wan down veth inside",
 	} {
 		if !slices.Contains(told, line) {
