@@ -153,17 +153,20 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 
 // appeared says what became of a link that appeared, "" if nothing crossed it.
 func appeared(n *verdict.Node, e *evidence.LinkEvent) string {
-	for _, gone := range n.LinkEvents {
-		if gone.Index != e.Index || gone.What != "removed" {
-			continue
+	gone, sent, received := false, uint64(0), uint64(0)
+	for _, other := range n.LinkEvents {
+		if other.Index == e.Index && other.What == "removed" {
+			gone, sent, received = true, max(sent, other.TXPackets), max(received, other.RXPackets)
 		}
-		if gone.TXPackets+gone.RXPackets == 0 {
-			return ""
-		}
-		return fmt.Sprintf("%s appeared while the captures ran, sent %s, received %d and was removed: nothing was captured on it",
-			e.Link, plural(gone.TXPackets, "frame"), gone.RXPackets)
 	}
-	return fmt.Sprintf("%s began to lead out of the host while the captures ran: nothing was captured on it", e.Link)
+	switch {
+	case !gone:
+		return fmt.Sprintf("%s began to lead out of the host while the captures ran: nothing was captured on it", e.Link)
+	case sent == 0 && received == 0:
+		return ""
+	}
+	return fmt.Sprintf("%s appeared while the captures ran, sent %s, received %d and was removed: nothing was captured on it",
+		e.Link, plural(sent, "frame"), received)
 }
 
 func captured(n *verdict.Node, link string) bool { return n.Capture(link) != nil }

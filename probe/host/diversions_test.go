@@ -287,6 +287,14 @@ func TestNothingIsLoaded(t *testing.T) {
 	}
 }
 
+func TestHasTCX(t *testing.T) {
+	for release, want := range map[string]bool{"6.6.1-generic": true, "6.5.0": false, "5.15.0-91": false, "7.0-rc1": true, "?": true} {
+		if hasTCX(release) != want {
+			t.Error(release)
+		}
+	}
+}
+
 func TestActiveFeatures(t *testing.T) {
 	names := make([]byte, 3*sizeofEthtoolName)
 	for i, name := range []string{"tx-checksum-ipv4", "hw-tc-offload", "esp-hw-offload"} {
