@@ -88,6 +88,10 @@ func attachXDP(on, to string) error {
 		return err
 	}
 	program, license := redirecting(target.Attrs().Index), []byte("GPL\x00")
+	var pinned runtime.Pinner
+	pinned.Pin(&program[0])
+	pinned.Pin(&license[0])
+	defer pinned.Unpin()
 	request := struct {
 		kind, count    uint32
 		insns, license uint64

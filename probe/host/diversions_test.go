@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,10 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 	add(0xb7, 0, result) // r0 = result
 	add(0x95, 0, 0)      // exit
 	license := []byte("GPL\x00")
+	var pinned runtime.Pinner
+	pinned.Pin(&code[0])
+	pinned.Pin(&license[0])
+	defer pinned.Unpin()
 	request := struct {
 		kind, count    uint32
 		insns, license uint64

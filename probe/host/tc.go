@@ -5,6 +5,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -315,6 +316,9 @@ func attachedPrograms(links []evidence.Link) (found []evidence.Diversion, err er
 func queryPrograms(link int, kind uint32) ([]uint32, error) {
 	const query, room = 16, 64
 	ids := make([]uint32, room)
+	var pinned runtime.Pinner // the kernel is told its address as a number
+	pinned.Pin(&ids[0])
+	defer pinned.Unpin()
 	request := struct {
 		target, kind, query, attached uint32
 		ids                           uint64
