@@ -11,7 +11,7 @@ import (
 // test pods of others and back.
 func (v *view) first(f *verdict.Focus) verdict.Outcome {
 	from, to, t := f.Node, f.Peer, &f.Tunnel
-	if leaks := f.Leaks(from, to, f.Family); len(leaks) > 0 {
+	if leaks := leaks(f); len(leaks) > 0 {
 		young := slices.DeleteFunc(slices.Clone(leaks), func(leak verdict.Leak) bool { return !leak.First })
 		switch {
 		case len(young) == 0:

@@ -13,7 +13,7 @@ import (
 
 func (v *view) absent(f *verdict.Focus) verdict.Outcome {
 	from, to := f.Node, f.Peer
-	if leaks := f.Leaks(from, to, f.Family); len(leaks) > 0 {
+	if leaks := leaks(f); len(leaks) > 0 {
 		if f.Quiet {
 			return verdict.Outcome{Status: verdict.Fail}
 		}
@@ -74,8 +74,8 @@ func unmarked(c *verdict.Case, n *verdict.Node, link string) (packets uint64, co
 }
 
 func (v *view) strays(f *verdict.Focus) verdict.Outcome {
-	if len(f.Strays) > 0 {
-		return leaked(f.Case, "traffic with this run's mark", f.Strays)
+	if strays := offPodLinks(f.Case, f.Strays); len(strays) > 0 {
+		return leaked(f.Case, "traffic with this run's mark", strays)
 	}
 	return pass("")
 }

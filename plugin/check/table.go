@@ -36,7 +36,7 @@ func Table(p profile.Profile) []verdict.Check {
 	v := &view{Profile: p}
 	var table []verdict.Check
 	for _, family := range [][]verdict.Check{
-		v.clusterChecks(), v.configurationChecks(), v.instrumentChecks(), v.hostChecks(), v.peerChecks(),
+		v.clusterChecks(), v.configurationChecks(), v.instrumentChecks(), v.blindChecks(), v.hostChecks(), v.peerChecks(),
 		v.routeChecks(), v.sizeChecks(), v.reachChecks(), v.wireChecks(), v.adviceChecks(),
 	} {
 		table = append(table, family...)

@@ -52,6 +52,8 @@ type Profile struct {
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
+	// Programs are what the names of the system's own BPF programs begin with.
+	Programs []string
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }

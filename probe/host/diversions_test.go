@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,10 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 	add(0xb7, 0, result) // r0 = result
 	add(0x95, 0, 0)      // exit
 	license := []byte("GPL\x00")
+	var pinned runtime.Pinner
+	pinned.Pin(&code[0])
+	pinned.Pin(&license[0])
+	defer pinned.Unpin()
 	request := struct {
 		kind, count    uint32
 		insns, license uint64
@@ -284,6 +289,14 @@ func TestNothingIsLoaded(t *testing.T) {
 	os.WriteFile(root+"/proc/thread-self/net/pfkey", nil, 0o600)
 	if _, inventory, _ := reader.xfrm(nil); inventory.Complete {
 		t.Error("complete, with policies of PF_KEY")
+	}
+}
+
+func TestHasTCX(t *testing.T) {
+	for release, want := range map[string]bool{"6.6.1-generic": true, "6.5.0": false, "5.15.0-91": false, "7.0-rc1": true, "?": true} {
+		if hasTCX(release) != want {
+			t.Error(release)
+		}
 	}
 }
 

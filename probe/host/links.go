@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -99,7 +100,7 @@ func (k known) facts(link netlink.Link, sockets []evidence.Socket) facts {
 	attrs := link.Attrs()
 	f := facts{
 		Kind: kind(link), Up: attrs.Flags&net.FlagUp != 0, Loopback: attrs.Flags&net.FlagLoopback != 0,
-		PeerNS: attrs.NetNsID >= 0, Addresses: k.addresses[attrs.Index],
+		PeerNS: attrs.NetNsID >= 0, HostPeer: k.hostPeer(attrs.Index), Addresses: k.addresses[attrs.Index],
 	}
 	for _, socket := range sockets {
 		f.Socket = f.Socket || socket.Device == attrs.Name
@@ -108,6 +109,22 @@ func (k known) facts(link netlink.Link, sockets []evidence.Socket) facts {
 		f.Master = &masterFacts{Addresses: k.addresses[attrs.MasterIndex], Ports: k.ports[attrs.MasterIndex]}
 	}
 	return f
+}
+
+// hostPeer reports whether a link and the one that it is paired with name each
+// other, both in this network namespace.
+func (k known) hostPeer(index int) bool {
+	peer := k.pairedWith(index)
+	return peer != 0 && k.pairedWith(peer) == index
+}
+
+// pairedWith is the index of a pair's other end, 0 if it is not in this namespace.
+func (k known) pairedWith(index int) int {
+	link := k.links[index]
+	if link == nil || !slices.Contains(paired, kind(link)) || link.Attrs().NetNsID >= 0 {
+		return 0
+	}
+	return link.Attrs().ParentIndex
 }
 
 func (k known) describe(link netlink.Link) evidence.Link {

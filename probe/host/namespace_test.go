@@ -69,6 +69,7 @@ func TestNode(t *testing.T) {
 		"ip link add flannel.1 type vxlan id 1 dev eth0 dstport 8472", "ip link set flannel.1 up",
 		"ip tuntap add mode tun name flannel-wg", "ip link set flannel-wg up", "ip tuntap add mode tun name vpn0", "ip link set vpn0 up",
 		"ip link add eth1 type veth peer name wan1 netns %d",
+		"ip link add host0 type veth peer name host1", "ip link set host0 up", "ip link set host1 up", "ip addr add 203.0.113.1/24 dev host0",
 		"ip netns exec-in %d ip link set wan up",
 		"ip route add 10.42.0.0/16 dev flannel-wg", "ip route add default via 192.0.2.254", "ip route add blackhole 10.99.0.0/16",
 		"ip route add 10.42.3.128/25 dev eth0", "ip route add 10.42.3.9/32 dev eth0",
@@ -99,7 +100,8 @@ func TestNode(t *testing.T) {
 	want := map[string]evidence.LinkRole{
 		"lo": evidence.RoleInside, "eth0": evidence.RoleOutside, "cni0": evidence.RoleInside, "veth1": evidence.RoleInside,
 		"veth2": evidence.RoleInside, "flannel.1": evidence.RoleInside, "flannel-wg": evidence.RoleWireGuard, "vpn0": evidence.RoleInside,
-		"eth1": evidence.RoleInside, // it is down
+		"eth1":  evidence.RoleInside,                               // it is down
+		"host0": evidence.RoleInside, "host1": evidence.RoleInside, // a pair with both ends here
 	}
 	for _, link := range links.Links {
 		t.Logf("%+v", link)

@@ -73,6 +73,7 @@ type nftWalk struct {
 	links  map[uint32]string
 	chains []nftChain
 	rules  map[chainName][]nftRule
+	proxys map[chainName][]nftRule // of kube-proxy's chains those of interest, by table
 	count  int
 	sets   map[chainName]nftSet // by table, and name in the place of a chain's
 
@@ -91,7 +92,7 @@ type visited struct {
 
 func newWalk(kernel *conversation, links []evidence.Link) (*nftWalk, error) {
 	w := &nftWalk{
-		kernel: kernel, links: map[uint32]string{}, rules: map[chainName][]nftRule{}, sets: map[chainName]nftSet{},
+		kernel: kernel, links: map[uint32]string{}, rules: map[chainName][]nftRule{}, proxys: map[chainName][]nftRule{}, sets: map[chainName]nftSet{},
 		matters: map[chainName]bool{}, endings: map[chainName]bool{}, visits: map[visited]int{},
 	}
 	for _, link := range links {
@@ -125,8 +126,18 @@ func (w *nftWalk) keep(rule nftRule) {
 		w.lack("more than %d rules", maxFilterRules)
 		return
 	}
-	w.rules[rule.chainName] = append(w.rules[rule.chainName], rule)
+	if !kubeProxys(rule.chainName) {
+		w.rules[rule.chainName] = append(w.rules[rule.chainName], rule)
+		return
+	}
+	// There can be tens of thousands of these; which of them leads where does not matter.
+	at := tableOf(rule.chainName)
+	if len(w.proxys[at]) < maxVisits && w.bears(rule) {
+		w.proxys[at] = append(w.proxys[at], rule)
+	}
 }
+
+func tableOf(at chainName) chainName { return chainName{family: at.family, table: at.table} }
 
 func (w *nftWalk) lack(format string, args ...any) {
 	if w.incomplete == "" {
@@ -160,15 +171,16 @@ func (w *nftWalk) visit(at chainName, hook string, links []string, reached condi
 		w.lack("jumps deeper than %d", maxDepth)
 		return
 	}
-	key, limit := visited{at, hook}, maxVisits
 	if kubeProxys(at) {
-		limit = 0 // it jumps to one chain from thousands of others
+		w.visitProxy(at, hook, links, reached)
+		return
 	}
+	key := visited{at, hook}
 	w.visits[key]++
 	switch visits := w.visits[key]; {
-	case visits > limit+1:
+	case visits > maxVisits:
 		return
-	case visits == limit+1:
+	case visits == maxVisits:
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
 	}
@@ -187,6 +199,21 @@ func (w *nftWalk) visit(at chainName, hook string, links []string, reached condi
 			earlier = earlier || w.ends(chainName{at.family, at.table, jump.chain}, 0)
 		}
 		earlier = earlier || m.ends && !m.condition.never
+	}
+}
+
+// visitProxy reports once what kube-proxy's chains of a table do, for some
+// packets that reach them.
+func (w *nftWalk) visitProxy(at chainName, hook string, links []string, reached condition) {
+	key := visited{tableOf(at), hook}
+	if w.visits[key]++; w.visits[key] > 1 {
+		return
+	}
+	for _, rule := range w.proxys[tableOf(at)] {
+		m := w.machine(rule, condition{family: reached.family})
+		m.condition.other("what kube-proxy sends to chain %s", rule.chain)
+		m.read(rule)
+		w.report(rule, hook, links, m)
 	}
 }
 
@@ -228,6 +255,9 @@ func (w *nftWalk) concerns(at chainName, depth int) bool {
 	}
 	if depth > maxDepth {
 		return true
+	}
+	if kubeProxys(at) {
+		return len(w.proxys[tableOf(at)]) > 0
 	}
 	w.matters[at] = false // until it is known; the kernel has no loops
 	for _, rule := range w.rules[at] {
@@ -276,7 +306,7 @@ func (w *nftWalk) ends(at chainName, depth int) bool {
 	if known, ok := w.endings[at]; ok {
 		return known
 	}
-	if depth > maxDepth {
+	if depth > maxDepth || kubeProxys(at) {
 		return true
 	}
 	w.endings[at] = false

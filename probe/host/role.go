@@ -15,6 +15,7 @@ type facts struct {
 	Up       bool   // administratively
 	Loopback bool
 	PeerNS   bool // IFLA_LINK_NETNSID is set: the other end is in another namespace
+	HostPeer bool // it is one of a pair whose other end is on this host as well
 	Socket   bool // a control socket of a userspace WireGuard bears the link's name
 	// Addresses of the link, and destinations of all unicast routes out of it,
 	// in all tables; a default route is /0.
@@ -77,6 +78,8 @@ func decidePair(f facts, pods []netip.Prefix) (evidence.LinkRole, string) {
 		return !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return !inside(p, pods) })
 	}
 	switch {
+	case f.HostPeer:
+		return evidence.RoleInside, "a pair with both ends on this host, its frames go on through the other end"
 	case !f.PeerNS:
 		return evidence.RoleOutside, "a pair whose other end is not in another network namespace"
 	case !within(global(f.Addresses)):

@@ -40,6 +40,7 @@ func TestRoleOfLink(t *testing.T) {
 		{"a VPN's tun", facts{Kind: "tun", Up: true}, in},
 		{"a card that bears a socket's name", facts{Up: true, Socket: true}, out},
 		{"a bridge that bears a socket's name", facts{Kind: "bridge", Up: true, Socket: true}, in},
+		{"cilium_host and cilium_net", facts{Kind: "veth", Up: true, HostPeer: true, Addresses: prefixes("10.0.0.5/32", "192.0.2.9/24")}, in},
 		{"cni0", facts{Kind: "bridge", Up: true, Addresses: cni0}, in},
 		{"flannel.1", facts{Kind: "vxlan", Up: true}, in},
 		{"genev_sys", facts{Kind: "geneve", Up: true}, in},

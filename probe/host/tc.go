@@ -5,6 +5,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -54,7 +55,11 @@ func (r Reader) trafficControl(links []evidence.Link) ([]evidence.Diversion, evi
 		problems = append(problems, problem("diversion", "tc", err))
 		inventory.Complete, inventory.Text = false, err.Error()
 	}
-	attached, err := attachedPrograms(links)
+	var attached []evidence.Diversion
+	err = nil
+	if release := r.System().Kernel; hasTCX(release) {
+		attached, err = attachedPrograms(links)
+	}
 	if err != nil {
 		// A container's seccomp profile refuses bpf() to all but the most privileged.
 		// What such a program sends still crosses the packet sockets of other links.
@@ -271,6 +276,16 @@ type attachment struct {
 
 var attachments = []attachment{{46, "ingress"}, {47, "egress"}, {54, "egress"}, {55, "ingress"}}
 
+// hasTCX reports whether a kernel of that release can have such programs, so
+// that an older one is not said to hide them.
+func hasTCX(release string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
+		return true
+	}
+	return major > 6 || major == 6 && minor >= 6
+}
+
 // attachedPrograms asks for the programs of each link. Their names need more
 // privileges than a probe has.
 func attachedPrograms(links []evidence.Link) (found []evidence.Diversion, err error) {
@@ -301,6 +316,9 @@ func attachedPrograms(links []evidence.Link) (found []evidence.Diversion, err er
 func queryPrograms(link int, kind uint32) ([]uint32, error) {
 	const query, room = 16, 64
 	ids := make([]uint32, room)
+	var pinned runtime.Pinner // the kernel is told its address as a number
+	pinned.Pin(&ids[0])
+	defer pinned.Unpin()
 	request := struct {
 		target, kind, query, attached uint32
 		ids                           uint64

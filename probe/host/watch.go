@@ -33,6 +33,7 @@ type Watch struct {
 type watched struct {
 	name, kind string
 	master     int
+	peer       int // of a pair, if it is in this namespace
 	facts      facts
 	xdp        uint32
 	captured   bool // it was there when the watch began, and was outside or WireGuard
@@ -81,7 +82,11 @@ func (w *Watch) Known(links Links) {
 		w.links[link.Index], w.names[link.Name] = known, link.Index
 	}
 	for _, link := range links.Links {
-		w.links[link.Index].master = w.names[link.Master]
+		known := w.links[link.Index]
+		known.master = w.names[link.Master]
+		if slices.Contains(paired, link.Kind) && !link.PeerNS {
+			known.peer = w.names[link.Parent]
+		}
 	}
 	for _, address := range links.Addresses {
 		if link := w.links[w.names[address.Link]]; link != nil {
@@ -162,7 +167,7 @@ func (w *Watch) route(entry fibEntry) {
 type linkChange struct {
 	index                int
 	name, kind           string
-	master               int
+	master, peer         int
 	up, loopback, peerNS bool
 	xdp                  uint32
 	txPackets, rxPackets uint64
@@ -190,6 +195,8 @@ func parseLink(message []byte) (c linkChange, ok bool) {
 			c.name = a.text()
 		case unix.IFLA_MASTER:
 			c.master = int(a.u32())
+		case unix.IFLA_LINK:
+			c.peer = int(a.u32())
 		case unix.IFLA_LINK_NETNSID:
 			c.peerNS = true
 		case unix.IFLA_LINKINFO:
@@ -247,6 +254,10 @@ func (w *Watch) link(c linkChange, removed bool) {
 		}
 	}
 	before.name, before.kind, before.master, before.xdp = c.name, c.kind, c.master, c.xdp
+	before.peer = c.peer
+	if c.peerNS || !slices.Contains(paired, c.kind) {
+		before.peer = 0
+	}
 	before.facts.Kind, before.facts.Up, before.facts.Loopback, before.facts.PeerNS = c.kind, c.up, c.loopback, c.peerNS
 	w.decide(c.index)
 }
@@ -271,6 +282,9 @@ func (w *Watch) decide(index int) {
 		return
 	}
 	f := link.facts
+	// The kernel names another namespace if the other end is in one. What it said
+	// of the other end itself can be from before the two were joined.
+	f.HostPeer = link.peer != 0 && w.links[link.peer] != nil
 	if master := w.links[link.master]; link.master != 0 && master != nil {
 		f.Master = &masterFacts{Addresses: master.facts.Addresses, Ports: w.ports(link.master)}
 	}

@@ -4,6 +4,7 @@ package host
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os/exec"
 	"slices"
@@ -19,6 +20,7 @@ import (
 //
 //	eth0 192.0.2.1/24 ── wan        cni0 10.42.0.1/24 ── vethA ─┐ (a pod that starts)      late0 203.0.113.1/24 ─┐
 //	                                          vethC ─┐ (a pod that starts and ends)              (a second uplink, removed)
+//	                                          lxcD ── tmpD, which is moved into the pod
 func TestWatch(t *testing.T) {
 	enter(t)
 	sleeper := exec.Command("sleep", "60")
@@ -44,12 +46,17 @@ func TestWatch(t *testing.T) {
 	for _, line := range []string{
 		fmt.Sprintf("ip link add vethA type veth peer name podA netns %d", pid), "ip link set vethA master cni0", "ip link set vethA up", inPod + "ip link set podA up",
 		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0", "ip link set vethC up", "ip link del vethC",
+		"ip link add lxcD type veth peer name tmpD", "ip link set lxcD up", fmt.Sprintf("ip link set tmpD netns %d", pid), "ip route add 10.42.0.9/32 dev lxcD",
 		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid), "ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
-		inPod + "ip link set late1 up", "ping -c 1 -W 1 -b 203.0.113.255", "ip link del late0",
-		"ip link set wan down", "ip route add 198.51.100.0/24 dev vethA",
+		inPod + "ip link set late1 up", "send", "ip link del late0",
+		"ip link set wan down", "ip addr add 198.51.100.1/24 dev wan", "ip link set wan up", "ip route add 198.51.100.0/24 dev vethA",
 	} {
-		if line[:4] == "ping" {
-			exec.Command("ping", "-c1", "-W1", "203.0.113.2").Run() // nobody answers
+		if line == "send" {
+			time.Sleep(50 * time.Millisecond) // until the carrier is there
+			if conn, err := net.Dial("udp", "203.0.113.2:9"); err == nil {
+				conn.Write([]byte("hello")) // it asks for the neighbour
+				conn.Close()
+			}
 			continue
 		}
 		run(t, line)
@@ -65,13 +72,17 @@ func TestWatch(t *testing.T) {
 	for _, line := range []string{
 		"vethA added veth outside", // a route to another network leads out of it
 		"vethC added veth inside", "vethC removed veth inside",
-		"late0 added veth outside", "late0 removed veth outside", "wan down veth outside",
+		"lxcD added veth inside", "tmpD added veth inside", "tmpD removed veth inside", // as Cilium makes a pod's link
+		"late0 added veth outside", "late0 removed veth outside", "wan down veth inside",
 	} {
 		if !slices.Contains(told, line) {
 			t.Errorf("no %q in %q", line, told)
 		}
 	}
 	for _, e := range events {
+		if (e.Link == "wan" || e.Link == "eth0") && e.What == "role" {
+			t.Errorf("a pair with both ends here: %+v", e)
+		}
 		if e.Link == "late0" && e.What == "removed" && e.TXPackets == 0 {
 			t.Errorf("nothing was sent: %+v", e)
 		}

@@ -1,0 +1,218 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// blindChecks are the other half of P6: what a packet socket cannot see.
+func (v *view) blindChecks() []verdict.Check {
+	return []verdict.Check{{
+		Code: "WG0611", Title: "nothing passes the captures unseen",
+		Why:   "A packet socket does not see all that crosses a link: an XDP program takes and sends frames before it, some offloads after it, and a link that appears meanwhile is not captured at all. What can do so is looked for, and the link's own counters are compared with what was captured on it.",
+		Reads: "XDP programs, BPF programs and redirects of traffic control, offloads, changes of links, links' counters and what was captured on them",
+		Proof: verdict.P6Reliable, Scope: verdict.PerNode,
+		Needs: []verdict.Need{verdict.NeedProbe}, After: []string{"WG0103"}, Judge: v.blind,
+	}}
+}
+
+// blind judges a node: the first blind spot that was found counts, all are shown.
+func (v *view) blind(f *verdict.Focus) verdict.Outcome {
+	n := f.Node
+	if f.Run.Minor < 1 {
+		return skip("recorded by an earlier version, which did not look for blind spots on %s", n.Name)
+	}
+	var spots []spot
+	for _, look := range []func(*verdict.Node) []spot{v.programs, v.passages, v.changes, v.linkCounters, v.unread} {
+		spots = append(spots, look(n)...)
+	}
+	if len(spots) == 0 {
+		return v.nothingUnseen(n)
+	}
+	first := spots[0]
+	out := unknown("on %s, %s", n.Name, first.text)
+	out.Variant, out.Facts = first.variant, map[string]string{"node": n.Name, "link": first.link, "program": first.program}
+	for _, s := range spots[:min(len(spots), maxSpots)] {
+		out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: s.what, Text: s.text})
+	}
+	return out
+}
+
+// maxSpots bounds the blind spots of one node that are shown.
+const maxSpots = 12
+
+// spot is a blind spot, or what keeps one from being excluded.
+type spot struct {
+	variant       string // xdp, program, redirect, offload, link, counters, unread
+	what, text    string
+	link, program string
+}
+
+// programs are XDP programs, on any link that is up: they take and send frames
+// before a packet socket sees them, on the link itself and on any other.
+func (v *view) programs(n *verdict.Node) (spots []spot) {
+	for _, l := range n.Links {
+		if l.XDP == nil || !l.Up {
+			continue
+		}
+		spots = append(spots, spot{
+			variant: "xdp", what: "link " + l.Name, link: l.Name, program: fmt.Sprint(l.XDP.ID),
+			text: fmt.Sprintf("the XDP program %d (%s) on %s can take and send frames that no capture sees", l.XDP.ID, l.XDP.Mode, l.Name),
+		})
+	}
+	return spots
+}
+
+// passages are filters of traffic control that give frames another way, and
+// flows that pass a link's hardware or a flow table.
+func (v *view) passages(n *verdict.Node) (spots []spot) {
+	for _, d := range n.Diversions {
+		switch {
+		case d.By == "tc" && d.Effect == evidence.EffectBPF && !v.ownProgram(n, d):
+			name := "without a name"
+			if d.Program != "" {
+				name = d.Program
+			}
+			spots = append(spots, spot{variant: "program", what: "tc " + d.Hook + " of " + d.Link, link: d.Link, program: d.Program,
+				text: fmt.Sprintf("the BPF program %d (%s) at %s of %s decides where frames go, and is not one of %s", d.ID, name, d.Hook, d.Link, v.Title)})
+		case d.By == "tc" && redirects(d) && !staysInside(n, d.To):
+			spots = append(spots, spot{variant: "redirect", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
+				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, past the routes: %s", d.Hook, d.Link, d.To, d.Rule)})
+		case d.By == "nftables" && d.Effect == evidence.EffectForward && strings.Contains(d.Rule, "flow add"):
+			spots = append(spots, spot{variant: "offload", what: "nftables " + d.Table + " " + d.Chain,
+				text: fmt.Sprintf("a flow table takes connections past the packet filter, and past the captures where a card does it: %s", d.Rule)})
+		}
+	}
+	return spots
+}
+
+func redirects(d *evidence.Diversion) bool {
+	return d.Effect == evidence.EffectForward || d.Effect == evidence.EffectCopy
+}
+
+// staysInside reports whether frames that are sent to a link stay on the host,
+// or are encrypted there: to a queueing device, to a pod, into WireGuard.
+func staysInside(n *verdict.Node, to string) bool {
+	l := n.Link(to)
+	overlays := []string{"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "tun", "bareudp", "erspan", "xfrm", "vti"}
+	return l != nil && l.Role != evidence.RoleOutside && !slices.Contains(overlays, l.Kind) || l != nil && l.Role == evidence.RoleWireGuard
+}
+
+// signs are links by which a node shows that a system runs there, and the names
+// that this system's BPF programs begin with. Whoever loads a program gives it
+// its name: that is trusted as far as the system itself is.
+var signs = []struct {
+	link     string
+	programs []string
+}{
+	{"cilium_host", []string{"cil_"}},
+	{"cali", []string{"cali_", "calico_"}},
+}
+
+// ownProgram reports whether a program is known to be part of the cluster's
+// network. One that tcx attached has no name that a probe may read; Cilium is
+// known to attach its own there.
+func (v *view) ownProgram(n *verdict.Node, d *evidence.Diversion) bool {
+	names := slices.Clone(v.Programs)
+	for _, sign := range signs {
+		if slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, sign.link) }) {
+			names = append(names, sign.programs...)
+		}
+	}
+	if d.Program == "" {
+		return slices.Contains(names, "cil_")
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(d.Program, name) })
+}
+
+// changes are links that began to lead out of the host while all was watched,
+// and carried something, and programs that came or went.
+func (v *view) changes(n *verdict.Node) (spots []spot) {
+	for _, e := range n.LinkEvents {
+		text := ""
+		switch {
+		case e.What == "xdp":
+			text = fmt.Sprintf("an XDP program was attached to or taken from %s while the captures ran", e.Link)
+		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link):
+			text = fmt.Sprintf("%s was removed while it was captured", e.Link)
+		case e.What != "added" && e.What != "role" || e.Role == evidence.RoleInside:
+			continue
+		default:
+			text = appeared(n, e)
+		}
+		if text != "" {
+			spots = append(spots, spot{variant: "link", what: "change of " + e.Link, link: e.Link, text: text})
+		}
+	}
+	return spots
+}
+
+// appeared says what became of a link that appeared, "" if nothing crossed it.
+func appeared(n *verdict.Node, e *evidence.LinkEvent) string {
+	gone, sent, received := false, uint64(0), uint64(0)
+	for _, other := range n.LinkEvents {
+		if other.Index == e.Index && other.What == "removed" {
+			gone, sent, received = true, max(sent, other.TXPackets), max(received, other.RXPackets)
+		}
+	}
+	switch {
+	case !gone:
+		return fmt.Sprintf("%s began to lead out of the host while the captures ran: nothing was captured on it", e.Link)
+	case sent == 0 && received == 0:
+		return ""
+	}
+	return fmt.Sprintf("%s appeared while the captures ran, sent %s, received %d and was removed: nothing was captured on it",
+		e.Link, plural(sent, "frame"), received)
+}
+
+func captured(n *verdict.Node, link string) bool { return n.Capture(link) != nil }
+
+// unread is what of the evidence for this check is missing.
+func (v *view) unread(n *verdict.Node) (spots []spot) {
+	for what, text := range map[string]string{
+		evidence.InventoryLinks: "changes of links were not all noticed", evidence.InventoryTC: "the filters of traffic control were not all read",
+	} {
+		if why, whole := inventory(n, what); !whole {
+			spots = append(spots, spot{variant: "unread", what: what, text: strings.TrimSuffix(text+": "+why, ": ")})
+		}
+	}
+	slices.SortFunc(spots, func(a, b spot) int { return strings.Compare(a.what, b.what) })
+	return spots
+}
+
+// inventory reports whether a collector read all of one kind, and why it did
+// not. Of several the worst counts.
+func inventory(n *verdict.Node, what string) (why string, whole bool) {
+	found := false
+	for _, i := range n.Inventories {
+		if i.What != what {
+			continue
+		}
+		if found = true; !i.Complete {
+			return i.Text, false
+		}
+	}
+	return "", found
+}
+
+// nothingUnseen passes, or warns of what is on and no rule uses.
+func (v *view) nothingUnseen(n *verdict.Node) verdict.Outcome {
+	for _, l := range n.Outside() {
+		if len(l.Offloads) > 0 {
+			out := warn("%s of %s can take flows past the captures: %s is on, though nothing was found that uses it", l.Name, n.Name, list(l.Offloads))
+			out.Variant, out.Facts = "offload", map[string]string{"node": n.Name, "link": l.Name}
+			return out
+		}
+	}
+	note := ""
+	for _, i := range n.Inventories {
+		if i.What == evidence.InventoryTC && i.Text != "" {
+			note = "; " + i.Text
+		}
+	}
+	return pass("%s: no program, offload or new link found that hides frames, and no link sent more than was captured%s", n.Name, note)
+}

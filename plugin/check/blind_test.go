@@ -1,0 +1,174 @@
+package check
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// watched makes of a healthy run one of minor version 1, as far as blind spots
+// are concerned: its probes looked for them and found none.
+func watched(streams map[string][]evidence.Message) {
+	each(streams[evidence.PluginStream], func(m *evidence.Message) {
+		if m.Run != nil {
+			m.Run.Minor = 1
+		}
+	})
+	for stream, messages := range streams {
+		if !strings.HasPrefix(stream, "probe/") {
+			continue
+		}
+		each(messages, func(m *evidence.Message) {
+			if m.Capture != nil {
+				m.Capture.Bytes, m.Capture.TXFrames, m.Capture.TXBytes = 20000, 50, 10000
+			}
+		})
+		for _, what := range []string{evidence.InventoryRoutes, evidence.InventoryRules, evidence.InventoryNftables, evidence.InventoryIptables,
+			evidence.InventoryTC, evidence.InventoryXFRM, evidence.InventoryLinks} {
+			messages = append(messages, evidence.Message{Inventory: &evidence.Inventory{What: what, Complete: true}})
+		}
+		for index, link := range map[int]string{2: "eth0", 3: "flannel-wg"} {
+			messages = append(messages, evidence.Message{LinkCount: &evidence.LinkCount{
+				Link: link, Index: index, Readings: evidence.Readings,
+				TXBytes: [4]uint64{1000, 1100, 10900, 11000}, RXBytes: [4]uint64{1000, 1100, 10900, 11000},
+				TXPackets: [4]uint64{10, 11, 58, 60}, RXPackets: [4]uint64{10, 11, 58, 60},
+			}})
+		}
+		streams[stream] = messages
+	}
+}
+
+// on1 adds messages to what the probe on node-1 says.
+func on1(messages ...evidence.Message) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) { s["probe/node-1"] = append(s["probe/node-1"], messages...) }
+}
+
+// link1 changes a link of node-1.
+func link1(name string, change func(*evidence.Link)) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == name {
+				change(m.Link)
+			}
+		})
+	}
+}
+
+func counters1(change func(*evidence.LinkCount)) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.LinkCount != nil && m.LinkCount.Link == "eth0" {
+				change(m.LinkCount)
+			}
+		})
+	}
+}
+
+func tcProgram(name string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: evidence.EffectBPF, Link: "eth0", Hook: "ingress", Program: name, ID: 7}}
+}
+
+func mirror(to string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: evidence.EffectForward, Link: "veth1", Hook: "ingress", To: to, Rule: "action mirred"}}
+}
+
+func event(e evidence.LinkEvent) evidence.Message { return evidence.Message{LinkEvent: &e} }
+
+func without1(what string) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Inventory != nil && m.Inventory.What == what {
+				m.Inventory.What = "something else"
+			}
+		})
+	}
+}
+
+// blindSpots are runs with a blind spot, or with what looks like one, on node-1.
+var blindSpots = []struct {
+	name   string
+	spoils func(map[string][]evidence.Message)
+	want   verdict.Status
+	says   string
+}{
+	{"nothing", on1(), verdict.Pass, "no link sent more"},
+	{"an XDP program on a card", link1("eth0", func(l *evidence.Link) { l.XDP = &evidence.XDP{Mode: "native", ID: 7} }), verdict.Inconclusive, "the XDP program 7 (native) on eth0"},
+	{"an XDP program on a pod's link", on1(evidence.Message{Link: &evidence.Link{Index: 9, Name: "veth1", Kind: "veth", Up: true, Role: evidence.RoleInside, XDP: &evidence.XDP{Mode: "generic", ID: 8}}}), verdict.Inconclusive, "the XDP program 8 (generic) on veth1"},
+	{"an XDP program on a link that is down", on1(evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth9", Role: evidence.RoleInside, XDP: &evidence.XDP{ID: 8}}}), verdict.Pass, ""},
+	{"an unknown BPF program", on1(tcProgram("redirector")), verdict.Inconclusive, "the BPF program 7 (redirector) at ingress of eth0"},
+	{"Cilium's program without Cilium", on1(tcProgram("cil_from_netdev")), verdict.Inconclusive, "cil_from_netdev"},
+	{"Cilium's program", on1(tcProgram("cil_from_netdev"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside}}), verdict.Pass, ""},
+	{"a program of tcx without a name", on1(tcProgram("")), verdict.Inconclusive, "without a name"},
+	{"a redirect to a card", on1(mirror("eth0")), verdict.Inconclusive, "sends frames to eth0"},
+	{"a redirect to a link that is not known", on1(mirror("link 77")), verdict.Inconclusive, "link 77"},
+	{"a redirect to the queueing device of a bandwidth limit", on1(mirror("bwp1"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "bwp1", Kind: "ifb", Role: evidence.RoleInside}}), verdict.Pass, ""},
+	{"a redirect into WireGuard", on1(mirror("flannel-wg")), verdict.Pass, ""},
+	{"a redirect to an overlay", on1(mirror("vx"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "vx", Kind: "vxlan", Role: evidence.RoleInside}}), verdict.Inconclusive, "to vx"},
+	{"a flow table", on1(evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Rule: "flow add @ft"}}), verdict.Inconclusive, "flow table"},
+	{"an offload that nothing uses", link1("eth0", func(l *evidence.Link) { l.Offloads = []string{"hw-tc-offload"} }), verdict.Warn, "hw-tc-offload"},
+	{"a link that came and went", on1(event(evidence.LinkEvent{Link: "late0", Index: 9, What: "added", Role: evidence.RoleOutside}),
+		event(evidence.LinkEvent{Link: "late0", Index: 9, What: "removed", Role: evidence.RoleOutside, TXPackets: 8})), verdict.Inconclusive, "late0 appeared while the captures ran, sent 8 frames"},
+	{"a link that came and went unused", on1(event(evidence.LinkEvent{Link: "late0", Index: 9, What: "added", Role: evidence.RoleOutside}),
+		event(evidence.LinkEvent{Link: "late0", Index: 9, What: "removed", Role: evidence.RoleOutside})), verdict.Pass, ""},
+	{"a link that came", on1(event(evidence.LinkEvent{Link: "late0", Index: 9, What: "added", Role: evidence.RoleOutside})), verdict.Inconclusive, "late0 began to lead out"},
+	{"a link whose role is not known", on1(event(evidence.LinkEvent{Link: "late0", Index: 9, What: "added"})), verdict.Inconclusive, "late0"},
+	{"a link that began to lead out", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "role", Role: evidence.RoleOutside})), verdict.Inconclusive, "veth9 began to lead out"},
+	{"a pod that started", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "added", Role: evidence.RoleInside})), verdict.Pass, ""},
+	{"a pod that ended", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "removed", Role: evidence.RoleInside, TXPackets: 9})), verdict.Pass, ""},
+	{"a program attached meanwhile", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "xdp", Role: evidence.RoleInside})), verdict.Inconclusive, "XDP program"},
+	{"a captured link that was removed", on1(event(evidence.LinkEvent{Link: "eth0", Index: 2, What: "removed", Role: evidence.RoleOutside})), verdict.Inconclusive, "eth0 was removed"},
+	{"more sent than captured, by a veth", func(s map[string][]evidence.Message) {
+		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
+		counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 11101, 11200 })(s)
+	}, verdict.Inconclusive, "eth0 sent 47 frames of 10001 bytes, and 50 frames of 10000 bytes were captured"},
+	{"as much sent as captured, by a veth", func(s map[string][]evidence.Message) {
+		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
+		counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 11100, 11200 })(s)
+	}, verdict.Pass, ""},
+	{"more frames sent than captured, by a veth", func(s map[string][]evidence.Message) {
+		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
+		counters1(func(c *evidence.LinkCount) { c.TXPackets[2], c.TXPackets[3] = 62, 62 })(s)
+	}, verdict.Inconclusive, "51 frames"},
+	{"a little more sent than captured, by a card", counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 200000, 200000 }), verdict.Pass, ""},
+	{"much more sent than captured, by a card", counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 1<<20, 1<<20 }), verdict.Inconclusive, "were captured leaving it"},
+	{"counters that went backwards", counters1(func(c *evidence.LinkCount) { c.TXBytes[3] = 5 }), verdict.Inconclusive, "backwards"},
+	{"counters that were not read", counters1(func(c *evidence.LinkCount) { c.Link = "eth8" }), verdict.Inconclusive, "not read"},
+	{"counters that were read thrice", counters1(func(c *evidence.LinkCount) { c.Readings = 3 }), verdict.Inconclusive, "not read"},
+	{"counters that conflict", on1(evidence.Message{LinkCount: &evidence.LinkCount{Link: "eth0", Index: 2, Readings: 4}}), verdict.Inconclusive, "differ"},
+	{"changes of links that were lost", on1(evidence.Message{Inventory: &evidence.Inventory{What: evidence.InventoryLinks, Text: "too many"}}), verdict.Inconclusive, "too many"},
+	{"changes of links that were not listened for", without1(evidence.InventoryLinks), verdict.Inconclusive, "changes of links"},
+	{"filters that were not read", without1(evidence.InventoryTC), verdict.Inconclusive, "traffic control"},
+}
+
+func TestBlindSpots(t *testing.T) {
+	for _, test := range blindSpots {
+		t.Run(test.name, func(t *testing.T) {
+			streams := healthy(2)
+			watched(streams)
+			test.spoils(streams)
+			for _, f := range Judge(record(t, streams)).Findings {
+				if f.Code != "WG0611" || f.Subject.Node != "node-1" {
+					continue
+				}
+				if f.Status != test.want || !strings.Contains(f.Text, test.says) {
+					t.Errorf("%s %q, want %s %q", f.Status, f.Text, test.want, test.says)
+				}
+			}
+		})
+	}
+}
+
+// A recording of an earlier version lacks nothing that it could have had.
+func TestBlindSpotsOfEarlierVersions(t *testing.T) {
+	j := Judge(record(t, healthy(2)))
+	for _, f := range j.Findings {
+		if f.Code == "WG0611" && f.Status != verdict.NotApplicable {
+			t.Errorf("%+v", f)
+		}
+	}
+	if j.Verdict != verdict.Passed {
+		t.Error(j.Verdict, bad(j))
+	}
+}
