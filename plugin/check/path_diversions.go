@@ -132,11 +132,15 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 	if condition := way.Condition(); condition != "" {
 		packets += " (" + condition + ")"
 	}
+	whose := "pods on " + to.Name
+	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == to.Carrier(f.Family).Endpoint {
+		whose = "where its overlay reaches " + to.Name
+	}
 	link := way.Link
 	if link == "" {
 		link = "a link that is not known"
 	}
-	out.Text = fmt.Sprintf("%s %s %s, pods on %s, through %s and not into %s", from.Name, verb, packets, to.Name, link, device)
+	out.Text = fmt.Sprintf("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
 	out.Variant = "route"
 	facts["link"] = way.Link
 	if l := from.Link(way.Link); l != nil {

@@ -120,6 +120,8 @@ func TestPathsBySelector(t *testing.T) {
 		{"another mark", evidence.Rule{Mark: 0x77, Mask: 0xff}, []evidence.Message{marking(evidence.Selector{}, 0x4000)}, verdict.Pass, "", 0},
 		{"a mark set for a Service", evidence.Rule{Mark: 0x4000, Mask: 0x4000},
 			[]evidence.Message{marking(evidence.Selector{NotFrom: []netip.Prefix{cidr("10.42.0.0/16")}, To: []netip.Prefix{cidr("10.43.0.10/32")}}, 0x4000)}, verdict.Pass, "", 0},
+		{"a mark set for a Service, whoever asks", evidence.Rule{Mark: 0x4000, Mask: 0x4000},
+			[]evidence.Message{marking(evidence.Selector{To: []netip.Prefix{cidr("10.43.0.10/32")}}, 0x4000)}, verdict.Inconclusive, "cannot be told", 0},
 		{"a mark set under what is not understood", evidence.Rule{Mark: 1, Mask: 1},
 			[]evidence.Message{marking(evidence.Selector{Other: []string{"ct direction original"}}, 1)}, verdict.Inconclusive, "cannot be told", 0},
 		{"tos", evidence.Rule{TOS: 0x10}, nil, verdict.Inconclusive, "tos 0x10", 0},

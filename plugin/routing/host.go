@@ -56,6 +56,7 @@ type Plan struct {
 	vrf               truth          // whether packets of pods belong to a VRF
 	listed            int            // rules, the kernel's own included
 	tooMany           bool
+	single            bool // see Single
 }
 
 // step is a rule that can apply to a packet of a pod.
@@ -110,7 +111,7 @@ func Compile(h Host) *Plan {
 		p.rules[i].jump = p.target(i)
 	}
 	p.marks()
-	p.usual = p.usually()
+	p.usual, p.single = p.usually(), p.tellsNone()
 	return p
 }
 

@@ -116,6 +116,11 @@ func (p *Packet) selected(s *evidence.Selector) truth {
 	return known
 }
 
+// Never reports whether a selector applies to no packet that a host forwards.
+func Never(s *evidence.Selector) bool {
+	return slices.ContainsFunc(s.Other, func(other string) bool { return understood(other) == no })
+}
+
 // understood reads the one condition that stands in front of the filters of
 // every cluster, and that a reader of selectors need not know: that the target
 // is an address of this host. No packet that the host forwards has one.
