@@ -105,7 +105,7 @@ type podSpace struct{ ranges []netip.Prefix }
 func newPodSpace(c *verdict.Case) *podSpace {
 	var all []netip.Prefix
 	for _, n := range c.Nodes {
-		all = slices.Concat(all, podRanges(n, 4), podRanges(n, 6))
+		all = append(append(all, podRanges(n, 4)...), podRanges(n, 6)...)
 	}
 	for i := range all {
 		all[i] = all[i].Masked()

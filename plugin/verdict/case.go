@@ -55,6 +55,10 @@ type Node struct {
 	PodGap   string // what the pod's stream lacks
 	PodIPs   []netip.Addr
 	Pods     map[string]*evidence.Pod // by role
+	// TriesSeen are the tries that the probe saw in tunnels, Tried what the pod
+	// knows of tries.
+	TriesSeen []*evidence.TrySeen
+	Tried     []*evidence.Tried
 	// Newcomer is the new pod that was made here, nil if none was to be.
 	Newcomer *evidence.Newcomer
 
@@ -76,9 +80,6 @@ type Node struct {
 	LinkEvents  []*evidence.LinkEvent
 
 	PodProblem []evidence.Problem // of the pod
-
-	TriesSeen []*evidence.TrySeen
-	Tried     []*evidence.Tried
 
 	// What the checks find out of a node once, for all of its pairs: why its
 	// captures cannot vouch for what they did not see, and the link on which
