@@ -30,9 +30,12 @@ func (v *verification) collect(ctx context.Context) error {
 	// From here on every frame is watched. New pods are placed at once, they
 	// take longest.
 	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
+	listen := &evidence.ListenRequest{Families: v.about.Families}
 	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
 		if a.role == "pod" {
-			return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families, Tries: v.triesFor(a.node.Index)}}
+			listening := *listen
+			listening.Tries = v.triesFor(a.node.Index)
+			return evidence.Request{Listen: &listening}
 		}
 		return evidence.Request{Capture: capture}
 	})
