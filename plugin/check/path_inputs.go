@@ -45,7 +45,7 @@ func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *p
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && known(n, d) || routing.Never(&d.Selector) {
+		if d.Effect == evidence.EffectBPF && known(n, d) || routing.Never(&d.Selector) || hostPort(d) {
 			continue
 		}
 		paths.statements++
@@ -181,6 +181,16 @@ func known(n *verdict.Node, d *evidence.Diversion) bool {
 		}
 	}
 	return false
+}
+
+// hostPort reports whether a statement leads to pods what is for a port of this
+// host, as the portmap plugin writes it: its chains are entered under the
+// condition that the target is an address of the host (addrtype, fib), which no
+// packet has that the host forwards to another's pods
+// (containernetworking/plugins plugins/meta/portmap/portmap.go).
+func hostPort(d *evidence.Diversion) bool {
+	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") || d.Table == "cni_hostport"
+	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) && len(d.Selector.Other) > 0
 }
 
 // followsRoutes reports whether a statement forwards by what routing decided for

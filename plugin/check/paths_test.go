@@ -259,6 +259,7 @@ func TestPathsByStatement(t *testing.T) {
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
 		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
+		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"addrtype"} }), verdict.Pass},
 		{"another pod in the place of one", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
 		{"IPsec", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24") }), verdict.Inconclusive},
 		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24") }), verdict.Pass},

@@ -94,11 +94,13 @@ type Route struct {
 	MTU         int          `json:"mtu,omitempty"`
 	// Of an entry: its metric, the octet of its TOS selector, and for one of
 	// several next hops its number from 1 and its weight.
-	Metric int    `json:"metric,omitempty"`
-	TOS    uint8  `json:"tos,omitempty"`
-	Hop    int    `json:"hop,omitempty"`
-	Weight int    `json:"weight,omitempty"`
-	Error  string `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
+	Metric int   `json:"metric,omitempty"`
+	TOS    uint8 `json:"tos,omitempty"`
+	Hop    int   `json:"hop,omitempty"`
+	Weight int   `json:"weight,omitempty"`
+	// From is set for an entry that only packets of these sources use (IPv6).
+	From  netip.Prefix `json:"from,omitzero"`
+	Error string       `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
 }
 
 // Rule is one policy routing rule that is not one of the kernel's defaults.
