@@ -208,6 +208,17 @@ func TestPathsByTry(t *testing.T) {
 	}
 }
 
+// That the kernel's own rules are listed makes no route a rule's fault.
+func TestPathsByRoute(t *testing.T) {
+	s := healthy(2)
+	read(s)
+	onNode1(ruled(evidence.Rule{Table: 255}), ruled(evidence.Rule{Priority: 32766, Table: 254}), ruled(evidence.Rule{Priority: 32767, Table: 253}))(s)
+	onNode1(past("10.42.0.0/23", 254))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Variant != "route" || f.Facts["table"] != "254" || f.Facts["link"] != "eth0" {
+		t.Errorf("%s %s: %s", f.Status, f.Variant, f.Text)
+	}
+}
+
 // What was not read leaves it open; a run that could not record it does not.
 func TestPathsByInventory(t *testing.T) {
 	for _, needed := range inventories {

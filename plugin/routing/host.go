@@ -62,7 +62,7 @@ type Plan struct {
 // step is a rule that can apply to a packet of a pod.
 type step struct {
 	*evidence.Rule
-	own  bool  // one of the kernel's own that was not listed
+	own  bool  // one that every namespace begins with
 	base truth // for a packet to its range with its mark; maybe stands for: by its other conditions
 	jump int   // of goto: the place of its target; len of the rules if there is none
 }
@@ -100,7 +100,7 @@ func Compile(h Host) *Plan {
 	slices.SortStableFunc(all, func(a, b *evidence.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	p.listed = len(all)
 	for _, r := range all {
-		if s := p.step(r, slices.Contains(own, r)); s.matters(p) {
+		if s := p.step(r, isKernels(r)); s.matters(p) {
 			p.rules = append(p.rules, s)
 		}
 	}

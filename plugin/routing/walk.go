@@ -46,7 +46,7 @@ type Way struct {
 	Certainty Certainty
 	// Sample is a packet that takes the way; where that is doubtful, one that may.
 	Sample Packet
-	Rule   *evidence.Rule        // nil for one of the kernel's own that was not listed
+	Rule   *evidence.Rule        // nil for one of the kernel's own
 	Entry  *evidence.Route       // nil if a rule refuses, or nothing applies
 	Hop    bool                  // one of several next hops: some flows take it
 	Mark   uint32                // that the packets have
