@@ -27,10 +27,9 @@ func leaving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
 	case d.Hook == "output", d.Hook == "input" && d.Family != "bridge":
 		return false
 	case d.Hook == "egress" && d.Link != "":
-		return d.Link == tunnel
+		return slices.Contains(strings.Fields(d.Link), tunnel)
 	case d.Link != "":
-		link := n.Link(d.Link)
-		return link == nil || link.Role == evidence.RoleInside
+		return onInside(d, n)
 	}
 	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, tunnel) {
 		return false
@@ -44,12 +43,19 @@ func arriving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
 	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt:
 		return false
 	case d.Hook == "ingress" && d.Link != "":
-		return d.Link == tunnel
+		return slices.Contains(strings.Fields(d.Link), tunnel)
 	case d.Link != "":
-		link := n.Link(d.Link)
-		return link == nil || link.Role == evidence.RoleInside
+		return onInside(d, n)
 	}
 	return !matchesLink(d.Selector.Out, tunnel) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) && !matchesLink(d.Selector.NotIn, tunnel)
+}
+
+// onInside reports whether a statement is attached to a link of pods.
+func onInside(d *evidence.Diversion, n *verdict.Node) bool {
+	return slices.ContainsFunc(strings.Fields(d.Link), func(name string) bool {
+		link := n.Link(name)
+		return link == nil || link.Role == evidence.RoleInside
+	})
 }
 
 func matchesLink(patterns []string, link string) bool {
@@ -132,11 +138,15 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 	if condition := way.Condition(); condition != "" {
 		packets += " (" + condition + ")"
 	}
+	whose := "pods on " + to.Name
+	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == to.Carrier(f.Family).Endpoint {
+		whose = "where its overlay reaches " + to.Name
+	}
 	link := way.Link
 	if link == "" {
 		link = "a link that is not known"
 	}
-	out.Text = fmt.Sprintf("%s %s %s, pods on %s, through %s and not into %s", from.Name, verb, packets, to.Name, link, device)
+	out.Text = fmt.Sprintf("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
 	out.Variant = "route"
 	facts["link"] = way.Link
 	if l := from.Link(way.Link); l != nil {

@@ -36,20 +36,34 @@ func slotOf(addr netip.Addr) int {
 }
 
 func (v *view) pathsOf(f *verdict.Focus, n *verdict.Node) *nodePaths {
-	return v.nodePaths.of(nodeFamily{n, f.Family}, func(of nodeFamily) *nodePaths { return v.readPaths(&f.Run, of.node, of.family) })
+	return v.nodePaths.of(nodeFamily{n, f.Family}, func(of nodeFamily) *nodePaths {
+		return v.readPaths(&f.Run, of.node, of.family, v.podSpaces.of(f.Case, newPodSpace))
+	})
 }
 
-func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int) *nodePaths {
+func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *podSpace) *nodePaths {
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
+	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && known(n, d) {
+		if d.Effect == evidence.EffectBPF && known(n, d) || routing.Never(&d.Selector) || hostPort(d) {
 			continue
 		}
 		paths.statements++
-		if d.Effect != evidence.EffectMark && !followsRoutes(d) {
-			paths.diverting = append(paths.diverting, d)
+		bears := len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, pods.overlaps)
+		switch {
+		case d.Effect != evidence.EffectMark:
+			if bears && !followsRoutes(d) {
+				paths.diverting = append(paths.diverting, d)
+			}
+		case !bears:
+			if d = beforeService(d, podRanges(n, family)); d == nil || services[[2]uint32{d.Mark, d.Mask}] {
+				continue
+			}
+			services[[2]uint32{d.Mark, d.Mask}] = true
 		}
-		paths.host.Diversions = append(paths.host.Diversions, d)
+		if bears || d.Effect == evidence.EffectMark {
+			paths.host.Diversions = append(paths.host.Diversions, d)
+		}
 	}
 	h := &paths.host
 	h.Family, h.Rules, h.Entries, h.Links, h.Pod = family, n.Rules, n.Table, n.Links, n.PodIP(family)
@@ -67,6 +81,48 @@ func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int) *nodePa
 		}
 	}
 	return paths
+}
+
+// beforeService is a statement that marks what is for other addresses than pods'.
+// Such a packet can be for a pod in the end: the address of a Service is replaced
+// before it is routed. Nil if it is not of pods of this node.
+func beforeService(d *evidence.Diversion, own []netip.Prefix) *evidence.Diversion {
+	outside := func(p netip.Prefix) bool {
+		covers := func(not netip.Prefix) bool { return not.Bits() <= p.Bits() && not.Contains(p.Addr()) }
+		return slices.ContainsFunc(d.Selector.NotFrom, covers) || len(d.Selector.From) > 0 && !slices.ContainsFunc(d.Selector.From, p.Overlaps)
+	}
+	if !slices.ContainsFunc(own, func(p netip.Prefix) bool { return !outside(p) }) {
+		return nil
+	}
+	changed := *d
+	changed.Selector = evidence.Selector{Other: []string{"to an address that is replaced later"}}
+	return &changed
+}
+
+// podSpace are the pod ranges of all nodes, in order, none inside another.
+type podSpace struct{ ranges []netip.Prefix }
+
+func newPodSpace(c *verdict.Case) *podSpace {
+	var all []netip.Prefix
+	for _, n := range c.Nodes {
+		all = append(append(all, podRanges(n, 4)...), podRanges(n, 6)...)
+	}
+	for i := range all {
+		all[i] = all[i].Masked()
+	}
+	slices.SortFunc(all, netip.Prefix.Compare)
+	s := &podSpace{}
+	for _, p := range all {
+		if last := len(s.ranges) - 1; last < 0 || !s.ranges[last].Overlaps(p) {
+			s.ranges = append(s.ranges, p)
+		}
+	}
+	return s
+}
+
+func (s *podSpace) overlaps(p netip.Prefix) bool {
+	at, _ := slices.BinarySearchFunc(s.ranges, p.Masked().Addr(), func(q netip.Prefix, addr netip.Addr) int { return q.Addr().Compare(addr) })
+	return at < len(s.ranges) && s.ranges[at].Overlaps(p) || at > 0 && s.ranges[at-1].Overlaps(p)
 }
 
 // podRanges are where a node's pods are, its test pod included.
@@ -125,6 +181,16 @@ func known(n *verdict.Node, d *evidence.Diversion) bool {
 		}
 	}
 	return false
+}
+
+// hostPort reports whether a statement leads to pods what is for a port of this
+// host, as the portmap plugin writes it: its chains are entered under the
+// condition that the target is an address of the host (addrtype, fib), which no
+// packet has that the host forwards to another's pods
+// (containernetworking/plugins plugins/meta/portmap/portmap.go).
+func hostPort(d *evidence.Diversion) bool {
+	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") || d.Table == "cni_hostport"
+	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) && len(d.Selector.Other) > 0
 }
 
 // followsRoutes reports whether a statement forwards by what routing decided for

@@ -51,6 +51,9 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so", from.Name, ip, answer.Link)
 	}
+	if f.Quiet && v.plainly(f, paths) {
+		return verdict.Outcome{Status: verdict.Pass}
+	}
 	worst, met := v.worstPath(f, paths)
 	switch {
 	case worst.status == verdict.Pass:
@@ -59,6 +62,26 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 		return verdict.Outcome{Status: worst.status}
 	}
 	return v.otherWay(f, &worst)
+}
+
+// plainly reports whether one entry leads all pods of the other node into the
+// tunnel, and nothing else bears on them: so it is of most of millions of pairs.
+func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
+	if v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
+		return false
+	}
+	covered, ip := false, f.Peer.PodIP(f.Family)
+	for _, podRange := range f.Peer.PodCIDRs {
+		if podRange.Addr().Is4() != (f.Family == 4) {
+			continue
+		}
+		entry := paths.plan.Single(podRange.Masked())
+		if entry == nil || entry.Link != f.Tunnel.FromLink {
+			return false
+		}
+		covered = covered || podRange.Contains(ip)
+	}
+	return covered
 }
 
 // met is what pods' packets meet, for a reader.
@@ -209,7 +232,11 @@ func (v *view) onlyWay(f *verdict.Focus, paths *nodePaths, all met) string {
 	} else {
 		text += fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
 	}
-	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), strings.Join(v.rightLinks(f), " or "))
+	right := v.rightLinks(f)
+	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), right[len(right)-1])
+	if len(right) > 1 {
+		text += ", whose own packets go into " + right[0]
+	}
 	if all.refused {
 		text += " or nowhere"
 	}

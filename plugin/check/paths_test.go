@@ -120,6 +120,8 @@ func TestPathsBySelector(t *testing.T) {
 		{"another mark", evidence.Rule{Mark: 0x77, Mask: 0xff}, []evidence.Message{marking(evidence.Selector{}, 0x4000)}, verdict.Pass, "", 0},
 		{"a mark set for a Service", evidence.Rule{Mark: 0x4000, Mask: 0x4000},
 			[]evidence.Message{marking(evidence.Selector{NotFrom: []netip.Prefix{cidr("10.42.0.0/16")}, To: []netip.Prefix{cidr("10.43.0.10/32")}}, 0x4000)}, verdict.Pass, "", 0},
+		{"a mark set for a Service, whoever asks", evidence.Rule{Mark: 0x4000, Mask: 0x4000},
+			[]evidence.Message{marking(evidence.Selector{To: []netip.Prefix{cidr("10.43.0.10/32")}}, 0x4000)}, verdict.Inconclusive, "cannot be told", 0},
 		{"a mark set under what is not understood", evidence.Rule{Mark: 1, Mask: 1},
 			[]evidence.Message{marking(evidence.Selector{Other: []string{"ct direction original"}}, 1)}, verdict.Inconclusive, "cannot be told", 0},
 		{"tos", evidence.Rule{TOS: 0x10}, nil, verdict.Inconclusive, "tos 0x10", 0},
@@ -206,6 +208,17 @@ func TestPathsByTry(t *testing.T) {
 	}
 }
 
+// That the kernel's own rules are listed makes no route a rule's fault.
+func TestPathsByRoute(t *testing.T) {
+	s := healthy(2)
+	read(s)
+	onNode1(ruled(evidence.Rule{Table: 255}), ruled(evidence.Rule{Priority: 32766, Table: 254}), ruled(evidence.Rule{Priority: 32767, Table: 253}))(s)
+	onNode1(past("10.42.0.0/23", 254))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Variant != "route" || f.Facts["table"] != "254" || f.Facts["link"] != "eth0" {
+		t.Errorf("%s %s: %s", f.Status, f.Variant, f.Text)
+	}
+}
+
 // What was not read leaves it open; a run that could not record it does not.
 func TestPathsByInventory(t *testing.T) {
 	for _, needed := range inventories {
@@ -257,6 +270,7 @@ func TestPathsByStatement(t *testing.T) {
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
 		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
+		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"addrtype"} }), verdict.Pass},
 		{"another pod in the place of one", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
 		{"IPsec", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24") }), verdict.Inconclusive},
 		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24") }), verdict.Pass},

@@ -20,6 +20,7 @@ type view struct {
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
 	nodePaths    memo[nodeFamily, *nodePaths]
+	podSpaces    memo[*verdict.Case, *podSpace]
 }
 
 // explained are the collectors whose failure cannot hide a leak: what they did

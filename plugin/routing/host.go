@@ -56,12 +56,13 @@ type Plan struct {
 	vrf               truth          // whether packets of pods belong to a VRF
 	listed            int            // rules, the kernel's own included
 	tooMany           bool
+	single            bool // see Single
 }
 
 // step is a rule that can apply to a packet of a pod.
 type step struct {
 	*evidence.Rule
-	own  bool  // one of the kernel's own that was not listed
+	own  bool  // one that every namespace begins with
 	base truth // for a packet to its range with its mark; maybe stands for: by its other conditions
 	jump int   // of goto: the place of its target; len of the rules if there is none
 }
@@ -99,7 +100,7 @@ func Compile(h Host) *Plan {
 	slices.SortStableFunc(all, func(a, b *evidence.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	p.listed = len(all)
 	for _, r := range all {
-		if s := p.step(r, slices.Contains(own, r)); s.matters(p) {
+		if s := p.step(r, isKernels(r)); s.matters(p) {
 			p.rules = append(p.rules, s)
 		}
 	}
@@ -110,7 +111,7 @@ func Compile(h Host) *Plan {
 		p.rules[i].jump = p.target(i)
 	}
 	p.marks()
-	p.usual = p.usually()
+	p.usual, p.single = p.usually(), p.tellsNone()
 	return p
 }
 

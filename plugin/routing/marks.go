@@ -3,6 +3,7 @@ package routing
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -88,7 +89,11 @@ func (p *Plan) attached(d *evidence.Diversion) truth {
 	if d.Link == "" {
 		return yes
 	}
-	return p.arrives(d.Link)
+	found := no
+	for _, link := range strings.Fields(d.Link) {
+		found = found.or(p.arrives(link))
+	}
+	return found
 }
 
 func (p *Plan) addGroup(d *evidence.Diversion, looked uint32) {
@@ -175,7 +180,11 @@ func (p *Plan) gave(packet *Packet, g *group) truth {
 func (p *Plan) applies(packet *Packet, d *evidence.Diversion) truth {
 	known := packet.selected(&d.Selector)
 	if d.Link != "" && (d.Hook == "ingress" || d.Hook == "prerouting") {
-		known = known.and(p.arrivedOn(packet, d.Link))
+		on := no
+		for _, link := range strings.Fields(d.Link) {
+			on = on.or(p.arrivedOn(packet, link))
+		}
+		known = known.and(on)
 	}
 	if d.Effect == evidence.EffectBPF {
 		known = known.and(maybe)

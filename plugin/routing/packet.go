@@ -57,6 +57,9 @@ func (t truth) not() truth { return yes - t }
 // and is the least of two.
 func (t truth) and(other truth) truth { return min(t, other) }
 
+// or is the greatest of two.
+func (t truth) or(other truth) truth { return max(t, other) }
+
 // arrivesOn reports whether a packet came in by one of some links, each of
 // which may end in * for any rest.
 func (p *Packet) arrivesOn(links []string) truth {
@@ -114,6 +117,11 @@ func (p *Packet) selected(s *evidence.Selector) truth {
 		known = known.and(maybe)
 	}
 	return known
+}
+
+// Never reports whether a selector applies to no packet that a host forwards.
+func Never(s *evidence.Selector) bool {
+	return slices.ContainsFunc(s.Other, func(other string) bool { return understood(other) == no })
 }
 
 // understood reads the one condition that stands in front of the filters of

@@ -124,8 +124,11 @@ func (p *Plan) widen(t *trial, c *term) {
 		for _, d := range c.group.by {
 			p.widenBy(t, &d.Selector)
 		}
-	default:
-		t.dscp = around(t.dscp, c.tos>>2)
+	case c.entry != nil:
+		t.dscp = around(t.dscp, c.entry.TOS>>2)
+		if c.entry.From.IsValid() {
+			p.addFrom(t, c.entry.From)
+		}
 	}
 }
 
@@ -238,8 +241,8 @@ func (p *Plan) meetsOne(packet *Packet, t *term) truth {
 		one = p.meets(packet, t.rule)
 	case t.group != nil:
 		one = p.gave(packet, t.group)
-	case t.tos != 0:
-		one = p.hasTOS(packet, t.tos)
+	case t.entry != nil:
+		one = is(t.entry.TOS == 0).or(p.hasTOS(packet, t.entry.TOS)).and(is(!t.entry.From.IsValid() || t.entry.From.Contains(packet.From)))
 	}
 	if t.doubt {
 		one = one.and(maybe)

@@ -252,3 +252,27 @@ func result(w *Way) string {
 	}
 	return "unclear"
 }
+
+// Where one entry is said to answer for all packets, the walk says so too.
+func TestSingleIsTheOnlyWay(t *testing.T) {
+	found := 0
+	for seed := range uint64(4000) {
+		r := rand.New(rand.NewPCG(seed, 16))
+		h := someHost(r)
+		if seed%2 == 0 {
+			h.Rules = nil
+		}
+		plan := Compile(h)
+		entry := plan.Single(remote)
+		if entry == nil {
+			continue
+		}
+		found++
+		if ways, whole := plan.Ways(remote); !whole || len(ways) != 1 || ways[0].Entry != entry || ways[0].Certainty != Certain {
+			t.Fatalf("seed %d: %+v is not the only way: %+v", seed, entry, ways)
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d were found", found)
+	}
+}

@@ -46,11 +46,12 @@ func newTables(entries []*evidence.Route, family int) map[int]*table {
 }
 
 // sort puts entries of one destination in the order in which the kernel tries
-// them: those of a TOS first, then by metric (fib_insert_alias, fib_find_alias).
+// them: those of a TOS first, those for fewer sources, then by metric
+// (fib_insert_alias, fib_find_alias; fib6_lookup_1 of net/ipv6/ip6_fib.c).
 func (t *table) sort() {
 	for to, entries := range t.at {
 		slices.SortStableFunc(entries, func(a, b *evidence.Route) int {
-			return cmp.Or(-cmp.Compare(a.TOS, b.TOS), cmp.Compare(a.Metric, b.Metric))
+			return cmp.Or(-cmp.Compare(a.TOS, b.TOS), -cmp.Compare(a.From.Bits(), b.From.Bits()), cmp.Compare(a.Metric, b.Metric))
 		})
 		t.prefixes = append(t.prefixes, to)
 		if !slices.Contains(t.lengths, to.Bits()) {

@@ -11,7 +11,7 @@ func (p *Plan) Narrows() bool {
 	}
 	for _, t := range p.tables {
 		for _, entries := range t.at {
-			if entries[0].TOS != 0 {
+			if narrows(entries[0]) {
 				return true
 			}
 		}

@@ -46,7 +46,7 @@ type Way struct {
 	Certainty Certainty
 	// Sample is a packet that takes the way; where that is doubtful, one that may.
 	Sample Packet
-	Rule   *evidence.Rule        // nil for one of the kernel's own that was not listed
+	Rule   *evidence.Rule        // nil for one of the kernel's own
 	Entry  *evidence.Route       // nil if a rule refuses, or nothing applies
 	Hop    bool                  // one of several next hops: some flows take it
 	Mark   uint32                // that the packets have
@@ -60,8 +60,8 @@ type Way struct {
 type term struct {
 	rule  *evidence.Rule
 	group *group
-	tos   uint8
-	doubt bool // cannot be told
+	entry *evidence.Route // its TOS and sources
+	doubt bool            // cannot be told
 	not   bool
 	next  *term
 }
@@ -259,8 +259,8 @@ func (w *walk) lookup(c class, i int, condition *term) (rest class, done bool) {
 }
 
 // piece looks up addresses to which the same entries apply: the longest prefix,
-// of those for one prefix the first that the packet's TOS allows
-// (fib_table_lookup). It returns what goes on to the next rule.
+// of those for one prefix the first that the packet's TOS and, in IPv6, its
+// source allow (fib_table_lookup, fib6_node_lookup). It returns what goes on to the next rule.
 func (w *walk) piece(c class, i int, condition *term, t *table) (rest class, done bool) {
 	r := &w.Plan.rules[i]
 	met := c.meeting(condition)
@@ -274,14 +274,14 @@ func (w *walk) piece(c class, i int, condition *term, t *table) (rest class, don
 				n++
 				hops = append(hops, entries[n])
 			}
-			matching := met
-			if e.TOS != 0 {
-				matching = met.and(term{tos: e.TOS})
-				met = met.and(term{tos: e.TOS, not: true})
+			matching, narrowed := met, narrows(e)
+			if narrowed {
+				matching = met.and(term{entry: e})
+				met = met.and(term{entry: e, not: true})
 			}
 			switch w.answer(matching, r, hops) {
 			case no:
-				if e.TOS != 0 {
+				if narrowed {
 					w.rules(matching, i+1)
 					answered = true
 				}
@@ -291,7 +291,7 @@ func (w *walk) piece(c class, i int, condition *term, t *table) (rest class, don
 			case yes:
 				answered = true
 			}
-			if e.TOS == 0 {
+			if !narrowed {
 				return w.others(c, met, i, condition, answered, answered && w.passed(r, e))
 			}
 		}
@@ -324,11 +324,14 @@ func (w *walk) others(c, met class, i int, condition *term, answered, passed boo
 // hops of one route; of several routes alike only the first counts. IPv6 makes
 // one of all that have a destination and a metric in common (fib6_add_rt2node).
 func (w *walk) sibling(first, e *evidence.Route) bool {
-	if first.Metric != e.Metric || first.TOS != e.TOS || refuses(first) || refuses(e) {
+	if first.Metric != e.Metric || first.TOS != e.TOS || first.From != e.From || refuses(first) || refuses(e) {
 		return false
 	}
 	return w.host.Family == 6 || first.Hop > 0 && e.Hop > first.Hop
 }
+
+// narrows reports whether an entry is for some packets to its destination only.
+func narrows(e *evidence.Route) bool { return e.TOS != 0 || e.From.IsValid() && e.From.Bits() > 0 }
 
 func refuses(e *evidence.Route) bool { return e.Type != "" && e.Type != "unicast" }
 

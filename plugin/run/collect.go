@@ -31,9 +31,12 @@ func (v *verification) collect(ctx context.Context) error {
 	// take longest.
 	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
 	capture.Ranges = v.podRanges()
+	listen := &evidence.ListenRequest{Families: v.about.Families}
 	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
 		if a.role == "pod" {
-			return evidence.Request{Listen: &evidence.ListenRequest{Families: v.about.Families, Tries: v.triesFor(a.node.Index)}}
+			listening := *listen
+			listening.Tries = v.triesFor(a.node.Index)
+			return evidence.Request{Listen: &listening}
 		}
 		return evidence.Request{Capture: capture}
 	})

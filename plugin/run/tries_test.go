@@ -2,10 +2,12 @@ package run
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -51,5 +53,33 @@ func TestNarrows(t *testing.T) {
 		if got := narrowsBy(&test.m); got != test.want {
 			t.Errorf("%s: %t", fmt.Sprint(test.m.Rule, test.m.Route, test.m.Diversion), got)
 		}
+	}
+}
+
+// What was read before anything was sent is enough to plan the tries.
+func TestPlanTries(t *testing.T) {
+	whole, recording := mesh.New(3), evidence.NewRecording()
+	for _, stream := range whole.Streams() {
+		last := uint32(0)
+		for _, m := range whole.Messages(stream) {
+			if last = m.Seq; m.Run == nil && m.Bye == nil && m.Canary == nil && m.Capture == nil {
+				m.Stream = stream
+				recording.Add(m)
+			}
+		}
+		if stream == "probe/node-0001" {
+			recording.Add(&evidence.Message{Stream: stream, Seq: last + 1, Rule: &evidence.Rule{
+				Family: 4, Priority: 50, Protocol: 17, TargetPorts: &evidence.Ports{From: 53, To: 53}, Table: 77}})
+			recording.Add(&evidence.Message{Stream: stream, Seq: last + 2, Route: &evidence.Route{
+				Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "eth0", Table: 77}})
+		}
+	}
+	v := &verification{Options: Options{Log: slog.New(slog.DiscardHandler)}, recording: recording, about: &evidence.Run{Families: []int{4}, Minor: 1}}
+	v.planTries(true)
+	if len(v.about.Tries) != 2 || len(v.triesOf(1)) != 2 || len(v.triesFor(0)) != 1 || len(v.triesFor(2)) != 1 || len(v.triesOf(0)) != 0 {
+		t.Fatalf("%+v", v.about.Tries)
+	}
+	if try := v.triesFor(2)[0]; try.Port != 53 || try.Transport != "udp" || !try.Addr.IsValid() || !strings.Contains(try.Because, "ipproto udp dport 53 lookup 77") {
+		t.Errorf("%+v", try)
 	}
 }

@@ -58,6 +58,10 @@ type Node struct {
 	PodGap   string // the same of the pod's stream
 	PodIPs   []netip.Addr
 	Pods     map[string]*evidence.Pod // by role
+	// TriesSeen are the tries that the probe saw in tunnels, Tried what the pod
+	// knows of tries.
+	TriesSeen []*evidence.TrySeen
+	Tried     []*evidence.Tried
 	// Newcomer is the new pod that was made here, nil if none was to be.
 	Newcomer *evidence.Newcomer
 
@@ -82,9 +86,6 @@ type Node struct {
 	// frames those of them took at least that were seen on no other link.
 	OnWire     map[string]uint64
 	PodProblem []evidence.Problem // of the pod
-
-	TriesSeen []*evidence.TrySeen
-	Tried     []*evidence.Tried
 
 	// What the checks find out of a node once, for all of its pairs: why its
 	// captures cannot vouch for what they did not see, and the link on which

@@ -264,6 +264,8 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Addresses = append(n.Addresses, m.Address)
 	case m.Rule != nil:
 		n.Rules = append(n.Rules, m.Rule)
+	case m.TrySeen != nil:
+		n.TriesSeen = append(n.TriesSeen, m.TrySeen)
 	case m.Socket != nil:
 		n.Sockets = append(n.Sockets, m.Socket)
 	case m.Device != nil:
@@ -280,8 +282,6 @@ func (n *Node) addProbe(m *evidence.Message) {
 		n.Diversions = append(n.Diversions, m.Diversion)
 	case m.LinkCount != nil:
 		n.LinkCounts = append(n.LinkCounts, m.LinkCount)
-	case m.TrySeen != nil:
-		n.TriesSeen = append(n.TriesSeen, m.TrySeen)
 	case m.LinkEvent != nil:
 		n.LinkEvents = append(n.LinkEvents, m.LinkEvent)
 	case m.Problem != nil:
