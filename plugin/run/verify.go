@@ -231,7 +231,7 @@ func (v *verification) remove(ctx context.Context) (err error) {
 	if v.Keep {
 		v.placement.Leave()
 		kept := strings.Join(v.Objects.Namespaces(), " and ")
-		v.Progress.Note("kept: what is in " + kept + "; remove it with: kubectl wg cleanup " + v.Objects.ID)
+		v.Progress.Note("kept: what is in " + kept + "; remove it with: " + cluster.CleanupCommand(v.Objects))
 		return nil
 	}
 	v.Progress.Phase("removing the pods")
