@@ -6,6 +6,9 @@
 package check
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -19,8 +22,28 @@ type Judgement struct {
 }
 
 // Judge judges a recording.
-func Judge(recording verdict.Recorded) *Judgement {
-	c := verdict.NewCase(recording)
+func Judge(recording verdict.Recorded) *Judgement { return judgeUntil(nil, recording) }
+
+// JudgeWithin judges a recording, which may be hostile, unless ctx ends first.
+// It returns as soon as that happens; what it began ends a little later.
+func JudgeWithin(ctx context.Context, recording verdict.Recorded) (*Judgement, error) {
+	judged := make(chan *Judgement, 1)
+	go func() { judged <- judgeUntil(ctx.Done(), recording) }()
+	select {
+	case j := <-judged:
+		if j != nil {
+			return j, nil
+		}
+	case <-ctx.Done():
+	}
+	return nil, fmt.Errorf("judging was interrupted: %w", context.Cause(ctx))
+}
+
+func judgeUntil(done <-chan struct{}, recording verdict.Recorded) *Judgement {
+	c := verdict.NewCaseUntil(done, recording)
+	if c == nil {
+		return nil
+	}
 	p := profile.Decide(c)
 	return &Judgement{Result: judge(c, p, Table(p), verdict.Detailed), Case: c, Profile: p}
 }

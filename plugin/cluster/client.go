@@ -13,6 +13,9 @@ import (
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	// What kubectl links for a kubeconfig's auth-provider, which is OIDC.
+	// Programs for credentials (exec) are part of the client.
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/client-go/rest"
 )
 

@@ -146,7 +146,8 @@ func addJobs(found map[string]*Leftover, jobs []batchv1.Job) {
 		}
 		l := found[run]
 		if l == nil {
-			l = &Leftover{Run: run, Namespaces: []string{j.Namespace}, Created: j.CreationTimestamp.Time, Removing: j.DeletionTimestamp != nil}
+			l = &Leftover{Run: run, Namespaces: []string{j.Namespace}, Created: j.CreationTimestamp.Time}
+			l.Removing = j.DeletionTimestamp != nil
 			found[run] = l
 		}
 		l.Jobs++

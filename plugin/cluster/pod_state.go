@@ -100,7 +100,8 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 // default service account, or the count of its quota, may be a moment late; the
 // controller tries again. What a policy or a quota says stands.
 func stands(refusal string) bool {
-	late := strings.Contains(refusal, "error looking up service account") || strings.Contains(refusal, "status unknown for quota")
+	late := strings.Contains(refusal, "error looking up service account") ||
+		strings.Contains(refusal, "status unknown for quota")
 	return strings.Contains(refusal, "forbidden") && !late ||
 		strings.Contains(refusal, "denied the request") || strings.Contains(refusal, "is invalid")
 }

@@ -32,10 +32,15 @@ func (e *LeftBehind) Unwrap() error { return e.Err }
 
 // Hint is the command that removes it.
 func (e *LeftBehind) Hint() string {
-	if e.In != "" {
-		return "kubectl wg cleanup --namespace " + e.In + " " + e.Run
+	return CleanupCommand(manifests.Run{ID: e.Run, Namespace: e.In})
+}
+
+// CleanupCommand is the command that removes what a run has made.
+func CleanupCommand(run manifests.Run) string {
+	if run.Own() {
+		return "kubectl wg cleanup " + run.ID
 	}
-	return "kubectl wg cleanup " + e.Run
+	return "kubectl wg cleanup --namespace " + run.Namespace + " " + run.ID
 }
 
 // Remove stops following the pods and removes all that the run made. The

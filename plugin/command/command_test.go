@@ -3,7 +3,9 @@ package command
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,5 +154,35 @@ func TestErrorsAreSafeToShow(t *testing.T) {
 	}
 	if got := w.String(); !strings.Contains(got, `a\u202eb\u200bc`) || strings.Contains(got, "hunter2") {
 		t.Errorf("%q", got)
+	}
+}
+
+// oidcConfig is a kubeconfig with a token of an identity provider.
+const oidcConfig = `apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users:
+  - name: u
+    user:
+      auth-provider:
+        name: oidc
+        config: {idp-issuer-url: "https://idp.example.org", client-id: kubectl, id-token: %s}
+`
+
+// Kubeconfigs that log in by OIDC work as with kubectl: the server is asked.
+func TestOIDC(t *testing.T) {
+	part := base64.RawURLEncoding.EncodeToString
+	token := part([]byte(`{"alg":"RS256"}`)) + "." + part([]byte(`{"exp":4102444800}`)) + "." + part([]byte("signature"))
+	config := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(config, fmt.Appendf(nil, oidcConfig, token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"verify", "cleanup"} {
+		code, _, stderr := main(t, command, "--kubeconfig", config)
+		if code != exitCouldNotRun || !strings.Contains(stderr, "hint: the API server does not answer") {
+			t.Errorf("%s: exit %d, %s", command, code, stderr)
+		}
 	}
 }

@@ -1,38 +1,43 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
+	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 func (r *root) replay() *cobra.Command {
 	var output, failOn string
+	var timeout time.Duration
 	command := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Judge recorded evidence again, without a cluster",
 		Long: `Judge the evidence that "verify --record FILE" kept, and render it in any format.
 The exit code is the same as that of the run. FILE may be - for stdin.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
 			if !report.Known(output) {
 				return usageError(fmt.Errorf("-o %s is no format", output), "one of: "+strings.Join(report.Formats(), ", "))
 			}
 			if failOn != "fail" && failOn != "warn" {
 				return usageError(fmt.Errorf("--fail-on %s is not known", failOn), "it is fail or warn")
 			}
-			recording, err := r.readRecording(args[0])
+			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.ErrTime)
+			defer cancel()
+			j, err := r.judgeRecording(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			j := check.Judge(recording)
 			if err := r.write(output, j); err != nil {
 				return err
 			}
@@ -43,8 +48,31 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 		},
 	}
 	command.Flags().StringVarP(&output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
+	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
 	command.Flags().StringVar(&failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
 	return command
+}
+
+// judgeRecording reads and judges a recording, unless ctx ends first.
+func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgement, error) {
+	type result struct {
+		recording *evidence.Recording
+		err       error
+	}
+	results := make(chan result, 1)
+	go func() {
+		recording, err := r.readRecording(path)
+		results <- result{recording, err}
+	}()
+	select {
+	case read := <-results:
+		if read.err != nil {
+			return nil, read.err
+		}
+		return check.JudgeWithin(ctx, read.recording)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading was interrupted: %w", context.Cause(ctx))
+	}
 }
 
 func (r *root) readRecording(path string) (*evidence.Recording, error) {

@@ -85,9 +85,9 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.BoolVar(&f.keep, "keep", false, "do not remove what was created")
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and end")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and end")
-	flags.StringVar(&f.printRole, "print-role", "", "print the `role` that an operator needs and end: cluster, or namespaced for use with --namespace")
+	flags.StringVar(&f.printRole, "print-role", "", "print the `role` that an operator needs and end: cluster, or namespaced")
 	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run; judging has some seconds in any case")
 	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to watch the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
@@ -176,8 +176,9 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 		return r.printManifests(ctx, o)
 	}
 	if !o.Keep {
-		r.interrupts.Left("kubectl wg cleanup " + o.Objects.ID)
+		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
 		defer r.interrupts.Left("")
+		o.Removed = func() { r.interrupts.Left("") }
 	}
 	progress := r.progress()
 	defer progress.stop()

@@ -65,7 +65,10 @@ func (v *verification) newcomers() (placings []manifests.Placing) {
 			about.Targets = append(about.Targets, to.node.Index)
 		}
 		v.about.Newcomers = append(v.about.Newcomers, about)
-		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: from.node.Index, Node: from.node.Name, Arguments: arguments, Secrets: newcomerSecrets})
+		placings = append(placings, manifests.Placing{
+			Role: manifests.Newcomer, Index: from.node.Index, Node: from.node.Name,
+			Arguments: arguments, Secrets: newcomerSecrets,
+		})
 	}
 	return placings
 }

@@ -34,7 +34,9 @@ func Objects(ctx context.Context, o Options) ([]any, error) {
 	}
 	placings := v.placings()
 	for _, i := range newcomerNodes(len(v.nodes), o.NewPods) {
-		placings = append(placings, manifests.Placing{Role: manifests.Newcomer, Index: i, Node: v.nodes[i].Name, Secrets: newcomerSecrets})
+		placings = append(placings, manifests.Placing{
+			Role: manifests.Newcomer, Index: i, Node: v.nodes[i].Name, Secrets: newcomerSecrets,
+		})
 	}
 	for _, placing := range placings {
 		job, err := v.Options.Objects.JobObject(placing)

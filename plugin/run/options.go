@@ -24,7 +24,8 @@ type Options struct {
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
 	Objects manifests.Run
-	// Timeout bounds everything but the removal of what was made.
+	// Timeout bounds everything but the removal of what was made. Judging has
+	// what is left of it, and some seconds in any case.
 	Timeout time.Duration
 	Keep    bool // do not remove what was made
 	NewPods int  // on how many nodes a new pod's first packets are watched
@@ -33,6 +34,8 @@ type Options struct {
 	// Progress is told what goes on.
 	Progress Progress
 	Log      *slog.Logger
+	// Removed is called when nothing of the run is in the cluster any more.
+	Removed func()
 	// Record gets the evidence once it is complete, or as complete as it will
 	// be, before anything is removed. The recording is its own for that call only.
 	Record func(*evidence.Recording) error

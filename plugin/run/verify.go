@@ -43,17 +43,11 @@ type verification struct {
 // Verify proves, or refuses to prove, that traffic between the nodes is
 // encrypted. It returns an error only if there is no verdict; what it made is
 // removed in any case.
-func Verify(ctx context.Context, o Options) (err error) {
+func Verify(ctx context.Context, o Options) error {
 	v := newVerification(o)
+	began := time.Now()
 
-	// Whatever happens below, what was made is removed; a time limit or an
-	// interrupt must not stop that.
-	defer func() {
-		v.hangUp()
-		err = errors.Join(err, v.remove(context.WithoutCancel(ctx)))
-	}()
-
-	gathered := v.gather(ctx)
+	failed := v.gather(ctx)
 	v.about.Ended = time.Now().UnixNano()
 
 	// The evidence is kept first, so that neither a failure nor a second
@@ -63,18 +57,36 @@ func Verify(ctx context.Context, o Options) (err error) {
 	}
 	v.account.bye()
 	if o.Record != nil {
-		if err := o.Record(v.recording); err != nil {
-			return errors.Join(gathered, err)
-		}
+		failed = errors.Join(failed, o.Record(v.recording))
 	}
-	if gathered != nil {
-		return gathered
+
+	// Whatever happened, what was made is removed; a time limit or an interrupt
+	// must not stop that. It comes before judging: evidence from a node is not to
+	// be trusted, and must not keep anything alive in the cluster.
+	v.hangUp()
+	left := v.remove(context.WithoutCancel(ctx))
+	if failed != nil {
+		return errors.Join(failed, left)
 	}
-	v.hangUp() // judging many nodes needs the memory of their sessions
-	began := time.Now()
-	judgement := check.Judge(taken{v.recording})
-	o.Log.Debug("phase", "name", "judging", "took", time.Since(began))
-	return o.Report(judgement)
+	return errors.Join(v.judge(ctx, began), left)
+}
+
+// judgeTime is how long judging may take at least, whatever the run took.
+const judgeTime = 15 * time.Second
+
+// judge judges the evidence, within the time that is left, and reports.
+func (v *verification) judge(ctx context.Context, began time.Time) error {
+	limit := max(v.Timeout-time.Since(began), judgeTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTime)
+	defer cancel()
+	v.Progress.Phase("judging")
+	judging := time.Now()
+	judgement, err := check.JudgeWithin(ctx, taken{v.recording})
+	v.Log.Debug("phase", "name", "judging", "took", time.Since(judging), "error", err)
+	if err != nil {
+		return &Failure{"judging", err}
+	}
+	return v.Report(judgement)
 }
 
 // taken is a recording that is read for the last time: what is laid out of it
@@ -223,7 +235,7 @@ func (v *verification) remove(ctx context.Context) (err error) {
 	if v.Keep {
 		v.placement.Leave()
 		kept := strings.Join(v.Objects.Namespaces(), " and ")
-		v.Progress.Note("kept: what is in " + kept + "; remove it with: kubectl wg cleanup " + v.Objects.ID)
+		v.Progress.Note("kept: what is in " + kept + "; remove it with: " + cluster.CleanupCommand(v.Objects))
 		return nil
 	}
 	v.Progress.Phase("removing the pods")
@@ -231,7 +243,10 @@ func (v *verification) remove(ctx context.Context) (err error) {
 	defer func() { v.Log.Debug("phase", "name", "removing the pods", "took", time.Since(began), "error", err) }()
 	ctx, cancel := context.WithTimeout(ctx, removal)
 	defer cancel()
-	return v.placement.Remove(ctx)
+	if err = v.placement.Remove(ctx); err == nil && v.Removed != nil {
+		v.Removed()
+	}
+	return err
 }
 
 // NewID returns a random name for a run, made of letters and digits that no

@@ -23,6 +23,7 @@ type Case struct {
 	Strays   []Leak             // seen in clear, of no pair of the run
 	Asked    Asked              // the pairs of the run, by place in Nodes
 
+	done    <-chan struct{} // see NewCaseUntil
 	byName  map[string]*Node
 	byIndex map[int]*Node
 	leaks   map[pair][]Leak

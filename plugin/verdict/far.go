@@ -74,11 +74,17 @@ func (c *Case) far(n *Node, p *peers, device, publicKey string) *far {
 	return &n.far[at]
 }
 
+// maxAllowed is how many allowed IPs of one peer are joined. Joining takes time
+// that grows with the square of their number.
+const maxAllowed = 4096
+
 // addPeer joins the parts of a peer whose allowed IPs did not fit one message.
 func (c *Case) addPeer(n *Node, p *peers, part *evidence.Peer) {
 	f := c.far(n, p, part.Device, part.PublicKey)
 	switch {
 	case f == nil:
+	case f.flags&isPeer != 0 && len(c.prefixesOf(f.allowed)) > maxAllowed:
+		n.ProbeGap = cmp.Or(n.ProbeGap, "a peer has more allowed IPs than are judged")
 	case f.flags&isPeer != 0:
 		f.allowed = c.prefixList(slices.Concat(c.prefixesOf(f.allowed), part.AllowedIPs))
 	default:

@@ -23,14 +23,33 @@ type Recorded interface {
 }
 
 // NewCase lays out a recording, several streams at a time.
-func NewCase(recording Recorded) *Case {
-	c := &Case{byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: gap(recording)}
+func NewCase(recording Recorded) *Case { return NewCaseUntil(nil, recording) }
+
+// NewCaseUntil is NewCase, and returns nil if done is closed meanwhile.
+func NewCaseUntil(done <-chan struct{}, recording Recorded) *Case {
+	c := &Case{done: done, byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: gap(recording)}
 	c.layPlugin(recording.Messages(evidence.PluginStream))
 	c.each(func(n *Node) { c.layNode(n, recording) })
+	if c.ended() {
+		return nil
+	}
 	c.attribute(recording)
 	c.own()
 	c.each(c.settle)
+	if c.ended() {
+		return nil
+	}
 	return c
+}
+
+// ended reports whether nobody waits for the case any more.
+func (c *Case) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // each calls do for every node, for several at a time.
@@ -167,11 +186,11 @@ func (c *Case) attribute(recording Recorded) {
 
 // leakSamples are those of a stream that nothing else is read from.
 func leakSamples(messages []*evidence.Message) (samples []*evidence.Sighting) {
-	unpack(messages, func(m *evidence.Message) {
+	for _, m := range messages {
 		if m.Sighting != nil {
 			samples = append(samples, m.Sighting)
 		}
-	})
+	}
 	return samples
 }
 
@@ -197,7 +216,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	known := peers{at: make(map[farKey]int, len(c.Nodes)), devices: map[string]uint16{}}
 	var tunnels []*evidence.Tunnel
 	once := newSingle()
-	damage := unpack(recording.Messages(probe), func(m *evidence.Message) {
+	damage := c.unpack(n, recording.Messages(probe), func(m *evidence.Message) {
 		once.add(n, m)
 		switch {
 		case m.Peer != nil:
@@ -220,7 +239,7 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 	n.ProbeGap = cmp.Or(n.ProbeGap, damage, n.conflicts.probe)
 	n.retire()
 	c.packTunnels(n, tunnels)
-	damage = unpack(recording.Messages(pod), func(m *evidence.Message) {
+	damage = c.unpack(n, recording.Messages(pod), func(m *evidence.Message) {
 		switch {
 		case m.Sighting != nil:
 			n.sightings = append(n.sightings, m.Sighting)
@@ -240,10 +259,13 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 
 // unpack calls add with a stream's messages, those of single peers in the place
 // of columns. It says what makes no sense, empty if all does.
-func unpack(messages []*evidence.Message, add func(*evidence.Message)) string {
-	var columns evidence.Unpacker
+func (c *Case) unpack(n *Node, messages []*evidence.Message, add func(*evidence.Message)) string {
+	columns := evidence.Unpacker{Bounds: &evidence.Bounds{Index: n.Index, Nodes: len(c.Nodes)}}
 	gap := ""
 	for _, m := range messages {
+		if c.ended() {
+			return "nobody waited for it"
+		}
 		if err := columns.Unpack(m, add); err != nil && gap == "" {
 			gap = err.Error()
 		}

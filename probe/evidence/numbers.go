@@ -9,8 +9,28 @@ import (
 // Numbers are node indices, in JSON a text like "0-5,7,9-12".
 type Numbers []int
 
-// maxNumbers bounds Numbers: what a short text could blow up.
-const maxNumbers = 4096
+// maxNumbers bounds Numbers, which a short text can make long. A Packer makes
+// lists of up to maxAlike.
+const maxNumbers = 2 * maxAlike
+
+// maxStreamNumbers bounds the Numbers of a stream: of a run among a thousand
+// nodes they are a tenth of it.
+const maxStreamNumbers = 1 << 20
+
+// numbersIn returns how many Numbers a message has.
+func numbersIn(m *Message) (sum int) {
+	switch {
+	case m.Witness != nil:
+		for _, a := range m.Witness.Alike {
+			sum += len(a.Sources) + len(a.Targets)
+		}
+	case m.Canaries != nil:
+		sum = len(m.Canaries.Peers)
+	case m.Controls != nil:
+		sum = len(m.Controls.Peers)
+	}
+	return sum
+}
 
 // MarshalText writes the numbers in their order.
 func (n Numbers) MarshalText() ([]byte, error) {

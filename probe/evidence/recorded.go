@@ -30,6 +30,8 @@ type recorded struct {
 	open   []byte   // the last lines
 }
 
+var errNumbers = errors.New("it speaks of more nodes than any run has")
+
 var errTaken = errors.New("its messages were taken already")
 
 // seed makes hashes that nobody can foresee.
@@ -100,11 +102,15 @@ func (s *recorded) messages(name string) []*Message {
 		return nil
 	}
 	messages := make([]*Message, 0, len(s.heads))
+	numbers := 0
 	read := func(lines []byte) error {
 		for line := range bytes.Lines(lines) {
 			m, err := Decode(line)
 			if err != nil {
 				return err
+			}
+			if numbers += numbersIn(m); numbers > maxStreamNumbers {
+				return errNumbers
 			}
 			m.Stream = name
 			messages = append(messages, m)

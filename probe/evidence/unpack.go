@@ -8,9 +8,39 @@ import (
 
 // Unpacker turns columns into the messages of single peers. It remembers the
 // peers' numbers, so one Unpacker is for one stream, in its order. The zero
-// value is ready.
+// value is ready, without bounds.
 type Unpacker struct {
+	Bounds *Bounds
+
 	peers map[string][]*Peer // by device and number
+	rows  int                // that few bytes stood for
+}
+
+// Bounds are those of a stream in a run: a node speaks of its own traffic only,
+// and of each other node a bounded number of times.
+type Bounds struct {
+	Index int // of the stream's node
+	Nodes int // of the run
+}
+
+// rowsPerNode is more than what a stream says of one node in columns: in two
+// directions and families on each of its links.
+const rowsPerNode = 512
+
+// errRows is what is wrong with columns that stand for too much.
+var errRows = errors.New("its columns stand for more than there is to say of the nodes of the run")
+
+// spend counts rows of columns in which few bytes stand for many rows.
+func (u *Unpacker) spend(rows int) error {
+	if u.rows += rows; u.Bounds != nil && u.rows > rowsPerNode*(u.Bounds.Nodes+1) {
+		return errRows
+	}
+	return nil
+}
+
+// foreign reports whether what is said is of others' traffic.
+func (u *Unpacker) foreign(source, target int) bool {
+	return u.Bounds != nil && source != u.Bounds.Index && target != u.Bounds.Index
 }
 
 // errColumn is what is wrong with a column whose lists do not fit each other.
@@ -31,9 +61,12 @@ func (u *Unpacker) Unpack(m *Message, yield func(*Message)) error {
 	case m.Tunnels != nil:
 		return m.Tunnels.unpack(single)
 	case m.Canaries != nil:
+		if err := u.spend(len(m.Canaries.Peers)); err != nil {
+			return err
+		}
 		return m.Canaries.unpack(single)
 	case m.Witness != nil && m.Witness.Alike != nil:
-		return m.Witness.unpack(single)
+		return u.unpackWitness(m.Witness, single)
 	case m.Routes != nil:
 		for _, to := range m.Routes.To {
 			route := m.Routes.Route
@@ -41,6 +74,9 @@ func (u *Unpacker) Unpack(m *Message, yield func(*Message)) error {
 			single(Message{Route: &route})
 		}
 	case m.Controls != nil:
+		if err := u.spend(len(m.Controls.Peers)); err != nil {
+			return err
+		}
 		for _, peer := range m.Controls.Peers {
 			single(Message{Control: &Control{Peer: peer, Sent: m.Controls.Sent}})
 		}
@@ -153,7 +189,7 @@ func (c *Canaries) unpack(yield func(Message)) error {
 	return nil
 }
 
-func (w *Witness) unpack(yield func(Message)) error {
+func (u *Unpacker) unpackWitness(w *Witness, yield func(Message)) error {
 	one := &Witness{Link: w.Link, Direction: w.Direction, Family: w.Family, Seen: w.Seen}
 	for _, a := range w.Alike {
 		if len(a.Sources)*len(a.Targets) > maxNumbers {
@@ -161,6 +197,12 @@ func (w *Witness) unpack(yield func(Message)) error {
 		}
 		for _, source := range a.Sources {
 			for _, target := range a.Targets {
+				if u.foreign(source, target) {
+					continue
+				}
+				if err := u.spend(1); err != nil {
+					return err
+				}
 				one.Seen = append(one.Seen, a.of(source, target))
 			}
 		}
