@@ -20,7 +20,7 @@ var traffic = []Scenario{
 	{
 		Name: "lost-canary", Title: "the network loses one single datagram of ciphertext",
 		Cluster: wireguard, Want: pass, Restore: dropSwitchTable,
-		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 udp length > 200" + onceOnly),
+		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 udp length 200-65535" + onceOnly),
 	},
 	{
 		Name: "lost-control", Title: "the network loses one single control",
@@ -29,7 +29,7 @@ var traffic = []Scenario{
 	},
 	{
 		Name: "duplicated", Title: "the network delivers larger datagrams of ciphertext twice",
-		Cluster: wireguard, Sabotage: repeatOnSwitch("udp length > 200"), Restore: dropSwitchDevice, Want: pass,
+		Cluster: wireguard, Sabotage: repeatOnSwitch("udp length 200-65535"), Restore: dropSwitchDevice, Want: pass,
 	},
 	{
 		Name: "two-cards", Title: "two network cards lead to the other node, and the kernel chooses by the ports",
