@@ -139,5 +139,6 @@ func (l *live) account() []evidence.Message {
 }
 
 func livePod(role string, i int, addr netip.Addr) *evidence.Pod {
-	return &evidence.Pod{Role: role, Node: nodeName(i), Name: fmt.Sprint(role, "-", i), Ready: true, IPs: []netip.Addr{addr}}
+	name := fmt.Sprint(role, "-", i)
+	return &evidence.Pod{Role: role, Node: nodeName(i), Name: name, Ready: true, IPs: []netip.Addr{addr}}
 }
