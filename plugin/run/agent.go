@@ -21,6 +21,7 @@ type agent struct {
 	recording *evidence.Recording
 	ports     map[string]uint16 // a pod's listeners, once it listens
 	lost      error
+	took      time.Duration // that the agent itself worked on the last request
 
 	mu     sync.Mutex
 	stream string
@@ -130,7 +131,7 @@ func (v *verification) each(ctx context.Context, what string, agents []*agent, r
 	asking.Wait()
 	step := []any{"name", what, "took", time.Since(began)}
 	if a := last.Load(); a != nil {
-		step = append(step, "last", a.role+"/"+a.node.Name)
+		step = append(step, "last", a.role+"/"+a.node.Name, "itself", a.took)
 	}
 	v.Log.Debug("step", step...)
 }
@@ -157,6 +158,7 @@ func (v *verification) ask(ctx context.Context, what string, a *agent, request f
 		})
 		return
 	}
+	a.took = time.Duration(ready.Took) * time.Millisecond
 	if ready.Ports != nil {
 		a.ports = ready.Ports
 	}

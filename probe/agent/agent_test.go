@@ -62,6 +62,24 @@ func talk(t *testing.T, options Options, requests ...evidence.Request) ([]*evide
 	return messages, err
 }
 
+// An answer reports how long the agent itself took, so that a slow step can be
+// attributed to the host or to the connection.
+func TestReadyReportsItsTime(t *testing.T) {
+	const busy = 30 * time.Millisecond
+	h := &fakeHost{hang: make(chan struct{})}
+	time.AfterFunc(busy, func() { close(h.hang) })
+	request := evidence.Request{ID: 2, Read: &evidence.ReadRequest{Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
+	messages, err := talk(t, Options{Host: h, Devices: &fakeDevices{}}, start("probe"), request, evidence.Request{ID: 3, End: &evidence.EndRequest{}})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, m := range messages {
+		if m.Ready != nil && m.Ready.Request == 2 && (m.Ready.Took < 10 || m.Ready.Took > 5000) {
+			t.Errorf("%+v", m.Ready)
+		}
+	}
+}
+
 // settled insists that no goroutine is left behind.
 func settled(t *testing.T, before int) {
 	t.Helper()

@@ -27,10 +27,7 @@ type live struct {
 	hop     string  // an address whose packets take another hop, where a case looks for one
 }
 
-const (
-	podMTU = 1380
-	early  = 2 // priority of the switch's rules
-)
+const podMTU = 1380
 
 func newLive(t *testing.T) *live {
 	t.Helper()
@@ -62,7 +59,7 @@ func (l *live) plug(node *keeper, link, port, bridge string) {
 	l.network.run(
 		fmt.Sprintf("ip link set %s master %s", port, bridge),
 		fmt.Sprintf("ip link set %s up", port),
-		fmt.Sprintf("nft add chain netdev wire %[1]s '{ type filter hook ingress device %[1]s priority %[2]d; }'", port, early))
+		fmt.Sprintf("nft add chain netdev wire %[1]s '{ type filter hook ingress device %[1]s priority 2; }'", port))
 }
 
 // makeNode makes a node, its pod and its tunnel, which has no session yet.

@@ -129,11 +129,16 @@ func (l *live) account() []evidence.Message {
 	}
 	for i := range 2 {
 		messages = append(messages,
-			evidence.Message{Pod: &evidence.Pod{Role: "pod", Node: nodeName(i), Name: fmt.Sprint("pod-", i), Ready: true, IPs: []netip.Addr{podAddr(i)}}},
-			evidence.Message{Pod: &evidence.Pod{Role: "probe", Node: nodeName(i), Name: fmt.Sprint("probe-", i), Ready: true, IPs: []netip.Addr{nodeAddr(i)}}})
+			evidence.Message{Pod: livePod("pod", i, podAddr(i))},
+			evidence.Message{Pod: livePod("probe", i, nodeAddr(i))})
 	}
 	return append(messages, evidence.Message{Run: &evidence.Run{
 		ID: "live", Version: "test", Started: 1, Minor: evidence.Minor, Mark: hex.EncodeToString(liveMark),
 		Families: []int{4}, Sizes: liveSizes, Pairs: "all",
 	}})
+}
+
+func livePod(role string, i int, addr netip.Addr) *evidence.Pod {
+	name := fmt.Sprint(role, "-", i)
+	return &evidence.Pod{Role: role, Node: nodeName(i), Name: name, Ready: true, IPs: []netip.Addr{addr}}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"github.com/vishvananda/netlink"
@@ -91,16 +92,23 @@ func attachXDP(args []string) error {
 	program := redirection(to.Attrs().Index)
 	license := []byte("GPL\x00")
 	log := make([]byte, 64<<10)
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
 	attributes := programAttributes{
 		kind: kindXDP, instructions: uint32(len(program) / 8),
-		program: address(program), license: address(license),
-		logLevel: 1, logSize: uint32(len(log)), log: address(log),
+		program: address(&pinned, program), license: address(&pinned, license),
+		logLevel: 1, logSize: uint32(len(log)), log: address(&pinned, log),
 	}
-	fd, _, number := unix.Syscall(unix.SYS_BPF, loadProgram, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes))
+	fd, _, number := unix.Syscall(unix.SYS_BPF, loadProgram,
+		uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes))
 	if number != 0 {
 		return fmt.Errorf("loading the program: %w: %s", number, bytes.TrimRight(log, "\x00"))
 	}
 	return netlink.LinkSetXdpFdWithFlags(on, int(fd), genericXDP)
 }
 
-func address(data []byte) uint64 { return uint64(uintptr(unsafe.Pointer(&data[0]))) }
+// address is where the kernel finds data, which stays there until it is unpinned.
+func address(pinned *runtime.Pinner, data []byte) uint64 {
+	pinned.Pin(&data[0])
+	return uint64(uintptr(unsafe.Pointer(&data[0])))
+}

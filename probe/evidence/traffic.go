@@ -170,4 +170,7 @@ type Ready struct {
 	What    string `json:"what"`    // read, capture, listen, send, control, stop
 	// Ports are what Listen bound, by "udp4", "tcp4", "udp6", "tcp6".
 	Ports map[string]uint16 `json:"ports,omitempty"`
+	// Took is how long the agent worked on the request, milliseconds: what the
+	// plugin waited for beyond that was lost on the way.
+	Took int64 `json:"took,omitempty"`
 }

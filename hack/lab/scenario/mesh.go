@@ -21,17 +21,17 @@ spec:
   - name: opted-in
     expression: "!has(object.metadata.labels) || !('sidecar.istio.io/inject' in object.metadata.labels) || object.metadata.labels['sidecar.istio.io/inject'] != 'false'"
   mutations:
-  - patchType: ApplyConfiguration
-    applyConfiguration:
+  - patchType: JSONPatch
+    jsonPatch:
       expression: >
-        Object{spec: Object.spec{containers: [Object.spec.containers{
+        [JSONPatch{op: "add", path: "/spec/containers/-", value: Object.spec.containers{
           name: "mesh-proxy", image: "localhost/lab/busybox:1", imagePullPolicy: "Never", command: ["sleep", "3600"],
           readinessProbe: Object.spec.containers.readinessProbe{
             exec: Object.spec.containers.readinessProbe.exec{command: ["false"]}, periodSeconds: 1},
           securityContext: Object.spec.containers.securityContext{
             runAsUser: 65534, runAsNonRoot: true, allowPrivilegeEscalation: false,
             capabilities: Object.spec.containers.securityContext.capabilities{drop: ["ALL"]},
-            seccompProfile: Object.spec.containers.securityContext.seccompProfile{type: "RuntimeDefault"}}}]}}
+            seccompProfile: Object.spec.containers.securityContext.seccompProfile{type: "RuntimeDefault"}}}}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingAdmissionPolicyBinding

@@ -20,7 +20,7 @@ var repeatable = []Scenario{
 
 // lossy drops datagrams by chance, in both directions. The kernel here may have no netem.
 func lossy(percent int) func([]string) []Command {
-	return dropOnSwitch(fmt.Sprintf("udp dport 51820 numgen random mod 100 < %d", percent))
+	return dropOnSwitch(fmt.Sprintf("udp dport 51820 numgen random mod 100 0-%d", percent-1))
 }
 
 // duplicating delivers datagrams of all nodes a second time, by chance.
@@ -29,6 +29,6 @@ func duplicating(percent int) func([]string) []Command {
 		nft add table netdev sabotage
 		for ends in node-1,node-2 node-2,node-1; do
 			nft add chain netdev sabotage ${ends%%,*} "{ type filter hook ingress device ${ends%%,*} priority -200; }"
-			nft add rule netdev sabotage ${ends%%,*} udp dport 51820 numgen random mod 100 '<' %d counter dup to ${ends##*,}
-		done`, percent))
+			nft add rule netdev sabotage ${ends%%,*} udp dport 51820 numgen random mod 100 0-%d counter dup to ${ends##*,}
+		done`, percent-1))
 }

@@ -15,21 +15,24 @@ import (
 // onceOnly matches the first packet that reaches it, and then none for long.
 const onceOnly = " numgen inc mod 1000000 0"
 
+// dropped is how many the switch dropped.
+var dropped = shell(network, "nft list table bridge sabotage | grep -o 'counter packets [0-9]*' | sed 's/counter packets/the switch dropped/'")
+
 // traffic are healthy clusters whose network loses, repeats or spreads datagrams.
 var traffic = []Scenario{
 	{
 		Name: "lost-canary", Title: "the network loses one single datagram of ciphertext",
 		Cluster: wireguard, Want: pass, Restore: dropSwitchTable,
-		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 udp length > 200" + onceOnly),
+		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 udp length 200-65535" + onceOnly), Measured: &dropped,
 	},
 	{
 		Name: "lost-control", Title: "the network loses one single control",
 		Cluster: wireguard, Want: pass, Restore: dropSwitchTable,
-		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 ip length 76" + onceOnly),
+		Sabotage: dropOnSwitch("ip saddr 192.0.2.11 udp dport 51820 ip length 76" + onceOnly), Measured: &dropped,
 	},
 	{
 		Name: "duplicated", Title: "the network delivers larger datagrams of ciphertext twice",
-		Cluster: wireguard, Sabotage: repeatOnSwitch("udp length > 200"), Restore: dropSwitchDevice, Want: pass,
+		Cluster: wireguard, Sabotage: repeatOnSwitch("udp length 200-65535"), Restore: dropSwitchDevice, Want: pass,
 	},
 	{
 		Name: "two-cards", Title: "two network cards lead to the other node, and the kernel chooses by the ports",
