@@ -49,8 +49,12 @@ func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
 		for _, size := range expected {
 			sizes = append(sizes, fmt.Sprintf("%d×%d B", size.Count, size.Size))
 		}
-		return fmt.Sprintf("%s out, %d in, %s among them, no counter twice",
-			plural(t.Out.Data, "data message"), t.In.Data, list(sizes)) + onTheWay(t)
+		counters := "no counter twice"
+		if t.In.Repeats > 0 {
+			counters = "no counter sent twice"
+		}
+		return fmt.Sprintf("%s out, %d in, %s among them, %s",
+			plural(t.Out.Data, "data message"), t.In.Data, list(sizes), counters) + onTheWay(t)
 	})
 }
 
