@@ -33,14 +33,14 @@ func between1and2(change func(*evidence.Seen)) func(map[string][]evidence.Messag
 	}
 }
 
-// leaving and arriving change the ciphertext from node-1 to node-2.
-func leaving(change func(*evidence.Flow)) func(map[string][]evidence.Message) {
+// ofLeaving and ofArriving change the ciphertext from node-1 to node-2.
+func ofLeaving(change func(*evidence.Flow)) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
 		tunnel(s["probe/node-1"], 1, func(t *evidence.Tunnel) { copied(&t.TX, change) })
 	}
 }
 
-func arriving(change func(*evidence.Flow)) func(map[string][]evidence.Message) {
+func ofArriving(change func(*evidence.Flow)) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
 		tunnel(s["probe/node-2"], 0, func(t *evidence.Tunnel) { copied(&t.RX, change) })
 	}
@@ -90,29 +90,29 @@ var brokenAccounts = []breakage{
 	{"an echo was lost", func(s map[string][]evidence.Message) {
 		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow { rows[4].Answered = 0; return rows })
 		seenBy(s, "node-2", "rx", 0, 1, func(s *evidence.Seen) { s.ICMP-- })
-		arriving(func(f *evidence.Flow) { f.Sizes[0].Count-- })(s)
+		ofArriving(func(f *evidence.Flow) { f.Sizes[0].Count-- })(s)
 	}, verdict.Passed, ""},
 
 	{"one message of a size fewer left than canaries of it arrived",
-		leaving(func(f *evidence.Flow) { f.Sizes[1].Count-- }), verdict.Failed, "WG0602"},
+		ofLeaving(func(f *evidence.Flow) { f.Sizes[1].Count-- }), verdict.Failed, "WG0602"},
 	{"one message of a size fewer arrived than canaries of it",
-		arriving(func(f *evidence.Flow) { f.Sizes[1].Count-- }), verdict.Failed, "WG0602"},
+		ofArriving(func(f *evidence.Flow) { f.Sizes[1].Count-- }), verdict.Failed, "WG0602"},
 	{"one size stands in for another",
-		leaving(func(f *evidence.Flow) { f.Sizes[0].Count, f.Sizes[1].Count = 0, 6 }), verdict.Failed, "WG0602"},
+		ofLeaving(func(f *evidence.Flow) { f.Sizes[0].Count, f.Sizes[1].Count = 0, 6 }), verdict.Failed, "WG0602"},
 	{"no ciphertext of an echo reply",
-		leaving(func(f *evidence.Flow) { f.Sizes[0].Count-- }), verdict.Failed, "WG0602"},
-	{"a counter left twice", leaving(func(f *evidence.Flow) { f.Indices[0].Repeats = 1 }), verdict.Failed, "WG0602"},
+		ofLeaving(func(f *evidence.Flow) { f.Sizes[0].Count-- }), verdict.Failed, "WG0602"},
+	{"a counter left twice", ofLeaving(func(f *evidence.Flow) { f.Indices[0].Repeats = 1 }), verdict.Failed, "WG0602"},
 	{"the network repeats datagrams",
-		arriving(func(f *evidence.Flow) { f.Indices[0].Repeats = 3 }), verdict.Passed, ""},
+		ofArriving(func(f *evidence.Flow) { f.Indices[0].Repeats = 3 }), verdict.Passed, ""},
 	{"a session of one message",
-		leaving(func(f *evidence.Flow) { f.Indices[0].Messages = 1 }), verdict.Undecided, "WG0602"},
+		ofLeaving(func(f *evidence.Flow) { f.Indices[0].Messages = 1 }), verdict.Undecided, "WG0602"},
 	{"a session of more messages than counters",
-		leaving(func(f *evidence.Flow) { f.Indices[0].Min = f.Indices[0].Max }),
+		ofLeaving(func(f *evidence.Flow) { f.Indices[0].Min = f.Indices[0].Max }),
 		verdict.Undecided, "WG0602"},
 	{"counters leave that no session reaches",
-		leaving(func(f *evidence.Flow) { f.Indices[0].Max = 1 << 63 }), verdict.Failed, "WG0602"},
+		ofLeaving(func(f *evidence.Flow) { f.Indices[0].Max = 1 << 63 }), verdict.Failed, "WG0602"},
 	{"counters arrive that no session reaches",
-		arriving(func(f *evidence.Flow) { f.Indices[0].Max = 1 << 63 }), verdict.Undecided, "WG0602"},
+		ofArriving(func(f *evidence.Flow) { f.Indices[0].Max = 1 << 63 }), verdict.Undecided, "WG0602"},
 	{"datagrams that are no WireGuard messages",
-		arriving(func(f *evidence.Flow) { f.Malformed = 100000 }), verdict.Passed, ""},
+		ofArriving(func(f *evidence.Flow) { f.Malformed = 100000 }), verdict.Passed, ""},
 }

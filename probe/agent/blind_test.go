@@ -77,8 +77,8 @@ func redirecting(to int) (program []byte) {
 	return program
 }
 
-// attachXDP attaches a generic XDP program that redirects to another link.
-func attachXDP(on, to string) error {
+// redirectXDP attaches a generic XDP program that redirects to another link.
+func redirectXDP(on, to string) error {
 	from, err := netlink.LinkByName(on)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func outsideCounts(c *client) (sent, captured uint64) {
 //	pod 0 ── veth0 (XDP) ╌╌╌╌╌> eth0 ── eth0 of node 1
 func TestXDPIsNoticed(t *testing.T) {
 	l := newLab(t)
-	l.nodes[0].within(func() error { return attachXDP("veth0", "eth0") })
+	l.nodes[0].within(func() error { return redirectXDP("veth0", "eth0") })
 	l.verify()
 	for i, probe := range l.probes {
 		sent, captured := outsideCounts(probe)
