@@ -52,7 +52,7 @@ func TestNotes(t *testing.T) {
 // Malformed datagrams are a warning and nothing more.
 func TestMalformedWarns(t *testing.T) {
 	streams := healthy(2)
-	leaving(func(f *evidence.Flow) { f.Malformed = 1 })(streams)
+	ofLeaving(func(f *evidence.Flow) { f.Malformed = 1 })(streams)
 	warned := 0
 	for _, f := range Judge(record(t, streams)).Findings {
 		if f.Code == "WG0602" && f.Status == verdict.Warn {
