@@ -8,38 +8,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// watched makes of a healthy run one of minor version 1, as far as blind spots
-// are concerned: its probes looked for them and found none.
-func watched(streams map[string][]evidence.Message) {
-	each(streams[evidence.PluginStream], func(m *evidence.Message) {
-		if m.Run != nil {
-			m.Run.Minor = 1
-		}
-	})
-	for stream, messages := range streams {
-		if !strings.HasPrefix(stream, "probe/") {
-			continue
-		}
-		each(messages, func(m *evidence.Message) {
-			if m.Capture != nil {
-				m.Capture.Bytes, m.Capture.TXFrames, m.Capture.TXBytes = 20000, 50, 10000
-			}
-		})
-		for _, what := range []string{evidence.InventoryRoutes, evidence.InventoryRules, evidence.InventoryNftables, evidence.InventoryIptables,
-			evidence.InventoryTC, evidence.InventoryXFRM, evidence.InventoryLinks} {
-			messages = append(messages, evidence.Message{Inventory: &evidence.Inventory{What: what, Complete: true}})
-		}
-		for index, link := range map[int]string{2: "eth0", 3: "flannel-wg"} {
-			messages = append(messages, evidence.Message{LinkCount: &evidence.LinkCount{
-				Link: link, Index: index, Readings: evidence.Readings,
-				TXBytes: [4]uint64{1000, 1100, 10900, 11000}, RXBytes: [4]uint64{1000, 1100, 10900, 11000},
-				TXPackets: [4]uint64{10, 11, 58, 60}, RXPackets: [4]uint64{10, 11, 58, 60},
-			}})
-		}
-		streams[stream] = messages
-	}
-}
-
 // on1 adds messages to what the probe on node-1 says.
 func on1(messages ...evidence.Message) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) { s["probe/node-1"] = append(s["probe/node-1"], messages...) }
@@ -146,7 +114,6 @@ func TestBlindSpots(t *testing.T) {
 	for _, test := range blindSpots {
 		t.Run(test.name, func(t *testing.T) {
 			streams := healthy(2)
-			watched(streams)
 			test.spoils(streams)
 			for _, f := range Judge(record(t, streams)).Findings {
 				if f.Code != "WG0611" || f.Subject.Node != "node-1" {

@@ -48,8 +48,10 @@ func healthy(n int) map[string][]evidence.Message {
 			evidence.Message{Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
 			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.42.0.0/16"), Link: "flannel-wg", Type: "unicast", Table: 254}},
 			evidence.Message{Device: &evidence.Device{Name: "flannel-wg", Index: 3, PublicKey: publicKey(i), Port: 51820, Peers: n - 1}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 100, ControlTX: 1, ControlRX: 1, Classes: map[string]uint64{"wireguard": 90}}},
-			evidence.Message{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: 100}})
+			evidence.Message{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000,
+				ControlTX: 1, ControlRX: 1, Classes: map[string]uint64{"wireguard": 90}}},
+			evidence.Message{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+		add(probe, readWhole(i)...)
 		add(pod, evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "pod", Node: name}})
 		for j := range n {
 			if i == j {
@@ -70,6 +72,29 @@ func healthy(n int) map[string][]evidence.Message {
 		}
 	}
 	return streams
+}
+
+// readWhole is what the probe on i says of other paths and blind spots: that it
+// looked for them and found none.
+func readWhole(i int) []evidence.Message {
+	messages := []evidence.Message{
+		{Link: &evidence.Link{Index: 9, Name: "cni0", Kind: "bridge", Up: true, MTU: 1420, Role: evidence.RoleInside}},
+		{Route: &evidence.Route{Destination: podRange(i), Link: "cni0", Table: 254}},
+	}
+	for _, what := range []string{
+		evidence.InventoryRoutes, evidence.InventoryRules, evidence.InventoryNftables, evidence.InventoryIptables,
+		evidence.InventoryTC, evidence.InventoryXFRM, evidence.InventoryLinks,
+	} {
+		messages = append(messages, evidence.Message{Inventory: &evidence.Inventory{What: what, Complete: true}})
+	}
+	for index, link := range map[int]string{2: "eth0", 3: "flannel-wg"} {
+		messages = append(messages, evidence.Message{LinkCount: &evidence.LinkCount{
+			Link: link, Index: index, Readings: evidence.Readings,
+			TXBytes: [4]uint64{1000, 1100, 10900, 11000}, RXBytes: [4]uint64{1000, 1100, 10900, 11000},
+			TXPackets: [4]uint64{10, 11, 58, 60}, RXPackets: [4]uint64{10, 11, 58, 60},
+		}})
+	}
+	return messages
 }
 
 // pairEvidence is what the probe on i says of its tunnel with j. Each side

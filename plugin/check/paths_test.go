@@ -57,26 +57,6 @@ func marking(s evidence.Selector, mark uint32) evidence.Message {
 		Hook: "prerouting", Mark: mark, Mask: 0xffffffff, Selector: s, Rule: "meta mark set"}}
 }
 
-// read makes a run of minor version 1, in which everything was read.
-func read(s map[string][]evidence.Message) {
-	each(s["plugin"], func(m *evidence.Message) {
-		if m.Run != nil {
-			m.Run.Minor = 1
-		}
-	})
-	for stream := range s {
-		if !strings.HasPrefix(stream, "probe/") {
-			continue
-		}
-		s[stream] = append(s[stream],
-			evidence.Message{Link: &evidence.Link{Index: 9, Name: "cni0", Kind: "bridge", Up: true, MTU: 1420, Role: evidence.RoleInside}},
-			evidence.Message{Route: &evidence.Route{Destination: podRange(int(stream[len(stream)-1] - '1')), Link: "cni0", Table: 254}})
-		for _, what := range inventories {
-			s[stream] = append(s[stream], evidence.Message{Inventory: &evidence.Inventory{What: what.what, Complete: true}})
-		}
-	}
-}
-
 // pathFinding is what WG0402 says of the way from node-1 to node-2.
 func pathFinding(t *testing.T, s map[string][]evidence.Message) verdict.Finding {
 	t.Helper()
@@ -150,7 +130,6 @@ func TestPathsBySelector(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(3)
-			read(s)
 			test.rule.Priority, test.rule.Table = 50, 100
 			if test.table != 0 {
 				test.rule.Table = test.table
@@ -170,7 +149,6 @@ func TestPathsByTry(t *testing.T) {
 	rule := evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &evidence.Ports{From: 5432, To: 5432}, Table: 77}
 	base := func() map[string][]evidence.Message {
 		s := healthy(2)
-		read(s)
 		onNode1(ruled(rule), past("10.42.1.0/24", 77))(s)
 		tries := Tries(verdict.NewCase(record(t, s)))
 		if len(tries) != 1 || tries[0].Port != 5432 || tries[0].Transport != "tcp" || tries[0].Node != 0 || tries[0].Target != 1 || tries[0].Addr != podIP(1) {
@@ -211,7 +189,6 @@ func TestPathsByTry(t *testing.T) {
 // That the kernel's own rules are listed makes no route a rule's fault.
 func TestPathsByRoute(t *testing.T) {
 	s := healthy(2)
-	read(s)
 	onNode1(ruled(evidence.Rule{Table: 255}), ruled(evidence.Rule{Priority: 32766, Table: 254}), ruled(evidence.Rule{Priority: 32767, Table: 253}))(s)
 	onNode1(past("10.42.0.0/23", 254))(s)
 	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Variant != "route" || f.Facts["table"] != "254" || f.Facts["link"] != "eth0" {
@@ -224,7 +201,6 @@ func TestPathsByInventory(t *testing.T) {
 	for _, needed := range inventories {
 		for _, incomplete := range []bool{false, true} {
 			s := healthy(2)
-			read(s)
 			s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
 				if m.Inventory == nil || m.Inventory.What != needed.what {
 					return false
@@ -238,7 +214,6 @@ func TestPathsByInventory(t *testing.T) {
 		}
 	}
 	s := healthy(2)
-	read(s)
 	if f := pathFinding(t, s); f.Status != verdict.Pass || !strings.Contains(f.Text, "3 rules, 1 route, 0 statements that mark or divert: all of 10.42.1.0/24 goes into flannel-wg") {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}
@@ -281,7 +256,6 @@ func TestPathsByStatement(t *testing.T) {
 		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x" }), verdict.Pass},
 	} {
 		s := healthy(2)
-		read(s)
 		onNode1(test.with)(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
@@ -292,7 +266,6 @@ func TestPathsByStatement(t *testing.T) {
 // A copy that the receiver makes of what came out of the tunnel is one as well.
 func TestPathsAtArrival(t *testing.T) {
 	s := healthy(2)
-	read(s)
 	s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: "copy", Hook: "forward", To: "eth0",
 		Selector: evidence.Selector{In: []string{"flannel-wg"}}}})
 	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Facts["node"] != "node-2" {
