@@ -71,7 +71,8 @@ func (c *Client) createQuota(ctx context.Context, quota *corev1.ResourceQuota) e
 		return err
 	}
 	wait := 20 * time.Millisecond
-	for began := time.Now(); time.Since(began) < quotaTime && sleep(ctx, wait); wait = min(2*wait, 250*time.Millisecond) {
+	began := time.Now()
+	for ; time.Since(began) < quotaTime && sleep(ctx, wait); wait = min(2*wait, 250*time.Millisecond) {
 		counted := false
 		err := c.call(ctx, "waiting for the quota", func(ctx context.Context) error {
 			now, err := quotas.Get(ctx, quota.Name, metav1.GetOptions{})
@@ -79,6 +80,7 @@ func (c *Client) createQuota(ctx context.Context, quota *corev1.ResourceQuota) e
 			return err
 		})
 		if counted || err != nil {
+			c.log.Debug("quota", "namespace", quota.Namespace, "counted", counted, "after", time.Since(began), "error", err)
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func (t *Trial) cleanup(ctx context.Context, runs ...string) error {
 	if err != nil {
 		return fmt.Errorf("cleanup: %w\n%s", err, stderr.String())
 	}
-	if !strings.HasPrefix(string(said), "removed namespaces kubectl-wg-") {
+	if !strings.HasPrefix(string(said), "removed namespace") {
 		return fmt.Errorf("cleanup did not remove the namespaces:\n%s", said)
 	}
 	return nil
