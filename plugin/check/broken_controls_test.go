@@ -85,6 +85,7 @@ var (
 var brokenControls = []breakage{
 	{"controls and ciphertext take different cards", func(s map[string][]evidence.Message) {
 		secondCard(s, evidence.Link{}, evidence.Capture{ControlTX: 3})
+		countedOn(s, 0, 0)
 		otherWay(s)
 	}, verdict.Passed, ""},
 	{"ciphertext takes a card that showed no control", func(s map[string][]evidence.Message) {

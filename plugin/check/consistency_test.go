@@ -170,7 +170,7 @@ var contradictions = []struct {
 	{"a node's message did not fit the record", func(s map[string][]evidence.Message) {
 		s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemInternal, What: "account", Text: "a node message of 9000 bytes is over the limit of 8192"}})
-	}, verdict.Undecided, "lacks a message: a node message of 9000 bytes"},
+	}, verdict.Undecided, "a node message of 9000 bytes"},
 	{"the run placed pods on more nodes than are known", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Run != nil {

@@ -78,7 +78,7 @@ func healthy(n int) map[string][]evidence.Message {
 // looked for them and found none.
 func readWhole(i int) []evidence.Message {
 	messages := []evidence.Message{
-		{Link: &evidence.Link{Index: 9, Name: "cni0", Kind: "bridge", Up: true, MTU: 1420, Role: evidence.RoleInside}},
+		{Link: &evidence.Link{Index: 90, Name: "cni0", Kind: "bridge", Up: true, MTU: 1420, Role: evidence.RoleInside}},
 		{Route: &evidence.Route{Destination: podRange(i), Link: "cni0", Table: 254}},
 	}
 	for _, what := range []string{

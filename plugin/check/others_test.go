@@ -52,7 +52,7 @@ var brokenOthers = []breakage{
 	{"another tunnel that goes away meanwhile", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], tunnelLink("tun0", "tun"), evidence.Message{Capture: &evidence.Capture{
 			Link: "tun0", Role: evidence.RoleInside, Started: true, Error: "network is down"}})
-	}, verdict.Passed, ""}, // until minor version 1 none was watched
+	}, verdict.Undecided, "WG0601"},
 	{"an outside link that was captured as if it were inside", func(s map[string][]evidence.Message) {
 		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Role = evidence.RoleInside })
 	}, verdict.Undecided, "WG0604"},

@@ -14,7 +14,7 @@ func (v *view) wireChecks() []verdict.Check {
 	both := []verdict.Need{verdict.NeedProbe, verdict.NeedPod}
 	tunnelled := []string{
 		"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306", "WG0304",
-		"WG0401", "WG0501", "WG0502", "WG0503", "WG0601",
+		"WG0401", "WG0402", "WG0501", "WG0502", "WG0503", "WG0601",
 	}
 	return []verdict.Check{
 		{
@@ -22,14 +22,14 @@ func (v *view) wireChecks() []verdict.Check {
 			Why:   "Where agents learn of pods one by one, a pod can be reached before every node knows it, and what a node does not know it may send in clear. Pods that have been there for a while do not show it.",
 			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on the WireGuard link, on links that leave a host, at the pods they are for",
 			Proof: verdict.P3NoPlaintext, Scope: verdict.PerPair, Needs: both, Seen: true,
-			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0501", "WG0502"}, Judge: v.first,
+			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0402", "WG0501", "WG0502"}, Judge: v.first,
 		},
 		{
 			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
 			Why:   "One packet of a pod that can be read on a link that leaves the host is the failure this tool exists to find.",
 			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place, for the test pods' addresses in a header at any place, and for headers from one node's pod range to another's, bare or in an encapsulation that can be read; the run's packets on tunnels that are not the carrier",
 			Proof: verdict.P3NoPlaintext, Scope: verdict.PerPair, Needs: both, Seen: true,
-			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0609"}, Judge: v.absent,
+			After: []string{"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0402", "WG0609"}, Judge: v.absent,
 		},
 		{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",

@@ -127,7 +127,8 @@ type Rule struct {
 	Protocol    uint8  `json:"protocol,omitempty"`
 	SourcePorts *Ports `json:"sourcePorts,omitempty"`
 	TargetPorts *Ports `json:"targetPorts,omitempty"`
-	// Users are the socket owners it applies to; a forwarded packet has none.
+	// Users are the socket owners it applies to; the kernel takes a forwarded
+	// packet for user 0 (flowi_uid is not set in ip_route_input_slow).
 	Users *[2]uint32 `json:"users,omitempty"`
 	// SuppressLength: an answer whose prefix is this long or shorter does not
 	// count. nil = no such condition. SuppressGroup: nor one out of a link of this group.
