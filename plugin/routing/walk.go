@@ -301,7 +301,7 @@ func (w *walk) piece(c class, i int, condition *term, t *table) (rest class, don
 
 // passed reports whether an entry lets its packets go on to the next rule.
 func (w *walk) passed(r *step, e *evidence.Route) bool {
-	return e.Type == "throw" || suppressed(r.Rule, e) == yes
+	return e.Type == "throw" || w.suppressed(r.Rule, e) == yes
 }
 
 // others returns what goes on to the next rule behind a lookup: everything if
@@ -337,24 +337,34 @@ func refuses(e *evidence.Route) bool { return e.Type != "" && e.Type != "unicast
 
 // suppressed reports whether a rule discards what its table answers. Refusals
 // are errors, which are not discarded (fib_rules_lookup calls suppress for
-// success alone). Of which group a link is was not read.
-func suppressed(r *evidence.Rule, e *evidence.Route) truth {
+// success alone). A link that is not known can be of any group.
+func (w *walk) suppressed(r *evidence.Rule, e *evidence.Route) truth {
 	switch {
 	case e.Type == "blackhole" || e.Type == "unreachable" || e.Type == "prohibit":
 		return no
 	case r.SuppressLength != nil && e.Destination.Bits() <= *r.SuppressLength:
 		return yes
 	case r.SuppressGroup != nil:
-		return maybe
+		return w.host.inGroup(e.Link, *r.SuppressGroup)
 	}
 	return no
+}
+
+// inGroup reports whether a link is of a group.
+func (h *Host) inGroup(link string, group int) truth {
+	for _, l := range h.Links {
+		if l.Name == link {
+			return is(l.Group == group)
+		}
+	}
+	return maybe
 }
 
 // answer adds the ways of an entry. It returns no if the packets go on to the
 // next rule instead, maybe if some may.
 func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
 	e := hops[0]
-	discarded := suppressed(r.Rule, e)
+	discarded := w.suppressed(r.Rule, e)
 	if e.Type == "throw" || discarded == yes {
 		return no
 	}

@@ -57,6 +57,7 @@ type Link struct {
 	Master    string `json:"master,omitempty"` // bridge or bond it belongs to
 	Parent    string `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
 	Backup    bool   `json:"backup,omitempty"` // a member of a bond that the bond does not send by at present
+	Group     int    `json:"group,omitempty"`  // IFLA_GROUP, which rules can suppress answers by
 	PeerNS    bool   `json:"peerNS,omitempty"` // the other end is in another network namespace
 	Ether     string `json:"ether,omitempty"`  // hardware address of an Ethernet link
 	XDP       *XDP   `json:"xdp,omitempty"`    // nil if no program is attached, or none was asked for

@@ -131,7 +131,7 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	attrs := link.Attrs()
 	l := evidence.Link{
 		Index: attrs.Index, Name: attrs.Name, Kind: kind(link), Type: attrs.EncapType, MTU: attrs.MTU,
-		Up: attrs.Flags&net.FlagUp != 0, PeerNS: attrs.NetNsID >= 0, Master: k.name(attrs.MasterIndex),
+		Up: attrs.Flags&net.FlagUp != 0, PeerNS: attrs.NetNsID >= 0, Master: k.name(attrs.MasterIndex), Group: int(attrs.Group),
 	}
 	if attrs.EncapType == "ether" && len(attrs.HardwareAddr) == 6 {
 		l.Ether = attrs.HardwareAddr.String()
