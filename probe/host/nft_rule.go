@@ -37,6 +37,8 @@ const (
 	fieldTOS     // the octet of IPv4
 	fieldTraffic // the first two octets of IPv6
 	fieldImmediate
+	fieldSourceType // RTN_* of an address, as the host's tables say
+	fieldTargetType
 )
 
 // register is what one of the machine's registers holds: a field, and mask and
@@ -135,6 +137,9 @@ const (
 	natOfTarget     = 1 // NFT_NAT_DNAT
 	nftaFlowTable   = 1
 	nftaImmediateTo = 1
+	nftaFibTo       = 1
+	nftaFibResult   = 2
+	nftaFibFlags    = 3
 )
 
 // divert reads the statements that copy packets or give them another way, and
@@ -162,12 +167,28 @@ func (m *nftMachine) divert(e nftExpression) {
 		if e.number(nftaNATType) == natOfTarget {
 			add(evidence.EffectDNAT, m.addressIn(e.number(nftaNATAddress)), "dnat to")
 		}
-	case "limit", "quota", "connlimit", "dynset", "numgen", "hash", "fib", "socket", "rt", "exthdr", "osf", "xfrm", "tunnel", "byteorder", "inner":
+	case "fib":
+		m.registers[e.number(nftaFibTo)] = fibRegister(e)
+	case "limit", "quota", "connlimit", "dynset", "numgen", "hash", "socket", "rt", "exthdr", "osf", "xfrm", "tunnel", "byteorder", "inner":
 		m.unread(e)
 	default:
 		m.condition.other("expression %s", e.name)
 		m.statements = append(m.statements, unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
 	}
+}
+
+// fibRegister is what a question to the routing tables is answered by. Of which
+// link the address is narrows the answer "local" and does not change it.
+func fibRegister(e nftExpression) register {
+	const addressType, ofSource, ofTarget = 3, 1, 2
+	switch flags := e.number(nftaFibFlags) & (ofSource | ofTarget); {
+	case e.number(nftaFibResult) != addressType:
+	case flags == ofSource:
+		return register{field: fieldSourceType, size: 4}
+	case flags == ofTarget:
+		return register{field: fieldTargetType, size: 4}
+	}
+	return register{}
 }
 
 // unread is an expression that is a condition by itself, or loads what is
@@ -477,6 +498,9 @@ func (m *nftMachine) single(r register, data []byte, negated bool) {
 		c.in([]string{m.link(native.Uint32(data))}, negated)
 	case r.field == fieldOutIndex && len(data) >= 4:
 		c.out([]string{m.link(native.Uint32(data))}, negated)
+	case (r.field == fieldSourceType || r.field == fieldTargetType) && len(data) >= 4 && native.Uint32(data) < 16:
+		of := map[field]string{fieldSourceType: "saddr", fieldTargetType: "daddr"}[r.field]
+		c.other("%s", typeCondition(of, 1<<native.Uint32(data), negated))
 	case (r.field == fieldFamily || r.field == fieldEtherType) && !negated && familyNamed(r.field, data) != 0:
 		c.of(familyNamed(r.field, data))
 	default:

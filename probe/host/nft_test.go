@@ -85,7 +85,9 @@ var nftStatements = []struct {
 	{"tcp dport 22 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
 	{"ether type ip meta mark set 1", []string{`"from":["0.0.0.0/0"]`}},
 	{"numgen random mod 2 0 meta mark set 1", []string{`"other":["a condition that is not read"]`}},
-	{"fib daddr type local meta mark set 1", []string{`"other":["a condition that is not read"]`}},
+	{"fib daddr type local meta mark set 1", []string{`"other":["daddr type local"]`}},
+	{"fib daddr . iif type != local meta mark set 1", []string{`"other":["daddr type != local"]`}},
+	{"fib saddr type local meta mark set 1", []string{`"other":["saddr type local"]`}},
 }
 
 func TestNftStatements(t *testing.T) {

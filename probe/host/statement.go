@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -49,6 +50,8 @@ func (c *condition) matchTables(name string, revision int, info []byte) {
 		c.dscp([]uint8{info[0]}, info[1] != 0)
 	case name == "multiport":
 		c.multiport(info)
+	case name == "addrtype" && len(info) >= 8:
+		c.addressTypes(revision, info)
 	default:
 		c.other("%s", name)
 	}
@@ -84,6 +87,38 @@ func (c *condition) multiport(info []byte) {
 	default:
 		c.targets(spans, inverted)
 	}
+}
+
+// addressTypes reads struct xt_addrtype_info and, since revision 1, _v1: bits of
+// the types that source and target may have, and what of them is inverted.
+func (c *condition) addressTypes(revision int, info []byte) {
+	source, target := native.Uint16(info), native.Uint16(info[2:])
+	notSource, notTarget := native.Uint32(info[4:])&1 != 0, native.Uint32(info[4:])&2 != 0
+	if revision == 0 {
+		notSource, notTarget = native.Uint32(info[4:]) != 0, len(info) >= 12 && native.Uint32(info[8:]) != 0
+	}
+	if source != 0 {
+		c.other("%s", typeCondition("saddr", source, notSource))
+	}
+	if target != 0 {
+		c.other("%s", typeCondition("daddr", target, notTarget))
+	}
+}
+
+// typeCondition names a condition on the type of an address as nft does,
+// "daddr type local", given a bit for each of RTN_*.
+func typeCondition(of string, kinds uint16, negated bool) string {
+	var names []string
+	for kind := range 16 {
+		if kinds&(1<<kind) != 0 {
+			names = append(names, typeName(kind))
+		}
+	}
+	not := ""
+	if negated {
+		not = "!= "
+	}
+	return fmt.Sprintf("%s type %s%s", of, not, strings.Join(names, ", "))
 }
 
 // harmlessTargets are targets of iptables that neither mark, copy nor divert.
