@@ -54,6 +54,18 @@ func without1(what string) func(map[string][]evidence.Message) {
 	}
 }
 
+// containerEnded has a container's link removed that had counted so many frames,
+// of which 10 were from before the captures and so many were captured.
+func containerEnded(counted, captured uint64) func(map[string][]evidence.Message) {
+	return on1(
+		evidence.Message{Link: &evidence.Link{Index: 9, Name: "vethd", Kind: "veth", Type: "ether", Up: true, PeerNS: true, Role: evidence.RoleOutside}},
+		evidence.Message{Capture: &evidence.Capture{Link: "vethd", Role: evidence.RoleOutside, Started: true, Frames: captured, TXFrames: captured, Error: "network is down"}},
+		evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemMissing, What: "capture", On: "vethd", Text: "network is down"}},
+		evidence.Message{LinkCount: &evidence.LinkCount{Link: "vethd", Index: 9, Readings: 2, TXPackets: [evidence.Readings]uint64{8, 10}}},
+		event(evidence.LinkEvent{Link: "vethd", Index: 9, What: "removed", Kind: "veth", Role: evidence.RoleOutside, TXPackets: counted}),
+	)
+}
+
 // blindSpots are runs with a blind spot, or with what looks like one, on node-1.
 var blindSpots = []struct {
 	name   string
@@ -87,6 +99,8 @@ var blindSpots = []struct {
 	{"a pod that ended", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "removed", Role: evidence.RoleInside, TXPackets: 9})), verdict.Pass, ""},
 	{"a program attached meanwhile", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "xdp", Role: evidence.RoleInside})), verdict.Inconclusive, "XDP program"},
 	{"a captured link that was removed", on1(event(evidence.LinkEvent{Link: "eth0", Index: 2, What: "removed", Role: evidence.RoleOutside})), verdict.Inconclusive, "eth0 was removed"},
+	{"a container that ended", containerEnded(19, 9), verdict.Pass, ""},
+	{"a container that ended, and sent more than was captured", containerEnded(30, 9), verdict.Inconclusive, ""},
 	{"more sent than captured, by a veth", func(s map[string][]evidence.Message) {
 		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
 		counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 11101, 11200 })(s)

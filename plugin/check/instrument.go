@@ -106,7 +106,7 @@ func unseenOn(f *verdict.Focus, n *verdict.Node, links []string) string {
 // been seen and was not.
 func uncontrolled(minor int, n *verdict.Node) string {
 	for _, l := range n.Outside() {
-		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) {
+		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) && !ended(n, l.Name) {
 			return l.Name
 		}
 	}

@@ -34,7 +34,7 @@ func (v *view) linkCounters(n *verdict.Node) (spots []spot) {
 	}
 	for _, l := range n.Outside() {
 		c := n.Capture(l.Name)
-		if c == nil || dead(n, l) {
+		if c == nil || dead(n, l) || ended(n, l.Name) {
 			continue
 		}
 		if text := exceeds(n, l, c); text != "" {

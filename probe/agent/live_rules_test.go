@@ -279,3 +279,25 @@ const localDNSRules = `*raw
 -A OUTPUT -s 169.254.20.10/32 -p udp -m udp --sport 53 -j NOTRACK
 COMMIT
 `
+
+// canalPods are the chains that Calico has for pods under a policy.
+func canalPods(pods int) string {
+	var b strings.Builder
+	b.WriteString("*filter\n")
+	for n := range pods {
+		fmt.Fprintf(&b, ":cali-tw-cali%d - [0:0]\n:cali-fw-cali%d - [0:0]\n:cali-pi-p%d - [0:0]\n", n, n, n)
+	}
+	b.WriteString(":cali-to-wl-dispatch - [0:0]\n:cali-from-wl-dispatch - [0:0]\n-A cali-FORWARD -o cali+ -j cali-to-wl-dispatch\n")
+	for n := range pods {
+		fmt.Fprintf(&b, "-A cali-from-wl-dispatch -i cali%d -g cali-fw-cali%d\n-A cali-to-wl-dispatch -o cali%d -g cali-tw-cali%d\n", n, n, n, n)
+		for _, way := range []string{"tw", "fw"} {
+			chain := fmt.Sprintf("cali-%s-cali%d", way, n)
+			fmt.Fprintf(&b, "-A %[1]s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A %[1]s -j MARK --set-xmark 0x0/0x10000\n"+
+				"-A %[1]s -j MARK --set-xmark 0x0/0x20000\n-A %[1]s -m mark --mark 0x0/0x20000 -j cali-pi-p%[2]d\n"+
+				"-A %[1]s -m mark --mark 0x10000/0x10000 -j RETURN\n", chain, n)
+		}
+		fmt.Fprintf(&b, "-A cali-pi-p%d -p tcp -m multiport --dports 80,443 -j MARK --set-xmark 0x10000/0x10000\n", n)
+	}
+	b.WriteString("COMMIT\n")
+	return b.String()
+}

@@ -75,6 +75,7 @@ type nftWalk struct {
 	rules  map[chainName][]nftRule
 	proxys map[chainName][]nftRule // of kube-proxy's chains those of interest, by table
 	count  int
+	kept   int
 	sets   map[chainName]nftSet // by table, and name in the place of a chain's
 
 	matters map[chainName]bool // something there, or behind it, is of interest
@@ -122,11 +123,11 @@ func newWalk(kernel *conversation, links []evidence.Link) (*nftWalk, error) {
 
 func (w *nftWalk) keep(rule nftRule) {
 	w.count++
-	if w.count > maxFilterRules {
-		w.lack("more than %d rules", maxFilterRules)
-		return
-	}
 	if !kubeProxys(rule.chainName) {
+		if w.kept++; w.kept > maxFilterRules {
+			w.lack("more than %d rules beside those of kube-proxy", maxFilterRules)
+			return
+		}
 		w.rules[rule.chainName] = append(w.rules[rule.chainName], rule)
 		return
 	}
@@ -283,6 +284,15 @@ func wanted(s statement, at chainName) bool {
 	return !(translates && kubeProxys(at))
 }
 
+// maxLate bounds the marks that are reported though they come too late to decide
+// where a packet goes: policies of Calico set a dozen for each pod.
+const maxLate = maxDiversions / 4
+
+// late reports whether a statement sets a mark behind the routing decision.
+func late(s statement, family uint8, hook string) bool {
+	return s.effect == evidence.EffectMark && family != unix.NFPROTO_BRIDGE && (hook == "forward" || hook == "postrouting")
+}
+
 // jumpsOf are the chains that a rule leads to; "" stands for those of a map.
 func jumpsOf(rule nftRule) (chains []string) {
 	for _, e := range rule.expressions {
@@ -329,7 +339,7 @@ func (w *nftWalk) report(rule nftRule, hook string, links []string, m *nftMachin
 		return
 	}
 	for _, s := range m.statements {
-		if !wanted(s, rule.chainName) {
+		if !wanted(s, rule.chainName) || late(s, rule.family, hook) && len(w.found) >= maxLate {
 			continue
 		}
 		if len(w.found) >= maxDiversions {
