@@ -110,7 +110,7 @@ var signs = []struct {
 	programs []string
 }{
 	{"cilium_host", []string{"cil_"}},
-	{"cali", []string{"cali_", "calico_"}},
+	{"cali", []string{"cali"}},
 }
 
 // ownProgram reports whether a program is known to be part of the cluster's

@@ -4,11 +4,13 @@ package host
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -55,6 +57,9 @@ func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.
 	}
 	defer kernel.close()
 	walk, err := dump(func() (*nftWalk, error) { return newWalk(kernel, links) })
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		err = walk.calm()
+	}
 	if err != nil {
 		inventory.Complete, inventory.Text = false, err.Error()
 		return nil, inventory, []evidence.Problem{problem("firewall", "nftables", err)}
@@ -99,24 +104,18 @@ func newWalk(kernel *conversation, links []evidence.Link) (*nftWalk, error) {
 	for _, link := range links {
 		w.links[uint32(link.Index)] = link.Name
 	}
-	all := make([]byte, sizeofNetfilterHeader)
-	err := kernel.list(nftGetChain, all, func(message []byte) bool {
-		if chain, ok := parseChain(message); ok {
-			w.chains = append(w.chains, chain)
-		}
-		return true
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing the chains: %w", err)
+	var err error
+	if w.chains, err = w.listChains(); err != nil {
+		return w, err
 	}
-	err = kernel.list(nftGetRule, all, func(message []byte) bool {
+	err = kernel.list(nftGetRule, make([]byte, sizeofNetfilterHeader), func(message []byte) bool {
 		if rule, ok := parseNftRule(message); ok {
 			w.keep(rule)
 		}
 		return true
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the rules: %w", err)
+		return w, fmt.Errorf("listing the rules: %w", err)
 	}
 	return w, nil
 }

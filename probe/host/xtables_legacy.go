@@ -82,7 +82,7 @@ func (f xtFamily) read(table string) (*xtTable, error) {
 		return nil, fmt.Errorf("opening a socket: %w", err)
 	}
 	defer unix.Close(socket)
-	for range attempts {
+	for range maxCalm {
 		read, err := f.readOnce(socket, table)
 		if errors.Is(err, syscall.EAGAIN) {
 			continue // it changed between the two questions
