@@ -37,3 +37,44 @@ func ended(n *verdict.Node, link string) bool {
 	}
 	return removed
 }
+
+// began reports whether an outside link appeared, or began to lead out, between
+// the first reading and the captures, and was captured from then on with all that
+// it counted.
+func began(n *verdict.Node, c *evidence.Capture) bool {
+	if c.Role != evidence.RoleOutside || !c.Started || !c.Alive || c.ControlTX+c.ControlRX == 0 {
+		return false
+	}
+	count := onlyCount(n, c.Link)
+	if count == nil || count.Readings != evidence.Readings-1 || count.TXPackets[evidence.ReadingBefore] != 0 {
+		return false
+	}
+	packets, ok := advanced(count.TXPackets)
+	return ok && packets <= c.TXFrames
+}
+
+// goneBefore reports whether an outside link was there at the first reading alone:
+// it was removed before the captures began.
+func goneBefore(n *verdict.Node, l *evidence.Link) bool {
+	count := onlyCount(n, l.Name)
+	if count == nil || count.Index != l.Index || count.Readings != 1 || n.Capture(l.Name) != nil {
+		return false
+	}
+	late := slices.Max(count.TXPackets[evidence.ReadingReady:]) + slices.Max(count.RXPackets[evidence.ReadingReady:])
+	sameLink := func(e *evidence.LinkEvent) bool { return e.Index == l.Index }
+	return late == 0 && !slices.ContainsFunc(n.LinkEvents, sameLink)
+}
+
+// onlyCount is what was counted on the only link of a name, nil if there are more.
+func onlyCount(n *verdict.Node, link string) (found *evidence.LinkCount) {
+	for _, c := range n.LinkCounts {
+		switch {
+		case c.Link != link:
+		case found != nil && *found != *c:
+			return nil
+		default:
+			found = c
+		}
+	}
+	return found
+}

@@ -116,7 +116,7 @@ func unsound(n *verdict.Node) string {
 		return "no link that leaves the host was found on " + n.Name
 	}
 	for _, l := range outside {
-		if !watched[l.Name] {
+		if !watched[l.Name] && !goneBefore(n, l) {
 			return fmt.Sprintf("%s of %s leaves the host and was not watched", l.Name, n.Name)
 		}
 	}

@@ -46,6 +46,13 @@ func TestLiveStates(t *testing.T) {
 		{name: "many-pods-come-and-go", prepare: podBridge, during: churn("cni0", 130, "10.42.%d.%d/32"), verdict: "PASS"},
 		{name: "container-ends", prepare: docker, during: onNodes("ip link del vethd"), verdict: "PASS"},
 		{name: "container-begins-and-ends", prepare: docker, during: inTurn(churn("docker0", 3, "172.17.%d.%d/32"), onNodes("ip link del c1")), verdict: "PASS"},
+		{name: "container-begins-early", prepare: inTurn(docker, early(churn("docker0", 3, "172.17.%d.%d/32"))), verdict: "PASS"},
+		{name: "container-ends-early", prepare: inTurn(docker, early(onNodes("ip link del vethd"))), verdict: "PASS"},
+		{name: "pods-come-early", prepare: inTurn(podBridge, early(churn("cni0", 9, "10.42.%d.%d/32"))), verdict: "PASS"},
+		{name: "bridged-uplink", prepare: bridgedUplink, verdict: "PASS"},
+		{name: "netbird", prepare: netbird, verdict: "PASS"},
+		{name: "bans", prepare: restored("iptables-legacy-restore", "ipset create bad hash:ip timeout 600", banRules), verdict: "PASS"},
+		{name: "multicast", during: onNodes("ip route replace 224.0.0.0/4 dev eth0", multicast), verdict: "PASS"},
 		{name: "flap", prepare: idleCard, during: onNodes("ip link set eth1 down", "ip link set eth1 up"), verdict: "PASS"},
 		{name: "lease-renewed", during: onNodes("ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 valid_lft 3600 preferred_lft 3600"), verdict: "PASS"},
 		{name: "much-traffic", during: muchTraffic, verdict: "PASS"},
@@ -206,3 +213,45 @@ func muchTraffic(l *live) {
 	}
 	time.Sleep(500 * time.Millisecond)
 }
+
+// early does something after the first reading and before the captures.
+func early(step func(*live)) func(*live) {
+	return func(l *live) { l.between = func() { step(l) } }
+}
+
+// bridgedUplink has the node's address on a bridge of its card, for virtual machines.
+func bridgedUplink(l *live) {
+	for i, node := range l.nodes {
+		node.run("ip link add vmbr0 type bridge", "ip link set vmbr0 up", fmt.Sprintf("ip addr del %s/24 dev eth0", nodeAddr(i)),
+			fmt.Sprintf("ip addr add %s/24 dev vmbr0", nodeAddr(i)), "ip link set eth0 master vmbr0",
+			"until ip link show vmbr0 | grep -q 'state UP'; do sleep 0.02; done")
+	}
+}
+
+// netbird is a mesh of WireGuard that leads what no other route is for past main.
+func netbird(l *live) {
+	for _, node := range l.nodes {
+		peer, own := keyPair(l.t), keyPair(l.t)
+		public := peer.PublicKey()
+		node.device("wt0", strings.Join([]string{
+			fmt.Sprintf("private_key=%x", own[:]), "listen_port=51999", "fwmark=113920", fmt.Sprintf("public_key=%x", public[:]),
+			"endpoint=203.0.113.77:51820", "allowed_ip=100.92.0.7/32", "allowed_ip=0.0.0.0/0",
+		}, "\n"))
+		node.run("ip link set wt0 mtu 1280 up", "ip addr add 100.92.0.2/16 dev wt0", "ip route add default dev wt0 table 7120",
+			"ip rule add priority 105 lookup main suppress_prefixlength 0", "ip rule add priority 110 not fwmark 0x1bd00 lookup 7120")
+	}
+}
+
+// banRules remember who asks too often.
+const banRules = `*raw
+-A PREROUTING -m set --match-set bad src -j DROP
+-A PREROUTING -p tcp -m tcp --dport 23 -j SET --add-set bad src --timeout 600
+COMMIT
+`
+
+const multicast = `python3 -c "
+import socket
+s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)
+for n in range(300): s.sendto(b'x'*400,('239.1.2.%d'%(n%250),5353))
+for n in range(50): s.sendto(b'x'*1400,('192.0.2.99',9))
+" || true`

@@ -126,8 +126,11 @@ var harmlessTargets = map[string]bool{
 	"": true, "ACCEPT": true, "DROP": true, "RETURN": true, "ERROR": true, "REJECT": true, "LOG": true, "NFLOG": true, "ULOG": true,
 	"MASQUERADE": true, "SNAT": true, "CT": true, "NOTRACK": true, "TCPMSS": true, "TTL": true, "HL": true, "DSCP": true, "TOS": true,
 	"CHECKSUM": true, "CLASSIFY": true, "TRACE": true, "AUDIT": true, "CONNSECMARK": true, "SECMARK": true, "ECN": true,
-	"IDLETIMER": true, "LED": true, "RATEEST": true, "SYNPROXY": true, "TCPOPTSTRIP": true,
+	"IDLETIMER": true, "LED": true, "RATEEST": true, "SYNPROXY": true, "TCPOPTSTRIP": true, "SNPT": true, "NETFLOW": true,
 }
+
+// noSet is IPSET_INVALID_ID of linux/netfilter/ipset/ip_set.h.
+const noSet = 65535
 
 // targetTables reads a target of iptables.
 func targetTables(name string, revision int, info []byte, family int) []statement {
@@ -143,13 +146,15 @@ func targetTables(name string, revision int, info []byte, family int) []statemen
 		return []statement{markStatement(value, mask)}
 	case name == "CONNMARK" && len(info) >= 15:
 		return connmarkTables(revision, info)
+	case name == "SET" && (revision < 3 || len(info) >= 10 && native.Uint16(info[8:]) == noSet):
+		return nil // only since revision 3 can it take a mark from a set
 	case name == "TEE" && len(info) >= 32:
 		return []statement{{effect: evidence.EffectCopy, to: gateway(info, family), text: "TEE"}}
 	case name == "TPROXY":
 		return tproxyTables(info)
 	case name == "NFQUEUE" || name == "REDIRECT":
 		return []statement{{effect: evidence.EffectProxy, text: name}}
-	case name == "DNAT" || name == "NETMAP":
+	case name == "DNAT" || name == "NETMAP" || name == "DNPT":
 		return []statement{{effect: evidence.EffectDNAT, text: name}}
 	}
 	return []statement{unknownMark(0xffffffff, "target "+name+", which is not known")}
