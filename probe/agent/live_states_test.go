@@ -52,6 +52,12 @@ func TestLiveStates(t *testing.T) {
 		{name: "bridged-uplink", prepare: bridgedUplink, verdict: "PASS"},
 		{name: "netbird", prepare: netbird, verdict: "PASS"},
 		{name: "bans", prepare: restored("iptables-legacy-restore", "ipset create bad hash:ip timeout 600", banRules), verdict: "PASS"},
+		{name: "transparent-proxy", prepare: inTurn(tabled(transparentTable), onNodes("ip rule add fwmark 1 lookup 100", "ip route add local default dev lo table 100")), verdict: "PASS"},
+		{name: "vpn-by-mark", prepare: inTurn(secondCard, restored("iptables-nft-restore", "", vpnRules), onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "PASS"},
+		{name: "vpn-by-mark-legacy", prepare: inTurn(secondCard, restored("iptables-legacy-restore", "", vpnRules), onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "PASS"},
+		{name: "vpn-by-mark-for-pods", prepare: inTurn(secondCard, restored("iptables-nft-restore", "",
+			"*mangle\n-A PREROUTING -d 10.42.0.0/25 -j RETURN\n-A PREROUTING -d 10.42.1.0/25 -j RETURN\n-A PREROUTING -j MARK --set-mark 0x10\nCOMMIT\n"),
+			onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "FAIL", causes: []string{otherPath, leak}},
 		{name: "multicast", during: onNodes("ip route replace 224.0.0.0/4 dev eth0", multicast), verdict: "PASS"},
 		{name: "flap", prepare: idleCard, during: onNodes("ip link set eth1 down", "ip link set eth1 up"), verdict: "PASS"},
 		{name: "lease-renewed", during: onNodes("ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 valid_lft 3600 preferred_lft 3600"), verdict: "PASS"},
@@ -241,6 +247,23 @@ func netbird(l *live) {
 			"ip rule add priority 105 lookup main suppress_prefixlength 0", "ip rule add priority 110 not fwmark 0x1bd00 lookup 7120")
 	}
 }
+
+// transparentTable hands what leaves for the Internet to a proxy.
+const transparentTable = `table inet proxy {
+	set private { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 127.0.0.0/8, 172.16.0.0/12, 192.0.0.0/8, 224.0.0.0/3 }; }
+	chain prerouting { type filter hook prerouting priority mangle; policy accept;
+		ip daddr @private return
+		meta l4proto { tcp, udp } meta mark set 1 tproxy ip to 127.0.0.1:7893 accept
+	}
+}`
+
+// vpnRules mark what leaves for the Internet.
+const vpnRules = `*mangle
+-A PREROUTING -d 10.0.0.0/8 -j RETURN
+-A PREROUTING -i lo -j RETURN
+-A PREROUTING -j MARK --set-mark 0x10
+COMMIT
+`
 
 // banRules remember who asks too often.
 const banRules = `*raw

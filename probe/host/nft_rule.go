@@ -62,6 +62,9 @@ type nftMachine struct {
 	statements []statement
 	jumps      []nftJump
 	ends       bool // it takes packets out of the chain: accept, drop, return, goto, queue
+	settles    bool // it takes all packets out of the chain that its conditions apply to
+	goes       bool // by goto
+	hidden     bool // it has a condition that is not among its conditions
 	packets    uint64
 }
 
@@ -111,6 +114,7 @@ func (m *nftMachine) step(e nftExpression) {
 		m.packets = counted(e)
 	case "log", "masq", "notrack", "reject", "objref", "synproxy", "last":
 		m.ends = m.ends || e.name == "reject"
+		m.hidden = m.hidden || e.name == "objref" // a named limit or quota is a condition
 	default:
 		m.divert(e)
 	}
@@ -157,6 +161,7 @@ func (m *nftMachine) divert(e nftExpression) {
 	case "flow_offload":
 		add(evidence.EffectForward, "", "flow add @"+e.text(nftaFlowTable))
 	case "tproxy":
+		m.hidden = true // where no socket takes the packet it goes on
 		add(evidence.EffectProxy, "", "tproxy")
 	case "queue":
 		m.ends = true
@@ -237,6 +242,7 @@ func (m *nftMachine) immediate(e nftExpression) {
 	data := e.bytes(unix.NFTA_IMMEDIATE_DATA)
 	if verdict, ok := verdictOf(data); ok {
 		m.decide(verdict, m.condition)
+		m.settles = m.ends && !m.hidden
 		return
 	}
 	value := e.value(unix.NFTA_IMMEDIATE_DATA)
@@ -251,7 +257,7 @@ func (m *nftMachine) decide(v nftVerdict, c condition) {
 		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
 	case goTo:
 		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
-		m.ends = true
+		m.ends, m.goes = true, true
 	case proceed:
 	default:
 		m.ends = true
@@ -637,7 +643,7 @@ func (m *nftMachine) lookup(e nftExpression) {
 
 // decideBy follows a verdict map: each of its chains with the condition on the key.
 func (m *nftMachine) decideBy(r register, name string, set nftSet) {
-	m.ends = true
+	m.ends, m.hidden = true, true
 	if !set.whole {
 		m.statements = append(m.statements, unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
 		return

@@ -196,10 +196,26 @@ func (w *nftWalk) visit(at chainName, hook string, links []string, reached condi
 			if !jump.condition.never {
 				w.visit(chainName{at.family, at.table, jump.chain}, hook, links, jump.condition, depth+1)
 			}
-			earlier = earlier || w.ends(chainName{at.family, at.table, jump.chain}, 0)
+			earlier = earlier || !m.goes && w.ends(chainName{at.family, at.table, jump.chain}, 0)
 		}
-		earlier = earlier || m.ends && !m.condition.never
+		if m.ends && !m.condition.never && !w.goOn(rule, &reached) {
+			earlier = true
+		}
 	}
+}
+
+// goOn narrows what goes on behind a rule that ends the way of all packets that
+// it applies to; false if which these are cannot be said.
+func (w *nftWalk) goOn(rule nftRule, reached *condition) bool {
+	switch rule.family {
+	case unix.NFPROTO_IPV4:
+		reached.family = 4
+	case unix.NFPROTO_IPV6:
+		reached.family = 6
+	}
+	m := w.machine(rule, condition{family: reached.family})
+	m.read(rule)
+	return m.settles && reached.without(m.condition)
 }
 
 // visitProxy reports once what kube-proxy's chains of a table do, for some

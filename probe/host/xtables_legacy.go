@@ -236,12 +236,26 @@ func (t *xtTable) chain(offset int, name, hook string, reached condition, depth 
 		}
 		entry.conditions(&c, t.family)
 		stops, last := t.apply(entry, name, hook, c, at, depth)
-		earlier = earlier || stops
+		ends = ends || stops
 		if last {
-			return earlier
+			return ends
+		}
+		if stops && !entry.goOn(&reached, t.family) {
+			earlier = true
 		}
 		at = entry.next
 	}
+}
+
+// goOn narrows what goes on behind a rule that accepts, drops or returns; false
+// if which packets these are cannot be said.
+func (e xtEntry) goOn(reached *condition, f xtFamily) bool {
+	if e.target != "" || len(e.info) < 4 || int32(native.Uint32(e.info)) >= 0 {
+		return false
+	}
+	alone := condition{family: f.number}
+	e.conditions(&alone, f)
+	return reached.without(alone)
 }
 
 // apply reads what a rule does. stops says that packets can leave the chain
