@@ -194,6 +194,17 @@ COMMIT
 COMMIT
 `
 
+// publishedPorts are those of a server for calls, each with a rule of its own.
+func publishedPorts(n int) string {
+	var b strings.Builder
+	b.WriteString("*nat\n")
+	for port := 10000; port < 10000+n; port++ {
+		fmt.Fprintf(&b, "-A DOCKER ! -i docker0 -p udp -m udp --dport %[1]d -j DNAT --to-destination 172.17.0.2:%[1]d\n", port)
+	}
+	b.WriteString("COMMIT\n")
+	return b.String()
+}
+
 // dockerTable is the same by Docker's own use of nftables, netavarkTable that of Podman.
 const dockerTable = `table ip docker-bridges {
 	map filter-forward-in-jumps { type ifname : verdict; elements = { "docker0" : jump filter-forward-in__docker0 }; }

@@ -24,6 +24,8 @@ func TestLiveStates(t *testing.T) {
 		{name: "canal-legacy-tailscale", prepare: inTurn(restored("iptables-legacy-restore", "", kubeProxyIptables(3), canalRules), tailscale), verdict: "PASS"},
 		{name: "docker", prepare: inTurn(docker, restored("iptables-nft-restore", "", dockerRules)), verdict: "PASS"},
 		{name: "docker-legacy", prepare: inTurn(docker, restored("iptables-legacy-restore", "", dockerRules)), verdict: "PASS"},
+		{name: "docker-many-ports", prepare: inTurn(docker, restored("iptables-nft-restore", "", dockerRules, publishedPorts(600))), verdict: "PASS"},
+		{name: "docker-many-ports-legacy", prepare: inTurn(docker, restored("iptables-legacy-restore", "", dockerRules, publishedPorts(600))), verdict: "PASS"},
 		{name: "docker-nftables", prepare: inTurn(docker, tabled(dockerTable)), verdict: "PASS"},
 		{name: "podman", prepare: tabled(netavarkTable), verdict: "PASS"},
 		{name: "libvirt", prepare: onNodes("ip link add virbr0 type bridge", "ip addr add 198.51.100.1/24 dev virbr0", "ip link set virbr0 up",

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -50,6 +52,11 @@ func (c *condition) other(format string, args ...any) {
 func (c *condition) of(family int) {
 	c.never = c.never || c.family != 0 && c.family != family
 	c.family = family
+}
+
+// ofHost reports whether it is only for what is sent to an address of the host.
+func (c condition) ofHost() bool {
+	return slices.Contains(c.Other, typeCondition("daddr", 1<<unix.RTN_LOCAL, false))
 }
 
 // without narrows a condition to packets that another does not apply to. It

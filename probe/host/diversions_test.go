@@ -282,6 +282,7 @@ func TestNothingIsLoaded(t *testing.T) {
 		}
 	}
 	os.WriteFile(root+"/proc/modules", nil, 0o600)
+	os.WriteFile(root+"/proc/kallsyms", []byte("0000000000000000 T ip_rcv\n"), 0o600)
 	os.WriteFile(root+"/proc/thread-self/net/netlink", []byte("sk Eth Pid Groups\n0 6 77 0\n"), 0o600)
 	reader := Reader{Root: root}
 	for _, read := range []func([]evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem){reader.nftables, reader.iptables, reader.xfrm} {
@@ -292,6 +293,28 @@ func TestNothingIsLoaded(t *testing.T) {
 	os.WriteFile(root+"/proc/thread-self/net/pfkey", nil, 0o600)
 	if _, inventory, _ := reader.xfrm(nil); inventory.Complete {
 		t.Error("complete, with policies of PF_KEY")
+	}
+}
+
+// An nf_tables that is built in is read, though it is no module.
+func TestFiltersBuiltIn(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(root+"/proc", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(root+"/proc/modules", nil, 0o600)
+	reader := Reader{Root: root}
+	if loaded, err := reader.filters(); loaded || err == nil {
+		t.Errorf("without symbols: %t %v", loaded, err)
+	}
+	for symbols, want := range map[string]bool{
+		"0000000000000000 T nft_do_chain\n": true, "0000000000000000 T ip_rcv\n0000000000000000 t nft_do_chain\t[nf_tables]\n": true,
+		"0000000000000000 T nft_do_chain_x\n": false, "": false,
+	} {
+		os.WriteFile(root+"/proc/kallsyms", []byte(symbols), 0o600)
+		if loaded, err := reader.filters(); loaded != want || err != nil {
+			t.Errorf("%q: %t %v", symbols, loaded, err)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -45,9 +44,11 @@ var nfFamilies = map[uint8]string{
 // packets, those of iptables-nft among them.
 func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem) {
 	inventory := evidence.Inventory{What: evidence.InventoryNftables, Complete: true}
-	// Asking for nf_tables can load it, and would then leave a trace.
-	if _, err := os.Stat(r.path("sys/module/nf_tables")); err != nil && r.modular() {
+	if loaded, err := r.filters(); !loaded {
 		inventory.Text = "nf_tables is not loaded"
+		if err != nil {
+			inventory.Complete, inventory.Text = false, "whether nf_tables is loaded cannot be told: "+err.Error()
+		}
 		return nil, inventory, nil
 	}
 	kernel, err := converse(unix.NETLINK_NETFILTER)
@@ -299,8 +300,10 @@ func wanted(s statement, at chainName) bool {
 	return !(translates && kubeProxys(at))
 }
 
-// maxLate bounds the marks that are reported though they come too late to decide
-// where a packet goes: policies of Calico set a dozen for each pod.
+// maxLate bounds the statements that are reported though no pod's packet can go
+// another way by them: marks that come too late to decide where it goes, of which
+// policies of Calico set a dozen for each pod, and what is for the host's own
+// address, of which there is one for each published port.
 const maxLate = maxDiversions / 4
 
 // late reports whether a statement sets a mark behind the routing decision.
@@ -354,7 +357,7 @@ func (w *nftWalk) report(rule nftRule, hook string, links []string, m *nftMachin
 		return
 	}
 	for _, s := range m.statements {
-		if !wanted(s, rule.chainName) || late(s, rule.family, hook) && len(w.found) >= maxLate {
+		if !wanted(s, rule.chainName) || len(w.found) >= maxLate && (late(s, rule.family, hook) || m.condition.ofHost()) {
 			continue
 		}
 		if len(w.found) >= maxDiversions {

@@ -301,7 +301,7 @@ func (t *xtTable) nameAt(offset int) string {
 
 func (t *xtTable) report(s statement, chain, hook string, c condition, packets uint64) {
 	at := chainName{chain: chain}
-	if c.never || !wanted(s, at) || late(s, 0, hook) && len(t.found) >= maxLate {
+	if c.never || !wanted(s, at) || len(t.found) >= maxLate && (late(s, 0, hook) || c.ofHost()) {
 		return
 	}
 	if len(t.found) >= maxDiversions {
