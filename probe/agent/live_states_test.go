@@ -54,6 +54,7 @@ func TestLiveStates(t *testing.T) {
 		{name: "bridged-uplink", prepare: bridgedUplink, verdict: "PASS"},
 		{name: "netbird", prepare: netbird, verdict: "PASS"},
 		{name: "bans", prepare: restored("iptables-legacy-restore", "ipset create bad hash:ip timeout 600", banRules), verdict: "PASS"},
+		{name: "rule-of-a-link-that-is-gone", prepare: inTurn(secondCard, onNodes("ip rule add iif ppp7 lookup 101")), verdict: "PASS"},
 		{name: "transparent-proxy", prepare: inTurn(tabled(transparentTable), onNodes("ip rule add fwmark 1 lookup 100", "ip route add local default dev lo table 100")), verdict: "PASS"},
 		{name: "vpn-by-mark", prepare: inTurn(secondCard, restored("iptables-nft-restore", "", vpnRules), onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "PASS"},
 		{name: "vpn-by-mark-legacy", prepare: inTurn(secondCard, restored("iptables-legacy-restore", "", vpnRules), onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "PASS"},
