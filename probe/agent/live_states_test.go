@@ -62,6 +62,7 @@ func TestLiveStates(t *testing.T) {
 			"*mangle\n-A PREROUTING -d 10.42.0.0/25 -j RETURN\n-A PREROUTING -d 10.42.1.0/25 -j RETURN\n-A PREROUTING -j MARK --set-mark 0x10\nCOMMIT\n"),
 			onNodes("ip rule add fwmark 0x10 lookup 101")), verdict: "FAIL", causes: []string{otherPath, leak}},
 		{name: "multicast", during: onNodes("ip route replace 224.0.0.0/4 dev eth0", multicast), verdict: "PASS"},
+		{name: "restless", prepare: inTurn(podBridge, restored("iptables-nft-restore", "", kubeProxyIptables(100)), restless), verdict: "PASS"},
 		{name: "flap", prepare: idleCard, during: onNodes("ip link set eth1 down", "ip link set eth1 up"), verdict: "PASS"},
 		{name: "lease-renewed", during: onNodes("ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 valid_lft 3600 preferred_lft 3600"), verdict: "PASS"},
 		{name: "much-traffic", during: muchTraffic, verdict: "PASS"},
@@ -221,6 +222,24 @@ func muchTraffic(l *live) {
 		l.t.Cleanup(func() { source.Process.Kill(); source.Wait(); sink.Process.Kill(); sink.Wait() })
 	}
 	time.Sleep(500 * time.Millisecond)
+}
+
+// restless is a node where pods, routes, rules and Services change all the time.
+func restless(l *live) {
+	for i, node := range l.nodes {
+		loop := node.enter("sh", "-c", fmt.Sprintf(`n=0; while :; do n=$((n+1))
+			ip link add r$n type veth peer name s$n && ip link set s$n netns %d && ip link set r$n master cni0 && ip link set r$n up
+			ip route add 10.42.%d.200/32 dev cni0; ip rule add priority 900 to 198.51.100.9 lookup main
+			iptables-nft -t nat -A KUBE-SERVICES -d 10.43.9.9 -j KUBE-SVC-0000000000000000
+			sleep 0.01
+			iptables-nft -t nat -D KUBE-SERVICES -d 10.43.9.9 -j KUBE-SVC-0000000000000000
+			ip rule del priority 900; ip route del 10.42.%[2]d.200/32 dev cni0; ip link del r$n
+		done`, l.pods[i].pid, i))
+		if err := loop.Start(); err != nil {
+			l.t.Fatal(err)
+		}
+		l.t.Cleanup(func() { loop.Process.Kill(); loop.Wait() })
+	}
 }
 
 // early does something after the first reading and before the captures.
