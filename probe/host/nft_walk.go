@@ -52,6 +52,10 @@ func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.
 		return nil, inventory, nil
 	}
 	kernel, err := converse(unix.NETLINK_NETFILTER)
+	if errors.Is(err, unix.EPROTONOSUPPORT) && !r.modular() {
+		inventory.Text = noFilters
+		return nil, inventory, nil
+	}
 	if err != nil {
 		inventory.Complete, inventory.Text = false, err.Error()
 		return nil, inventory, []evidence.Problem{problem("firewall", "nftables", err)}
@@ -60,6 +64,10 @@ func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.
 	walk, err := dump(func() (*nftWalk, error) { return newWalk(kernel, links) })
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = walk.calm()
+	}
+	if errors.Is(err, unix.EINVAL) && !r.modular() { // nfnetlink knows no such subsystem
+		inventory.Text = noFilters
+		return nil, inventory, nil
 	}
 	if err != nil {
 		inventory.Complete, inventory.Text = false, err.Error()
@@ -72,6 +80,8 @@ func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.
 	}
 	return walk.found, inventory, nil
 }
+
+const noFilters = "this kernel has no nf_tables"
 
 // nftWalk follows the jumps from the base chains.
 type nftWalk struct {

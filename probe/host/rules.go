@@ -47,8 +47,8 @@ var families = []addressFamily{{4, unix.AF_INET}, {6, unix.AF_INET6}}
 func rulesOf(family addressFamily) ([]evidence.Rule, evidence.Inventory, error) {
 	inventory := evidence.Inventory{What: evidence.InventoryRules, Family: family.number, Complete: true}
 	rules, err := dump(func() ([]evidence.Rule, error) { return listRules(family) })
-	if family.number == 6 && errors.Is(err, syscall.EAFNOSUPPORT) {
-		inventory.Text = "this kernel has no policy routing for IPv6"
+	if errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP) {
+		inventory.Text = fmt.Sprintf("this kernel has no policy routing for IPv%d", family.number)
 		return nil, inventory, nil
 	}
 	inventory.Count = len(rules)
