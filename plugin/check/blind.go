@@ -110,7 +110,7 @@ var signs = []struct {
 	programs []string
 }{
 	{"cilium_host", []string{"cil_"}},
-	{"cali", []string{"cali_", "calico_"}},
+	{"cali", []string{"cali"}},
 }
 
 // ownProgram reports whether a program is known to be part of the cluster's
@@ -137,7 +137,7 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 		switch {
 		case e.What == "xdp":
 			text = fmt.Sprintf("an XDP program was attached to or taken from %s while the captures ran", e.Link)
-		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link):
+		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link) && !ended(n, e.Link):
 			text = fmt.Sprintf("%s was removed while it was captured", e.Link)
 		case e.What != "added" && e.What != "role" || e.Role == evidence.RoleInside:
 			continue

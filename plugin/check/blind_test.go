@@ -54,6 +54,39 @@ func without1(what string) func(map[string][]evidence.Message) {
 	}
 }
 
+// containerEnded has a container's link removed that had counted so many frames,
+// of which 10 were from before the captures and so many were captured.
+func containerEnded(counted, captured uint64) func(map[string][]evidence.Message) {
+	return on1(
+		evidence.Message{Link: &evidence.Link{Index: 9, Name: "vethd", Kind: "veth", Type: "ether", Up: true, PeerNS: true, Role: evidence.RoleOutside}},
+		evidence.Message{Capture: &evidence.Capture{Link: "vethd", Role: evidence.RoleOutside, Started: true, Frames: captured, TXFrames: captured, Error: "network is down"}},
+		evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemMissing, What: "capture", On: "vethd", Text: "network is down"}},
+		evidence.Message{LinkCount: &evidence.LinkCount{Link: "vethd", Index: 9, Readings: 2, TXPackets: [evidence.Readings]uint64{8, 10}}},
+		event(evidence.LinkEvent{Link: "vethd", Index: 9, What: "removed", Kind: "veth", Role: evidence.RoleOutside, TXPackets: counted}),
+	)
+}
+
+// containerBegan has a container's link appear after the first reading.
+func containerBegan(counted, captured uint64) func(map[string][]evidence.Message) {
+	return on1(
+		evidence.Message{Capture: &evidence.Capture{Link: "vethd", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: captured, TXFrames: captured, ControlTX: 1}},
+		evidence.Message{LinkCount: &evidence.LinkCount{Link: "vethd", Index: 9, Readings: 3, TXPackets: [evidence.Readings]uint64{0, 3, 3 + counted, 3 + counted}}},
+	)
+}
+
+// containerGone has a container's link of which so many readings were taken, and
+// no capture.
+func containerGone(readings int) func(map[string][]evidence.Message) {
+	count := &evidence.LinkCount{Link: "vethd", Index: 9, Readings: readings}
+	for i := range readings {
+		count.TXPackets[i] = 7
+	}
+	return on1(
+		evidence.Message{Link: &evidence.Link{Index: 9, Name: "vethd", Kind: "veth", Type: "ether", Up: true, PeerNS: true, Role: evidence.RoleOutside}},
+		evidence.Message{LinkCount: count},
+	)
+}
+
 // blindSpots are runs with a blind spot, or with what looks like one, on node-1.
 var blindSpots = []struct {
 	name   string
@@ -68,6 +101,7 @@ var blindSpots = []struct {
 	{"an unknown BPF program", on1(tcProgram("redirector")), verdict.Inconclusive, "the BPF program 7 (redirector) at ingress of eth0"},
 	{"Cilium's program without Cilium", on1(tcProgram("cil_from_netdev")), verdict.Inconclusive, "cil_from_netdev"},
 	{"Cilium's program", on1(tcProgram("cil_from_netdev"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside}}), verdict.Pass, ""},
+	{"Cilium's program, attached by tcx", on1(tcProgram(""), evidence.Message{Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside}}), verdict.Pass, ""},
 	{"a program of tcx without a name", on1(tcProgram("")), verdict.Inconclusive, "without a name"},
 	{"a redirect to a card", on1(mirror("eth0")), verdict.Inconclusive, "sends frames to eth0"},
 	{"a redirect to a link that is not known", on1(mirror("link 77")), verdict.Inconclusive, "link 77"},
@@ -102,6 +136,12 @@ var blindSpots = []struct {
 	{"a little more sent than captured, by a card", counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 200000, 200000 }), verdict.Pass, ""},
 	{"much more sent than captured, by a card", counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 1<<20, 1<<20 }), verdict.Inconclusive, "were captured leaving it"},
 	{"counters that went backwards", counters1(func(c *evidence.LinkCount) { c.TXBytes[3] = 5 }), verdict.Inconclusive, "backwards"},
+	{"counters of 32 bits that began again", counters1(func(c *evidence.LinkCount) {
+		c.TXBytes = [evidence.Readings]uint64{1<<32 - 2000, 1<<32 - 1000, 8000, 9000}
+	}), verdict.Pass, ""},
+	{"counters of 32 bits that began again, and much was sent", counters1(func(c *evidence.LinkCount) {
+		c.TXBytes = [evidence.Readings]uint64{1<<32 - 2000, 1<<32 - 1000, 1 << 20, 1 << 20}
+	}), verdict.Inconclusive, "were captured leaving it"},
 	{"counters that were not read", counters1(func(c *evidence.LinkCount) { c.Link = "eth8" }), verdict.Inconclusive, "not read"},
 	{"counters that were read thrice", counters1(func(c *evidence.LinkCount) { c.Readings = 3 }), verdict.Inconclusive, "not read"},
 	{"counters that conflict", on1(evidence.Message{LinkCount: &evidence.LinkCount{Link: "eth0", Index: 2, Readings: 4}}), verdict.Inconclusive, "differ"},
@@ -124,6 +164,31 @@ func TestBlindSpots(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Links of containers that come and go around the captures are no blind spot,
+// where the counters show that all was captured.
+func TestContainers(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		spoils func(map[string][]evidence.Message)
+		want   verdict.Verdict
+	}{
+		{"ended", containerEnded(19, 9), verdict.Passed},
+		{"ended, and sent more than was captured", containerEnded(20, 9), verdict.Undecided},
+		{"ended, and its counters went backwards", containerEnded(9, 9), verdict.Undecided},
+		{"began before the captures", containerBegan(9, 9), verdict.Passed},
+		{"began before the captures, and sent more than was captured", containerBegan(10, 9), verdict.Undecided},
+		{"ended before the captures", containerGone(1), verdict.Passed},
+		{"was never captured", containerGone(4), verdict.Undecided},
+		{"was not captured, and ended meanwhile", containerGone(2), verdict.Undecided},
+	} {
+		streams := healthy(2)
+		test.spoils(streams)
+		if j := Judge(record(t, streams)); j.Verdict != test.want {
+			t.Errorf("%s: %s, want %s: %v", test.name, j.Verdict, test.want, bad(j))
+		}
 	}
 }
 

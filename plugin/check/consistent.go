@@ -21,6 +21,7 @@ func inconsistent(n *verdict.Node) string {
 		switch link := n.Link(c.Link); {
 		case link == nil && c.Role == evidence.RoleInside:
 			// a tunnel that came up after the links were read; see elsewhere
+		case (link == nil || link.Role == evidence.RoleInside) && began(n, c):
 		case link == nil:
 			return fmt.Sprintf("%s captured on %s, which is none of its links", n.Name, c.Link)
 		case link.Role != c.Role:

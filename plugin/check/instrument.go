@@ -106,7 +106,7 @@ func unseenOn(f *verdict.Focus, n *verdict.Node, links []string) string {
 // been seen and was not.
 func uncontrolled(minor int, n *verdict.Node) string {
 	for _, l := range n.Outside() {
-		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) {
+		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) && !ended(n, l.Name) && !goneBefore(n, l) {
 			return l.Name
 		}
 	}
@@ -145,7 +145,8 @@ func ownFrames(minor int, n *verdict.Node, l *evidence.Link) bool {
 // dead says that a link had no carrier and that nothing crossed it: no control
 // can be sent there and nothing else either.
 func dead(n *verdict.Node, l *evidence.Link) bool {
-	return l.NoCarrier && n.Capture(l.Name).Frames == 0
+	capture := n.Capture(l.Name)
+	return l.NoCarrier && capture != nil && capture.Frames == 0
 }
 
 // controlled says whether the link's capture saw any control.

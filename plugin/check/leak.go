@@ -37,8 +37,10 @@ func (v *view) absent(f *verdict.Focus) verdict.Outcome {
 		frames, links := uint64(0), []string{}
 		for _, n := range []*verdict.Node{from, to} {
 			for _, l := range n.Outside() {
-				frames += n.Capture(l.Name).Frames
-				links = append(links, l.Name+" of "+n.Name)
+				if c := n.Capture(l.Name); c != nil {
+					frames += c.Frames
+					links = append(links, l.Name+" of "+n.Name)
+				}
 			}
 		}
 		return fmt.Sprintf("0 of %d frames on %s", frames, list(links)) + others(f)

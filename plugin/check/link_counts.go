@@ -34,7 +34,7 @@ func (v *view) linkCounters(n *verdict.Node) (spots []spot) {
 	}
 	for _, l := range n.Outside() {
 		c := n.Capture(l.Name)
-		if c == nil || dead(n, l) {
+		if c == nil || dead(n, l) || ended(n, l.Name) {
 			continue
 		}
 		if text := exceeds(n, l, c); text != "" {
@@ -71,10 +71,24 @@ func exceeds(n *verdict.Node, l *evidence.Link, c *evidence.Capture) string {
 		plural(packets, "frame"), bytes, plural(c.TXFrames, "frame"), c.TXBytes)
 }
 
-// advanced is by how much a counter moved between ReadingReady and ReadingDrained.
-func advanced(readings [evidence.Readings]uint64) (uint64, bool) {
-	first, last := readings[evidence.ReadingReady], readings[evidence.ReadingDrained]
-	return last - first, slices.IsSorted(readings[:]) && last >= first
+// advanced is by how much a counter moved between ReadingReady and
+// ReadingDrained; false if it went backwards. On 32-bit hosts many drivers count
+// in 32 bits: such a counter begins again, every half minute of a busy card.
+func advanced(readings [evidence.Readings]uint64) (moved uint64, ok bool) {
+	const width = 1 << 32
+	for i := 1; i < evidence.Readings; i++ {
+		step := readings[i] - readings[i-1]
+		if readings[i] < readings[i-1] {
+			step += width
+			if readings[i-1] >= width || step >= width/2 {
+				return 0, false
+			}
+		}
+		if i > evidence.ReadingReady && i <= evidence.ReadingDrained {
+			moved += step
+		}
+	}
+	return moved, true
 }
 
 func countOf(n *verdict.Node, l *evidence.Link) (found *evidence.LinkCount, conflict bool) {

@@ -72,7 +72,8 @@ func (v *view) atArrival(f *verdict.Focus, note func(concern)) {
 		return
 	}
 	host := routing.Host{
-		Family: f.Family, Pods: podRanges(f.Node, f.Family), Pod: f.Node.PodIP(f.Family), In: []string{f.Tunnel.ToLink}, MarksRead: true,
+		Family: f.Family, Pods: podRanges(f.Node, f.Family), Pod: f.Node.PodIP(f.Family), In: []string{f.Tunnel.ToLink},
+		MarksRead: true, Diversions: paths.host.Diversions,
 	}
 	plan := routing.Compile(host)
 	for _, d := range paths.diverting {

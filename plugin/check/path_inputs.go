@@ -45,7 +45,7 @@ func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *p
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && known(n, d) || routing.Never(&d.Selector) || hostPort(d) {
+		if d.Effect == evidence.EffectBPF && v.ownProgram(n, d) || routing.Never(&d.Selector) || hostPort(d) {
 			continue
 		}
 		paths.statements++
@@ -171,16 +171,6 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 		}
 	}
 	return ""
-}
-
-// known reports whether a program is one of the node's own network.
-func known(n *verdict.Node, d *evidence.Diversion) bool {
-	for _, system := range []struct{ program, link string }{{"cil_", "cilium_"}, {"cali", "cali"}} {
-		if strings.HasPrefix(d.Program, system.program) {
-			return slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, system.link) })
-		}
-	}
-	return false
 }
 
 // hostPort reports whether a statement leads to pods what is for a port of this

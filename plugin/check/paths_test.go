@@ -92,6 +92,9 @@ func TestPathsBySelector(t *testing.T) {
 		{"iif of the uplink", evidence.Rule{In: "eth0"}, nil, verdict.Pass, "", 0},
 		{"iif of the host itself", evidence.Rule{In: "lo"}, nil, verdict.Pass, "", 0},
 		{"iif that was not reported", evidence.Rule{In: "ppp7"}, nil, verdict.Inconclusive, "iif ppp7", 0},
+		{"iif of a link that is gone", evidence.Rule{In: "ppp7", Detached: true}, nil, verdict.Pass, "", 0},
+		{"not iif of a link that is gone", evidence.Rule{In: "ppp7", Detached: true, Not: true}, nil, verdict.Fail, "not", 0},
+		{"iif of a link that was said to be gone", evidence.Rule{In: "cni0", Detached: true}, nil, verdict.Fail, "iif cni0", 0},
 		{"oif", evidence.Rule{Out: "eth0"}, nil, verdict.Pass, "", 0},
 		{"a mark that nothing sets", evidence.Rule{Mark: 0x77, Mask: 0xff}, nil, verdict.Pass, "", 0},
 		{"a mark that is set on everything", evidence.Rule{Mark: 0x77, Mask: 0xff}, []evidence.Message{marking(evidence.Selector{}, 0x77)}, verdict.Fail, "mark 0x77", 0},
@@ -243,6 +246,7 @@ func TestPathsByStatement(t *testing.T) {
 		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc" }), verdict.Pass},
 		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc" }), verdict.Pass},
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
+		{"a proxy for a mark that nothing sets", statement("proxy", func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
 		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
 		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
 		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"addrtype"} }), verdict.Pass},
@@ -260,6 +264,34 @@ func TestPathsByStatement(t *testing.T) {
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
 		}
+	}
+}
+
+// What a proxy takes by its mark counts where another statement sets that mark.
+func TestPathsByMarkedStatement(t *testing.T) {
+	proxy := evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: "proxy", Family: "ip", Hook: "prerouting",
+		Selector: evidence.Selector{MarkIs: 0x200, MarkMask: 0xf00}}}
+	for mark, want := range map[uint32]verdict.Status{0x100: verdict.Pass, 0x200: verdict.Inconclusive} {
+		s := healthy(2)
+		onNode1(proxy, marking(evidence.Selector{Protocol: []uint8{6}}, mark))(s)
+		if f := pathFinding(t, s); f.Status != want {
+			t.Errorf("%x: %s, want %s: %s", mark, f.Status, want, f.Text)
+		}
+	}
+}
+
+// Programs that the cluster's network attached without a name are its own.
+func TestPathsByUnnamedProgram(t *testing.T) {
+	program := evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: "bpf", Link: "cni0", Hook: "ingress", ID: 7}}
+	cilium := evidence.Message{Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside}}
+	s := healthy(2)
+	onNode1(program)(s)
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+	onNode1(cilium)(s)
+	if f := pathFinding(t, s); f.Status != verdict.Pass {
+		t.Errorf("with Cilium: %s: %s", f.Status, f.Text)
 	}
 }
 

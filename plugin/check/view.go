@@ -81,7 +81,8 @@ func unsound(n *verdict.Node) string {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
 	}
 	for _, p := range n.Problems {
-		if explained[p.What] && slices.Contains(classes, p.Class) {
+		known := slices.Contains(classes, p.Class)
+		if known && (explained[p.What] || p.What == "capture" && ended(n, p.On)) {
 			continue
 		}
 		on := n.Name
@@ -96,6 +97,9 @@ func unsound(n *verdict.Node) string {
 			continue
 		}
 		watched[c.Link] = true
+		if ended(n, c.Link) {
+			continue
+		}
 		switch {
 		case c.Error != "":
 			return fmt.Sprintf("the capture on %s of %s broke: %s", c.Link, n.Name, c.Error)
@@ -112,7 +116,7 @@ func unsound(n *verdict.Node) string {
 		return "no link that leaves the host was found on " + n.Name
 	}
 	for _, l := range outside {
-		if !watched[l.Name] {
+		if !watched[l.Name] && !goneBefore(n, l) {
 			return fmt.Sprintf("%s of %s leaves the host and was not watched", l.Name, n.Name)
 		}
 	}

@@ -197,7 +197,7 @@ func (p *Plan) arrivals() {
 		p.vrf = maybe
 	}
 	for _, r := range p.host.Rules { // a link that was not reported may be there
-		if r.In != "" && p.arrives(r.In) == maybe {
+		if r.In != "" && p.enters(r) == maybe {
 			p.doubtful = append(p.doubtful, r.In)
 		}
 	}
@@ -226,6 +226,16 @@ func (p *Plan) arrives(link string) truth {
 	return no
 }
 
+// enters is arrives for the link of a rule: there is none if the kernel says so,
+// and none of that name was listed.
+func (p *Plan) enters(r *evidence.Rule) truth {
+	listed := slices.ContainsFunc(p.host.Links, func(l *evidence.Link) bool { return l.Name == r.In })
+	if r.Detached && !listed && len(p.host.Links) > 0 {
+		return no
+	}
+	return p.arrives(r.In)
+}
+
 // step decides once what is the same for all of the host's packets.
 func (p *Plan) step(r *evidence.Rule, own bool) step {
 	s := step{Rule: r, own: own, base: yes}
@@ -233,7 +243,7 @@ func (p *Plan) step(r *evidence.Rule, own bool) step {
 		s.base = s.base.and(p.comesFrom(r.From))
 	}
 	if r.In != "" {
-		arrives := p.arrives(r.In)
+		arrives := p.enters(r)
 		if arrives == yes && len(p.certain)+len(p.doubtful) > 1 {
 			arrives = maybe
 		}
@@ -303,6 +313,9 @@ func (p *Plan) meets(packet *Packet, r *evidence.Rule) truth {
 	}
 	if r.In != "" {
 		known = known.and(p.arrivedOn(packet, r.In))
+		if p.enters(r) == no {
+			known = no
+		}
 	}
 	if r.Out != "" {
 		known = known.and(is(p.host.Own).and(maybe))

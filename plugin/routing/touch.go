@@ -31,7 +31,7 @@ func (p *Plan) Rules() int { return p.listed }
 // never does. Where the packets are when the statement sees them is the caller's
 // to judge.
 func (p *Plan) Touch(d *evidence.Diversion, to netip.Prefix) (found Way, touches bool) {
-	if !p.isFamily(d) {
+	if !p.isFamily(d) || !p.canBeMarked(d) {
 		return Way{}, false
 	}
 	g := group{by: []*evidence.Diversion{d}}
@@ -44,4 +44,28 @@ func (p *Plan) Touch(d *evidence.Diversion, to netip.Prefix) (found Way, touches
 		}
 	}
 	return found, touches
+}
+
+// canBeMarked reports whether packets can have the mark that a statement asks
+// for where they come in: a packet comes without one, so other statements there
+// must be able to give it all bits. Of later hooks it is not followed.
+func (p *Plan) canBeMarked(d *evidence.Diversion) bool {
+	wanted := d.Selector.MarkIs & d.Selector.MarkMask
+	if wanted == 0 || !p.host.MarksRead || d.Hook != "prerouting" && d.Hook != "ingress" {
+		return true
+	}
+	for _, other := range p.host.Diversions {
+		switch {
+		case other == d || !p.marksBefore(other):
+		case other.Effect == evidence.EffectBPF:
+			return true
+		case other.Unknown && other.Mask == 0:
+			return true
+		case other.Unknown:
+			wanted &^= other.Mask
+		default:
+			wanted &^= other.Mark & other.Mask
+		}
+	}
+	return wanted == 0
 }

@@ -122,7 +122,13 @@ func (s *session) latecomers() {
 	}
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	s.problem(problems...)
+	if s.watch != nil {
+		s.watch.Drain()
+	}
 	for _, link := range links.Links {
+		if s.watch != nil && s.watch.Stays(link.Index) {
+			continue
+		}
 		if before, ok := was[link.Index]; link.Role == evidence.RoleOutside && link.Up &&
 			(!ok || before.Role != evidence.RoleOutside || !before.Up) {
 			s.problem(evidence.Problem{Class: evidence.ProblemMissing, What: "capture", On: link.Name,

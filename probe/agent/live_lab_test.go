@@ -24,6 +24,7 @@ type live struct {
 	lab
 	t       *testing.T
 	network *keeper // the switch
+	between func()  // what happens after the first reading, before the captures
 	hop     string  // an address whose packets take another hop, where a case looks for one
 }
 

@@ -31,6 +31,9 @@ func (l *live) verify(during func(*live)) {
 	each(l.probes, l.start("probe"))
 	each(l.tests, l.start("pod"))
 	each(l.probes, l.reading(evidence.ReadingBefore))
+	if l.between != nil {
+		l.between()
+	}
 	each(l.probes, l.capture)
 	ports := each(l.tests, func(int) evidence.Request {
 		return evidence.Request{Listen: &evidence.ListenRequest{Families: []int{4}}}

@@ -119,10 +119,12 @@ type Rule struct {
 	// prohibit; Goto is the priority that goto continues at.
 	Action string `json:"action,omitempty"`
 	Goto   int    `json:"goto,omitempty"`
-	In     string `json:"in,omitempty"`   // iif: the link that the packet arrives on; lo for the host's own packets
-	Out    string `json:"out,omitempty"`  // oif: the link that a socket is bound to; never of forwarded packets
-	TOS    uint8  `json:"tos,omitempty"`  // the whole octet
-	DSCP   *uint8 `json:"dscp,omitempty"` // FRA_DSCP, since Linux 6.14
+	In     string `json:"in,omitempty"` // iif: the link that the packet arrives on; lo for the host's own packets
+	// Detached: there was no link of the name In, so that no packet arrives on it.
+	Detached bool   `json:"detached,omitempty"`
+	Out      string `json:"out,omitempty"`  // oif: the link that a socket is bound to; never of forwarded packets
+	TOS      uint8  `json:"tos,omitempty"`  // the whole octet
+	DSCP     *uint8 `json:"dscp,omitempty"` // FRA_DSCP, since Linux 6.14
 	// Protocol is an IP protocol number, 0 = any. SourcePorts and TargetPorts
 	// are set only where they are a condition.
 	Protocol    uint8  `json:"protocol,omitempty"`

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -50,6 +52,38 @@ func (c *condition) other(format string, args ...any) {
 func (c *condition) of(family int) {
 	c.never = c.never || c.family != 0 && c.family != family
 	c.family = family
+}
+
+// ofHost reports whether it is only for what is sent to an address of the host.
+func (c condition) ofHost() bool {
+	return slices.Contains(c.Other, typeCondition("daddr", 1<<unix.RTN_LOCAL, false))
+}
+
+// without narrows a condition to packets that another does not apply to. It
+// reports false, and does nothing, if that cannot be said in one selector: the
+// other must be a condition on addresses of one end, on one link, or none at all.
+func (c *condition) without(other condition) bool {
+	s := other.Selector
+	several := len(s.Protocol)+len(s.Source)+len(s.Target)+len(s.DSCP)+len(s.Other) > 0 || s.MarkMask != 0 || other.never
+	lists := 0
+	for _, n := range []int{len(s.From), len(s.NotFrom), len(s.To), len(s.NotTo), len(s.In), len(s.NotIn), len(s.Out), len(s.NotOut)} {
+		lists += min(n, 1)
+	}
+	switch {
+	case several, lists > 1, other.family != c.family && len(s.From)+len(s.NotFrom)+len(s.To)+len(s.NotTo) == 0:
+		return false
+	case lists == 0:
+		c.never = true
+	case len(s.From) > 0, len(s.NotFrom) > 0:
+		c.from(slices.Concat(s.From, s.NotFrom), len(s.From) > 0)
+	case len(s.To) > 0, len(s.NotTo) > 0:
+		c.to(slices.Concat(s.To, s.NotTo), len(s.To) > 0)
+	case len(s.In) > 0, len(s.NotIn) > 0:
+		c.in(slices.Concat(s.In, s.NotIn), len(s.In) > 0)
+	default:
+		c.out(slices.Concat(s.Out, s.NotOut), len(s.Out) > 0)
+	}
+	return true
 }
 
 // selector returns the finished selector.

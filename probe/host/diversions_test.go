@@ -42,6 +42,8 @@ func TestIptablesLegacyChains(t *testing.T) {
 		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached", "-t mangle -A unreached -j MARK --set-mark 8",
 		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT", "-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
 		"-t mangle -A OUTPUT -j MARK --set-mark 9",
+		"-t raw -A PREROUTING -d 10.0.0.0/8 -j RETURN", "-t raw -A PREROUTING ! -i eth1 -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 4",
+		"-t raw -A PREROUTING -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 5",
 	} {
 		run(t, "iptables-legacy "+line)
 	}
@@ -50,9 +52,10 @@ func TestIptablesLegacyChains(t *testing.T) {
 	checkDiversions(t, found, inventory, problems, []string{
 		`"family":"ip","table":"mangle","chain":"there","hook":"prerouting","mark":7,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"protocol":"Bg==","target":[{"from":80,"to":80}]}`,
 		`"selector":{"from":["10.42.0.0/24"],"other":["no earlier rule of PREROUTING applies"]}`,
+		`"table":"raw","chain":"PREROUTING","hook":"prerouting","mark":4,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"notTo":["10.0.0.0/8"],"in":["eth1"]}`,
 		`"family":"ip6","table":"mangle","chain":"FORWARD","hook":"forward","mark":3,"mask":4294967295,"selector":{"to":["2001:db8:1::/48"],"protocol":"Bg==","target":[{"from":81,"to":81}]}`,
 	})
-	if len(found) != 3 {
+	if len(found) != 4 {
 		t.Errorf("%d: %+v", len(found), found)
 	}
 }
@@ -279,6 +282,7 @@ func TestNothingIsLoaded(t *testing.T) {
 		}
 	}
 	os.WriteFile(root+"/proc/modules", nil, 0o600)
+	os.WriteFile(root+"/proc/kallsyms", []byte("0000000000000000 T ip_rcv\n"), 0o600)
 	os.WriteFile(root+"/proc/thread-self/net/netlink", []byte("sk Eth Pid Groups\n0 6 77 0\n"), 0o600)
 	reader := Reader{Root: root}
 	for _, read := range []func([]evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem){reader.nftables, reader.iptables, reader.xfrm} {
@@ -289,6 +293,28 @@ func TestNothingIsLoaded(t *testing.T) {
 	os.WriteFile(root+"/proc/thread-self/net/pfkey", nil, 0o600)
 	if _, inventory, _ := reader.xfrm(nil); inventory.Complete {
 		t.Error("complete, with policies of PF_KEY")
+	}
+}
+
+// An nf_tables that is built in is read, though it is no module.
+func TestFiltersBuiltIn(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(root+"/proc", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(root+"/proc/modules", nil, 0o600)
+	reader := Reader{Root: root}
+	if loaded, err := reader.filters(); loaded || err == nil {
+		t.Errorf("without symbols: %t %v", loaded, err)
+	}
+	for symbols, want := range map[string]bool{
+		"0000000000000000 T nft_do_chain\n": true, "0000000000000000 T ip_rcv\n0000000000000000 t nft_do_chain\t[nf_tables]\n": true,
+		"0000000000000000 T nft_do_chain_x\n": false, "": false,
+	} {
+		os.WriteFile(root+"/proc/kallsyms", []byte(symbols), 0o600)
+		if loaded, err := reader.filters(); loaded != want || err != nil {
+			t.Errorf("%q: %t %v", symbols, loaded, err)
+		}
 	}
 }
 

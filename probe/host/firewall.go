@@ -36,8 +36,7 @@ var familyNames = map[nftables.TableFamily]string{
 // reject one of the ports or, at the end of a chain, everything.
 func (r Reader) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
 	found := r.legacyTables()
-	// Asking for nftables can load it, and would then leave a trace.
-	if _, err := os.Stat(r.path("sys/module/nf_tables")); err != nil && r.modular() {
+	if loaded, _ := r.filters(); !loaded {
 		return found, nil
 	}
 	conn, err := nftables.New()

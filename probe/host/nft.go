@@ -189,6 +189,7 @@ func parseExpression(element []byte) (e nftExpression) {
 // nftSet is a set or a map with what is in it.
 type nftSet struct {
 	intervals bool
+	changes   bool // packets or time change what is in it
 	elements  []nftElement
 	whole     bool // all elements are there
 }
@@ -211,7 +212,9 @@ func (c *conversation) set(at chainName, name string) (nftSet, error) {
 	err := c.list(nftGetSet, appendText(request, unix.NFTA_SET_TABLE, at.table), func(message []byte) bool {
 		e := nftExpression{data: attributes(message, sizeofNetfilterHeader)}
 		if e.text(unix.NFTA_SET_NAME) == name {
-			set.intervals = e.number(unix.NFTA_SET_FLAGS)&unix.NFT_SET_INTERVAL != 0
+			flags := e.number(unix.NFTA_SET_FLAGS)
+			set.intervals = flags&unix.NFT_SET_INTERVAL != 0
+			set.changes = flags&(unix.NFT_SET_TIMEOUT|unix.NFT_SET_EVAL) != 0
 		}
 		return true
 	})
@@ -224,7 +227,7 @@ func (c *conversation) set(at chainName, name string) (nftSet, error) {
 		set.elements = append(set.elements, parseElements(message)...)
 		return len(set.elements) <= maxElements
 	})
-	set.whole = err == nil && len(set.elements) <= maxElements
+	set.whole = err == nil && len(set.elements) <= maxElements && !set.changes
 	return set, err
 }
 

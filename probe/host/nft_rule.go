@@ -37,6 +37,8 @@ const (
 	fieldTOS     // the octet of IPv4
 	fieldTraffic // the first two octets of IPv6
 	fieldImmediate
+	fieldSourceType // RTN_* of an address, as the host's tables say
+	fieldTargetType
 )
 
 // register is what one of the machine's registers holds: a field, and mask and
@@ -60,6 +62,9 @@ type nftMachine struct {
 	statements []statement
 	jumps      []nftJump
 	ends       bool // it takes packets out of the chain: accept, drop, return, goto, queue
+	settles    bool // it takes all packets out of the chain that its conditions apply to
+	goes       bool // by goto
+	hidden     bool // it has a condition that is not among its conditions
 	packets    uint64
 }
 
@@ -109,6 +114,7 @@ func (m *nftMachine) step(e nftExpression) {
 		m.packets = counted(e)
 	case "log", "masq", "notrack", "reject", "objref", "synproxy", "last":
 		m.ends = m.ends || e.name == "reject"
+		m.hidden = m.hidden || e.name == "objref" // a named limit or quota is a condition
 	default:
 		m.divert(e)
 	}
@@ -135,6 +141,9 @@ const (
 	natOfTarget     = 1 // NFT_NAT_DNAT
 	nftaFlowTable   = 1
 	nftaImmediateTo = 1
+	nftaFibTo       = 1
+	nftaFibResult   = 2
+	nftaFibFlags    = 3
 )
 
 // divert reads the statements that copy packets or give them another way, and
@@ -152,6 +161,7 @@ func (m *nftMachine) divert(e nftExpression) {
 	case "flow_offload":
 		add(evidence.EffectForward, "", "flow add @"+e.text(nftaFlowTable))
 	case "tproxy":
+		m.hidden = true // where no socket takes the packet it goes on
 		add(evidence.EffectProxy, "", "tproxy")
 	case "queue":
 		m.ends = true
@@ -162,12 +172,28 @@ func (m *nftMachine) divert(e nftExpression) {
 		if e.number(nftaNATType) == natOfTarget {
 			add(evidence.EffectDNAT, m.addressIn(e.number(nftaNATAddress)), "dnat to")
 		}
-	case "limit", "quota", "connlimit", "dynset", "numgen", "hash", "fib", "socket", "rt", "exthdr", "osf", "xfrm", "tunnel", "byteorder", "inner":
+	case "fib":
+		m.registers[e.number(nftaFibTo)] = fibRegister(e)
+	case "limit", "quota", "connlimit", "dynset", "numgen", "hash", "socket", "rt", "exthdr", "osf", "xfrm", "tunnel", "byteorder", "inner":
 		m.unread(e)
 	default:
 		m.condition.other("expression %s", e.name)
 		m.statements = append(m.statements, unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
 	}
+}
+
+// fibRegister is what a question to the routing tables is answered by. Of which
+// link the address is narrows the answer "local" and does not change it.
+func fibRegister(e nftExpression) register {
+	const addressType, ofSource, ofTarget = 3, 1, 2
+	switch flags := e.number(nftaFibFlags) & (ofSource | ofTarget); {
+	case e.number(nftaFibResult) != addressType:
+	case flags == ofSource:
+		return register{field: fieldSourceType, size: 4}
+	case flags == ofTarget:
+		return register{field: fieldTargetType, size: 4}
+	}
+	return register{}
 }
 
 // unread is an expression that is a condition by itself, or loads what is
@@ -216,6 +242,7 @@ func (m *nftMachine) immediate(e nftExpression) {
 	data := e.bytes(unix.NFTA_IMMEDIATE_DATA)
 	if verdict, ok := verdictOf(data); ok {
 		m.decide(verdict, m.condition)
+		m.settles = m.ends && !m.hidden
 		return
 	}
 	value := e.value(unix.NFTA_IMMEDIATE_DATA)
@@ -230,7 +257,7 @@ func (m *nftMachine) decide(v nftVerdict, c condition) {
 		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
 	case goTo:
 		m.jumps = append(m.jumps, nftJump{c.clone(), v.chain})
-		m.ends = true
+		m.ends, m.goes = true, true
 	case proceed:
 	default:
 		m.ends = true
@@ -477,6 +504,9 @@ func (m *nftMachine) single(r register, data []byte, negated bool) {
 		c.in([]string{m.link(native.Uint32(data))}, negated)
 	case r.field == fieldOutIndex && len(data) >= 4:
 		c.out([]string{m.link(native.Uint32(data))}, negated)
+	case (r.field == fieldSourceType || r.field == fieldTargetType) && len(data) >= 4 && native.Uint32(data) < 16:
+		of := map[field]string{fieldSourceType: "saddr", fieldTargetType: "daddr"}[r.field]
+		c.other("%s", typeCondition(of, 1<<native.Uint32(data), negated))
 	case (r.field == fieldFamily || r.field == fieldEtherType) && !negated && familyNamed(r.field, data) != 0:
 		c.of(familyNamed(r.field, data))
 	default:
@@ -613,7 +643,7 @@ func (m *nftMachine) lookup(e nftExpression) {
 
 // decideBy follows a verdict map: each of its chains with the condition on the key.
 func (m *nftMachine) decideBy(r register, name string, set nftSet) {
-	m.ends = true
+	m.ends, m.hidden = true, true
 	if !set.whole {
 		m.statements = append(m.statements, unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
 		return

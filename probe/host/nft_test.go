@@ -83,9 +83,22 @@ var nftStatements = []struct {
 	{"tcp dport 80 goto there", []string{`"mark":153`}},
 	{"ip saddr 10.42.0.1 ip saddr 10.42.0.2 meta mark set 1", nil},
 	{"tcp dport 22 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"ip daddr { 10.0.0.0/8, 192.168.0.0/16 } return; meta mark set 1", []string{`"notTo":["10.0.0.0/8","192.168.0.0/16"]},`}},
+	{"ip saddr != 10.42.0.0/16 accept; meta mark set 1", []string{`"from":["10.42.0.0/16"]},`}},
+	{"iifname lo accept; iifname wg0 return; meta mark set 1", []string{`"notIn":["lo","wg0"]},`}},
+	{"iifname eth1 goto there; meta mark set 1", []string{`"notIn":["eth1"]},`}},
+	{"counter accept; meta mark set 1", nil},
+	{"iifname eth1 tcp dport 22 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"meta nfproto ipv6 iifname lo accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"meta nfproto ipv6 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"quota over 1 mbytes accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"limit rate 1/second accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
+	{"ip saddr 10.42.0.1 jump there; meta mark set 1", []string{`"mark":1,"mask":4294967295,"rule":`}},
 	{"ether type ip meta mark set 1", []string{`"from":["0.0.0.0/0"]`}},
 	{"numgen random mod 2 0 meta mark set 1", []string{`"other":["a condition that is not read"]`}},
-	{"fib daddr type local meta mark set 1", []string{`"other":["a condition that is not read"]`}},
+	{"fib daddr type local meta mark set 1", []string{`"other":["daddr type local"]`}},
+	{"fib daddr . iif type != local meta mark set 1", []string{`"other":["daddr type != local"]`}},
+	{"fib saddr type local meta mark set 1", []string{`"other":["saddr type local"]`}},
 }
 
 func TestNftStatements(t *testing.T) {
@@ -110,6 +123,21 @@ func TestNftStatements(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is in a set that packets or time change is not known.
+func TestNftChangingSet(t *testing.T) {
+	told, _ := nftDiversions(t, `
+table ip x {
+  set s { type ipv4_addr; flags dynamic,timeout; timeout 1m; elements = { 10.42.1.7 }
+  }
+  chain pre { type filter hook prerouting priority mangle; ip daddr @s meta mark set 1
+  }
+}
+`)
+	if all := strings.Join(told, "\n"); !strings.Contains(all, `"other":["in set @s"]`) {
+		t.Error(all)
 	}
 }
 

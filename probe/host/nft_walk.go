@@ -4,11 +4,12 @@ package host
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -43,18 +44,31 @@ var nfFamilies = map[uint8]string{
 // packets, those of iptables-nft among them.
 func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem) {
 	inventory := evidence.Inventory{What: evidence.InventoryNftables, Complete: true}
-	// Asking for nf_tables can load it, and would then leave a trace.
-	if _, err := os.Stat(r.path("sys/module/nf_tables")); err != nil && r.modular() {
+	if loaded, err := r.filters(); !loaded {
 		inventory.Text = "nf_tables is not loaded"
+		if err != nil {
+			inventory.Complete, inventory.Text = false, "whether nf_tables is loaded cannot be told: "+err.Error()
+		}
 		return nil, inventory, nil
 	}
 	kernel, err := converse(unix.NETLINK_NETFILTER)
+	if errors.Is(err, unix.EPROTONOSUPPORT) && !r.modular() {
+		inventory.Text = noFilters
+		return nil, inventory, nil
+	}
 	if err != nil {
 		inventory.Complete, inventory.Text = false, err.Error()
 		return nil, inventory, []evidence.Problem{problem("firewall", "nftables", err)}
 	}
 	defer kernel.close()
 	walk, err := dump(func() (*nftWalk, error) { return newWalk(kernel, links) })
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		err = walk.calm()
+	}
+	if errors.Is(err, unix.EINVAL) && !r.modular() { // nfnetlink knows no such subsystem
+		inventory.Text = noFilters
+		return nil, inventory, nil
+	}
 	if err != nil {
 		inventory.Complete, inventory.Text = false, err.Error()
 		return nil, inventory, []evidence.Problem{problem("firewall", "nftables", err)}
@@ -67,6 +81,8 @@ func (r Reader) nftables(links []evidence.Link) ([]evidence.Diversion, evidence.
 	return walk.found, inventory, nil
 }
 
+const noFilters = "this kernel has no nf_tables"
+
 // nftWalk follows the jumps from the base chains.
 type nftWalk struct {
 	kernel *conversation
@@ -75,6 +91,7 @@ type nftWalk struct {
 	rules  map[chainName][]nftRule
 	proxys map[chainName][]nftRule // of kube-proxy's chains those of interest, by table
 	count  int
+	kept   int
 	sets   map[chainName]nftSet // by table, and name in the place of a chain's
 
 	matters map[chainName]bool // something there, or behind it, is of interest
@@ -98,35 +115,29 @@ func newWalk(kernel *conversation, links []evidence.Link) (*nftWalk, error) {
 	for _, link := range links {
 		w.links[uint32(link.Index)] = link.Name
 	}
-	all := make([]byte, sizeofNetfilterHeader)
-	err := kernel.list(nftGetChain, all, func(message []byte) bool {
-		if chain, ok := parseChain(message); ok {
-			w.chains = append(w.chains, chain)
-		}
-		return true
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listing the chains: %w", err)
+	var err error
+	if w.chains, err = w.listChains(); err != nil {
+		return w, err
 	}
-	err = kernel.list(nftGetRule, all, func(message []byte) bool {
+	err = kernel.list(nftGetRule, make([]byte, sizeofNetfilterHeader), func(message []byte) bool {
 		if rule, ok := parseNftRule(message); ok {
 			w.keep(rule)
 		}
 		return true
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the rules: %w", err)
+		return w, fmt.Errorf("listing the rules: %w", err)
 	}
 	return w, nil
 }
 
 func (w *nftWalk) keep(rule nftRule) {
 	w.count++
-	if w.count > maxFilterRules {
-		w.lack("more than %d rules", maxFilterRules)
-		return
-	}
 	if !kubeProxys(rule.chainName) {
+		if w.kept++; w.kept > maxFilterRules {
+			w.lack("more than %d rules beside those of kube-proxy", maxFilterRules)
+			return
+		}
 		w.rules[rule.chainName] = append(w.rules[rule.chainName], rule)
 		return
 	}
@@ -196,10 +207,26 @@ func (w *nftWalk) visit(at chainName, hook string, links []string, reached condi
 			if !jump.condition.never {
 				w.visit(chainName{at.family, at.table, jump.chain}, hook, links, jump.condition, depth+1)
 			}
-			earlier = earlier || w.ends(chainName{at.family, at.table, jump.chain}, 0)
+			earlier = earlier || !m.goes && w.ends(chainName{at.family, at.table, jump.chain}, 0)
 		}
-		earlier = earlier || m.ends && !m.condition.never
+		if m.ends && !m.condition.never && !w.goOn(rule, &reached) {
+			earlier = true
+		}
 	}
+}
+
+// goOn narrows what goes on behind a rule that ends the way of all packets that
+// it applies to; false if which these are cannot be said.
+func (w *nftWalk) goOn(rule nftRule, reached *condition) bool {
+	switch rule.family {
+	case unix.NFPROTO_IPV4:
+		reached.family = 4
+	case unix.NFPROTO_IPV6:
+		reached.family = 6
+	}
+	m := w.machine(rule, condition{family: reached.family})
+	m.read(rule)
+	return m.settles && reached.without(m.condition)
 }
 
 // visitProxy reports once what kube-proxy's chains of a table do, for some
@@ -283,6 +310,17 @@ func wanted(s statement, at chainName) bool {
 	return !(translates && kubeProxys(at))
 }
 
+// maxLate bounds the statements that are reported though no pod's packet can go
+// another way by them: marks that come too late to decide where it goes, of which
+// policies of Calico set a dozen for each pod, and what is for the host's own
+// address, of which there is one for each published port.
+const maxLate = maxDiversions / 4
+
+// late reports whether a statement sets a mark behind the routing decision.
+func late(s statement, family uint8, hook string) bool {
+	return s.effect == evidence.EffectMark && family != unix.NFPROTO_BRIDGE && (hook == "forward" || hook == "postrouting")
+}
+
 // jumpsOf are the chains that a rule leads to; "" stands for those of a map.
 func jumpsOf(rule nftRule) (chains []string) {
 	for _, e := range rule.expressions {
@@ -329,7 +367,7 @@ func (w *nftWalk) report(rule nftRule, hook string, links []string, m *nftMachin
 		return
 	}
 	for _, s := range m.statements {
-		if !wanted(s, rule.chainName) {
+		if !wanted(s, rule.chainName) || len(w.found) >= maxLate && (late(s, rule.family, hook) || m.condition.ofHost()) {
 			continue
 		}
 		if len(w.found) >= maxDiversions {

@@ -47,8 +47,8 @@ var families = []addressFamily{{4, unix.AF_INET}, {6, unix.AF_INET6}}
 func rulesOf(family addressFamily) ([]evidence.Rule, evidence.Inventory, error) {
 	inventory := evidence.Inventory{What: evidence.InventoryRules, Family: family.number, Complete: true}
 	rules, err := dump(func() ([]evidence.Rule, error) { return listRules(family) })
-	if family.number == 6 && errors.Is(err, syscall.EAFNOSUPPORT) {
-		inventory.Text = "this kernel has no policy routing for IPv6"
+	if errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP) {
+		inventory.Text = fmt.Sprintf("this kernel has no policy routing for IPv%d", family.number)
 		return nil, inventory, nil
 	}
 	inventory.Count = len(rules)
@@ -80,8 +80,11 @@ func listRules(family addressFamily) ([]evidence.Rule, error) {
 // dst_len, src_len, tos, table, two reserved, action, flags.
 const sizeofRuleHeader = 12
 
-// fibRuleInvert is FIB_RULE_INVERT of linux/fib_rules.h.
-const fibRuleInvert = 2
+// Flags of linux/fib_rules.h: FIB_RULE_INVERT and FIB_RULE_IIF_DETACHED.
+const (
+	fibRuleInvert   = 2
+	fibRuleDetached = 8
+)
 
 // Attributes of linux/fib_rules.h that are younger than the library's.
 const (
@@ -107,6 +110,7 @@ func parseRule(message []byte, family int) evidence.Rule {
 	}
 	rule.TOS, rule.Table = message[3], int(message[4])
 	rule.Not = native.Uint32(message[8:])&fibRuleInvert != 0
+	rule.Detached = native.Uint32(message[8:])&fibRuleDetached != 0
 	action, known := ruleActions[message[7]]
 	if !known {
 		rule.Other = append(rule.Other, fmt.Sprintf("action %d", message[7]))

@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -49,6 +50,8 @@ func (c *condition) matchTables(name string, revision int, info []byte) {
 		c.dscp([]uint8{info[0]}, info[1] != 0)
 	case name == "multiport":
 		c.multiport(info)
+	case name == "addrtype" && len(info) >= 8:
+		c.addressTypes(revision, info)
 	default:
 		c.other("%s", name)
 	}
@@ -86,13 +89,48 @@ func (c *condition) multiport(info []byte) {
 	}
 }
 
+// addressTypes reads struct xt_addrtype_info and, since revision 1, _v1: bits of
+// the types that source and target may have, and what of them is inverted.
+func (c *condition) addressTypes(revision int, info []byte) {
+	source, target := native.Uint16(info), native.Uint16(info[2:])
+	notSource, notTarget := native.Uint32(info[4:])&1 != 0, native.Uint32(info[4:])&2 != 0
+	if revision == 0 {
+		notSource, notTarget = native.Uint32(info[4:]) != 0, len(info) >= 12 && native.Uint32(info[8:]) != 0
+	}
+	if source != 0 {
+		c.other("%s", typeCondition("saddr", source, notSource))
+	}
+	if target != 0 {
+		c.other("%s", typeCondition("daddr", target, notTarget))
+	}
+}
+
+// typeCondition names a condition on the type of an address as nft does,
+// "daddr type local", given a bit for each of RTN_*.
+func typeCondition(of string, kinds uint16, negated bool) string {
+	var names []string
+	for kind := range 16 {
+		if kinds&(1<<kind) != 0 {
+			names = append(names, typeName(kind))
+		}
+	}
+	not := ""
+	if negated {
+		not = "!= "
+	}
+	return fmt.Sprintf("%s type %s%s", of, not, strings.Join(names, ", "))
+}
+
 // harmlessTargets are targets of iptables that neither mark, copy nor divert.
 var harmlessTargets = map[string]bool{
 	"": true, "ACCEPT": true, "DROP": true, "RETURN": true, "ERROR": true, "REJECT": true, "LOG": true, "NFLOG": true, "ULOG": true,
 	"MASQUERADE": true, "SNAT": true, "CT": true, "NOTRACK": true, "TCPMSS": true, "TTL": true, "HL": true, "DSCP": true, "TOS": true,
 	"CHECKSUM": true, "CLASSIFY": true, "TRACE": true, "AUDIT": true, "CONNSECMARK": true, "SECMARK": true, "ECN": true,
-	"IDLETIMER": true, "LED": true, "RATEEST": true, "SYNPROXY": true, "TCPOPTSTRIP": true,
+	"IDLETIMER": true, "LED": true, "RATEEST": true, "SYNPROXY": true, "TCPOPTSTRIP": true, "SNPT": true, "NETFLOW": true,
 }
+
+// noSet is IPSET_INVALID_ID of linux/netfilter/ipset/ip_set.h.
+const noSet = 65535
 
 // targetTables reads a target of iptables.
 func targetTables(name string, revision int, info []byte, family int) []statement {
@@ -108,13 +146,15 @@ func targetTables(name string, revision int, info []byte, family int) []statemen
 		return []statement{markStatement(value, mask)}
 	case name == "CONNMARK" && len(info) >= 15:
 		return connmarkTables(revision, info)
+	case name == "SET" && (revision < 3 || len(info) >= 10 && native.Uint16(info[8:]) == noSet):
+		return nil // only since revision 3 can it take a mark from a set
 	case name == "TEE" && len(info) >= 32:
 		return []statement{{effect: evidence.EffectCopy, to: gateway(info, family), text: "TEE"}}
 	case name == "TPROXY":
 		return tproxyTables(info)
 	case name == "NFQUEUE" || name == "REDIRECT":
 		return []statement{{effect: evidence.EffectProxy, text: name}}
-	case name == "DNAT" || name == "NETMAP":
+	case name == "DNAT" || name == "NETMAP" || name == "DNPT":
 		return []statement{{effect: evidence.EffectDNAT, text: name}}
 	}
 	return []statement{unknownMark(0xffffffff, "target "+name+", which is not known")}

@@ -73,3 +73,24 @@ func (r Reader) modular() bool {
 	_, err := os.Stat(r.path("proc/modules"))
 	return err == nil
 }
+
+// filters reports whether the kernel has nf_tables in it now. Asking nf_tables
+// itself can load it, and would then leave a trace. One that is built in has no
+// folder of its own, and shows by the names in the kernel's table of symbols.
+func (r Reader) filters() (bool, error) {
+	if _, err := os.Stat(r.path("sys/module/nf_tables")); err == nil || !r.modular() {
+		return true, nil
+	}
+	symbols, err := os.Open(r.path("proc/kallsyms"))
+	if err != nil {
+		return false, err
+	}
+	defer symbols.Close()
+	lines := bufio.NewScanner(symbols)
+	for lines.Scan() {
+		if fields := bytes.Fields(lines.Bytes()); len(fields) > 2 && string(fields[2]) == "nft_do_chain" {
+			return true, nil
+		}
+	}
+	return false, lines.Err()
+}

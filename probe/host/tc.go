@@ -87,6 +87,10 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 		}
 		return true
 	})
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		inventory.Text = "this kernel has no traffic control"
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing queueing disciplines: %w", err)
 	}
@@ -104,6 +108,9 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 				found = append(found, parseFilter(message, names)...)
 				return true
 			})
+			if errors.Is(err, syscall.EOPNOTSUPP) {
+				return found, nil // this kernel has no filters
+			}
 			if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EINVAL) {
 				return nil, fmt.Errorf("listing the filters of %s: %w", names[q.link], err)
 			}

@@ -38,7 +38,8 @@ type watched struct {
 	xdp        uint32
 	captured   bool // it was there when the watch began, and was outside or WireGuard
 	role       evidence.LinkRole
-	added      int // its event, counted from 1; 0 if it was there before
+	added      int  // its event, counted from 1; 0 if it was there before
+	unread     bool // its routes are not known
 }
 
 // maxLinkEvents bounds the changes that are reported.
@@ -93,6 +94,17 @@ func (w *Watch) Known(links Links) {
 			link.facts.Addresses = append(link.facts.Addresses, address.Prefix)
 		}
 	}
+	routes, err := routesByLink()
+	for index, link := range w.links {
+		link.facts.Routes, link.unread = routes[index], err != nil
+	}
+}
+
+// Stays reports whether a link came while the watch listened, and is known to
+// lead to a container of this host.
+func (w *Watch) Stays(index int) bool {
+	link := w.links[index]
+	return link != nil && link.added > 0 && link.role == evidence.RoleInside && w.incomplete == ""
 }
 
 // Drain reads what is queued.
@@ -146,6 +158,7 @@ func (w *Watch) notice(kind uint16, message []byte) {
 		if link := w.links[index]; link != nil && len(link.facts.Addresses) < addressesPerLink {
 			link.facts.Addresses = append(link.facts.Addresses, prefix)
 			w.decide(index)
+			w.decidePorts(index)
 		}
 	case unix.RTM_NEWROUTE:
 		if entry, ok := parseEntry(message); ok && entry.kind == unix.RTN_UNICAST && !entry.destination.IsSingleIP() {
@@ -159,6 +172,16 @@ func (w *Watch) route(entry fibEntry) {
 		if link := w.links[hop.link]; link != nil && len(link.facts.Routes) < maxPerLink {
 			link.facts.Routes = append(link.facts.Routes, entry.destination)
 			w.decide(hop.link)
+			w.decidePorts(hop.link)
+		}
+	}
+}
+
+// decidePorts decides on the ports of a bridge whose routes or addresses changed.
+func (w *Watch) decidePorts(bridge int) {
+	for index, link := range w.links {
+		if link.master == bridge {
+			w.decide(index)
 		}
 	}
 }
@@ -263,7 +286,10 @@ func (w *Watch) link(c linkChange, removed bool) {
 }
 
 func (w *Watch) add(c linkChange, what string, role evidence.LinkRole) {
-	if w.count++; w.count > maxLinkEvents {
+	if w.count++; len(w.events) >= maxLinkEvents {
+		w.forget()
+	}
+	if len(w.events) >= maxLinkEvents {
 		w.incomplete = fmt.Sprintf("more than %d changes of links", maxLinkEvents)
 		return
 	}
@@ -272,6 +298,25 @@ func (w *Watch) add(c linkChange, what string, role evidence.LinkRole) {
 		event.TXPackets, event.RXPackets = c.txPackets, c.rxPackets
 	}
 	w.events = append(w.events, event)
+}
+
+// forget makes room: what became of links that stayed inside need not be reported.
+func (w *Watch) forget() {
+	kept := w.events[:0]
+	moved := map[int]int{} // place of an event, counted from 1
+	for i, e := range w.events {
+		if e.Role == evidence.RoleInside && e.What != "xdp" && (e.What != "added" || w.links[e.Index] == nil) {
+			continue
+		}
+		kept = append(kept, e)
+		moved[i+1] = len(kept)
+	}
+	w.events = kept
+	for _, link := range w.links {
+		if link.added > 0 {
+			link.added = moved[link.added]
+		}
+	}
 }
 
 // decide decides the role of a link that was not captured from what is known
@@ -289,6 +334,9 @@ func (w *Watch) decide(index int) {
 		f.Master = &masterFacts{Addresses: master.facts.Addresses, Ports: w.ports(link.master)}
 	}
 	role, _ := decide(f, w.pods)
+	if role == evidence.RoleOutside && w.ofContainer(link, f) {
+		role = evidence.RoleInside
+	}
 	switch {
 	case link.added > 0 && link.added <= len(w.events):
 		w.events[link.added-1].Role = role
@@ -296,6 +344,26 @@ func (w *Watch) decide(index int) {
 		w.add(linkChange{index: index, name: link.name, kind: link.kind}, "role", role)
 	}
 	link.role = role
+}
+
+// ofContainer reports whether a new pair leads to a container behind a bridge
+// that leads nowhere else, as that of Docker: the bridge was there before,
+// nothing but pairs are its ports, and all routes out of it are to its own
+// networks. Its old ports are captured; this one is no other way out.
+func (w *Watch) ofContainer(link *watched, f facts) bool {
+	bridge := w.links[link.master]
+	if link.added == 0 || bridge == nil || bridge.added > 0 || bridge.kind != "bridge" || bridge.unread {
+		return false
+	}
+	if !slices.Contains(paired, f.Kind) || !f.PeerNS || len(global(f.Addresses)) > 0 || len(global(f.Routes)) > 0 {
+		return false
+	}
+	if len(global(bridge.facts.Addresses)) == 0 || slices.ContainsFunc(f.Master.Ports, uplink) {
+		return false
+	}
+	return !slices.ContainsFunc(global(bridge.facts.Routes), func(to netip.Prefix) bool {
+		return !slices.ContainsFunc(bridge.facts.Addresses, func(own netip.Prefix) bool { return own.Masked() == to })
+	})
 }
 
 func (w *Watch) ports(master int) (kinds []string) {

@@ -82,7 +82,7 @@ func (f xtFamily) read(table string) (*xtTable, error) {
 		return nil, fmt.Errorf("opening a socket: %w", err)
 	}
 	defer unix.Close(socket)
-	for range attempts {
+	for range maxCalm {
 		read, err := f.readOnce(socket, table)
 		if errors.Is(err, syscall.EAGAIN) {
 			continue // it changed between the two questions
@@ -236,12 +236,26 @@ func (t *xtTable) chain(offset int, name, hook string, reached condition, depth 
 		}
 		entry.conditions(&c, t.family)
 		stops, last := t.apply(entry, name, hook, c, at, depth)
-		earlier = earlier || stops
+		ends = ends || stops
 		if last {
-			return earlier
+			return ends
+		}
+		if stops && !entry.goOn(&reached, t.family) {
+			earlier = true
 		}
 		at = entry.next
 	}
+}
+
+// goOn narrows what goes on behind a rule that accepts, drops or returns; false
+// if which packets these are cannot be said.
+func (e xtEntry) goOn(reached *condition, f xtFamily) bool {
+	if e.target != "" || len(e.info) < 4 || int32(native.Uint32(e.info)) >= 0 {
+		return false
+	}
+	alone := condition{family: f.number}
+	e.conditions(&alone, f)
+	return reached.without(alone)
 }
 
 // apply reads what a rule does. stops says that packets can leave the chain
@@ -287,7 +301,7 @@ func (t *xtTable) nameAt(offset int) string {
 
 func (t *xtTable) report(s statement, chain, hook string, c condition, packets uint64) {
 	at := chainName{chain: chain}
-	if c.never || !wanted(s, at) {
+	if c.never || !wanted(s, at) || len(t.found) >= maxLate && (late(s, 0, hook) || c.ofHost()) {
 		return
 	}
 	if len(t.found) >= maxDiversions {

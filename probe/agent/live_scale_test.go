@@ -1,0 +1,21 @@
+//go:build linux
+
+package agent
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestLiveScale(t *testing.T) {
+	if os.Getenv("WG_TEST_SCALE") == "" {
+		t.Skip()
+	}
+	for _, tool := range []string{"iptables-nft-restore", "iptables-legacy-restore"} {
+		for _, n := range []int{1000, 4000} {
+			c := liveCase{name: fmt.Sprint(tool, "-", n), prepare: restored(tool, k3sSets, kubeProxyIptables(n), k3sRules), verdict: "PASS"}
+			t.Run(c.name, c.run)
+		}
+	}
+}
