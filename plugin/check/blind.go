@@ -95,11 +95,22 @@ func redirects(d *evidence.Diversion) bool {
 }
 
 // staysInside reports whether frames that are sent to a link stay on the host,
-// or are encrypted there: to a queueing device, to a pod, into WireGuard.
+// or are encrypted there: to a queueing device, to a pod, into WireGuard. An
+// overlay, a tun and a pair that ends on this host lead on from there, a bridge
+// where its ports do.
 func staysInside(n *verdict.Node, to string) bool {
 	l := n.Link(to)
-	overlays := []string{"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "tun", "bareudp", "erspan", "xfrm", "vti"}
-	return l != nil && l.Role != evidence.RoleOutside && !slices.Contains(overlays, l.Kind) || l != nil && l.Role == evidence.RoleWireGuard
+	switch {
+	case l == nil || l.Role == evidence.RoleOutside:
+		return false
+	case l.Role == evidence.RoleWireGuard, l.Type == "loopback", l.Kind == "ifb", l.Kind == "dummy":
+		return true
+	case l.Kind == "bridge":
+		return !slices.ContainsFunc(n.Links, func(port *evidence.Link) bool {
+			return port.Master == l.Name && (port.Kind == "bridge" || !staysInside(n, port.Name))
+		})
+	}
+	return slices.Contains(podPipes, l.Kind) && l.PeerNS
 }
 
 // signs are links by which a node shows that a system runs there, and the names

@@ -36,6 +36,51 @@ var brokenPaths = []breakage{
 		ruled(evidence.Rule{Priority: 50, Mark: 0x80000, Mask: 0xff0000, Table: 254})), verdict.Passed, ""},
 }
 
+// lightweight is an entry whose packets a lightweight tunnel takes.
+func lightweight(encap, link string) evidence.Message {
+	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}
+}
+
+// What leads on from where it leads to first.
+func TestPathsThatLeadOn(t *testing.T) {
+	veth := evidence.Message{Link: &evidence.Link{Index: 20, Name: "veth7", Kind: "veth", PeerNS: true, Up: true, Role: evidence.RoleOutside}}
+	its := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.9/32"), Link: "veth7", Table: 254, Type: "unicast"}}
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+		says string
+	}{
+		{"SRv6 over the tunnel", []evidence.Message{lightweight("seg6", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel seg6"},
+		{"BPF over the tunnel", []evidence.Message{lightweight("bpf", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel bpf"},
+		{"one that is not known", []evidence.Message{lightweight("type 99", "flannel-wg")}, verdict.Inconclusive, "type 99"},
+		{"metadata that WireGuard does not read", []evidence.Message{lightweight("ip", "flannel-wg")}, verdict.Pass, ""},
+		{"metadata for another tunnel", []evidence.Message{lightweight("ip", "cni0")}, verdict.Inconclusive, "lightweight tunnel ip"},
+		{"a statement to an overlay", []evidence.Message{insideLink("vx", "vxlan"), sending(evidence.EffectForward, "vx")}, verdict.Inconclusive, "no canary was sent"},
+		{"a copy to a tun", []evidence.Message{insideLink("tun7", "tun"), sending(evidence.EffectCopy, "tun7")}, verdict.Inconclusive, "no canary was sent"},
+		{"a statement to a pair that ends here", []evidence.Message{insideLink("veth8", "veth"), sending(evidence.EffectForward, "veth8")}, verdict.Inconclusive, "cannot be told"},
+		{"a statement to a queueing device", []evidence.Message{insideLink("ifb7", "ifb"), sending(evidence.EffectForward, "ifb7")}, verdict.Pass, ""},
+		{"a statement on a pod's link that counts as leading out", []evidence.Message{veth, its, sendingFrom("veth7", evidence.EffectForward, "eth0")}, verdict.Inconclusive, "fwd to eth0"},
+		{"a rule for a pod's link that counts as leading out", []evidence.Message{veth, its, ruled(evidence.Rule{Priority: 50, In: "veth7", Table: 100}), past("0.0.0.0/0", 100)}, verdict.Fail, "iif veth7"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthy(2)
+			onNode1(test.with...)(s)
+			if f := pathFinding(t, s); f.Status != test.want || !strings.Contains(f.Text, test.says) {
+				t.Errorf("%s %q, want %s %q", f.Status, f.Text, test.want, test.says)
+			}
+		})
+	}
+}
+
+// sending is a statement that gives packets for a database another link.
+func sending(effect, to string) evidence.Message { return sendingFrom("cni0", effect, to) }
+
+func sendingFrom(link, effect, to string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "netdev", Hook: "ingress", Link: link, To: to,
+		Selector: evidence.Selector{In: []string{link}, Protocol: []uint8{6}, Target: []evidence.Ports{{From: 5432, To: 5432}}}, Rule: "fwd to " + to}}
+}
+
 func cidr(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 
 func onNode1(messages ...evidence.Message) func(map[string][]evidence.Message) {

@@ -106,7 +106,7 @@ func tryFor(f *verdict.Focus, plan *routing.Plan, way *routing.Way) *evidence.Tr
 // it: where it was seen is evidence, what the tables say is not.
 func tried(f *verdict.Focus, plan *routing.Plan, way *routing.Way) (verdict.Status, string) {
 	marked := func(l verdict.Leak) bool { return l.By == evidence.BetrayedByMark }
-	if slices.ContainsFunc(f.Leaks(f.Node, f.Peer, f.Family), marked) {
+	if slices.ContainsFunc(leaks(f), marked) {
 		return verdict.Fail, ""
 	}
 	like := tryFor(f, plan, way)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -101,7 +102,7 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 		for _, parent := range q.parents() {
 			err := kernel.list(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) bool {
 				inventory.Count++
-				found = append(found, parseFilter(message, names)...)
+				found = append(found, parseFilter(q.own(message, parent), names)...)
 				return true
 			})
 			if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EINVAL) {
@@ -121,6 +122,19 @@ func (q qdisc) parents() []uint32 {
 		return []uint32{ingressQdisc}
 	}
 	return []uint32{q.handle}
+}
+
+// own makes a filter of a block that several links share one of the discipline
+// that it was asked for by: the kernel names the block in place of the link.
+func (q qdisc) own(message []byte, parent uint32) []byte {
+	const block = 0xffffffff // TCM_IFINDEX_MAGIC_BLOCK
+	if len(message) < sizeofTcMessage || native.Uint32(message[4:]) != block {
+		return message
+	}
+	message = slices.Clone(message)
+	native.PutUint32(message[4:], uint32(q.link))
+	native.PutUint32(message[12:], parent)
+	return message
 }
 
 func tcRequest(link int, parent uint32) []byte {
@@ -191,7 +205,13 @@ func parseFilter(message []byte, names map[int]string) (found []evidence.Diversi
 		d.Rule = "bpf " + d.Program
 		found = append(found, d)
 	}
-	for _, action := range attributes(e.bytes(actionLists[kind]), 0) {
+	actions, known := actionLists[kind]
+	if !known {
+		d := at
+		d.Effect, d.Rule = evidence.EffectBPF, "a filter of kind "+kind+", which is not known"
+		found = append(found, d)
+	}
+	for _, action := range attributes(e.bytes(actions), 0) {
 		found = append(found, parseAction(action.value, at, names)...)
 	}
 	return found
@@ -222,11 +242,13 @@ func parseAction(action []byte, at evidence.Diversion, names map[int]string) []e
 		return skbedit(options, d)
 	case "connmark", "ctinfo", "ct":
 		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
-	case "pedit", "nat":
+	case "pedit", "nat", "mpls", "vlan": // what the packet is made decides where it goes
 		d.Effect = evidence.EffectDNAT
 	case "tunnel_key":
 		d.Effect = evidence.EffectForward
-	case "gact", "police", "csum", "sample", "simple", "vlan", "mpls", "skbmod", "gate", "ife", "":
+	case "ife": // takes the mark from what arrives
+		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
+	case "gact", "police", "csum", "sample", "simple", "skbmod", "gate", "":
 		return nil
 	default:
 		d.Effect = evidence.EffectBPF
