@@ -162,6 +162,9 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 			if i.What != needed.what || i.Family != 0 && i.Family != family {
 				continue
 			}
+			if why := lostRules(n, i); why != "" {
+				return why
+			}
 			if found = true; !i.Complete {
 				return strings.TrimSuffix(fmt.Sprintf("not all %s of %s were read: %s", needed.name, n.Name, i.Text), ": ")
 			}
@@ -171,6 +174,24 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 		}
 	}
 	return ""
+}
+
+// lostRules says that a node listed more rules than it reported. All of them are
+// reported, so that what is missing was lost.
+func lostRules(n *verdict.Node, i *evidence.Inventory) string {
+	if i.What != evidence.InventoryRules || !i.Complete {
+		return ""
+	}
+	reported := 0
+	for _, r := range n.Rules {
+		if r.Family == i.Family {
+			reported++
+		}
+	}
+	if reported >= i.Count && i.Count >= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s has %s of IPv%d and reported %d", n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
 }
 
 // known reports whether a program is one of the node's own network.

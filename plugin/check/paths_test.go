@@ -220,6 +220,16 @@ func TestPathsByTry(t *testing.T) {
 		{"in the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 3, 3) }, verdict.Pass},
 		{"on one side alone", func(s map[string][]evidence.Message) { seen(s, 3, 0, 0) }, verdict.Inconclusive},
 		{"more arrived than came out of the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 1, 3) }, verdict.Inconclusive},
+		{"what came out is told of twice", func(s map[string][]evidence.Message) { seen(s, 3, 2, 4); seen(s, 3, 2, 4) }, verdict.Inconclusive},
+		{"in the tunnel, by one of two next hops", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Route != nil && m.Route.Table == 77 {
+					m.Route.Hop = 1
+				}
+			})
+			onNode1(evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.0/24"), Link: "flannel-wg", Table: 77, Type: "unicast", Hop: 2}})(s)
+			seen(s, 3, 3, 3)
+		}, verdict.Inconclusive},
 		{"it arrived past the tunnel", func(s map[string][]evidence.Message) { seen(s, 0, 0, 3) }, verdict.Fail},
 		{"in clear", onNode1(evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Count: 1}}), verdict.Fail},
 	} {
@@ -227,6 +237,35 @@ func TestPathsByTry(t *testing.T) {
 		test.edit(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// What the kernel says of the test pod must follow from what was read.
+func TestPathsFitTheAnswer(t *testing.T) {
+	s := healthy(2)
+	each(s["probe/node-1"], func(m *evidence.Message) {
+		if m.Rule != nil && m.Rule.Priority == 32766 {
+			m.Rule.Not = true
+		}
+	})
+	onNode1(ruled(evidence.Rule{Priority: 32000, Not: true, Table: 254}), ruled(evidence.Rule{Priority: 32001, Action: "unreachable"}))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive || !strings.Contains(f.Text, "by the rules and tables that were read it is not") {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}
+
+// A node that lists more rules than it reports has lost some.
+func TestLostRules(t *testing.T) {
+	for _, count := range []int{4, -1} {
+		s := healthy(2)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Inventory != nil && m.Inventory.What == evidence.InventoryRules {
+				m.Inventory.Count = count
+			}
+		})
+		if f := pathFinding(t, s); f.Status != verdict.Inconclusive || !strings.Contains(f.Text, "and reported") {
+			t.Errorf("%d: %s: %s", count, f.Status, f.Text)
 		}
 	}
 }
