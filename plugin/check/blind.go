@@ -150,6 +150,8 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 			text = fmt.Sprintf("an XDP program was attached to or taken from %s while the captures ran", e.Link)
 		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link):
 			text = fmt.Sprintf("%s was removed while it was captured", e.Link)
+		case !slices.Contains(linkChanges, e.What):
+			text = fmt.Sprintf("%s changed in a way that is not known: %q", e.Link, e.What)
 		case e.What != "added" && e.What != "role" || e.Role == evidence.RoleInside:
 			continue
 		default:
@@ -161,6 +163,9 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 	}
 	return spots
 }
+
+// linkChanges are what a LinkEvent can be about.
+var linkChanges = []string{"added", "removed", "up", "down", "xdp", "role"}
 
 // appeared says what became of a link that appeared, "" if nothing crossed it.
 func appeared(n *verdict.Node, e *evidence.LinkEvent) string {
