@@ -43,6 +43,9 @@ func TestLivePaths(t *testing.T) {
 		{name: "statement-into-overlay", prepare: intoOverlay("fwd to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "copy-into-overlay", prepare: intoOverlay("dup to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "rule-for-a-pod-link-not-proven", prepare: ruleForDoubtfulLink, verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "late-rule", during: lateRule, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "route-for-a-moment", during: momentaryRoute, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "the-same-route-again", during: sameRoute, verdict: "PASS"},
 		{name: "rewritten-target", prepare: rewriteTarget, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{
 			name: "late-link", prepare: latePod, during: lateLink,
@@ -141,6 +144,26 @@ func ruleForDoubtfulLink(l *live) {
 		"ip addr add 203.0.113.1/32 dev veth0", "ip route add 10.42.1.0/24 via 192.0.2.2 table 77",
 		"ip rule add pref 50 iif veth0 ipproto tcp dport 5432 lookup 77")
 }
+
+// lateRule is for a part of the other node's pods, and made after rules were read.
+func lateRule(l *live) {
+	l.nodes[0].run("ip route add default via 192.0.2.2 table 77", "ip rule add to 10.42.1.128/25 lookup 77")
+}
+
+// momentaryRoute is neither there before nor behind the captures. What a pod
+// sends meanwhile, with the node's own address in the place of the pod's, could
+// be the node's.
+func momentaryRoute(l *live) {
+	l.nodes[0].run(
+		"nft add table ip masq", "nft add chain ip masq out '{ type nat hook postrouting priority 100; }'",
+		"nft add rule ip masq out oifname eth0 masquerade",
+		"ip route add 10.42.1.200/32 via 192.0.2.2")
+	l.pods[0].send(8, "10.42.1.200:9", marker)
+	l.nodes[0].run("ip route del 10.42.1.200/32")
+}
+
+// sameRoute writes a route as it was, as agents of networks do.
+func sameRoute(l *live) { l.nodes[0].run("ip route replace 10.42.0.0/16 dev flannel-wg") }
 
 // rewriteTarget sends what is for one pod elsewhere without a translation that
 // connections know of.
