@@ -52,6 +52,12 @@ func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *p
 		bears := len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, pods.overlaps)
 		switch {
 		case d.Effect != evidence.EffectMark:
+			if !bears && toService(d) {
+				if d = beforeService(d, podRanges(n, family)); d != nil {
+					paths.diverting = append(paths.diverting, d)
+				}
+				continue
+			}
 			if bears && !followsRoutes(d) {
 				paths.diverting = append(paths.diverting, d)
 			}
@@ -97,6 +103,14 @@ func beforeService(d *evidence.Diversion, own []netip.Prefix) *evidence.Diversio
 	changed := *d
 	changed.Selector = evidence.Selector{Other: []string{"to an address that is replaced later"}}
 	return &changed
+}
+
+// toService reports whether a statement copies or forwards what may be for a
+// Service, whose addresses are private ones: it sees a pod's packet before its
+// target is replaced by another pod's.
+func toService(d *evidence.Diversion) bool {
+	sends := d.Effect == evidence.EffectCopy || d.Effect == evidence.EffectForward
+	return sends && slices.ContainsFunc(d.Selector.To, func(p netip.Prefix) bool { return p.Addr().IsPrivate() })
 }
 
 // podSpace are the pod ranges of all nodes, in order, none inside another.

@@ -59,6 +59,8 @@ func TestPathsThatLeadOn(t *testing.T) {
 		{"a statement to an overlay", []evidence.Message{insideLink("vx", "vxlan"), sending(evidence.EffectForward, "vx")}, verdict.Inconclusive, "no canary was sent"},
 		{"a copy to a tun", []evidence.Message{insideLink("tun7", "tun"), sending(evidence.EffectCopy, "tun7")}, verdict.Inconclusive, "no canary was sent"},
 		{"a statement to a pair that ends here", []evidence.Message{insideLink("veth8", "veth"), sending(evidence.EffectForward, "veth8")}, verdict.Inconclusive, "cannot be told"},
+		{"a copy of what is for a Service", []evidence.Message{copyFor("10.43.0.10/32")}, verdict.Inconclusive, "replaced later"},
+		{"a copy of what is for somebody outside", []evidence.Message{copyFor("203.0.113.9/32")}, verdict.Pass, ""},
 		{"a statement to a queueing device", []evidence.Message{insideLink("ifb7", "ifb"), sending(evidence.EffectForward, "ifb7")}, verdict.Pass, ""},
 		{"a statement on a pod's link that counts as leading out", []evidence.Message{veth, its, sendingFrom("veth7", evidence.EffectForward, "eth0")}, verdict.Inconclusive, "fwd to eth0"},
 		{"a rule for a pod's link that counts as leading out", []evidence.Message{veth, its, ruled(evidence.Rule{Priority: 50, In: "veth7", Table: 100}), past("0.0.0.0/0", 100)}, verdict.Fail, "iif veth7"},
@@ -71,6 +73,12 @@ func TestPathsThatLeadOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// copyFor is a statement that sends copies of what is for an address to the network.
+func copyFor(to string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: evidence.EffectCopy, Family: "ip", Table: "mangle", Chain: "PREROUTING",
+		Hook: "prerouting", To: "192.0.2.9", Selector: evidence.Selector{To: []netip.Prefix{cidr(to)}}, Rule: "to " + to + " TEE (replaced later)"}}
 }
 
 // sending is a statement that gives packets for a database another link.

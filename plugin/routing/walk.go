@@ -371,7 +371,7 @@ func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
 			}
 		case "blackhole", "unreachable", "prohibit":
 			way.Answer, way.Type = Refused, hop.Type
-		case "local", "broadcast", "anycast":
+		case "local", "anycast": // a broadcast is forwarded where bc_forwarding is on (ip_route_input_slow)
 			way.Answer = Local
 		}
 		w.emit(c, way)
