@@ -93,6 +93,11 @@ var tcFilters = []struct {
 		[]string{`"effect":"mark"`, `"hook":"ingress"`, `"mark":7,"mask":4294967295`}},
 	{[]string{"tc qdisc add dev eth0 root handle 1: prio", "tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
 		[]string{`"effect":"forward"`, `"hook":"egress"`}},
+	{[]string{"tc qdisc add dev eth0 ingress_block 7 clsact", "tc filter add block 7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+		[]string{`"effect":"forward"`, `"hook":"ingress","link":"eth0","to":"eth1"`}},
+	{[]string{"tc qdisc add dev eth0 root handle 1: htb", "tc class add dev eth0 parent 1: classid 1:7 htb rate 1mbit",
+		"tc filter add dev eth0 parent 1:7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+		[]string{`"effect":"forward"`, `"hook":"egress","link":"eth0","to":"eth1"`}},
 	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action pass"}, nil},
 	{[]string{"tc qdisc add dev eth0 root fq_codel"}, nil},
 }

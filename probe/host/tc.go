@@ -99,7 +99,11 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 			inventory.Complete, inventory.Text = false, fmt.Sprintf("more than %d links can have filters", maxFilteredLinks)
 			break
 		}
-		for _, parent := range q.parents() {
+		parents, err := q.parents(kernel)
+		if err != nil {
+			return nil, fmt.Errorf("listing the classes of %s: %w", names[q.link], err)
+		}
+		for _, parent := range parents {
 			err := kernel.list(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) bool {
 				inventory.Count++
 				found = append(found, parseFilter(q.own(message, parent), names)...)
@@ -113,16 +117,37 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 	return found, nil
 }
 
-// parents are where filters of a discipline are attached.
-func (q qdisc) parents() []uint32 {
+// parents are where filters of a discipline are attached: to itself or to one of
+// its classes.
+func (q qdisc) parents(kernel *conversation) ([]uint32, error) {
 	switch q.kind {
 	case "clsact":
-		return []uint32{clsactIngress, clsactEgress}
+		return []uint32{clsactIngress, clsactEgress}, nil
 	case "ingress":
-		return []uint32{ingressQdisc}
+		return []uint32{ingressQdisc}, nil
 	}
-	return []uint32{q.handle}
+	parents := []uint32{q.handle}
+	if !withFilteredClasses[q.kind] {
+		return parents, nil
+	}
+	err := kernel.list(unix.RTM_GETTCLASS, tcRequest(q.link, 0), func(message []byte) bool {
+		if len(message) < sizeofTcMessage {
+			return true
+		}
+		if class := native.Uint32(message[8:]); class>>16 == q.handle>>16 && len(parents) < maxFilters {
+			parents = append(parents, class)
+		}
+		return true
+	})
+	if errors.Is(err, syscall.ENODEV) {
+		err = nil // the link is gone
+	}
+	return parents, err
 }
+
+// withFilteredClasses are kinds of disciplines whose classes hold filters of
+// their own (tcf_block of their Qdisc_class_ops).
+var withFilteredClasses = map[string]bool{"htb": true, "hfsc": true, "cbq": true, "atm": true}
 
 // own makes a filter of a block that several links share one of the discipline
 // that it was asked for by: the kernel names the block in place of the link.
