@@ -95,11 +95,22 @@ func redirects(d *evidence.Diversion) bool {
 }
 
 // staysInside reports whether frames that are sent to a link stay on the host,
-// or are encrypted there: to a queueing device, to a pod, into WireGuard.
+// or are encrypted there: to a queueing device, to a pod, into WireGuard. An
+// overlay, a tun and a pair that ends on this host lead on from there, a bridge
+// where its ports do.
 func staysInside(n *verdict.Node, to string) bool {
 	l := n.Link(to)
-	overlays := []string{"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "tun", "bareudp", "erspan", "xfrm", "vti"}
-	return l != nil && l.Role != evidence.RoleOutside && !slices.Contains(overlays, l.Kind) || l != nil && l.Role == evidence.RoleWireGuard
+	switch {
+	case l == nil || l.Role == evidence.RoleOutside:
+		return false
+	case l.Role == evidence.RoleWireGuard, l.Type == "loopback", l.Kind == "ifb", l.Kind == "dummy":
+		return true
+	case l.Kind == "bridge":
+		return !slices.ContainsFunc(n.Links, func(port *evidence.Link) bool {
+			return port.Master == l.Name && (port.Kind == "bridge" || !staysInside(n, port.Name))
+		})
+	}
+	return slices.Contains(podPipes, l.Kind) && l.PeerNS
 }
 
 // signs are links by which a node shows that a system runs there, and the names
@@ -139,6 +150,8 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 			text = fmt.Sprintf("an XDP program was attached to or taken from %s while the captures ran", e.Link)
 		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link) && !ended(n, e.Link):
 			text = fmt.Sprintf("%s was removed while it was captured", e.Link)
+		case !slices.Contains(linkChanges, e.What):
+			text = fmt.Sprintf("%s changed in a way that is not known: %q", e.Link, e.What)
 		case e.What != "added" && e.What != "role" || e.Role == evidence.RoleInside:
 			continue
 		default:
@@ -150,6 +163,9 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 	}
 	return spots
 }
+
+// linkChanges are what a LinkEvent can be about.
+var linkChanges = []string{"added", "removed", "up", "down", "xdp", "role"}
 
 // appeared says what became of a link that appeared, "" if nothing crossed it.
 func appeared(n *verdict.Node, e *evidence.LinkEvent) string {

@@ -42,6 +42,10 @@ func mirror(to string) evidence.Message {
 	return evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: evidence.EffectForward, Link: "veth1", Hook: "ingress", To: to, Rule: "action mirred"}}
 }
 
+func insideLink(name, kind string) evidence.Message {
+	return evidence.Message{Link: &evidence.Link{Index: 9, Name: name, Kind: kind, Up: true, Role: evidence.RoleInside}}
+}
+
 func event(e evidence.LinkEvent) evidence.Message { return evidence.Message{LinkEvent: &e} }
 
 func without1(what string) func(map[string][]evidence.Message) {
@@ -108,6 +112,11 @@ var blindSpots = []struct {
 	{"a redirect to the queueing device of a bandwidth limit", on1(mirror("bwp1"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "bwp1", Kind: "ifb", Role: evidence.RoleInside}}), verdict.Pass, ""},
 	{"a redirect into WireGuard", on1(mirror("flannel-wg")), verdict.Pass, ""},
 	{"a redirect to an overlay", on1(mirror("vx"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "vx", Kind: "vxlan", Role: evidence.RoleInside}}), verdict.Inconclusive, "to vx"},
+	{"a redirect to a bridge that leads out", on1(mirror("br0"), insideLink("br0", "bridge"), evidence.Message{Link: &evidence.Link{Index: 10, Name: "eth9", Master: "br0", Up: true, Role: evidence.RoleOutside}}), verdict.Inconclusive, "to br0"},
+	{"a redirect to a bridge of pods", on1(mirror("br0"), insideLink("br0", "bridge"), evidence.Message{Link: &evidence.Link{Index: 10, Name: "veth9", Kind: "veth", Master: "br0", PeerNS: true, Up: true, Role: evidence.RoleInside}}), verdict.Pass, ""},
+	{"a redirect to a pair that ends on this host", on1(mirror("veth8"), insideLink("veth8", "veth")), verdict.Inconclusive, "to veth8"},
+	{"a redirect to a tun", on1(mirror("tun8"), insideLink("tun8", "tun")), verdict.Inconclusive, "to tun8"},
+	{"a redirect to a tunnel that is down", on1(mirror("ip6t"), evidence.Message{Link: &evidence.Link{Index: 9, Name: "ip6t", Kind: "ip6tnl", Role: evidence.RoleInside}}), verdict.Inconclusive, "to ip6t"},
 	{"a flow table", on1(evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Rule: "flow add @ft"}}), verdict.Inconclusive, "flow table"},
 	{"an offload that nothing uses", link1("eth0", func(l *evidence.Link) { l.Offloads = []string{"hw-tc-offload"} }), verdict.Warn, "hw-tc-offload"},
 	{"a link that came and went", on1(event(evidence.LinkEvent{Link: "late0", Index: 9, What: "added", Role: evidence.RoleOutside}),
@@ -121,6 +130,7 @@ var blindSpots = []struct {
 	{"a pod that ended", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "removed", Role: evidence.RoleInside, TXPackets: 9})), verdict.Pass, ""},
 	{"a program attached meanwhile", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "xdp", Role: evidence.RoleInside})), verdict.Inconclusive, "XDP program"},
 	{"a captured link that was removed", on1(event(evidence.LinkEvent{Link: "eth0", Index: 2, What: "removed", Role: evidence.RoleOutside})), verdict.Inconclusive, "eth0 was removed"},
+	{"a change that is not known", on1(event(evidence.LinkEvent{Link: "eth7", Index: 9, What: "moved"})), verdict.Inconclusive, "not known"},
 	{"more sent than captured, by a veth", func(s map[string][]evidence.Message) {
 		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
 		counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 11101, 11200 })(s)

@@ -167,6 +167,27 @@ var contradictions = []struct {
 		}
 	}), verdict.Undecided, "the counters of a peer"},
 
+	{"a capture saw more leave than it saw", editCapture("eth0", func(c *evidence.Capture) { c.TXFrames = c.Frames + 1 }), verdict.Undecided, "the counts of the capture on eth0 of node-1 do not add up"},
+	{"a capture saw more bytes leave than it saw", editCapture("eth0", func(c *evidence.Capture) { c.TXBytes = c.Bytes + 1 }), verdict.Undecided, "do not add up"},
+	{"a capture has more of a class than frames", editCapture("eth0", func(c *evidence.Capture) {
+		c.Classes = map[string]uint64{"wireguard": c.Classes["wireguard"], "tcp": c.Frames + 1}
+	}), verdict.Undecided, "do not add up"},
+	{"classes of a capture that overflow", editCapture("eth0", func(c *evidence.Capture) {
+		c.Classes = map[string]uint64{"wireguard": c.Classes["wireguard"], "tcp": 1<<64 - 1}
+	}), verdict.Undecided, "do not add up"},
+	{"ciphertext that no link saw", edit(func(m *evidence.Message) {
+		if m.Tunnel != nil {
+			m.Tunnel.Links = nil
+		}
+	}), verdict.Undecided, "were seen on none of its links"},
+	{"half a pair told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+		Index: 9, Name: "veth9", Kind: "veth", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}), verdict.Undecided, "veth9 of node-1 is a veth link and cannot"},
+	{"a counter that jumps behind the last canary", edit(func(m *evidence.Message) {
+		if m.Count != nil {
+			m.Count.RX[evidence.ReadingAfter] = 1<<64 - 1
+		}
+	}), verdict.Undecided, "cannot have counted"},
+
 	{"a node's message did not fit the record", func(s map[string][]evidence.Message) {
 		s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemInternal, What: "account", Text: "a node message of 9000 bytes is over the limit of 8192"}})

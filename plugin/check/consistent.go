@@ -28,7 +28,28 @@ func inconsistent(n *verdict.Node) string {
 			return fmt.Sprintf("the capture on %s of %s was made as of role %q, and the link has the role %q", c.Link, n.Name, c.Role, link.Role)
 		}
 	}
-	return misplaced(n)
+	if text := misplaced(n); text != "" {
+		return text
+	}
+	for _, c := range n.Captures {
+		if miscounted(c) {
+			return fmt.Sprintf("the counts of the capture on %s of %s do not add up", c.Link, n.Name)
+		}
+	}
+	return ""
+}
+
+// miscounted reports whether a capture counted more of a part than of the whole:
+// every frame has one class, and what left is some of what was seen.
+func miscounted(c *evidence.Capture) bool {
+	classes := uint64(0)
+	for _, count := range c.Classes {
+		classes = max(classes, classes+count) // an overflow is no way out
+		if classes < count {
+			return true
+		}
+	}
+	return c.TXFrames > c.Frames || c.TXBytes > c.Bytes || classes > c.Frames
 }
 
 // insideKinds are the kinds of link whose frames stay on the host or emerge
@@ -48,9 +69,15 @@ func roleFits(n *verdict.Node, l *evidence.Link) bool {
 	case evidence.RoleWireGuard:
 		return isWireGuard(n, l)
 	case evidence.RoleInside:
-		return !l.Up || l.Type == "loopback" || slices.Contains(insideKinds, l.Kind)
+		return !l.Up || l.Type == "loopback" || slices.Contains(insideKinds, l.Kind) && !halfPair(l)
 	}
 	return false
+}
+
+// halfPair reports whether a link is one end of a pair whose other end is nowhere:
+// neither in another network namespace nor on this host.
+func halfPair(l *evidence.Link) bool {
+	return slices.Contains(podPipes, l.Kind) && !l.PeerNS && l.Parent == ""
 }
 
 // isWireGuard reports whether a link is WireGuard by its kind, or a tun device
@@ -66,6 +93,8 @@ func misplaced(n *verdict.Node) string {
 	for _, name := range slices.Sorted(maps.Keys(n.OnWire)) {
 		link, capture := n.Link(name), n.Capture(name)
 		switch {
+		case name == "":
+			return fmt.Sprintf("WireGuard messages of %s were seen on none of its links", n.Name)
 		case link == nil || capture == nil || link.Role != evidence.RoleOutside:
 			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is no link that leaves it", n.Name, name)
 		case capture.Classes["wireguard"] == 0:

@@ -52,6 +52,8 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 		switch {
 		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(end.readings[:]):
 			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
+		case upper > maxMoved:
+			return unknown("%s of %s cannot have counted %d bytes %s while it was watched", end.device.Name, end.node.Name, upper, end.verb)
 		case end.node.Unsound != "":
 			return unknown("%s", end.node.Unsound)
 		case lower < canaries:
@@ -80,6 +82,9 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 		return strings.Join(figures, "; ")
 	})
 }
+
+// maxMoved is more than a tunnel can carry while a run lasts: an hour at 1 Tbit/s.
+const maxMoved = 1 << 49
 
 // bounds are what a capture of everything must have seen at least and at most.
 func bounds(readings *[evidence.Readings]uint64) (lower, upper uint64) {

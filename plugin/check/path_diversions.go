@@ -54,7 +54,18 @@ func arriving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
 func onInside(d *evidence.Diversion, n *verdict.Node) bool {
 	return slices.ContainsFunc(strings.Fields(d.Link), func(name string) bool {
 		link := n.Link(name)
-		return link == nil || link.Role == evidence.RoleInside
+		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name)
+	})
+}
+
+// leadsToPods reports whether an entry leads to pods of the node itself through a
+// link: theirs, though it may count as leaving the host for want of a proof.
+func leadsToPods(n *verdict.Node, link string) bool {
+	return slices.ContainsFunc(n.Table, func(e *evidence.Route) bool {
+		to := e.Destination
+		return e.Link == link && to.IsValid() && slices.ContainsFunc(podRanges(n, family(to.Addr())), func(own netip.Prefix) bool {
+			return own.Bits() <= to.Bits() && own.Contains(to.Addr())
+		})
 	})
 }
 
@@ -97,10 +108,18 @@ func (v *view) touched(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversi
 		return c
 	}
 	switch link := n.Link(d.To); {
-	case link != nil && (link.Role == evidence.RoleInside || link.Name == f.Tunnel.FromLink && n == f.Node || link.Name == f.Tunnel.ToLink && n == f.Peer):
-		c.status = verdict.Pass // it stays on the host, or is encrypted
 	case link == nil:
 		c.reason += ", and where to cannot be told"
+	case link.Role == evidence.RoleWireGuard:
+		if link.Name == f.Tunnel.FromLink && n == f.Node || link.Name == f.Tunnel.ToLink && n == f.Peer {
+			c.status = verdict.Pass // it is encrypted
+		} else {
+			c.reason += ", into another tunnel"
+		}
+	case staysInside(n, link.Name):
+		c.status = verdict.Pass
+	case link.Role == evidence.RoleInside && !evidence.OtherTunnel(link):
+		c.reason += ", and where they go from there cannot be told"
 	case way.Certainty == routing.Certain:
 		c.status = verdict.Fail
 	case way.Certainty == routing.Selective && n == f.Node:
@@ -131,6 +150,10 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 		return out
 	}
 	way := c.way
+	if way.Entry != nil && way.Entry.Encap != "" && way.Answer == routing.Unclear {
+		v.reencapsulated(f, c, &out)
+		return out
+	}
 	verb := "sends"
 	if c.status != verdict.Fail {
 		verb = "may send"
@@ -181,6 +204,16 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 		out.Text += "; " + c.reason
 	}
 	return out
+}
+
+// reencapsulated says that an entry hands packets to a lightweight tunnel.
+func (v *view) reencapsulated(f *verdict.Focus, c *concern, out *verdict.Outcome) {
+	entry := c.way.Entry
+	route := describe(entry)
+	out.Variant, out.Facts["route"], out.Facts["table"], out.Facts["link"] = "route", entry.Destination.String(), fmt.Sprint(entry.Table), entry.Link
+	out.Text = fmt.Sprintf("%s hands what is for %s, pods on %s, to the lightweight tunnel %s of the route %q: what that makes of it can go another way than into %s",
+		f.Node.Name, c.way.To.String(), f.Peer.Name, entry.Encap, route, f.Tunnel.FromLink)
+	out.Readings = []verdict.Reading{{Node: f.Node.Name, What: "routing table", Text: route}}
 }
 
 func (v *view) describeStatement(f *verdict.Focus, c *concern, out *verdict.Outcome) {

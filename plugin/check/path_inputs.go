@@ -52,6 +52,12 @@ func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *p
 		bears := len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, pods.overlaps)
 		switch {
 		case d.Effect != evidence.EffectMark:
+			if !bears && toService(d) {
+				if d = beforeService(d, podRanges(n, family)); d != nil {
+					paths.diverting = append(paths.diverting, d)
+				}
+				continue
+			}
 			if bears && !followsRoutes(d) {
 				paths.diverting = append(paths.diverting, d)
 			}
@@ -97,6 +103,14 @@ func beforeService(d *evidence.Diversion, own []netip.Prefix) *evidence.Diversio
 	changed := *d
 	changed.Selector = evidence.Selector{Other: []string{"to an address that is replaced later"}}
 	return &changed
+}
+
+// toService reports whether a statement copies or forwards what may be for a
+// Service, whose addresses are private ones: it sees a pod's packet before its
+// target is replaced by another pod's.
+func toService(d *evidence.Diversion) bool {
+	sends := d.Effect == evidence.EffectCopy || d.Effect == evidence.EffectForward
+	return sends && slices.ContainsFunc(d.Selector.To, func(p netip.Prefix) bool { return p.Addr().IsPrivate() })
 }
 
 // podSpace are the pod ranges of all nodes, in order, none inside another.
@@ -162,6 +176,9 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 			if i.What != needed.what || i.Family != 0 && i.Family != family {
 				continue
 			}
+			if why := lostRules(n, i); why != "" {
+				return why
+			}
 			if found = true; !i.Complete {
 				return strings.TrimSuffix(fmt.Sprintf("not all %s of %s were read: %s", needed.name, n.Name, i.Text), ": ")
 			}
@@ -171,6 +188,24 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 		}
 	}
 	return ""
+}
+
+// lostRules says that a node listed more rules than it reported. All of them are
+// reported, so that what is missing was lost.
+func lostRules(n *verdict.Node, i *evidence.Inventory) string {
+	if i.What != evidence.InventoryRules || !i.Complete {
+		return ""
+	}
+	reported := 0
+	for _, r := range n.Rules {
+		if r.Family == i.Family {
+			reported++
+		}
+	}
+	if reported >= i.Count && i.Count >= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s has %s of IPv%d and reported %d", n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
 }
 
 // hostPort reports whether a statement leads to pods what is for a port of this

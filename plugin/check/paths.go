@@ -88,6 +88,7 @@ func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
 type met struct {
 	routes  map[*evidence.Route]bool
 	refused bool // some of them go nowhere
+	answers bool // one of the ways is what the kernel says of the test pod
 	tried   int  // ways that a canary of their own has shown to be harmless
 }
 
@@ -116,6 +117,10 @@ func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all
 	if v.Below != nil {
 		v.walkBelow(f, paths, note)
 	}
+	if link := f.Route().Link; !all.answers && link != "" && f.Run.Minor >= 1 {
+		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
+			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", f.Peer.PodIP(f.Family), link)})
+	}
 	v.atArrival(f, note)
 	return worst, all
 }
@@ -132,6 +137,7 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 			all.routes[way.Entry] = true
 		}
 		all.refused = all.refused || way.Harmless()
+		all.answers = all.answers || way.Link == f.Route().Link && way.To.Has(f.Peer.PodIP(f.Family))
 		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
 			continue
 		}

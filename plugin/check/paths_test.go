@@ -36,6 +36,59 @@ var brokenPaths = []breakage{
 		ruled(evidence.Rule{Priority: 50, Mark: 0x80000, Mask: 0xff0000, Table: 254})), verdict.Passed, ""},
 }
 
+// lightweight is an entry whose packets a lightweight tunnel takes.
+func lightweight(encap, link string) evidence.Message {
+	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}
+}
+
+// What leads on from where it leads to first.
+func TestPathsThatLeadOn(t *testing.T) {
+	veth := evidence.Message{Link: &evidence.Link{Index: 20, Name: "veth7", Kind: "veth", PeerNS: true, Up: true, Role: evidence.RoleOutside}}
+	its := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.9/32"), Link: "veth7", Table: 254, Type: "unicast"}}
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+		says string
+	}{
+		{"SRv6 over the tunnel", []evidence.Message{lightweight("seg6", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel seg6"},
+		{"BPF over the tunnel", []evidence.Message{lightweight("bpf", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel bpf"},
+		{"one that is not known", []evidence.Message{lightweight("type 99", "flannel-wg")}, verdict.Inconclusive, "type 99"},
+		{"metadata that WireGuard does not read", []evidence.Message{lightweight("ip", "flannel-wg")}, verdict.Pass, ""},
+		{"metadata for another tunnel", []evidence.Message{lightweight("ip", "cni0")}, verdict.Inconclusive, "lightweight tunnel ip"},
+		{"a statement to an overlay", []evidence.Message{insideLink("vx", "vxlan"), sending(evidence.EffectForward, "vx")}, verdict.Inconclusive, "no canary was sent"},
+		{"a copy to a tun", []evidence.Message{insideLink("tun7", "tun"), sending(evidence.EffectCopy, "tun7")}, verdict.Inconclusive, "no canary was sent"},
+		{"a statement to a pair that ends here", []evidence.Message{insideLink("veth8", "veth"), sending(evidence.EffectForward, "veth8")}, verdict.Inconclusive, "cannot be told"},
+		{"a copy of what is for a Service", []evidence.Message{copyFor("10.43.0.10/32")}, verdict.Inconclusive, "replaced later"},
+		{"a copy of what is for somebody outside", []evidence.Message{copyFor("203.0.113.9/32")}, verdict.Pass, ""},
+		{"a statement to a queueing device", []evidence.Message{insideLink("ifb7", "ifb"), sending(evidence.EffectForward, "ifb7")}, verdict.Pass, ""},
+		{"a statement on a pod's link that counts as leading out", []evidence.Message{veth, its, sendingFrom("veth7", evidence.EffectForward, "eth0")}, verdict.Inconclusive, "fwd to eth0"},
+		{"a rule for a pod's link that counts as leading out", []evidence.Message{veth, its, ruled(evidence.Rule{Priority: 50, In: "veth7", Table: 100}), past("0.0.0.0/0", 100)}, verdict.Fail, "iif veth7"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthy(2)
+			onNode1(test.with...)(s)
+			if f := pathFinding(t, s); f.Status != test.want || !strings.Contains(f.Text, test.says) {
+				t.Errorf("%s %q, want %s %q", f.Status, f.Text, test.want, test.says)
+			}
+		})
+	}
+}
+
+// copyFor is a statement that sends copies of what is for an address to the network.
+func copyFor(to string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: evidence.EffectCopy, Family: "ip", Table: "mangle", Chain: "PREROUTING",
+		Hook: "prerouting", To: "192.0.2.9", Selector: evidence.Selector{To: []netip.Prefix{cidr(to)}}, Rule: "to " + to + " TEE (replaced later)"}}
+}
+
+// sending is a statement that gives packets for a database another link.
+func sending(effect, to string) evidence.Message { return sendingFrom("cni0", effect, to) }
+
+func sendingFrom(link, effect, to string) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "netdev", Hook: "ingress", Link: link, To: to,
+		Selector: evidence.Selector{In: []string{link}, Protocol: []uint8{6}, Target: []evidence.Ports{{From: 5432, To: 5432}}}, Rule: "fwd to " + to}}
+}
+
 func cidr(text string) netip.Prefix { return netip.MustParsePrefix(text) }
 
 func onNode1(messages ...evidence.Message) func(map[string][]evidence.Message) {
@@ -178,6 +231,16 @@ func TestPathsByTry(t *testing.T) {
 		{"in the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 3, 3) }, verdict.Pass},
 		{"on one side alone", func(s map[string][]evidence.Message) { seen(s, 3, 0, 0) }, verdict.Inconclusive},
 		{"more arrived than came out of the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 1, 3) }, verdict.Inconclusive},
+		{"what came out is told of twice", func(s map[string][]evidence.Message) { seen(s, 3, 2, 4); seen(s, 3, 2, 4) }, verdict.Inconclusive},
+		{"in the tunnel, by one of two next hops", func(s map[string][]evidence.Message) {
+			each(s["probe/node-1"], func(m *evidence.Message) {
+				if m.Route != nil && m.Route.Table == 77 {
+					m.Route.Hop = 1
+				}
+			})
+			onNode1(evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.0/24"), Link: "flannel-wg", Table: 77, Type: "unicast", Hop: 2}})(s)
+			seen(s, 3, 3, 3)
+		}, verdict.Inconclusive},
 		{"it arrived past the tunnel", func(s map[string][]evidence.Message) { seen(s, 0, 0, 3) }, verdict.Fail},
 		{"in clear", onNode1(evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Count: 1}}), verdict.Fail},
 	} {
@@ -185,6 +248,35 @@ func TestPathsByTry(t *testing.T) {
 		test.edit(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// What the kernel says of the test pod must follow from what was read.
+func TestPathsFitTheAnswer(t *testing.T) {
+	s := healthy(2)
+	each(s["probe/node-1"], func(m *evidence.Message) {
+		if m.Rule != nil && m.Rule.Priority == 32766 {
+			m.Rule.Not = true
+		}
+	})
+	onNode1(ruled(evidence.Rule{Priority: 32000, Not: true, Table: 254}), ruled(evidence.Rule{Priority: 32001, Action: "unreachable"}))(s)
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive || !strings.Contains(f.Text, "by the rules and tables that were read it is not") {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}
+
+// A node that lists more rules than it reports has lost some.
+func TestLostRules(t *testing.T) {
+	for _, count := range []int{4, -1} {
+		s := healthy(2)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Inventory != nil && m.Inventory.What == evidence.InventoryRules {
+				m.Inventory.Count = count
+			}
+		})
+		if f := pathFinding(t, s); f.Status != verdict.Inconclusive || !strings.Contains(f.Text, "and reported") {
+			t.Errorf("%d: %s: %s", count, f.Status, f.Text)
 		}
 	}
 }

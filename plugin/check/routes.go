@@ -206,6 +206,9 @@ func describe(r *evidence.Route) string {
 	if r.Type != "" && r.Type != "unicast" {
 		text = r.Type + " " + text
 	}
+	if r.Encap != "" {
+		text += " encap " + r.Encap
+	}
 	if r.Gateway.IsValid() {
 		text += " via " + r.Gateway.String()
 	}

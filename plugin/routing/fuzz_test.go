@@ -42,7 +42,7 @@ func FuzzWalk(f *testing.F) {
 				}
 				for i := range ways {
 					w := &ways[i]
-					if !w.To.has(w.Sample.To) || w.Certainty != Doubtful && plan.meetsAll(&w.Sample, w.when) != yes {
+					if !w.To.Has(w.Sample.To) || w.Certainty != Doubtful && plan.meetsAll(&w.Sample, w.when) != yes {
 						t.Fatalf("the sample %+v does not take its way", w.Sample)
 					}
 				}

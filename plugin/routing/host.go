@@ -181,13 +181,17 @@ func (p *Plan) arrivals() {
 		vrfs[l.Name] = l.Kind == "vrf"
 	}
 	for _, l := range p.host.Links {
-		if l.Role != evidence.RoleInside || l.Name == "lo" || l.Type == "loopback" || slices.Contains(overlays, l.Kind) {
+		if l.Role == evidence.RoleWireGuard || l.Name == "lo" || l.Type == "loopback" || slices.Contains(overlays, l.Kind) {
 			continue
 		}
-		if leads[l.Name] {
+		// A link of a pod for which that was not proven leads to it nevertheless.
+		switch {
+		case leads[l.Name]:
 			p.certain = append(p.certain, l.Name)
-		} else {
+		case l.Role == evidence.RoleInside:
 			p.doubtful = append(p.doubtful, l.Name)
+		default:
+			continue
 		}
 		if vrfs[l.Master] {
 			p.vrf = maybe

@@ -159,7 +159,7 @@ func compare(t *testing.T, seed uint64, h *Host, p Packet, mark uint32) {
 	ways, _ := plan.Ways(remote)
 	for i := range ways {
 		w := &ways[i]
-		if !w.To.has(p.To) || plan.meetsAll(&p, w.when) != yes {
+		if !w.To.Has(p.To) || plan.meetsAll(&p, w.when) != yes {
 			continue
 		}
 		if said := kernelSays(string(out)); said != expected(w) {

@@ -12,13 +12,13 @@ type Part struct {
 	Except []netip.Prefix // none overlaps another
 }
 
-// has reports whether the address is in the part.
-func (p *Part) has(addr netip.Addr) bool { return p.Contains(addr) && !within(addr, p.Except) }
+// Has reports whether an address is in the part.
+func (p *Part) Has(addr netip.Addr) bool { return p.Contains(addr) && !within(addr, p.Except) }
 
 // any returns an address of the part, the wanted one if it is in it; false if
 // the part is empty.
 func (p *Part) any(wanted netip.Addr) (netip.Addr, bool) {
-	if wanted.IsValid() && p.has(wanted) {
+	if wanted.IsValid() && p.Has(wanted) {
 		return wanted, true
 	}
 	at := p.Masked().Addr()

@@ -206,7 +206,7 @@ func TestWalkIsWhatAPacketMeets(t *testing.T) {
 			}
 		}
 		for i := range ways {
-			if w := &ways[i]; w.Certainty == Doubtful || plan.meetsAll(&w.Sample, w.when) != yes || !w.To.has(w.Sample.To) {
+			if w := &ways[i]; w.Certainty == Doubtful || plan.meetsAll(&w.Sample, w.when) != yes || !w.To.Has(w.Sample.To) {
 				t.Fatalf("seed %d: the sample %+v does not take its way", seed, w.Sample)
 			}
 			if got, want := result(&ways[i]), simulate(&h, ways[i].Sample); got != want {
@@ -220,7 +220,7 @@ func check(t *testing.T, seed uint64, plan *Plan, h *Host, ways []Way, p Packet)
 	t.Helper()
 	var taken []string
 	for i := range ways {
-		if ways[i].To.has(p.To) && plan.meetsAll(&p, ways[i].when) == yes {
+		if ways[i].To.Has(p.To) && plan.meetsAll(&p, ways[i].when) == yes {
 			taken = append(taken, result(&ways[i]))
 		}
 	}

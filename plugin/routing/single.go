@@ -30,7 +30,7 @@ func (p *Plan) Single(to netip.Prefix) *evidence.Route {
 			switch {
 			case len(entries) == 0:
 				continue
-			case len(entries) > 1 || narrows(entries[0]) || refuses(entries[0]):
+			case len(entries) > 1 || narrows(entries[0]) || refuses(entries[0]) || !p.plainly(entries[0]):
 				return nil
 			}
 			return entries[0]

@@ -22,7 +22,7 @@ func (p *Plan) Narrows() bool {
 // SampleOf returns a packet of UDP or TCP from one address to another that
 // certainly takes a way; false if there is none.
 func (p *Plan) SampleOf(way *Way, from, to netip.Addr) (Packet, bool) {
-	if !way.To.has(to) || !within(from, p.host.Pods) {
+	if !way.To.Has(to) || !within(from, p.host.Pods) {
 		return Packet{}, false
 	}
 	t := p.usual

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -375,17 +376,28 @@ func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
 		way := Way{Answer: Unclear, Link: hop.Link, Gateway: hop.Gateway, Rule: r.listed(), Entry: hop, Hop: len(hops) > 1}
 		switch hop.Type {
 		case "", "unicast":
-			if hop.Link != "" {
+			if hop.Link != "" && w.plainly(hop) {
 				way.Answer = Out
 			}
 		case "blackhole", "unreachable", "prohibit":
 			way.Answer, way.Type = Refused, hop.Type
-		case "local", "broadcast", "anycast":
+		case "local", "anycast": // a broadcast is forwarded where bc_forwarding is on (ip_route_input_slow)
 			way.Answer = Local
 		}
 		w.emit(c, way)
 	}
 	return discarded.not()
+}
+
+// plainly reports whether an entry sends a packet out of its link as it is. A
+// lightweight tunnel can route what it made of the packet again (seg6_input,
+// bpf_input, ioam6_output); that of IP is instructions to an overlay's device,
+// which WireGuard does not read (ip_tunnel_core.c, ip_tun_lwt_ops).
+func (p *Plan) plainly(e *evidence.Route) bool {
+	if e.Encap == "ip" || e.Encap == "ip6" {
+		return slices.ContainsFunc(p.host.Links, func(l *evidence.Link) bool { return l.Name == e.Link && l.Role == evidence.RoleWireGuard })
+	}
+	return e.Encap == ""
 }
 
 // emit keeps a way, if a packet can take it.

@@ -68,6 +68,9 @@ func (n *Node) addOnWire(t *evidence.Tunnel) {
 	if n.OnWire == nil {
 		n.OnWire = map[string]uint64{}
 	}
+	if len(t.Links) == 0 {
+		n.OnWire[""] += 0 // nobody saw them
+	}
 	for _, link := range t.Links {
 		n.OnWire[link] += 0 // it is there
 		if len(t.Links) == 1 {

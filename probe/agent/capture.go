@@ -24,6 +24,7 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 	s.problem(problems...)
 	if s.watch != nil {
 		s.watch.Known(links)
+		s.watch.Paths(links.Links, s.read, s.start.Index, s.entries, s.rules)
 	}
 	running, err := s.options.Capture(ctx, capture.Config{
 		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
@@ -54,8 +55,15 @@ func (s *session) endWatch() {
 	if s.watch == nil {
 		return
 	}
-	events, inventory := s.watch.Close()
+	watch := s.watch
+	events, inventory := watch.Close()
 	s.watch = nil
+	entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
+	s.problem(problems...)
+	rules, _, problems := s.options.Host.Rules()
+	s.problem(problems...)
+	watch.Changed(entries, rules)
+	s.inventory(watch.Inventories())
 	for _, event := range events {
 		s.write(evidence.Message{LinkEvent: &event})
 	}

@@ -39,6 +39,14 @@ func TestLivePaths(t *testing.T) {
 			name: "two-hops", prepare: twoHops, during: tellMarker(""), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
+		{name: "route-into-srv6", prepare: routeIntoSRv6, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "statement-into-overlay", prepare: intoOverlay("fwd to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "copy-into-overlay", prepare: intoOverlay("dup to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "rule-for-a-pod-link-not-proven", prepare: ruleForDoubtfulLink, verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "late-rule", during: lateRule, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "route-for-a-moment", during: momentaryRoute, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "the-same-route-again", during: sameRoute, verdict: "PASS"},
+		{name: "rewritten-target", prepare: rewriteTarget, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{
 			name: "late-link", prepare: latePod, during: lateLink,
 			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath, leak, blind},
@@ -109,6 +117,60 @@ func ruleForPart(l *live) {
 func ruleForPort(l *live) {
 	l.watch(0, isClear)
 	l.nodes[0].run("ip route add default via 192.0.2.2 table 100", "ip rule add ipproto udp dport 53 lookup 100")
+}
+
+// routeIntoSRv6 names the tunnel and leads elsewhere: what it encapsulates is
+// routed again, by the segment's address.
+func routeIntoSRv6(l *live) {
+	l.nodes[0].run("ip route add 10.42.1.128/25 encap seg6 mode encap segs 2001:db8::2 dev flannel-wg")
+}
+
+// intoOverlay gives packets for a database to a tunnel in clear, which is no link
+// that leaves the host.
+func intoOverlay(statement string) func(*live) {
+	return func(l *live) {
+		l.nodes[0].run(
+			"ip link add vx0 type vxlan id 7 remote 192.0.2.2 dstport 4789 dev eth0", "ip link set vx0 up",
+			"nft add table netdev divert",
+			"nft add chain netdev divert in '{ type filter hook ingress device veth0 priority 0; }'",
+			"nft add rule netdev divert in tcp dport 5432 "+statement)
+	}
+}
+
+// ruleForDoubtfulLink is for what arrives on the pod's link, which an address of
+// its own keeps from being proven to be one.
+func ruleForDoubtfulLink(l *live) {
+	l.nodes[0].run(
+		"ip addr add 203.0.113.1/32 dev veth0", "ip route add 10.42.1.0/24 via 192.0.2.2 table 77",
+		"ip rule add pref 50 iif veth0 ipproto tcp dport 5432 lookup 77")
+}
+
+// lateRule is for a part of the other node's pods, and made after rules were read.
+func lateRule(l *live) {
+	l.nodes[0].run("ip route add default via 192.0.2.2 table 77", "ip rule add to 10.42.1.128/25 lookup 77")
+}
+
+// momentaryRoute is neither there before nor behind the captures. What a pod
+// sends meanwhile, with the node's own address in the place of the pod's, could
+// be the node's.
+func momentaryRoute(l *live) {
+	l.nodes[0].run(
+		"nft add table ip masq", "nft add chain ip masq out '{ type nat hook postrouting priority 100; }'",
+		"nft add rule ip masq out oifname eth0 masquerade",
+		"ip route add 10.42.1.200/32 via 192.0.2.2")
+	l.pods[0].send(8, "10.42.1.200:9", marker)
+	l.nodes[0].run("ip route del 10.42.1.200/32")
+}
+
+// sameRoute writes a route as it was, as agents of networks do.
+func sameRoute(l *live) { l.nodes[0].run("ip route replace 10.42.0.0/16 dev flannel-wg") }
+
+// rewriteTarget sends what is for one pod elsewhere without a translation that
+// connections know of.
+func rewriteTarget(l *live) {
+	l.nodes[0].run(
+		"nft add table ip rewrite", "nft add chain ip rewrite in '{ type filter hook prerouting priority -150; }'",
+		"nft add rule ip rewrite in ip daddr 10.42.1.200 ip daddr set 203.0.113.9")
 }
 
 // twoHops are two equal ways to all other pods, one of them past the tunnel:

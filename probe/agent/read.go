@@ -118,6 +118,7 @@ func (s *session) tellRoutes() {
 	s.problem(problems...)
 	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
 	s.problem(problems...)
+	s.entries = entries
 	var messages []evidence.Message
 	for _, route := range append(answers, entries...) {
 		messages = append(messages, evidence.Message{Route: &route})
@@ -150,6 +151,7 @@ func (s *session) questions() []host.Question {
 func (s *session) tellRules() {
 	rules, inventories, problems := s.options.Host.Rules()
 	s.problem(problems...)
+	s.rules = rules
 	for _, rule := range rules {
 		s.write(evidence.Message{Rule: &rule})
 	}

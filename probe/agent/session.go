@@ -33,7 +33,9 @@ type session struct {
 	devices  device.Snapshot // at the last reading
 	counters device.Counters
 	counted  host.LinkCounter
-	watch    *host.Watch // of changes of links; nil unless it runs
+	watch    *host.Watch      // of changes of links; nil unless it runs
+	entries  []evidence.Route // of routing tables, at the first reading
+	rules    []evidence.Rule
 	capture  Capture
 	captured []evidence.Link
 	tunnels  []evidence.Tunnel // of the last capture

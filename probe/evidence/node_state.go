@@ -101,8 +101,11 @@ type Route struct {
 	Hop    int   `json:"hop,omitempty"`
 	Weight int   `json:"weight,omitempty"`
 	// From is set for an entry that only packets of these sources use (IPv6).
-	From  netip.Prefix `json:"from,omitzero"`
-	Error string       `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
+	From netip.Prefix `json:"from,omitzero"`
+	// Encap is the lightweight tunnel of an entry, as `ip route` names it: seg6,
+	// bpf, mpls, ip. What it makes of a packet can go another way than Link.
+	Encap string `json:"encap,omitempty"`
+	Error string `json:"error,omitempty"` // the kernel's answer was an error, e.g. "network is unreachable"
 }
 
 // Rule is one policy routing rule that is not one of the kernel's defaults.

@@ -96,6 +96,11 @@ var tcFilters = []struct {
 		[]string{`"effect":"mark"`, `"hook":"ingress"`, `"mark":7,"mask":4294967295`}},
 	{[]string{"tc qdisc add dev eth0 root handle 1: prio", "tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
 		[]string{`"effect":"forward"`, `"hook":"egress"`}},
+	{[]string{"tc qdisc add dev eth0 ingress_block 7 clsact", "tc filter add block 7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+		[]string{`"effect":"forward"`, `"hook":"ingress","link":"eth0","to":"eth1"`}},
+	{[]string{"tc qdisc add dev eth0 root handle 1: htb", "tc class add dev eth0 parent 1: classid 1:7 htb rate 1mbit",
+		"tc filter add dev eth0 parent 1:7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+		[]string{`"effect":"forward"`, `"hook":"egress","link":"eth0","to":"eth1"`}},
 	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action pass"}, nil},
 	{[]string{"tc qdisc add dev eth0 root fq_codel"}, nil},
 }
@@ -151,11 +156,27 @@ func TestParseFilter(t *testing.T) {
 		{filter("matchall", 0x10000, action("bpf", encode(6, []byte("prog\x00")), encode(9, numbers(7)))), `[{"by":"tc","effect":"bpf","hook":"egress","link":"eth0","program":"prog","id":7,"selector":{"out":["eth0"]},"rule":"action bpf"}]`},
 		{filter("matchall", clsactIngress, action("gact"), action("pedit")), `[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action pedit"}]`},
 		{filter("matchall", clsactIngress, action("connmark")), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action connmark"}]`},
+		{filter("matchall", clsactIngress, action("mpls")), `[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action mpls"}]`},
+		{filter("matchall", clsactIngress, action("ife")), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action ife"}]`},
+		{filter("later", clsactIngress), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"],"other":["a filter of kind later"]},"rule":"a filter of kind later, which is not known"}]`},
 		{filter("matchall", clsactIngress, action("later")), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action later"}]`},
 	} {
 		if got, _ := json.Marshal(parseFilter(test.message, map[int]string{2: "eth0", 3: "eth1"})); string(got) != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
+	}
+}
+
+// The filters of a block that links share are those of each of them.
+func TestSharedBlock(t *testing.T) {
+	message := make([]byte, sizeofTcMessage)
+	native.PutUint32(message[4:], 0xffffffff)
+	native.PutUint32(message[12:], 7) // the block
+	options := encode(tcaOptions, encode(clsBPFName, []byte("p\x00")))
+	message = slices.Concat(message, encode(tcaKind, []byte("bpf\x00")), options)
+	found := parseFilter(qdisc{link: 2}.own(message, clsactIngress), map[int]string{2: "eth0"})
+	if len(found) != 1 || found[0].Link != "eth0" || found[0].Hook != "ingress" {
+		t.Errorf("%+v", found)
 	}
 }
 

@@ -32,6 +32,7 @@ type fibHop struct {
 	link    int
 	gateway netip.Addr
 	weight  int
+	encap   string // of a lightweight tunnel, empty if there is none
 }
 
 // sizeofRouteHeader is that of struct rtmsg in linux/rtnetlink.h: family,
@@ -138,7 +139,21 @@ func (h *fibHop) read(a attribute) {
 		h.gateway = address(a.value)
 	case a.kind == unix.RTA_VIA && len(a.value) > 2:
 		h.gateway = address(a.value[2:]) // behind its family
+	case a.kind == unix.RTA_ENCAP_TYPE:
+		h.encap = encapName(a.u16())
 	}
+}
+
+// encapNames are LWTUNNEL_ENCAP_* of linux/lwtunnel.h.
+var encapNames = map[uint16]string{
+	1: "mpls", 2: "ip", 3: "ila", 4: "ip6", 5: "seg6", 6: "bpf", 7: "seg6local", 8: "rpl", 9: "ioam6", 10: "xfrm",
+}
+
+func encapName(number uint16) string {
+	if name := encapNames[number]; name != "" || number == 0 {
+		return name
+	}
+	return fmt.Sprintf("type %d", number)
 }
 
 // parseHops reads a row of struct rtnexthop: length, flags, weight less one,
@@ -188,6 +203,7 @@ const (
 	nhaGroup            = 2
 	nhaOIF              = 5
 	nhaGateway          = 6
+	nhaEncapType        = 7
 )
 
 // nexthops returns the hops of all nexthop objects by their number.
@@ -230,6 +246,8 @@ func parseNexthop(message []byte) (id uint32, hop fibHop, members []fibMember) {
 			hop.link = int(a.u32())
 		case nhaGateway:
 			hop.gateway = address(a.value)
+		case nhaEncapType:
+			hop.encap = encapName(a.u16())
 		case nhaGroup: // struct nexthop_grp: id, weight less one, three reserved
 			for row := a.value; len(row) >= 8; row = row[8:] {
 				members = append(members, fibMember{native.Uint32(row), int(row[4]) + 1})

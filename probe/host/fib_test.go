@@ -83,6 +83,36 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// A lightweight tunnel is told of an entry, of one hop, and of a nexthop object.
+//
+//	own pods 10.42.0.0/24 ── this host ── eth0 ── pods 10.42.1.0/24
+func TestLightweightTunnels(t *testing.T) {
+	enter(t)
+	for _, line := range []string{
+		"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up", "ip addr add 192.0.2.1/24 dev eth0",
+		"ip route add 10.42.1.0/26 encap ip id 7 dst 192.0.2.9 dev eth0",
+		"ip route add 10.42.1.64/26 nexthop dev eth0 nexthop encap ip6 id 7 dst 2001:db8::9 dev eth0",
+		"ip nexthop add id 1 encap ip id 7 dst 192.0.2.9 dev eth0", "ip route add 10.42.1.128/26 nhid 1",
+	} {
+		run(t, line)
+	}
+	request := evidence.ReadRequest{Ranges: []evidence.PodRange{{Index: 2, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}}}}
+	for _, compatible := range []string{"1", "0"} {
+		runInput(t, "tee /proc/sys/net/ipv4/nexthop_compat_mode", compatible)
+		links, _ := Reader{}.Links(nil)
+		entries, _, _ := Reader{}.Tables(links.Links, request, 1)
+		var told []string
+		for _, e := range entries {
+			told = append(told, fmt.Sprintf("%s %d %s", e.Destination, e.Hop, e.Encap))
+		}
+		slices.Sort(told)
+		want := []string{"10.42.1.0/26 0 ip", "10.42.1.128/26 0 ip", "10.42.1.64/26 1 ", "10.42.1.64/26 2 ip6"}
+		if !slices.Equal(told, want) {
+			t.Errorf("compat mode %s: %q, want %q", compatible, told, want)
+		}
+	}
+}
+
 // More entries than are reported make the inventory incomplete.
 func TestTooManyRoutes(t *testing.T) {
 	enter(t)

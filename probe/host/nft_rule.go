@@ -308,10 +308,30 @@ func (m *nftMachine) conntrack(e nftExpression) {
 func (m *nftMachine) payload(e nftExpression) {
 	to, loads := e.has(unix.NFTA_PAYLOAD_DREG)
 	if !loads {
-		m.condition.other("writes to the packet")
+		m.rewrite(e)
 		return
 	}
 	m.registers[to] = m.loaded(e.number(unix.NFTA_PAYLOAD_BASE), e.number(unix.NFTA_PAYLOAD_OFFSET), int(e.number(unix.NFTA_PAYLOAD_LEN)))
+}
+
+// rewrite is a statement that writes to the packet. What it makes of addresses
+// decides where the packet goes; the link's header decides on a bridge only, and
+// may make it another protocol's.
+func (m *nftMachine) rewrite(e nftExpression) {
+	base, offset := e.number(unix.NFTA_PAYLOAD_BASE), e.number(unix.NFTA_PAYLOAD_OFFSET)
+	end := offset + e.number(unix.NFTA_PAYLOAD_LEN)
+	addresses, last := uint32(12), uint32(40) // of IPv4 from 12 to 20, of IPv6 from 8 to 40
+	if m.condition.family != 4 {
+		addresses = 8
+	} else {
+		last = 20
+	}
+	inAddresses := base == unix.NFT_PAYLOAD_NETWORK_HEADER && offset < last && end > addresses
+	if inAddresses || base == unix.NFT_PAYLOAD_LL_HEADER {
+		m.statements = append(m.statements, statement{effect: evidence.EffectDNAT, text: "writes to the packet's addresses"})
+		return
+	}
+	m.condition.other("writes to the packet")
 }
 
 // loaded is what bytes of a packet are.

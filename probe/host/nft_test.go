@@ -99,6 +99,11 @@ var nftStatements = []struct {
 	{"fib daddr type local meta mark set 1", []string{`"other":["daddr type local"]`}},
 	{"fib daddr . iif type != local meta mark set 1", []string{`"other":["daddr type != local"]`}},
 	{"fib saddr type local meta mark set 1", []string{`"other":["saddr type local"]`}},
+	{"ip daddr set 192.0.2.9", []string{`"effect":"dnat"`, "writes to the packet's addresses"}},
+	{"ip6 daddr set 2001:db8::9", []string{`"effect":"dnat"`}},
+	{"ip dscp set ef", nil},
+	{"tcp dport set 81", nil},
+	{"ip ttl set 9", nil},
 }
 
 func TestNftStatements(t *testing.T) {
@@ -138,6 +143,17 @@ table ip x {
 `)
 	if all := strings.Join(told, "\n"); !strings.Contains(all, `"other":["in set @s"]`) {
 		t.Error(all)
+	}
+}
+
+// Of kube-proxy's chains every kind of statement is read once, however many
+// rules there are.
+func TestNftManyOfKubeProxy(t *testing.T) {
+	script := "table ip filter {\n chain KUBE-A {\n" + strings.Repeat("meta mark set meta mark or 0x4000\n", 40) +
+		"tcp dport 5432 meta mark set 0x77\n }\n chain pre { type filter hook prerouting priority mangle; jump KUBE-A\n }\n}\n"
+	told, _ := nftDiversions(t, script)
+	if len(told) != 2 || !strings.Contains(strings.Join(told, "\n"), `"mark":119`) {
+		t.Errorf("%q", told)
 	}
 }
 

@@ -94,6 +94,7 @@ type nftWalk struct {
 	kept   int
 	sets   map[chainName]nftSet // by table, and name in the place of a chain's
 
+	kinds   map[proxyKind]bool
 	matters map[chainName]bool // something there, or behind it, is of interest
 	endings map[chainName]bool // something there, or behind it, ends the way of a packet
 	visits  map[visited]int
@@ -110,7 +111,7 @@ type visited struct {
 func newWalk(kernel *conversation, links []evidence.Link) (*nftWalk, error) {
 	w := &nftWalk{
 		kernel: kernel, links: map[uint32]string{}, rules: map[chainName][]nftRule{}, proxys: map[chainName][]nftRule{}, sets: map[chainName]nftSet{},
-		matters: map[chainName]bool{}, endings: map[chainName]bool{}, visits: map[visited]int{},
+		kinds: map[proxyKind]bool{}, matters: map[chainName]bool{}, endings: map[chainName]bool{}, visits: map[visited]int{},
 	}
 	for _, link := range links {
 		w.links[uint32(link.Index)] = link.Name
@@ -141,11 +142,28 @@ func (w *nftWalk) keep(rule nftRule) {
 		w.rules[rule.chainName] = append(w.rules[rule.chainName], rule)
 		return
 	}
-	// There can be tens of thousands of these; which of them leads where does not matter.
+	// There can be tens of thousands of these; which of them leads where does not
+	// matter, so one of each kind of statement is enough.
 	at := tableOf(rule.chainName)
-	if len(w.proxys[at]) < maxVisits && w.bears(rule) {
+	for _, s := range w.wantedOf(rule) {
+		kind := proxyKind{at, s}
+		if w.kinds[kind] {
+			continue
+		}
+		if len(w.kinds) >= maxDiversions {
+			w.lack("more than %d kinds of statements in chains of kube-proxy", maxDiversions)
+			return
+		}
+		w.kinds[kind] = true
 		w.proxys[at] = append(w.proxys[at], rule)
+		return
 	}
+}
+
+// proxyKind is a kind of statement in kube-proxy's chains of a table.
+type proxyKind struct {
+	at chainName
+	statement
 }
 
 func tableOf(at chainName) chainName { return chainName{family: at.family, table: at.table} }
@@ -299,10 +317,12 @@ func (w *nftWalk) concerns(at chainName, depth int) bool {
 }
 
 // bears reports whether the rule itself has a statement of interest.
-func (w *nftWalk) bears(rule nftRule) bool {
+func (w *nftWalk) bears(rule nftRule) bool { return len(w.wantedOf(rule)) > 0 }
+
+func (w *nftWalk) wantedOf(rule nftRule) []statement {
 	m := nftMachine{family: rule.family, set: func(string) nftSet { return nftSet{whole: true} }}
 	m.read(rule)
-	return slices.ContainsFunc(m.statements, func(s statement) bool { return wanted(s, rule.chainName) })
+	return slices.DeleteFunc(m.statements, func(s statement) bool { return !wanted(s, rule.chainName) })
 }
 
 func wanted(s statement, at chainName) bool {

@@ -71,6 +71,7 @@ func (e fibEntry) messages(names map[int]string) (list []evidence.Route) {
 		route := evidence.Route{
 			Destination: e.destination, From: e.from, Link: names[hop.link], Gateway: hop.gateway, Source: e.source,
 			Table: e.table, Type: typeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos,
+			Encap: hop.encap,
 		}
 		if route.Link == "" && hop.link != 0 {
 			route.Link = fmt.Sprintf("link %d", hop.link)

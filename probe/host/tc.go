@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -102,10 +103,14 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 			inventory.Complete, inventory.Text = false, fmt.Sprintf("more than %d links can have filters", maxFilteredLinks)
 			break
 		}
-		for _, parent := range q.parents() {
+		parents, err := q.parents(kernel)
+		if err != nil {
+			return nil, fmt.Errorf("listing the classes of %s: %w", names[q.link], err)
+		}
+		for _, parent := range parents {
 			err := kernel.list(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) bool {
 				inventory.Count++
-				found = append(found, parseFilter(message, names)...)
+				found = append(found, parseFilter(q.own(message, parent), names)...)
 				return true
 			})
 			if errors.Is(err, syscall.EOPNOTSUPP) {
@@ -119,15 +124,49 @@ func readFilters(names map[int]string, inventory *evidence.Inventory) ([]evidenc
 	return found, nil
 }
 
-// parents are where filters of a discipline are attached.
-func (q qdisc) parents() []uint32 {
+// parents are where filters of a discipline are attached: to itself or to one of
+// its classes.
+func (q qdisc) parents(kernel *conversation) ([]uint32, error) {
 	switch q.kind {
 	case "clsact":
-		return []uint32{clsactIngress, clsactEgress}
+		return []uint32{clsactIngress, clsactEgress}, nil
 	case "ingress":
-		return []uint32{ingressQdisc}
+		return []uint32{ingressQdisc}, nil
 	}
-	return []uint32{q.handle}
+	parents := []uint32{q.handle}
+	if !withFilteredClasses[q.kind] {
+		return parents, nil
+	}
+	err := kernel.list(unix.RTM_GETTCLASS, tcRequest(q.link, 0), func(message []byte) bool {
+		if len(message) < sizeofTcMessage {
+			return true
+		}
+		if class := native.Uint32(message[8:]); class>>16 == q.handle>>16 && len(parents) < maxFilters {
+			parents = append(parents, class)
+		}
+		return true
+	})
+	if errors.Is(err, syscall.ENODEV) {
+		err = nil // the link is gone
+	}
+	return parents, err
+}
+
+// withFilteredClasses are kinds of disciplines whose classes hold filters of
+// their own (tcf_block of their Qdisc_class_ops).
+var withFilteredClasses = map[string]bool{"htb": true, "hfsc": true, "cbq": true, "atm": true}
+
+// own makes a filter of a block that several links share one of the discipline
+// that it was asked for by: the kernel names the block in place of the link.
+func (q qdisc) own(message []byte, parent uint32) []byte {
+	const block = 0xffffffff // TCM_IFINDEX_MAGIC_BLOCK
+	if len(message) < sizeofTcMessage || native.Uint32(message[4:]) != block {
+		return message
+	}
+	message = slices.Clone(message)
+	native.PutUint32(message[4:], uint32(q.link))
+	native.PutUint32(message[12:], parent)
+	return message
 }
 
 func tcRequest(link int, parent uint32) []byte {
@@ -198,7 +237,13 @@ func parseFilter(message []byte, names map[int]string) (found []evidence.Diversi
 		d.Rule = "bpf " + d.Program
 		found = append(found, d)
 	}
-	for _, action := range attributes(e.bytes(actionLists[kind]), 0) {
+	actions, known := actionLists[kind]
+	if !known {
+		d := at
+		d.Effect, d.Rule = evidence.EffectBPF, "a filter of kind "+kind+", which is not known"
+		found = append(found, d)
+	}
+	for _, action := range attributes(e.bytes(actions), 0) {
 		found = append(found, parseAction(action.value, at, names)...)
 	}
 	return found
@@ -229,11 +274,13 @@ func parseAction(action []byte, at evidence.Diversion, names map[int]string) []e
 		return skbedit(options, d)
 	case "connmark", "ctinfo", "ct":
 		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
-	case "pedit", "nat":
+	case "pedit", "nat", "mpls", "vlan": // what the packet is made decides where it goes
 		d.Effect = evidence.EffectDNAT
 	case "tunnel_key":
 		d.Effect = evidence.EffectForward
-	case "gact", "police", "csum", "sample", "simple", "vlan", "mpls", "skbmod", "gate", "ife", "":
+	case "ife": // takes the mark from what arrives
+		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
+	case "gact", "police", "csum", "sample", "simple", "skbmod", "gate", "":
 		return nil
 	default:
 		d.Effect = evidence.EffectBPF

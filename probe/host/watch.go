@@ -27,6 +27,11 @@ type Watch struct {
 	events     []evidence.LinkEvent
 	count      int
 	incomplete string
+
+	// Of routes and rules, see Paths.
+	bears         *bearing
+	paths         map[string]bool
+	route1, rule1 string // the first change
 }
 
 // watched is a link as the notifications show it.
@@ -59,7 +64,8 @@ func (r Reader) Watch(pods []netip.Prefix) (*Watch, error) {
 		unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
 	}
 	groups := uint32(0)
-	for _, group := range []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE} {
+	for _, group := range []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+		unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE} {
 		groups |= 1 << (group - 1)
 	}
 	if err := unix.Bind(socket, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
@@ -160,10 +166,18 @@ func (w *Watch) notice(kind uint16, message []byte) {
 			w.decide(index)
 			w.decidePorts(index)
 		}
-	case unix.RTM_NEWROUTE:
-		if entry, ok := parseEntry(message); ok && entry.kind == unix.RTN_UNICAST && !entry.destination.IsSingleIP() {
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		entry, ok := parseEntry(message)
+		if !ok {
+			return
+		}
+		removed := kind == unix.RTM_DELROUTE
+		w.entry(entry, removed)
+		if !removed && entry.kind == unix.RTN_UNICAST && !entry.destination.IsSingleIP() {
 			w.route(entry)
 		}
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		w.rule(message, kind == unix.RTM_DELRULE)
 	}
 }
 

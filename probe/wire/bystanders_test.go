@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -37,6 +38,34 @@ func prefixes(texts ...string) (list []netip.Prefix) {
 func db(t testing.TB) []byte {
 	return build(t, ip4("10.42.0.33", "10.42.1.44", layers.IPProtocolTCP), &layers.TCP{SrcPort: 40001, DstPort: 5432, DataOffset: 5, SYN: true},
 		raw([]byte("secret of a customer")))
+}
+
+// firstFragment is the first half of a datagram that carries a packet.
+func firstFragment(t testing.TB, packet []byte) []byte {
+	packet = bytes.Clone(packet)
+	binary.BigEndian.PutUint16(packet[10:], ^uint16(checksum(packet[:20])))
+	whole := build(t, udp(9, 5555), raw(packet))
+	outer := ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP).(*layers.IPv4)
+	outer.Flags = layers.IPv4MoreFragments
+	return build(t, eth(layers.EthernetTypeIPv4), outer, raw(whole[:48]))
+}
+
+// A packet's header that does not reach to the end is a quote or a sample, and
+// one that does not prove itself is none.
+func TestQuotesOfOtherPods(t *testing.T) {
+	sample := db(t)
+	broken := bytes.Clone(sample)
+	broken[10]++
+	for name, payload := range map[string][]byte{
+		"a sample that was cut": sample[:36], "one of several samples": append(bytes.Clone(sample), make([]byte, 200)...), "a wrong checksum": broken,
+	} {
+		frame := build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP), udp(9, 6343), raw(make([]byte, 6)), raw(payload))
+		tally := newTally(t, watching())
+		tally.Link("eth0", evidence.RoleOutside).Add(tx(frame))
+		if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 0 {
+			t.Errorf("%s: %+v", name, seen)
+		}
+	}
 }
 
 // TestOtherPods: a packet of any pod is found bare and in each encapsulation
@@ -76,6 +105,24 @@ func TestOtherPods(t *testing.T) {
 		{"IP-in-IP", "ethernet ipv4 ipv4 tcp", outer(layers.IPProtocolIPv4, db(t)), 5432},
 		{"6in4", "ethernet ipv4 ipv6 tcp", outer(layers.IPProtocolIPv6, inner6), 5432},
 		{"FOU", "ethernet ipv4 udp:5555 ipv4 tcp", tunnel(5555, db(t)), 5432},
+		{"a shim in UDP", "ethernet ipv4 udp:5555 unknown ipv4", tunnel(5555, []byte{1, 2, 3, 4, 5, 6}, db(t)), 5432},
+		{"a shim before IPv6", "ethernet ipv4 udp:5555 unknown ipv6", tunnel(5555, []byte{1, 2, 3, 4, 5, 6}, inner6), 5432},
+		{"MPLS in UDP", "ethernet ipv4 udp:6635 unknown ipv4", tunnel(6635, []byte{0, 1, 1, 9}, db(t)), 5432},
+		{"VXLAN-GPE", "ethernet ipv4 udp:4790 unknown ipv4", tunnel(4790, []byte{0x0c, 0, 0, 1, 0, 0, 1, 0}, db(t)), 5432},
+		{"GTP-U", "ethernet ipv4 udp:2152 unknown ipv4", tunnel(2152, []byte{0x30, 255, 0, 60, 0, 0, 0, 7}, db(t)), 5432},
+		{"L2TP in UDP", "ethernet ipv4 udp:1701 unknown ipv4", tunnel(1701, []byte{0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x21}, db(t)), 5432},
+		{"GUE", "ethernet ipv4 udp:6080 unknown ipv4", tunnel(6080, []byte{1, 4, 0, 0, 0, 0, 0, 0}, db(t)), 5432},
+		{"ESP without encryption", "ethernet ipv4 esp unknown ipv4", outer(layers.IPProtocolESP, []byte{0, 0, 0, 9, 0, 0, 0, 1}, db(t), []byte{1, 2, 2, 4}, make([]byte, 12)), 5432},
+		{"ESP in UDP without encryption", "ethernet ipv4 udp:4500 unknown ipv4", tunnel(4500, []byte{0, 0, 0, 9, 0, 0, 0, 1}, db(t), []byte{1, 2, 2, 4}, make([]byte, 12)), 5432},
+		{"EtherIP", "ethernet ipv4 unknown ipv4", outer(97, []byte{0x30, 0}, framed), 5432},
+		{"MPLS in IP", "ethernet ipv4 unknown ipv4", outer(layers.IPProtocolMPLSInIP, []byte{0, 1, 1, 9}, db(t)), 5432},
+		{"L2TPv3", "ethernet ipv4 unknown ipv4", outer(115, []byte{0, 0, 0, 7, 0, 0, 0, 0}, framed), 5432},
+		{"ERSPAN", "ethernet ipv4 gre unknown ipv4", outer(layers.IPProtocolGRE, []byte{0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 0, 0, 0, 0, 0}, framed), 5432},
+		{"NSH", "ethernet unknown ipv4", build(t, eth(0x894f), raw([]byte{0, 2, 2, 1, 0, 0, 1, 255}), raw(db(t))), 5432},
+		{"MACsec without encryption", "ethernet unknown ipv4", build(t, eth(0x88e5), raw([]byte{0, 0, 0, 0, 0, 1, 8, 0}), raw(db(t)), raw(make([]byte, 16))), 5432},
+		{"LLC and SNAP", "ethernet unknown ipv4", build(t, eth(72), raw([]byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}), raw(db(t))), 5432},
+		{"provider bridging", "ethernet unknown ipv4", build(t, eth(0x88e7), raw([]byte{0, 0, 0, 7}), raw(framed)), 5432},
+		{"the first fragment of IP in UDP", "ethernet ipv4 udp:5555 unknown ipv4", firstFragment(t, db(t)), 5432},
 		{"VXLAN in GRE", "ethernet ipv4 gre ipv4 udp:4789 vxlan ethernet ipv4 tcp", outer(layers.IPProtocolGRE, greHeader,
 			build(t, ip4("198.51.100.1", "198.51.100.2", layers.IPProtocolUDP), udp(9, 4789), raw(vxlanHeader), raw(framed))), 5432},
 		{"quoted by a router", "ethernet ipv4 icmp", outer(layers.IPProtocolICMPv4, []byte{11, 0, 0, 0, 0, 0, 0, 0}, db(t)[:28]), 5432},

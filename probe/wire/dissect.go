@@ -36,6 +36,7 @@ type walker struct {
 	wireguard *ports
 	pods      *podRanges // nil if no range is watched
 	segment   int        // gso_size
+	cut       bool       // it is not the whole packet: truncated, the first fragment, a super-packet
 	outer     bool       // no IP header was read yet
 }
 
@@ -43,11 +44,13 @@ type walker struct {
 func dissect(d *dissection, f *Frame, wireguard *ports, pods *podRanges) {
 	*d = dissection{}
 	w := walker{d: d, data: f.Data, end: len(f.Data), wireguard: wireguard, pods: pods, segment: f.Segment, outer: true}
+	w.cut = f.truncated() || f.Segment > 0
 	if f.Header == RawIP {
 		w.nibble()
 	} else {
 		w.ethernet(f.Tagged)
 	}
+	w.behind()
 	d.settle(ClassOther)
 	d.headers = w.at
 }

@@ -61,6 +61,7 @@ func (w *walker) ipv4() {
 		w.d.settle(ClassFragment)
 		return
 	}
+	w.cut = w.cut || b[6]&0x20 != 0
 	w.transport(own, b[9])
 	w.protocol(b[9], outer)
 }
@@ -102,7 +103,7 @@ func (w *walker) ipv6() {
 				w.d.settle(ClassFragment)
 				return
 			}
-			next = e[0]
+			next, w.cut = e[0], w.cut || e[3]&1 != 0
 		default:
 			w.transport(own, next)
 			w.protocol(next, outer)
