@@ -127,8 +127,11 @@ func TestOtherPodsAreNamed(t *testing.T) {
 func TestWatchedInside(t *testing.T) {
 	streams := healthy(2)
 	for _, node := range []string{"node-1", "node-2"} {
-		streams["probe/"+node] = append(streams["probe/"+node], evidence.Message{LinkCount: &evidence.LinkCount{
-			Link: "flannel-wg", Index: 3, Readings: 4, TXPackets: [4]uint64{1, 100, 1100, 1200}, RXPackets: [4]uint64{1, 5, 505, 600}}})
+		each(streams["probe/"+node], func(m *evidence.Message) {
+			if m.LinkCount != nil && m.LinkCount.Link == "flannel-wg" {
+				m.LinkCount.TXPackets, m.LinkCount.RXPackets = [4]uint64{1, 100, 1100, 1200}, [4]uint64{1, 5, 505, 600}
+			}
+		})
 	}
 	// Of 1500 on each node, 2×10 are marked, and 2×75 first packets.
 	want := "0 of 200 frames on eth0 of node-1, eth0 of node-2; meanwhile 2660 packets without this run's mark in the tunnels of node-1 and node-2"
