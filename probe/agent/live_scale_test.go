@@ -8,9 +8,11 @@ import (
 	"testing"
 )
 
+// TestLiveScale shows how long the first reading takes where kube-proxy has many
+// Services. It takes minutes, and runs only if WG_TEST_SCALE is set.
 func TestLiveScale(t *testing.T) {
 	if os.Getenv("WG_TEST_SCALE") == "" {
-		t.Skip()
+		t.Skip("runs only with WG_TEST_SCALE=1")
 	}
 	for _, tool := range []string{"iptables-nft-restore", "iptables-legacy-restore"} {
 		for _, n := range []int{1000, 4000} {

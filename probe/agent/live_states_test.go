@@ -45,7 +45,7 @@ func TestLiveStates(t *testing.T) {
 		{name: "pods-come-and-go", prepare: podBridge, during: churn("cni0", 40, "10.42.%d.%d/32"), verdict: "PASS"},
 		{name: "routed-pods-come-and-go", during: churn("", 40, "10.42.%d.%d/32"), verdict: "PASS"},
 		{name: "containers-come-and-go", prepare: docker, during: churn("docker0", 5, "172.17.%d.%d/32"), verdict: "PASS"},
-		{name: "many-pods-come-and-go", prepare: podBridge, during: churn("cni0", 130, "10.42.%d.%d/32"), verdict: "PASS"},
+		{name: "many-pods-come-and-go", prepare: podBridge, during: churn("cni0", 70, "10.42.%d.%d/32"), verdict: "PASS"},
 		{name: "container-ends", prepare: docker, during: onNodes("ip link del vethd"), verdict: "PASS"},
 		{name: "container-begins-and-ends", prepare: docker, during: inTurn(churn("docker0", 3, "172.17.%d.%d/32"), onNodes("ip link del c1")), verdict: "PASS"},
 		{name: "container-begins-early", prepare: inTurn(docker, early(churn("docker0", 3, "172.17.%d.%d/32"))), verdict: "PASS"},

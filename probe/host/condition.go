@@ -139,7 +139,8 @@ func narrower(a, b []netip.Prefix) (both []netip.Prefix) {
 // links narrows the link that a packet arrives on or leaves by.
 func (c *condition) links(yes, no *[]string, names []string, negated bool, word string) {
 	switch {
-	case len(names) > maxAlternatives || len(*yes) > 0 && !negated && !slices.Equal(*yes, names):
+	case len(names) > maxAlternatives || negated && len(*no)+len(names) > maxAlternatives,
+		len(*yes) > 0 && !negated && !slices.Equal(*yes, names):
 		c.other("%s among %d", word, len(names))
 	case negated:
 		*no = append(*no, names...)
