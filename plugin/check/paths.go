@@ -67,7 +67,7 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
-	if v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
+	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
 		return false
 	}
 	covered, ip := false, f.Peer.PodIP(f.Family)
