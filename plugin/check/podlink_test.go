@@ -11,7 +11,8 @@ import (
 // its own looped control.
 func podVeth(s map[string][]evidence.Message) {
 	on1(evidence.Message{Link: &evidence.Link{Index: 9, Name: "veth9", Kind: "veth", Up: true, PeerNS: true, Role: evidence.RoleOutside, Why: "a port of a bridge with an address that is not the pods'"}},
-		evidence.Message{Capture: &evidence.Capture{Link: "veth9", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 20, ControlTX: 1}})(s)
+		evidence.Message{Capture: &evidence.Capture{Link: "veth9", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 20, ControlTX: 1}},
+		evidence.Message{LinkCount: &evidence.LinkCount{Link: "veth9", Index: 9, Readings: evidence.Readings}})(s)
 }
 
 func crossed(link, direction string, source, target int) evidence.Message {
