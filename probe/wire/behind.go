@@ -17,14 +17,16 @@ func (w *walker) behind() {
 	}
 	b := w.data[:w.end]
 	for at := w.at; at <= min(w.at+maxShim, len(b)-20); at++ {
-		switch b[at] >> 4 {
+		// The lengths are looked at first: they exclude nearly all that is none.
+		switch left := len(b) - at; b[at] >> 4 {
 		case 4:
-			w.hidden(b, at, 4)
+			if w.reaches(int(binary.BigEndian.Uint16(b[at+2:])), left) && w.hidden4(b, at) {
+				return
+			}
 		case 6:
-			w.hidden(b, at, 6)
-		}
-		if w.d.pods.found {
-			return
+			if left >= 40 && w.reaches(40+int(binary.BigEndian.Uint16(b[at+4:])), left) && w.hidden6(b, at) {
+				return
+			}
 		}
 	}
 }
@@ -38,36 +40,40 @@ func (w *walker) unread() bool {
 	return false
 }
 
-// hidden notes a packet at an offset, if one of pods stands there: between two
-// nodes' ranges, by a header that proves itself, and to the end of what carries
-// it, as a quote or a sample of a packet does not reach.
-func (w *walker) hidden(b []byte, at, family int) {
-	var source, target, total, transport int
-	var protocol uint8
-	two := false
-	if family == 4 {
-		source, target, two = w.pods.between4(b[at:])
-		two = two && header4(b, at)
-		total, protocol, transport = int(binary.BigEndian.Uint16(b[at+2:])), b[at+9], at+int(b[at]&15)*4
-		if binary.BigEndian.Uint16(b[at+6:])&0x1fff != 0 {
-			transport = 0
-		}
-	} else if len(b)-at >= 40 {
-		source, target, two = w.pods.between6(b[at:])
-		two = two && header6(b, at)
-		total, protocol, transport = 40+int(binary.BigEndian.Uint16(b[at+4:])), b[at+6], at+40
+// hidden4 notes a packet of IPv4 at an offset, if one of pods stands there:
+// between two nodes' ranges, by a header that proves itself, and to the end of
+// what carries it, as a quote or a sample of a packet does not reach.
+func (w *walker) hidden4(b []byte, at int) bool {
+	source, target, two := w.pods.between4(b[at:])
+	if !two || !header4(b, at) {
+		return false
 	}
-	if !two || !w.reaches(total, len(b)-at) {
-		return
+	found := podHeader{source: source, target: target, family: 4, protocol: b[at+9], at: at}
+	if binary.BigEndian.Uint16(b[at+6:])&0x1fff == 0 {
+		found.transport = at + int(b[at]&15)*4
 	}
+	w.note(found, layerIPv4)
+	return true
+}
+
+// hidden6 is the same for IPv6.
+func (w *walker) hidden6(b []byte, at int) bool {
+	source, target, two := w.pods.between6(b[at:])
+	if !two || !header6(b, at) {
+		return false
+	}
+	w.note(podHeader{source: source, target: target, family: 6, protocol: b[at+6], at: at, transport: at + 40}, layerIPv6)
+	return true
+}
+
+func (w *walker) note(found podHeader, l layer) {
 	w.d.nameCarrier()
 	if w.d.stack[w.d.depth-1].layer != layerUnknown {
 		w.d.push(layerUnknown)
 	}
-	w.d.push(map[int]layer{4: layerIPv4, 6: layerIPv6}[family])
-	w.d.pods = podHeader{
-		found: true, bare: w.outer, source: source, target: target, family: family, at: at, protocol: protocol, transport: transport,
-	}
+	w.d.push(l)
+	found.found, found.bare = true, w.outer
+	w.d.pods = found
 }
 
 // reaches reports whether a packet of a length goes to the end of what is left,

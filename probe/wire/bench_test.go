@@ -70,3 +70,26 @@ func BenchmarkOtherPods(b *testing.B) {
 		link.Add(frame)
 	}
 }
+
+// BenchmarkOtherUDP is the cost of a datagram that cannot be read, behind which
+// a packet of a pod is looked for: QUIC, DNS, media.
+func BenchmarkOtherUDP(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 1))
+	payload := make([]byte, 1200)
+	for i := range payload {
+		payload[i] = byte(random.Uint32())
+	}
+	frame := tx(build(b, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP), udp(9, 443), raw(payload)))
+	for _, watched := range []bool{false, true} {
+		b.Run(map[bool]string{false: "unwatched", true: "watched"}[watched], func(b *testing.B) {
+			subject := testSubject()
+			if watched {
+				subject = watching()
+			}
+			link := newTally(b, subject).Link("eth0", evidence.RoleOutside)
+			for b.Loop() {
+				link.Add(frame)
+			}
+		})
+	}
+}
