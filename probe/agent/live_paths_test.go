@@ -57,7 +57,7 @@ func TestLivePaths(t *testing.T) {
 // A tunnel that obfuscates carries a part of the canaries; their answers come
 // through WireGuard.
 func TestLiveObfuscated(t *testing.T) {
-	causes := []string{otherPath, inside, cipher}
+	causes := []string{otherPath, leak, inside, cipher}
 	carried := func(l *live) { l.watch(0, "udp dport 7777") }
 	runLive(t, []liveCase{
 		{name: "udp", prepare: inTurn(carried, obfuscate0("udp")), after: crossed(1), verdict: "FAIL", causes: causes},

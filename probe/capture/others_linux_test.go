@@ -177,8 +177,8 @@ func TestOtherTunnels(t *testing.T) {
 				t.Errorf("controls for %v", links)
 			}
 			c := a.dial(t, "10.42.0.7:4000", "10.42.1.9:4000")
-			for range 3 {
-				send(t, c, marked(t, wire.KindCanary, 100))
+			for i := range 3 {
+				send(t, c, marked(t, wire.KindCanary, 100+i))
 				send(t, c, []byte("of others"))
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -229,8 +229,8 @@ func TestOtherTUN(t *testing.T) {
 	link.Kind = "tun"
 	s := a.start(t, config(link))
 	c := a.dial(t, "10.42.0.7:4000", "10.42.1.9:4000")
-	for range 3 {
-		send(t, c, marked(t, wire.KindCanary, 100))
+	for i := range 3 {
+		send(t, c, marked(t, wire.KindCanary, 100+i))
 		send(t, c, []byte("of others"))
 	}
 	time.Sleep(100 * time.Millisecond)
