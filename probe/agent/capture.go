@@ -50,24 +50,26 @@ func (s *session) beginWatch() {
 	s.watch = watch
 }
 
-// endWatch reports the changes of links since the captures began.
+// endWatch reports the changes of links, routes and rules since the captures began.
 func (s *session) endWatch() {
 	if s.watch == nil {
 		return
 	}
 	watch := s.watch
-	events, inventory := watch.Close()
 	s.watch = nil
-	entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
-	s.problem(problems...)
-	rules, _, problems := s.options.Host.Rules()
-	s.problem(problems...)
-	watch.Changed(entries, rules)
-	s.inventory(watch.Inventories())
+	events, inventory := watch.Close()
 	for _, event := range events {
 		s.write(evidence.Message{LinkEvent: &event})
 	}
 	s.inventory([]evidence.Inventory{inventory})
+	s.guard("route", func() {
+		entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
+		s.problem(problems...)
+		rules, _, problems := s.options.Host.Rules()
+		s.problem(problems...)
+		watch.Changed(entries, rules)
+		s.inventory(watch.Inventories())
+	})
 }
 
 // tap shows a capture to the controls.

@@ -65,7 +65,7 @@ func TestLiveStates(t *testing.T) {
 		{name: "restless", prepare: inTurn(podBridge, restored("iptables-nft-restore", "", kubeProxyIptables(100)), restless), verdict: "PASS"},
 		{name: "flap", prepare: idleCard, during: onNodes("ip link set eth1 down", "ip link set eth1 up"), verdict: "PASS"},
 		{name: "lease-renewed", during: onNodes("ip addr change $(ip -o -4 addr show dev eth0 | awk '{print $4}') dev eth0 valid_lft 3600 preferred_lft 3600"), verdict: "PASS"},
-		{name: "much-traffic", during: muchTraffic, verdict: "PASS"},
+		{name: "much-traffic", during: muchTraffic, verdict: "PASS INCONCLUSIVE", causes: []string{"", "WG0604"}}, // a busy machine loses frames
 	})
 }
 

@@ -5,6 +5,7 @@ package host
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +14,8 @@ import (
 )
 
 // Paths says what was read of routing tables and rules before the watch began.
-// From now on a rule that comes or goes is a change, and so is an entry that
-// bears on the pods of other nodes: what was read no longer holds for packets that
+// From now on a rule or an entry that comes or goes and bears on packets to the
+// pods of other nodes is a change: what was read no longer holds for packets that
 // were sent meanwhile. That an entry is written again as it was is none. own is
 // the index of this node.
 func (w *Watch) Paths(links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule) {
@@ -40,7 +41,7 @@ func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 		}
 	}
 	for _, r := range rules {
-		if !w.paths[ruleKey(&r)] {
+		if w.ofPods(&r) && !w.paths[ruleKey(&r)] {
 			w.ruleChanged("is new", &r)
 		}
 	}
@@ -68,6 +69,18 @@ func (w *Watch) Inventories() (list []evidence.Inventory) {
 
 // ofOthers reports whether an entry bears on packets to pods of other nodes.
 func (w *Watch) ofOthers(e evidence.Route) bool { return w.bears.others.overlap(e.Destination) }
+
+// ofPods reports whether a rule can apply to what a pod of this node sends to one
+// of another.
+func (w *Watch) ofPods(r *evidence.Rule) bool {
+	if r.Not {
+		return true
+	}
+	if r.To.IsValid() && !w.bears.others.overlap(r.To) {
+		return false
+	}
+	return !r.From.IsValid() || slices.ContainsFunc(w.bears.pods, r.From.Overlaps)
+}
 
 // entry takes a notification about an entry of a routing table.
 func (w *Watch) entry(entry fibEntry, removed bool) {
@@ -99,6 +112,9 @@ func (w *Watch) rule(message []byte, removed bool) {
 		return
 	}
 	r := parseRule(message, family)
+	if !w.ofPods(&r) {
+		return
+	}
 	word := "was added"
 	if removed {
 		word = "was removed"
