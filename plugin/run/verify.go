@@ -76,6 +76,9 @@ const judgeTime = 15 * time.Second
 
 // judge judges the evidence, within the time that is left, and reports.
 func (v *verification) judge(ctx context.Context, began time.Time) error {
+	if ctx.Err() != nil { // interrupted while the pods were removed: all evidence is there
+		ctx = context.WithoutCancel(ctx)
+	}
 	limit := max(v.Timeout-time.Since(began), judgeTime)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTime)
 	defer cancel()
