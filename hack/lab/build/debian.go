@@ -25,6 +25,7 @@ var packages = []struct{ program, name string }{
 	{"ethtool", "ethtool"},
 	{"tcpdump", "tcpdump"},
 	{"busybox", "busybox-static"},
+	{"python3", "python3"}, // traffic of tests
 }
 
 // InstallPackages installs those Debian packages whose programs are missing.
