@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/canary"
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
@@ -69,6 +70,10 @@ func (s *session) endWatch() {
 		s.problem(problems...)
 		watch.Changed(entries, rules)
 		s.inventory(watch.Inventories())
+	})
+	s.guard("diversion", func() {
+		partly := slices.DeleteFunc(s.newDiversions(), func(i evidence.Inventory) bool { return i.Complete })
+		s.inventory(partly)
 	})
 }
 

@@ -44,6 +44,10 @@ func TestLivePaths(t *testing.T) {
 		{name: "copy-into-overlay", prepare: intoOverlay("dup to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "rule-for-a-pod-link-not-proven", prepare: ruleForDoubtfulLink, verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "late-rule", during: lateRule, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{
+			name: "late-statement", prepare: ruleForMark, during: markDatabase,
+			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath},
+		},
 		{name: "route-for-a-moment", during: momentaryRoute, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "the-same-route-again", during: sameRoute, verdict: "PASS"},
 		{name: "rewritten-target", prepare: rewriteTarget, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
@@ -143,6 +147,17 @@ func ruleForDoubtfulLink(l *live) {
 	l.nodes[0].run(
 		"ip addr add 203.0.113.1/32 dev veth0", "ip route add 10.42.1.0/24 via 192.0.2.2 table 77",
 		"ip rule add pref 50 iif veth0 ipproto tcp dport 5432 lookup 77")
+}
+
+// ruleForMark leads past the tunnel what has a mark, which nothing sets yet.
+func ruleForMark(l *live) {
+	l.nodes[0].run("ip route add 10.42.1.0/24 via 192.0.2.2 table 77", "ip rule add pref 50 fwmark 0x77 lookup 77")
+}
+
+// markDatabase sets the mark on what is for a port, while packets are watched.
+func markDatabase(l *live) {
+	l.nodes[0].run("nft add table ip late", "nft add chain ip late pre '{ type filter hook prerouting priority mangle; }'",
+		"nft add rule ip late pre ip daddr 10.42.1.0/24 tcp dport 5432 meta mark set 0x77")
 }
 
 // lateRule is for a part of the other node's pods, and made after rules were read.

@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -167,12 +168,26 @@ func (s *session) tellFirewall() {
 }
 
 func (s *session) tellDiversions() {
+	s.diversions = map[string]bool{}
+	s.inventory(s.newDiversions())
+}
+
+// newDiversions reports the statements that were not reported yet: at the last
+// reading those that came while packets were watched.
+func (s *session) newDiversions() []evidence.Inventory {
 	found, inventories, problems := s.options.Host.Diversions(s.links.Links)
 	s.problem(problems...)
 	for _, diversion := range found {
+		same := diversion
+		same.Packets = 0
+		key, err := json.Marshal(same)
+		if err != nil || s.diversions[string(key)] {
+			continue
+		}
+		s.diversions[string(key)] = true
 		s.write(evidence.Message{Diversion: &diversion})
 	}
-	s.inventory(inventories)
+	return inventories
 }
 
 // inventory writes how much of what was read, bounded like the text of a problem.

@@ -36,9 +36,11 @@ type session struct {
 	watch    *host.Watch      // of changes of links; nil unless it runs
 	entries  []evidence.Route // of routing tables, at the first reading
 	rules    []evidence.Rule
-	capture  Capture
-	captured []evidence.Link
-	tunnels  []evidence.Tunnel // of the last capture
+	// diversions are those that were reported, see newDiversions.
+	diversions map[string]bool
+	capture    Capture
+	captured   []evidence.Link
+	tunnels    []evidence.Tunnel // of the last capture
 }
 
 func newSession(options Options, out *evidence.Writer, flush func() error) *session {
