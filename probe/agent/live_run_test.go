@@ -46,7 +46,7 @@ func (l *live) verify(during func(*live)) {
 	each(l.tests, func(i int) evidence.Request {
 		there := ports[1-i].Ports
 		return evidence.Request{Send: &evidence.SendRequest{
-			Sizes: liveSizes, Attempts: 3, Timeout: 2000,
+			Sizes: liveSizes, Attempts: 3, Timeout: 8000,
 			Targets: []evidence.Target{{Index: 1 - i, Addr: podAddr(1 - i), UDP: there["udp4"], TCP: there["tcp4"]}},
 		}}
 	})
