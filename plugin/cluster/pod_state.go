@@ -55,7 +55,7 @@ func podFailure(pod *corev1.Pod) *evidence.Problem {
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		if waiting := status.State.Waiting; waiting != nil {
-			if known, ok := waitingReasons[waiting.Reason]; ok {
+			if known, ok := waitingReasons[waiting.Reason]; ok && !triedAgain(waiting) {
 				return &evidence.Problem{Class: known.class, Hint: known.hint, Text: Line(waiting.Reason + ": " + waiting.Message)}
 			}
 		}
@@ -124,6 +124,13 @@ func hintAdmission(message string) string {
 		return "raise the quota, or leave out --namespace"
 	}
 	return "exempt the namespace from the policy; kubectl wg verify --print-manifests shows what is created"
+}
+
+// triedAgain reports whether the kubelet tries again by itself soon: it has not yet
+// heard of a Secret that is there (kubelet/util/manager/watch_based_manager.go
+// waits a second for it, which is short on a busy node).
+func triedAgain(waiting *corev1.ContainerStateWaiting) bool {
+	return waiting.Reason == "CreateContainerConfigError" && strings.HasPrefix(waiting.Message, "failed to sync secret cache")
 }
 
 // describeState says in a few words what a pod is waiting for.

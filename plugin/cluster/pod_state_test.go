@@ -21,13 +21,15 @@ func TestPodFailure(t *testing.T) {
 		class  evidence.ProblemClass // empty = it may still become Ready
 		text   string
 	}{
-		"new":        {corev1.PodStatus{Phase: corev1.PodPending}, "", ""},
-		"creating":   {waiting("ContainerCreating"), "", ""},
-		"pull":       {waiting("ErrImagePull"), evidence.ProblemImage, "ErrImagePull: why"},
-		"back-off":   {waiting("ImagePullBackOff"), evidence.ProblemImage, "ImagePullBackOff: why"},
-		"never":      {waiting("ErrImageNeverPull"), evidence.ProblemImage, "ErrImageNeverPull: why"},
-		"name":       {waiting("InvalidImageName"), evidence.ProblemImage, "InvalidImageName: why"},
-		"config":     {waiting("CreateContainerConfigError"), evidence.ProblemAdmission, "CreateContainerConfigError: why"},
+		"new":      {corev1.PodStatus{Phase: corev1.PodPending}, "", ""},
+		"creating": {waiting("ContainerCreating"), "", ""},
+		"pull":     {waiting("ErrImagePull"), evidence.ProblemImage, "ErrImagePull: why"},
+		"back-off": {waiting("ImagePullBackOff"), evidence.ProblemImage, "ImagePullBackOff: why"},
+		"never":    {waiting("ErrImageNeverPull"), evidence.ProblemImage, "ErrImageNeverPull: why"},
+		"name":     {waiting("InvalidImageName"), evidence.ProblemImage, "InvalidImageName: why"},
+		"config":   {waiting("CreateContainerConfigError"), evidence.ProblemAdmission, "CreateContainerConfigError: why"},
+		"secret": {corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+			Reason: "CreateContainerConfigError", Message: "failed to sync secret cache: timed out waiting for the condition"}}}}}, "", ""},
 		"start":      {waiting("RunContainerError"), evidence.ProblemImage, "RunContainerError: why"},
 		"no place":   {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/2 nodes"}}}, evidence.ProblemScheduling, "FailedScheduling: 0/2 nodes"},
 		"gated":      {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "SchedulingGated"}}}, "", ""},
