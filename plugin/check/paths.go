@@ -233,7 +233,7 @@ func (v *view) byPrograms(f *verdict.Focus) verdict.Outcome {
 	}
 	for _, d := range f.Node.Diversions {
 		if d.Effect == evidence.EffectBPF && v.ownProgram(f.Node, d) {
-			return f.Say(verdict.Pass, func() string {
+			return f.Say(verdict.Warn, func() string {
 				return fmt.Sprintf("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, f.Node.Name)
 			})
 		}

@@ -37,7 +37,11 @@ func passed(j *check.Judgement) string {
 		return text + "every test packet was seen inside the tunnel, and none outside it. " +
 			"Other pods' packets and other paths were not read by the version that recorded this."
 	}
-	return text + "every test packet was inside the tunnel, no packet of any pod was seen outside it, and no rule or route leads past it."
+	text += "every test packet was inside the tunnel, no packet of any pod was seen outside it"
+	if paths := j.Totals.Of("WG0402"); paths.Statuses[verdict.Warn] > 0 {
+		return text + ". Programs that cannot be read decide about paths: their decision was seen on the test packets only."
+	}
+	return text + ", and no rule or route leads past it."
 }
 
 func between(j *check.Judgement) string {

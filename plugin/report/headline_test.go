@@ -22,6 +22,11 @@ func TestHeadline(t *testing.T) {
 		{"host-healthy-wireguard", func(j *check.Judgement) { j.Case.Run.Minor = evidence.Minor },
 			"Pod traffic between the 2 nodes is encrypted by WireGuard: every test packet was inside the tunnel, " +
 				"no packet of any pod was seen outside it, and no rule or route leads past it."},
+		{"host-healthy-wireguard", func(j *check.Judgement) {
+			j.Case.Run.Minor = evidence.Minor
+			paths := j.Totals.Of("WG0402")
+			paths.Statuses[verdict.Warn] = 2
+		}, "seen outside it. Programs that cannot be read decide about paths: their decision was seen on the test packets only."},
 		{"host-healthy-dual", func(*check.Judgement) {}, "Pod traffic between the 2 nodes over IPv4 and IPv6 is encrypted"},
 		{"host-healthy-dual-one-family", func(*check.Judgement) {}, "Pod traffic between the 2 nodes over IPv6 alone is encrypted"},
 		{"host-stale-flannel-route", func(*check.Judgement) {}, "the more specific one. So pod traffic from node-1 to node-2 crosses the wire in clear inside VXLAN"},
