@@ -1,0 +1,105 @@
+package graph
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// allowed finds the peers of one device by their allowed IPs.
+type allowed struct {
+	peers  map[netip.Prefix][]*Peer // in the order of Node.Peers
+	sorted []netip.Prefix
+	bits   [129]bool // prefix lengths that occur
+}
+
+func newAllowed(n *Node, device string) *allowed {
+	a := &allowed{peers: map[netip.Prefix][]*Peer{}}
+	for _, p := range n.Peers {
+		if p.Device != device || !p.Configured {
+			continue
+		}
+		for _, prefix := range p.AllowedIPs {
+			prefix = prefix.Masked()
+			if !prefix.IsValid() {
+				continue
+			}
+			a.peers[prefix] = append(a.peers[prefix], p)
+			a.bits[prefix.Bits()] = true
+		}
+	}
+	for prefix := range a.peers {
+		a.sorted = append(a.sorted, prefix)
+	}
+	slices.SortFunc(a.sorted, netip.Prefix.Compare)
+	return a
+}
+
+// holder returns the peer whose allowed IPs match an address longest, as the
+// kernel chooses it, and that match; nil if none does.
+func (a *allowed) holder(ip netip.Addr) (*Peer, netip.Prefix) {
+	if !ip.IsValid() {
+		return nil, netip.Prefix{}
+	}
+	for bits := ip.BitLen(); bits >= 0; bits-- {
+		if !a.bits[bits] {
+			continue
+		}
+		prefix, _ := ip.Prefix(bits)
+		if peers := a.peers[prefix]; len(peers) > 0 {
+			return peers[0], prefix
+		}
+	}
+	return nil, netip.Prefix{}
+}
+
+// rival returns the first other peer that has a part of a node's pods, no less
+// specific than what the holder has of them; nil if none has.
+func (a *allowed) rival(n *Node, holder *Peer, held netip.Prefix) (first *Peer) {
+	consider := func(prefix netip.Prefix) {
+		if held.IsValid() && prefix.Bits() < held.Bits() {
+			return
+		}
+		for _, p := range a.peers[prefix] {
+			if p != holder && (first == nil || p.rank < first.rank) {
+				first = p
+			}
+		}
+	}
+	for _, podRange := range n.PodCIDRs {
+		a.overlapping(podRange.Masked(), consider)
+	}
+	return first
+}
+
+// overlapping calls do with every allowed prefix that overlaps a range.
+func (a *allowed) overlapping(podRange netip.Prefix, do func(netip.Prefix)) {
+	if !podRange.IsValid() {
+		return
+	}
+	for bits := range podRange.Bits() {
+		if a.bits[bits] {
+			wider, _ := podRange.Addr().Prefix(bits)
+			do(wider)
+		}
+	}
+	first, _ := slices.BinarySearchFunc(a.sorted, podRange, netip.Prefix.Compare)
+	for _, prefix := range a.sorted[first:] {
+		if !podRange.Contains(prefix.Addr()) {
+			break
+		}
+		do(prefix)
+	}
+}
+
+// Part is the first of a peer's allowed IPs that overlaps a node's pod ranges and
+// is at least that specific, the zero Prefix if none does.
+func (p *PeerConfig) Part(n *Node, bits int) netip.Prefix {
+	for _, prefix := range p.AllowedIPs {
+		for _, podRange := range n.PodCIDRs {
+			if prefix.Overlaps(podRange) && prefix.Bits() >= bits {
+				return prefix
+			}
+		}
+	}
+	return netip.Prefix{}
+}

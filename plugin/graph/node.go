@@ -1,0 +1,132 @@
+package graph
+
+import (
+	"net/netip"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Node is all that is known of one node of the run.
+type Node struct {
+	evidence.Node
+	ProbeGap string // what the probe's stream lacks or how it contradicts itself, empty if it is sound
+	PodGap   string // the same of the pod's stream
+	PodIPs   []netip.Addr
+	Pods     map[string]*evidence.Pod // by role
+	// Newcomer is the new pod that was made here, nil if none was to be.
+	Newcomer *evidence.Newcomer
+
+	Hello     evidence.Hello
+	Module    *evidence.Module
+	Links     []*evidence.Link
+	Addresses []*evidence.Address
+	Table     []*evidence.Route // routing table entries
+	Rules     []*evidence.Rule
+	Sockets   []*evidence.Socket
+	Devices   []*evidence.Device
+	Firewall  []*evidence.Firewall
+	Captures  []*evidence.Capture
+	Problems  []evidence.Problem // of the probe
+	// PodProblems are those of the test pod.
+	PodProblems []evidence.Problem
+
+	Inventories []*evidence.Inventory
+	Diversions  []*evidence.Diversion
+	LinkCounts  []*evidence.LinkCount
+	LinkEvents  []*evidence.LinkEvent
+
+	// TriesSeen are the tries that the probe saw in tunnels, Tried what the pod
+	// knows of tries.
+	TriesSeen []*evidence.TrySeen
+	Tried     []*evidence.Tried
+
+	// Leaks are what the node's captures saw in clear.
+	Leaks []*evidence.Sighting
+	// Answers are the kernel's routes for single addresses, sorted by address.
+	Answers []Answer
+	// Peers are those of all devices, in the order of the nodes that they stand for.
+	Peers []*Peer
+	// OnWire are the links on which WireGuard messages were seen, with how many
+	// frames those of them took at least that were seen on no other link.
+	OnWire map[string]uint64
+
+	// What the checks find out of a node once, for all of its edges: why its
+	// captures cannot vouch for what they did not see, and the link on which
+	// no control was seen. Empty if all is fine.
+	Unsound, Uncontrolled string
+
+	place     int // in Graph.Nodes
+	leaked    bool
+	conflicts conflicts
+	marked    []Answer // Answers with a firewall mark
+	stale     map[staleKey]*[evidence.Readings]uint64
+	tunnels   map[tunnelKey]*tunnel
+	seen      map[where][]*Seen // by the other node's place
+	controls  map[int]*control  // by the other node's place
+	canaries  [2][]reported     // by family and the other node's place
+	carriers  [2]Carrier        // by family, see Resolve
+	halves    [2][]half         // by family and the other node's place, see Resolve
+}
+
+// Place is the node's place in Graph.Nodes.
+func (n *Node) Place() int { return n.place }
+
+// Link returns the node's link of that name, nil if there is none.
+func (n *Node) Link(name string) *evidence.Link {
+	for _, l := range n.Links {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// Device returns the node's WireGuard device of that name, nil if it was not read.
+func (n *Node) Device(name string) *evidence.Device {
+	for _, d := range n.Devices {
+		if d.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// PodIP returns the test pod's address of that family, the zero Addr if it has
+// none.
+func (n *Node) PodIP(family int) netip.Addr {
+	for _, ip := range n.PodIPs {
+		if familyOf(ip) == family {
+			return ip
+		}
+	}
+	return netip.Addr{}
+}
+
+// Outside returns the node's links that leave the host and are up.
+func (n *Node) Outside() []*evidence.Link {
+	var links []*evidence.Link
+	for _, l := range n.Links {
+		if l.Role == evidence.RoleOutside && l.Up {
+			links = append(links, l)
+		}
+	}
+	return links
+}
+
+// Capture returns the counts of the capture on a link, nil if there was none.
+func (n *Node) Capture(link string) *evidence.Capture {
+	for _, c := range n.Captures {
+		if c.Link == link {
+			return c
+		}
+	}
+	return nil
+}
+
+// Carrier returns what carries a node's traffic, see Resolve.
+func (n *Node) Carrier(family int) *Carrier {
+	if at := slot(family); at >= 0 {
+		return &n.carriers[at]
+	}
+	return &Carrier{}
+}

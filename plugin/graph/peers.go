@@ -1,0 +1,212 @@
+package graph
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Peer is what a node's device reports of one of its peers.
+type Peer struct {
+	*PeerConfig
+	Count *Count // nil if its counters were not read
+
+	stale  *[evidence.Readings]uint64 // see Edge.StaleSent
+	tunnel *tunnel                    // nil if nothing of it was captured
+	route  *evidence.Route            // see Edge.EndpointRoute
+	device int                        // in the order in which the node's devices were named
+	rank   int                        // in Node.Peers
+}
+
+// PeerConfig is a peer at the first reading. The same peer of many nodes is one.
+type PeerConfig struct {
+	Device, PublicKey string
+	// Configured: the device had it then. Otherwise only its counters were read,
+	// later.
+	Configured bool
+	Endpoint   netip.AddrPort
+	AllowedIPs []netip.Prefix
+}
+
+func (p *PeerConfig) equal(other *PeerConfig) bool {
+	return p.Device == other.Device && p.PublicKey == other.PublicKey && p.Configured == other.Configured &&
+		p.Endpoint == other.Endpoint && slices.Equal(p.AllowedIPs, other.AllowedIPs)
+}
+
+// peerConfigs keeps the last configuration that was read of each key, which is
+// mostly what the next node says of it too.
+type peerConfigs struct {
+	mu   sync.Mutex
+	last map[string]*PeerConfig
+}
+
+// one returns an equal configuration that is known, or the given one.
+func (s *peerConfigs) one(p *PeerConfig) *PeerConfig {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[string]*PeerConfig{}
+	}
+	if last := s.last[p.PublicKey]; last != nil && last.equal(p) {
+		return last
+	}
+	s.last[p.PublicKey] = p
+	return p
+}
+
+// Count is how a peer's counters moved.
+type Count struct {
+	Endpoint  netip.AddrPort // at the last reading
+	TX, RX    [evidence.Readings]uint64
+	Age       int64 // of the last handshake, nanoseconds
+	Handshake bool  // there was one
+	Index     int   // of the device's link
+	Readings  int
+}
+
+// peerKey finds a peer of a node.
+type peerKey struct{ device, publicKey string }
+
+// staleKey is where a device sends.
+type staleKey struct {
+	device   string
+	endpoint netip.AddrPort
+}
+
+// maxDevices is more WireGuard devices than any host has.
+const maxDevices = 1 << 16
+
+// peer returns the place for what is reported of a device's peer, nil if there
+// are too many devices.
+func (r *reading) peer(device, publicKey string) *Peer {
+	key := peerKey{device, publicKey}
+	if p := r.peers[key]; p != nil {
+		return p
+	}
+	at := slices.Index(r.devices, device)
+	if at < 0 {
+		if at = len(r.devices); at == maxDevices {
+			return nil
+		}
+		r.devices = append(r.devices, device)
+	}
+	p := &Peer{PeerConfig: r.g.configs.one(&PeerConfig{Device: device, PublicKey: publicKey}), device: at}
+	r.peers[key] = p
+	r.n.Peers = append(r.n.Peers, p)
+	return p
+}
+
+// maxAllowed is how many allowed IPs of one peer are joined. Joining takes time
+// that grows with the square of their number.
+const maxAllowed = 4096
+
+// addPeer joins the parts of a peer whose allowed IPs did not fit one message.
+func (r *reading) addPeer(part *evidence.Peer) {
+	p := r.peer(part.Device, part.PublicKey)
+	switch {
+	case p == nil:
+	case p.Configured && len(p.AllowedIPs) > maxAllowed:
+		r.n.ProbeGap = cmp.Or(r.n.ProbeGap, "a peer has more allowed IPs than are judged")
+	case p.Configured:
+		joined := *p.PeerConfig
+		joined.AllowedIPs = slices.Concat(p.AllowedIPs, part.AllowedIPs)
+		p.PeerConfig = &joined
+	default:
+		p.PeerConfig = r.g.configs.one(&PeerConfig{
+			Device: part.Device, PublicKey: part.PublicKey, Configured: true,
+			Endpoint: part.Endpoint, AllowedIPs: part.AllowedIPs,
+		})
+	}
+}
+
+func (r *reading) addCount(c *evidence.Count) {
+	p := r.peer(c.Device, c.PublicKey)
+	if p == nil {
+		return
+	}
+	count := &Count{
+		Endpoint: c.Endpoint, TX: c.TX, RX: c.RX, Age: c.Age, Handshake: c.Handshake != 0,
+		Index: c.Index, Readings: min(max(c.Readings, 0), evidence.Readings),
+	}
+	if p.Count != nil && *p.Count != *count || c.Readings != count.Readings {
+		conflict(&r.n.conflicts.probe, "the counters of a peer of "+c.Device)
+	}
+	p.Count = count
+}
+
+// addStale finds the node's stale peers and what their devices counted as sent to
+// them, by where they sent it.
+//
+// A node that was given another key leaves its old one behind: Flannel adds a
+// peer for the new one, which takes over the allowed IPs, and keeps the old
+// peer until it is restarted (flannel-io/flannel#2073). No data can be meant
+// for a peer without allowed IPs, but with a keepalive the device goes on
+// sending it keepalives and handshakes, at the very endpoint of the new peer.
+func (n *Node) addStale() {
+	for _, p := range n.Peers {
+		if !p.isStale() || p.Count == nil || !slices.IsSorted(p.Count.TX[:]) {
+			continue
+		}
+		if n.stale == nil {
+			n.stale = map[staleKey]*[evidence.Readings]uint64{}
+		}
+		at := staleKey{p.Device, p.Count.Endpoint}
+		if n.stale[at] == nil {
+			n.stale[at] = &[evidence.Readings]uint64{}
+		}
+		for i, sent := range p.Count.TX {
+			n.stale[at][i] += sent
+		}
+	}
+}
+
+func (p *Peer) isStale() bool { return p.Configured && len(p.AllowedIPs) == 0 }
+
+// settle sorts what a node reported and joins it, once all nodes were read.
+func (g *Graph) settle(n *Node) {
+	n.Answers, n.marked = settled(n.Answers, true), settled(n.marked, false)
+	slices.SortFunc(n.Peers, g.comparePeers)
+	for i, p := range n.Peers {
+		p.rank = i
+		if p.Count == nil {
+			continue
+		}
+		to := p.Count.Endpoint.Addr()
+		if p.route = routeIn(n.Answers, to); p.route == nil {
+			p.route = routeIn(n.marked, to)
+		}
+		if device := n.Device(p.Device); device != nil {
+			p.tunnel = n.tunnels[tunnelKey{device.Port, p.Count.Endpoint}]
+		}
+		if len(p.AllowedIPs) > 0 {
+			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]
+		}
+	}
+}
+
+// comparePeers orders peers by the nodes that they stand for.
+func (g *Graph) comparePeers(a, b *Peer) int {
+	if a.PublicKey == b.PublicKey {
+		return cmp.Compare(a.device, b.device)
+	}
+	return cmp.Or(cmp.Compare(g.owner(a.PublicKey), g.owner(b.PublicKey)), strings.Compare(a.PublicKey, b.PublicKey))
+}
+
+// Peer returns the peer with that key of a node's device, nil if it has none.
+func (g *Graph) Peer(n *Node, device, publicKey string) *Peer {
+	like := &Peer{PeerConfig: &PeerConfig{PublicKey: publicKey}, device: -1}
+	at, _ := slices.BinarySearchFunc(n.Peers, like, g.comparePeers)
+	for _, p := range n.Peers[at:] {
+		switch {
+		case p.PublicKey != publicKey || publicKey == "":
+			return nil
+		case p.Device == device && p.Configured:
+			return p
+		}
+	}
+	return nil
+}
