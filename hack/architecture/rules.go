@@ -23,16 +23,18 @@ var Layers = []Layer{
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
-	{"plugin/verdict", []string{"probe/evidence"}},
+	{"plugin/graph", []string{"probe/evidence"}},
+	{"plugin/verdict", []string{"plugin/graph"}},
 	{"plugin/routing", []string{"probe/evidence"}},
-	{"plugin/profile", []string{"probe/evidence", "plugin/verdict"}},
+	{"plugin/profile", []string{"probe/evidence", "plugin/graph"}},
 	{"plugin/remedy", []string{"probe/evidence", "plugin/verdict"}},
-	{"plugin/check", []string{"probe/evidence", "plugin/routing", "plugin/verdict", "plugin/profile"}},
-	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check"}},
+	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
+	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
+		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
-	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
+	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
 		"plugin/report", "plugin/cluster"}},
-	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
+	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
 		"plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
@@ -41,7 +43,7 @@ var Layers = []Layer{
 // clock. The same recording gives the same result everywhere and for ever.
 var pure = []string{
 	"probe/evidence", "probe/wire",
-	"plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
+	"plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
 }
 
 // Ban forbids imports to packages.

@@ -6,12 +6,11 @@ import (
 	"os"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 func main() {
-	if err := report.Document(os.Stdout, check.Table(profile.Profile{})); err != nil {
+	if err := report.Document(os.Stdout, check.Checks()); err != nil {
 		fmt.Fprintln(os.Stderr, "checks:", err)
 		os.Exit(1)
 	}

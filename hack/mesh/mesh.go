@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -32,7 +32,7 @@ type Mesh struct {
 	// changes are called with a stream's messages before they are numbered.
 	changes map[string]func([]evidence.Message) []evidence.Message
 	gaps    map[string]string
-	asked   verdict.Asked
+	asked   graph.Pairs
 }
 
 // New returns a healthy mesh of so many nodes, up to 40,000; without families
@@ -52,7 +52,7 @@ func New(nodes int, families ...int) *Mesh {
 // Ask says which pairs the run tests, as --pairs does. A mesh tests all unless
 // it is asked otherwise.
 func (m *Mesh) Ask(pairs string) {
-	asked, err := verdict.Ask(pairs, m.About.ID, m.nodes)
+	asked, err := graph.NewPairs(pairs, m.About.ID, m.nodes)
 	if err != nil {
 		panic(err)
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -26,9 +27,9 @@ var (
 // carriages account for a pair's traffic, in the order of their names. What went
 // from Node to Peer are canaries of the pod on Node and its answers to those of
 // the pod on Peer.
-func carriages(f *verdict.Focus, into, outOf *verdict.Sightings) (all [6]carriage, names []string) {
-	sender, receiver := f.Sender, f.Receiver
-	if f.Run.Minor < 1 {
+func carriages(e *graph.Edge) (all [6]carriage, names []string) {
+	sender, receiver, into, outOf := e.Sender, e.Receiver, e.Into, e.OutOf
+	if e.Graph().Run.Minor < 1 {
 		all[0] = carriage{receiver.UDP.Received + receiver.UDP.Answered, uint64(into.UDP), uint64(outOf.UDP)}
 		all[1] = carriage{receiver.TCP.Received + receiver.TCP.Answered, uint64(into.TCP), uint64(outOf.TCP)}
 		all[2] = carriage{sender.ICMP.Answered, uint64(into.ICMP), uint64(outOf.ICMP)}
@@ -48,43 +49,42 @@ func but(all, answers uint32) uint64 { return uint64(all - min(all, answers)) }
 
 // witnessed judges whether all that arrived went through the tunnel. What went
 // in and did not arrive was lost after encryption, which is no leak.
-func (v *view) witnessed(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if out, none := v.noCarrier(f); none {
+func (v *view) witnessed(e *graph.Edge) verdict.Outcome {
+	if out, none := v.noCarrier(e); none {
 		return out
 	}
-	if f.Sender.UDP.Sent == 0 || f.Receiver.UDP.Received == 0 {
-		return unknown("no canary went from %s to %s", t.From.Name, t.To.Name)
+	if e.Sender.UDP.Sent == 0 || e.Receiver.UDP.Received == 0 {
+		return unknown("no canary went from %s to %s", e.From.Name, e.To.Name)
 	}
-	into, outOf := f.Into(), f.OutOf()
-	all, names := carriages(f, &into, &outOf)
+	all, names := carriages(e)
 	for i := range names {
 		c := &all[i]
 		if c.seenWhole() {
 			continue
 		}
-		if why := unsoundEnd(f); why != "" {
+		if why := unsoundEnd(e); why != "" {
 			return unknown("%s", why)
 		}
 		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
-			c.arrived, names[i], t.From.Name, t.To.Name, c.into, t.FromLink, t.From.Name, c.outOf, t.ToLink, t.To.Name)
+			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf, e.ToLink(), e.To.Name)
 	}
-	return f.Say(verdict.Pass, func() string {
+	return pass("%s", verdict.Late(func() string {
 		return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s",
-			into.Total(), t.FromLink, t.From.Name, outOf.Total(), t.ToLink, t.To.Name) + losses(f, &into, &outOf)
-	})
+			e.Into.Total(), e.FromLink(), e.From.Name, e.OutOf.Total(), e.ToLink(), e.To.Name) + losses(e)
+	}))
 }
 
 // losses says how much was lost before and after encryption, empty if nothing
 // was, or if it was not counted.
-func losses(f *verdict.Focus, into, outOf *verdict.Sightings) (text string) {
-	if f.Run.Minor < 1 {
+func losses(e *graph.Edge) (text string) {
+	into, outOf := e.Into, e.OutOf
+	if e.Graph().Run.Minor < 1 {
 		return ""
 	}
 	if in, out := into.Total(), outOf.Total(); in > out {
 		text = fmt.Sprintf("; %d of %d lost after encryption", in-out, in)
 	}
-	sent, in := f.Sender.UDP.Sent, but(into.UDP, into.UDPAnswers)
+	sent, in := e.Sender.UDP.Sent, but(into.UDP, into.UDPAnswers)
 	if sent > in {
 		text += fmt.Sprintf("; %d of %d UDP canaries lost before it, neither seen nor arrived", sent-in, sent)
 	}

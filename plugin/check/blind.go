@@ -5,29 +5,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// blindChecks are the other half of P6: what a packet socket cannot see.
-func (v *view) blindChecks() []verdict.Check {
-	return []verdict.Check{{
-		Code: "WG0611", Title: "nothing passes the captures unseen",
-		Why:   "A packet socket does not see all that crosses a link: an XDP program takes and sends frames before it, some offloads after it, and a link that appears meanwhile is not captured at all. What can do so is looked for, and the link's own counters are compared with what was captured on it.",
-		Reads: "XDP programs, BPF programs and redirects of traffic control, offloads, changes of links, links' counters and what was captured on them",
-		Proof: verdict.P6Reliable, Scope: verdict.PerNode,
-		Needs: []verdict.Need{verdict.NeedProbe}, After: []string{"WG0103"}, Judge: v.blind,
-	}}
-}
-
 // blind judges a node: the first blind spot that was found counts, all are shown.
-func (v *view) blind(f *verdict.Focus) verdict.Outcome {
-	n := f.Node
-	if f.Run.Minor < 1 {
+func (v *view) blind(n *graph.Node) verdict.Outcome {
+	if v.Run.Minor < 1 {
 		return skip("recorded by an earlier version, which did not look for blind spots on %s", n.Name)
 	}
 	var spots []spot
-	for _, look := range []func(*verdict.Node) []spot{v.programs, v.passages, v.changes, v.linkCounters, v.unread} {
+	for _, look := range []func(*graph.Node) []spot{v.programs, v.passages, v.changes, v.linkCounters, v.unread} {
 		spots = append(spots, look(n)...)
 	}
 	if len(spots) == 0 {
@@ -54,7 +43,7 @@ type spot struct {
 
 // programs are XDP programs, on any link that is up: they take and send frames
 // before a packet socket sees them, on the link itself and on any other.
-func (v *view) programs(n *verdict.Node) (spots []spot) {
+func (v *view) programs(n *graph.Node) (spots []spot) {
 	for _, l := range n.Links {
 		if l.XDP == nil || !l.Up {
 			continue
@@ -69,7 +58,7 @@ func (v *view) programs(n *verdict.Node) (spots []spot) {
 
 // passages are filters of traffic control that give frames another way, and
 // flows that pass a link's hardware or a flow table.
-func (v *view) passages(n *verdict.Node) (spots []spot) {
+func (v *view) passages(n *graph.Node) (spots []spot) {
 	for _, d := range n.Diversions {
 		switch {
 		case d.By == "tc" && d.Effect == evidence.EffectBPF && !v.ownProgram(n, d):
@@ -98,7 +87,7 @@ func redirects(d *evidence.Diversion) bool {
 // or are encrypted there: to a queueing device, to a pod, into WireGuard. An
 // overlay, a tun and a pair that ends on this host lead on from there, a bridge
 // where its ports do.
-func staysInside(n *verdict.Node, to string) bool {
+func staysInside(n *graph.Node, to string) bool {
 	l := n.Link(to)
 	switch {
 	case l == nil || l.Role == evidence.RoleOutside:
@@ -127,7 +116,7 @@ var signs = []struct {
 // ownProgram reports whether a program is known to be part of the cluster's
 // network. One that tcx attached has no name that a probe may read; Cilium is
 // known to attach its own there.
-func (v *view) ownProgram(n *verdict.Node, d *evidence.Diversion) bool {
+func (v *view) ownProgram(n *graph.Node, d *evidence.Diversion) bool {
 	names := slices.Clone(v.Programs)
 	for _, sign := range signs {
 		if slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, sign.link) }) {
@@ -142,7 +131,7 @@ func (v *view) ownProgram(n *verdict.Node, d *evidence.Diversion) bool {
 
 // changes are links that began to lead out of the host while all was watched,
 // and carried something, and programs that came or went.
-func (v *view) changes(n *verdict.Node) (spots []spot) {
+func (v *view) changes(n *graph.Node) (spots []spot) {
 	for _, e := range n.LinkEvents {
 		text := ""
 		switch {
@@ -168,7 +157,7 @@ func (v *view) changes(n *verdict.Node) (spots []spot) {
 var linkChanges = []string{"added", "removed", "up", "down", "xdp", "role"}
 
 // appeared says what became of a link that appeared, "" if nothing crossed it.
-func appeared(n *verdict.Node, e *evidence.LinkEvent) string {
+func appeared(n *graph.Node, e *evidence.LinkEvent) string {
 	gone, sent, received := false, uint64(0), uint64(0)
 	for _, other := range n.LinkEvents {
 		if other.Index == e.Index && other.What == "removed" {
@@ -185,10 +174,10 @@ func appeared(n *verdict.Node, e *evidence.LinkEvent) string {
 		e.Link, plural(sent, "frame"), received)
 }
 
-func captured(n *verdict.Node, link string) bool { return n.Capture(link) != nil }
+func captured(n *graph.Node, link string) bool { return n.Capture(link) != nil }
 
 // unread is what of the evidence for this check is missing.
-func (v *view) unread(n *verdict.Node) (spots []spot) {
+func (v *view) unread(n *graph.Node) (spots []spot) {
 	for what, text := range map[string]string{
 		evidence.InventoryLinks: "changes of links were not all noticed", evidence.InventoryTC: "the filters of traffic control were not all read",
 	} {
@@ -202,7 +191,7 @@ func (v *view) unread(n *verdict.Node) (spots []spot) {
 
 // inventory reports whether a collector read all of one kind, and why it did
 // not. Of several the worst counts.
-func inventory(n *verdict.Node, what string) (why string, whole bool) {
+func inventory(n *graph.Node, what string) (why string, whole bool) {
 	found := false
 	for _, i := range n.Inventories {
 		if i.What != what {
@@ -216,7 +205,7 @@ func inventory(n *verdict.Node, what string) (why string, whole bool) {
 }
 
 // nothingUnseen passes, or warns of what is on and no rule uses.
-func (v *view) nothingUnseen(n *verdict.Node) verdict.Outcome {
+func (v *view) nothingUnseen(n *graph.Node) verdict.Outcome {
 	for _, l := range n.Outside() {
 		if len(l.Offloads) > 0 {
 			out := warn("%s of %s can take flows past the captures: %s is on, though nothing was found that uses it", l.Name, n.Name, list(l.Offloads))

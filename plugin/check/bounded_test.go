@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -76,10 +77,10 @@ func compareWithComplete(t *testing.T, name string, many, few *verdict.Result) {
 	}
 }
 
-func judgedAs(recorded verdict.Recorded, detailed int) *verdict.Result {
-	c := verdict.NewCase(recorded)
+func judgedAs(recorded graph.Recorded, detailed int) *verdict.Result {
+	c := graph.New(recorded)
 	p := profile.Decide(c)
-	return judge(c, p, Table(p), detailed)
+	return judge(c, p, detailed)
 }
 
 // countedFrom counts a complete result.
@@ -95,7 +96,7 @@ func countedFrom(r *verdict.Result) verdict.Totals {
 		}
 		t.Steps = append(t.Steps, step)
 	}
-	for _, c := range Table(profile.Profile{}) {
+	for _, c := range Checks() {
 		total := verdict.CheckTotal{Code: c.Code, Statuses: map[verdict.Status]int{}}
 		for _, f := range r.Findings {
 			if f.Code != c.Code {

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // between are the canaries of an ordered pair as each end knows them.
 type between struct {
-	sender, receiver *verdict.Canaries
+	sender, receiver *graph.Canaries
 }
 
 // reach is what became of them.
@@ -32,8 +33,8 @@ type fate struct {
 	row     evidence.CanaryRow
 }
 
-func (v *view) reach(f *verdict.Focus) *reach {
-	return v.reaches.of(between{f.Sender, f.Receiver}, func(b between) *reach { return reached(b, &f.Run) })
+func (v *view) reach(e *graph.Edge) *reach {
+	return reached(between{e.Sender, e.Receiver}, &v.Run)
 }
 
 func reached(b between, about *evidence.Run) *reach {
@@ -131,19 +132,17 @@ func find(rows []evidence.CanaryRow, transport string, size int) *evidence.Canar
 	return nil
 }
 
-func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
-	from, to, r := f.Node, f.Peer, v.reach(f)
+func (v *view) delivered(e *graph.Edge) verdict.Outcome {
+	from, to, r := e.From, e.To, v.reach(e)
 	row, busy := &r.small.row, ""
 	if r.small.status == verdict.Fail {
-		busy = overrun(f)
+		busy = overrun(e)
 	}
 	switch {
 	case busy != "":
 		out := unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size, from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
-	case f.Quiet:
-		return verdict.Outcome{Status: r.small.status}
 	case r.small.missing:
 		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
 	case r.small.status == verdict.Inconclusive:
@@ -153,13 +152,13 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 		out.Variant = "answer"
 		return out
 	case r.small.status == verdict.Fail:
-		return notArrived(f, row)
+		return notArrived(e, row)
 	}
 	text := fmt.Sprintf("%d canaries over UDP, TCP", r.sent)
 	if r.icmp {
 		text += ", ICMP"
 	}
-	text += fmt.Sprintf(" answered, fastest %.1f ms", float64(f.Fastest())/1000)
+	text += fmt.Sprintf(" answered, fastest %.1f ms", float64(e.Fastest)/1000)
 	if len(r.notes) > 0 {
 		text += " (" + list(r.notes) + ")"
 	}
@@ -168,12 +167,12 @@ func (v *view) delivered(f *verdict.Focus) verdict.Outcome {
 
 // overrun says that a node is so busy that a canary can come too late, which
 // says nothing of the network; empty if neither is.
-func overrun(f *verdict.Focus) string {
-	for _, n := range [...]*verdict.Node{f.Node, f.Peer} {
+func overrun(e *graph.Edge) string {
+	for _, n := range [...]*graph.Node{e.From, e.To} {
 		if slices.ContainsFunc(n.Captures, func(c *evidence.Capture) bool { return c.Drops > 0 }) {
 			return n.Name + " is too busy to watch its own network cards"
 		}
-		for _, p := range n.PodProblem {
+		for _, p := range n.PodProblems {
 			if p.Class == evidence.ProblemStarved {
 				return fmt.Sprintf("of the test pod on %s, %s", n.Name, p.Text)
 			}
@@ -183,13 +182,13 @@ func overrun(f *verdict.Focus) string {
 }
 
 // notArrived says that canaries do not arrive, and which firewall may be why.
-func notArrived(f *verdict.Focus, row *evidence.CanaryRow) verdict.Outcome {
-	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, f.Node.Name, f.Peer.Name, row.Sent)
-	out.Variant, out.Facts = "lost", map[string]string{"node": f.Node.Name, "peer": f.Peer.Name}
-	for _, n := range []*verdict.Node{f.Peer, f.Node} {
-		device := n.Carrier(f.Family).Name
-		if dropping := blocking(n, f.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
-			out.Text += fmt.Sprintf("; the firewall of %s drops what it forwards and does not know", n.Name)
+func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
+	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, e.From.Name, e.To.Name, row.Sent)
+	out.Variant, out.Facts = "lost", map[string]string{"node": e.From.Name, "peer": e.To.Name}
+	for _, n := range []*graph.Node{e.To, e.From} {
+		device := n.Carrier(e.Family).Name
+		if dropping := blocking(n, e.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
+			out.Add("; the firewall of %s drops what it forwards and does not know", n.Name)
 			out.Variant, out.Readings = "forward", rule(dropping)
 			out.Facts = map[string]string{"node": n.Name, "device": device,
 				"family": dropping.Family, "table": dropping.Table, "chain": dropping.Chain}
@@ -199,43 +198,41 @@ func notArrived(f *verdict.Focus, row *evidence.CanaryRow) verdict.Outcome {
 	return out
 }
 
-func (v *view) fullSize(f *verdict.Focus) verdict.Outcome {
-	from, to, full := f.Node, f.Peer, &v.reach(f).full
-	size, status := f.Sender.Largest, full.status
-	untunnelled := f.Tunnel.FromLink == ""
+func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
+	from, to, full := e.From, e.To, &v.reach(e).full
+	size, status := e.Sender.Largest, full.status
+	untunnelled := e.FromLink() == ""
 	if status == verdict.Fail && untunnelled {
 		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
 	}
-	if status == verdict.Fail && overrun(f) != "" {
+	if status == verdict.Fail && overrun(e) != "" {
 		status = verdict.Inconclusive
 	}
-	if !slices.Contains(f.Run.Sizes, 0) && status != verdict.Fail {
+	if !slices.Contains(v.Run.Sizes, 0) && status != verdict.Fail {
 		status = verdict.NotApplicable
 	}
 	switch {
-	case f.Quiet:
-		return verdict.Outcome{Status: status}
 	case status == verdict.NotApplicable:
 		return skip("this run asked for no canaries of full size")
 	case full.status == verdict.Inconclusive:
 		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
 	case full.status == verdict.Pass:
-		return pass("up to %d bytes", size+headerSize(f.Family))
+		return pass("up to %d bytes", size+headerSize(e.Family))
 	}
-	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(f.Family), from.Name, to.Name)
+	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(e.Family), from.Name, to.Name)
 	if full.row.Transport == "tcp" {
 		out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones arrive", size, from.Name, to.Name)
 	}
 	if full.row.Error != "" {
-		out.Text += ": " + full.row.Error
+		out.Add("%s", ": "+full.row.Error)
 	}
 	if untunnelled {
-		out.Text += "; no WireGuard tunnel carries them"
+		out.Add("%s", "; no WireGuard tunnel carries them")
 	}
 	out.Status, out.Facts = status, map[string]string{"node": from.Name, "peer": to.Name}
-	if fits := v.reach(f).fits; fits > 0 {
-		fits += headerSize(f.Family)
-		out.Text += fmt.Sprintf("; those of %d bytes arrive", fits)
+	if fits := v.reach(e).fits; fits > 0 {
+		fits += headerSize(e.Family)
+		out.Add("; those of %d bytes arrive", fits)
 		out.Variant, out.Facts["mtu"], out.Facts["underlay"] = "fits", strconv.Itoa(fits), strconv.Itoa(fits+overhead6)
 	}
 	return out

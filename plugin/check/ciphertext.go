@@ -4,112 +4,112 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // end is one end of a flow of ciphertext on the wire.
 type end struct {
-	node *verdict.Node
-	flow *verdict.Flow
+	node *graph.Node
+	flow *graph.Flow
 	way  string // leaving, arriving at
 }
 
 // ciphertext judges the WireGuard messages from one node to the other, leaving
 // and arriving, against what the pod at their end got.
-func (v *view) ciphertext(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if out, none := v.noCarrier(f); none {
+func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
+	if out, none := v.noCarrier(e); none {
 		return out
 	}
-	if t.Sent == nil || t.Received == nil {
+	if e.Sent == nil || e.Received == nil {
 		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")
 	}
-	expected := v.expected(f).sizes
+	expected := v.expected(e).sizes
 	if len(expected) == 0 {
-		return unknown("no canary of %s arrived at %s that ciphertext could be compared with", t.From.Name, t.To.Name)
+		return unknown("no canary of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
 	}
-	if why := unsoundEnd(f); why != "" {
+	if why := unsoundEnd(e); why != "" {
 		return unknown("%s", why)
 	}
-	for _, e := range [...]end{{t.From, t.Out, "leaving"}, {t.To, t.In, "arriving at"}} {
-		if out := e.judge(f, expected); out.Status != 0 {
+	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
+		if out := at.judge(e, expected); out.Status != 0 {
 			return out
 		}
 	}
-	if !share(t.Out.Sessions, t.In.Sessions) {
-		return fail("the sessions seen leaving %s are not those that arrive at %s", t.From.Name, t.To.Name)
+	if !share(e.Out.Sessions, e.In.Sessions) {
+		return fail("the sessions seen leaving %s are not those that arrive at %s", e.From.Name, e.To.Name)
 	}
 	status := verdict.Pass
-	if t.Out.Malformed+t.In.Malformed > 0 {
+	if e.Out.Malformed+e.In.Malformed > 0 {
 		status = verdict.Warn
 	}
-	return f.Say(status, func() string {
+	return verdict.Say(status, "%s", verdict.Late(func() string {
 		sizes := []string{}
 		for _, size := range expected {
 			sizes = append(sizes, fmt.Sprintf("%d×%d B", size.Count, size.Size))
 		}
 		counters := "no counter twice"
-		if t.In.Repeats > 0 {
+		if e.In.Repeats > 0 {
 			counters = "no counter sent twice"
 		}
 		return fmt.Sprintf("%s out, %d in, %s among them, %s",
-			plural(t.Out.Data, "data message"), t.In.Data, list(sizes), counters) + onTheWay(t)
-	})
+			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + onTheWay(e)
+	}))
 }
 
 // judge returns what is wrong with the messages at one end, the zero Outcome if
 // nothing is. A network may lose and repeat datagrams, a sender may not: what is
 // wrong where they leave is the sender's.
-func (e *end) judge(f *verdict.Focus, expected []evidence.SizeCount) verdict.Outcome {
-	t, leaving := &f.Tunnel, e.flow == f.Tunnel.Out
+func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outcome {
+	leaving := at.flow == e.Out
 	switch {
-	case e.flow.Data == 0:
-		return fail("no WireGuard data message was seen %s %s between %s and %s", e.way, e.node.Name, t.From.Name, t.To.Name)
-	case e.flow.Repeats > 0 && leaving:
+	case at.flow.Data == 0:
+		return fail("no WireGuard data message was seen %s %s between %s and %s", at.way, at.node.Name, e.From.Name, e.To.Name)
+	case at.flow.Repeats > 0 && leaving:
 		return fail("%s on the wire %s %s repeat a counter: WireGuard never does",
-			plural(e.flow.Repeats, "data message"), e.way, e.node.Name)
-	case e.flow.Jumps && leaving:
+			plural(at.flow.Repeats, "data message"), at.way, at.node.Name)
+	case at.flow.Jumps && leaving:
 		return fail("data messages on the wire %s %s have counters that no session reaches: WireGuard counts by one",
-			e.way, e.node.Name)
-	case e.flow.Jumps:
-		return unknown("data messages %s %s have counters that no session reaches: somebody forges them", e.way, e.node.Name)
-	case e.flow.Unmatched:
+			at.way, at.node.Name)
+	case at.flow.Jumps:
+		return unknown("data messages %s %s have counters that no session reaches: somebody forges them", at.way, at.node.Name)
+	case at.flow.Unmatched:
 		return unknown("the sessions that were captured %s %s do not add up to its %s",
-			e.way, e.node.Name, plural(e.flow.Data, "data message"))
+			at.way, at.node.Name, plural(at.flow.Data, "data message"))
 	}
 	for i := range expected {
-		if got := e.flow.Sized(expected[i].Size); got < expected[i].Count {
-			return e.short(f, &expected[i], got)
+		if got := at.flow.Sized(expected[i].Size); got < expected[i].Count {
+			return at.short(e, &expected[i], got)
 		}
 	}
 	return verdict.Outcome{}
 }
 
 // short says that fewer messages of a size were seen than pod packets arrived.
-func (e *end) short(f *verdict.Focus, want *evidence.SizeCount, got uint64) verdict.Outcome {
-	if why := roamed(f); why != "" {
+func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdict.Outcome {
+	if why := roamed(e); why != "" {
 		return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s",
-			why, got, want.Count, want.Size, e.way, e.node.Name)
+			why, got, want.Count, want.Size, at.way, at.node.Name)
 	}
 	return fail("%d data messages of %d bytes were expected %s %s, %d were seen",
-		want.Count, want.Size, e.way, e.node.Name, got)
+		want.Count, want.Size, at.way, at.node.Name, got)
 }
 
 // onTheWay says what the network did to the messages, and what else went between
 // the two endpoints; empty if nothing did.
-func onTheWay(t *verdict.Tunnel) (notes string) {
-	if lost := t.Out.Data - min(t.Out.Data, t.In.Data); lost > 0 {
-		notes += fmt.Sprintf("; %d of %d lost on the way", lost, t.Out.Data)
+func onTheWay(e *graph.Edge) (notes string) {
+	if lost := e.Out.Data - min(e.Out.Data, e.In.Data); lost > 0 {
+		notes += fmt.Sprintf("; %d of %d lost on the way", lost, e.Out.Data)
 	}
-	if t.In.Repeats > 0 {
-		notes += fmt.Sprintf("; %s came twice, repeated by the network", plural(t.In.Repeats, "data message"))
+	if e.In.Repeats > 0 {
+		notes += fmt.Sprintf("; %s came twice, repeated by the network", plural(e.In.Repeats, "data message"))
 	}
 	const invalid = "are not valid WireGuard messages"
-	if n := t.Out.Malformed; n > 0 {
-		notes += fmt.Sprintf("; %s to the endpoint of %s %s", plural(n, "datagram"), t.To.Name, invalid)
-	} else if n := t.In.Malformed; n > 0 {
-		notes += fmt.Sprintf("; %s from the endpoint of %s %s", plural(n, "datagram"), t.From.Name, invalid)
+	if n := e.Out.Malformed; n > 0 {
+		notes += fmt.Sprintf("; %s to the endpoint of %s %s", plural(n, "datagram"), e.To.Name, invalid)
+	} else if n := e.In.Malformed; n > 0 {
+		notes += fmt.Sprintf("; %s from the endpoint of %s %s", plural(n, "datagram"), e.From.Name, invalid)
 	}
 	return notes
 }

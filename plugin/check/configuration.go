@@ -6,40 +6,16 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// configurationChecks are those of WG01xx that hold what the nodes were told
-// against what they do.
-func (v *view) configurationChecks() []verdict.Check {
-	return []verdict.Check{
-		{
-			Code: "WG0104", Title: "the nodes run the backend that they are configured with",
-			Why:   "A backend that was configured and not yet started, or on an agent instead of the servers, encrypts nothing.",
-			Reads: "node annotations: the arguments K3s last started with, the backend of the lease",
-			Scope: verdict.PerCluster, Judge: v.configured,
-		},
-		{
-			Code: "WG0105", Title: "no node publishes an address that its configuration no longer asks for",
-			Why:   "Flannel's annotation public-ip-overwrite outlives the option that wrote it and keeps the tunnel's endpoint at the old address.",
-			Reads: "node annotations: public-ip-overwrite, the arguments K3s last started with",
-			Scope: verdict.PerNode, Judge: v.overwritten,
-		},
-		{
-			Code: "WG0106", Title: "no two nodes publish the same endpoint",
-			Why:   "Two nodes behind one address and port cannot both be reached: one of them gets the other's datagrams.",
-			Reads: "node annotations: the published address and port",
-			Scope: verdict.PerCluster, Judge: v.endpoints,
-		},
-	}
-}
-
-func (v *view) configured(f *verdict.Focus) verdict.Outcome {
+func (v *view) configured() verdict.Outcome {
 	told := 0
 	var ignored []string
 	servers := map[string][]string{}
-	for _, n := range f.Nodes {
+	for _, n := range v.Nodes {
 		configuration := v.configuration(n)
 		if configuration.Role == "agent" && configuration.Explicit {
 			ignored = append(ignored, n.Name)
@@ -73,7 +49,7 @@ func (v *view) configured(f *verdict.Focus) verdict.Outcome {
 	return pass("%s configured and running", slices.Sorted(maps.Keys(servers))[0])
 }
 
-func (v *view) configuration(n *verdict.Node) profile.Configuration {
+func (v *view) configuration(n *graph.Node) profile.Configuration {
 	if v.Configured == nil {
 		return profile.Configuration{}
 	}
@@ -83,8 +59,9 @@ func (v *view) configuration(n *verdict.Node) profile.Configuration {
 // servers is what the servers of a cluster were told of endpoints.
 type servers struct{ told, externalIP bool }
 
-func (v *view) told(c *verdict.Case) (all servers) {
-	for _, n := range c.Nodes {
+// told reads it from all nodes.
+func (v *view) told() (all servers) {
+	for _, n := range v.Nodes {
 		configuration := v.configuration(n)
 		all.told = all.told || configuration.Role == "server"
 		all.externalIP = all.externalIP || configuration.ExternalIP
@@ -92,8 +69,7 @@ func (v *view) told(c *verdict.Case) (all servers) {
 	return all
 }
 
-func (v *view) overwritten(f *verdict.Focus) verdict.Outcome {
-	n := f.Node
+func (v *view) overwritten(n *graph.Node) verdict.Outcome {
 	overwrite := ""
 	for _, key := range []string{"public-ip-overwrite", "public-ipv6-overwrite"} {
 		if value := n.Annotations["flannel.alpha.coreos.com/"+key]; value != "" {
@@ -103,10 +79,10 @@ func (v *view) overwritten(f *verdict.Focus) verdict.Outcome {
 	if overwrite == "" {
 		return skip("%s overwrites no address", n.Name)
 	}
-	switch servers := v.servers.of(f.Case, v.told); {
-	case servers.externalIP:
+	switch {
+	case v.servers.externalIP:
 		return pass("%s is published as %s, as the servers' --flannel-external-ip asks for", n.Name, overwrite)
-	case !servers.told:
+	case !v.servers.told:
 		return skip("no server says what it was configured with")
 	}
 	out := warn("%s is published as %s by public-ip-overwrite, which no server's configuration asks for", n.Name, overwrite)
@@ -114,12 +90,12 @@ func (v *view) overwritten(f *verdict.Focus) verdict.Outcome {
 	return out
 }
 
-func (v *view) endpoints(f *verdict.Focus) verdict.Outcome {
+func (v *view) endpoints() verdict.Outcome {
 	if !v.Encrypts {
 		return skip("%s publishes no endpoints", v.Title)
 	}
 	owner := map[netip.AddrPort]string{}
-	for _, n := range f.Nodes {
+	for _, n := range v.Nodes {
 		for _, family := range []int{4, 6} {
 			addr := v.Endpoint(n, family)
 			if !addr.IsValid() {

@@ -5,13 +5,13 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // inconsistent says what a node wrote that cannot be true, empty if it all
 // fits. Such evidence, made by a fault or by an intruder, proves nothing.
-func inconsistent(n *verdict.Node) string {
+func inconsistent(n *graph.Node) string {
 	for _, l := range n.Links {
 		if !roleFits(n, l) {
 			return fmt.Sprintf("%s of %s is a %s link and cannot have the role %q", l.Name, n.Name, kind(l), l.Role)
@@ -62,7 +62,7 @@ var insideKinds = []string{
 
 // roleFits reports whether a link of its kind can have the role that it was
 // given. Any link may be outside: that is the role of doubt.
-func roleFits(n *verdict.Node, l *evidence.Link) bool {
+func roleFits(n *graph.Node, l *evidence.Link) bool {
 	switch l.Role {
 	case evidence.RoleOutside:
 		return true
@@ -82,14 +82,14 @@ func halfPair(l *evidence.Link) bool {
 
 // isWireGuard reports whether a link is WireGuard by its kind, or a tun device
 // whose process has WireGuard's control socket.
-func isWireGuard(n *verdict.Node, l *evidence.Link) bool {
+func isWireGuard(n *graph.Node, l *evidence.Link) bool {
 	socket := func(s *evidence.Socket) bool { return s.Device == l.Name }
 	return l.Kind == "wireguard" || l.Kind == "tun" && slices.ContainsFunc(n.Sockets, socket)
 }
 
 // misplaced says where a tunnel was seen on the wire and cannot have been:
 // ciphertext leaves the host, through links whose captures counted it.
-func misplaced(n *verdict.Node) string {
+func misplaced(n *graph.Node) string {
 	for _, name := range slices.Sorted(maps.Keys(n.OnWire)) {
 		link, capture := n.Link(name), n.Capture(name)
 		switch {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -16,36 +17,35 @@ import (
 // (linux drivers/net/wireguard/messages.h: REKEY_AFTER_TIME, REJECT_AFTER_TIME).
 const maxHandshakeAge = 210 * time.Second
 
-func (v *view) counted(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if out, none := v.noCarrier(f); none {
+func (v *view) counted(e *graph.Edge) verdict.Outcome {
+	if out, none := v.noCarrier(e); none {
 		return out
 	}
-	if t.Sent == nil || t.Received == nil {
+	if e.Sent == nil || e.Received == nil {
 		return unknown("the counters of both devices for each other were not read")
 	}
-	canaries := v.expected(f).bytes
+	canaries := v.expected(e).bytes
 	if canaries == 0 {
-		return unknown("no canary of %s arrived at %s that could be counted", t.From.Name, t.To.Name)
+		return unknown("no canary of %s arrived at %s that could be counted", e.From.Name, e.To.Name)
 	}
 	ends := [...]struct {
-		node     *verdict.Node
+		node     *graph.Node
 		device   *evidence.Device
-		count    *verdict.Count
+		count    *graph.Count
 		readings *[evidence.Readings]uint64
 		captured uint64
 		verb     string
 	}{
-		{t.From, t.FromDev, t.Sent, &t.Sent.TX, t.Out.Bytes, "sent"},
-		{t.To, t.ToDev, t.Received, &t.Received.RX, t.In.Bytes, "received"},
+		{e.From, e.FromCarrier.Device, e.Sent, &e.Sent.TX, e.Out.Bytes, "sent"},
+		{e.To, e.ToCarrier.Device, e.Received, &e.Received.RX, e.In.Bytes, "received"},
 	}
 	// A receiver counts only what it can authenticate: not what comes in a session
 	// that it lost when it was restarted. But it is no more than the sender's
 	// device counted as sent, so all of it is this tunnel's ciphertext.
 	// What it still sends to the same endpoint with an old key comes on top of
 	// both bounds, or it would make up for bytes that took another way.
-	least, most := bounds(t.Beside)
-	_, sent := bounds(&t.Sent.TX)
+	least, most := bounds(e.StaleSent)
+	_, sent := bounds(&e.Sent.TX)
 	for i := range ends {
 		end := &ends[i]
 		lower, upper := bounds(end.readings)
@@ -64,14 +64,14 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
 		}
 	}
-	return f.Say(verdict.Pass, func() string {
+	return pass("%s", verdict.Late(func() string {
 		var figures []string
 		for _, end := range ends {
 			lower, upper := bounds(end.readings)
 			if end.captured > upper {
 				whose := "in a session that it no longer has"
 				if most > 0 {
-					whose = fmt.Sprintf("for a key that %s had before", t.To.Name)
+					whose = fmt.Sprintf("for a key that %s had before", e.To.Name)
 				}
 				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",
 					end.node.Name, end.verb, lower, end.captured, end.captured-upper, whose))
@@ -80,7 +80,7 @@ func (v *view) counted(f *verdict.Focus) verdict.Outcome {
 			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
 		}
 		return strings.Join(figures, "; ")
-	})
+	}))
 }
 
 // maxMoved is more than a tunnel can carry while a run lasts: an hour at 1 Tbit/s.
@@ -91,22 +91,21 @@ func bounds(readings *[evidence.Readings]uint64) (lower, upper uint64) {
 	return moved(*readings), readings[evidence.ReadingAfter] - readings[evidence.ReadingBefore]
 }
 
-func (v *view) fresh(f *verdict.Focus) verdict.Outcome {
-	t := &f.Tunnel
-	if out, none := v.noCarrier(f); none {
+func (v *view) fresh(e *graph.Edge) verdict.Outcome {
+	if out, none := v.noCarrier(e); none {
 		return out
 	}
-	if t.Sent == nil {
-		return unknown("%s does not know a peer with the key of %s", t.From.Name, t.To.Name)
+	if e.Sent == nil {
+		return unknown("%s does not know a peer with the key of %s", e.From.Name, e.To.Name)
 	}
-	age := time.Duration(t.Sent.Age)
+	age := time.Duration(e.Sent.Age)
 	switch {
-	case !t.Sent.Handshake:
-		return fail("%s never completed a handshake with %s", t.From.Name, t.To.Name)
+	case !e.Sent.Handshake:
+		return fail("%s never completed a handshake with %s", e.From.Name, e.To.Name)
 	case age < 0:
-		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", t.From.Name, t.To.Name)
+		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", e.From.Name, e.To.Name)
 	case age > maxHandshakeAge:
-		return fail("the last handshake of %s with %s is %s old, after traffic", t.From.Name, t.To.Name, age.Round(time.Second))
+		return fail("the last handshake of %s with %s is %s old, after traffic", e.From.Name, e.To.Name, age.Round(time.Second))
 	}
-	return f.Say(verdict.Pass, func() string { return fmt.Sprintf("handshake %s ago", age.Round(time.Second)) })
+	return pass("handshake %s ago", age.Round(time.Second))
 }

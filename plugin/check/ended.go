@@ -3,14 +3,14 @@ package check
 import (
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // ended reports whether a captured link was removed and nothing left it that was
 // not captured, as that of a container which ends: what the link counted when it
 // was removed is no more than what was captured on it.
-func ended(n *verdict.Node, link string) bool {
+func ended(n *graph.Node, link string) bool {
 	l, c := n.Link(link), n.Capture(link)
 	if l == nil || c == nil || l.Role != evidence.RoleOutside || !slices.Contains(exactKinds, l.Kind) {
 		return false
@@ -41,7 +41,7 @@ func ended(n *verdict.Node, link string) bool {
 // began reports whether an outside link appeared, or began to lead out, between
 // the first reading and the captures, and was captured from then on with all that
 // it counted.
-func began(n *verdict.Node, c *evidence.Capture) bool {
+func began(n *graph.Node, c *evidence.Capture) bool {
 	if c.Role != evidence.RoleOutside || !c.Started || !c.Alive || c.ControlTX+c.ControlRX == 0 {
 		return false
 	}
@@ -55,7 +55,7 @@ func began(n *verdict.Node, c *evidence.Capture) bool {
 
 // goneBefore reports whether an outside link was there at the first reading alone:
 // it was removed before the captures began.
-func goneBefore(n *verdict.Node, l *evidence.Link) bool {
+func goneBefore(n *graph.Node, l *evidence.Link) bool {
 	count := onlyCount(n, l.Name)
 	if count == nil || count.Index != l.Index || count.Readings != 1 || n.Capture(l.Name) != nil {
 		return false
@@ -66,7 +66,7 @@ func goneBefore(n *verdict.Node, l *evidence.Link) bool {
 }
 
 // onlyCount is what was counted on the only link of a name, nil if there are more.
-func onlyCount(n *verdict.Node, link string) (found *evidence.LinkCount) {
+func onlyCount(n *graph.Node, link string) (found *evidence.LinkCount) {
 	for _, c := range n.LinkCounts {
 		switch {
 		case c.Link != link:

@@ -32,7 +32,7 @@ func TestFamiliesApart(t *testing.T) {
 	for name, want := range apart {
 		t.Run(name, func(t *testing.T) {
 			j := Judge(load(t, name))
-			nodes, families := len(j.Case.Nodes), len(j.Case.Run.Families)
+			nodes, families := len(j.Graph.Nodes), len(j.Graph.Run.Families)
 			if tested := nodes * (nodes - 1) * families; len(j.Pairs) != tested || families != 2 {
 				t.Errorf("%d pairs of %d nodes and %d families", len(j.Pairs), nodes, families)
 			}
@@ -47,7 +47,7 @@ func TestFamiliesApart(t *testing.T) {
 			}
 			for _, f := range j.Findings {
 				if f.Status == verdict.Fail && f.CausedBy == "" && len(want) > 0 && f.Subject.Family != int(want[0][len(want[0])-1]-'0') {
-					t.Errorf("%s of %s failed by itself: %s", f.Code, f.Subject.Named(j.Case.Run.Families), f.Text)
+					t.Errorf("%s of %s failed by itself: %s", f.Code, f.Subject.Named(j.Graph.Run.Families), f.Text)
 				}
 			}
 		})

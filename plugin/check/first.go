@@ -4,38 +4,39 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
 // first judges the first packets of new pods, from a node's newcomer to the
 // test pods of others and back.
-func (v *view) first(f *verdict.Focus) verdict.Outcome {
-	from, to, t := f.Node, f.Peer, &f.Tunnel
-	if leaks := leaks(f); len(leaks) > 0 {
-		young := slices.DeleteFunc(slices.Clone(leaks), func(leak verdict.Leak) bool { return !leak.First })
+func (v *view) first(e *graph.Edge) verdict.Outcome {
+	from, to := e.From, e.To
+	if leaks := leaks(e); len(leaks) > 0 {
+		young := slices.DeleteFunc(slices.Clone(leaks), func(leak graph.Leak) bool { return !leak.First })
 		switch {
 		case len(young) == 0:
 		case len(young) < len(leaks):
 			return skip("what older pods send is in clear as well")
 		default:
-			return leaked(f.Case, "of a new pod's first packets, what goes from "+from.Name+" to "+to.Name, young)
+			return leaked(v.Graph, "of a new pod's first packets, what goes from "+from.Name+" to "+to.Name, young)
 		}
 	}
 	switch {
 	case from.Newcomer == nil || !slices.Contains(from.Newcomer.Targets, to.Index):
-		return f.Say(verdict.NotApplicable, func() string { return fmt.Sprintf("no new pod on %s sent to %s", from.Name, to.Name) })
+		return skip("no new pod on %s sent to %s", from.Name, to.Name)
 	case from.Pods["newcomer"] == nil || !from.Pods["newcomer"].Ready:
 		return unknown("the new pod on %s never became Ready", from.Name)
-	case t.FromLink == "" || t.ToLink == "":
+	case e.FromLink() == "" || e.ToLink() == "":
 		return skip("no WireGuard link carries the traffic from %s to %s", from.Name, to.Name)
 	}
-	if why := unsoundEnd(f); why != "" {
+	if why := unsoundEnd(e); why != "" {
 		return unknown("%s", why)
 	}
-	into, outOf := f.Into(), f.OutOf()
-	c := carriage{uint64(f.FirstArrived()), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers)}
+	into, outOf := e.Into, e.OutOf
+	c := carriage{uint64(e.FirstArrived), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers)}
 	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
-		from.Name, c.into, t.FromLink, c.outOf, t.ToLink, to.Name, c.arrived)
+		from.Name, c.into, e.FromLink(), c.outOf, e.ToLink(), to.Name, c.arrived)
 	switch {
 	case c.into == 0 || c.outOf == 0 || c.arrived == 0, !c.seenWhole():
 		return unknown("%s", text)

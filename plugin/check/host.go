@@ -1,43 +1,21 @@
 package check
 
 import (
-	"fmt"
-
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// hostChecks are WG02xx: the device on each host.
-func (v *view) hostChecks() []verdict.Check {
-	return []verdict.Check{
-		{
-			Code: "WG0201", Title: "the WireGuard device is there and up",
-			Why:   "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is up.",
-			Reads: "links by rtnetlink with their kind, control sockets of userspace WireGuard",
-			Scope: verdict.PerNodeFamily, Needs: []verdict.Need{verdict.NeedProbe},
-			After: []string{"WG0103", "WG0101", "WG0104"}, Judge: v.deviceUp,
-		},
-		{
-			Code: "WG0202", Title: "the WireGuard device could be read",
-			Why:   "Keys, peers and byte counters of the device are half of the proof; they need CAP_NET_ADMIN in the host's network namespace.",
-			Reads: "the device as wgctrl gives it",
-			Scope: verdict.PerNodeFamily, Needs: []verdict.Need{verdict.NeedProbe},
-			After: []string{"WG0103", "WG0107", "WG0201"}, Judge: v.deviceRead,
-		},
-	}
-}
-
-func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
-	n := f.Node
+func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	if !v.Encrypts {
 		return skip("%s has no WireGuard device of its own", v.Title)
 	}
-	if !hasFamily(n, f.Family) {
-		return skip("the pods on %s have no IPv%d addresses", n.Name, f.Family)
+	if !hasFamily(n, family) {
+		return skip("the pods on %s have no IPv%d addresses", n.Name, family)
 	}
-	carrier := n.Carrier(f.Family)
+	carrier := n.Carrier(family)
 	if carrier.Name != carrier.Expected {
-		return carriedByAnother(n, carrier, f.Family)
+		return carriedByAnother(n, carrier, family)
 	}
 	name := carrier.Name
 	link := n.Link(name)
@@ -49,8 +27,8 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 		if n.Module != nil {
 			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
 		}
-		if other := v.holdsPort(f.Case, n, f.Family); other != nil {
-			out.Text += fmt.Sprintf(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
+		if other := v.holdsPort(v.Graph, n, family); other != nil {
+			out.Add(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
 			out.Variant, facts["link"] = "port", other.Name
 		}
 		return out
@@ -62,7 +40,7 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 		out := fail("%s of %s is down", name, n.Name)
 		out.Variant, out.Facts = "down", facts
 		if other := sharesPort(n, name); other != nil {
-			out.Text += fmt.Sprintf(": its UDP port %d is taken by %s", other.Port, other.Name)
+			out.Add(": its UDP port %d is taken by %s", other.Port, other.Name)
 			out.Variant, facts["link"] = "port", other.Name
 		}
 		return out
@@ -72,7 +50,7 @@ func (v *view) deviceUp(f *verdict.Focus) verdict.Outcome {
 
 // carriedByAnother warns that another WireGuard link does the expected one's
 // work. That it does all of it is for the checks of the wire to find.
-func carriedByAnother(n *verdict.Node, carrier *verdict.Carrier, family int) verdict.Outcome {
+func carriedByAnother(n *graph.Node, carrier *graph.Carrier, family int) verdict.Outcome {
 	out := warn("%s has no %s: its %s saw the IPv%d traffic of the pods", n.Name, carrier.Expected, carrier.Name, family)
 	if n.Link(carrier.Expected) != nil {
 		out = warn("%s of %s saw no IPv%d traffic of the pods, its %s did", carrier.Expected, n.Name, family, carrier.Name)
@@ -82,8 +60,8 @@ func carriedByAnother(n *verdict.Node, carrier *verdict.Carrier, family int) ver
 	return out
 }
 
-func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
-	n, name := f.Node, f.Node.Carrier(f.Family).Name
+func (v *view) deviceRead(n *graph.Node, family int) verdict.Outcome {
+	name := n.Carrier(family).Name
 	if name == "" {
 		return skip("no WireGuard device carries this node's pod traffic")
 	}
@@ -98,7 +76,7 @@ func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
 		if p.What == "device" && (p.On == "" || p.On == name) {
 			out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
 			out.Variant = string(p.Class)
-			if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(f.Case, n, f.Family) {
+			if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(v.Graph, n, family) {
 				out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
 				out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
 			}
@@ -113,13 +91,13 @@ func (v *view) deviceRead(f *verdict.Focus) verdict.Outcome {
 
 // cutOff says whether no canary of this family arrived from or at the node,
 // though some were sent.
-func (v *view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
+func (v *view) cutOff(c *graph.Graph, n *graph.Node, family int) bool {
 	sent := uint64(0)
 	for _, other := range c.Nodes {
 		if other == n {
 			continue
 		}
-		for _, way := range [][2]*verdict.Node{{n, other}, {other, n}} {
+		for _, way := range [][2]*graph.Node{{n, other}, {other, n}} {
 			sender, receiver := c.Canaries(way[0], way[1], family)
 			sent += sender.UDP.Sent + sender.TCP.Sent
 			if receiver.UDP.Received+receiver.TCP.Received > 0 {
@@ -132,7 +110,7 @@ func (v *view) cutOff(c *verdict.Case, n *verdict.Node, family int) bool {
 
 // holdsPort returns a WireGuard device of the node on the port that the other
 // nodes' peers have for it, which the missing one needs.
-func (v *view) holdsPort(c *verdict.Case, n *verdict.Node, family int) *evidence.Device {
+func (v *view) holdsPort(c *graph.Graph, n *graph.Node, family int) *evidence.Device {
 	key := v.Published(n, family)
 	for _, other := range c.Nodes {
 		peer := c.Peer(other, other.Carrier(family).Name, key)
@@ -147,7 +125,7 @@ func (v *view) holdsPort(c *verdict.Case, n *verdict.Node, family int) *evidence
 
 // sharesPort returns another WireGuard device with the same port, of which
 // only one can be up.
-func sharesPort(n *verdict.Node, name string) *evidence.Device {
+func sharesPort(n *graph.Node, name string) *evidence.Device {
 	device := n.Device(name)
 	for _, other := range n.Devices {
 		if device != nil && other.Name != name && other.Port == device.Port {

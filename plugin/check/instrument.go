@@ -4,25 +4,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// instrumentChecks is P6. It comes before everything that rests on what was
-// not seen.
-func (v *view) instrumentChecks() []verdict.Check {
-	return []verdict.Check{{
-		Code: "WG0604", Title: "a leak would have been seen",
-		Why:   "That nothing was seen in clear means something only if the same capture, in the same window, saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
-		Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
-		Proof: verdict.P6Reliable, Scope: verdict.PerPair,
-		Needs: []verdict.Need{verdict.NeedProbe}, After: []string{"WG0103"}, Judge: v.sound,
-	}}
-}
-
-func (v *view) sound(f *verdict.Focus) verdict.Outcome {
-	from, to, t := f.Node, f.Peer, &f.Tunnel
-	for _, n := range [...]*verdict.Node{from, to} {
+func (v *view) sound(e *graph.Edge) verdict.Outcome {
+	from, to := e.From, e.To
+	for _, n := range [...]*graph.Node{from, to} {
 		switch {
 		case n.Unsound != "":
 			return unknown("%s", n.Unsound)
@@ -30,9 +19,9 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 			return unknown("no control was seen on %s of %s: a leak there might have been missed", n.Uncontrolled, n.Name)
 		}
 	}
-	if !f.ControlSent() {
+	if !e.ControlSent {
 		text := ""
-		if why := from.ControlError(to); why != "" {
+		if why := e.ControlError; why != "" {
 			text = ": " + why
 		}
 		return unknown("%s sent no control to %s%s", from.Name, to.Name, text)
@@ -40,47 +29,47 @@ func (v *view) sound(f *verdict.Focus) verdict.Outcome {
 	// Where several cards share the ciphertext the control may take another one
 	// than it does. Each must have shown some control, and one of this pair must
 	// have gone all the way.
-	unseen := unseenOn(f, from, t.OutLinks)
+	unseen := unseenOn(e, from, e.OutLinks)
 	if unseen == "" {
-		unseen = unseenOn(f, to, t.InLinks)
+		unseen = unseenOn(e, to, e.InLinks)
 	}
 	switch {
 	case unseen != "":
 		return unknown("%s", unseen)
-	case !f.ControlLeft():
-		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, t.OutLinks)))
-	case f.ControlArrived():
-	case roamed(f) != "":
-		out := unknown("%s, and so did the control", roamed(f))
+	case !e.ControlLeft:
+		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, e.OutLinks)))
+	case e.ControlArrived:
+	case roamed(e) != "":
+		out := unknown("%s, and so did the control", roamed(e))
 		out.Variant = "roamed"
 		return out
-	case natted(f):
+	case natted(e):
 		// A NAT lets in what its inside has sent to, port by port: the tunnel and
 		// no control. A leak would be seen where it leaves, as the control was.
 	default:
-		out := unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, t.InLinks)), to.Name)
-		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(t)}
+		out := unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, e.InLinks)), to.Name)
+		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
 		return out
 	}
-	return f.Say(verdict.Pass, func() string {
+	return pass("%s", verdict.Late(func() string {
 		frames := uint64(0)
-		for _, n := range []*verdict.Node{from, to} {
+		for _, n := range []*graph.Node{from, to} {
 			for _, capture := range n.Captures {
 				frames += capture.Frames
 			}
 		}
-		arrived := "arriving on " + list(took(to, t.InLinks))
-		if !f.ControlArrived() {
-			arrived = fmt.Sprintf("kept out by the NAT of %s, which lets the tunnel in at %s", to.Name, t.Sent.Endpoint)
+		arrived := "arriving on " + list(took(to, e.InLinks))
+		if !e.ControlArrived {
+			arrived = fmt.Sprintf("kept out by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
 		}
 		return fmt.Sprintf("control seen leaving on %s and %s; %s captured, 0 lost, 0 cut",
-			list(took(from, t.OutLinks)), arrived, plural(frames, "frame"))
-	})
+			list(took(from, e.OutLinks)), arrived, plural(frames, "frame"))
+	}))
 }
 
 // took returns the links on which ciphertext was seen, all outside links if it
 // was on none.
-func took(n *verdict.Node, links []string) []string {
+func took(n *graph.Node, links []string) []string {
 	if len(links) > 0 {
 		return links
 	}
@@ -92,10 +81,10 @@ func took(n *verdict.Node, links []string) []string {
 
 // unseenOn says on which of the links that ciphertext took no control could be
 // seen, empty if each of them showed one.
-func unseenOn(f *verdict.Focus, n *verdict.Node, links []string) string {
+func unseenOn(e *graph.Edge, n *graph.Node, links []string) string {
 	for _, name := range links {
 		l := n.Link(name)
-		if !controlled(n, name) && (l == nil || !ownFrames(f.Run.Minor, n, l)) {
+		if !controlled(n, name) && (l == nil || !ownFrames(e.Graph().Run.Minor, n, l)) {
 			return fmt.Sprintf("no control was seen on %s of %s, which ciphertext crosses", name, n.Name)
 		}
 	}
@@ -104,7 +93,7 @@ func unseenOn(f *verdict.Focus, n *verdict.Node, links []string) string {
 
 // uncontrolled returns the first outside link on which a control could have
 // been seen and was not.
-func uncontrolled(minor int, n *verdict.Node) string {
+func uncontrolled(minor int, n *graph.Node) string {
 	for _, l := range n.Outside() {
 		if !controlled(n, l.Name) && !dead(n, l) && !ownFrames(minor, n, l) && !ended(n, l.Name) && !goneBefore(n, l) {
 			return l.Name
@@ -121,7 +110,7 @@ const ethernet = "ether"
 // captured is no less than what the link itself counted while canaries travelled.
 // Offloads make several frames one, which changes their bytes by their headers:
 // a tenth is what those of full size are below.
-func ownFrames(minor int, n *verdict.Node, l *evidence.Link) bool {
+func ownFrames(minor int, n *graph.Node, l *evidence.Link) bool {
 	capture := n.Capture(l.Name)
 	if minor < 1 || capture == nil || !l.Backup && (l.Type == ethernet || l.Type == "") {
 		return false
@@ -144,13 +133,13 @@ func ownFrames(minor int, n *verdict.Node, l *evidence.Link) bool {
 
 // dead says that a link had no carrier and that nothing crossed it: no control
 // can be sent there and nothing else either.
-func dead(n *verdict.Node, l *evidence.Link) bool {
+func dead(n *graph.Node, l *evidence.Link) bool {
 	capture := n.Capture(l.Name)
 	return l.NoCarrier && capture != nil && capture.Frames == 0
 }
 
 // controlled says whether the link's capture saw any control.
-func controlled(n *verdict.Node, link string) bool {
+func controlled(n *graph.Node, link string) bool {
 	capture := n.Capture(link)
 	return capture != nil && capture.ControlTX+capture.ControlRX > 0
 }

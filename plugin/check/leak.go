@@ -7,35 +7,33 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func (v *view) absent(f *verdict.Focus) verdict.Outcome {
-	from, to := f.Node, f.Peer
-	if leaks := leaks(f); len(leaks) > 0 {
-		if f.Quiet {
-			return verdict.Outcome{Status: verdict.Fail}
-		}
-		return leaked(f.Case, "pod traffic from "+from.Name+" to "+to.Name, leaks)
+func (v *view) absent(e *graph.Edge) verdict.Outcome {
+	from, to := e.From, e.To
+	if leaks := leaks(e); len(leaks) > 0 {
+		return leaked(v.Graph, "pod traffic from "+from.Name+" to "+to.Name, leaks)
 	}
-	if text := v.elsewhere(f); text != "" {
+	if text := v.elsewhere(e); text != "" {
 		out := fail("%s", text)
 		out.Variant = "tunnel"
 		return out
 	}
-	if why := unsoundEnd(f); why != "" {
+	if why := unsoundEnd(e); why != "" {
 		return unknown("nothing was seen in clear, but %s", why)
 	}
-	if f.Sender.Sent == 0 {
+	if e.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
 	}
-	if why := v.unwatchedEnd(f); why != "" {
+	if why := v.unwatchedEnd(e); why != "" {
 		return unknown("nothing was seen in clear, but %s", why)
 	}
-	return f.Say(verdict.Pass, func() string {
+	return pass("%s", verdict.Late(func() string {
 		frames, links := uint64(0), []string{}
-		for _, n := range []*verdict.Node{from, to} {
+		for _, n := range []*graph.Node{from, to} {
 			for _, l := range n.Outside() {
 				if c := n.Capture(l.Name); c != nil {
 					frames += c.Frames
@@ -43,26 +41,25 @@ func (v *view) absent(f *verdict.Focus) verdict.Outcome {
 				}
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s", frames, list(links)) + others(f)
-	})
+		return fmt.Sprintf("0 of %d frames on %s", frames, list(links)) + others(e)
+	}))
 }
 
 // others says how much went through the tunnel beside the run's own packets
 // while every link was watched, empty if that was not counted. What the run's
 // connections need beside their marked packets is among it.
-func others(f *verdict.Focus) string {
-	t := &f.Tunnel
-	here, counted := unmarked(f.Case, t.From, t.FromLink)
-	there, both := unmarked(f.Case, t.To, t.ToLink)
+func others(e *graph.Edge) string {
+	here, counted := unmarked(e.Graph(), e.From, e.FromLink())
+	there, both := unmarked(e.Graph(), e.To, e.ToLink())
 	if !counted || !both {
 		return ""
 	}
-	return fmt.Sprintf("; meanwhile %s without this run's mark in the tunnels of %s and %s", plural(here+there, "packet"), t.From.Name, t.To.Name)
+	return fmt.Sprintf("; meanwhile %s without this run's mark in the tunnels of %s and %s", plural(here+there, "packet"), e.From.Name, e.To.Name)
 }
 
 // unmarked is how many packets a link counted, both ways, between the readings
 // that enclose the canaries, less the marked ones that were seen there.
-func unmarked(c *verdict.Case, n *verdict.Node, link string) (packets uint64, counted bool) {
+func unmarked(c *graph.Graph, n *graph.Node, link string) (packets uint64, counted bool) {
 	at := slices.IndexFunc(n.LinkCounts, func(l *evidence.LinkCount) bool { return l.Link == link })
 	if at < 0 || n.LinkCounts[at].Readings <= evidence.ReadingDrained {
 		return 0, false
@@ -72,20 +69,20 @@ func unmarked(c *verdict.Case, n *verdict.Node, link string) (packets uint64, co
 		before, after := row[evidence.ReadingReady], row[evidence.ReadingDrained]
 		packets += after - min(before, after)
 	}
-	return packets - min(packets, c.MarkedOn(n, link)), true
+	return packets - min(packets, n.MarkedOn(link)), true
 }
 
-func (v *view) strays(f *verdict.Focus) verdict.Outcome {
-	if strays := offPodLinks(f.Case, f.Strays); len(strays) > 0 {
-		return leaked(f.Case, "traffic with this run's mark", strays)
+func (v *view) strays() verdict.Outcome {
+	if strays := offPodLinks(v.Graph, v.Unattributed); len(strays) > 0 {
+		return leaked(v.Graph, "traffic with this run's mark", strays)
 	}
 	return pass("")
 }
 
 // leaked describes sightings, the most telling first.
-func leaked(c *verdict.Case, what string, leaks []verdict.Leak) verdict.Outcome {
+func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	leaks = slices.Clone(leaks)
-	slices.SortStableFunc(leaks, func(a, b verdict.Leak) int {
+	slices.SortStableFunc(leaks, func(a, b graph.Leak) int {
 		if a.By != b.By { // the mark is more telling than the addresses
 			return telling(a.By) - telling(b.By)
 		}
@@ -138,7 +135,7 @@ func telling(by string) int {
 }
 
 // packet names a packet that is not of this run.
-func packet(c *verdict.Case, leak verdict.Leak) string {
+func packet(c *graph.Graph, leak graph.Leak) string {
 	whose := "another pod"
 	from, to := c.At(leak.Source), c.At(leak.Target)
 	if from != nil && slices.ContainsFunc(from.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == leak.InnerSource }) {
@@ -152,7 +149,7 @@ func packet(c *verdict.Case, leak verdict.Leak) string {
 }
 
 // ofOthers is what a reading adds of a packet that is not of this run.
-func ofOthers(leak verdict.Leak) string {
+func ofOthers(leak graph.Leak) string {
 	if leak.By != evidence.BetrayedByRange {
 		return ""
 	}
@@ -163,7 +160,7 @@ func ofOthers(leak verdict.Leak) string {
 var protocols = map[uint8]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 
 // ends are both ends of a packet that is not of this run, and its protocol.
-func ends(leak verdict.Leak) string {
+func ends(leak graph.Leak) string {
 	source, target := leak.InnerSource.String(), leak.InnerTarget.String()
 	if leak.SourcePort|leak.TargetPort != 0 {
 		source = netip.AddrPortFrom(leak.InnerSource, leak.SourcePort).String()
@@ -177,8 +174,8 @@ func ends(leak verdict.Leak) string {
 }
 
 // ofPods says whether an address is in some node's pod range.
-func ofPods(c *verdict.Case, ip netip.Addr) bool {
-	return slices.ContainsFunc(c.Nodes, func(n *verdict.Node) bool { return rangeOf(n, ip).IsValid() || slices.Contains(n.PodIPs, ip) })
+func ofPods(c *graph.Graph, ip netip.Addr) bool {
+	return slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool { return rangeOf(n, ip).IsValid() || slices.Contains(n.PodIPs, ip) })
 }
 
 // encapsulation names what wraps the pod's packet in a Layers text.

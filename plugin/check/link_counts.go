@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -28,7 +28,7 @@ const (
 // a link sent meanwhile cannot be more. What arrives is counted before the
 // kernel can drop it under load, so more of it is no sign of a leak; whoever
 // sent it is watched where it left.
-func (v *view) linkCounters(n *verdict.Node) (spots []spot) {
+func (v *view) linkCounters(n *graph.Node) (spots []spot) {
 	if n.Unsound != "" {
 		return nil // that is said by WG0604, and explains any difference
 	}
@@ -46,7 +46,7 @@ func (v *view) linkCounters(n *verdict.Node) (spots []spot) {
 
 // exceeds says by how much a link sent more than was captured, or why that
 // cannot be told; "" if it did not.
-func exceeds(n *verdict.Node, l *evidence.Link, c *evidence.Capture) string {
+func exceeds(n *graph.Node, l *evidence.Link, c *evidence.Capture) string {
 	count, conflict := countOf(n, l)
 	switch {
 	case conflict:
@@ -91,7 +91,7 @@ func advanced(readings [evidence.Readings]uint64) (moved uint64, ok bool) {
 	return moved, true
 }
 
-func countOf(n *verdict.Node, l *evidence.Link) (found *evidence.LinkCount, conflict bool) {
+func countOf(n *graph.Node, l *evidence.Link) (found *evidence.LinkCount, conflict bool) {
 	for _, c := range n.LinkCounts {
 		if c.Link != l.Name || c.Index != l.Index {
 			continue

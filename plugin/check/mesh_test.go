@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -90,13 +91,13 @@ func BenchmarkJudge(b *testing.B) {
 				m.LoseCanaries(2, 9)
 			}
 			before := heap()
-			c := verdict.NewCase(m)
+			c := graph.New(m)
 			pairs := float64(nodes * (nodes - 1))
 			packed := float64(heap() - before)
 			var r *verdict.Result
 			for b.Loop() {
 				p := profile.Decide(c)
-				r = judge(c, p, Table(p), verdict.Detailed)
+				r = judge(c, p, verdict.Detailed)
 			}
 			after := float64(heap() - before)
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/pairs, "ns/pair")

@@ -1,8 +1,7 @@
 package check
 
 import (
-	"fmt"
-
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -14,38 +13,19 @@ const (
 	overhead6 = 80
 )
 
-// sizeChecks are those of WG05xx that compare sizes.
-func (v *view) sizeChecks() []verdict.Check {
-	probe := []verdict.Need{verdict.NeedProbe}
-	return []verdict.Check{
-		{
-			Code: "WG0504", Title: "an encrypted packet of full size fits the link below the tunnel",
-			Why:   "What does not fit is cut into fragments outside, which many networks drop: small packets pass, transfers stall.",
-			Reads: "MTU of the WireGuard link and of the link that the kernel reaches the peer's endpoint through",
-			Scope: verdict.PerPair, Needs: probe, After: []string{"WG0103", "WG0201", "WG0202"}, Judge: v.fits,
-		},
-		{
-			Code: "WG0505", Title: "no pod has a larger MTU than the tunnel",
-			Why:   "Pods keep the MTU they were created with. After a switch to WireGuard the old ones send packets that do not fit the tunnel.",
-			Reads: "MTU of the links to local pods and of the WireGuard link",
-			Scope: verdict.PerNode, Needs: probe, After: []string{"WG0103", "WG0201"}, Judge: v.oldPods,
-		},
+func (v *view) fits(e *graph.Edge) verdict.Outcome {
+	link := e.FromCarrier.Link
+	if link == nil || e.Sent == nil {
+		return skip("no WireGuard tunnel was read between the nodes")
 	}
-}
-
-func (v *view) fits(f *verdict.Focus) verdict.Outcome {
-	t, link := &f.Tunnel, f.Node.Carrier(f.Family).Link
-	if link == nil || t.Sent == nil {
-		return f.Say(verdict.NotApplicable, func() string { return "no WireGuard tunnel was read between the nodes" })
-	}
-	endpoint := t.Sent.Endpoint.Addr()
-	answer := f.Way()
+	endpoint := e.Sent.Endpoint.Addr()
+	answer := e.EndpointRoute
 	if answer == nil {
 		return skip("the route to the endpoint %s was not read", endpoint)
 	}
 	room := answer.MTU
 	if room == 0 {
-		if below := t.From.Link(answer.Link); below != nil {
+		if below := e.From.Link(answer.Link); below != nil {
 			room = below.MTU
 		}
 	}
@@ -57,28 +37,22 @@ func (v *view) fits(f *verdict.Focus) verdict.Outcome {
 		return skip("the MTU of the way to %s was not read", endpoint)
 	}
 	if need <= room {
-		return f.Say(verdict.Pass, func() string {
-			return fmt.Sprintf("%d + %d bytes fit %d of %s", link.MTU, need-link.MTU, room, answer.Link)
-		})
+		return pass("%d + %d bytes fit %d of %s", link.MTU, need-link.MTU, room, answer.Link)
 	}
 	status := verdict.Warn
-	if v.fullSize(f).Status == verdict.Fail {
+	if v.fullSize(e).Status == verdict.Fail {
 		status = verdict.Fail
 	}
-	if f.Quiet {
-		return verdict.Outcome{Status: status}
-	}
-	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", t.FromLink, t.From.Name, link.MTU, need, answer.Link, room)
-	out.Status, out.Facts = status, map[string]string{"node": t.From.Name, "device": t.FromLink, "link": answer.Link}
+	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", e.FromLink(), e.From.Name, link.MTU, need, answer.Link, room)
+	out.Status, out.Facts = status, map[string]string{"node": e.From.Name, "device": e.FromLink(), "link": answer.Link}
 	return out
 }
 
-func (v *view) oldPods(f *verdict.Focus) verdict.Outcome {
-	n := f.Node
-	if !v.Encrypts || len(f.Run.Families) == 0 {
+func (v *view) oldPods(n *graph.Node) verdict.Outcome {
+	if !v.Encrypts || len(v.Run.Families) == 0 {
 		return skip("%s has no tunnel of its own", v.Title)
 	}
-	tunnel := n.Carrier(f.Run.Families[0]).Link
+	tunnel := n.Carrier(v.Run.Families[0]).Link
 	if tunnel == nil {
 		return skip("the tunnel of %s was not found", n.Name)
 	}

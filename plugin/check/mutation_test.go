@@ -3,6 +3,7 @@ package check
 import (
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -36,7 +37,7 @@ type run struct {
 func TestEveryCheckIsMissed(t *testing.T) {
 	advice := map[string]bool{"WG0105": true, "WG0505": true, "WG0701": true, "WG0801": true}
 	runs := evidenceOf(t)
-	for _, c := range Table(profile.Profile{}) {
+	for _, c := range Checks() {
 		if advice[c.Code] {
 			continue
 		}
@@ -59,7 +60,7 @@ func TestEveryStepIsMissed(t *testing.T) {
 	runs := evidenceOf(t)
 	for _, proof := range verdict.Proofs {
 		var codes []string
-		for _, c := range Table(profile.Profile{}) {
+		for _, c := range Checks() {
 			if c.Proof == proof.Step {
 				codes = append(codes, c.Code)
 			}
@@ -79,22 +80,37 @@ func TestEveryStepIsMissed(t *testing.T) {
 
 // blind judges as if the checks of some codes always passed.
 func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, string) {
-	c := verdict.NewCase(recording)
+	c := graph.New(recording)
 	p := profile.Decide(c)
-	table := Table(p)
+	table := newView(c, p).table()
 	for i := range table {
 		for _, code := range codes {
 			if table[i].Code == code {
-				table[i].Needs = nil
-				table[i].Judge = func(*verdict.Focus) verdict.Outcome { return pass("blind") }
+				table[i] = alwaysPassing(table[i])
 			}
 		}
 	}
-	r := judge(c, p, table, verdict.Detailed)
+	r := verdict.Judge(c, table, verdict.Detailed)
 	if r.FirstCause == nil {
 		return r.Verdict, ""
 	}
 	return r.Verdict, r.FirstCause.Code
+}
+
+func alwaysPassing(c verdict.Check) verdict.Check {
+	blind := pass("blind")
+	c.Needs = nil
+	switch {
+	case c.Cluster != nil:
+		c.Cluster = func() verdict.Outcome { return blind }
+	case c.Node != nil:
+		c.Node = func(*graph.Node) verdict.Outcome { return blind }
+	case c.NodeFamily != nil:
+		c.NodeFamily = func(*graph.Node, int) verdict.Outcome { return blind }
+	default:
+		c.Edge = func(*graph.Edge) verdict.Outcome { return blind }
+	}
+	return c
 }
 
 // Every code has a run in which it passes, one in which it does not (it fails,
@@ -116,7 +132,7 @@ func TestEveryCodeWasSeenInEveryState(t *testing.T) {
 	for name, streams := range healthyWithout() {
 		note(name, record(t, streams))
 	}
-	for _, c := range Table(profile.Profile{}) {
+	for _, c := range Checks() {
 		states := seen[c.Code]
 		if states[verdict.Pass] == "" {
 			t.Errorf("%s was never seen to pass", c.Code)

@@ -195,7 +195,7 @@ func TestOverlayAbove(t *testing.T) {
 	if before.Profile.Below == nil || before.Verdict != verdict.Passed {
 		t.Fatalf("%s, %s", before.Profile.Name, before.Verdict)
 	}
-	node := before.Case.Nodes[0]
+	node := before.Graph.Nodes[0]
 	for _, row := range []struct {
 		kind    string
 		verdict verdict.Verdict
@@ -205,7 +205,7 @@ func TestOverlayAbove(t *testing.T) {
 			bye := uint32(0)
 			for _, m := range run.Messages(stream) {
 				if stream == evidence.StreamName("probe", node.Name) && m.Bye != nil {
-					extra := through("over0", "tx", node.Index, before.Case.Nodes[1].Index)
+					extra := through("over0", "tx", node.Index, before.Graph.Nodes[1].Index)
 					link := tunnelLink("over0", row.kind)
 					for _, add := range []*evidence.Message{&extra, &link} {
 						add.Stream, add.Seq = stream, m.Seq+bye

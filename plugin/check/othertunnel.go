@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -14,7 +14,7 @@ type tunnels struct {
 	unwatched string   // the first of those that are up which was not watched all the time, and why
 }
 
-func tunnelsOf(n *verdict.Node) (t tunnels) {
+func tunnelsOf(n *graph.Node) (t tunnels) {
 	for _, name := range n.MarkedLinks() {
 		l := n.Link(name)
 		if l == nil || l.Role == evidence.RoleInside {
@@ -32,7 +32,7 @@ func tunnelsOf(n *verdict.Node) (t tunnels) {
 
 // unwatchedTunnel is why a link cannot vouch for what did not go through it,
 // empty if it can.
-func unwatchedTunnel(n *verdict.Node, l *evidence.Link) string {
+func unwatchedTunnel(n *graph.Node, l *evidence.Link) string {
 	if !l.Up || !evidence.OtherTunnel(l) {
 		return ""
 	}
@@ -58,22 +58,21 @@ func unwatchedTunnel(n *verdict.Node, l *evidence.Link) string {
 // the kernel's own tunnels one may be the way into the carrier: where the network
 // plugin does not encrypt by itself, an overlay stands above it, and the carrier
 // then sees inside it whatever the overlay saw.
-func (v *view) elsewhere(f *verdict.Focus) string {
-	t := &f.Tunnel
-	if t.FromLink == "" || t.ToLink == "" {
+func (v *view) elsewhere(e *graph.Edge) string {
+	if e.FromLink() == "" || e.ToLink() == "" {
 		return ""
 	}
-	return cmp.Or(v.astray(f, f.Node, f.Peer, t.FromLink, false), v.astray(f, f.Peer, f.Node, t.ToLink, true))
+	return cmp.Or(v.astray(e, e.From, e.To, e.FromLink(), false), v.astray(e, e.To, e.From, e.ToLink(), true))
 }
 
 // astray is elsewhere for one end.
-func (v *view) astray(f *verdict.Focus, n, other *verdict.Node, carrier string, received bool) string {
-	for _, name := range v.tunnels.of(n, tunnelsOf).marked {
-		seen := f.SeenOn(name, n, other, received, f.Family)
+func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, received bool) string {
+	for _, name := range v.tunnels[n.Place()].marked {
+		seen := n.SeenOn(name, other, received, e.Family)
 		if seen.Total() == 0 && seen.First == 0 || name == carrier {
 			continue
 		}
-		if v.above(n, name) && sawAll(f.SeenOn(carrier, n, other, received, f.Family), seen) {
+		if v.above(n, name) && sawAll(n.SeenOn(carrier, other, received, e.Family), seen) {
 			continue
 		}
 		kind := "a link that is not known"
@@ -85,29 +84,29 @@ func (v *view) astray(f *verdict.Focus, n, other *verdict.Node, carrier string, 
 			way = "leaving"
 		}
 		return fmt.Sprintf("traffic from %s to %s takes another way than %s: %s of the run seen %s %s of %s, %s",
-			f.Node.Name, f.Peer.Name, carrier, plural(uint64(seen.Total())+uint64(seen.First), "packet"), way, name, n.Name, kind)
+			e.From.Name, e.To.Name, carrier, plural(seen.Total()+uint64(seen.First), "packet"), way, name, n.Name, kind)
 	}
 	return ""
 }
 
 // above reports whether a link may be an overlay above the carrier.
-func (v *view) above(n *verdict.Node, link string) bool {
+func (v *view) above(n *graph.Node, link string) bool {
 	l := n.Link(link)
 	return !v.Encrypts && l != nil && evidence.OtherTunnel(l) && l.Kind != "tun"
 }
 
 // sawAll reports whether a carrier saw of each transport what an overlay above
 // it saw. How much of it is for WG0605 to judge.
-func sawAll(carrier, overlay verdict.Sightings) bool {
+func sawAll(carrier, overlay *graph.Seen) bool {
 	return (overlay.UDP == 0 || carrier.UDP > 0) && (overlay.TCP == 0 || carrier.TCP > 0) &&
 		(overlay.ICMP == 0 || carrier.ICMP > 0) && (overlay.First == 0 || carrier.First > 0)
 }
 
 // unwatchedEnd says why it is not known that a pair's traffic took no other
 // tunnel, empty if it is.
-func (v *view) unwatchedEnd(f *verdict.Focus) string {
-	if f.Run.Minor < 1 {
+func (v *view) unwatchedEnd(e *graph.Edge) string {
+	if v.Run.Minor < 1 {
 		return "" // nothing was looked for there
 	}
-	return cmp.Or(v.tunnels.of(f.Node, tunnelsOf).unwatched, v.tunnels.of(f.Peer, tunnelsOf).unwatched)
+	return cmp.Or(v.tunnels[e.From.Place()].unwatched, v.tunnels[e.To.Place()].unwatched)
 }

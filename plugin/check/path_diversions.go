@@ -6,23 +6,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // diverted judges a statement of the sender for packets of its pods to a range.
-func (v *view) diverted(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversion, n *verdict.Node, to netip.Prefix) concern {
-	if !leaving(d, n, f.Tunnel.FromLink) {
+func (v *view) diverted(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node, to netip.Prefix) concern {
+	if !leaving(d, n, e.FromLink()) {
 		return concern{status: verdict.Pass}
 	}
-	return v.touched(f, plan, d, n, to)
+	return v.touched(e, plan, d, n, to)
 }
 
 // leaving reports whether a pod's packet can meet a statement before it is in
 // the tunnel. What is attached to the way out of a link that leaves the host
 // meets ciphertext there.
-func leaving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
+func leaving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	switch {
 	case d.Hook == "output", d.Hook == "input" && d.Family != "bridge":
 		return false
@@ -38,7 +39,7 @@ func leaving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
 }
 
 // arriving is the same for a packet that has left the tunnel on its way to a pod.
-func arriving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
+func arriving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	switch {
 	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt:
 		return false
@@ -51,7 +52,7 @@ func arriving(d *evidence.Diversion, n *verdict.Node, tunnel string) bool {
 }
 
 // onInside reports whether a statement is attached to a link of pods.
-func onInside(d *evidence.Diversion, n *verdict.Node) bool {
+func onInside(d *evidence.Diversion, n *graph.Node) bool {
 	return slices.ContainsFunc(strings.Fields(d.Link), func(name string) bool {
 		link := n.Link(name)
 		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name)
@@ -60,7 +61,7 @@ func onInside(d *evidence.Diversion, n *verdict.Node) bool {
 
 // leadsToPods reports whether an entry leads to pods of the node itself through a
 // link: theirs, though it may count as leaving the host for want of a proof.
-func leadsToPods(n *verdict.Node, link string) bool {
+func leadsToPods(n *graph.Node, link string) bool {
 	return slices.ContainsFunc(n.Table, func(e *evidence.Route) bool {
 		to := e.Destination
 		return e.Link == link && to.IsValid() && slices.ContainsFunc(podRanges(n, family(to.Addr())), func(own netip.Prefix) bool {
@@ -77,28 +78,28 @@ func matchesLink(patterns []string, link string) bool {
 }
 
 // atArrival judges the receiver's statements for what comes out of the tunnel.
-func (v *view) atArrival(f *verdict.Focus, note func(concern)) {
-	paths := v.pathsOf(f, f.Peer)
+func (v *view) atArrival(e *graph.Edge, note func(concern)) {
+	paths := v.pathsOf(e.To, e.Family)
 	if len(paths.diverting) == 0 {
 		return
 	}
 	host := routing.Host{
-		Family: f.Family, Pods: podRanges(f.Node, f.Family), Pod: f.Node.PodIP(f.Family), In: []string{f.Tunnel.ToLink},
+		Family: e.Family, Pods: podRanges(e.From, e.Family), Pod: e.From.PodIP(e.Family), In: []string{e.ToLink()},
 		MarksRead: true, Diversions: paths.host.Diversions,
 	}
 	plan := routing.Compile(host)
 	for _, d := range paths.diverting {
-		if !arriving(d, f.Peer, f.Tunnel.ToLink) {
+		if !arriving(d, e.To, e.ToLink()) {
 			continue
 		}
-		for _, podRange := range podRanges(f.Peer, f.Family) {
-			note(v.touched(f, plan, d, f.Peer, podRange))
+		for _, podRange := range podRanges(e.To, e.Family) {
+			note(v.touched(e, plan, d, e.To, podRange))
 		}
 	}
 }
 
 // touched judges what a statement does to packets that can meet it.
-func (v *view) touched(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversion, n *verdict.Node, to netip.Prefix) concern {
+func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node, to netip.Prefix) concern {
 	way, touches := plan.Touch(d, to)
 	if !touches {
 		return concern{status: verdict.Pass}
@@ -111,7 +112,7 @@ func (v *view) touched(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversi
 	case link == nil:
 		c.reason += ", and where to cannot be told"
 	case link.Role == evidence.RoleWireGuard:
-		if link.Name == f.Tunnel.FromLink && n == f.Node || link.Name == f.Tunnel.ToLink && n == f.Peer {
+		if link.Name == e.FromLink() && n == e.From || link.Name == e.ToLink() && n == e.To {
 			c.status = verdict.Pass // it is encrypted
 		} else {
 			c.reason += ", into another tunnel"
@@ -122,8 +123,8 @@ func (v *view) touched(f *verdict.Focus, plan *routing.Plan, d *evidence.Diversi
 		c.reason += ", and where they go from there cannot be told"
 	case way.Certainty == routing.Certain:
 		c.status = verdict.Fail
-	case way.Certainty == routing.Selective && n == f.Node:
-		c.status, c.reason = tried(f, plan, &way)
+	case way.Certainty == routing.Selective && n == e.From:
+		c.status, c.reason = tried(e, plan, &way)
 	}
 	return c
 }
@@ -137,21 +138,21 @@ var effects = map[string]string{
 }
 
 // otherWay says which entry gives packets another way.
-func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
-	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(f.Family), "range": c.part.String()}
-	out := verdict.Outcome{Status: c.status, Words: &verdict.Words{Facts: facts}}
+func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
+	from, to, device := e.From, e.To, e.FromLink()
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(e.Family), "range": c.part.String()}
+	out := verdict.Outcome{Status: c.status, Facts: facts}
 	switch {
 	case c.by != nil:
-		v.describeStatement(f, c, &out)
+		v.describeStatement(e, c, &out)
 		return out
 	case c.way == nil:
-		out.Text = fmt.Sprintf("on %s %s", from.Name, c.reason)
+		out.Reword("on %s %s", from.Name, c.reason)
 		return out
 	}
 	way := c.way
 	if way.Entry != nil && way.Entry.Encap != "" && way.Answer == routing.Unclear {
-		v.reencapsulated(f, c, &out)
+		v.reencapsulated(e, c, &out)
 		return out
 	}
 	verb := "sends"
@@ -163,14 +164,14 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 		packets += " (" + condition + ")"
 	}
 	whose := "pods on " + to.Name
-	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == to.Carrier(f.Family).Endpoint {
+	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == to.Carrier(e.Family).Endpoint {
 		whose = "where its overlay reaches " + to.Name
 	}
 	link := way.Link
 	if link == "" {
 		link = "a link that is not known"
 	}
-	out.Text = fmt.Sprintf("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
+	out.Reword("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
 	out.Variant = "route"
 	facts["link"] = way.Link
 	if l := from.Link(way.Link); l != nil {
@@ -179,17 +180,17 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 	if way.Rule != nil {
 		out.Variant = "rule"
 		facts["priority"], facts["selectors"], facts["rule"] = fmt.Sprint(way.Rule.Priority), routing.Selectors(way.Rule), routing.DescribeRule(way.Rule)
-		out.Text += fmt.Sprintf(", by the rule %q", facts["rule"])
+		out.Add(", by the rule %q", facts["rule"])
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip rule", Text: facts["rule"]})
 	}
 	if way.Entry != nil {
 		facts["route"], facts["table"] = way.Entry.Destination.String(), fmt.Sprint(way.Entry.Table)
-		out.Text += fmt.Sprintf(", by the route %q", describe(way.Entry))
+		out.Add(", by the route %q", describe(way.Entry))
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(way.Entry)})
 	}
 	if way.Hop {
 		out.Variant, facts["hop"] = "hop", fmt.Sprint(way.Entry.Hop)
-		out.Text += ", one of several next hops: some flows take it"
+		out.Add("%s", ", one of several next hops: some flows take it")
 	}
 	for i, d := range way.Marked {
 		if out.Variant = "mark"; i < 3 {
@@ -201,34 +202,34 @@ func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
 		out.Variant = "mark"
 	}
 	if c.reason != "" {
-		out.Text += "; " + c.reason
+		out.Add("%s", "; "+c.reason)
 	}
 	return out
 }
 
 // reencapsulated says that an entry hands packets to a lightweight tunnel.
-func (v *view) reencapsulated(f *verdict.Focus, c *concern, out *verdict.Outcome) {
+func (v *view) reencapsulated(e *graph.Edge, c *concern, out *verdict.Outcome) {
 	entry := c.way.Entry
 	route := describe(entry)
 	out.Variant, out.Facts["route"], out.Facts["table"], out.Facts["link"] = "route", entry.Destination.String(), fmt.Sprint(entry.Table), entry.Link
-	out.Text = fmt.Sprintf("%s hands what is for %s, pods on %s, to the lightweight tunnel %s of the route %q: what that makes of it can go another way than into %s",
-		f.Node.Name, c.way.To.String(), f.Peer.Name, entry.Encap, route, f.Tunnel.FromLink)
-	out.Readings = []verdict.Reading{{Node: f.Node.Name, What: "routing table", Text: route}}
+	out.Reword("%s hands what is for %s, pods on %s, to the lightweight tunnel %s of the route %q: what that makes of it can go another way than into %s",
+		e.From.Name, c.way.To.String(), e.To.Name, entry.Encap, route, e.FromLink())
+	out.Readings = []verdict.Reading{{Node: e.From.Name, What: "routing table", Text: route}}
 }
 
-func (v *view) describeStatement(f *verdict.Focus, c *concern, out *verdict.Outcome) {
-	n := f.Node
+func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome) {
+	n := e.From
 	if !slices.Contains(n.Diversions, c.by) {
-		n = f.Peer
+		n = e.To
 	}
 	statement := routing.DescribeStatement(c.by)
 	out.Variant, out.Facts["node"], out.Facts["statement"] = c.by.Effect, n.Name, statement
-	out.Text = fmt.Sprintf("on %s a statement applies to packets from pods on %s to pods on %s: %s", n.Name, f.Node.Name, f.Peer.Name, statement)
+	out.Reword("on %s a statement applies to packets from pods on %s to pods on %s: %s", n.Name, e.From.Name, e.To.Name, statement)
 	if c.status == verdict.Fail {
 		out.Facts["link"] = c.by.To
-		out.Text += fmt.Sprintf("; %s, through %s", effects[c.by.Effect], c.by.To)
+		out.Add("; %s, through %s", effects[c.by.Effect], c.by.To)
 	} else if c.reason != "" {
-		out.Text += "; " + c.reason
+		out.Add("%s", "; "+c.reason)
 	}
 	out.Readings = []verdict.Reading{{Node: n.Name, What: "statement", Text: statement}}
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -23,25 +23,18 @@ type nodePaths struct {
 	unread     string // why what was read is not enough, empty if it is
 }
 
-type nodeFamily struct {
-	node   *verdict.Node
-	family int
-}
-
-func slotOf(addr netip.Addr) int {
-	if addr.Is4() {
+// slot is the place of a family in what is kept by family.
+func slot(family int) int {
+	if family == 4 {
 		return 0
 	}
 	return 1
 }
 
-func (v *view) pathsOf(f *verdict.Focus, n *verdict.Node) *nodePaths {
-	return v.nodePaths.of(nodeFamily{n, f.Family}, func(of nodeFamily) *nodePaths {
-		return v.readPaths(&f.Run, of.node, of.family, v.podSpaces.of(f.Case, newPodSpace))
-	})
-}
+func (v *view) pathsOf(n *graph.Node, family int) *nodePaths { return v.nodes[n.Place()][slot(family)] }
 
-func (v *view) readPaths(run *evidence.Run, n *verdict.Node, family int, pods *podSpace) *nodePaths {
+func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
+	run := &v.Run
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
@@ -116,7 +109,7 @@ func toService(d *evidence.Diversion) bool {
 // podSpace are the pod ranges of all nodes, in order, none inside another.
 type podSpace struct{ ranges []netip.Prefix }
 
-func newPodSpace(c *verdict.Case) *podSpace {
+func newPodSpace(c *graph.Graph) *podSpace {
 	var all []netip.Prefix
 	for _, n := range c.Nodes {
 		all = append(append(all, podRanges(n, 4)...), podRanges(n, 6)...)
@@ -140,7 +133,7 @@ func (s *podSpace) overlaps(p netip.Prefix) bool {
 }
 
 // podRanges are where a node's pods are, its test pod included.
-func podRanges(n *verdict.Node, family int) (ranges []netip.Prefix) {
+func podRanges(n *graph.Node, family int) (ranges []netip.Prefix) {
 	for _, podRange := range n.PodCIDRs {
 		if podRange.Addr().Is4() == (family == 4) {
 			ranges = append(ranges, podRange)
@@ -161,7 +154,7 @@ var inventories = []struct{ what, name string }{
 
 // unreadPaths says what of a node's paths was not read, empty if all was. Runs of
 // minor version 0 made no inventories.
-func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
+func unreadPaths(run *evidence.Run, n *graph.Node, family int) string {
 	for _, p := range n.Problems {
 		if p.What == "route" || p.What == "rule" {
 			return fmt.Sprintf("not all %ss of %s were read: %s", p.What, n.Name, p.Text)
@@ -192,7 +185,7 @@ func unreadPaths(run *evidence.Run, n *verdict.Node, family int) string {
 
 // lostRules says that a node listed more rules than it reported. All of them are
 // reported, so that what is missing was lost.
-func lostRules(n *verdict.Node, i *evidence.Inventory) string {
+func lostRules(n *graph.Node, i *evidence.Inventory) string {
 	if i.What != evidence.InventoryRules || !i.Complete {
 		return ""
 	}

@@ -6,21 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-// pathCheck is P8: every way that a node gives to its pods' packets.
-func (v *view) pathCheck() verdict.Check {
-	return verdict.Check{
-		Code: "WG0402", Title: "no rule, route or filter gives a pod's packet another way", Proof: verdict.P8NoOtherPath,
-		Why:   "A test pod's packets stand for those of all pods only if nothing on the node treats others otherwise: a rule for one port or one part of the pod range, a second next hop, a mark, a statement that copies packets.",
-		Reads: "policy routing rules, all routing tables that overlap the pod ranges, statements of filters that mark, copy or divert, and a canary of its own for each way that needs one",
-		Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe},
-		After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201", "WG0401"}, Judge: v.paths,
-	}
-}
 
 // concern is what can be wrong with one way.
 type concern struct {
@@ -31,52 +21,52 @@ type concern struct {
 	part   netip.Prefix
 }
 
-func (v *view) paths(f *verdict.Focus) verdict.Outcome {
-	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
-	ip, answer := to.PodIP(f.Family), f.Route()
+func (v *view) paths(e *graph.Edge) verdict.Outcome {
+	from, to, device := e.From, e.To, e.FromLink()
+	ip, answer := to.PodIP(e.Family), e.Route
 	switch {
 	case device == "":
-		return f.Say(verdict.NotApplicable, func() string { return v.Title + " does not route pod traffic into a tunnel of its own" })
+		return skip("%s does not route pod traffic into a tunnel of its own", v.Title)
 	case !ip.IsValid():
-		return unknown("the test pod on %s has no IPv%d address", to.Name, f.Family)
+		return unknown("the test pod on %s has no IPv%d address", to.Name, e.Family)
 	case answer == nil:
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
-	case v.programmed(f):
-		return v.byPrograms(f)
+	case v.programmed(e):
+		return v.byPrograms(e)
 	}
-	paths := v.pathsOf(f, from)
+	paths := v.pathsOf(from, e.Family)
 	switch {
 	case paths.unread != "":
 		return unknown("%s", paths.unread)
 	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so", from.Name, ip, answer.Link)
 	}
-	if f.Quiet && v.plainly(f, paths) {
-		return verdict.Outcome{Status: verdict.Pass}
+	if v.plainly(e, paths) {
+		return pass("%s", verdict.Late(func() string {
+			_, met := v.worstPath(e, paths)
+			return v.onlyWay(e, paths, met)
+		}))
 	}
-	worst, met := v.worstPath(f, paths)
-	switch {
-	case worst.status == verdict.Pass:
-		return f.Say(verdict.Pass, func() string { return v.onlyWay(f, paths, met) })
-	case f.Quiet:
-		return verdict.Outcome{Status: worst.status}
+	worst, met := v.worstPath(e, paths)
+	if worst.status == verdict.Pass {
+		return pass("%s", verdict.Late(func() string { return v.onlyWay(e, paths, met) }))
 	}
-	return v.otherWay(f, &worst)
+	return v.otherWay(e, &worst)
 }
 
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
-func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
-	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
+func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
+	if e.Route.Link != e.FromLink() || v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 {
 		return false
 	}
-	covered, ip := false, f.Peer.PodIP(f.Family)
-	for _, podRange := range f.Peer.PodCIDRs {
-		if podRange.Addr().Is4() != (f.Family == 4) {
+	covered, ip := false, e.To.PodIP(e.Family)
+	for _, podRange := range e.To.PodCIDRs {
+		if podRange.Addr().Is4() != (e.Family == 4) {
 			continue
 		}
 		entry := paths.plan.Single(podRange.Masked())
-		if entry == nil || entry.Link != f.Tunnel.FromLink {
+		if entry == nil || entry.Link != e.FromLink() {
 			return false
 		}
 		covered = covered || podRange.Contains(ip)
@@ -94,7 +84,7 @@ type met struct {
 
 // worstPath returns the gravest concern, the first of equal ones, and what the
 // pods' packets meet.
-func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all met) {
+func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all met) {
 	worst = concern{status: verdict.Pass}
 	note := func(c concern) {
 		if c.status > worst.status {
@@ -104,29 +94,27 @@ func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all
 			all.tried++
 		}
 	}
-	if !f.Quiet {
-		all.routes = map[*evidence.Route]bool{}
-	}
-	right := v.rightLinks(f)
-	for _, podRange := range v.rangesTo(f) {
-		v.walkTo(f, paths.plan, podRange, right, &all, note)
+	all.routes = map[*evidence.Route]bool{}
+	right := v.rightLinks(e)
+	for _, podRange := range v.rangesTo(e) {
+		v.walkTo(e, paths.plan, podRange, right, &all, note)
 		for _, d := range paths.diverting {
-			note(v.diverted(f, paths.plan, d, f.Node, podRange))
+			note(v.diverted(e, paths.plan, d, e.From, podRange))
 		}
 	}
 	if v.Below != nil {
-		v.walkBelow(f, paths, note)
+		v.walkBelow(e, paths, note)
 	}
-	if link := f.Route().Link; !all.answers && link != "" && f.Run.Minor >= 1 {
+	if link := e.Route.Link; !all.answers && link != "" && v.Run.Minor >= 1 {
 		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
-			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", f.Peer.PodIP(f.Family), link)})
+			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", e.To.PodIP(e.Family), link)})
 	}
-	v.atArrival(f, note)
+	v.atArrival(e, note)
 	return worst, all
 }
 
 // walkTo judges each way to a range.
-func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
+func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
 	ways, whole := plan.Ways(to)
 	if !whole {
 		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
@@ -137,7 +125,7 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 			all.routes[way.Entry] = true
 		}
 		all.refused = all.refused || way.Harmless()
-		all.answers = all.answers || way.Link == f.Route().Link && way.To.Has(f.Peer.PodIP(f.Family))
+		all.answers = all.answers || way.Link == e.Route.Link && way.To.Has(e.To.PodIP(e.Family))
 		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
 			continue
 		}
@@ -148,7 +136,7 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 		case way.Certainty == routing.Certain:
 			c.status = verdict.Fail
 		case way.Certainty == routing.Selective:
-			c.status, c.reason = tried(f, plan, way)
+			c.status, c.reason = tried(e, plan, way)
 		case way.Unread:
 			c.reason = "what sets marks on packets was not read"
 		default:
@@ -159,10 +147,10 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 }
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
-func (v *view) walkBelow(f *verdict.Focus, paths *nodePaths, note func(concern)) {
-	if end := f.Peer.Carrier(f.Family).Endpoint; end.IsValid() && paths.own[slotOf(end)] != nil {
+func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
+	if end := e.To.Carrier(e.Family).Endpoint; end.IsValid() && paths.own[slot(family(end))] != nil {
 		to := netip.PrefixFrom(end, end.BitLen())
-		v.walkTo(f, paths.own[slotOf(end)], to, []string{f.Tunnel.FromLink}, &met{}, func(c concern) {
+		v.walkTo(e, paths.own[slot(family(end))], to, []string{e.FromLink()}, &met{}, func(c concern) {
 			if c.way == nil || c.way.Certainty == routing.Certain { // what an overlay sends has one protocol and no mark
 				note(c)
 			}
@@ -172,9 +160,9 @@ func (v *view) walkBelow(f *verdict.Focus, paths *nodePaths, note func(concern))
 
 // rightLinks are those that pods' packets may leave by: the tunnel, and above a
 // WireGuard of the machines the overlay that the canaries took.
-func (v *view) rightLinks(f *verdict.Focus) []string {
-	right := []string{f.Tunnel.FromLink}
-	if link := v.overlayAbove(f); link != "" {
+func (v *view) rightLinks(e *graph.Edge) []string {
+	right := []string{e.FromLink()}
+	if link := v.overlayAbove(e); link != "" {
 		right = append(right, link)
 	}
 	return right
@@ -182,12 +170,12 @@ func (v *view) rightLinks(f *verdict.Focus) []string {
 
 // overlayAbove is the overlay that the test pod's packets enter before the
 // tunnel, by the profile or because the canaries were in both; empty if none is.
-func (v *view) overlayAbove(f *verdict.Focus) string {
-	link := f.Node.Link(f.Route().Link)
+func (v *view) overlayAbove(e *graph.Edge) string {
+	link := e.From.Link(e.Route.Link)
 	switch {
 	case link == nil || link.Role != evidence.RoleInside:
 		return ""
-	case v.Below != nil, v.above(f.Node, link.Name) && f.Into().Total() > 0:
+	case v.Below != nil, v.above(e.From, link.Name) && e.Into.Total() > 0:
 		return link.Name
 	}
 	return ""
@@ -196,17 +184,17 @@ func (v *view) overlayAbove(f *verdict.Focus) string {
 // rangesTo are where the pods of the other node are. Of a network that is not
 // known only what leads to the test pod is surely of that node: its range in
 // the API may not be in use.
-func (v *view) rangesTo(f *verdict.Focus) []netip.Prefix {
-	to, ip := f.Peer, f.Peer.PodIP(f.Family)
+func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
+	to, ip := e.To, e.To.PodIP(e.Family)
 	var ranges []netip.Prefix
 	for _, podRange := range to.PodCIDRs {
 		own := podRange.Contains(ip)
 		switch {
-		case podRange.Addr().Is4() != (f.Family == 4):
+		case podRange.Addr().Is4() != (e.Family == 4):
 		case v.Name != "unknown":
 			ranges = append(ranges, podRange)
 		case own:
-			if answered := f.Route().Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
+			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
 				podRange = answered
 			}
 			ranges = append(ranges, podRange)
@@ -220,41 +208,37 @@ func (v *view) rangesTo(f *verdict.Focus) []netip.Prefix {
 
 // programmed reports whether the tables do not decide: the pods' packets are in
 // the tunnel, and no route leads there.
-func (v *view) programmed(f *verdict.Focus) bool {
-	return v.Name == "unknown" && !slices.Contains(v.rightLinks(f), f.Route().Link) && f.Into().Total() > 0
+func (v *view) programmed(e *graph.Edge) bool {
+	return v.Name == "unknown" && !slices.Contains(v.rightLinks(e), e.Route.Link) && e.Into.Total() > 0
 }
 
-func (v *view) byPrograms(f *verdict.Focus) verdict.Outcome {
-	if f.Run.Minor < 1 {
-		return f.Say(verdict.Pass, func() string {
-			return fmt.Sprintf("the routes of %s lead to %s, the canaries were in %s; programs were not recorded by this version",
-				f.Node.Name, f.Route().Link, f.Tunnel.FromLink)
-		})
+func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
+	if v.Run.Minor < 1 {
+		return pass("the routes of %s lead to %s, the canaries were in %s; programs were not recorded by this version",
+			e.From.Name, e.Route.Link, e.FromLink())
 	}
-	for _, d := range f.Node.Diversions {
-		if d.Effect == evidence.EffectBPF && v.ownProgram(f.Node, d) {
-			return f.Say(verdict.Warn, func() string {
-				return fmt.Sprintf("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, f.Node.Name)
-			})
+	for _, d := range e.From.Diversions {
+		if d.Effect == evidence.EffectBPF && v.ownProgram(e.From, d) {
+			return warn("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, e.From.Name)
 		}
 	}
 	return unknown("the routes of %s lead to %s, and the canaries were in %s: what sends them there was not read",
-		f.Node.Name, f.Route().Link, f.Tunnel.FromLink)
+		e.From.Name, e.Route.Link, e.FromLink())
 }
 
 // onlyWay says what was read where nothing was found.
-func (v *view) onlyWay(f *verdict.Focus, paths *nodePaths, all met) string {
+func (v *view) onlyWay(e *graph.Edge, paths *nodePaths, all met) string {
 	var ranges []string
-	for _, podRange := range v.rangesTo(f) {
+	for _, podRange := range v.rangesTo(e) {
 		ranges = append(ranges, podRange.String())
 	}
 	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(all.routes)), "route"))
-	if f.Run.Minor < 1 {
+	if v.Run.Minor < 1 {
 		text += " (a version that did not record statements of filters)"
 	} else {
 		text += fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
 	}
-	right := v.rightLinks(f)
+	right := v.rightLinks(e)
 	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), right[len(right)-1])
 	if len(right) > 1 {
 		text += ", whose own packets go into " + right[0]

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -206,7 +207,7 @@ func TestPathsByTry(t *testing.T) {
 	base := func() map[string][]evidence.Message {
 		s := healthy(2)
 		onNode1(ruled(rule), past("10.42.1.0/24", 77))(s)
-		tries := Tries(verdict.NewCase(record(t, s)))
+		tries := Tries(graph.New(record(t, s)))
 		if len(tries) != 1 || tries[0].Port != 5432 || tries[0].Transport != "tcp" || tries[0].Node != 0 || tries[0].Target != 1 || tries[0].Addr != podIP(1) {
 			t.Fatalf("%+v", tries)
 		}

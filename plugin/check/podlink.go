@@ -3,7 +3,7 @@ package check
 import (
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -19,13 +19,13 @@ var podPipes = []string{"veth", "netkit"}
 // for own pods could be sent out of an uplink as well; therefore what they send
 // must have been seen arriving, which no uplink shows unless it left before, and
 // the link must carry nothing that only an uplink does.
-func podLink(n *verdict.Node, link string) bool {
+func podLink(n *graph.Node, link string) bool {
 	l := n.Link(link)
 	if l == nil || l.Role != evidence.RoleOutside || !l.PeerNS || !slices.Contains(podPipes, l.Kind) {
 		return false
 	}
 	arrived := false
-	for _, s := range n.Sightings() {
+	for _, s := range n.Leaks {
 		switch {
 		case s.Link != link:
 		case s.Direction == evidence.DirectionRX && s.Source == n.Index && s.Target != n.Index:
@@ -40,13 +40,13 @@ func podLink(n *verdict.Node, link string) bool {
 
 // uplinkShown reports whether a link showed what only an uplink does:
 // ciphertext, a control that arrived, the way to another node.
-func uplinkShown(n *verdict.Node, link string) bool {
+func uplinkShown(n *graph.Node, link string) bool {
 	c := n.Capture(link)
 	if c == nil || c.Classes["wireguard"] > 0 || c.ControlRX > 0 {
 		return true
 	}
-	for to, route := range n.Answers() {
-		if route.Link == link && !rangeOf(n, to).IsValid() && !slices.Contains(n.PodIPs, to) {
+	for _, a := range n.Answers {
+		if a.Route.Link == link && !rangeOf(n, a.To).IsValid() && !slices.Contains(n.PodIPs, a.To) {
 			return true
 		}
 	}
@@ -55,15 +55,15 @@ func uplinkShown(n *verdict.Node, link string) bool {
 
 // leaks are what was seen in clear of a pair's traffic, but on links that lead
 // to the pods themselves.
-func leaks(f *verdict.Focus) []verdict.Leak {
-	return offPodLinks(f.Case, f.Leaks(f.Node, f.Peer, f.Family))
+func leaks(e *graph.Edge) []graph.Leak {
+	return offPodLinks(e.Graph(), e.Leaks)
 }
 
-func offPodLinks(c *verdict.Case, all []verdict.Leak) []verdict.Leak {
+func offPodLinks(c *graph.Graph, all []graph.Leak) []graph.Leak {
 	if len(all) == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(leak verdict.Leak) bool {
+	return slices.DeleteFunc(slices.Clone(all), func(leak graph.Leak) bool {
 		on := c.Node(leak.On)
 		return on != nil && podLink(on, leak.Link)
 	})

@@ -6,46 +6,32 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// routeChecks are WG04xx: where the kernel sends the pods' packets.
-func (v *view) routeChecks() []verdict.Check {
-	return []verdict.Check{{
-		Code: "WG0401", Title: "the route to the other nodes' pods leads into the tunnel",
-		Why:   "A healthy tunnel that no route leads into encrypts nothing. A more specific route, left over from another backend or added by another network, wins over the tunnel's without a word.",
-		Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to explain it",
-		Scope: verdict.PerPair, Needs: []verdict.Need{verdict.NeedProbe},
-		After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"}, Judge: v.route,
-	}, v.pathCheck()}
-}
-
-func (v *view) route(f *verdict.Focus) verdict.Outcome {
+func (v *view) route(e *graph.Edge) verdict.Outcome {
 	if v.Below != nil {
-		return v.routeBelow(f)
+		return v.routeBelow(e)
 	}
-	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
-	ip, answer := to.PodIP(f.Family), f.Route()
+	from, to, device := e.From, e.To, e.FromLink()
+	ip, answer := to.PodIP(e.Family), e.Route
 	switch {
 	case !v.Encrypts && device == "":
-		return f.Say(verdict.NotApplicable, func() string { return v.Title + " does not route pod traffic into a tunnel of its own" })
+		return skip("%s does not route pod traffic into a tunnel of its own", v.Title)
 	case !ip.IsValid():
-		return unknown("the test pod on %s has no IPv%d address", to.Name, f.Family)
+		return unknown("the test pod on %s has no IPv%d address", to.Name, e.Family)
 	case answer == nil:
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
-		return v.wholeRange(f)
-	case !v.Encrypts && f.Into().Total() > 0:
-		return f.Say(verdict.NotApplicable, func() string {
-			return fmt.Sprintf("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
-		})
-	case !v.intended() && answer.Link != "" && len(f.Leaks(from, to, f.Family)) == 0:
+		return v.wholeRange(e)
+	case !v.Encrypts && e.Into.Total() > 0:
+		return skip("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
+	case !v.intended() && answer.Link != "" && len(e.Leaks) == 0:
 		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known", from.Name, ip, to.Name, answer.Link, device)
-	case f.Quiet:
-		return verdict.Outcome{Status: verdict.Fail}
 	}
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link, "ip": fmt.Sprint(f.Family)}
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link, "ip": fmt.Sprint(e.Family)}
 	if answer.Link == "" {
 		out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
 		out.Variant, out.Facts = "none", facts
@@ -72,7 +58,7 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
 			facts["range"] = podRange.String()
 		}
-		out.Text += fmt.Sprintf(": the route %s over %s is the more specific one", winner.Destination, winner.Link)
+		out.Add(": the route %s over %s is the more specific one", winner.Destination, winner.Link)
 	}
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
@@ -81,15 +67,15 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 	}
 	switch rule := ruleFor(from, answer, ip); {
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
-		out.Text = fmt.Sprintf("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks it up in table %d",
+		out.Reword("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks it up in table %d",
 			from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant, facts["table"] = "rule", fmt.Sprint(answer.Table)
-		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(f.Family))
+		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
 			facts["there"], facts["here"], facts["before"] = there.String(), here.String(), fmt.Sprint(rule.Priority-1)
 		}
 	case winner == nil && closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device }) == nil:
-		out.Text += ": it has no route into " + device
+		out.Add("%s", ": it has no route into "+device)
 		out.Variant = "none"
 	}
 	slices.SortStableFunc(out.Readings[1:], func(a, b verdict.Reading) int { return strings.Compare(a.Text, b.Text) })
@@ -98,16 +84,16 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 
 // wholeRange passes if no entry of the main table leads a part of the other
 // node's pod range past the tunnel: the test pod stands for all of them.
-func (v *view) wholeRange(f *verdict.Focus) verdict.Outcome {
-	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
-	ip := to.PodIP(f.Family)
+func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
+	from, to, device := e.From, e.To, e.FromLink()
+	ip := to.PodIP(e.Family)
 	podRange := rangeOf(to, ip)
 	for _, entry := range from.Table {
 		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() && podRange.Contains(entry.Destination.Addr())
 		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
 			continue
 		}
-		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String(), "ip": fmt.Sprint(f.Family)}
+		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String(), "ip": fmt.Sprint(e.Family)}
 		var out verdict.Outcome
 		switch {
 		case slices.Contains(refusals, entry.Type):
@@ -126,7 +112,7 @@ func (v *view) wholeRange(f *verdict.Focus) verdict.Outcome {
 		out.Readings = []verdict.Reading{{Node: from.Name, What: "routing table", Text: describe(entry)}}
 		return out
 	}
-	return f.Say(verdict.Pass, func() string { return fmt.Sprintf("%s reaches %s through %s", from.Name, ip, device) })
+	return pass("%s reaches %s through %s", from.Name, ip, device)
 }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
@@ -153,7 +139,7 @@ func closest(table []*evidence.Route, ip netip.Addr, wanted func(*evidence.Route
 
 // ruleFor returns the first policy routing rule that leads to the table of the
 // kernel's answer.
-func ruleFor(n *verdict.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rule {
+func ruleFor(n *graph.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rule {
 	var first *evidence.Rule
 	for _, r := range n.Rules {
 		if !kernels(r) && r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) && (first == nil || r.Priority < first.Priority) {
@@ -180,7 +166,7 @@ func family(ip netip.Addr) int {
 }
 
 // rangeOf returns the node's pod range that an address is of.
-func rangeOf(n *verdict.Node, ip netip.Addr) netip.Prefix {
+func rangeOf(n *graph.Node, ip netip.Addr) netip.Prefix {
 	for _, podRange := range n.PodCIDRs {
 		if podRange.Contains(ip) {
 			return podRange

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -54,7 +55,7 @@ func TestSums(t *testing.T) {
 // summedRun is a run by the name under which it is summed.
 type summedRun struct {
 	name      string
-	recording verdict.Recorded
+	recording graph.Recorded
 }
 
 // summedRuns are all recordings, the healthy run and its broken variants, and

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -17,16 +18,16 @@ import (
 // judged against.
 type Judgement struct {
 	*verdict.Result
-	Case    *verdict.Case
+	Graph   *graph.Graph
 	Profile profile.Profile
 }
 
 // Judge judges a recording.
-func Judge(recording verdict.Recorded) *Judgement { return judgeUntil(nil, recording) }
+func Judge(recording graph.Recorded) *Judgement { return judgeUntil(nil, recording) }
 
 // JudgeWithin judges a recording, which may be hostile, unless ctx ends first.
 // It returns as soon as that happens; what it began ends a little later.
-func JudgeWithin(ctx context.Context, recording verdict.Recorded) (*Judgement, error) {
+func JudgeWithin(ctx context.Context, recording graph.Recorded) (*Judgement, error) {
 	judged := make(chan *Judgement, 1)
 	go func() { judged <- judgeUntil(ctx.Done(), recording) }()
 	select {
@@ -39,39 +40,54 @@ func JudgeWithin(ctx context.Context, recording verdict.Recorded) (*Judgement, e
 	return nil, fmt.Errorf("judging was interrupted: %w", context.Cause(ctx))
 }
 
-func judgeUntil(done <-chan struct{}, recording verdict.Recorded) *Judgement {
-	c := verdict.NewCaseUntil(done, recording)
-	if c == nil {
+func judgeUntil(done <-chan struct{}, recording graph.Recorded) *Judgement {
+	g := graph.NewUntil(done, recording)
+	if g == nil {
 		return nil
 	}
-	p := profile.Decide(c)
-	return &Judgement{Result: judge(c, p, Table(p), verdict.Detailed), Case: c, Profile: p}
+	p := profile.Decide(g)
+	return &Judgement{Result: judge(g, p, verdict.Detailed), Graph: g, Profile: p}
 }
 
-// judge runs a table over a case that a profile was decided for.
-func judge(c *verdict.Case, p profile.Profile, table []verdict.Check, detailed int) *verdict.Result {
-	prepare(c, p)
-	return verdict.Judge(c, table, detailed)
+// judge runs the table over a graph that a profile was decided for.
+func judge(g *graph.Graph, p profile.Profile, detailed int) *verdict.Result {
+	return verdict.Judge(g, newView(g, p).table(), detailed)
 }
 
-// Table returns all checks, in causal order, for a cluster of that profile.
-func Table(p profile.Profile) []verdict.Check {
-	v := &view{Profile: p}
-	var table []verdict.Check
-	for _, family := range [][]verdict.Check{
-		v.clusterChecks(), v.configurationChecks(), v.instrumentChecks(), v.blindChecks(), v.hostChecks(), v.peerChecks(),
-		v.routeChecks(), v.sizeChecks(), v.reachChecks(), v.wireChecks(), v.adviceChecks(),
-	} {
-		table = append(table, family...)
+// table binds the rows to what they look at.
+func (v *view) table() []verdict.Check {
+	table := make([]verdict.Check, len(rows))
+	for i, r := range rows {
+		c := r.Check
+		switch {
+		case r.cluster != nil:
+			c.Cluster = func() verdict.Outcome { return r.cluster(v) }
+		case r.node != nil:
+			c.Node = func(n *graph.Node) verdict.Outcome { return r.node(v, n) }
+		case r.family != nil:
+			c.NodeFamily = func(n *graph.Node, family int) verdict.Outcome { return r.family(v, n, family) }
+		default:
+			c.Edge = func(e *graph.Edge) verdict.Outcome { return r.edge(v, e) }
+		}
+		table[i] = c
 	}
 	return table
 }
 
-// Find returns the check with that code.
+// Checks returns all checks, in causal order, without what judges.
+func Checks() []verdict.Check {
+	checks := make([]verdict.Check, len(rows))
+	for i := range rows {
+		checks[i] = rows[i].Check
+	}
+	return checks
+}
+
+// Find returns the check with that code, without what judges.
 func Find(code string) (verdict.Check, bool) {
-	for _, c := range Table(profile.Profile{}) {
-		if c.Code == code {
-			return c, true
+	for i := range rows {
+		if rows[i].Code == code {
+			return rows[i].Check, true
 		}
 	}
 	return verdict.Check{}, false

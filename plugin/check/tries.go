@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -20,43 +21,48 @@ const (
 // Tries returns the canaries that a run must send beside its usual ones, so that
 // what a rule or a statement does to some packets is seen and not only read. The
 // case need hold no more than what nodes said before anything was sent.
-func Tries(c *verdict.Case) (tries []evidence.Try) {
-	p := profile.Decide(c)
-	v := &view{Profile: p}
-	prepare(c, p)
-	c.EachPair(v.narrows, func(f *verdict.Focus) bool {
-		tries = append(tries, v.triesOf(f, len(tries))...)
-		return len(tries) < maxTries
-	})
-	return tries[:min(len(tries), maxTries)]
+func Tries(g *graph.Graph) (tries []evidence.Try) {
+	v := newView(g, profile.Decide(g))
+	for _, from := range g.Nodes {
+		if !slices.ContainsFunc(g.Run.Families, func(family int) bool { return v.narrows(from, family) }) {
+			continue
+		}
+		for e := range g.EdgesFrom(from) {
+			tries = append(tries, v.triesOf(e, len(tries))...)
+			if len(tries) >= maxTries {
+				return tries[:maxTries]
+			}
+		}
+	}
+	return tries
 }
 
 // narrows reports whether a node has rules or statements that some packets meet
 // and others do not.
-func (v *view) narrows(f *verdict.Focus, n *verdict.Node) bool {
-	paths := v.pathsOf(f, n)
+func (v *view) narrows(n *graph.Node, family int) bool {
+	paths := v.pathsOf(n, family)
 	return paths.plan.Narrows() || len(paths.diverting) > 0
 }
 
 // triesOf are those of one pair, numbered from a number on.
-func (v *view) triesOf(f *verdict.Focus, last int) (tries []evidence.Try) {
-	paths := v.pathsOf(f, f.Node)
-	if f.Tunnel.FromLink == "" || f.Route() == nil {
+func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
+	paths := v.pathsOf(e.From, e.Family)
+	if e.FromLink() == "" || e.Route == nil {
 		return nil
 	}
 	add := func(way *routing.Way, because string) {
-		try := tryFor(f, paths.plan, way)
+		try := tryFor(e, paths.plan, way)
 		if try == nil || len(tries) == maxPairTries || findTry(tries, try) != nil {
 			return
 		}
 		try.ID, try.Because = last+len(tries)+1, because[:min(len(because), maxBecause)]
 		tries = append(tries, *try)
 	}
-	for _, podRange := range v.rangesTo(f) {
+	for _, podRange := range v.rangesTo(e) {
 		ways, _ := paths.plan.Ways(podRange)
 		for i := range ways {
 			way := &ways[i]
-			if way.Certainty != routing.Selective || way.Harmless() || way.Link == f.Tunnel.FromLink {
+			if way.Certainty != routing.Selective || way.Harmless() || way.Link == e.FromLink() {
 				continue
 			}
 			add(way, because(way))
@@ -64,7 +70,7 @@ func (v *view) triesOf(f *verdict.Focus, last int) (tries []evidence.Try) {
 		for _, d := range paths.diverting {
 			way, touches := paths.plan.Touch(d, podRange)
 			sends := d.Effect == evidence.EffectCopy || d.Effect == evidence.EffectForward
-			if sends && touches && way.Certainty == routing.Selective && leaving(d, f.Node, f.Tunnel.FromLink) {
+			if sends && touches && way.Certainty == routing.Selective && leaving(d, e.From, e.FromLink()) {
 				add(&way, routing.DescribeStatement(d))
 			}
 		}
@@ -91,40 +97,40 @@ func because(way *routing.Way) string {
 }
 
 // tryFor is a canary that takes a way; nil if the test pods cannot send one.
-func tryFor(f *verdict.Focus, plan *routing.Plan, way *routing.Way) *evidence.Try {
-	p, ok := plan.SampleOf(way, f.Node.PodIP(f.Family), f.Peer.PodIP(f.Family))
+func tryFor(e *graph.Edge, plan *routing.Plan, way *routing.Way) *evidence.Try {
+	p, ok := plan.SampleOf(way, e.From.PodIP(e.Family), e.To.PodIP(e.Family))
 	if !ok {
 		return nil
 	}
 	return &evidence.Try{
-		Node: f.Node.Index, Target: f.Peer.Index, Family: f.Family, Transport: routing.Protocol(p.Protocol),
-		Source: p.FixedSource(), Port: p.FixedTarget(), DSCP: p.DSCP, Addr: f.Peer.PodIP(f.Family),
+		Node: e.From.Index, Target: e.To.Index, Family: e.Family, Transport: routing.Protocol(p.Protocol),
+		Source: p.FixedSource(), Port: p.FixedTarget(), DSCP: p.DSCP, Addr: e.To.PodIP(e.Family),
 	}
 }
 
 // tried judges a way that only some packets take by the canary that was made for
 // it: where it was seen is evidence, what the tables say is not.
-func tried(f *verdict.Focus, plan *routing.Plan, way *routing.Way) (verdict.Status, string) {
-	marked := func(l verdict.Leak) bool { return l.By == evidence.BetrayedByMark }
-	if slices.ContainsFunc(leaks(f), marked) {
+func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status, string) {
+	marked := func(l graph.Leak) bool { return l.By == evidence.BetrayedByMark }
+	if slices.ContainsFunc(leaks(e), marked) {
 		return verdict.Fail, ""
 	}
-	like := tryFor(f, plan, way)
+	like := tryFor(e, plan, way)
 	if like == nil {
 		return verdict.Inconclusive, "the test pods can send no canary that takes this way"
 	}
-	try := findTry(f.Run.Tries, like)
+	try := findTry(e.Graph().Run.Tries, like)
 	if try == nil {
 		return verdict.Inconclusive, "no canary was sent for it"
 	}
-	into, outOf := trySeen(f.Node, try.ID, f.Tunnel.FromLink, evidence.DirectionTX), trySeen(f.Peer, try.ID, f.Tunnel.ToLink, evidence.DirectionRX)
+	into, outOf := trySeen(e.From, try.ID, e.FromLink(), evidence.DirectionTX), trySeen(e.To, try.ID, e.ToLink(), evidence.DirectionRX)
 	sent, received := uint32(0), uint32(0)
-	for _, t := range f.Node.Tried {
+	for _, t := range e.From.Tried {
 		if t.ID == try.ID {
 			sent = max(sent, t.Sent) // what is told twice is no more
 		}
 	}
-	for _, t := range f.Peer.Tried {
+	for _, t := range e.To.Tried {
 		if t.ID == try.ID {
 			received = max(received, t.Received)
 		}
@@ -134,13 +140,13 @@ func tried(f *verdict.Focus, plan *routing.Plan, way *routing.Way) (verdict.Stat
 		return verdict.Inconclusive, "a canary made for it was in the tunnel, and packets of other flows take another of the next hops"
 	case into > 0 && outOf > 0 && outOf >= received:
 		return verdict.Pass, ""
-	case into == 0 && outOf == 0 && received > 0 && f.Node.Unsound == "" && f.Peer.Unsound == "":
+	case into == 0 && outOf == 0 && received > 0 && e.From.Unsound == "" && e.To.Unsound == "":
 		return verdict.Fail, fmt.Sprintf("a canary made for it arrived %s and was not in the tunnel", plural(uint64(received), "time"))
 	}
 	return verdict.Inconclusive, fmt.Sprintf("of a canary made for it %d were sent, %d seen entering the tunnel, %d leaving it, and %d arrived", sent, into, outOf, received)
 }
 
-func trySeen(n *verdict.Node, id int, link, direction string) (count uint32) {
+func trySeen(n *graph.Node, id int, link, direction string) (count uint32) {
 	for _, t := range n.TriesSeen {
 		if t.ID == id && t.Link == link && t.Direction == direction {
 			count = max(count, t.Count)

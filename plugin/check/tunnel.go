@@ -6,22 +6,21 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // roamed says that an end's endpoint for the other changed while it was
 // watched, so that what left went to two places; empty if none did.
-func roamed(f *verdict.Focus) string {
-	t := &f.Tunnel
-	if t.FromDev == nil || t.ToDev == nil {
+func roamed(e *graph.Edge) string {
+	if e.FromCarrier.Device == nil || e.ToCarrier.Device == nil {
 		return ""
 	}
 	for _, end := range []struct {
-		peer     *verdict.Peer
-		count    *verdict.Count
-		from, to *verdict.Node
-	}{{t.Peer, t.Sent, t.From, t.To}, {f.Back(), t.Received, t.To, t.From}} {
+		peer     *graph.Peer
+		count    *graph.Count
+		from, to *graph.Node
+	}{{e.Peer, e.Sent, e.From, e.To}, {e.Back().Peer, e.Received, e.To, e.From}} {
 		if end.peer != nil && end.count != nil && end.peer.Endpoint.IsValid() && end.peer.Endpoint != end.count.Endpoint {
 			return fmt.Sprintf("%s sent what is for %s to %s first and to %s once it had heard from there",
 				end.from.Name, end.to.Name, end.peer.Endpoint, end.count.Endpoint)
@@ -33,15 +32,14 @@ func roamed(f *verdict.Focus) string {
 // natted says that the receiver is behind a NAT that lets the tunnel in: what
 // is for it is sent to an address that it does not have, and arrived. That it has
 // not rests on two readings: its own, and its InternalIP in the API.
-func natted(f *verdict.Focus) bool {
-	t := &f.Tunnel
-	if t.Sent == nil || t.Received == nil || !t.Sent.Endpoint.IsValid() || len(t.To.Addresses) == 0 {
+func natted(e *graph.Edge) bool {
+	if e.Sent == nil || e.Received == nil || !e.Sent.Endpoint.IsValid() || len(e.To.Addresses) == 0 {
 		return false
 	}
-	endpoint := t.Sent.Endpoint.Addr().Unmap()
-	own := slices.ContainsFunc(t.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == endpoint })
+	endpoint := e.Sent.Endpoint.Addr().Unmap()
+	own := slices.ContainsFunc(e.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == endpoint })
 	listed := false
-	for _, a := range t.To.Node.Addresses {
+	for _, a := range e.To.Node.Addresses {
 		addr, err := netip.ParseAddr(a.Addr)
 		if a.Type != "InternalIP" || err != nil {
 			continue
@@ -49,16 +47,16 @@ func natted(f *verdict.Focus) bool {
 		listed = listed || addr.Is4() == endpoint.Is4()
 		own = own || addr == endpoint
 	}
-	return listed && !own && t.In.Data > 0 && moved(t.Received.RX) > 0
+	return listed && !own && e.In.Data > 0 && moved(e.Received.RX) > 0
 }
 
 // sendsTo names where the sender's ciphertext goes.
-func sendsTo(t *verdict.Tunnel) string {
-	if t.Sent != nil && t.Sent.Endpoint.IsValid() {
-		return t.Sent.Endpoint.String()
+func sendsTo(e *graph.Edge) string {
+	if e.Sent != nil && e.Sent.Endpoint.IsValid() {
+		return e.Sent.Endpoint.String()
 	}
-	if t.Peer != nil && t.Peer.Endpoint.IsValid() {
-		return t.Peer.Endpoint.String()
+	if e.Peer != nil && e.Peer.Endpoint.IsValid() {
+		return e.Peer.Endpoint.String()
 	}
 	return "no endpoint"
 }
@@ -101,7 +99,7 @@ type messages struct {
 
 // carried says which canaries, in which tunnel.
 type carried struct {
-	sender, receiver *verdict.Canaries
+	sender, receiver *graph.Canaries
 	mtu, family      int
 	overhead         int  // of an overlay above the tunnel
 	replies          bool // those of ICMP count too
@@ -110,13 +108,13 @@ type carried struct {
 // expected returns the data messages that must at least have left the node and
 // arrived at the other: those of the canaries and answers that its pod sent and
 // the other's received. Of what did not arrive nothing is expected.
-func (v *view) expected(f *verdict.Focus) messages {
-	key := carried{sender: f.Sender, receiver: f.Receiver, family: f.Family, replies: f.Run.Minor >= 1}
-	if link := f.Node.Carrier(f.Family).Link; link != nil {
+func (v *view) expected(e *graph.Edge) messages {
+	key := carried{sender: e.Sender, receiver: e.Receiver, family: e.Family, replies: v.Run.Minor >= 1}
+	if link := e.From.Carrier(e.Family).Link; link != nil {
 		key.mtu = link.MTU
 	}
-	key.overhead = v.overhead(f, key)
-	return v.expectations.of(key, expect)
+	key.overhead = v.overhead(e, key)
+	return expect(key)
 }
 
 func expect(c carried) (e messages) {

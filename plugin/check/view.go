@@ -6,21 +6,42 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// view looks at a case through the eyes of a profile.
+// view looks at a graph through the eyes of a profile.
 type view struct {
+	*graph.Graph
 	profile.Profile
-	tunnels memo[*verdict.Node, tunnels] // besides WireGuard's
-	// What is the same for most pairs is found out once.
-	reaches      memo[between, *reach]
-	expectations memo[carried, messages]
-	servers      memo[*verdict.Case, servers]
-	nodePaths    memo[nodeFamily, *nodePaths]
-	podSpaces    memo[*verdict.Case, *podSpace]
+	// What the checks of edges need to know of a node, by its place.
+	tunnels []tunnels       // besides WireGuard's
+	nodes   [][2]*nodePaths // by family
+	servers servers
+}
+
+// newView resolves the graph for a profile's eyes.
+func newView(g *graph.Graph, p profile.Profile) *view {
+	g.Resolve(func(n *graph.Node, family int) graph.Carrier {
+		return graph.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family)}
+	})
+	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
+	v.servers = v.told()
+	pods := newPodSpace(g)
+	graph.Parallel(len(g.Nodes), func(i int) {
+		n := g.Nodes[i]
+		n.Unsound = cmp.Or(unsound(n), inconsistent(n))
+		if n.Unsound == "" {
+			n.Uncontrolled = uncontrolled(g.Run.Minor, n)
+		}
+		v.tunnels[i] = tunnelsOf(n)
+		for _, family := range g.Run.Families {
+			v.nodes[i][slot(family)] = v.readPaths(n, family, pods)
+		}
+	})
+	return v
 }
 
 // explained are the collectors whose failure cannot hide a leak: what they did
@@ -32,21 +53,16 @@ var explained = map[string]bool{"device": true, "route": true, "rule": true, "fi
 // none reports whether it is one. Where the network is known to have a tunnel,
 // or the traffic was seen in clear, that is a failure. Otherwise it arrived in a
 // way that is not known: no proof, and no leak.
-func (v *view) noCarrier(f *verdict.Focus) (out verdict.Outcome, none bool) {
-	t := &f.Tunnel
-	known := t.FromLink != "" && t.ToLink != ""
+func (v *view) noCarrier(e *graph.Edge) (out verdict.Outcome, none bool) {
+	known := e.FromLink() != "" && e.ToLink() != ""
 	switch {
-	case known && (v.intended() || f.Into().Total()+f.OutOf().Total() > 0):
+	case known && (v.intended() || e.Into.Total()+e.OutOf.Total() > 0):
 		return out, false
-	case v.intended(), len(f.Leaks(f.Node, f.Peer, f.Family)) > 0:
-		return f.Say(verdict.Fail, func() string {
-			return fmt.Sprintf("no WireGuard link carries the traffic from %s to %s", t.From.Name, t.To.Name)
-		}), true
+	case v.intended(), len(e.Leaks) > 0:
+		return fail("no WireGuard link carries the traffic from %s to %s", e.From.Name, e.To.Name), true
 	}
-	out = f.Say(verdict.Inconclusive, func() string {
-		return fmt.Sprintf("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: what carries it is not known",
-			t.From.Name, t.To.Name)
-	})
+	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: what carries it is not known",
+		e.From.Name, e.To.Name)
 	return out, true
 }
 
@@ -61,22 +77,9 @@ var classes = []evidence.ProblemClass{
 	evidence.ProblemInternal,
 }
 
-// prepare resolves the case for a profile's eyes.
-func prepare(c *verdict.Case, p profile.Profile) {
-	c.Resolve(func(n *verdict.Node, family int) verdict.Carrier {
-		return verdict.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family)}
-	})
-	for _, n := range c.Nodes {
-		n.Unsound = cmp.Or(unsound(n), inconsistent(n))
-		if n.Unsound == "" {
-			n.Uncontrolled = uncontrolled(c.Run.Minor, n)
-		}
-	}
-}
-
 // unsound says why the captures of a node cannot vouch for what they did not
 // see, empty if they can.
-func unsound(n *verdict.Node) string {
+func unsound(n *graph.Node) string {
 	if n.ProbeGap != "" {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
 	}
@@ -143,21 +146,21 @@ func plural(n uint64, what string) string {
 func list(items []string) string { return strings.Join(items, ", ") }
 
 func pass(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Pass, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
+	return verdict.Say(verdict.Pass, format, args...)
 }
 
 func fail(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Fail, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
+	return verdict.Say(verdict.Fail, format, args...)
 }
 
 func unknown(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Inconclusive, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
+	return verdict.Say(verdict.Inconclusive, format, args...)
 }
 
 func skip(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.NotApplicable, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
+	return verdict.Say(verdict.NotApplicable, format, args...)
 }
 
 func warn(format string, args ...any) verdict.Outcome {
-	return verdict.Outcome{Status: verdict.Warn, Words: &verdict.Words{Text: fmt.Sprintf(format, args...)}}
+	return verdict.Say(verdict.Warn, format, args...)
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
@@ -18,7 +17,7 @@ func (r *root) explain() *cobra.Command {
 		Short: "Say what a check is for, what it reads and how to mend it",
 		Args:  cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			for _, c := range check.Table(profile.Profile{}) {
+			for _, c := range check.Checks() {
 				codes = append(codes, c.Code+"\t"+c.Title)
 			}
 			return codes, cobra.ShellCompDirectiveNoFileComp
@@ -26,7 +25,7 @@ func (r *root) explain() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				var text strings.Builder
-				for _, c := range check.Table(profile.Profile{}) {
+				for _, c := range check.Checks() {
 					fmt.Fprintf(&text, "%s  %s\n", c.Code, c.Title)
 				}
 				_, err := fmt.Fprint(r.streams.Out, text.String())

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -112,7 +113,7 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 	wrong := func(hint, format string, args ...any) (run.Options, error) {
 		return run.Options{}, usageError(fmt.Errorf(format, args...), hint)
 	}
-	_, pairsError := verdict.Ask(f.pairs, "", 2)
+	_, pairsError := graph.NewPairs(f.pairs, "", 2)
 	families, known := map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}[f.family]
 	switch {
 	case !known:

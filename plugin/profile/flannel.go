@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -19,10 +19,10 @@ const flannelPrefix = "flannel.alpha.coreos.com/"
 // flannel recognises K3s, RKE2 Canal and plain Flannel by the lease that each
 // flanneld writes to its node. The lease is the effective backend; what the
 // command line says may be older or newer.
-func flannel(c *verdict.Case) (Profile, bool) {
+func flannel(g *graph.Graph) (Profile, bool) {
 	backends := map[string]string{}
 	kinds := map[string]int{}
-	for _, n := range c.Nodes {
+	for _, n := range g.Nodes {
 		if backend, ok := n.Annotations[flannelPrefix+"backend-type"]; ok {
 			backends[n.Name] = backend
 			kinds[backend]++
@@ -38,20 +38,20 @@ func flannel(c *verdict.Case) (Profile, bool) {
 	p := Profile{
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
-		Device: routed, Published: func(*verdict.Node, int) string { return "" },
+		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Configured: k3sConfiguration, Scope: commonScope,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind, kinds[kind], len(c.Nodes)))
+		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind, kinds[kind], len(g.Nodes)))
 	}
 	if p.Encrypts {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
-		p.Device, p.Published, p.Port = flannelDevices(c), flannelPublished, flannelPort
+		p.Device, p.Published, p.Port = flannelDevices(g), flannelPublished, flannelPort
 		return p, true
 	}
-	p.underlay(c)
+	p.underlay(g)
 	return p, true
 }
 
@@ -65,13 +65,13 @@ const (
 // default, has a second one for IPv6; the modes auto, ipv4 and ipv6 carry both
 // families in the first. No object says which mode it is, so what the nodes
 // have decides: one that lost its second device must not look like another mode.
-func flannelDevices(c *verdict.Case) func(*verdict.Node, int) string {
+func flannelDevices(g *graph.Graph) func(*graph.Node, int) string {
 	six := flannelWG6
-	if !slices.ContainsFunc(c.Nodes, func(n *verdict.Node) bool { return n.Link(flannelWG6) != nil }) &&
-		slices.ContainsFunc(c.Nodes, carriesIPv6) {
+	if !slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Link(flannelWG6) != nil }) &&
+		slices.ContainsFunc(g.Nodes, carriesIPv6) {
 		six = flannelWG
 	}
-	return func(_ *verdict.Node, family int) string {
+	return func(_ *graph.Node, family int) string {
 		if family == 6 {
 			return six
 		}
@@ -81,7 +81,7 @@ func flannelDevices(c *verdict.Case) func(*verdict.Node, int) string {
 
 // carriesIPv6 says whether the node's first device has an address of its IPv6
 // pod range, as flannel gives it in every mode but separate.
-func carriesIPv6(n *verdict.Node) bool {
+func carriesIPv6(n *graph.Node) bool {
 	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool {
 		return a.Link == flannelWG && slices.ContainsFunc(n.PodCIDRs, func(podRange netip.Prefix) bool {
 			return podRange.Addr().Is6() && podRange.Contains(a.Prefix.Addr())
@@ -92,14 +92,14 @@ func carriesIPv6(n *verdict.Node) bool {
 // flannelPublished reads the key of a family from the lease,
 // `{"PublicKey":"…","Port":51820}`; it is `null` if flannel has that family
 // switched off. Both devices of a node use the same key.
-func flannelPublished(n *verdict.Node, family int) string {
+func flannelPublished(n *graph.Node, family int) string {
 	return strings.TrimSpace(flannelLease(n, family).PublicKey)
 }
 
 // flannelPort reads the port from the lease; older releases publish none.
-func flannelPort(n *verdict.Node, family int) uint16 { return flannelLease(n, family).Port }
+func flannelPort(n *graph.Node, family int) uint16 { return flannelLease(n, family).Port }
 
-func flannelLease(n *verdict.Node, family int) (lease struct {
+func flannelLease(n *graph.Node, family int) (lease struct {
 	PublicKey string
 	Port      uint16
 }) {
@@ -113,7 +113,7 @@ func flannelLease(n *verdict.Node, family int) (lease struct {
 
 // flannelEndpoint is the published address of a family. Where that is switched
 // off flannel publishes 0.0.0.0 all the same.
-func flannelEndpoint(n *verdict.Node, family int) netip.Addr {
+func flannelEndpoint(n *graph.Node, family int) netip.Addr {
 	key := "public-ip"
 	if family == 6 {
 		key = "public-ipv6"

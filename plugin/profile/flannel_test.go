@@ -4,13 +4,13 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // node has the given links, and on flannel-wg the given addresses.
-func node(links []string, addresses ...string) *verdict.Node {
-	n := &verdict.Node{Node: evidence.Node{
+func node(links []string, addresses ...string) *graph.Node {
+	n := &graph.Node{Node: evidence.Node{
 		Annotations: map[string]string{flannelPrefix + "backend-type": "wireguard"},
 		PodCIDRs:    []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24"), netip.MustParsePrefix("2001:db8:42::/64")},
 	}}
@@ -32,17 +32,17 @@ func TestFlannelDevices(t *testing.T) {
 	bare := node(nil)
 	for _, test := range []struct {
 		name  string
-		nodes []*verdict.Node
+		nodes []*graph.Node
 		six   string
 	}{
-		{"separate", []*verdict.Node{separate, separate}, "flannel-wg-v6"},
-		{"one for both", []*verdict.Node{together, together}, "flannel-wg"},
-		{"separate, one node lost its device", []*verdict.Node{lost, separate}, "flannel-wg-v6"},
-		{"separate, all nodes lost it", []*verdict.Node{lost, lost}, "flannel-wg-v6"},
-		{"one for both, one node lost it", []*verdict.Node{bare, together}, "flannel-wg"},
-		{"nothing was read", []*verdict.Node{bare, bare}, "flannel-wg-v6"},
+		{"separate", []*graph.Node{separate, separate}, "flannel-wg-v6"},
+		{"one for both", []*graph.Node{together, together}, "flannel-wg"},
+		{"separate, one node lost its device", []*graph.Node{lost, separate}, "flannel-wg-v6"},
+		{"separate, all nodes lost it", []*graph.Node{lost, lost}, "flannel-wg-v6"},
+		{"one for both, one node lost it", []*graph.Node{bare, together}, "flannel-wg"},
+		{"nothing was read", []*graph.Node{bare, bare}, "flannel-wg-v6"},
 	} {
-		p := Decide(&verdict.Case{Nodes: test.nodes})
+		p := Decide(&graph.Graph{Nodes: test.nodes})
 		for _, n := range test.nodes {
 			if four, six := p.Device(n, 4), p.Device(n, 6); four != "flannel-wg" || six != test.six {
 				t.Errorf("%s: %s and %s, want flannel-wg and %s", test.name, four, six, test.six)
@@ -69,7 +69,7 @@ func TestFlannelPublishesPerFamily(t *testing.T) {
 		{"IPv6 alone, where flannel publishes 0.0.0.0", only6, "", "six", "", "2001:db8::11"},
 		{"nothing", nil, "", "", "", ""},
 	} {
-		n := &verdict.Node{Node: evidence.Node{Annotations: map[string]string{}}}
+		n := &graph.Node{Node: evidence.Node{Annotations: map[string]string{}}}
 		for key, value := range test.annotations {
 			n.Annotations[flannelPrefix+key] = value
 		}

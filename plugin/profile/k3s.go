@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 )
 
 // k3sConfiguration reads the annotation that K3s writes when it starts: its
 // arguments and its configuration file as one list, "--x=y" split in two, the
 // values of secrets hidden (k3s pkg/nodeconfig). Only servers name a backend.
-func k3sConfiguration(n *verdict.Node) Configuration {
+func k3sConfiguration(n *graph.Node) Configuration {
 	var args []string
 	if json.Unmarshal([]byte(n.Annotations["k3s.io/node-args"]), &args) != nil || len(args) == 0 {
 		return Configuration{}

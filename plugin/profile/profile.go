@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -38,17 +38,17 @@ type Profile struct {
 	// Configured is the backend that a node was told to run when it last
 	// started, "" if it was not told or says nothing; its Role is "server" or
 	// "agent", "" where there is no such thing.
-	Configured func(n *verdict.Node) Configuration
+	Configured func(n *graph.Node) Configuration
 	// Device returns the name of the WireGuard device that should carry the
 	// node's pod traffic of a family, empty if the profile names none.
-	Device func(n *verdict.Node, family int) string
+	Device func(n *graph.Node, family int) string
 	// Published returns the key the node publishes for others, base64; empty
 	// if it publishes none.
-	Published func(n *verdict.Node, family int) string
+	Published func(n *graph.Node, family int) string
 	// Endpoint returns the address where the node says its tunnel ends, and
 	// Port the UDP port, 0 if it names none.
-	Endpoint func(n *verdict.Node, family int) netip.Addr
-	Port     func(n *verdict.Node, family int) uint16
+	Endpoint func(n *graph.Node, family int) netip.Addr
+	Port     func(n *graph.Node, family int) uint16
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
@@ -75,20 +75,20 @@ type Scope struct {
 
 // systems are tried in order; the first that recognises the cluster wins, and
 // the last recognises every cluster.
-var systems = []func(c *verdict.Case) (Profile, bool){flannel, unknown}
+var systems = []func(g *graph.Graph) (Profile, bool){flannel, unknown}
 
 // Decide returns the profile of the surveyed cluster.
-func Decide(c *verdict.Case) Profile {
+func Decide(g *graph.Graph) Profile {
 	for _, recognise := range systems {
-		if p, ok := recognise(c); ok {
-			p.Distribution = distribution(c)
+		if p, ok := recognise(g); ok {
+			p.Distribution = distribution(g)
 			if p.Configured == nil {
-				p.Configured = func(*verdict.Node) Configuration { return Configuration{} }
+				p.Configured = func(*graph.Node) Configuration { return Configuration{} }
 			}
 			if p.Port == nil {
-				p.Port = func(*verdict.Node, int) uint16 { return 0 }
+				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(c), unborn(c), p.Scope)
+			p.Scope = slices.Concat(tested(g), unborn(g), p.Scope)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -101,36 +101,36 @@ func Decide(c *verdict.Case) Profile {
 // distribution reads the marks that K3s and RKE2 leave on their nodes: the
 // node-args annotation, written by every one of their agents since v1.17, and
 // the kubelet's version suffix.
-func distribution(c *verdict.Case) string {
-	for _, n := range c.Nodes {
+func distribution(g *graph.Graph) string {
+	for _, n := range g.Nodes {
 		for _, name := range []string{"k3s", "rke2"} {
 			if _, ok := n.Annotations[name+".io/node-args"]; ok || strings.Contains(n.Kubelet, "+"+name) {
 				return name
 			}
 		}
 	}
-	return c.Cluster.Distribution
+	return g.Cluster.Distribution
 }
 
 // unknown accepts any cluster: it is judged by the evidence alone, with the
 // device that the kernel routes pod traffic to.
-func unknown(c *verdict.Case) (Profile, bool) {
+func unknown(g *graph.Graph) (Profile, bool) {
 	return Profile{
 		Name: "unknown", Title: "a network this version does not know",
 		Recognised: []string{"no annotation of a known CNI on any node"},
 		Device:     routed,
-		Published:  func(*verdict.Node, int) string { return "" },
-		Endpoint:   func(*verdict.Node, int) netip.Addr { return netip.Addr{} },
+		Published:  func(*graph.Node, int) string { return "" },
+		Endpoint:   func(*graph.Node, int) netip.Addr { return netip.Addr{} },
 		Scope:      commonScope,
 	}, true
 }
 
 // routed returns the WireGuard device that the node's routes to the other
 // pods lead to.
-func routed(n *verdict.Node, family int) string {
-	for to, route := range n.Answers() {
-		if to.Is4() == (family == 4) && n.Device(route.Link) != nil {
-			return route.Link
+func routed(n *graph.Node, family int) string {
+	for _, a := range n.Answers {
+		if a.To.Is4() == (family == 4) && n.Device(a.Route.Link) != nil {
+			return a.Route.Link
 		}
 	}
 	return ""
@@ -138,23 +138,23 @@ func routed(n *verdict.Node, family int) string {
 
 // tested is the scope's first lines: what the pairs of the run stand for, and
 // which pairs it left out.
-func tested(c *verdict.Case) []Scope {
+func tested(g *graph.Graph) []Scope {
 	names := []string{}
-	for _, family := range c.Run.Families {
+	for _, family := range g.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
-	over := ", over " + strings.Join(names, " and ") + when(&c.Run)
-	if c.Asked.All() || len(c.Nodes) == 0 {
+	over := ", over " + strings.Join(names, " and ") + when(&g.Run)
+	if g.Pairs.All() || len(g.Nodes) == 0 {
 		return []Scope{{Proven: true, What: "pod to pod between these nodes" + over}}
 	}
-	nodes, each := len(c.Nodes), c.Asked.Each()
+	nodes, each := len(g.Nodes), g.Pairs.Each()
 	which := fmt.Sprintf("from each node to %d others that this run's name chooses", each)
-	if c.Run.Pairs == "ring" {
+	if g.Run.Pairs == "ring" {
 		which = "from each node to the next in the order of their names, from the last to the first"
 	}
 	return []Scope{
 		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each, nodes*(nodes-1), which, over)},
-		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)), Why: "--pairs " + c.Run.Pairs + " left them out"},
+		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)), Why: "--pairs " + g.Run.Pairs + " left them out"},
 	}
 }
 
@@ -173,12 +173,12 @@ func when(run *evidence.Run) string {
 
 // unborn is the scope's word on pods that begin their life: a node without a
 // new pod in the run shows nothing of them.
-func unborn(c *verdict.Case) []Scope {
-	without := len(c.Nodes) - len(c.Run.Newcomers)
+func unborn(g *graph.Graph) []Scope {
+	without := len(g.Nodes) - len(g.Run.Newcomers)
 	if without <= 0 {
 		return nil
 	}
-	return []Scope{{What: fmt.Sprintf("the first packets of new pods on %d of the %d nodes", without, len(c.Nodes)),
+	return []Scope{{What: fmt.Sprintf("the first packets of new pods on %d of the %d nodes", without, len(g.Nodes)),
 		Why: "none was made there while every link was watched, see --new-pods"}}
 }
 

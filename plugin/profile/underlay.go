@@ -1,7 +1,7 @@
 package profile
 
 import (
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 )
 
 // Overlay is what wraps the pods' packets before a WireGuard below it encrypts
@@ -23,14 +23,14 @@ var overlays = map[string]Overlay{
 // nodes say that they are to be reached are behind a WireGuard device. Its
 // endpoints, keys and allowed IPs are then the machines' own affair; what must
 // hold is that everything between these addresses goes through it.
-func (p *Profile) underlay(c *verdict.Case) {
+func (p *Profile) underlay(g *graph.Graph) {
 	overlay, ok := overlays[p.Backend]
 	if !ok {
 		return
 	}
 	devices := map[string]int{}
-	for _, n := range c.Nodes {
-		if device := p.below(c, n); device != "" {
+	for _, n := range g.Nodes {
+		if device := p.below(g, n); device != "" {
 			devices[device]++
 		}
 	}
@@ -44,8 +44,8 @@ func (p *Profile) underlay(c *verdict.Case) {
 		return
 	}
 	p.Below, p.Name, p.Title = &overlay, p.Name+"-over-wireguard", p.Title+", over WireGuard of the machines"
-	p.Device = func(n *verdict.Node, _ int) string {
-		switch device := p.below(c, n); {
+	p.Device = func(n *graph.Node, _ int) string {
+		switch device := p.below(g, n); {
 		case device != "":
 			return device
 		case n.Device(usual) != nil: // it is there, and not used
@@ -57,11 +57,11 @@ func (p *Profile) underlay(c *verdict.Case) {
 
 // below returns the WireGuard device through which a node reaches the address
 // of some other, empty if there is none.
-func (p *Profile) below(c *verdict.Case, n *verdict.Node) string {
+func (p *Profile) below(g *graph.Graph, n *graph.Node) string {
 	if len(n.Devices) == 0 {
 		return ""
 	}
-	for _, other := range c.Nodes {
+	for _, other := range g.Nodes {
 		for _, family := range []int{4, 6} {
 			if route := n.RouteTo(p.Endpoint(other, family)); other != n && route != nil && n.Device(route.Link) != nil {
 				return route.Link

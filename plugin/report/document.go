@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -63,7 +64,7 @@ func newDocument(j *check.Judgement) document {
 	d := document{
 		APIVersion: "kubectl-wg.io/v1", Kind: "Verification",
 		Verdict: j.Verdict, ExitCode: j.ExitCode(), Headline: headline(j),
-		Run:      run{ID: j.Case.Run.ID, Version: j.Case.Run.Version, Nodes: []string{}},
+		Run:      run{ID: j.Graph.Run.ID, Version: j.Graph.Run.Version, Nodes: []string{}},
 		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Distribution, j.Profile.Recognised},
 		Pairs:    j.Pairs,
 		Findings: j.Findings,
@@ -72,13 +73,13 @@ func newDocument(j *check.Judgement) document {
 	if !j.Complete {
 		d.Totals = &j.Totals
 	}
-	if j.Case.Run.Started != 0 {
-		d.Run.Started = time.Unix(0, j.Case.Run.Started).UTC().Format(time.RFC3339)
+	if j.Graph.Run.Started != 0 {
+		d.Run.Started = time.Unix(0, j.Graph.Run.Started).UTC().Format(time.RFC3339)
 	}
-	for _, n := range j.Case.Nodes {
+	for _, n := range j.Graph.Nodes {
 		d.Run.Nodes = append(d.Run.Nodes, n.Name)
 	}
-	d.Run.Asked = asked(j.Case)
+	d.Run.Asked = asked(j.Graph)
 	d.Leak, d.Besides = leakOf(j), j.Besides
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
@@ -99,13 +100,13 @@ func leakOf(j *check.Judgement) *verdict.Finding {
 }
 
 // asked lists the pairs of a run that did not test all of them.
-func asked(c *verdict.Case) map[string][]string {
-	if c.Asked.All() {
+func asked(c *graph.Graph) map[string][]string {
+	if c.Pairs.All() {
 		return nil
 	}
 	pairs := map[string][]string{}
 	for i, n := range c.Nodes {
-		for _, to := range c.Asked.Targets(i) {
+		for _, to := range c.Pairs.Targets(i) {
 			pairs[n.Name] = append(pairs[n.Name], c.Nodes[to].Name)
 		}
 	}

@@ -33,7 +33,7 @@ func headline(j *check.Judgement) string {
 // what other pods sent nor which other ways the kernel has.
 func passed(j *check.Judgement) string {
 	text := fmt.Sprintf("Pod traffic between %s%s is encrypted by WireGuard: ", between(j), over(j))
-	if j.Case.Run.Minor < evidence.Minor {
+	if j.Graph.Run.Minor < evidence.Minor {
 		return text + "every test packet was seen inside the tunnel, and none outside it. " +
 			"Other pods' packets and other paths were not read by the version that recorded this."
 	}
@@ -45,18 +45,18 @@ func passed(j *check.Judgement) string {
 }
 
 func between(j *check.Judgement) string {
-	nodes := len(j.Case.Nodes)
-	if j.Case.Asked.All() {
+	nodes := len(j.Graph.Nodes)
+	if j.Graph.Pairs.All() {
 		return fmt.Sprintf("the %d nodes", nodes)
 	}
-	pairs := j.Totals.Pairs / max(1, len(j.Case.Run.Families))
+	pairs := j.Totals.Pairs / max(1, len(j.Graph.Run.Families))
 	return fmt.Sprintf("the %s tested of %d nodes", count(pairs, "ordered pair"), nodes)
 }
 
 // over names the families of a verdict, unless there is only one to speak of.
 func over(j *check.Judgement) string {
 	untested := func(f verdict.Finding) bool { return f.Code == "WG0801" && f.Status == verdict.Warn }
-	switch families := j.Case.Run.Families; {
+	switch families := j.Graph.Run.Families; {
 	case len(families) > 1:
 		return " over IPv4 and IPv6"
 	case slices.ContainsFunc(j.Findings, untested):

@@ -19,11 +19,11 @@ func TestHeadline(t *testing.T) {
 	}{
 		{"host-healthy-wireguard", func(*check.Judgement) {}, "Pod traffic between the 2 nodes is encrypted by WireGuard: every test packet was seen inside the tunnel, " +
 			"and none outside it. Other pods' packets and other paths were not read by the version that recorded this."},
-		{"host-healthy-wireguard", func(j *check.Judgement) { j.Case.Run.Minor = evidence.Minor },
+		{"host-healthy-wireguard", func(j *check.Judgement) { j.Graph.Run.Minor = evidence.Minor },
 			"Pod traffic between the 2 nodes is encrypted by WireGuard: every test packet was inside the tunnel, " +
 				"no packet of any pod was seen outside it, and no rule or route leads past it."},
 		{"host-healthy-wireguard", func(j *check.Judgement) {
-			j.Case.Run.Minor = evidence.Minor
+			j.Graph.Run.Minor = evidence.Minor
 			paths := j.Totals.Of("WG0402")
 			paths.Statuses[verdict.Warn] = 2
 		}, "seen outside it. Programs that cannot be read decide about paths: their decision was seen on the test packets only."},

@@ -19,7 +19,7 @@ const detailed = 12
 // and what the proof does not cover. Nothing is longer than it must be; colours
 // say nothing that the words do not.
 func writeText(w io.Writer, j *check.Judgement, options Options) error {
-	t := &text{color: options.Color, families: j.Case.Run.Families}
+	t := &text{color: options.Color, families: j.Graph.Run.Families}
 	t.headline(j)
 	t.cause(j)
 	t.pairs(j, options.Verbose)
@@ -37,7 +37,7 @@ type text struct {
 
 func (t *text) headline(j *check.Judgement) {
 	t.line("%s  %s", t.paint(statusOf(j.Verdict), string(j.Verdict)), clean(headline(j)))
-	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(len(j.Case.Nodes), "node"), clean(j.Case.Run.ID))
+	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(len(j.Graph.Nodes), "node"), clean(j.Graph.Run.ID))
 }
 
 func statusOf(v verdict.Verdict) verdict.Status {

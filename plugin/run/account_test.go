@@ -21,11 +21,11 @@ func TestAFullNodeIsJudged(t *testing.T) {
 	if out.err != nil {
 		t.Fatal(out.err)
 	}
-	if got := len(out.judgement.Case.Nodes); got != 3 || out.judgement.Totals.Pairs != 6 {
+	if got := len(out.judgement.Graph.Nodes); got != 3 || out.judgement.Totals.Pairs != 6 {
 		t.Errorf("%d nodes, %d pairs", got, out.judgement.Totals.Pairs)
 	}
 	noted := false
-	for _, p := range out.judgement.Case.Problems {
+	for _, p := range out.judgement.Graph.Problems {
 		noted = noted || p.What == "annotation"
 	}
 	if !noted {
@@ -58,7 +58,7 @@ func TestWhatCannotBeRecordedIsNotPassed(t *testing.T) {
 	a.add(evidence.Message{Run: &evidence.Run{Families: []int{4}}})
 	a.bye()
 	judgement := check.Judge(recording)
-	if judgement.Verdict != verdict.Undecided || !strings.Contains(judgement.Case.Gap, "could not be recorded whole") {
-		t.Errorf("verdict %s, gap %q", judgement.Verdict, judgement.Case.Gap)
+	if judgement.Verdict != verdict.Undecided || !strings.Contains(judgement.Graph.Gap, "could not be recorded whole") {
+		t.Errorf("verdict %s, gap %q", judgement.Verdict, judgement.Graph.Gap)
 	}
 }

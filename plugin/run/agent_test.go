@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -104,7 +104,7 @@ func TestKnownPeers(t *testing.T) {
 		if !slices.Equal(k.keys, []string{"A", "B"}) || !slices.Equal(k.ports, []uint16{51820}) {
 			t.Errorf("%s: keys %q, ports %d", name, k.keys, k.ports)
 		}
-		asked, _ := verdict.Ask("all", "", 2)
+		asked, _ := graph.NewPairs("all", "", 2)
 		targets := (&controls{k, v.nodes, asked}).targets(0)
 		if !slices.Equal(targets, []evidence.ControlTarget{{Index: 1, Endpoint: end}}) {
 			t.Errorf("%s: controls for %v", name, targets)

@@ -49,8 +49,8 @@ func TestVerifyAsksForARing(t *testing.T) {
 			}
 		}
 	}
-	if out.judgement.Case.Run.Pairs != "ring" || out.judgement.Totals.Pairs != 4 {
-		t.Errorf("%q, %d pairs", out.judgement.Case.Run.Pairs, out.judgement.Totals.Pairs)
+	if out.judgement.Graph.Run.Pairs != "ring" || out.judgement.Totals.Pairs != 4 {
+		t.Errorf("%q, %d pairs", out.judgement.Graph.Run.Pairs, out.judgement.Totals.Pairs)
 	}
 }
 

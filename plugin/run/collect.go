@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -94,7 +94,7 @@ func (v *verification) readAll(a *agent) evidence.Request {
 // overlaid returns where an overlay sends what is for each node, by its index.
 // Only of a network that does not encrypt is it asked which way that goes: a
 // WireGuard of the machines could be on it.
-func overlaid(known *verdict.Case) map[int][]netip.Addr {
+func overlaid(known *graph.Graph) map[int][]netip.Addr {
 	decided, addresses := profile.Decide(known), map[int][]netip.Addr{}
 	if decided.Encrypts {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -16,7 +16,7 @@ const defaultPort = 51820
 type controls struct {
 	known *known
 	nodes []evidence.Node
-	asked verdict.Asked
+	asked graph.Pairs
 }
 
 // targets are, for the probe of a node, where its device believes each other

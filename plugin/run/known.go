@@ -6,8 +6,8 @@ import (
 	"slices"
 	"unique"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -40,7 +40,7 @@ func (v *verification) newKnown() *known {
 	for _, a := range v.probes {
 		first.seen[evidence.StreamName("probe", a.node.Name)], k.peers[a.node.Index] = a.looked()
 	}
-	said := verdict.NewCase(first)
+	said := graph.New(first)
 	decided := profile.Decide(said)
 	if decided.Below != nil {
 		k.overhead = decided.Below.Overhead

@@ -19,7 +19,7 @@ type Options struct {
 	Selection cluster.Selection
 	// Families under test, 4, 6 or both; nil for those that the pods have.
 	Families []int
-	// Pairs says which ordered pairs of nodes are tested, see verdict.Ask; "" is all.
+	// Pairs says which ordered pairs of nodes are tested, see graph.NewPairs; "" is all.
 	Pairs string
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.

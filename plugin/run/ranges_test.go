@@ -45,7 +45,7 @@ func TestEveryPodIsWatched(t *testing.T) {
 	if len(asked) != 2 || !reflect.DeepEqual(asked[0], want) || !reflect.DeepEqual(asked[1], want) {
 		t.Errorf("asked to watch %v, want %v", asked, want)
 	}
-	if minor := out.judgement.Case.Run.Minor; minor != evidence.Minor {
+	if minor := out.judgement.Graph.Run.Minor; minor != evidence.Minor {
 		t.Errorf("the run asked for minor version %d", minor)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -37,14 +37,14 @@ func (v *verification) survey(ctx context.Context) error {
 	for _, p := range survey.Problems {
 		v.account.problem(p)
 	}
-	if v.asked, err = verdict.Ask(v.Pairs, v.about.ID, len(v.nodes)); err != nil {
+	if v.asked, err = graph.NewPairs(v.Pairs, v.about.ID, len(v.nodes)); err != nil {
 		return err
 	}
 	v.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", len(v.nodes), len(survey.Nodes)))
 	if len(v.nodes) == 0 {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
 	}
-	v.overlaid = overlaid(verdict.NewCase(v.recording))
+	v.overlaid = overlaid(graph.New(v.recording))
 	return nil
 }
 

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -16,7 +16,7 @@ func (v *verification) planTries(narrows bool) {
 		return
 	}
 	began := time.Now()
-	v.about.Tries = check.Tries(verdict.NewCase(soFar{v.recording, v.about}))
+	v.about.Tries = check.Tries(graph.New(soFar{v.recording, v.about}))
 	v.Log.Debug("step", "name", "planning tries", "took", time.Since(began), "tries", len(v.about.Tries))
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -24,7 +24,7 @@ func TestTriesAreRecorded(t *testing.T) {
 		account.add(m)
 	}
 	account.bye()
-	c := verdict.NewCase(recording)
+	c := graph.New(recording)
 	if len(c.Run.Tries) != 256 || len(c.Run.Newcomers) != 1 || len(c.Problems) > 0 || c.Gap != "" {
 		t.Errorf("%d tries, %d new pods, problems %v, gap %q", len(c.Run.Tries), len(c.Run.Newcomers), c.Problems, c.Gap)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -29,7 +29,7 @@ type verification struct {
 	key       []byte // authenticates canaries; never recorded
 	mark      []byte
 	nodes     []evidence.Node // under test, by index
-	asked     verdict.Asked   // pairs of them
+	asked     graph.Pairs     // pairs of them
 	placement *cluster.Placement
 	probes    []*agent // by node, as pods
 	pods      []*agent

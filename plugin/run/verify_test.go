@@ -81,7 +81,7 @@ func TestVerifyHearsEveryAgent(t *testing.T) {
 		}
 	}
 	// Agents that have seen nothing prove nothing.
-	if about := out.judgement.Case.Run; about.Nodes != 3 || about.Ended < about.Started {
+	if about := out.judgement.Graph.Run; about.Nodes != 3 || about.Ended < about.Started {
 		t.Errorf("the run says that it was on %d nodes, from %d to %d", about.Nodes, about.Started, about.Ended)
 	}
 	if out.judgement.Verdict == verdict.Passed {

@@ -17,8 +17,8 @@ func (j *judging) findCauses(r *Result) {
 		leak, cause = j.leak(r)
 	}
 	if leak != nil {
-		r.show(j.finding(leak))
-		r.show(j.finding(cause))
+		r.show(j.finding(leak.judged, leak.on))
+		r.show(j.finding(cause.judged, cause.on))
 		r.Leak = r.finding(leak.in(j))
 		r.FirstCause = r.finding(cause.in(j))
 	}
@@ -65,9 +65,6 @@ func (j *judging) leak(r *Result) (leak, cause *found) {
 	return leak, j.root(leak)
 }
 
-// leaks reports whether a failure of the check is a packet that was seen in clear.
-func (c *Check) leaks() bool { return c.Seen && c.Proof == P3NoPlaintext }
-
 func (j *judging) isLeak(code string) bool {
 	return slices.ContainsFunc(j.checks, func(k judged) bool { return k.Code == code && k.leaks() })
 }
@@ -75,21 +72,9 @@ func (j *judging) isLeak(code string) bool {
 // firstFailed returns the first subject of which a check failed, and if
 // unexplained is set the first of which nothing explains that.
 func (j *judging) firstFailed(k *judged, unexplained bool) (subject, bool) {
-	wanted := func(on subject) bool { return !unexplained || j.causedBy(k, Fail, on) == "" }
-	for n, f := range k.findings {
-		if on := j.on(k, n); f.Status == Fail && wanted(on) {
+	for _, on := range j.subjects(k) {
+		if j.status(k, on) == Fail && (!unexplained || j.causedBy(k, Fail, on) == "") {
 			return on, true
-		}
-	}
-	if k.Scope != PerPair {
-		return subject{}, false
-	}
-	for from, row := range j.pairs.rows {
-		for _, d := range row {
-			on := pair{from, int(d.to), int(d.family)}
-			if d.word.status(k.bit) == Fail && wanted(on) {
-				return on, true
-			}
 		}
 	}
 	return subject{}, false
@@ -107,30 +92,8 @@ func (j *judging) root(f *found) *found {
 	return f
 }
 
-// finding is what was found, in words.
-func (j *judging) finding(f *found) Finding {
-	if f.Scope == PerPair {
-		return j.findingOf(f.judged, f.on)
-	}
-	for n := range f.findings {
-		if j.on(f.judged, n) == f.on {
-			return j.explained(f.judged, f.findings[n], f.on)
-		}
-	}
-	return Finding{}
-}
-
 // in names where a finding stands in a result.
-func (f *found) in(j *judging) (code string, on Subject) {
-	on.Family = f.on.family
-	if f.on.from >= 0 {
-		on.Node = j.c.Nodes[f.on.from].Name
-	}
-	if f.on.to >= 0 {
-		on.Peer = j.c.Nodes[f.on.to].Name
-	}
-	return f.Code, on
-}
+func (f *found) in(j *judging) (code string, on Subject) { return f.Code, j.named(f.on) }
 
 // finding returns the finding of a code and subject, nil if it is not listed.
 func (r *Result) finding(code string, on Subject) *Finding {

@@ -1,59 +1,22 @@
 package verdict
 
-import "slices"
+import (
+	"slices"
 
-// Scope is the kind of subject a check judges.
-type Scope int
-
-// The scopes.
-const (
-	PerCluster Scope = iota
-	PerNode
-	PerPair
-	PerNodeFamily // a node, once for each family of the run
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 )
 
-// Need is a stream without whose completeness a check cannot pass.
-type Need int
-
-// The needs. For a pair they concern both nodes.
-const (
-	NeedProbe Need = iota
-	NeedPod
-)
-
-// Check is one row of the table of checks.
-type Check struct {
-	Code  string
-	Title string // reads as a true sentence when the check passes
-	Why   string // why it matters, for explain and the docs
-	Reads string // which evidence it reads
-	Proof Proof  // the step of the proof it belongs to, empty if none
-	Scope Scope
-	Needs []Need
-	// After are codes whose failure explains a failure of this one.
-	After []string
-	// Seen: a failure rests on something that was seen, so it stands even on
-	// incomplete evidence. A failure that rests on something not seen does not.
-	Seen bool
-	// Outage: a failure says that something did not arrive. It explains no leak:
-	// what was seen in clear did arrive, or was on its way.
-	Outage bool
-	// Judge looks at one subject. Its status does not depend on Focus.Quiet.
-	Judge func(f *Focus) Outcome
-}
-
-// Judge runs the table over the case, which was resolved. The laws are here: a
+// Judge runs the table over a graph, which was resolved. The laws are here: a
 // subject whose streams are incomplete cannot pass, a consequence names its
 // cause, one failure fails the run, and without a complete proof nothing passes.
 //
-// Pairs are judged twice by the same checks: all of them for the status only,
-// then those that are reported in words. That is every pair of a run of up to
-// detailed pairs; see Detailed.
-func Judge(c *Case, table []Check, detailed int) *Result {
-	j := &judging{c: c, table: table}
+// Of every edge the status is kept, of those that are listed a check is asked
+// again, for the words: that is every edge of a run of up to detailed pairs, see
+// Detailed.
+func Judge(g *graph.Graph, table []Check, detailed int) *Result {
+	j := newJudging(g, table)
 	j.judgeNodes()
-	j.judgePairs()
+	j.judgeEdges()
 	r := &Result{Totals: j.totals()}
 	r.Verdict = j.overall(&r.Totals)
 	r.Complete = r.Totals.Pairs <= detailed
@@ -66,180 +29,209 @@ func Judge(c *Case, table []Check, detailed int) *Result {
 	return r
 }
 
-// judging is one run of the table over a case.
+// judging is one run of the table over a graph.
 type judging struct {
-	c     *Case
-	table []Check
-	// checks are the rows of the table with what was found, in its order.
-	checks  []judged
-	lacks   []lack    // by node
-	ofPairs []*judged // those of checks that judge pairs
-	pairs   *pairStatuses
+	g      *graph.Graph
+	checks []judged  // in the order of the table
+	edges  []subject // of all pairs of the run, in order
+	shared [][]steps // by node's place and family, see share
+	proofs []Status  // of the edges' whole proofs, see place
+	totalsOfSteps
 }
 
-// judged is one check with the findings of the cluster or the nodes, or its
-// place among the checks of pairs.
+// judged is one check with what it found.
 type judged struct {
 	*Check
-	findings []Finding // per cluster, per node, or per node and family: the families of a node next to each other
-	bit      int       // per pair, see word
-	lacking  lack      // without which it is inconclusive
-	worst    Status    // of all subjects, failed or inconclusive
+	// outcomes are those of the cluster, the nodes, or the nodes and families.
+	outcomes []Outcome
+	statuses []Status // of the edges; 0 where none is tested
+	worst    Status   // of all subjects, failed or inconclusive
 	after    []*judged
 }
 
-// judgeNodes judges the cluster and every node, in words.
-func (j *judging) judgeNodes() {
-	j.checks = make([]judged, len(j.table))
-	j.lacks = make([]lack, len(j.c.Nodes))
-	for i, n := range j.c.Nodes {
-		j.lacks[i] = lackOf(j.c.Gap != "", n.ProbeGap != "", n.PodGap != "")
-	}
+func newJudging(g *graph.Graph, table []Check) *judging {
+	j := &judging{g: g, checks: make([]judged, len(table)), edges: edgesOf(g)}
 	byCode := map[string]*judged{}
-	bit := 0
-	for i := range j.table {
+	for i := range table {
 		k := &j.checks[i]
-		k.Check = &j.table[i]
+		k.Check = &table[i]
 		byCode[k.Code] = k
-		k.lacking = lackOf(true, slices.Contains(k.Needs, NeedProbe), slices.Contains(k.Needs, NeedPod))
-		switch k.Scope {
-		case PerCluster:
-			k.findings = []Finding{j.find(&Focus{Case: j.c}, k.Check)}
-		case PerNode:
-			k.findings = make([]Finding, len(j.c.Nodes))
-			workers(len(j.c.Nodes), func(n int) {
-				k.findings[n] = j.find(&Focus{Case: j.c, Node: j.c.Nodes[n]}, k.Check)
-			})
-		case PerNodeFamily:
-			families := j.c.Run.Families
-			k.findings = make([]Finding, len(j.c.Nodes)*len(families))
-			workers(len(j.c.Nodes), func(n int) {
-				for i, family := range families {
-					k.findings[n*len(families)+i] = j.find(&Focus{Case: j.c, Node: j.c.Nodes[n], Family: family}, k.Check)
-				}
-			})
-		default:
-			j.ofPairs = append(j.ofPairs, k)
-			k.bit = bit
-			bit += wordBits
-		}
-		for i := range k.findings {
-			k.note(k.findings[i].Status)
-		}
-	}
-	for i := range j.checks {
-		k := &j.checks[i]
 		for _, code := range k.After {
 			if before := byCode[code]; before != nil {
 				k.after = append(k.after, before)
 			}
 		}
 	}
+	return j
 }
 
-// of returns what a check of nodes found that concerns a node and a family: one
-// finding, or those of all families if family is 0.
-func (j *judging) of(k *judged, node, family int) []Finding {
-	if k.Scope == PerNode {
-		return k.findings[node : node+1]
+// subject is what a finding is about, by places: from is -1 for the cluster, to
+// is -1 for a node, whose family is 0 if it is about all of them.
+type subject struct{ from, to, family int }
+
+var wholeCluster = subject{-1, -1, 0}
+
+// subjects returns those of a check, in order.
+func (j *judging) subjects(k *judged) (all []subject) {
+	switch {
+	case k.Cluster != nil:
+		return []subject{wholeCluster}
+	case k.Node != nil:
+		for i := range j.g.Nodes {
+			all = append(all, subject{i, -1, 0})
+		}
+		return all
+	case k.NodeFamily != nil:
+		for i := range j.g.Nodes {
+			for _, family := range j.g.Run.Families {
+				all = append(all, subject{i, -1, family})
+			}
+		}
+		return all
 	}
-	families := j.c.Run.Families
-	own := k.findings[node*len(families) : (node+1)*len(families)]
-	if i := slices.Index(families, family); i >= 0 {
-		return own[i : i+1]
+	return j.edges
+}
+
+// edgesOf returns the subjects of all pairs of the run, in order.
+func edgesOf(g *graph.Graph) (all []subject) {
+	for from := range g.Nodes {
+		for to := range g.Nodes {
+			if !g.Pairs.Has(from, to) {
+				continue
+			}
+			for _, family := range g.Run.Families {
+				all = append(all, subject{from, to, family})
+			}
+		}
 	}
-	return own
+	return all
+}
+
+// place is where a subject's outcome or status is kept.
+func (j *judging) place(on subject) int {
+	families := j.g.Run.Families
+	switch {
+	case on.from < 0:
+		return 0
+	case on.to < 0 && on.family == 0:
+		return on.from
+	case on.to < 0:
+		return on.from*len(families) + slices.Index(families, on.family)
+	}
+	return (on.from*len(j.g.Nodes)+on.to)*len(families) + slices.Index(families, on.family)
+}
+
+// status returns what a check found of a subject.
+func (j *judging) status(k *judged, on subject) Status {
+	if k.Edge != nil {
+		return k.statuses[j.place(on)]
+	}
+	return k.outcomes[j.place(on)].Status
+}
+
+// judgeNodes judges the cluster and every node.
+func (j *judging) judgeNodes() {
+	for i := range j.checks {
+		k := &j.checks[i]
+		if k.Edge != nil {
+			continue
+		}
+		subjects := j.subjects(k)
+		k.outcomes = make([]Outcome, len(subjects))
+		graph.Parallel(len(subjects), func(i int) { k.outcomes[i] = j.judge(k, subjects[i]) })
+		for i := range k.outcomes {
+			k.note(k.outcomes[i].Status)
+		}
+	}
 }
 
 // note keeps the gravest status that can explain others.
 func (k *judged) note(s Status) {
-	if (s == Fail || s == Inconclusive) && s > k.worst {
-		k.worst = s
+	if s >= Inconclusive {
+		k.worst = max(k.worst, s)
 	}
 }
 
-// find judges one subject in words.
-func (j *judging) find(f *Focus, check *Check) Finding {
-	outcome := judge(f, check)
-	if outcome.Words == nil {
-		outcome.Words = &Words{}
+// judge asks a check about a subject.
+func (j *judging) judge(k *judged, on subject) Outcome {
+	switch {
+	case k.Cluster != nil:
+		return j.withGap(k, k.Cluster(), j.g.Nodes)
+	case k.Node != nil:
+		n := j.g.Nodes[on.from]
+		return j.withGap(k, k.Node(n), j.g.Nodes[on.from:on.from+1])
+	case k.NodeFamily != nil:
+		n := j.g.Nodes[on.from]
+		return j.withGap(k, k.NodeFamily(n, on.family), j.g.Nodes[on.from:on.from+1])
+	}
+	return j.judgeEdge(k, j.g.Edge(j.g.Nodes[on.from], j.g.Nodes[on.to], on.family))
+}
+
+func (j *judging) judgeEdge(k *judged, e *graph.Edge) Outcome {
+	ends := [2]*graph.Node{e.From, e.To}
+	return j.withGap(k, k.Edge(e), ends[:])
+}
+
+// withGap is the law of missing evidence: of these nodes.
+func (j *judging) withGap(k *judged, found Outcome, nodes []*graph.Node) Outcome {
+	gap := ""
+	if j.g.Gap != "" {
+		gap = "the record of the run itself is incomplete: " + j.g.Gap
+	}
+	for i := 0; i < len(nodes) && gap == ""; i++ {
+		gap = k.lacks(nodes[i])
+	}
+	switch {
+	case gap == "", k.stands(found.Status):
+	case found.Status == Inconclusive && found.Variant != "": // it knows why the evidence is missing
+	default:
+		readings := found.Readings
+		found = Say(Inconclusive, "%s", gap)
+		found.Readings = readings
+	}
+	return found
+}
+
+// finding is what a check found of a subject, in words and with its cause.
+func (j *judging) finding(k *judged, on subject) Finding {
+	found := Outcome{}
+	if k.Edge != nil {
+		found = j.judge(k, on)
+	} else {
+		found = k.outcomes[j.place(on)]
 	}
 	return Finding{
-		Code: check.Code, Title: check.Title, Proof: check.Proof, Status: outcome.Status, Subject: f.Subject(),
-		Text: outcome.Text, Readings: outcome.Readings, Variant: outcome.Variant, Facts: outcome.Facts,
+		Code: k.Code, Title: k.Title, Proof: k.Proof, Status: found.Status, Subject: j.named(on),
+		Text: found.Text(), Readings: found.Readings, Variant: found.Variant, Facts: found.Facts,
+		CausedBy: j.causedBy(k, found.Status, on),
 	}
 }
 
-// judge is the law of missing evidence.
-func judge(f *Focus, check *Check) Outcome {
-	outcome := check.Judge(f)
-	gap := missing(f, check)
-	switch {
-	case gap == "", check.stands(outcome.Status):
-	case outcome.Status == Inconclusive && outcome.Variant != "": // it knows why the evidence is missing
-	default:
-		outcome = Outcome{Inconclusive, &Words{Text: gap, Readings: outcome.Readings}}
+// named is a subject by names.
+func (j *judging) named(on subject) Subject {
+	named := Subject{Family: on.family}
+	if on.from >= 0 {
+		named.Node = j.g.Nodes[on.from].Name
 	}
-	return outcome
-}
-
-// stands says whether a status holds whatever else was not told.
-func (c *Check) stands(s Status) bool { return c.Seen && s == Fail }
-
-// lack is a set of streams: that are incomplete, or that are needed.
-type lack uint8
-
-func lackOf(plugin, probe, pod bool) (l lack) {
-	for i, stream := range []bool{plugin, probe, pod} {
-		if stream {
-			l |= 1 << i
-		}
+	if on.to >= 0 {
+		named.Peer = j.g.Nodes[on.to].Name
 	}
-	return l
-}
-
-// missing says which stream of the subject is incomplete, empty if none is.
-func missing(f *Focus, check *Check) string {
-	if f.Gap != "" {
-		return "the record of the run itself is incomplete: " + f.Gap
-	}
-	probe, pod := slices.Contains(check.Needs, NeedProbe), slices.Contains(check.Needs, NeedPod)
-	lacks := func(n *Node) string {
-		switch {
-		case probe && n.ProbeGap != "":
-			return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
-		case pod && n.PodGap != "":
-			return "the evidence of the test pod on " + n.Name + " is incomplete: " + n.PodGap
-		}
-		return ""
-	}
-	if f.Node == nil {
-		for _, n := range f.Nodes {
-			if gap := lacks(n); gap != "" {
-				return gap
-			}
-		}
-		return ""
-	}
-	if gap := lacks(f.Node); gap != "" || f.Peer == nil {
-		return gap
-	}
-	return lacks(f.Peer)
+	return named
 }
 
 // overall is the law of the verdict.
 func (j *judging) overall(t *Totals) Verdict {
 	worst := Pass
 	for i := range t.Checks {
-		worst = Worse(worst, t.Checks[i].worst())
+		worst = max(worst, t.Checks[i].worst())
 	}
 	for status := range t.Statuses {
-		worst = Worse(worst, status)
+		worst = max(worst, status)
 	}
 	switch {
 	case worst == Fail:
 		return Failed
-	case worst == Inconclusive, t.Pairs == 0, j.c.Gap != "":
+	case worst == Inconclusive, t.Pairs == 0, j.g.Gap != "":
 		return Undecided
 	default:
 		return Passed

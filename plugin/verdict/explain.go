@@ -1,11 +1,5 @@
 package verdict
 
-// subject is what a finding is about by places: at.from is -1 for the cluster,
-// at.to is -1 for a node, whose family is 0 if it is about all of them.
-type subject = pair
-
-var wholeCluster = subject{-1, -1, 0}
-
 // causedBy returns the code of the first check that k comes after and that is
 // not fine, as gravely, on a subject that bears on this one; empty if none.
 func (j *judging) causedBy(k *judged, s Status, on subject) string {
@@ -33,58 +27,56 @@ func (j *judging) causeOf(k *judged, s Status, on subject) (*judged, subject) {
 
 // bears reports on which subject a check found something at least as grave
 // that can be the cause of something wrong with another: anything for the
-// cluster, and the cluster for anything; a node for itself and its pairs; a
-// pair for its nodes and for both its directions, since answers travel the
+// cluster, and the cluster for anything; a node for itself and its edges; an
+// edge for its nodes and for both its directions, since answers travel the
 // other way. One family's tunnel is no cause of what is wrong with another's.
 func (j *judging) bears(before *judged, on subject, grave Status) (cause subject, found bool) {
-	switch {
-	case before.Scope == PerCluster:
-		return wholeCluster, before.worst >= grave
-	case before.Scope != PerPair:
-		return j.badNode(before, on, grave)
-	case on.to >= 0:
-		for _, at := range []pair{on, {on.to, on.from, on.family}} {
-			if j.pairs.of(at).status(before.bit) >= grave {
-				return at, true
-			}
-		}
-		return cause, false
-	}
-	for from, row := range j.pairs.rows {
-		for _, d := range row {
-			ofNode := from == on.from || int(d.to) == on.from || on.from < 0
-			ofFamily := on.family == 0 || on.family == int(d.family)
-			if ofNode && ofFamily && d.word.status(before.bit) >= grave {
-				return pair{from, int(d.to), int(d.family)}, true
-			}
+	for _, cause := range j.possible(before, on) {
+		if j.status(before, cause) >= grave {
+			return cause, true
 		}
 	}
 	return cause, false
 }
 
-// badNode returns the first of a subject's nodes, of all nodes for the cluster,
-// of which a check found something as grave.
-func (j *judging) badNode(before *judged, on subject, grave Status) (subject, bool) {
-	nodes := []int{on.from, on.to}
-	if on.from < 0 {
-		nodes = j.everyNode()
+// possible are the subjects of a check that can be the cause of something wrong
+// with another, in order.
+func (j *judging) possible(before *judged, on subject) []subject {
+	switch {
+	case before.Cluster != nil:
+		return []subject{wholeCluster}
+	case before.Edge == nil && on.from < 0:
+		return j.subjects(before)
+	case before.Edge == nil:
+		return append(j.subjectsOf(before, on.from, on.family), j.subjectsOf(before, on.to, on.family)...)
+	case on.to >= 0:
+		return []subject{on, {on.to, on.from, on.family}}
+	case on.from < 0:
+		return j.edges
 	}
-	each := max(1, len(before.findings)/max(1, len(j.c.Nodes))) // findings of a node
-	for _, node := range nodes {
-		for n := node * each; node >= 0 && n < (node+1)*each; n++ {
-			cause := j.on(before, n)
-			ofFamily := cause.family == 0 || on.family == 0 || cause.family == on.family
-			if ofFamily && before.findings[n].Status >= grave {
-				return cause, true
-			}
+	var some []subject
+	for _, edge := range j.edges {
+		if (edge.from == on.from || edge.to == on.from) && (on.family == 0 || on.family == edge.family) {
+			some = append(some, edge)
 		}
 	}
-	return subject{}, false
+	return some
 }
 
-func (j *judging) everyNode() (nodes []int) {
-	for i := range j.c.Nodes {
-		nodes = append(nodes, i)
+// subjectsOf are those of a check of nodes that concern one node, none for -1,
+// and a family, all of them for 0.
+func (j *judging) subjectsOf(k *judged, node, family int) []subject {
+	switch {
+	case node < 0:
+		return nil
+	case k.Node != nil:
+		return []subject{{node, -1, 0}}
+	case family != 0:
+		return []subject{{node, -1, family}}
 	}
-	return nodes
+	var all []subject
+	for _, family := range j.g.Run.Families {
+		all = append(all, subject{node, -1, family})
+	}
+	return all
 }

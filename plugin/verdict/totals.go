@@ -1,7 +1,5 @@
 package verdict
 
-import "slices"
-
 // Totals count all that was judged, whatever of it is listed.
 type Totals struct {
 	Nodes    int            `json:"nodes"`
@@ -23,7 +21,7 @@ type NodeTotal struct {
 	Receiving int `json:"receiving"`
 }
 
-// Sender and Receiver say that nothing is proven of what the node sends, or
+// Sender and Receiver report that nothing is proven of what the node sends, or
 // receives: the node explains it, and no single pair.
 func (n NodeTotal) Sender() bool { return n.Sending == n.Sends && n.Sends > 1 }
 
@@ -48,7 +46,7 @@ type CheckTotal struct {
 func (t *CheckTotal) worst() Status {
 	worst := NotApplicable
 	for status := range t.Statuses {
-		worst = Worse(worst, status)
+		worst = max(worst, status)
 	}
 	return worst
 }
@@ -63,18 +61,32 @@ func (t *CheckTotal) cause(s Status, by string) {
 	t.Causes[s]++
 }
 
+// Of returns the count of a check's findings, zero for an unknown code.
+func (t *Totals) Of(code string) CheckTotal {
+	for _, c := range t.Checks {
+		if c.Code == code {
+			return c
+		}
+	}
+	return CheckTotal{}
+}
+
 func (j *judging) totals() Totals {
-	t := Totals{Nodes: len(j.c.Nodes), Statuses: map[Status]int{}}
+	t := Totals{Nodes: len(j.g.Nodes), Statuses: map[Status]int{}}
 	for i, proof := range Proofs {
 		step := StepTotal{Step: proof.Step, Title: proof.Title, Statuses: map[Status]int{}}
-		for steps, count := range j.pairs.steps {
-			step.Statuses[steps.status(i)] += count
+		for status, count := range j.steps[i] {
+			if count > 0 {
+				step.Statuses[Status(status)] = count
+			}
 		}
 		t.Steps = append(t.Steps, step)
 	}
-	for steps, count := range j.pairs.steps {
-		t.Pairs += count
-		t.Statuses[steps.worst()] += count
+	for _, status := range j.proofs {
+		if status != 0 {
+			t.Pairs++
+			t.Statuses[status]++
+		}
 	}
 	for i := range j.checks {
 		t.Checks = append(t.Checks, j.totalOf(&j.checks[i]))
@@ -84,16 +96,15 @@ func (j *judging) totals() Totals {
 }
 
 func (j *judging) unprovenNodes() (some []NodeTotal) {
-	all := make([]NodeTotal, len(j.c.Nodes))
-	each := j.c.Asked.Each() * len(j.c.Run.Families)
-	for i, n := range j.c.Nodes {
+	all := make([]NodeTotal, len(j.g.Nodes))
+	each := j.g.Pairs.Each() * len(j.g.Run.Families)
+	for i, n := range j.g.Nodes {
 		all[i] = NodeTotal{Node: n.Name, Sends: each, Receives: each}
 	}
-	j.eachUnproven(func(at pair) bool {
-		all[at.from].Sending++
-		all[at.to].Receiving++
-		return true
-	})
+	for _, on := range j.unprovenEdges() {
+		all[on.from].Sending++
+		all[on.to].Receiving++
+	}
 	for _, n := range all {
 		if n.Sending+n.Receiving > 0 {
 			some = append(some, n)
@@ -102,39 +113,13 @@ func (j *judging) unprovenNodes() (some []NodeTotal) {
 	return some
 }
 
-// eachUnproven calls do for every pair that is not proven, in order, until it
-// returns false.
-func (j *judging) eachUnproven(do func(pair) bool) {
-	for from, row := range j.pairs.rows {
-		for _, d := range row {
-			shared := j.pairs.shared[slices.Index(j.c.Run.Families, int(d.family))]
-			steps := j.join(j.stepsOf(d.word), shared[from], shared[d.to])
-			if steps.worst() >= Inconclusive && !do(pair{from, int(d.to), int(d.family)}) {
-				return
-			}
-		}
-	}
-}
-
 func (j *judging) totalOf(k *judged) CheckTotal {
 	t := CheckTotal{Code: k.Code, Statuses: map[Status]int{}}
-	for n, f := range k.findings {
-		t.Statuses[f.Status]++
-		t.cause(f.Status, j.causedBy(k, f.Status, j.on(k, n)))
-	}
-	if k.Scope != PerPair {
-		return t
-	}
-	for word, count := range j.pairs.words {
-		t.Statuses[word.status(k.bit)] += count
-	}
-	if k.worst < Inconclusive {
-		return t
-	}
-	for from, row := range j.pairs.rows {
-		for _, d := range row {
-			status := d.word.status(k.bit)
-			t.cause(status, j.causedBy(k, status, pair{from, int(d.to), int(d.family)}))
+	for _, on := range j.subjects(k) {
+		status := j.status(k, on)
+		t.Statuses[status]++
+		if k.worst >= Inconclusive {
+			t.cause(status, j.causedBy(k, status, on))
 		}
 	}
 	return t

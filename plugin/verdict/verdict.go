@@ -4,6 +4,11 @@
 // consequence is shown under its cause) and no single check.
 package verdict
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Status is the outcome of one check on one subject. A graver one is larger; 0
 // is none.
 type Status uint8
@@ -64,7 +69,7 @@ const (
 )
 
 // Proofs lists the steps in order, with what each says when it holds.
-var Proofs = []struct {
+var Proofs = [...]struct {
 	Step  Proof
 	Title string
 }{
@@ -117,21 +122,42 @@ type Reading struct {
 	Text string `json:"value"`
 }
 
-// Outcome is what a check says of one subject.
+// Outcome is what a check finds of one subject. Its text is made only where it is
+// shown.
 type Outcome struct {
-	Status Status
-	*Words // nil if only the status was wanted
-}
-
-// Words tell of an outcome.
-type Words struct {
-	Text     string // one sentence, the subject's names in it
+	Status   Status
 	Readings []Reading
 	// Variant selects among the remedies of the check's code, e.g. the
 	// encapsulation of a leak. Facts are what the remedy fills in.
 	Variant string
 	Facts   map[string]string
+
+	format string
+	args   []any
 }
+
+// Say returns an outcome with one sentence, the subject's names in it. Arguments
+// are formatted as by fmt.Sprintf when the text is made; see Late.
+func Say(status Status, format string, args ...any) Outcome {
+	return Outcome{Status: status, format: format, args: args}
+}
+
+// Add adds to the text.
+func (o *Outcome) Add(format string, args ...any) {
+	o.format += format
+	o.args = slices.Concat(o.args, args)
+}
+
+// Reword replaces the text.
+func (o *Outcome) Reword(format string, args ...any) { o.format, o.args = format, args }
+
+// Text is the sentence of the outcome.
+func (o *Outcome) Text() string { return fmt.Sprintf(o.format, o.args...) }
+
+// Late is a part of a text that takes time to make.
+type Late func() string
+
+func (l Late) String() string { return l() }
 
 // Finding is an outcome in its place.
 type Finding struct {
@@ -155,16 +181,6 @@ type Pair struct {
 	Notes  map[Proof]string `json:"notes"` // the figures behind each step
 }
 
-// Of returns the count of a check's findings, zero for an unknown code.
-func (t *Totals) Of(code string) CheckTotal {
-	for _, c := range t.Checks {
-		if c.Code == code {
-			return c
-		}
-	}
-	return CheckTotal{}
-}
-
 // Result is everything a renderer needs.
 type Result struct {
 	Verdict    Verdict  `json:"verdict"`
@@ -174,7 +190,7 @@ type Result struct {
 	// wrong with another cause, nil if there is none.
 	Leak    *Finding `json:"-"`
 	Besides *Finding `json:"-"`
-	// Complete says that Pairs and Findings are all there are. Otherwise they
+	// Complete reports that Pairs and Findings are all there are. Otherwise they
 	// are those that are not fine, a bounded number of each kind; see Detailed.
 	Complete bool      `json:"-"`
 	Totals   Totals    `json:"-"`

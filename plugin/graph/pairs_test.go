@@ -1,4 +1,4 @@
-package verdict
+package graph
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 
 // Whatever is asked, each node sends to as many as asked and hears from as
 // many, all hang together, and the same run always asks the same.
-func TestAsk(t *testing.T) {
+func TestNewPairs(t *testing.T) {
 	for nodes := range 40 {
 		for _, pairs := range []string{"all", "", "ring", "1", "2", "3", "7", "38", "39", "1000"} {
-			a, err := Ask(pairs, "abc123", nodes)
+			a, err := NewPairs(pairs, "abc123", nodes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -46,25 +46,25 @@ func TestAsk(t *testing.T) {
 			if nodes > 1 && reachable(&a) != nodes {
 				t.Errorf("%s of %d nodes: falls apart", pairs, nodes)
 			}
-			if again, _ := Ask(pairs, "abc123", nodes); fmt.Sprint(again) != fmt.Sprint(a) {
+			if again, _ := NewPairs(pairs, "abc123", nodes); fmt.Sprint(again) != fmt.Sprint(a) {
 				t.Errorf("%s of %d nodes: asked differently", pairs, nodes)
 			}
 		}
 	}
-	one, _ := Ask("3", "abc123", 30)
-	other, _ := Ask("3", "xyz789", 30)
+	one, _ := NewPairs("3", "abc123", 30)
+	other, _ := NewPairs("3", "xyz789", 30)
 	if fmt.Sprint(one) == fmt.Sprint(other) {
 		t.Error("every run asks the same")
 	}
 	for _, pairs := range []string{"0", "-1", "some", "2.5", "ring "} {
-		if _, err := Ask(pairs, "abc123", 5); err == nil {
+		if _, err := NewPairs(pairs, "abc123", 5); err == nil {
 			t.Errorf("%q is accepted", pairs)
 		}
 	}
 }
 
 func TestRingIsInOrder(t *testing.T) {
-	a, _ := Ask("ring", "abc123", 4)
+	a, _ := NewPairs("ring", "abc123", 4)
 	for from, to := range []int{1, 2, 3, 0} {
 		if !a.Has(from, to) {
 			t.Errorf("%d does not send to %d", from, to)
@@ -72,7 +72,7 @@ func TestRingIsInOrder(t *testing.T) {
 	}
 }
 
-func reachable(a *Asked) int {
+func reachable(a *Pairs) int {
 	seen, queue := map[int]bool{0: true}, []int{0}
 	for ; len(queue) > 0; queue = queue[1:] {
 		for _, to := range a.Targets(queue[0]) {
