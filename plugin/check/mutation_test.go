@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -25,7 +26,7 @@ func evidenceOf(t *testing.T) (runs []run) {
 
 type run struct {
 	name      string
-	recording *evidence.Recording
+	recording *recording.Recording
 	verdict   verdict.Verdict
 	cause     string
 }
@@ -78,8 +79,8 @@ func TestEveryStepIsMissed(t *testing.T) {
 }
 
 // blind judges as if the checks of some codes always passed.
-func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, string) {
-	c := verdict.NewCase(recording)
+func blind(said *recording.Recording, codes ...string) (verdict.Verdict, string) {
+	c := verdict.NewCase(said)
 	p := profile.Decide(c)
 	table := Table(p)
 	for i := range table {
@@ -102,8 +103,8 @@ func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, str
 // reads nothing that could be missing, not applicable.
 func TestEveryCodeWasSeenInEveryState(t *testing.T) {
 	seen := map[string]map[verdict.Status]string{}
-	note := func(name string, recording *evidence.Recording) {
-		for _, f := range Judge(recording).Findings {
+	note := func(name string, said *recording.Recording) {
+		for _, f := range Judge(said).Findings {
 			if seen[f.Code] == nil {
 				seen[f.Code] = map[verdict.Status]string{}
 			}

@@ -10,9 +10,10 @@ import (
 	"sync/atomic"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
-// Recorded is a recording as a case reads it; *evidence.Recording is one.
+// Recorded is a recording as a case reads it; *recording.Recording is one.
 type Recorded interface {
 	// Streams returns the names of all streams, sorted.
 	Streams() []string
@@ -260,13 +261,13 @@ func (c *Case) layNode(n *Node, recording Recorded) {
 // unpack calls add with a stream's messages, those of single peers in the place
 // of columns. It says what makes no sense, empty if all does.
 func (c *Case) unpack(n *Node, messages []*evidence.Message, add func(*evidence.Message)) string {
-	columns := evidence.Unpacker{Bounds: &evidence.Bounds{Index: n.Index, Nodes: len(c.Nodes)}}
+	unpacker := columns.Unpacker{Bounds: &columns.Bounds{Index: n.Index, Nodes: len(c.Nodes)}}
 	gap := ""
 	for _, m := range messages {
 		if c.ended() {
 			return "nobody waited for it"
 		}
-		if err := columns.Unpack(m, add); err != nil && gap == "" {
+		if err := unpacker.Unpack(m, add); err != nil && gap == "" {
 			gap = err.Error()
 		}
 	}
