@@ -14,16 +14,19 @@ type Layer struct {
 // with its place in docs/architecture.md.
 var Layers = []Layer{
 	{"probe/evidence", nil},
+	{"probe/evidence/columns", []string{"probe/evidence"}},
 	{"probe/wire", []string{"probe/evidence"}},
 	{"probe/capture", []string{"probe/evidence", "probe/wire"}},
 	{"probe/canary", []string{"probe/evidence", "probe/wire"}},
 	{"probe/device", []string{"probe/evidence"}},
 	{"probe/host", []string{"probe/evidence"}},
-	{"probe/agent", []string{"probe/evidence", "probe/wire", "probe/capture", "probe/canary", "probe/device", "probe/host"}},
+	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
+		"probe/host"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
-	{"plugin/graph", []string{"probe/evidence"}},
+	{"plugin/recording", []string{"probe/evidence"}},
+	{"plugin/graph", []string{"probe/evidence", "probe/evidence/columns"}},
 	{"plugin/verdict", []string{"plugin/graph"}},
 	{"plugin/routing", []string{"probe/evidence"}},
 	{"plugin/profile", []string{"probe/evidence", "plugin/graph"}},
@@ -32,18 +35,19 @@ var Layers = []Layer{
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
-	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
-		"plugin/report", "plugin/cluster"}},
-	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
-		"plugin/report", "plugin/cluster", "plugin/run"}},
+	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster"}},
+	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
 // pure packages decide and render, and touch nothing: no network, no file, no
 // clock. The same recording gives the same result everywhere and for ever.
 var pure = []string{
-	"probe/evidence", "probe/wire",
-	"plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy", "plugin/report",
+	"probe/evidence", "probe/evidence/columns", "probe/wire",
+	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
+	"plugin/report",
 }
 
 // Ban forbids imports to packages.

@@ -15,6 +15,13 @@ func TestImportsFinds(t *testing.T) {
 	}{
 		{"against the direction", []Package{own("probe/evidence", Module+"/probe/wire")},
 			"probe/evidence → probe/wire: against the direction"},
+		{"evidence packs by itself", []Package{own("probe/evidence", Module+"/probe/evidence/columns")},
+			"probe/evidence → probe/evidence/columns: against the direction"},
+		{"the probe keeps a recording", []Package{own("probe/agent", Module+"/plugin/recording")},
+			"probe/agent → plugin/recording: against the direction"},
+		{"a recording is judged where it is kept", []Package{own("plugin/recording", Module+"/plugin/verdict")},
+			"plugin/recording → plugin/verdict: against the direction"},
+		{"a recording opens its file", []Package{own("plugin/recording", "os")}, "plugin/recording → os: a pure package"},
 		{"an unlisted package", []Package{own("plugin/util")}, "plugin/util: this package is not among Layers"},
 		{"the product imports a tool", []Package{own("plugin/run", Module+"/hack/release")}, "plugin/run → hack/release: against"},
 		{"Kubernetes in the probe, through another", []Package{
@@ -47,6 +54,9 @@ func TestImportsAccepts(t *testing.T) {
 	found := Imports(append([]Package{
 		own("probe/evidence", "encoding/json", "net/netip", "io"),
 		own("probe/device", "net", Module+"/probe/evidence", "golang.zx2c4.com/wireguard/wgctrl"),
+		own("probe/evidence/columns", Module+"/probe/evidence", "encoding/json"),
+		own("plugin/recording", Module+"/probe/evidence", "compress/flate"),
+		own("plugin/verdict", Module+"/probe/evidence", Module+"/probe/evidence/columns"),
 		own("plugin/cluster", "k8s.io/client-go/kubernetes", Module+"/manifests"),
 		own("plugin/report", Module+"/probe/wire", Module+"/plugin/check", "io", "fmt"),
 		own("hack/anything", "os/exec", Module+"/plugin/run"),
@@ -58,6 +68,7 @@ func TestImportsAccepts(t *testing.T) {
 
 var standard = []Package{
 	{Path: "encoding/json", Standard: true}, {Path: "net/netip", Standard: true}, {Path: "io", Standard: true},
+	{Path: "compress/flate", Standard: true},
 	{Path: "net", Standard: true}, {Path: "net/http", Standard: true}, {Path: "os", Standard: true}, {Path: "os/exec", Standard: true},
 	{Path: "fmt", Standard: true, Imports: []string{"os"}},
 }

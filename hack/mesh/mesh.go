@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
 // Mesh is the recording of a run of K3s with Flannel's WireGuard backend, made
@@ -104,7 +105,7 @@ func (m *Mesh) Messages(stream string) []*evidence.Message {
 		messages = change(messages)
 	}
 	if !m.Unpacked {
-		var packer evidence.Packer
+		var packer columns.Packer
 		messages = slices.Concat(messages[:1], packer.Pack(messages[1:]))
 	}
 	messages = append(messages, evidence.Message{Bye: &evidence.Bye{Messages: uint32(len(messages) + 1)}})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -96,7 +97,7 @@ func TestRecordedAccounts(t *testing.T) {
 		{"one first packet was seen", func(s *evidence.Seen) { s.First = min(s.First, 1) }, verdict.Undecided},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			whole, changed := load(t, "host-healthy-first-packets"), evidence.NewRecording()
+			whole, changed := load(t, "host-healthy-first-packets"), recording.New()
 			for _, stream := range whole.Streams() {
 				for _, m := range whole.Messages(stream) {
 					eachSeen(m, test.change)

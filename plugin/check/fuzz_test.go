@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -34,19 +35,19 @@ func FuzzJudge(f *testing.F) {
 				changed[at] = m
 			}
 		}
-		recording := evidence.NewRecording()
+		said := recording.New()
 		for _, m := range changed {
-			recording.Add(m)
+			said.Add(m)
 		}
-		j := Judge(recording)
-		if again := Judge(recording); again.Verdict != j.Verdict || len(again.Findings) != len(j.Findings) {
+		j := Judge(said)
+		if again := Judge(said); again.Verdict != j.Verdict || len(again.Findings) != len(j.Findings) {
 			t.Fatalf("judged twice: %s, then %s", j.Verdict, again.Verdict)
 		}
 		if j.Verdict != verdict.Passed {
 			return
 		}
-		for _, stream := range recording.Streams() {
-			if gap := recording.Gap(stream); gap != "" {
+		for _, stream := range said.Streams() {
+			if gap := said.Gap(stream); gap != "" {
 				t.Fatalf("passes though %s is incomplete: %s", stream, gap)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -145,9 +146,9 @@ func underlay(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte
 func publicKey(i int) string    { return fmt.Sprintf("%043d=", i+1) }
 
 // record numbers the messages of each stream and closes it, as a writer does.
-func record(t testing.TB, streams map[string][]evidence.Message) *evidence.Recording {
+func record(t testing.TB, streams map[string][]evidence.Message) *recording.Recording {
 	t.Helper()
-	recording := evidence.NewRecording()
+	said := recording.New()
 	for stream, messages := range streams {
 		var line bytes.Buffer
 		w := evidence.NewWriter(&line)
@@ -166,8 +167,8 @@ func record(t testing.TB, streams map[string][]evidence.Message) *evidence.Recor
 				t.Fatal(err)
 			}
 			m.Stream = stream
-			recording.Add(m)
+			said.Add(m)
 		}
 	}
-	return recording
+	return said
 }

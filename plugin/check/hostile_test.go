@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // hostile makes a recording of two nodes, and of some size in bytes, in which
 // the probe on the first repeats one message, with a few other numbers each time.
-func hostile(t testing.TB, size int, message func(i int) string) *evidence.Recording {
+func hostile(t testing.TB, size int, message func(i int) string) *recording.Recording {
 	t.Helper()
 	var lines bytes.Buffer
 	say := func(stream string, seq int, body string) {
@@ -32,11 +32,11 @@ func hostile(t testing.TB, size int, message func(i int) string) *evidence.Recor
 		say("probe/a", seq, message(seq))
 	}
 	say("probe/a", seq, fmt.Sprintf(`"bye":{"messages":%d}`, seq))
-	recording, err := evidence.ReadRecording(&lines)
+	said, err := recording.Read(&lines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return recording
+	return said
 }
 
 // columnsOf are messages in which few bytes stand for much.
@@ -70,9 +70,9 @@ func TestHostileEvidenceIsJudgedAtOnce(t *testing.T) {
 	const size = 1400 << 10
 	for name, message := range columnsOf {
 		t.Run(name, func(t *testing.T) {
-			recording := hostile(t, size, message)
+			said := hostile(t, size, message)
 			began := time.Now()
-			judgement, err := JudgeWithin(t.Context(), recording)
+			judgement, err := JudgeWithin(t.Context(), said)
 			if err != nil || judgement.Verdict == verdict.Passed {
 				t.Errorf("%v, %v", judgement, err)
 			}
@@ -85,13 +85,13 @@ func TestHostileEvidenceIsJudgedAtOnce(t *testing.T) {
 
 // Whoever waits for a verdict may stop waiting, at any moment.
 func TestJudgingEndsWithItsContext(t *testing.T) {
-	recording := hostile(t, 8<<20, columnsOf["witnesses"])
+	said := hostile(t, 8<<20, columnsOf["witnesses"])
 	stop := errors.New("interrupted")
 	for _, after := range []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(after, func() { cancel(stop) })
 		began := time.Now()
-		_, err := JudgeWithin(ctx, recording)
+		_, err := JudgeWithin(ctx, said)
 		if took := time.Since(began); took > after+time.Second {
 			t.Errorf("after %s it took %s", after, took)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -85,7 +86,7 @@ func TestOrderAndDuplicatesDoNotMatter(t *testing.T) {
 		}
 		all = append(all, all[random.IntN(len(all))], all[random.IntN(len(all))])
 		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		shuffled := evidence.NewRecording()
+		shuffled := recording.New()
 		for _, m := range all {
 			shuffled.Add(m)
 		}
@@ -137,16 +138,16 @@ func TestStarvedPodsNeverImprove(t *testing.T) {
 
 // Law: two different messages with one number damage the stream.
 func TestConflictingMessagesNeverPass(t *testing.T) {
-	recording := record(t, healthy(2))
-	recording.Add(&evidence.Message{Stream: "probe/node-1", Seq: 3, Progress: nil, Module: &evidence.Module{Name: "other"}})
-	if j := Judge(recording); j.Verdict != verdict.Undecided {
+	said := record(t, healthy(2))
+	said.Add(&evidence.Message{Stream: "probe/node-1", Seq: 3, Progress: nil, Module: &evidence.Module{Name: "other"}})
+	if j := Judge(said); j.Verdict != verdict.Undecided {
 		t.Errorf("verdict %s, want INCONCLUSIVE", j.Verdict)
 	}
 }
 
 // without copies a recording and leaves out the i-th message of a stream.
-func without(whole *evidence.Recording, stream string, i int) *evidence.Recording {
-	rest := evidence.NewRecording()
+func without(whole *recording.Recording, stream string, i int) *recording.Recording {
+	rest := recording.New()
 	for _, name := range whole.Streams() {
 		for n, m := range whole.Messages(name) {
 			if name != stream || n != i {

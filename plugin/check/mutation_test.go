@@ -5,6 +5,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -26,7 +27,7 @@ func evidenceOf(t *testing.T) (runs []run) {
 
 type run struct {
 	name      string
-	recording *evidence.Recording
+	recording *recording.Recording
 	verdict   verdict.Verdict
 	cause     string
 }
@@ -79,8 +80,8 @@ func TestEveryStepIsMissed(t *testing.T) {
 }
 
 // blind judges as if the checks of some codes always passed.
-func blind(recording *evidence.Recording, codes ...string) (verdict.Verdict, string) {
-	c := graph.New(recording)
+func blind(said *recording.Recording, codes ...string) (verdict.Verdict, string) {
+	c := graph.New(said)
 	p := profile.Decide(c)
 	table := newView(c, p).table()
 	for i := range table {
@@ -118,8 +119,8 @@ func alwaysPassing(c verdict.Check) verdict.Check {
 // reads nothing that could be missing, not applicable.
 func TestEveryCodeWasSeenInEveryState(t *testing.T) {
 	seen := map[string]map[verdict.Status]string{}
-	note := func(name string, recording *evidence.Recording) {
-		for _, f := range Judge(recording).Findings {
+	note := func(name string, said *recording.Recording) {
+		for _, f := range Judge(said).Findings {
 			if seen[f.Code] == nil {
 				seen[f.Code] = map[verdict.Status]string{}
 			}

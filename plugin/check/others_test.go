@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -200,7 +201,7 @@ func TestOverlayAbove(t *testing.T) {
 		kind    string
 		verdict verdict.Verdict
 	}{{"vxlan", verdict.Passed}, {"tun", verdict.Failed}} {
-		with := evidence.NewRecording()
+		with := recording.New()
 		for _, stream := range run.Streams() {
 			bye := uint32(0)
 			for _, m := range run.Messages(stream) {

@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // edited is a recording with messages added to the probe's stream of node-1.
-func edited(t *testing.T, name string, change func(*evidence.Message), more ...evidence.Message) *evidence.Recording {
+func edited(t *testing.T, name string, change func(*evidence.Message), more ...evidence.Message) *recording.Recording {
 	t.Helper()
-	whole, edited := load(t, name), evidence.NewRecording()
+	whole, edited := load(t, name), recording.New()
 	for _, stream := range whole.Streams() {
 		last := uint32(0)
 		for _, m := range whole.Messages(stream) {
@@ -84,11 +85,11 @@ func TestPathMutations(t *testing.T) {
 			if name == unknownNetwork {
 				name = healthy
 			}
-			recording := edited(t, name, test.change, test.more...)
+			said := edited(t, name, test.change, test.more...)
 			if test.recording == unknownNetwork {
-				recording = withoutAnnotations(t, recording)
+				said = withoutAnnotations(t, said)
 			}
-			j := Judge(recording)
+			j := Judge(said)
 			if j.Verdict != test.verdict {
 				t.Fatalf("%s, want %s: %v", j.Verdict, test.verdict, bad(j))
 			}
@@ -103,9 +104,9 @@ func TestPathMutations(t *testing.T) {
 const unknownNetwork = "a network that is not known"
 
 // withoutAnnotations makes a cluster one whose network is not known.
-func withoutAnnotations(t *testing.T, whole *evidence.Recording) *evidence.Recording {
+func withoutAnnotations(t *testing.T, whole *recording.Recording) *recording.Recording {
 	t.Helper()
-	edited := evidence.NewRecording()
+	edited := recording.New()
 	for _, stream := range whole.Streams() {
 		for _, m := range whole.Messages(stream) {
 			copied := *m

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -130,16 +131,16 @@ func TestDeletingAnyRecordedMessageNeverPasses(t *testing.T) {
 	}
 }
 
-func load(t *testing.T, name string) *evidence.Recording {
+func load(t *testing.T, name string) *recording.Recording {
 	t.Helper()
 	file, err := os.Open(filepath.Join("testdata", "v1", name+".ndjson"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	recording, err := evidence.ReadRecording(file)
+	said, err := recording.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return recording
+	return said
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -43,8 +44,8 @@ func TestAnswersOfAnotherRunNeverPass(t *testing.T) {
 }
 
 // spliced is a recording with one stream of another in the place of its own.
-func spliced(now, then *evidence.Recording, stream string) *evidence.Recording {
-	out := evidence.NewRecording()
+func spliced(now, then *recording.Recording, stream string) *recording.Recording {
+	out := recording.New()
 	for _, name := range now.Streams() {
 		from := now
 		if name == stream {
@@ -62,7 +63,7 @@ func spliced(now, then *evidence.Recording, stream string) *evidence.Recording {
 func TestAnAccountSetAsideNeverPasses(t *testing.T) {
 	m := mesh.New(4)
 	for _, set := range []string{"", evidence.StreamName("probe", mesh.Name(1))} {
-		out := evidence.NewRecording()
+		out := recording.New()
 		for _, stream := range m.Streams() {
 			for _, message := range m.Messages(stream) {
 				out.Add(message)

@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // write renders the judgement to stdout, all of it or nothing.
@@ -43,7 +43,7 @@ func colourful(w any) bool {
 }
 
 // keepRecording writes the recording to a file that is complete or not there.
-func keepRecording(path string, recording *evidence.Recording) (err error) {
+func keepRecording(path string, r *recording.Recording) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".kubectl-wg-*")
 	if err != nil {
 		return fmt.Errorf("keeping the evidence: %w", err)
@@ -55,7 +55,7 @@ func keepRecording(path string, recording *evidence.Recording) (err error) {
 			err = fmt.Errorf("keeping the evidence: %w", err)
 		}
 	}()
-	if _, err := recording.WriteTo(file); err != nil {
+	if _, err := r.WriteTo(file); err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 func (r *root) replay() *cobra.Command {
@@ -56,13 +56,13 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 // judgeRecording reads and judges a recording, unless ctx ends first.
 func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgement, error) {
 	type result struct {
-		recording *evidence.Recording
+		recording *recording.Recording
 		err       error
 	}
 	results := make(chan result, 1)
 	go func() {
-		recording, err := r.readRecording(path)
-		results <- result{recording, err}
+		read, err := r.readRecording(path)
+		results <- result{read, err}
 	}()
 	select {
 	case read := <-results:
@@ -75,7 +75,7 @@ func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgemen
 	}
 }
 
-func (r *root) readRecording(path string) (*evidence.Recording, error) {
+func (r *root) readRecording(path string) (*recording.Recording, error) {
 	from := io.NopCloser(r.streams.In)
 	if path != "-" {
 		file, err := os.Open(path)
@@ -85,5 +85,5 @@ func (r *root) readRecording(path string) (*evidence.Recording, error) {
 		from = file
 	}
 	defer from.Close()
-	return evidence.ReadRecording(from)
+	return recording.Read(from)
 }

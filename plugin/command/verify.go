@@ -18,10 +18,10 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // verifyFlags are as they were typed.
@@ -185,7 +185,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 	defer progress.stop()
 	o.Progress = progress
 	if f.record != "" {
-		o.Record = func(recording *evidence.Recording) error { return keepRecording(f.record, recording) }
+		o.Record = func(r *recording.Recording) error { return keepRecording(f.record, r) }
 	}
 	ends := outcome(exitVerified)
 	o.Report = func(j *check.Judgement) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
 // gap says what the record of the run lacks as a whole: the plugin's own
@@ -127,13 +128,13 @@ func (g *Graph) readNode(n *Node, recording Recorded) {
 // unpack calls add with a stream's messages, those of single peers in the place
 // of columns. It returns what is damaged, empty if nothing is.
 func (g *Graph) unpack(n *Node, messages []*evidence.Message, add func(*evidence.Message)) string {
-	columns := evidence.Unpacker{Bounds: &evidence.Bounds{Index: n.Index, Nodes: len(g.Nodes)}}
+	unpacker := columns.Unpacker{Bounds: &columns.Bounds{Index: n.Index, Nodes: len(g.Nodes)}}
 	gap := ""
 	for _, m := range messages {
 		if g.ended() {
 			return "nobody waited for it"
 		}
-		if err := columns.Unpack(m, add); err != nil && gap == "" {
+		if err := unpacker.Unpack(m, add); err != nil && gap == "" {
 			gap = err.Error()
 		}
 	}

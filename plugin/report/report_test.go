@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -26,11 +26,11 @@ func judged(t *testing.T, name string) *check.Judgement {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	recording, err := evidence.ReadRecording(file)
+	said, err := recording.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return check.Judge(recording)
+	return check.Judge(said)
 }
 
 func TestGolden(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -12,11 +13,11 @@ import (
 type account struct {
 	mu        sync.Mutex
 	last      uint32 // number of the last message
-	recording *evidence.Recording
+	recording *recording.Recording
 }
 
-func newAccount(version string, recording *evidence.Recording) *account {
-	a := &account{recording: recording}
+func newAccount(version string, into *recording.Recording) *account {
+	a := &account{recording: into}
 	a.add(evidence.Message{Hello: &evidence.Hello{
 		Schema: evidence.Schema, Version: version, Role: evidence.PluginStream, Arch: runtime.GOARCH, OS: runtime.GOOS,
 		Clock: time.Now().UnixNano(),

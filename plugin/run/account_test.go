@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -52,12 +53,12 @@ func (w *world) full(t *testing.T, node string) {
 
 // What does not fit the record makes the run inconclusive, never smaller.
 func TestWhatCannotBeRecordedIsNotPassed(t *testing.T) {
-	recording := evidence.NewRecording()
-	a := newAccount("test", recording)
+	said := recording.New()
+	a := newAccount("test", said)
 	a.add(evidence.Message{Node: &evidence.Node{Name: strings.Repeat("n", 9000)}})
 	a.add(evidence.Message{Run: &evidence.Run{Families: []int{4}}})
 	a.bye()
-	judgement := check.Judge(recording)
+	judgement := check.Judge(said)
 	if judgement.Verdict != verdict.Undecided || !strings.Contains(judgement.Graph.Gap, "could not be recorded whole") {
 		t.Errorf("verdict %s, gap %q", judgement.Verdict, judgement.Graph.Gap)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -18,7 +19,7 @@ type agent struct {
 	node      *evidence.Node
 	pod       evidence.Pod
 	session   *cluster.Session
-	recording *evidence.Recording
+	recording *recording.Recording
 	ports     map[string]uint16 // a pod's listeners, once it listens
 	lost      error
 	took      time.Duration // that the agent itself worked on the last request

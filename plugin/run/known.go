@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -79,7 +80,7 @@ func (v *verification) newKnown() *known {
 
 // firstLook is a recording in which probes said only what a run depends on.
 type firstLook struct {
-	*evidence.Recording
+	*recording.Recording
 	seen map[string][]*evidence.Message // by stream
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 )
 
 // Options are what one verification is told.
@@ -38,7 +38,7 @@ type Options struct {
 	Removed func()
 	// Record gets the evidence once it is complete, or as complete as it will
 	// be, before anything is removed. The recording is its own for that call only.
-	Record func(*evidence.Recording) error
+	Record func(*recording.Recording) error
 	// Report gets the judgement.
 	Report func(*check.Judgement) error
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -97,7 +98,7 @@ func fits(run evidence.Run, tries []evidence.Try) bool {
 
 // soFar is a recording whose run is not over.
 type soFar struct {
-	*evidence.Recording
+	*recording.Recording
 	about *evidence.Run
 }
 

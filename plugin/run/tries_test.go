@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -18,13 +19,13 @@ func TestTriesAreRecorded(t *testing.T) {
 	for i := range 256 {
 		about.Tries = append(about.Tries, evidence.Try{ID: i + 1, Target: 1, Family: 4, Because: strings.Repeat("<", 300), Addr: netip.MustParseAddr("10.42.1.2")})
 	}
-	recording := evidence.NewRecording()
-	account := newAccount("test", recording)
+	said := recording.New()
+	account := newAccount("test", said)
 	for _, m := range runMessages(about) {
 		account.add(m)
 	}
 	account.bye()
-	c := graph.New(recording)
+	c := graph.New(said)
 	if len(c.Run.Tries) != 256 || len(c.Run.Newcomers) != 1 || len(c.Problems) > 0 || c.Gap != "" {
 		t.Errorf("%d tries, %d new pods, problems %v, gap %q", len(c.Run.Tries), len(c.Run.Newcomers), c.Problems, c.Gap)
 	}
@@ -58,23 +59,23 @@ func TestNarrows(t *testing.T) {
 
 // What was read before anything was sent is enough to plan the tries.
 func TestPlanTries(t *testing.T) {
-	whole, recording := mesh.New(3), evidence.NewRecording()
+	whole, said := mesh.New(3), recording.New()
 	for _, stream := range whole.Streams() {
 		last := uint32(0)
 		for _, m := range whole.Messages(stream) {
 			if last = m.Seq; m.Run == nil && m.Bye == nil && m.Canary == nil && m.Capture == nil {
 				m.Stream = stream
-				recording.Add(m)
+				said.Add(m)
 			}
 		}
 		if stream == "probe/node-0001" {
-			recording.Add(&evidence.Message{Stream: stream, Seq: last + 1, Rule: &evidence.Rule{
+			said.Add(&evidence.Message{Stream: stream, Seq: last + 1, Rule: &evidence.Rule{
 				Family: 4, Priority: 50, Protocol: 17, TargetPorts: &evidence.Ports{From: 53, To: 53}, Table: 77}})
-			recording.Add(&evidence.Message{Stream: stream, Seq: last + 2, Route: &evidence.Route{
+			said.Add(&evidence.Message{Stream: stream, Seq: last + 2, Route: &evidence.Route{
 				Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "eth0", Table: 77}})
 		}
 	}
-	v := &verification{Options: Options{Log: slog.New(slog.DiscardHandler)}, recording: recording, about: &evidence.Run{Families: []int{4}, Minor: 1}}
+	v := &verification{Options: Options{Log: slog.New(slog.DiscardHandler)}, recording: said, about: &evidence.Run{Families: []int{4}, Minor: 1}}
 	v.planTries(true)
 	if len(v.about.Tries) != 2 || len(v.triesOf(1)) != 2 || len(v.triesFor(0)) != 1 || len(v.triesFor(2)) != 1 || len(v.triesOf(0)) != 0 {
 		t.Fatalf("%+v", v.about.Tries)

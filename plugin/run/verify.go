@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -25,7 +26,7 @@ type verification struct {
 	Options
 	about     *evidence.Run // grows until the account is closed
 	account   *account
-	recording *evidence.Recording
+	recording *recording.Recording
 	key       []byte // authenticates canaries; never recorded
 	mark      []byte
 	nodes     []evidence.Node // under test, by index
@@ -94,12 +95,12 @@ func (v *verification) judge(ctx context.Context, began time.Time) error {
 
 // taken is a recording that is read for the last time: what is laid out of it
 // need not be in memory twice.
-type taken struct{ *evidence.Recording }
+type taken struct{ *recording.Recording }
 
 func (t taken) Messages(stream string) []*evidence.Message { return t.Take(stream) }
 
 func newVerification(o Options) *verification {
-	v := &verification{Options: o, recording: evidence.NewRecording(), openers: make(chan struct{}, openers), senders: make(chan struct{}, senders)}
+	v := &verification{Options: o, recording: recording.New(), openers: make(chan struct{}, openers), senders: make(chan struct{}, senders)}
 	v.account = newAccount(o.Version, v.recording)
 	v.mark, v.key = make([]byte, 16), make([]byte, 32)
 	rand.Read(v.mark) // never fails, see crypto/rand

@@ -18,13 +18,14 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // outcome is what one run gave.
 type outcome struct {
-	recording *evidence.Recording
+	recording *recording.Recording
 	judgement *check.Judgement
 	err       error
 }
@@ -34,10 +35,10 @@ func (w *world) verify(ctx context.Context, change func(*Options)) outcome {
 	options := Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
 		Progress: &quiet{}, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Record: func(r *evidence.Recording) (err error) {
+		Record: func(r *recording.Recording) (err error) {
 			var file bytes.Buffer
 			if _, err = r.WriteTo(&file); err == nil {
-				out.recording, err = evidence.ReadRecording(&file)
+				out.recording, err = recording.Read(&file)
 			}
 			return err
 		},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
 func start(role string) evidence.Request {
@@ -49,13 +50,13 @@ func talk(t *testing.T, options Options, requests ...evidence.Request) ([]*evide
 	}
 	settled(t, before)
 	var messages []*evidence.Message
-	var columns evidence.Unpacker
+	var unpacker columns.Unpacker
 	for decoder := evidence.NewDecoder(&out, 1<<20); ; {
 		m, err := decoder.Next()
 		if err != nil {
 			break
 		}
-		if err := columns.Unpack(m, func(one *evidence.Message) { messages = append(messages, one) }); err != nil {
+		if err := unpacker.Unpack(m, func(one *evidence.Message) { messages = append(messages, one) }); err != nil {
 			t.Error(err)
 		}
 	}

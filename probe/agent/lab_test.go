@@ -22,6 +22,7 @@ import (
 	"golang.zx2c4.com/wireguard/wgctrl/wgtypes"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
 // The test binary also plays an agent, and the keeper of a namespace.
@@ -155,7 +156,7 @@ type client struct {
 	t        *testing.T
 	stdin    io.WriteCloser
 	decoder  *evidence.Decoder
-	columns  evidence.Unpacker
+	columns  columns.Unpacker
 	messages []*evidence.Message // unpacked
 	stream   []*evidence.Message // as they came
 	raw      strings.Builder

@@ -76,9 +76,23 @@ func (l *live) judged() (o outcome) {
 	return o
 }
 
+// record writes what everyone said as the plugin records it: a message a line.
 func (l *live) record(file string) {
 	l.t.Helper()
-	recording := evidence.NewRecording()
+	out, err := os.Create(file)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer out.Close()
+	keep := func(m *evidence.Message) {
+		line, err := evidence.Encode(m)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if _, err := out.Write(line); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 	account := append(l.account(), evidence.Message{})
 	for i := range account {
 		m := &account[i]
@@ -86,23 +100,17 @@ func (l *live) record(file string) {
 		if i == len(account)-1 {
 			m.Bye = &evidence.Bye{Messages: m.Seq}
 		}
-		recording.Add(m)
+		keep(m)
 	}
 	for i := range 2 {
-		for role, agent := range map[string]*client{"probe": l.probes[i], "pod": l.tests[i]} {
-			for _, m := range agent.stream {
-				m.Stream = evidence.StreamName(role, nodeName(i))
-				recording.Add(m)
-			}
+		for _, m := range l.tests[i].stream {
+			m.Stream = evidence.StreamName("pod", nodeName(i))
+			keep(m)
 		}
-	}
-	out, err := os.Create(file)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer out.Close()
-	if _, err := recording.WriteTo(out); err != nil {
-		l.t.Fatal(err)
+		for _, m := range l.probes[i].stream {
+			m.Stream = evidence.StreamName("probe", nodeName(i))
+			keep(m)
+		}
 	}
 }
 

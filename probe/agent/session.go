@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -20,7 +21,7 @@ type session struct {
 	options Options
 	log     *slog.Logger
 	out     *evidence.Writer
-	packer  evidence.Packer
+	packer  columns.Packer
 	flush   func() error
 	err     error          // the first error of writing
 	ready   evidence.Ready // what the request at hand adds to its Ready

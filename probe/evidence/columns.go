@@ -4,10 +4,9 @@ import "net/netip"
 
 // Columns say of many nodes or peers in one message what Peer, Count, Tunnel,
 // Canary, Witness, Route and Control say of one: what is the same for all once,
-// and what is not as lists of equal length. They are made by Packer and read by
-// Unpacker, which turns them into the messages of single peers again. What does
-// not fit a column, such as a peer whose counters went backwards, has a message
-// of its own.
+// and what is not as lists of equal length. Package columns makes them, and turns
+// them into the messages of single peers again. What does not fit a column, such
+// as a peer whose counters went backwards, has a message of its own.
 
 // Peers are peers of one device, numbered on from First. Peers that fit no
 // column have no number.
@@ -80,22 +79,6 @@ type SeenAlike struct {
 	TCPAnswers   uint32 `json:"tcpAnswers,omitempty"`
 	ICMPAnswers  uint32 `json:"icmpAnswers,omitempty"`
 	FirstAnswers uint32 `json:"firstAnswers,omitempty"`
-}
-
-// alike is what a Seen has in common with others, without the nodes.
-func (s *Seen) alike() SeenAlike {
-	return SeenAlike{
-		UDP: s.UDP, TCP: s.TCP, ICMP: s.ICMP, Control: s.Control, First: s.First,
-		UDPAnswers: s.UDPAnswers, TCPAnswers: s.TCPAnswers, ICMPAnswers: s.ICMPAnswers, FirstAnswers: s.FirstAnswers,
-	}
-}
-
-// of is a Seen of two nodes that has all this in common with others.
-func (a *SeenAlike) of(source, target int) Seen {
-	return Seen{
-		Source: source, Target: target, UDP: a.UDP, TCP: a.TCP, ICMP: a.ICMP, Control: a.Control, First: a.First,
-		UDPAnswers: a.UDPAnswers, TCPAnswers: a.TCPAnswers, ICMPAnswers: a.ICMPAnswers, FirstAnswers: a.FirstAnswers,
-	}
 }
 
 // Routes are equal answers of the kernel for several destinations.

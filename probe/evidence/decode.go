@@ -76,6 +76,9 @@ func (d *Decoder) Next() (*Message, error) {
 	}
 }
 
+// Line is the number of the line that was read last, from 1; 0 before the first.
+func (d *Decoder) Line() int { return d.line }
+
 // Decode reads one line. Unknown fields are ignored.
 func Decode(line []byte) (*Message, error) {
 	if len(bytes.TrimRight(line, "\n")) > MaxMessage {

@@ -153,38 +153,6 @@ func TestWriterReplacesWhatIsTooLong(t *testing.T) {
 	}
 }
 
-func TestRecordingRoundTrip(t *testing.T) {
-	recording := NewRecording()
-	for _, name := range []string{"probe/b", PluginStream, "probe/a"} {
-		for _, m := range stream(t, Message{Hello: &Hello{Schema: Schema, Node: name}}, Message{Link: &Link{Name: "eth0"}}) {
-			m.Stream = name
-			recording.Add(m)
-		}
-	}
-	var first, second bytes.Buffer
-	if _, err := recording.WriteTo(&first); err != nil {
-		t.Fatal(err)
-	}
-	again, err := ReadRecording(bytes.NewReader(first.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := again.WriteTo(&second); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(first.Bytes(), second.Bytes()) || !strings.HasPrefix(first.String(), `{"stream":"plugin"`) {
-		t.Errorf("read again it differs:\n%s\n%s", &first, &second)
-	}
-	for _, name := range again.Streams() {
-		if gap := again.Gap(name); gap != "" {
-			t.Errorf("%s: %s", name, gap)
-		}
-	}
-	if _, err := ReadRecording(strings.NewReader("")); !errors.Is(err, ErrDamaged) {
-		t.Errorf("an empty recording: %v", err)
-	}
-}
-
 // No type of the contract may ever have room for a private or preshared key.
 func TestNoFieldForSecrets(t *testing.T) {
 	var walk func(typ reflect.Type, path string)

@@ -9,28 +9,9 @@ import (
 // Numbers are node indices, in JSON a text like "0-5,7,9-12".
 type Numbers []int
 
-// maxNumbers bounds Numbers, which a short text can make long. A Packer makes
-// lists of up to maxAlike.
-const maxNumbers = 2 * maxAlike
-
-// maxStreamNumbers bounds the Numbers of a stream: of a run among a thousand
-// nodes they are a tenth of it.
-const maxStreamNumbers = 1 << 20
-
-// numbersIn returns how many Numbers a message has.
-func numbersIn(m *Message) (sum int) {
-	switch {
-	case m.Witness != nil:
-		for _, a := range m.Witness.Alike {
-			sum += len(a.Sources) + len(a.Targets)
-		}
-	case m.Canaries != nil:
-		sum = len(m.Canaries.Peers)
-	case m.Controls != nil:
-		sum = len(m.Controls.Peers)
-	}
-	return sum
-}
+// MaxNumbers is how many Numbers one list has at most: a short text can make it
+// long. A columns.Packer makes lists of up to half as many.
+const MaxNumbers = 1024
 
 // MarshalText writes the numbers in their order.
 func (n Numbers) MarshalText() ([]byte, error) {
@@ -70,8 +51,8 @@ func (n *Numbers) UnmarshalText(text []byte) error {
 				return fmt.Errorf("numbers %.40q: %q is no range", text, part)
 			}
 		}
-		if last-first >= maxNumbers || len(*n)+int(last-first) >= maxNumbers {
-			return fmt.Errorf("numbers %.40q: more than %d", text, maxNumbers)
+		if last-first >= MaxNumbers || len(*n)+int(last-first) >= MaxNumbers {
+			return fmt.Errorf("numbers %.40q: more than %d", text, MaxNumbers)
 		}
 		for number := first; number <= last; number++ {
 			*n = append(*n, int(number))

@@ -19,35 +19,44 @@ func SplitStream(name string) (role, node string) {
 	return role, node
 }
 
-// Gap says what is wrong with a stream's completeness: empty if it begins with
-// Hello, ends with Bye and holds each message in between exactly once. Order
-// and exact duplicates do not matter.
+// Gap is the Gap of a Sequence of these messages.
 func Gap(messages []*Message) string {
-	heads := make([]head, len(messages))
-	for i, m := range messages {
-		heads[i] = headOf(m)
+	var s Sequence
+	for _, m := range messages {
+		s.Add(m)
 	}
-	return gap(heads)
+	return s.Gap()
 }
 
-// head is of a message what a stream's completeness rests on.
+// Sequence is of a stream what its completeness rests on: the numbers of its
+// messages, and where it says that it begins and ends. The zero value is a
+// stream without messages.
+type Sequence struct{ heads []head }
+
+// head is what a Sequence keeps of one message.
 type head struct {
 	seq                  uint32
 	hello, bye, progress bool
 	messages             uint32 // of bye
 }
 
-func headOf(m *Message) head {
+// Add adds a message. Order and exact duplicates do not matter.
+func (s *Sequence) Add(m *Message) {
 	h := head{seq: m.Seq, hello: m.Hello != nil, bye: m.Bye != nil, progress: m.Progress != nil}
 	if h.bye {
 		h.messages = m.Bye.Messages
 	}
-	return h
+	s.heads = append(s.heads, h)
 }
 
-func gap(heads []head) string {
-	numbered := make([]head, 0, len(heads))
-	for _, h := range heads {
+// Len is the number of messages that were added.
+func (s *Sequence) Len() int { return len(s.heads) }
+
+// Gap reports what is wrong with the stream's completeness: empty if it begins
+// with Hello, ends with Bye and holds each message in between exactly once.
+func (s *Sequence) Gap() string {
+	numbered := make([]head, 0, len(s.heads))
+	for _, h := range s.heads {
 		if h.seq != 0 {
 			numbered = append(numbered, h)
 		} else if !h.progress {
@@ -58,7 +67,7 @@ func gap(heads []head) string {
 	var last head
 	for _, h := range numbered {
 		if h.seq == last.seq {
-			continue // Add has already told equal ones from conflicting ones
+			continue // whoever keeps the stream has already told equal ones from conflicting ones
 		}
 		switch {
 		case h.seq != last.seq+1:

@@ -32,6 +32,28 @@ type CanaryRow struct {
 	Error string `json:"error,omitempty"` // the last error of sending, e.g. "message too long"
 }
 
+// Fastest is the shortest round trip of canaries but UDP's and TCP's of full
+// size, microseconds; 0 if none came back.
+func Fastest(rows []CanaryRow) (shortest uint32) {
+	full := FullSize(rows)
+	for _, row := range rows {
+		if row.RTT > 0 && (shortest == 0 || row.RTT < shortest) && (row.Transport == "icmp" || row.Size != full) {
+			shortest = row.RTT
+		}
+	}
+	return shortest
+}
+
+// FullSize is the largest size of UDP canaries.
+func FullSize(rows []CanaryRow) (size int) {
+	for _, row := range rows {
+		if row.Transport == "udp" {
+			size = max(size, row.Size)
+		}
+	}
+	return size
+}
+
 // Capture is the account of one packet socket over its life. On a WireGuard
 // link the kernel's filter lets in little but the run's own packets, so that
 // no count of it says anything of others' traffic.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/agent"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -69,9 +70,9 @@ func TestWorldIsJudged(t *testing.T) {
 }
 
 // record lets the agents of all nodes go through one run.
-func record(t testing.TB, world *World) *evidence.Recording {
+func record(t testing.TB, world *World) *recording.Recording {
 	t.Helper()
-	recording := evidence.NewRecording()
+	run := recording.New()
 	about := evidence.Run{
 		ID: "test", Families: []int{4}, Sizes: []int{64, 333, 777, 0}, Pairs: "all", Newcomers: []evidence.Newcomer{{Node: 2, Targets: []int{3, 4}}},
 	}
@@ -92,8 +93,8 @@ func record(t testing.TB, world *World) *evidence.Recording {
 			}},
 			evidence.Message{Pod: &evidence.Pod{Role: "probe", Node: Name(n), Ready: true}},
 			evidence.Message{Pod: &evidence.Pod{Role: "pod", Node: Name(n), Ready: true, IPs: podIPs(n)}})
-		keep(t, recording, "probe/"+Name(n), converse(t, world, n, probeRequests(world, n)))
-		keep(t, recording, "pod/"+Name(n), converse(t, world, n, podRequests(world, n)))
+		keep(t, run, "probe/"+Name(n), converse(t, world, n, probeRequests(world, n)))
+		keep(t, run, "pod/"+Name(n), converse(t, world, n, podRequests(world, n)))
 	}
 	var account bytes.Buffer
 	writer := evidence.NewWriter(&account)
@@ -105,8 +106,8 @@ func record(t testing.TB, world *World) *evidence.Recording {
 	if err := writer.Bye(); err != nil {
 		t.Fatal(err)
 	}
-	keep(t, recording, evidence.PluginStream, &account)
-	return recording
+	keep(t, run, evidence.PluginStream, &account)
+	return run
 }
 
 var mark = bytes.Repeat([]byte{0xab}, 16)
@@ -195,7 +196,7 @@ func (u *until) Write(p []byte) (int, error) {
 	return u.Buffer.Write(p)
 }
 
-func keep(t testing.TB, recording *evidence.Recording, stream string, said io.Reader) {
+func keep(t testing.TB, to *recording.Recording, stream string, said io.Reader) {
 	t.Helper()
 	for decoder := evidence.NewDecoder(said, 1<<30); ; {
 		m, err := decoder.Next()
@@ -206,7 +207,7 @@ func keep(t testing.TB, recording *evidence.Recording, stream string, said io.Re
 			t.Fatal(err)
 		}
 		m.Stream = stream
-		recording.Add(m)
+		to.Add(m)
 	}
 }
 

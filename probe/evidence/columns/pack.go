@@ -1,10 +1,18 @@
-package evidence
+// Package columns packs messages of single peers into columns, which say of many
+// peers or nodes in one message what is the same for all once, and unpacks them
+// again. A probe packs what it writes; whoever reads a stream unpacks it.
+//
+// It must not know what a message is good for: nothing is judged, dropped or
+// rounded but what the types of columns in probe/evidence say is.
+package columns
 
 import (
 	"cmp"
 	"encoding/json"
 	"net/netip"
 	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Packer turns messages of single peers into columns, where several are alike
@@ -23,17 +31,17 @@ type numbered struct {
 
 // Bounds of one column.
 const (
-	maxPeers = 64  // rows of peers, counts and tunnels
-	maxAlike = 512 // rows of canaries, routes and witnesses
-	packRoom = 512 // left for what the stream's name and number add
+	maxPeers = 64                      // rows of peers, counts and tunnels
+	maxAlike = evidence.MaxNumbers / 2 // rows of canaries, routes and witnesses
+	packRoom = 512                     // left for what the stream's name and number add
 )
 
 // Pack returns the messages with what belongs together in columns, in an order
 // that depends only on the messages.
-func (p *Packer) Pack(messages []Message) []Message {
+func (p *Packer) Pack(messages []evidence.Message) []evidence.Message {
 	packed, rest := p.packPeers(messages)
 	var groups groups
-	var single []Message
+	var single []evidence.Message
 	for _, m := range rest {
 		switch {
 		case m.Count != nil && p.countable(m.Count):
@@ -63,7 +71,7 @@ func (p *Packer) Pack(messages []Message) []Message {
 
 // packPeers packs devices and their peers, which gives them the numbers that
 // others refer to.
-func (p *Packer) packPeers(messages []Message) (packed, rest []Message) {
+func (p *Packer) packPeers(messages []evidence.Message) (packed, rest []evidence.Message) {
 	var groups groups
 	for _, m := range messages {
 		switch {
@@ -84,12 +92,12 @@ func (p *Packer) packPeers(messages []Message) (packed, rest []Message) {
 // groups are messages that go into the same column, by what they have alike.
 type groups struct {
 	order []string
-	of    map[string][]Message
+	of    map[string][]evidence.Message
 }
 
-func (g *groups) add(key string, m Message) {
+func (g *groups) add(key string, m evidence.Message) {
 	if g.of == nil {
-		g.of = map[string][]Message{}
+		g.of = map[string][]evidence.Message{}
 	}
 	if g.of[key] == nil {
 		g.order = append(g.order, key)
@@ -104,7 +112,7 @@ func text(values ...any) string {
 }
 
 // column packs messages that are alike.
-func (p *Packer) column(rows []Message) []Message {
+func (p *Packer) column(rows []evidence.Message) []evidence.Message {
 	first := rows[0]
 	switch {
 	case len(rows) == 1 && first.Witness == nil:
@@ -114,28 +122,28 @@ func (p *Packer) column(rows []Message) []Message {
 	case first.Tunnel != nil:
 		return split(rows, maxPeers, tunnels)
 	case first.Canary != nil:
-		slices.SortStableFunc(rows, func(a, b Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
+		slices.SortStableFunc(rows, func(a, b evidence.Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
 		return split(rows, maxAlike, canaries)
 	case first.Witness != nil:
 		return witnesses(rows)
 	case first.Route != nil:
 		return split(rows, maxAlike, routes)
 	default:
-		slices.SortStableFunc(rows, func(a, b Message) int { return cmp.Compare(a.Control.Peer, b.Control.Peer) })
+		slices.SortStableFunc(rows, func(a, b evidence.Message) int { return cmp.Compare(a.Control.Peer, b.Control.Peer) })
 		return split(rows, maxAlike, controls)
 	}
 }
 
 // split makes as few columns of rows as fit into messages. A row that fits none
 // stays as it is.
-func split[T any](rows []T, limit int, column func([]T) Message) (messages []Message) {
+func split[T any](rows []T, limit int, column func([]T) evidence.Message) (messages []evidence.Message) {
 	if len(rows) > limit {
 		return append(split(rows[:limit], limit, column), split(rows[limit:], limit, column)...)
 	}
 	m := column(rows)
-	if line, err := Encode(&m); (err != nil || len(line) > MaxMessage-packRoom) && len(rows) > 1 {
+	if line, err := evidence.Encode(&m); (err != nil || len(line) > evidence.MaxMessage-packRoom) && len(rows) > 1 {
 		half := len(rows) / 2
 		return append(split(rows[:half], limit, column), split(rows[half:], limit, column)...)
 	}
-	return []Message{m}
+	return []evidence.Message{m}
 }

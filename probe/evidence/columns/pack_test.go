@@ -1,4 +1,4 @@
-package evidence
+package columns
 
 import (
 	"encoding/json"
@@ -7,75 +7,77 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // some are messages of single peers with all that a column must keep or refuse.
-func some(random *rand.Rand, nodes int) (state, account []Message) {
+func some(random *rand.Rand, nodes int) (state, account []evidence.Message) {
 	often := func(usual, rare uint64) uint64 {
 		if random.IntN(10) == 0 {
 			return rare
 		}
 		return usual
 	}
-	state = append(state, Message{Device: &Device{Name: "wg0", Index: 3}})
+	state = append(state, evidence.Message{Device: &evidence.Device{Name: "wg0", Index: 3}})
 	for i := range nodes {
 		endpoint := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 51820)
 		allowed := []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)}
-		peer := &Peer{Device: "wg0", PublicKey: fmt.Sprintf("%043d=", i), Endpoint: endpoint, AllowedIPs: allowed,
+		peer := &evidence.Peer{Device: "wg0", PublicKey: fmt.Sprintf("%043d=", i), Endpoint: endpoint, AllowedIPs: allowed,
 			Keepalive: int(often(25, 0)), TX: random.Uint64N(1e9), RX: random.Uint64N(1e9)}
 		if often(1, 0) > 0 {
 			peer.Age = int64(random.IntN(100000)) * millisecond
 			peer.Handshake = 1795313066480*millisecond - peer.Age
 		}
-		state = append(state, Message{Peer: peer},
-			Message{Route: &Route{For: allowed[0].Addr().Next(), Link: "wg0", Type: "unicast", Table: int(often(254, 52))}})
-		count := &Count{Device: "wg0", Index: 3, PublicKey: peer.PublicKey, Endpoint: endpoint, Readings: int(often(4, 3)),
+		state = append(state, evidence.Message{Peer: peer},
+			evidence.Message{Route: &evidence.Route{For: allowed[0].Addr().Next(), Link: "wg0", Type: "unicast", Table: int(often(254, 52))}})
+		count := &evidence.Count{Device: "wg0", Index: 3, PublicKey: peer.PublicKey, Endpoint: endpoint, Readings: int(often(4, 3)),
 			Handshake: peer.Handshake, Age: peer.Age}
 		count.TX[0], count.RX[0] = peer.TX, peer.RX
-		for r := 1; r < Readings; r++ {
+		for r := 1; r < evidence.Readings; r++ {
 			count.TX[r], count.RX[r] = count.TX[r-1]+random.Uint64N(9000), count.RX[r-1]+often(random.Uint64N(9000), 1<<40)
 		}
 		if often(0, 1) > 0 {
 			count.TX[2] = 0
 			count.Endpoint = netip.AddrPort{}
 		}
-		flow := func() Flow {
-			f := Flow{Data: often(20, 21), Bytes: often(4000, 4096), Sizes: []SizeCount{{128, 3}, {400, often(2, 4)}}}
+		flow := func() evidence.Flow {
+			f := evidence.Flow{Data: often(20, 21), Bytes: often(4000, 4096), Sizes: []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: often(2, 4)}}}
 			for range often(1, random.Uint64N(3)) {
-				f.Indices = append(f.Indices, IndexRange{Index: random.Uint32(), Min: 4, Max: random.Uint64N(1000), Messages: 20, Repeats: often(0, 1)})
+				f.Indices = append(f.Indices, evidence.IndexRange{Index: random.Uint32(), Min: 4, Max: random.Uint64N(1000), Messages: 20, Repeats: often(0, 1)})
 			}
 			if often(0, 1) > 0 {
-				f.Handshakes = []Handshake{{Type: 1, Sender: 9, For: peer.PublicKey}}
+				f.Handshakes = []evidence.Handshake{{Type: 1, Sender: 9, For: peer.PublicKey}}
 			}
 			return f
 		}
-		rows := []CanaryRow{{Transport: "udp", Size: 64, Sent: 1, Answered: uint32(often(1, 0)), Received: 1},
+		rows := []evidence.CanaryRow{{Transport: "udp", Size: 64, Sent: 1, Answered: uint32(often(1, 0)), Received: 1},
 			{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1}, {Transport: "tcp", Size: 333, Sent: 1, Answered: 1}}
 		if rows[0].Answered > 0 {
 			rows[0].RTT = 1 + random.Uint32N(5000)
 		}
-		control := &Control{Peer: i, Sent: 1}
+		control := &evidence.Control{Peer: i, Sent: 1}
 		if often(0, 1) > 0 {
-			control = &Control{Peer: i, Error: "refused"}
+			control = &evidence.Control{Peer: i, Error: "refused"}
 		}
-		account = append(account, Message{Count: count},
-			Message{Tunnel: &Tunnel{Local: netip.MustParseAddrPort("192.0.9.9:51820"), Remote: endpoint, Links: []string{"eth0"}, TX: flow(), RX: flow()}},
-			Message{Canary: &Canary{Peer: i, Family: 4, Rows: rows}}, Message{Control: control},
-			Message{Witness: &Witness{Link: "wg0", Direction: "tx", Family: 4, Seen: []Seen{{Source: 7, Target: i, UDP: 6, TCP: uint32(often(3, 4))}}}},
-			Message{Witness: &Witness{Link: "wg0", Direction: "rx", Family: 4, Seen: []Seen{{Source: i, Target: 7, UDP: 6, ICMP: 1}}}},
-			Message{Capture: &Capture{Link: fmt.Sprintf("eth%d", i)}})
+		account = append(account, evidence.Message{Count: count},
+			evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.MustParseAddrPort("192.0.9.9:51820"), Remote: endpoint, Links: []string{"eth0"}, TX: flow(), RX: flow()}},
+			evidence.Message{Canary: &evidence.Canary{Peer: i, Family: 4, Rows: rows}}, evidence.Message{Control: control},
+			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "tx", Family: 4, Seen: []evidence.Seen{{Source: 7, Target: i, UDP: 6, TCP: uint32(often(3, 4))}}}},
+			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "rx", Family: 4, Seen: []evidence.Seen{{Source: i, Target: 7, UDP: 6, ICMP: 1}}}},
+			evidence.Message{Capture: &evidence.Capture{Link: fmt.Sprintf("eth%d", i)}})
 	}
 	return state, account
 }
 
 // facts are single messages as texts, sorted; witnesses pair by pair.
-func facts(t *testing.T, messages []Message) (all []string) {
+func facts(t *testing.T, messages []evidence.Message) (all []string) {
 	t.Helper()
 	for _, m := range messages {
 		m.Stream, m.Seq = "", 0
 		if m.Witness != nil {
 			for _, seen := range m.Witness.Seen {
-				line, _ := json.Marshal(Witness{Link: m.Witness.Link, Direction: m.Witness.Direction, Family: m.Witness.Family, Seen: []Seen{seen}})
+				line, _ := json.Marshal(evidence.Witness{Link: m.Witness.Link, Direction: m.Witness.Direction, Family: m.Witness.Family, Seen: []evidence.Seen{seen}})
 				all = append(all, string(line))
 			}
 			continue
@@ -99,20 +101,20 @@ func TestPackAndUnpack(t *testing.T) {
 	for _, nodes := range []int{0, 1, 2, 3, 64, 65, 700} {
 		var p Packer
 		var u Unpacker
-		var got, want []Message
+		var got, want []evidence.Message
 		state, account := some(random, nodes)
-		for _, batch := range [][]Message{state, account} {
+		for _, batch := range [][]evidence.Message{state, account} {
 			want = append(want, batch...)
 			for _, m := range p.Pack(batch) {
-				line, err := Encode(&m)
+				line, err := evidence.Encode(&m)
 				if err != nil {
 					t.Fatal(err)
 				}
-				read, err := Decode(line)
+				read, err := evidence.Decode(line)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := u.Unpack(read, func(one *Message) { got = append(got, *one) }); err != nil {
+				if err := u.Unpack(read, func(one *evidence.Message) { got = append(got, *one) }); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -140,31 +142,13 @@ func TestUnpackRefuses(t *testing.T) {
 		`{"canaries":{"peers":"0-3","family":4,"rows":[],"rtts":[1]}}`,
 		`{"witness":{"link":"wg0","direction":"tx","family":4,"alike":[{"sources":"0-99","targets":"0-99"}]}}`,
 	} {
-		m, err := Decode([]byte(line))
+		m, err := evidence.Decode([]byte(line))
 		if err != nil {
 			t.Fatal(line, err)
 		}
 		var u Unpacker
-		if err := u.Unpack(m, func(*Message) { t.Errorf("%s is half read", line) }); err == nil {
+		if err := u.Unpack(m, func(*evidence.Message) { t.Errorf("%s is half read", line) }); err == nil {
 			t.Errorf("%s is accepted", line)
-		}
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for _, text := range []string{"", "7", "0-5", "0-5,7,9-12", "12,3"} {
-		var n Numbers
-		if err := n.UnmarshalText([]byte(text)); err != nil {
-			t.Errorf("%q: %v", text, err)
-		}
-		if again, _ := n.MarshalText(); string(again) != text {
-			t.Errorf("%q becomes %q", text, again)
-		}
-	}
-	for _, text := range []string{"-1", "5-5", "9-3", "0-4096", "0-4000,5000-6000", "1,,2", "a", "1-2-3", "99999999999", "0-2147483647"} {
-		var n Numbers
-		if err := n.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q is accepted", text)
 		}
 	}
 }
@@ -173,9 +157,9 @@ func TestNumbers(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	state, account := some(rand.New(rand.NewPCG(7, 8)), 3)
 	var p Packer
-	for _, batch := range [][]Message{state, account} {
+	for _, batch := range [][]evidence.Message{state, account} {
 		for _, m := range p.Pack(batch) {
-			line, err := Encode(&m)
+			line, err := evidence.Encode(&m)
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -183,14 +167,14 @@ func FuzzUnpack(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		m, err := Decode(line)
+		m, err := evidence.Decode(line)
 		if err != nil {
 			return
 		}
 		var u Unpacker
 		rows := 0
-		_ = u.Unpack(m, func(*Message) { rows++ })
-		if rows > maxNumbers {
+		_ = u.Unpack(m, func(*evidence.Message) { rows++ })
+		if rows > evidence.MaxNumbers {
 			t.Errorf("%d messages of one", rows)
 		}
 	})

@@ -1,9 +1,11 @@
-package evidence
+package columns
 
 import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Unpacker turns columns into the messages of single peers. It remembers the
@@ -12,8 +14,8 @@ import (
 type Unpacker struct {
 	Bounds *Bounds
 
-	peers map[string][]*Peer // by device and number
-	rows  int                // that few bytes stood for
+	peers map[string][]*evidence.Peer // by device and number
+	rows  int                         // that few bytes stood for
 }
 
 // Bounds are those of a stream in a run: a node speaks of its own traffic only,
@@ -48,8 +50,8 @@ var errColumn = errors.New("a column of it makes no sense")
 
 // Unpack calls yield with the messages of single peers that a message stands
 // for; that is the message itself unless it is a column.
-func (u *Unpacker) Unpack(m *Message, yield func(*Message)) error {
-	single := func(one Message) {
+func (u *Unpacker) Unpack(m *evidence.Message, yield func(*evidence.Message)) error {
+	single := func(one evidence.Message) {
 		one.Stream, one.Seq = m.Stream, m.Seq
 		yield(&one)
 	}
@@ -59,26 +61,26 @@ func (u *Unpacker) Unpack(m *Message, yield func(*Message)) error {
 	case m.Counts != nil:
 		return u.unpackCounts(m.Counts, single)
 	case m.Tunnels != nil:
-		return m.Tunnels.unpack(single)
+		return unpackTunnels(m.Tunnels, single)
 	case m.Canaries != nil:
 		if err := u.spend(len(m.Canaries.Peers)); err != nil {
 			return err
 		}
-		return m.Canaries.unpack(single)
+		return unpackCanaries(m.Canaries, single)
 	case m.Witness != nil && m.Witness.Alike != nil:
 		return u.unpackWitness(m.Witness, single)
 	case m.Routes != nil:
 		for _, to := range m.Routes.To {
 			route := m.Routes.Route
 			route.For = to
-			single(Message{Route: &route})
+			single(evidence.Message{Route: &route})
 		}
 	case m.Controls != nil:
 		if err := u.spend(len(m.Controls.Peers)); err != nil {
 			return err
 		}
 		for _, peer := range m.Controls.Peers {
-			single(Message{Control: &Control{Peer: peer, Sent: m.Controls.Sent}})
+			single(evidence.Message{Control: &evidence.Control{Peer: peer, Sent: m.Controls.Sent}})
 		}
 	default:
 		yield(m)
@@ -94,60 +96,64 @@ func stamp(clock, age int64) (at, ago int64) {
 	return max(1, (clock-age)*millisecond), age * millisecond
 }
 
-func (u *Unpacker) unpackPeers(c *Peers, yield func(Message)) error {
+func (u *Unpacker) unpackPeers(c *evidence.Peers, yield func(evidence.Message)) error {
 	n := len(c.Keys)
 	if len(c.Endpoints) != n || len(c.AllowedIPs) != n || len(c.Ages) != n || len(c.TX) != n || len(c.RX) != n {
 		return fmt.Errorf("peers of %s: %w", c.Device, errColumn)
 	}
 	if u.peers == nil {
-		u.peers = map[string][]*Peer{}
+		u.peers = map[string][]*evidence.Peer{}
 	}
 	if c.First != len(u.peers[c.Device]) {
 		return fmt.Errorf("peers of %s, number %d: %w", c.Device, c.First, errColumn)
 	}
 	for i, key := range c.Keys {
-		peer := &Peer{
+		peer := &evidence.Peer{
 			Device: c.Device, PublicKey: key, Endpoint: c.Endpoints[i], AllowedIPs: c.AllowedIPs[i],
 			Keepalive: c.Keepalive, Preshared: c.Preshared, TX: c.TX[i], RX: c.RX[i],
 		}
 		peer.Handshake, peer.Age = stamp(c.Clock, c.Ages[i])
 		u.peers[c.Device] = append(u.peers[c.Device], peer)
-		yield(Message{Peer: peer})
+		yield(evidence.Message{Peer: peer})
 	}
 	return nil
 }
 
-func (u *Unpacker) unpackCounts(c *Counts, yield func(Message)) error {
+func (u *Unpacker) unpackCounts(c *evidence.Counts, yield func(evidence.Message)) error {
 	known, n := u.peers[c.Device], len(c.Ages)
-	if c.First < 0 || c.First > len(known)-n || c.Endpoints != nil && len(c.Endpoints) != n || len(c.TX) != n*(Readings-1) || len(c.RX) != n*(Readings-1) {
+	if c.First < 0 || c.First > len(known)-n || c.Endpoints != nil && len(c.Endpoints) != n ||
+		len(c.TX) != n*(evidence.Readings-1) || len(c.RX) != n*(evidence.Readings-1) {
 		return fmt.Errorf("counts of %s, number %d: %w", c.Device, c.First, errColumn)
 	}
 	for i := range n {
 		peer := known[c.First+i]
-		count := &Count{Device: c.Device, Index: c.Index, PublicKey: peer.PublicKey, Endpoint: peer.Endpoint, Readings: Readings}
+		count := &evidence.Count{
+			Device: c.Device, Index: c.Index, PublicKey: peer.PublicKey, Endpoint: peer.Endpoint,
+			Readings: evidence.Readings,
+		}
 		if c.Endpoints != nil {
 			count.Endpoint = c.Endpoints[i]
 		}
 		count.Handshake, count.Age = stamp(c.Clock, c.Ages[i])
-		count.TX, count.RX = climb(peer.TX, c.TX[i*(Readings-1):]), climb(peer.RX, c.RX[i*(Readings-1):])
-		yield(Message{Count: count})
+		count.TX, count.RX = climb(peer.TX, c.TX[i*(evidence.Readings-1):]), climb(peer.RX, c.RX[i*(evidence.Readings-1):])
+		yield(evidence.Message{Count: count})
 	}
 	return nil
 }
 
 // climb returns readings by the first and the steps between them.
-func climb(first uint64, steps []uint64) (readings [Readings]uint64) {
+func climb(first uint64, steps []uint64) (readings [evidence.Readings]uint64) {
 	readings[0] = first
-	for i := range Readings - 1 {
+	for i := range evidence.Readings - 1 {
 		readings[i+1] = readings[i] + steps[i]
 	}
 	return readings
 }
 
-func (c *Tunnels) unpack(yield func(Message)) error {
+func unpackTunnels(c *evidence.Tunnels, yield func(evidence.Message)) error {
 	n := len(c.Remotes)
 	for _, way := range []struct {
-		flow     *Flow
+		flow     *evidence.Flow
 		sessions []uint64
 	}{{&c.TX, c.TXSessions}, {&c.RX, c.RXSessions}} {
 		if len(way.flow.Indices) > 1 || len(way.sessions) != 3*n*len(way.flow.Indices) {
@@ -155,14 +161,15 @@ func (c *Tunnels) unpack(yield func(Message)) error {
 		}
 	}
 	for i, remote := range c.Remotes {
-		yield(Message{Tunnel: &Tunnel{
-			Local: c.Local, Remote: remote, Links: c.Links, TX: withSession(c.TX, c.TXSessions, i), RX: withSession(c.RX, c.RXSessions, i),
+		yield(evidence.Message{Tunnel: &evidence.Tunnel{
+			Local: c.Local, Remote: remote, Links: c.Links,
+			TX: withSession(c.TX, c.TXSessions, i), RX: withSession(c.RX, c.RXSessions, i),
 		}})
 	}
 	return nil
 }
 
-func withSession(f Flow, sessions []uint64, i int) Flow {
+func withSession(f evidence.Flow, sessions []uint64, i int) evidence.Flow {
 	if len(f.Indices) == 0 {
 		return f
 	}
@@ -172,27 +179,29 @@ func withSession(f Flow, sessions []uint64, i int) Flow {
 	return f
 }
 
-func (c *Canaries) unpack(yield func(Message)) error {
+func unpackCanaries(c *evidence.Canaries, yield func(evidence.Message)) error {
 	if len(c.RTTs) != len(c.Peers) {
 		return fmt.Errorf("canaries: %w", errColumn)
 	}
-	full := FullSize(c.Rows)
-	at := slices.IndexFunc(c.Rows, func(r CanaryRow) bool { return r.Answered > 0 && (r.Transport == "icmp" || r.Size != full) })
+	full := evidence.FullSize(c.Rows)
+	at := slices.IndexFunc(c.Rows, func(r evidence.CanaryRow) bool {
+		return r.Answered > 0 && (r.Transport == "icmp" || r.Size != full)
+	})
 	for i, peer := range c.Peers {
 		rows := c.Rows
 		if c.RTTs[i] > 0 && at >= 0 {
 			rows = slices.Clone(rows)
 			rows[at].RTT = c.RTTs[i]
 		}
-		yield(Message{Canary: &Canary{Peer: peer, Family: c.Family, First: c.First, Rows: rows}})
+		yield(evidence.Message{Canary: &evidence.Canary{Peer: peer, Family: c.Family, First: c.First, Rows: rows}})
 	}
 	return nil
 }
 
-func (u *Unpacker) unpackWitness(w *Witness, yield func(Message)) error {
-	one := &Witness{Link: w.Link, Direction: w.Direction, Family: w.Family, Seen: w.Seen}
+func (u *Unpacker) unpackWitness(w *evidence.Witness, yield func(evidence.Message)) error {
+	one := &evidence.Witness{Link: w.Link, Direction: w.Direction, Family: w.Family, Seen: w.Seen}
 	for _, a := range w.Alike {
-		if len(a.Sources)*len(a.Targets) > maxNumbers {
+		if len(a.Sources)*len(a.Targets) > evidence.MaxNumbers {
 			return fmt.Errorf("witness of %s: %w", w.Link, errColumn)
 		}
 		for _, source := range a.Sources {
@@ -203,10 +212,18 @@ func (u *Unpacker) unpackWitness(w *Witness, yield func(Message)) error {
 				if err := u.spend(1); err != nil {
 					return err
 				}
-				one.Seen = append(one.Seen, a.of(source, target))
+				one.Seen = append(one.Seen, seenOf(&a, source, target))
 			}
 		}
 	}
-	yield(Message{Witness: one})
+	yield(evidence.Message{Witness: one})
 	return nil
+}
+
+// seenOf is a Seen of two nodes that has all this in common with others.
+func seenOf(a *evidence.SeenAlike, source, target int) evidence.Seen {
+	return evidence.Seen{
+		Source: source, Target: target, UDP: a.UDP, TCP: a.TCP, ICMP: a.ICMP, Control: a.Control, First: a.First,
+		UDPAnswers: a.UDPAnswers, TCPAnswers: a.TCPAnswers, ICMPAnswers: a.ICMPAnswers, FirstAnswers: a.FirstAnswers,
+	}
 }

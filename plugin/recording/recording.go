@@ -1,4 +1,9 @@
-package evidence
+// Package recording keeps the evidence of one run: what all its streams said, in
+// the order of their numbers, and whether each is complete. It writes a run to a
+// file and reads it again.
+//
+// It must not interpret a message: what is recorded is what was said.
+package recording
 
 import (
 	"cmp"
@@ -9,37 +14,39 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// MaxRecording is the largest recording that is read, in bytes.
-const MaxRecording = 8 << 30
+// MaxSize is the largest recording that is read, in bytes.
+const MaxSize = 8 << 30
 
 // Recording is the evidence of one run: the messages of all its streams. The
-// zero value is not usable, see NewRecording. It is safe for use by several
-// goroutines until it is judged. Of a large run it keeps most compressed.
+// zero value is not usable, see New. It is safe for use by several goroutines
+// until it is judged. Of a large run it keeps most compressed.
 type Recording struct {
 	mu      sync.Mutex
-	streams map[string]*recorded
+	streams map[string]*stream
 	open    atomic.Int64 // bytes of lines that are not compressed
 }
 
 // Add keeps m under its stream. An exact duplicate is dropped; a different
 // message with the same number damages the stream.
-func (r *Recording) Add(m *Message) {
+func (r *Recording) Add(m *evidence.Message) {
 	r.mu.Lock()
 	s := r.streams[m.Stream]
 	if s == nil {
-		s = &recorded{bySeq: map[uint32]uint64{}}
+		s = &stream{bySeq: map[uint32]uint64{}}
 		r.streams[m.Stream] = s
 	}
 	r.mu.Unlock()
 	s.add(r, m)
 }
 
-// NewRecording returns an empty recording.
-func NewRecording() *Recording { return &Recording{streams: map[string]*recorded{}} }
+// New returns an empty recording.
+func New() *Recording { return &Recording{streams: map[string]*stream{}} }
 
-func (r *Recording) stream(name string) *recorded {
+func (r *Recording) stream(name string) *stream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.streams[name]
@@ -65,19 +72,19 @@ func (r *Recording) Streams() []string {
 
 // Messages returns the messages of one stream in the order of their numbers,
 // those without a number first.
-func (r *Recording) Messages(stream string) []*Message {
+func (r *Recording) Messages(stream string) []*evidence.Message {
 	s := r.stream(stream)
 	if s == nil {
 		return nil
 	}
 	messages := s.messages(stream)
-	slices.SortStableFunc(messages, func(a, b *Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortStableFunc(messages, func(a, b *evidence.Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	return messages
 }
 
 // Take is Messages for the last time: of the stream it leaves only whether it
 // was complete. What is added or asked for afterwards makes it incomplete.
-func (r *Recording) Take(stream string) []*Message {
+func (r *Recording) Take(stream string) []*evidence.Message {
 	messages := r.Messages(stream)
 	if s := r.stream(stream); s != nil {
 		s.forget()
@@ -98,12 +105,12 @@ func (r *Recording) Gap(stream string) string {
 func (r *Recording) WriteTo(w io.Writer) (int64, error) {
 	names := r.Streams()
 	slices.SortStableFunc(names, func(a, b string) int {
-		return boolOrder(a != PluginStream) - boolOrder(b != PluginStream)
+		return boolOrder(a != evidence.PluginStream) - boolOrder(b != evidence.PluginStream)
 	})
 	var written int64
 	for _, name := range names {
 		for _, m := range r.Messages(name) {
-			line, err := Encode(m)
+			line, err := evidence.Encode(m)
 			if err != nil {
 				return written, fmt.Errorf("recording stream %s: %w", name, err)
 			}
@@ -124,11 +131,11 @@ func boolOrder(b bool) int {
 	return 0
 }
 
-// ReadRecording reads what WriteTo wrote. With an error it returns what could
-// be read before it.
-func ReadRecording(from io.Reader) (*Recording, error) {
-	recording := NewRecording()
-	decoder := NewDecoder(from, MaxRecording)
+// Read reads what WriteTo wrote. With an error it returns what could be read
+// before it.
+func Read(from io.Reader) (*Recording, error) {
+	recording := New()
+	decoder := evidence.NewDecoder(from, MaxSize)
 	for {
 		m, err := decoder.Next()
 		if errors.Is(err, io.EOF) {
@@ -138,12 +145,13 @@ func ReadRecording(from io.Reader) (*Recording, error) {
 			return recording, fmt.Errorf("reading the recording: %w", err)
 		}
 		if m.Stream == "" {
-			return recording, fmt.Errorf("reading the recording: line %d: %w: no stream is named", decoder.line, ErrDamaged)
+			return recording, fmt.Errorf("reading the recording: line %d: %w: no stream is named",
+				decoder.Line(), evidence.ErrDamaged)
 		}
 		recording.Add(m)
 	}
 	if len(recording.streams) == 0 {
-		return recording, fmt.Errorf("reading the recording: %w: it is empty", ErrDamaged)
+		return recording, fmt.Errorf("reading the recording: %w: it is empty", evidence.ErrDamaged)
 	}
 	return recording, nil
 }

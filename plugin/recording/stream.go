@@ -1,4 +1,4 @@
-package evidence
+package recording
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"hash/maphash"
 	"io"
 	"sync"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // A recording keeps maxOpen bytes of lines as they are. From then on a stream
@@ -18,16 +20,35 @@ const (
 	minChunk = 8 << 10
 )
 
-// recorded is one stream of a recording. It keeps lines: messages take some
+// stream is one stream of a recording. It keeps lines: messages take some
 // five times as much.
-type recorded struct {
+type stream struct {
 	mu     sync.Mutex
-	heads  []head
+	order  evidence.Sequence
 	bySeq  map[uint32]uint64 // hashes of lines
 	damage string
 	taken  bool
 	chunks [][]byte // compressed lines
 	open   []byte   // the last lines
+}
+
+// maxStreamNumbers bounds the evidence.Numbers of a stream: of a run among a
+// thousand nodes they are a tenth of it.
+const maxStreamNumbers = 1 << 20
+
+// numbersIn returns how many evidence.Numbers a message has.
+func numbersIn(m *evidence.Message) (sum int) {
+	switch {
+	case m.Witness != nil:
+		for _, a := range m.Witness.Alike {
+			sum += len(a.Sources) + len(a.Targets)
+		}
+	case m.Canaries != nil:
+		sum = len(m.Canaries.Peers)
+	case m.Controls != nil:
+		sum = len(m.Controls.Peers)
+	}
+	return sum
 }
 
 var errNumbers = errors.New("it speaks of more nodes than any run has")
@@ -37,8 +58,8 @@ var errTaken = errors.New("its messages were taken already")
 // seed makes hashes that nobody can foresee.
 var seed = maphash.MakeSeed()
 
-func (s *recorded) add(r *Recording, m *Message) {
-	line, err := Encode(m)
+func (s *stream) add(r *Recording, m *evidence.Message) {
+	line, err := evidence.Encode(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken {
@@ -58,7 +79,7 @@ func (s *recorded) add(r *Recording, m *Message) {
 		}
 		s.bySeq[m.Seq] = sum
 	}
-	s.heads = append(s.heads, headOf(m))
+	s.order.Add(m)
 	s.open = append(s.open, line...)
 	if r.open.Add(int64(len(line))) > maxOpen && len(s.open) >= minChunk {
 		r.open.Add(-int64(len(s.open)))
@@ -78,7 +99,7 @@ var (
 )
 
 // compress turns what is open into a chunk.
-func (s *recorded) compress() {
+func (s *stream) compress() {
 	var chunk bytes.Buffer
 	compressing.Lock()
 	defer compressing.Unlock()
@@ -94,18 +115,18 @@ func (s *recorded) compress() {
 }
 
 // messages returns all messages, in the order in which they came.
-func (s *recorded) messages(name string) []*Message {
+func (s *stream) messages(name string) []*evidence.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken {
 		s.damage = cmp.Or(s.damage, errTaken.Error())
 		return nil
 	}
-	messages := make([]*Message, 0, len(s.heads))
+	messages := make([]*evidence.Message, 0, s.order.Len())
 	numbers := 0
 	read := func(lines []byte) error {
 		for line := range bytes.Lines(lines) {
-			m, err := Decode(line)
+			m, err := evidence.Decode(line)
 			if err != nil {
 				return err
 			}
@@ -137,14 +158,14 @@ func (s *recorded) messages(name string) []*Message {
 }
 
 // forget leaves of a stream what its completeness rests on.
-func (s *recorded) forget() {
+func (s *stream) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chunks, s.open, s.bySeq, s.taken = nil, nil, nil, true
 }
 
-func (s *recorded) gap() string {
+func (s *stream) gap() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return cmp.Or(s.damage, gap(s.heads))
+	return cmp.Or(s.damage, s.order.Gap())
 }
