@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,25 +31,24 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 		node     *graph.Node
 		device   *evidence.Device
 		count    *graph.Count
-		readings *[evidence.Readings]uint64
+		moved    graph.Moved
 		captured uint64
 		verb     string
 	}{
-		{e.From, e.FromCarrier.Device, e.Sent, &e.Sent.TX, e.Out.Bytes, "sent"},
-		{e.To, e.ToCarrier.Device, e.Received, &e.Received.RX, e.In.Bytes, "received"},
+		{e.From, e.FromCarrier.Device, e.Sent, e.Sent.TX, e.Out.Bytes, "sent"},
+		{e.To, e.ToCarrier.Device, e.Received, e.Received.RX, e.In.Bytes, "received"},
 	}
 	// A receiver counts only what it can authenticate: not what comes in a session
 	// that it lost when it was restarted. But it is no more than the sender's
 	// device counted as sent, so all of it is this tunnel's ciphertext.
 	// What it still sends to the same endpoint with an old key comes on top of
 	// both bounds, or it would make up for bytes that took another way.
-	least, most := bounds(e.StaleSent)
-	_, sent := bounds(&e.Sent.TX)
+	least, most, sent := e.StaleSent.Least, e.StaleSent.Most, e.Sent.TX.Most
 	for i := range ends {
 		end := &ends[i]
-		lower, upper := bounds(end.readings)
+		lower, upper := end.moved.Least, end.moved.Most
 		switch {
-		case end.count.Readings < evidence.Readings || end.count.Index != end.device.Index || !slices.IsSorted(end.readings[:]):
+		case end.count.Readings < evidence.Readings || int(end.count.Index) != end.device.Index || end.moved.Backwards:
 			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
 		case upper > maxMoved:
 			return unknown("%s of %s cannot have counted %d bytes %s while it was watched", end.device.Name, end.node.Name, upper, end.verb)
@@ -67,7 +65,7 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 	return pass("%s", verdict.Late(func() string {
 		var figures []string
 		for _, end := range ends {
-			lower, upper := bounds(end.readings)
+			lower, upper := end.moved.Least, end.moved.Most
 			if end.captured > upper {
 				whose := "in a session that it no longer has"
 				if most > 0 {
@@ -85,11 +83,6 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 
 // maxMoved is more than a tunnel can carry while a run lasts: an hour at 1 Tbit/s.
 const maxMoved = 1 << 49
-
-// bounds are what a capture of everything must have seen at least and at most.
-func bounds(readings *[evidence.Readings]uint64) (lower, upper uint64) {
-	return moved(*readings), readings[evidence.ReadingAfter] - readings[evidence.ReadingBefore]
-}
 
 func (v *view) fresh(e *graph.Edge) verdict.Outcome {
 	if out, none := v.noCarrier(e); none {

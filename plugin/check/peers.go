@@ -194,7 +194,7 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {
 		return pass("%s sends to %s", e.From.Name, uses)
 	}
-	if e.Received != nil && moved(e.Received.RX) > 0 {
+	if e.Received != nil && e.Received.RX.Least > 0 {
 		return pass("%s sends to %s, where %s was last heard; it publishes %s", e.From.Name, uses, e.To.Name, published)
 	}
 	announced := false

@@ -18,7 +18,7 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 	case e.FromCarrier.Device == nil || e.ToCarrier.Device == nil || e.Sent == nil || e.Received == nil:
 		return unknown("the counters of both devices were not read")
 	}
-	authenticated := moved(e.Received.RX)
+	authenticated := e.Received.RX.Least
 	if authenticated > 0 {
 		return pass("%s authenticated %d bytes from %s", e.To.Name, authenticated, e.From.Name)
 	}
@@ -31,7 +31,7 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		}
 	}
 	left, arrived := e.Out.Messages(), e.In.Messages()
-	if left == 0 && arrived == 0 && moved(e.Sent.TX) == 0 && e.Into.Total() == 0 {
+	if left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0 {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way", e.To.Name, e.FromLink(), e.From.Name)
 	}
 	return lastSeen(e, left, arrived)
@@ -49,7 +49,7 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		facts["iptables"] = "ip6tables"
 	}
 	readings := []verdict.Reading{
-		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes", moved(e.Sent.TX))},
+		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes", e.Sent.TX.Least)},
 		{Node: e.From.Name, What: "captured leaving", Text: describeFlow(e.Out)},
 		{Node: e.To.Name, What: "captured arriving", Text: describeFlow(e.In)},
 		{Node: e.To.Name, What: e.ToLink() + " authenticated", Text: "0 bytes"},

@@ -47,7 +47,7 @@ func natted(e *graph.Edge) bool {
 		listed = listed || addr.Is4() == endpoint.Is4()
 		own = own || addr == endpoint
 	}
-	return listed && !own && e.In.Data > 0 && moved(e.Received.RX) > 0
+	return listed && !own && e.In.Data > 0 && e.Received.RX.Least > 0
 }
 
 // sendsTo names where the sender's ciphertext goes.

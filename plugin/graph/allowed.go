@@ -35,10 +35,10 @@ func newAllowed(n *Node, device string) *allowed {
 }
 
 // holder returns the peer whose allowed IPs match an address longest, as the
-// kernel chooses it, and that match; nil if none does.
-func (a *allowed) holder(ip netip.Addr) (*Peer, netip.Prefix) {
+// kernel chooses it; nil if none does.
+func (a *allowed) holder(ip netip.Addr) *Peer {
 	if !ip.IsValid() {
-		return nil, netip.Prefix{}
+		return nil
 	}
 	for bits := ip.BitLen(); bits >= 0; bits-- {
 		if !a.bits[bits] {
@@ -46,10 +46,24 @@ func (a *allowed) holder(ip netip.Addr) (*Peer, netip.Prefix) {
 		}
 		prefix, _ := ip.Prefix(bits)
 		if peers := a.peers[prefix]; len(peers) > 0 {
-			return peers[0], prefix
+			return peers[0]
 		}
 	}
-	return nil, netip.Prefix{}
+	return nil
+}
+
+// longest is the longest of a peer's allowed IPs that match an address, the zero
+// Prefix if none does or there is no peer.
+func (p *Peer) longest(ip netip.Addr) (longest netip.Prefix) {
+	if p == nil {
+		return longest
+	}
+	for _, prefix := range p.AllowedIPs {
+		if prefix.Contains(ip) && (!longest.IsValid() || prefix.Bits() > longest.Bits()) {
+			longest = prefix
+		}
+	}
+	return longest
 }
 
 // rival returns the first other peer that has a part of a node's pods, no less

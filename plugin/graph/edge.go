@@ -27,7 +27,7 @@ type Edge struct {
 	Received *Count // To's counters for From
 	// StaleSent are the bytes that From's carrier sent to the endpoint of To for
 	// stale peers, see addStale.
-	StaleSent *[evidence.Readings]uint64
+	StaleSent *Moved
 	// Holder is the peer of From's carrier whose allowed IPs match To's test pod
 	// longest, Held that prefix. Rival is another peer with a part of To's pods.
 	Holder, Rival *Peer
@@ -54,7 +54,7 @@ type Edge struct {
 }
 
 // noStale stands for what was sent to no stale peer.
-var noStale [evidence.Readings]uint64
+var noStale Moved
 
 // Edge returns the edge between two different nodes. Resolve was called before.
 func (g *Graph) Edge(from, to *Node, family int) *Edge {
@@ -63,7 +63,7 @@ func (g *Graph) Edge(from, to *Node, family int) *Edge {
 	e := &Edge{
 		From: from, To: to, Family: family, graph: g,
 		FromCarrier: &from.carriers[at], ToCarrier: &to.carriers[at],
-		Holder: here.holder, Held: here.held, Rival: here.rival, Route: here.route,
+		Holder: here.holder, Held: here.holder.longest(to.PodIP(family)), Rival: here.rival, Route: here.route,
 		ControlLeft: here.controlLeft, ControlArrived: there.controlCame,
 		Out: notCaptured, In: notCaptured, StaleSent: &noStale,
 	}
@@ -71,8 +71,8 @@ func (g *Graph) Edge(from, to *Node, family int) *Edge {
 	e.Sender, e.Receiver, e.Fastest, e.FirstArrived = sender.canaries, receiver.canaries, sender.fastest, receiver.first
 	e.Into = from.SeenOn(e.FromCarrier.Name, to, false, family)
 	e.OutOf = to.SeenOn(e.ToCarrier.Name, from, true, family)
-	if control := from.controls[to.place]; control != nil {
-		e.ControlSent, e.ControlError = control.sent > 0, control.refused
+	if from.controlsTo != nil {
+		e.ControlSent, e.ControlError = from.controlsTo[to.place], from.refused[to.place]
 	}
 	if from.leaked {
 		e.Leaks = g.leaks[edgeKey{from.place, to.place, family}]

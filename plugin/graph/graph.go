@@ -32,6 +32,8 @@ type Graph struct {
 	samples []*evidence.Sighting // leaks in the plugin's stream: whatever reports a leak is believed
 	owners  map[string]int       // by public key, the place of the node whose device has it
 	configs peerConfigs
+	routes  shared[evidence.Route]
+	seen    shared[Seen]
 }
 
 // edgeKey names an edge by the places of its nodes.

@@ -55,17 +55,18 @@ type Node struct {
 	// no control was seen. Empty if all is fine.
 	Unsound, Uncontrolled string
 
-	place     int // in Graph.Nodes
-	leaked    bool
-	conflicts conflicts
-	marked    []Answer // Answers with a firewall mark
-	stale     map[staleKey]*[evidence.Readings]uint64
-	tunnels   map[tunnelKey]*tunnel
-	seen      map[where][]*Seen // by the other node's place
-	controls  map[int]*control  // by the other node's place
-	canaries  [2][]reported     // by family and the other node's place
-	carriers  [2]Carrier        // by family, see Resolve
-	halves    [2][]half         // by family and the other node's place, see Resolve
+	place      int // in Graph.Nodes
+	leaked     bool
+	conflicts  conflicts
+	marked     []Answer // Answers with a firewall mark
+	stale      map[staleKey]*Moved
+	tunnels    map[tunnelKey]*tunnel
+	seen       map[where][]*Seen // by the other node's place
+	controlsTo []bool            // whether any was sent, by the other node's place
+	refused    map[int]string    // why a control was not sent, by the other node's place
+	canaries   [2][]reported     // by family and the other node's place
+	carriers   [2]Carrier        // by family, see Resolve
+	halves     [2][]half         // by family and the other node's place, see Resolve
 }
 
 // Place is the node's place in Graph.Nodes.

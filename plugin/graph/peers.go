@@ -15,11 +15,11 @@ type Peer struct {
 	*PeerConfig
 	Count *Count // nil if its counters were not read
 
-	stale  *[evidence.Readings]uint64 // see Edge.StaleSent
-	tunnel *tunnel                    // nil if nothing of it was captured
-	route  *evidence.Route            // see Edge.EndpointRoute
-	device int                        // in the order in which the node's devices were named
-	rank   int                        // in Node.Peers
+	stale  *Moved          // see Edge.StaleSent
+	tunnel *tunnel         // nil if nothing of it was captured
+	route  *evidence.Route // see Edge.EndpointRoute
+	device int32           // in the order in which the node's devices were named
+	rank   int32           // in Node.Peers
 }
 
 // PeerConfig is a peer at the first reading. The same peer of many nodes is one.
@@ -61,11 +61,27 @@ func (s *peerConfigs) one(p *PeerConfig) *PeerConfig {
 // Count is how a peer's counters moved.
 type Count struct {
 	Endpoint  netip.AddrPort // at the last reading
-	TX, RX    [evidence.Readings]uint64
+	TX, RX    Moved
 	Age       int64 // of the last handshake, nanoseconds
+	Index     int32 // of the device's link
+	Readings  uint8 // of evidence.Readings
 	Handshake bool  // there was one
-	Index     int   // of the device's link
-	Readings  int
+}
+
+// Moved is by how much a byte counter grew: what a capture of everything must
+// have seen at least, while the canaries travelled, and at most, see
+// evidence.ReadingBefore.
+type Moved struct {
+	Least, Most uint64
+	Backwards   bool // a reading was lower than the one before
+}
+
+func movedBy(readings *[evidence.Readings]uint64) Moved {
+	return Moved{
+		Least:     readings[evidence.ReadingDrained] - readings[evidence.ReadingReady],
+		Most:      readings[evidence.ReadingAfter] - readings[evidence.ReadingBefore],
+		Backwards: !slices.IsSorted(readings[:]),
+	}
 }
 
 // peerKey finds a peer of a node.
@@ -94,7 +110,7 @@ func (r *reading) peer(device, publicKey string) *Peer {
 		}
 		r.devices = append(r.devices, device)
 	}
-	p := &Peer{PeerConfig: r.g.configs.one(&PeerConfig{Device: device, PublicKey: publicKey}), device: at}
+	p := &Peer{PeerConfig: &PeerConfig{Device: device, PublicKey: publicKey}, device: int32(at)}
 	r.peers[key] = p
 	r.n.Peers = append(r.n.Peers, p)
 	return p
@@ -129,10 +145,10 @@ func (r *reading) addCount(c *evidence.Count) {
 		return
 	}
 	count := &Count{
-		Endpoint: c.Endpoint, TX: c.TX, RX: c.RX, Age: c.Age, Handshake: c.Handshake != 0,
-		Index: c.Index, Readings: min(max(c.Readings, 0), evidence.Readings),
+		Endpoint: c.Endpoint, TX: movedBy(&c.TX), RX: movedBy(&c.RX), Age: c.Age, Handshake: c.Handshake != 0,
+		Index: int32(c.Index), Readings: uint8(min(max(c.Readings, 0), evidence.Readings)),
 	}
-	if p.Count != nil && *p.Count != *count || c.Readings != count.Readings {
+	if p.Count != nil && *p.Count != *count || c.Readings != int(count.Readings) || c.Index != int(count.Index) {
 		conflict(&r.n.conflicts.probe, "the counters of a peer of "+c.Device)
 	}
 	p.Count = count
@@ -148,19 +164,18 @@ func (r *reading) addCount(c *evidence.Count) {
 // sending it keepalives and handshakes, at the very endpoint of the new peer.
 func (n *Node) addStale() {
 	for _, p := range n.Peers {
-		if !p.isStale() || p.Count == nil || !slices.IsSorted(p.Count.TX[:]) {
+		if !p.isStale() || p.Count == nil || p.Count.TX.Backwards {
 			continue
 		}
 		if n.stale == nil {
-			n.stale = map[staleKey]*[evidence.Readings]uint64{}
+			n.stale = map[staleKey]*Moved{}
 		}
 		at := staleKey{p.Device, p.Count.Endpoint}
 		if n.stale[at] == nil {
-			n.stale[at] = &[evidence.Readings]uint64{}
+			n.stale[at] = &Moved{}
 		}
-		for i, sent := range p.Count.TX {
-			n.stale[at][i] += sent
-		}
+		n.stale[at].Least += p.Count.TX.Least
+		n.stale[at].Most += p.Count.TX.Most
 	}
 }
 
@@ -168,10 +183,11 @@ func (p *Peer) isStale() bool { return p.Configured && len(p.AllowedIPs) == 0 }
 
 // settle sorts what a node reported and joins it, once all nodes were read.
 func (g *Graph) settle(n *Node) {
+	defer func() { n.tunnels, n.stale, n.marked = nil, nil, nil }()
 	n.Answers, n.marked = settled(n.Answers, true), settled(n.marked, false)
 	slices.SortFunc(n.Peers, g.comparePeers)
 	for i, p := range n.Peers {
-		p.rank = i
+		p.rank = int32(i)
 		if p.Count == nil {
 			continue
 		}

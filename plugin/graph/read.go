@@ -164,7 +164,7 @@ func (r *reading) addProbe(m *evidence.Message) {
 	case m.Count != nil:
 		r.addCount(m.Count)
 	case m.Route != nil:
-		r.n.addRoute(m.Route)
+		r.g.addRoute(r.n, m.Route)
 	case m.Witness != nil:
 		r.g.addSeen(r.n, m.Witness)
 	case m.Control != nil:

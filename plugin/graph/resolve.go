@@ -19,7 +19,6 @@ type Carrier struct {
 type half struct {
 	peer          *Peer           // the other, nil if its key is not one of the carrier's peers
 	holder, rival *Peer           // see Edge
-	held          netip.Prefix    // see Edge
 	route         *evidence.Route // see Edge
 	controlLeft   bool
 	controlCame   bool
@@ -93,8 +92,8 @@ func (g *Graph) resolve(n *Node, family int) {
 			h.peer = byKey[device.PublicKey]
 		}
 		ip := other.PodIP(family)
-		h.holder, h.held = allowed.holder(ip)
-		h.rival = allowed.rival(other, h.holder, h.held)
+		h.holder = allowed.holder(ip)
+		h.rival = allowed.rival(other, h.holder, h.holder.longest(ip))
 		h.route = n.RouteTo(ip)
 		h.controlLeft, h.controlCame = n.controlled(other)
 	}

@@ -25,7 +25,7 @@ func routeIn(sorted []Answer, to netip.Addr) *evidence.Route {
 }
 
 // addRoute keeps an entry of the routing tables, or an answer of the kernel.
-func (n *Node) addRoute(r *evidence.Route) {
+func (g *Graph) addRoute(n *Node, r *evidence.Route) {
 	if !r.For.IsValid() {
 		n.Table = append(n.Table, r)
 		return
@@ -36,11 +36,7 @@ func (n *Node) addRoute(r *evidence.Route) {
 	}
 	route := *r
 	route.For = netip.Addr{}
-	answer := Answer{r.For, &route}
-	if last := len(*answers) - 1; last >= 0 && *(*answers)[last].Route == route {
-		answer.Route = (*answers)[last].Route // mostly the same as the one before
-	}
-	*answers = append(*answers, answer)
+	*answers = append(*answers, Answer{r.For, g.routes.one(route)})
 }
 
 // settled sorts answers by address. Of several for one address the last counts
@@ -50,5 +46,5 @@ func settled(answers []Answer, last bool) []Answer {
 		slices.Reverse(answers)
 	}
 	slices.SortStableFunc(answers, func(a, b Answer) int { return a.To.Compare(b.To) })
-	return slices.CompactFunc(answers, func(a, b Answer) bool { return a.To == b.To })
+	return slices.Clone(slices.CompactFunc(answers, func(a, b Answer) bool { return a.To == b.To }))
 }

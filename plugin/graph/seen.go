@@ -37,7 +37,6 @@ func (g *Graph) addSeen(n *Node, w *evidence.Witness) {
 	if !at.received && w.Direction != evidence.DirectionTX {
 		return
 	}
-	last := notSeen // mostly the next one too
 	for _, s := range w.Seen {
 		own, index := s.Source, s.Target
 		if at.received {
@@ -49,14 +48,11 @@ func (g *Graph) addSeen(n *Node, w *evidence.Witness) {
 		}
 		count := Seen(s)
 		count.Source, count.Target = 0, 0
-		if *last != count {
-			last = &count
-		}
 		before := n.seen[at][other.place]
 		if before != nil && *before != count {
 			conflict(&n.conflicts.probe, "the marked packets on "+w.Link)
 		}
-		n.seen[at][other.place] = last
+		n.seen[at][other.place] = g.seen.one(count)
 	}
 }
 
@@ -115,26 +111,16 @@ func (n *Node) marksAt(at where) (sum uint64) {
 	return sum
 }
 
-// control is what is known of the controls that a probe sent to another node.
-type control struct {
-	sent    uint32
-	refused string // why one was not sent
-}
-
 func (g *Graph) addControl(n *Node, c *evidence.Control) {
 	to := g.byIndex[c.Peer]
 	if to == nil {
 		return
 	}
-	if n.controls == nil {
-		n.controls = map[int]*control{}
+	if n.controlsTo == nil {
+		n.controlsTo, n.refused = make([]bool, len(g.Nodes)), map[int]string{}
 	}
-	if n.controls[to.place] == nil {
-		n.controls[to.place] = &control{}
-	}
-	known := n.controls[to.place]
-	known.sent += c.Sent
-	if known.refused == "" {
-		known.refused = c.Error
+	n.controlsTo[to.place] = n.controlsTo[to.place] || c.Sent > 0
+	if c.Error != "" && n.refused[to.place] == "" {
+		n.refused[to.place] = c.Error
 	}
 }

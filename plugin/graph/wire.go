@@ -70,6 +70,7 @@ type tunnel struct {
 // addTunnels keeps what a node captured of its tunnels.
 func (n *Node) addTunnels(all []*evidence.Tunnel) {
 	sums := map[tunnelKey]*evidence.Tunnel{}
+	var order []tunnelKey
 	for _, t := range all {
 		at := tunnelKey{t.Local.Port(), t.Remote}
 		if sum := sums[at]; sum != nil {
@@ -77,16 +78,21 @@ func (n *Node) addTunnels(all []*evidence.Tunnel) {
 				Local: sum.Local, Remote: sum.Remote, Links: slices.Concat(sum.Links, t.Links),
 				TX: addFlows(&sum.TX, &t.TX), RX: addFlows(&sum.RX, &t.RX),
 			}
+		} else {
+			order = append(order, at)
 		}
 		sums[at] = t
 	}
 	n.tunnels = make(map[tunnelKey]*tunnel, len(sums))
-	var sent, received *Shape // of the one before, which is mostly the same
-	for at, t := range sums {
+	last := &tunnel{} // mostly like the next one
+	for _, at := range order {
+		t := sums[at]
 		tx := n.withoutStale(t.TX)
-		one := &tunnel{sent: newFlow(&tx, sent), received: newFlow(&t.RX, received), links: t.Links}
-		sent, received = one.sent.Shape, one.received.Shape
-		n.tunnels[at] = one
+		one := &tunnel{sent: newFlow(&tx, last.sent.Shape), received: newFlow(&t.RX, last.received.Shape), links: t.Links}
+		if slices.Equal(one.links, last.links) {
+			one.links = last.links
+		}
+		n.tunnels[at], last = one, one
 	}
 }
 
