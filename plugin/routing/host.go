@@ -51,10 +51,11 @@ type Plan struct {
 	// Links that packets of pods arrive on, and others that they may arrive on.
 	certain, doubtful []string
 	groups            []group
-	cuts              []netip.Prefix // targets that statements tell apart
-	usual             trial          // packets like any other
-	vrf               truth          // whether packets of pods belong to a VRF
-	listed            int            // rules, the kernel's own included
+	premarked         []*evidence.Diversion // those of groups that look at a mark which another one can have set
+	cuts              []netip.Prefix        // targets that statements tell apart
+	usual             trial                 // packets like any other
+	vrf               truth                 // whether packets of pods belong to a VRF
+	listed            int                   // rules, the kernel's own included
 	tooMany           bool
 	single            bool // see Single
 }
