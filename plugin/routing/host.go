@@ -177,7 +177,7 @@ func (p *Plan) arrivals() {
 			}
 		}
 	}
-	vrfs := map[string]bool{}
+	vrfs, foreign := map[string]bool{}, p.foreign(leads)
 	for _, l := range p.host.Links {
 		vrfs[l.Name] = l.Kind == "vrf"
 	}
@@ -189,6 +189,8 @@ func (p *Plan) arrivals() {
 		switch {
 		case leads[l.Name]:
 			p.certain = append(p.certain, l.Name)
+		case foreign[l.Name] || foreign[l.Master]:
+			continue
 		case l.Role == evidence.RoleInside:
 			p.doubtful = append(p.doubtful, l.Name)
 		default:
@@ -209,6 +211,26 @@ func (p *Plan) arrivals() {
 	slices.Sort(p.certain)
 	slices.Sort(p.doubtful)
 	p.doubtful = slices.Compact(p.doubtful)
+}
+
+// foreign are bridges and TUN devices that no pod is behind, as Docker's, those of
+// virtual machines, and VPNs: the ranges of this node's pods lead elsewhere, so that
+// nothing would come back to one there.
+func (p *Plan) foreign(leads map[string]bool) map[string]bool {
+	for _, own := range p.host.Pods {
+		whole := false
+		for _, t := range p.tables {
+			whole = whole || slices.ContainsFunc(t.at[own.Masked()], func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
+		}
+		if !whole {
+			return nil
+		}
+	}
+	links := map[string]bool{}
+	for _, l := range p.host.Links {
+		links[l.Name] = (l.Kind == "bridge" || l.Kind == "tun") && !leads[l.Name]
+	}
+	return links
 }
 
 // ofPods reports whether a destination is of pods of this node.
