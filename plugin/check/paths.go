@@ -67,7 +67,7 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
-	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
+	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || !v.foreseen(f) || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
 		return false
 	}
 	covered, ip := false, f.Peer.PodIP(f.Family)
@@ -203,7 +203,7 @@ func (v *view) rangesTo(f *verdict.Focus) []netip.Prefix {
 		own := podRange.Contains(ip)
 		switch {
 		case podRange.Addr().Is4() != (f.Family == 4):
-		case v.Name != "unknown":
+		case v.foreseen(f):
 			ranges = append(ranges, podRange)
 		case own:
 			if answered := f.Route().Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
@@ -218,10 +218,18 @@ func (v *view) rangesTo(f *verdict.Focus) []netip.Prefix {
 	return ranges
 }
 
+// foreseen reports whether the profile knows the network that carries a pair's
+// traffic, a device that it names for one of the families, and with it which range
+// is whose: nodes keep the annotations of a network that they had before.
+func (v *view) foreseen(f *verdict.Focus) bool {
+	carrier := f.Node.Carrier(f.Family).Name
+	return v.intended() && (carrier == v.Device(f.Node, 4) || carrier == v.Device(f.Node, 6))
+}
+
 // programmed reports whether the tables do not decide: the pods' packets are in
 // the tunnel, and no route leads there.
 func (v *view) programmed(f *verdict.Focus) bool {
-	return v.Name == "unknown" && !slices.Contains(v.rightLinks(f), f.Route().Link) && f.Into().Total() > 0
+	return !v.foreseen(f) && !slices.Contains(v.rightLinks(f), f.Route().Link) && f.Into().Total() > 0
 }
 
 func (v *view) byPrograms(f *verdict.Focus) verdict.Outcome {

@@ -36,7 +36,7 @@ func (v *view) route(f *verdict.Focus) verdict.Outcome {
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
 		return v.wholeRange(f)
-	case !v.Encrypts && f.Into().Total() > 0:
+	case !v.foreseen(f) && f.Into().Total() > 0:
 		return f.Say(verdict.NotApplicable, func() string {
 			return fmt.Sprintf("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
 		})
