@@ -160,10 +160,10 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
 func (v *view) walkBelow(f *verdict.Focus, paths *nodePaths, note func(concern)) {
-	if end := f.Peer.Carrier(f.Family).Endpoint; end.IsValid() && paths.own[slotOf(end)] != nil {
+	if end := f.Peer.Carrier(f.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() && paths.own[slotOf(end)] != nil {
 		to := netip.PrefixFrom(end, end.BitLen())
 		v.walkTo(f, paths.own[slotOf(end)], to, []string{f.Tunnel.FromLink}, &met{}, func(c concern) {
-			if c.way == nil || c.way.Certainty == routing.Certain { // what an overlay sends has one protocol and no mark
+			if c.way == nil || c.way.Certainty != routing.Doubtful { // what an overlay sends has no mark
 				note(c)
 			}
 		})

@@ -23,8 +23,10 @@ type Host struct {
 	// In are the links that the packets arrive on, where that is known and they
 	// are not of pods of this host; nil to find them out.
 	In []string
-	// Own: the packets are the host's own and not forwarded.
-	Own bool
+	// Own: the packets are the host's own and not forwarded. Of an overlay's,
+	// Datagrams are the UDP ports that it can send to; nil for packets of any kind.
+	Own       bool
+	Datagrams []uint16
 	// MarksRead: all that can set a packet's mark was read. Otherwise every bit
 	// of a mark can be set but those in Reserved.
 	MarksRead bool
@@ -292,11 +294,11 @@ func (p *Plan) step(r *evidence.Rule, own bool) step {
 }
 
 // owned reports whether a packet is of one of some users. A forwarded packet is
-// looked up as one of user 0, not of nobody: ip_route_input_slow sets
+// looked up as one of user 0, as what an overlay makes is, not of nobody: ip_route_input_slow sets
 // flowi4_uid to that of a packet without a socket, root of the network namespace
 // (sock_net_uid), and ip6_route_input leaves flowi6_uid at 0.
 func (p *Plan) owned(users *[2]uint32) truth {
-	if p.host.Own {
+	if p.host.Own && p.host.Datagrams == nil {
 		return maybe
 	}
 	return is(users[0] == 0)
