@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -348,6 +349,10 @@ var carriers = []struct {
 		}
 	}, verdict.Passed, "", ""},
 	{"an unknown overlay beside the WireGuard of the machines", "host-vpn-unused", unannounced, verdict.Failed, "WG0601", ""},
+	{"Cilium, on nodes that had Flannel's VXLAN before", "host-cilium-native", once("vxlan"), verdict.Passed, "", ""},
+	{"Cilium, on nodes that had Flannel's routes before", "host-cilium-native", once("host-gw"), verdict.Passed, "", ""},
+	{"Cilium, on nodes that had Flannel's WireGuard before", "host-cilium-native", once("wireguard"), verdict.Passed, "", ""},
+	{"Calico, on nodes that had Flannel's WireGuard before", "vm-calico-felix", once("wireguard"), verdict.Passed, "", ""},
 	{"Cilium without its WireGuard", "host-cilium-native", unseen, verdict.Undecided, "WG0605", ""},
 	{"an unrelated device with one key on two nodes", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
 		for _, stream := range []string{"probe/node-1", "probe/node-2"} {
@@ -376,6 +381,21 @@ func unannounced(s map[string][]evidence.Message) {
 			m.Node.Annotations = nil
 		}
 	})
+}
+
+// once leaves Flannel's annotations on nodes that have another network now.
+func once(backend string) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node == nil {
+				return
+			}
+			const prefix = "flannel.alpha.coreos.com/"
+			m.Node.Annotations = map[string]string{prefix + "backend-type": backend,
+				prefix + "backend-data": fmt.Sprintf(`{"PublicKey":%q,"Port":51820}`, publicKey(m.Node.Index)),
+				prefix + "public-ip":    underlay(m.Node.Index).String()}
+		})
+	}
 }
 
 // misroute has the kernel answer that pods are reached through eth0.

@@ -48,7 +48,17 @@ func arriving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	return !matchesLink(d.Selector.Out, tunnel) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) && !matchesLink(d.Selector.NotIn, tunnel)
+	return toPods(&d.Selector, n) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) && !matchesLink(d.Selector.NotIn, tunnel)
+}
+
+// toPods reports whether a selector lets a packet leave by a link of the node's
+// pods. One that names no link which was listed may name theirs.
+func toPods(s *evidence.Selector, n *graph.Node) bool {
+	listed := slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return matchesLink(s.Out, l.Name) })
+	return len(s.NotOut) == 0 && !listed || slices.ContainsFunc(n.Links, func(l *evidence.Link) bool {
+		ofPods := l.Role == evidence.RoleInside || leadsToPods(n, l.Name)
+		return ofPods && (len(s.Out) == 0 || matchesLink(s.Out, l.Name)) && !matchesLink(s.NotOut, l.Name)
+	})
 }
 
 // onInside reports whether a statement is attached to a link of pods.

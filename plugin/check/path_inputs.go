@@ -75,12 +75,19 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	if v.Below != nil {
 		for i, own := range []int{4, 6} {
 			host := *h
-			host.Family, host.Own, host.Pods, host.Pod = own, true, nil, netip.Addr{}
+			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, overlayPorts, nil, netip.Addr{}
+			from := v.Endpoint(n, own)
+			if slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == from }) {
+				host.Pods, host.Pod = []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}, from
+			}
 			paths.own[i] = routing.Compile(host)
 		}
 	}
 	return paths
 }
+
+// overlayPorts are the UDP ports of VXLAN: Linux's, which Flannel takes, and IANA's.
+var overlayPorts = []uint16{8472, 4789}
 
 // beforeService is a statement that marks what is for other addresses than pods'.
 // Such a packet can be for a pod in the end: the address of a Service is replaced

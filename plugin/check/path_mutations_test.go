@@ -79,6 +79,12 @@ func TestPathMutations(t *testing.T) {
 		{"WireGuard below, another pod past the overlay", vpn, nil, []evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
 		{"WireGuard below, the overlay's packets past it", vpn, nil, []evidence.Message{
 			ruled(evidence.Rule{Priority: 50, To: cidr("198.18.0.0/16"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 198.18.0"},
+		{"WireGuard below, the overlay's port past it", vpn, nil, below(evidence.Rule{Protocol: 17, TargetPorts: &evidence.Ports{From: 8472, To: 8472}}), verdict.Failed, "WG0402 dport 8472"},
+		{"WireGuard below, what its own address sends past it", vpn, nil, below(evidence.Rule{From: cidr("198.18.0.11/32")}), verdict.Failed, "WG0402 from 198.18.0.11"},
+		{"WireGuard below, some of the overlay's flows past it", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 32768, To: 40000}}), verdict.Undecided, "WG0402 sport 32768"},
+		{"WireGuard below, a port that sockets are not given", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 53, To: 53}}), verdict.Passed, ""},
+		{"WireGuard below, TCP past it", vpn, nil, below(evidence.Rule{Protocol: 6}), verdict.Passed, ""},
+		{"WireGuard below, what another address sends past it", vpn, nil, below(evidence.Rule{From: cidr("203.0.113.9/32")}), verdict.Passed, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := test.recording
@@ -99,6 +105,13 @@ func TestPathMutations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// below is a rule for packets between the machines, and the table that leads past
+// their WireGuard.
+func below(r evidence.Rule) []evidence.Message {
+	r.Priority, r.To, r.Table = 50, cidr("198.18.0.0/16"), 100
+	return []evidence.Message{ruled(r), past("0.0.0.0/0", 100)}
 }
 
 const unknownNetwork = "a network that is not known"

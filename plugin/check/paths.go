@@ -57,7 +57,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
-	if e.Route.Link != e.FromLink() || v.Below != nil || v.Name == "unknown" || len(paths.diverting) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 {
+	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e) || len(paths.diverting) > 0 ||
+		len(v.pathsOf(e.To, e.Family).diverting) > 0 {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -148,10 +149,10 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
 func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
-	if end := e.To.Carrier(e.Family).Endpoint; end.IsValid() && paths.own[slot(family(end))] != nil {
+	if end := e.To.Carrier(e.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() && paths.own[slot(family(end))] != nil {
 		to := netip.PrefixFrom(end, end.BitLen())
 		v.walkTo(e, paths.own[slot(family(end))], to, []string{e.FromLink()}, &met{}, func(c concern) {
-			if c.way == nil || c.way.Certainty == routing.Certain { // what an overlay sends has one protocol and no mark
+			if c.way == nil || c.way.Certainty != routing.Doubtful { // what an overlay sends has no mark
 				note(c)
 			}
 		})
@@ -191,7 +192,7 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 		own := podRange.Contains(ip)
 		switch {
 		case podRange.Addr().Is4() != (e.Family == 4):
-		case v.Name != "unknown":
+		case v.foreseen(e):
 			ranges = append(ranges, podRange)
 		case own:
 			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
@@ -206,10 +207,18 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 	return ranges
 }
 
+// foreseen reports whether the profile knows the network that carries a pair's
+// traffic, a device that it names for one of the families, and with it which range
+// is whose: nodes keep the annotations of a network that they had before.
+func (v *view) foreseen(e *graph.Edge) bool {
+	carrier := e.FromLink()
+	return v.intended() && (carrier == v.Device(e.From, 4) || carrier == v.Device(e.From, 6))
+}
+
 // programmed reports whether the tables do not decide: the pods' packets are in
 // the tunnel, and no route leads there.
 func (v *view) programmed(e *graph.Edge) bool {
-	return v.Name == "unknown" && !slices.Contains(v.rightLinks(e), e.Route.Link) && e.Into.Total() > 0
+	return !v.foreseen(e) && !slices.Contains(v.rightLinks(e), e.Route.Link) && e.Into.Total() > 0
 }
 
 func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {

@@ -114,9 +114,14 @@ func marking(s evidence.Selector, mark uint32) evidence.Message {
 // pathFinding is what WG0402 says of the way from node-1 to node-2.
 func pathFinding(t *testing.T, s map[string][]evidence.Message) verdict.Finding {
 	t.Helper()
+	return pathFindingOf(t, s, "node-1", "node-2")
+}
+
+func pathFindingOf(t *testing.T, s map[string][]evidence.Message, from, to string) verdict.Finding {
+	t.Helper()
 	j := Judge(record(t, s))
 	for _, f := range j.Findings {
-		if f.Code == "WG0402" && f.Subject.Node == "node-1" && f.Subject.Peer == "node-2" {
+		if f.Code == "WG0402" && f.Subject.Node == from && f.Subject.Peer == to {
 			return f
 		}
 	}
@@ -395,5 +400,53 @@ func TestPathsAtArrival(t *testing.T) {
 		Selector: evidence.Selector{In: []string{"flannel-wg"}}}})
 	if f := pathFinding(t, s); f.Status != verdict.Fail || f.Facts["node"] != "node-2" {
 		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+}
+
+// What other systems on a node do to what is theirs: a bridge that no pod is
+// behind, a VPN's TUN device, a card that packets to pods do not leave by.
+func TestPathsOfOtherSystems(t *testing.T) {
+	docker, vpn := insideLink("docker0", "bridge"), insideLink("tun7", "tun")
+	port := insideLink("veth9", "veth")
+	port.Link.Master, port.Link.Index = "docker0", 77
+	theirs := func(in, out, effect, hook string) evidence.Message {
+		d := &evidence.Diversion{By: "iptables-legacy", Effect: effect, Family: "ip", Table: "mangle", Chain: "x", Hook: hook, Mark: 0x77, Mask: 0xff, Rule: "x"}
+		if in != "" {
+			d.Selector.In = []string{in}
+		}
+		if out != "" {
+			d.Selector.Out = []string{out}
+		}
+		return evidence.Message{Diversion: d}
+	}
+	marked := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}), past("0.0.0.0/0", 77)}
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+	}{
+		{"a rule for Docker's bridge", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Pass},
+		{"a rule for a VPN", []evidence.Message{vpn, ruled(evidence.Rule{Priority: 50, In: "tun7", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Pass},
+		{"a mark of what Docker's containers send", append(marked, docker, theirs("docker0", "", evidence.EffectMark, "prerouting")), verdict.Pass},
+		{"a mark of what comes in by a port of Docker's", append(marked, docker, port, theirs("veth9", "", evidence.EffectMark, "prerouting")), verdict.Pass},
+		{"a proxy for Docker's containers", []evidence.Message{docker, theirs("docker0", "", evidence.EffectProxy, "prerouting")}, verdict.Pass},
+		{"a proxy for what leaves by a card", []evidence.Message{theirs("", "eth0", evidence.EffectProxy, "forward")}, verdict.Pass},
+		{"a bridge that pods may be behind", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77),
+			{Route: &evidence.Route{Destination: cidr("10.42.0.128/25"), Link: "docker0", Table: 254}}}, verdict.Fail},
+		{"a pair that a pod may be behind", []evidence.Message{insideLink("veth9", "veth"), ruled(evidence.Rule{Priority: 50, In: "veth9", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Inconclusive},
+		{"a proxy for what leaves by the pods' bridge", []evidence.Message{theirs("", "cni0", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
+		{"a proxy for what leaves by a link that was not listed", []evidence.Message{theirs("", "veth99", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthy(2)
+			onNode1(test.with...)(s)
+			f := pathFinding(t, s)
+			if back := pathFindingOf(t, s, "node-2", "node-1"); back.Status > f.Status {
+				f = back
+			}
+			if f.Status != test.want {
+				t.Errorf("%s %q, want %s", f.Status, f.Text, test.want)
+			}
+		})
 	}
 }

@@ -23,8 +23,10 @@ type Host struct {
 	// In are the links that the packets arrive on, where that is known and they
 	// are not of pods of this host; nil to find them out.
 	In []string
-	// Own: the packets are the host's own and not forwarded.
-	Own bool
+	// Own: the packets are the host's own and not forwarded. Of an overlay's,
+	// Datagrams are the UDP ports that it can send to; nil for packets of any kind.
+	Own       bool
+	Datagrams []uint16
 	// MarksRead: all that can set a packet's mark was read. Otherwise every bit
 	// of a mark can be set but those in Reserved.
 	MarksRead bool
@@ -51,10 +53,11 @@ type Plan struct {
 	// Links that packets of pods arrive on, and others that they may arrive on.
 	certain, doubtful []string
 	groups            []group
-	cuts              []netip.Prefix // targets that statements tell apart
-	usual             trial          // packets like any other
-	vrf               truth          // whether packets of pods belong to a VRF
-	listed            int            // rules, the kernel's own included
+	premarked         []*evidence.Diversion // those of groups that look at a mark which another one can have set
+	cuts              []netip.Prefix        // targets that statements tell apart
+	usual             trial                 // packets like any other
+	vrf               truth                 // whether packets of pods belong to a VRF
+	listed            int                   // rules, the kernel's own included
 	tooMany           bool
 	single            bool // see Single
 }
@@ -176,7 +179,7 @@ func (p *Plan) arrivals() {
 			}
 		}
 	}
-	vrfs := map[string]bool{}
+	vrfs, foreign := map[string]bool{}, p.foreign(leads)
 	for _, l := range p.host.Links {
 		vrfs[l.Name] = l.Kind == "vrf"
 	}
@@ -188,6 +191,8 @@ func (p *Plan) arrivals() {
 		switch {
 		case leads[l.Name]:
 			p.certain = append(p.certain, l.Name)
+		case foreign[l.Name] || foreign[l.Master]:
+			continue
 		case l.Role == evidence.RoleInside:
 			p.doubtful = append(p.doubtful, l.Name)
 		default:
@@ -208,6 +213,26 @@ func (p *Plan) arrivals() {
 	slices.Sort(p.certain)
 	slices.Sort(p.doubtful)
 	p.doubtful = slices.Compact(p.doubtful)
+}
+
+// foreign are bridges and TUN devices that no pod is behind, as Docker's, those of
+// virtual machines, and VPNs: the ranges of this node's pods lead elsewhere, so that
+// nothing would come back to one there.
+func (p *Plan) foreign(leads map[string]bool) map[string]bool {
+	for _, own := range p.host.Pods {
+		whole := false
+		for _, t := range p.tables {
+			whole = whole || slices.ContainsFunc(t.at[own.Masked()], func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
+		}
+		if !whole {
+			return nil
+		}
+	}
+	links := map[string]bool{}
+	for _, l := range p.host.Links {
+		links[l.Name] = (l.Kind == "bridge" || l.Kind == "tun") && !leads[l.Name]
+	}
+	return links
 }
 
 // ofPods reports whether a destination is of pods of this node.
@@ -269,11 +294,11 @@ func (p *Plan) step(r *evidence.Rule, own bool) step {
 }
 
 // owned reports whether a packet is of one of some users. A forwarded packet is
-// looked up as one of user 0, not of nobody: ip_route_input_slow sets
+// looked up as one of user 0, as what an overlay makes is, not of nobody: ip_route_input_slow sets
 // flowi4_uid to that of a packet without a socket, root of the network namespace
 // (sock_net_uid), and ip6_route_input leaves flowi6_uid at 0.
 func (p *Plan) owned(users *[2]uint32) truth {
-	if p.host.Own {
+	if p.host.Own && p.host.Datagrams == nil {
 		return maybe
 	}
 	return is(users[0] == 0)

@@ -72,8 +72,10 @@ func nth(p netip.Prefix, n int) netip.Addr {
 }
 
 // ip runs lines of iproute2 as one batch and returns what went wrong.
-func ip(lines ...string) string {
-	command := exec.Command("ip", "-batch", "-")
+func ip(lines ...string) string { return ipOf("-4", lines...) }
+
+func ipOf(family string, lines ...string) string {
+	command := exec.Command("ip", family, "-batch", "-")
 	command.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	if out, err := command.CombinedOutput(); err != nil {
 		return err.Error() + ": " + string(out)

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ type group struct {
 	unknown    bool // the bits of mask can be any
 	unread     bool // they were not read: any packet may be marked
 	by         []*evidence.Diversion
+	places     []place // of these
 }
 
 // state is a mark that packets can have when they are routed, and the groups
@@ -35,16 +37,11 @@ func (p *Plan) marks() {
 	if looked == 0 {
 		return
 	}
-	for _, d := range p.host.Diversions {
-		if p.marksBefore(d) {
-			p.addGroup(d, looked)
-		}
+	for _, d := range p.marking() {
+		p.addGroup(d, looked)
 	}
 	if unread := looked &^ p.host.Reserved; !p.host.MarksRead && unread != 0 {
 		p.groups = append(p.groups, group{mask: unread, unknown: true, unread: true})
-	}
-	if !slices.ContainsFunc(p.groups, func(g group) bool { return g.unknown || g.mark != 0 }) {
-		p.groups = nil // they clear what no packet comes in with
 	}
 	if len(p.groups) > maxGroups {
 		p.joinGroups()
@@ -56,6 +53,38 @@ func (p *Plan) marks() {
 	}
 	slices.SortFunc(p.cuts, netip.Prefix.Compare)
 	p.cuts = slices.Compact(p.cuts)
+}
+
+// marking returns the statements that can mark a packet before it is routed, in
+// the order in which it meets them. Those of one tool and one stage are listed
+// in that order.
+func (p *Plan) marking() []*evidence.Diversion {
+	found := slices.DeleteFunc(slices.Clone(p.host.Diversions), func(d *evidence.Diversion) bool { return !p.marksBefore(d) })
+	slices.SortStableFunc(found, func(a, b *evidence.Diversion) int { return cmp.Compare(p.stage(a), p.stage(b)) })
+	return found
+}
+
+// stage is where on its way in a packet meets a statement: at a port of a bridge,
+// in the bridge, at the link that it is received on, before routing. Traffic
+// control comes before netfilter (__netif_receive_skb_core of net/core/dev.c,
+// br_handle_frame of net/bridge/br_input.c).
+func (p *Plan) stage(d *evidence.Diversion) int {
+	port := slices.ContainsFunc(p.host.Links, func(l *evidence.Link) bool {
+		return l.Master != "" && slices.Contains(strings.Fields(d.Link), l.Name)
+	})
+	switch {
+	case d.Hook == "ingress" && d.By == "tc" && port:
+		return 0
+	case d.Hook == "ingress" && port:
+		return 1
+	case d.Family == "bridge":
+		return 2
+	case d.Hook == "ingress" && d.By == "tc":
+		return 3
+	case d.Hook == "ingress":
+		return 4
+	}
+	return 5
 }
 
 // marksBefore reports whether a statement can mark a packet before it is
@@ -108,12 +137,56 @@ func (p *Plan) addGroup(d *evidence.Diversion, looked uint32) {
 	if g.unknown {
 		g.mark = 0
 	}
-	at := slices.IndexFunc(p.groups, func(o group) bool { return o.mark == g.mark && o.mask == g.mask && o.unknown == g.unknown })
-	if at < 0 {
-		at = len(p.groups)
+	if !slices.ContainsFunc(p.groups, func(o group) bool { return g.differs(&o) != 0 }) && !g.unknown && g.mark == 0 {
+		return // it clears what no packet comes in with
+	}
+	at := len(p.groups)
+	for i, o := range slices.Backward(p.groups) {
+		if o.mark == g.mark && o.mask == g.mask && o.unknown == g.unknown {
+			at = i
+			break
+		}
+		if g.differs(&o) != 0 {
+			break // what is set again behind it is another group
+		}
+	}
+	if at == len(p.groups) {
 		p.groups = append(p.groups, g)
 	}
-	p.groups[at].by = append(p.groups[at].by, d)
+	into := &p.groups[at]
+	into.by = append(into.by, d)
+	if here := (place{d.By, p.stage(d)}); !slices.Contains(into.places, here) {
+		into.places = append(into.places, here)
+	}
+	if d.Selector.MarkMask != 0 && p.markedBefore(d) {
+		p.premarked = append(p.premarked, d)
+	}
+}
+
+// differs returns the bits that two groups set, and not alike.
+func (g *group) differs(o *group) uint32 {
+	both := g.mask & o.mask
+	if g.unknown || o.unknown {
+		return both
+	}
+	return both & (g.mark ^ o.mark)
+}
+
+// place is where statements are: one tool's at one stage are in a known order.
+type place struct {
+	by    string
+	stage int
+}
+
+// unordered returns the bits that a group may set before another one or behind
+// it: two tools have statements at one stage.
+func (g *group) unordered(o *group) uint32 {
+	for _, here := range g.places {
+		if slices.ContainsFunc(o.places, func(there place) bool { return here.stage == there.stage && here.by != there.by }) {
+			return g.differs(o)
+		}
+	}
+	return 0
 }
 
 // joinGroups makes one of too many: any of their bits can be set.
@@ -143,6 +216,11 @@ func (p *Plan) states() []state {
 			default:
 				s.mark = s.mark&^g.mask | g.mark
 				s.doubt &^= g.mask
+			}
+			for j := range i {
+				if set && applied>>j&1 != 0 {
+					s.doubt |= g.unordered(&p.groups[j])
+				}
 			}
 		}
 		all = append(all, s)
@@ -186,8 +264,18 @@ func (p *Plan) applies(packet *Packet, d *evidence.Diversion) truth {
 		}
 		known = known.and(on)
 	}
-	if d.Effect == evidence.EffectBPF {
+	if d.Effect == evidence.EffectBPF || slices.Contains(p.premarked, d) {
 		known = known.and(maybe)
 	}
 	return known
+}
+
+// markedBefore reports whether a packet can have a mark, of the bits that a
+// statement looks at, when it comes to that: of another statement.
+func (p *Plan) markedBefore(d *evidence.Diversion) bool {
+	return !p.host.MarksRead || slices.ContainsFunc(p.host.Diversions, func(other *evidence.Diversion) bool {
+		sets := other.Mark&other.Mask&d.Selector.MarkMask != 0 || other.Effect == evidence.EffectBPF ||
+			other.Unknown && (other.Mask == 0 || other.Mask&d.Selector.MarkMask != 0)
+		return sets && other != d && p.marksBefore(other) && p.stage(other) <= p.stage(d)
+	})
 }

@@ -38,7 +38,7 @@ func (p *Plan) sample(way *Way, left *int) bool {
 		return false
 	}
 	t := p.usual
-	way.Sample = Packet{From: t.from[0], To: to, In: t.in[0].link, Protocol: t.protocol[0], Source: usualSource, Target: usualTarget}
+	way.Sample = Packet{From: t.from[0], To: to, In: t.in[0].link, Protocol: t.protocol[0], Source: usualSource, Target: t.target[0]}
 	way.Certainty = Certain
 	if way.when == nil {
 		return true
@@ -48,7 +48,7 @@ func (p *Plan) sample(way *Way, left *int) bool {
 		*left -= 8 // what it adds is gone through more than once
 	}
 	t.tidy()
-	if p.try(way, t.plain(p.host.Family), Certain, left) == yes {
+	if p.try(way, p.plain(t), Certain, left) == yes {
 		return true
 	}
 	found := p.try(way, t, Selective, left)
@@ -66,6 +66,9 @@ func (p *Plan) usually() trial {
 	}
 	if p.host.Family == 6 {
 		t.protocol[2] = protocolICMPv6
+	}
+	if p.host.Datagrams != nil {
+		t.protocol, t.target = []uint8{protocolUDP}, p.host.Datagrams
 	}
 	if p.host.Pod.IsValid() {
 		t.from = append(t.from, p.host.Pod)
@@ -90,13 +93,22 @@ func (p *Plan) usually() trial {
 }
 
 // plain leaves only what every packet can have.
-func (t trial) plain(family int) trial {
+func (p *Plan) plain(t trial) trial {
 	t.protocol = []uint8{protocolUDP, protocolTCP, protocolICMP}
-	if family == 6 {
+	if p.host.Family == 6 {
 		t.protocol[2] = protocolICMPv6
 	}
-	t.source, t.target, t.dscp = []uint16{usualSource}, []uint16{usualTarget}, []uint8{0}
+	t.source, t.target, t.dscp = []uint16{usualSource}, p.usual.target[:1], []uint8{0}
 	return t
+}
+
+// sends reports whether packets that are asked about can be like one. An overlay
+// takes the source port of a datagram from the flow in it, among those that the
+// kernel gives to sockets (udp_flow_src_port, inet_get_local_port_range).
+func (p *Plan) sends(packet *Packet) bool {
+	const first, last = 32768, 60999
+	return p.host.Datagrams == nil || packet.Protocol == protocolUDP && slices.Contains(p.host.Datagrams, packet.Target) &&
+		first <= packet.Source && packet.Source <= last && packet.DSCP == 0
 }
 
 // widen adds what a condition tells apart.
@@ -203,6 +215,9 @@ func (p *Plan) try(way *Way, t trial, certainty Certainty, left *int) truth {
 								return max(best, maybe)
 							}
 							packet := Packet{from, way.Sample.To, in.link, protocol, source, target, dscp, in.doubtful}
+							if !p.sends(&packet) {
+								continue
+							}
 							met := p.counted(&packet, way.when, left)
 							if met > best {
 								best, way.Sample, way.Certainty = met, packet, certainty

@@ -31,9 +31,10 @@ type chainName struct {
 
 type nftChain struct {
 	chainName
-	base  bool
-	hook  uint32
-	links []string // of netdev
+	base     bool
+	hook     uint32
+	priority int32
+	links    []string // of netdev
 }
 
 type nftRule struct {
@@ -142,6 +143,8 @@ func (c *nftChain) readHook(hook []byte) {
 		switch {
 		case a.kind == unix.NFTA_HOOK_HOOKNUM && len(a.value) >= 4:
 			c.hook = binary.BigEndian.Uint32(a.value)
+		case a.kind == unix.NFTA_HOOK_PRIORITY && len(a.value) >= 4:
+			c.priority = int32(binary.BigEndian.Uint32(a.value))
 		case a.kind == unix.NFTA_HOOK_DEV && len(c.links) == 0:
 			c.links = []string{a.text()}
 		case a.kind == nftaHookDevices:

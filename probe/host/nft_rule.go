@@ -58,6 +58,7 @@ type nftMachine struct {
 
 	condition  condition
 	statements []statement
+	reached    []condition // what a packet must be like to come to each of the statements
 	jumps      []nftJump
 	ends       bool // it takes packets out of the chain: accept, drop, return, goto, queue
 	settles    bool // it takes all packets out of the chain that its conditions apply to
@@ -82,6 +83,13 @@ func (m *nftMachine) read(rule nftRule) {
 	}
 	for _, e := range rule.expressions {
 		m.step(e)
+	}
+}
+
+// does adds statements. What stands behind them in the rule is no condition of theirs.
+func (m *nftMachine) does(statements ...statement) {
+	for _, s := range statements {
+		m.statements, m.reached = append(m.statements, s), append(m.reached, m.condition.clone())
 	}
 }
 
@@ -148,7 +156,7 @@ const (
 // what is left: expressions that load something, or are conditions.
 func (m *nftMachine) divert(e nftExpression) {
 	add := func(effect, to, text string) {
-		m.statements = append(m.statements, statement{effect: effect, to: to, text: strings.TrimSpace(text + " " + to)})
+		m.does(statement{effect: effect, to: to, text: strings.TrimSpace(text + " " + to)})
 	}
 	switch e.name {
 	case "dup":
@@ -176,7 +184,7 @@ func (m *nftMachine) divert(e nftExpression) {
 		m.unread(e)
 	default:
 		m.condition.other("expression %s", e.name)
-		m.statements = append(m.statements, unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
+		m.does(unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
 	}
 }
 
@@ -279,7 +287,7 @@ func (m *nftMachine) meta(e nftExpression) {
 	if key != unix.NFT_META_MARK {
 		return
 	}
-	m.statements = append(m.statements, m.markFrom(m.registers[e.number(unix.NFTA_META_SREG)]))
+	m.does(m.markFrom(m.registers[e.number(unix.NFTA_META_SREG)]))
 }
 
 // markFrom is the statement that sets the mark to what a register holds.
@@ -326,7 +334,7 @@ func (m *nftMachine) rewrite(e nftExpression) {
 	}
 	inAddresses := base == unix.NFT_PAYLOAD_NETWORK_HEADER && offset < last && end > addresses
 	if inAddresses || base == unix.NFT_PAYLOAD_LL_HEADER {
-		m.statements = append(m.statements, statement{effect: evidence.EffectDNAT, text: "writes to the packet's addresses"})
+		m.does(statement{effect: evidence.EffectDNAT, text: "writes to the packet's addresses"})
 		return
 	}
 	m.condition.other("writes to the packet")
@@ -392,7 +400,7 @@ func (m *nftMachine) bitwise(e nftExpression) {
 
 func (m *nftMachine) target(e nftExpression) {
 	name := e.text(unix.NFTA_TARGET_NAME)
-	m.statements = append(m.statements, targetTables(name, int(e.number(unix.NFTA_TARGET_REV)), e.bytes(unix.NFTA_TARGET_INFO), cmp.Or(m.condition.family, 4))...)
+	m.does(targetTables(name, int(e.number(unix.NFTA_TARGET_REV)), e.bytes(unix.NFTA_TARGET_INFO), cmp.Or(m.condition.family, 4))...)
 	switch name {
 	case "REJECT", "NFQUEUE", "DNAT", "REDIRECT", "NETMAP", "TPROXY":
 		m.ends = true

@@ -31,7 +31,7 @@ func (m *nftMachine) lookup(e nftExpression) {
 func (m *nftMachine) decideBy(r register, name string, set nftSet) {
 	m.ends, m.hidden = true, true
 	if !set.whole {
-		m.statements = append(m.statements, unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
+		m.does(unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
 		return
 	}
 	before := m.condition.clone()

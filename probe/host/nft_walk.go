@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ const (
 // divertingHooks are the hooks that pods' packets pass, by family. What only
 // the host's own packets pass is left out.
 var divertingHooks = map[uint8]map[uint32]string{
-	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks, unix.NFPROTO_BRIDGE: ipHooks,
+	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks,
+	unix.NFPROTO_BRIDGE: {0: "prerouting", 1: "input", 2: "forward", 4: "postrouting"}, // what a bridge hands to routing passes its input
 	unix.NFPROTO_INET:   {0: "prerouting", 2: "forward", 4: "postrouting", 5: "ingress"},
 	unix.NFPROTO_NETDEV: {0: "ingress", 1: "egress"},
 }
@@ -175,6 +177,8 @@ func (w *nftWalk) lack(format string, args ...any) {
 }
 
 func (w *nftWalk) run() {
+	// A packet meets base chains in the order of their priorities.
+	slices.SortStableFunc(w.chains, func(a, b nftChain) int { return cmp.Compare(a.priority, b.priority) })
 	for _, chain := range w.chains {
 		hook := divertingHooks[chain.family][chain.hook]
 		if !chain.base || hook == "" {
@@ -212,6 +216,7 @@ func (w *nftWalk) visit(at chainName, hook string, links []string, reached condi
 	case visits == maxVisits:
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
+		links = nil // nor where they come from
 	}
 	earlier := false
 	for _, rule := range w.rules[at] {
@@ -383,11 +388,9 @@ func (w *nftWalk) ends(at chainName, depth int) bool {
 
 // report keeps the statements of a rule that was reached.
 func (w *nftWalk) report(rule nftRule, hook string, links []string, m *nftMachine) {
-	if m.condition.never {
-		return
-	}
-	for _, s := range m.statements {
-		if !wanted(s, rule.chainName) || len(w.found) >= maxLate && (late(s, rule.family, hook) || m.condition.ofHost()) {
+	for i, s := range m.statements {
+		reached := m.reached[i]
+		if reached.never || !wanted(s, rule.chainName) || len(w.found) >= maxLate && (late(s, rule.family, hook) || reached.ofHost()) {
 			continue
 		}
 		if len(w.found) >= maxDiversions {
@@ -396,8 +399,8 @@ func (w *nftWalk) report(rule nftRule, hook string, links []string, m *nftMachin
 		}
 		w.found = append(w.found, bounded(evidence.Diversion{
 			By: "nftables", Effect: s.effect, Family: nfFamilies[rule.family], Table: rule.table, Chain: rule.chain, Hook: hook,
-			Link: strings.Join(links[:min(len(links), 8)], " "), Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to,
-			Selector: m.condition.selector(), Rule: shown(m.condition.selector(), s.text), Packets: m.packets,
+			Link: strings.Join(links, " "), Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to,
+			Selector: reached.selector(), Rule: shown(reached.selector(), s.text), Packets: m.packets,
 		}))
 	}
 }

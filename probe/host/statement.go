@@ -171,7 +171,11 @@ func connmarkTables(revision int, info []byte) []statement {
 	if mode != restore {
 		return nil
 	}
-	return []statement{unknownMark(native.Uint32(info[8:]), "CONNMARK restore")}
+	mask := native.Uint32(info[4:]) | native.Uint32(info[8:]) // mark &^ nfmask ^ (ctmark & ctmask), see connmark_tg_shift
+	if revision >= 2 && info[13] != 0 {
+		mask = 0xffffffff
+	}
+	return []statement{unknownMark(mask, "CONNMARK restore")}
 }
 
 // tproxyTables reads struct xt_tproxy_target_info and _v1: mask, value, address, port.

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -48,6 +49,10 @@ const (
 // maxTableSize bounds the size of one table in bytes.
 const maxTableSize = 64 << 20
 
+// tableOrder is the order in which a packet meets the tables of a hook
+// (NF_IP_PRI_* of linux/netfilter_ipv4.h).
+var tableOrder = map[string]int{"raw": 1, "mangle": 2, "nat": 3, "filter": 4, "security": 5}
+
 // iptables reads the statements of iptables-legacy that mark, copy or divert.
 func (r Reader) iptables([]evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem) {
 	inventory := evidence.Inventory{What: evidence.InventoryIptables, Complete: true}
@@ -58,7 +63,9 @@ func (r Reader) iptables([]evidence.Link) ([]evidence.Diversion, evidence.Invent
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			inventory.Complete, inventory.Text = false, err.Error()
 		}
-		for _, table := range strings.Fields(string(names)) {
+		tables := strings.Fields(string(names))
+		slices.SortFunc(tables, func(a, b string) int { return cmp.Compare(tableOrder[a], tableOrder[b]) })
+		for _, table := range tables {
 			read, err := family.read(table)
 			if err != nil {
 				inventory.Complete, inventory.Text = false, fmt.Sprintf("table %s of %s: %v", table, family.name, err)
