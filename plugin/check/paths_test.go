@@ -176,10 +176,10 @@ func TestPathsBySelector(t *testing.T) {
 		{"user 0, which forwarded packets are of", evidence.Rule{Users: &[2]uint32{0, 0}}, nil, verdict.Fail, "uidrange 0-0", 0},
 		{"suppressed", evidence.Rule{SuppressLength: number(0)}, nil, verdict.Pass, "", 0},
 		{"not suppressed", evidence.Rule{SuppressLength: number(0)}, []evidence.Message{past("10.42.0.0/16", 100)}, verdict.Fail, "suppress_prefixlength 0", 0},
-		{"l3mdev", evidence.Rule{L3MDev: true}, nil, verdict.Pass, "", 0},
-		{"l3mdev with pods in a VRF", evidence.Rule{L3MDev: true}, []evidence.Message{
-			{Link: &evidence.Link{Index: 20, Name: "red", Kind: "vrf", Up: true, Role: evidence.RoleInside}},
-			{Link: &evidence.Link{Index: 21, Name: "veth7", Kind: "veth", Master: "red", Up: true, Role: evidence.RoleInside}}}, verdict.Inconclusive, "l3mdev", 0},
+		{"l3mdev, and no domain", evidence.Rule{L3MDev: true}, nil, verdict.Pass, "", 0},
+		{"l3mdev, a pod in a domain past the tunnel", evidence.Rule{L3MDev: true}, domain(100), verdict.Fail, "iif veth7 l3mdev lookup 100", 0},
+		{"l3mdev, a pod in a domain of the tunnel", evidence.Rule{L3MDev: true}, domain(254), verdict.Pass, "", 0},
+		{"l3mdev, a pod in a domain whose table was not recorded", evidence.Rule{L3MDev: true}, domain(0), verdict.Inconclusive, "l3mdev", 0},
 		{"not from others", evidence.Rule{Not: true, From: cidr("10.42.7.0/24")}, nil, verdict.Fail, "not from 10.42.7.0/24", 0},
 		{"not from the own pods", evidence.Rule{Not: true, From: cidr("10.42.0.0/16")}, nil, verdict.Pass, "", 0},
 		{"goto past the tunnel", evidence.Rule{Action: "goto", Goto: 60}, []evidence.Message{ruled(evidence.Rule{Priority: 60, Table: 100})}, verdict.Fail, "lookup 100", 0},
@@ -193,7 +193,10 @@ func TestPathsBySelector(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(3)
 			test.rule.Priority, test.rule.Table = 50, 100
-			if test.table != 0 {
+			switch {
+			case test.rule.L3MDev:
+				test.rule.Table = 0 // the kernel refuses another
+			case test.table != 0:
 				test.rule.Table = test.table
 			}
 			onNode1(ruled(test.rule), past("0.0.0.0/0", 100))(s)
@@ -203,6 +206,15 @@ func TestPathsBySelector(t *testing.T) {
 				t.Errorf("%s, want %s with %q: %s", f.Status, test.want, test.says, f.Text)
 			}
 		})
+	}
+}
+
+// domain is a routing domain with a pod in it.
+func domain(table int) []evidence.Message {
+	return []evidence.Message{
+		{Link: &evidence.Link{Index: 20, Name: "red", Kind: "vrf", Table: table, Up: true, Role: evidence.RoleInside}},
+		{Link: &evidence.Link{Index: 21, Name: "veth7", Kind: "veth", PeerNS: true, Master: "red", Up: true, Role: evidence.RoleInside}},
+		{Route: &evidence.Route{Destination: cidr("10.42.0.9/32"), Link: "veth7", Table: 254, Type: "unicast"}},
 	}
 }
 

@@ -102,7 +102,7 @@ func Compile(h Host) *Plan {
 	all := append(slices.Clone(own), listed...)
 	slices.SortStableFunc(all, func(a, b *evidence.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	p.listed = len(all)
-	for _, r := range all {
+	for _, r := range p.perDomain(all) {
 		if s := p.step(r, isKernels(r)); s.matters(p) {
 			p.rules = append(p.rules, s)
 		}
@@ -116,6 +116,41 @@ func Compile(h Host) *Plan {
 	p.marks()
 	p.usual, p.single = p.usually(), p.tellsNone()
 	return p
+}
+
+// perDomain puts, in the place of a rule for routing domains (VRF), one for each
+// link of pods in a domain, with the table of the domain (l3mdev_fib_rule_match).
+// The rule itself stays for links whose domain has a table that was not recorded.
+func (p *Plan) perDomain(rules []*evidence.Rule) (all []*evidence.Rule) {
+	tables := map[string]int{}
+	for _, l := range p.host.Links {
+		if l.Kind == "vrf" {
+			tables[l.Name] = l.Table
+		}
+	}
+	for _, r := range rules {
+		if !r.L3MDev || r.Not || r.Table != 0 {
+			all = append(all, r)
+			continue
+		}
+		known := len(p.host.Links) > 0
+		for _, l := range p.host.Links {
+			table, inDomain := tables[l.Master]
+			switch {
+			case !inDomain || p.arrives(l.Name) == no:
+			case table == 0:
+				known = false
+			default:
+				one := *r
+				one.In, one.Table = l.Name, table
+				all = append(all, &one)
+			}
+		}
+		if !known {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // target is where a goto leads. The kernel refuses one that leads back, and
@@ -144,7 +179,7 @@ func (s *step) matters(p *Plan) bool {
 		never = s.base == yes && !s.To.IsValid() && maskOf(s.Rule) == 0
 	}
 	lookup := s.Action == "" || s.Action == "lookup"
-	return !never && s.Action != "nop" && !(lookup && !s.L3MDev && s.Table != 0 && p.tables[s.Table] == nil)
+	return !never && s.Action != "nop" && !(lookup && s.Table != 0 && p.tables[s.Table] == nil)
 }
 
 // maskOf returns the bits of a mark that a rule looks at. The kernel takes a
@@ -281,7 +316,7 @@ func (p *Plan) step(r *evidence.Rule, own bool) step {
 	if r.Out != "" { // flowi_oif of a forwarded packet is 0; a socket can be bound to a link
 		s.base = s.base.and(is(p.host.Own).and(maybe))
 	}
-	if r.L3MDev {
+	if r.L3MDev && r.Table == 0 {
 		s.base = s.base.and(p.vrf)
 	}
 	if r.Users != nil {
@@ -349,7 +384,7 @@ func (p *Plan) meets(packet *Packet, r *evidence.Rule) truth {
 	if r.Out != "" {
 		known = known.and(is(p.host.Own).and(maybe))
 	}
-	if r.L3MDev {
+	if r.L3MDev && r.Table == 0 {
 		known = known.and(p.vrf)
 	}
 	if r.Users != nil {

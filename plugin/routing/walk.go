@@ -202,7 +202,7 @@ func (w *walk) action(c class, i int, condition *term) (rest class, done bool) {
 	case "blackhole", "unreachable", "prohibit":
 		w.emit(c.meeting(condition), Way{Answer: Refused, Type: r.Action, Rule: r.listed()})
 	case "", "lookup":
-		if r.L3MDev || r.Table == 0 {
+		if r.Table == 0 {
 			w.emit(c.meeting(condition).and(term{doubt: true}), Way{Answer: Unclear, Rule: r.listed()})
 			return c, false
 		}

@@ -54,13 +54,16 @@ type Link struct {
 	Up    bool   `json:"up"` // administratively up
 	// NoCarrier: nothing is plugged in at the other end, so no frame can leave.
 	NoCarrier bool   `json:"noCarrier,omitempty"`
-	Master    string `json:"master,omitempty"` // bridge or bond it belongs to
-	Parent    string `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
-	Backup    bool   `json:"backup,omitempty"` // a member of a bond that the bond does not send by at present
-	Group     int    `json:"group,omitempty"`  // IFLA_GROUP, which rules can suppress answers by
-	PeerNS    bool   `json:"peerNS,omitempty"` // the other end is in another network namespace
-	Ether     string `json:"ether,omitempty"`  // hardware address of an Ethernet link
-	XDP       *XDP   `json:"xdp,omitempty"`    // nil if no program is attached, or none was asked for
+	Master    string `json:"master,omitempty"` // bridge, bond or routing domain (VRF) it belongs to
+	// Table is the routing table of a VRF, 0 for another link and in recordings of
+	// earlier versions.
+	Table  int    `json:"table,omitempty"`
+	Parent string `json:"parent,omitempty"` // lower link of a VLAN, vxlan, macvlan in the same namespace
+	Backup bool   `json:"backup,omitempty"` // a member of a bond that the bond does not send by at present
+	Group  int    `json:"group,omitempty"`  // IFLA_GROUP, which rules can suppress answers by
+	PeerNS bool   `json:"peerNS,omitempty"` // the other end is in another network namespace
+	Ether  string `json:"ether,omitempty"`  // hardware address of an Ethernet link
+	XDP    *XDP   `json:"xdp,omitempty"`    // nil if no program is attached, or none was asked for
 	// Offloads are features that are on and by which frames can pass the link
 	// without passing a packet socket: hw-tc-offload, esp-hw-offload.
 	Offloads []string `json:"offloads,omitempty"`

@@ -142,6 +142,9 @@ func (k known) describe(link netlink.Link) evidence.Link {
 	if vxlan, ok := link.(*netlink.Vxlan); ok && l.Parent == "" {
 		l.Parent = k.name(vxlan.VtepDevIndex)
 	}
+	if domain, ok := link.(*netlink.Vrf); ok {
+		l.Table = int(domain.Table)
+	}
 	if attrs.Xdp != nil && attrs.Xdp.Attached {
 		l.XDP = &evidence.XDP{Mode: xdpMode(attrs.Xdp.AttachMode), ID: attrs.Xdp.ProgId}
 	}
