@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -61,7 +62,7 @@ func (v *view) programs(n *graph.Node) (spots []spot) {
 func (v *view) passages(n *graph.Node) (spots []spot) {
 	for _, d := range n.Diversions {
 		switch {
-		case d.By == "tc" && d.Effect == evidence.EffectBPF && !v.ownProgram(n, d):
+		case d.By == "tc" && d.Effect == evidence.EffectBPF && !profile.OwnProgram(n, d):
 			name := "without a name"
 			if d.Program != "" {
 				name = d.Program
@@ -100,33 +101,6 @@ func staysInside(n *graph.Node, to string) bool {
 		})
 	}
 	return slices.Contains(podPipes, l.Kind) && l.PeerNS
-}
-
-// signs are links by which a node shows that a system runs there, and the names
-// that this system's BPF programs begin with. Whoever loads a program gives it
-// its name: that is trusted as far as the system itself is.
-var signs = []struct {
-	link     string
-	programs []string
-}{
-	{"cilium_host", []string{"cil_"}},
-	{"cali", []string{"cali"}},
-}
-
-// ownProgram reports whether a program is known to be part of the cluster's
-// network. One that tcx attached has no name that a probe may read; Cilium is
-// known to attach its own there.
-func (v *view) ownProgram(n *graph.Node, d *evidence.Diversion) bool {
-	names := slices.Clone(v.Programs)
-	for _, sign := range signs {
-		if slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, sign.link) }) {
-			names = append(names, sign.programs...)
-		}
-	}
-	if d.Program == "" {
-		return slices.Contains(names, "cil_")
-	}
-	return slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(d.Program, name) })
 }
 
 // changes are links that began to lead out of the host while all was watched,

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -16,7 +15,7 @@ func (v *view) configured() verdict.Outcome {
 	var ignored []string
 	servers := map[string][]string{}
 	for _, n := range v.Nodes {
-		configuration := v.configuration(n)
+		configuration := v.Configured(n)
 		if configuration.Role == "agent" && configuration.Explicit {
 			ignored = append(ignored, n.Name)
 		}
@@ -49,20 +48,13 @@ func (v *view) configured() verdict.Outcome {
 	return pass("%s configured and running", slices.Sorted(maps.Keys(servers))[0])
 }
 
-func (v *view) configuration(n *graph.Node) profile.Configuration {
-	if v.Configured == nil {
-		return profile.Configuration{}
-	}
-	return v.Configured(n)
-}
-
 // servers is what the servers of a cluster were told of endpoints.
 type servers struct{ told, externalIP bool }
 
 // told reads it from all nodes.
 func (v *view) told() (all servers) {
 	for _, n := range v.Nodes {
-		configuration := v.configuration(n)
+		configuration := v.Configured(n)
 		all.told = all.told || configuration.Role == "server"
 		all.externalIP = all.externalIP || configuration.ExternalIP
 	}
@@ -70,22 +62,17 @@ func (v *view) told() (all servers) {
 }
 
 func (v *view) overwritten(n *graph.Node) verdict.Outcome {
-	overwrite := ""
-	for _, key := range []string{"public-ip-overwrite", "public-ipv6-overwrite"} {
-		if value := n.Annotations["flannel.alpha.coreos.com/"+key]; value != "" {
-			overwrite = value
-		}
-	}
-	if overwrite == "" {
-		return skip("%s overwrites no address", n.Name)
-	}
+	overwrite := v.Overwrite(n)
 	switch {
+	case overwrite.Address == "":
+		return skip("%s overwrites no address", n.Name)
 	case v.servers.externalIP:
-		return pass("%s is published as %s, as the servers' --flannel-external-ip asks for", n.Name, overwrite)
+		return pass("%s is published as %s, as the servers' %s asks for", n.Name, overwrite.Address, overwrite.Option)
 	case !v.servers.told:
 		return skip("no server says what it was configured with")
 	}
-	out := warn("%s is published as %s by public-ip-overwrite, which no server's configuration asks for", n.Name, overwrite)
+	out := warn("%s is published as %s by %s, which no server's configuration asks for",
+		n.Name, overwrite.Address, overwrite.By)
 	out.Facts = map[string]string{"node": n.Name}
 	return out
 }

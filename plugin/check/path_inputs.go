@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -38,7 +39,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && v.ownProgram(n, d) || routing.Never(&d.Selector) || hostPort(d) {
+		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) || hostPort(d) {
 			continue
 		}
 		paths.statements++

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/routing"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -227,7 +228,7 @@ func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 			e.From.Name, e.Route.Link, e.FromLink())
 	}
 	for _, d := range e.From.Diversions {
-		if d.Effect == evidence.EffectBPF && v.ownProgram(e.From, d) {
+		if d.Effect == evidence.EffectBPF && profile.OwnProgram(e.From, d) {
 			return warn("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, e.From.Name)
 		}
 	}

@@ -39,7 +39,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
-		Endpoint: flannelEndpoint, Configured: k3sConfiguration, Scope: commonScope,
+		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind, kinds[kind], len(g.Nodes)))
@@ -123,4 +123,16 @@ func flannelEndpoint(n *graph.Node, family int) netip.Addr {
 		return netip.Addr{}
 	}
 	return addr
+}
+
+// flannelOverwrite is the address of an annotation that outlives the option which
+// wrote it, --flannel-external-ip of K3s' servers.
+func flannelOverwrite(n *graph.Node) Overwrite {
+	o := Overwrite{By: "public-ip-overwrite", Option: "--flannel-external-ip"}
+	for _, key := range []string{"public-ip-overwrite", "public-ipv6-overwrite"} {
+		if value := n.Annotations[flannelPrefix+key]; value != "" {
+			o.Address = value
+		}
+	}
+	return o
 }

@@ -52,8 +52,9 @@ type Profile struct {
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
-	// Programs are what the names of the system's own BPF programs begin with.
-	Programs []string
+	// Overwrite is an address that a node publishes in place of its own, the zero
+	// Overwrite if there is none.
+	Overwrite func(n *graph.Node) Overwrite
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }
@@ -64,6 +65,13 @@ type Configuration struct {
 	Backend    string // in the words of Backends; "" if it cannot be told
 	Explicit   bool   // the backend was named, it is not the default
 	ExternalIP bool   // endpoints are meant to be the nodes' external addresses
+}
+
+// Overwrite is an address that a node publishes in place of its own.
+type Overwrite struct {
+	Address string // empty if there is none
+	By      string // what sets it
+	Option  string // of the servers, that asks for it
 }
 
 // Scope is one line about what is inside and what is outside of the proof.
@@ -84,6 +92,9 @@ func Decide(g *graph.Graph) Profile {
 			p.Distribution = distribution(g)
 			if p.Configured == nil {
 				p.Configured = func(*graph.Node) Configuration { return Configuration{} }
+			}
+			if p.Overwrite == nil {
+				p.Overwrite = func(*graph.Node) Overwrite { return Overwrite{} }
 			}
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
