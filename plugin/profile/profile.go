@@ -8,6 +8,7 @@
 package profile
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,6 +26,9 @@ type Profile struct {
 	Title string // for a reader, with the distribution
 	// Distribution is "k3s", "rke2" or "" for any other.
 	Distribution string
+	// RunsAs is what runs the network plugin, by which remedies are chosen: the
+	// distribution, "flannel" for Flannel by its own manifest, "" where it is not known.
+	RunsAs string
 	// Recognised is the evidence for this profile, one phrase each.
 	Recognised []string
 	// Encrypts says that the CNI is meant to encrypt pod traffic itself.
@@ -90,6 +94,9 @@ func Decide(g *graph.Graph) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(g); ok {
 			p.Distribution = distribution(g)
+			if p.Backend != "" {
+				p.RunsAs = cmp.Or(p.Distribution, "flannel")
+			}
 			if p.Configured == nil {
 				p.Configured = func(*graph.Node) Configuration { return Configuration{} }
 			}

@@ -18,6 +18,13 @@ const (
 	EachNode   = "each node"   // every node, servers first
 )
 
+// What runs the network plugin, and so how it is restarted and configured.
+const (
+	K3s     = "k3s"     // Flannel inside of K3s
+	RKE2    = "rke2"    // Canal, as RKE2's chart installs it
+	Flannel = "flannel" // Flannel by its own manifest
+)
+
 // Step is one command, ready to paste.
 type Step struct {
 	On      string `json:"on"` // a node's name, Operator, EachServer or EachNode

@@ -8,24 +8,28 @@ var table = []row{
 		Disruption: "pod traffic of each node stops while it restarts: use a maintenance window",
 		Note:       "Restart the network plugin on the nodes that still run the old backend.",
 	}},
-	{"WG0101", "mixed", "k3s", rebootAll},
-	{"WG0101", "mixed", "rke2", rebootAll},
-	{"WG0101", "plain", "k3s", k3sSwitch},
-	{"WG0104", "unlike", "k3s", Hint{
+	{"WG0101", "mixed", K3s, rebootAll},
+	{"WG0101", "mixed", RKE2, rebootAll},
+	{"WG0101", "plain", K3s, k3sSwitch},
+	{"WG0101", "plain", RKE2, rke2Switch},
+	{"WG0101", "plain", Flannel, flannelSwitch},
+	{"WG0104", "unlike", K3s, Hint{
 		Title:      "Restart K3s on {node}, so that it runs what it is configured with",
 		Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
 		Steps: []Step{{On: "{node}", Command: "systemctl restart k3s"},
 			{On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before"}},
 	}},
-	{"WG0104", "agent", "k3s", Hint{Title: "Name the backend on the servers", Note: "Move flannel-backend from the agents' configuration to that of every server."}},
-	{"WG0104", "", "k3s", k3sSwitch},
-	{"WG0105", "", "", Hint{
+	{"WG0104", "agent", K3s, Hint{Title: "Name the backend on the servers", Note: "Move flannel-backend from the agents' configuration to that of every server."}},
+	{"WG0104", "", K3s, k3sSwitch},
+	{"WG0105", "", K3s, Hint{
 		Title: "Remove the annotation that outlived its option, then restart the node's K3s",
 		Steps: []Step{{On: Operator, Command: "kubectl annotate node {node} flannel.alpha.coreos.com/public-ip-overwrite- flannel.alpha.coreos.com/public-ipv6-overwrite-"},
-			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+			k3sStep},
 	}},
 	{"WG0106", "", "", Hint{Title: "Give each node an endpoint of its own", Note: "Behind one address each node needs a port of its own: set ListenPort by --flannel-conf on {node} and forward it."}},
-	{"WG0306", "", "k3s", restartAgent},
+	{"WG0306", "", K3s, restartK3s},
+	{"WG0306", "", RKE2, restartCanal},
+	{"WG0306", "", Flannel, restartFlannel},
 	{"WG0306", "announced", "", Hint{
 		Title: "Have {peer} listen on the port that it publishes",
 		Note: "Flannel publishes ListenPortV6 for its IPv6 address, in the modes auto and ipv6 too, where {device} listens on ListenPort alone: " +
@@ -64,36 +68,53 @@ var table = []row{
 	}},
 	{"WG0611", "offload", "", Hint{Title: "Switch off what is not used on {node}", Note: "ethtool -k {link} lists a card's offloads, ethtool -K {link} hw-tc-offload off switches one off."}},
 
-	{"WG0201", "missing", "k3s", Hint{
+	{"WG0201", "missing", K3s, Hint{
 		Title: "Restart K3s: it makes the device when it starts", Disruption: "running pods go on; connections between nodes pause for seconds",
-		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"},
-			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+		Steps: []Step{loadModule, k3sStep},
 	}},
-	{"WG0201", "missing", "", Hint{Title: "Restart the network plugin: it makes {device} when it starts",
-		Steps: []Step{{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}}}},
+	{"WG0201", "missing", RKE2, Hint{
+		Title: "Restart Canal on {node}: it makes the device when it starts", Disruption: pauses,
+		Steps: []Step{loadModule, canalStep},
+	}},
+	{"WG0201", "missing", Flannel, Hint{
+		Title: "Restart Flannel on {node}: it makes the device when it starts", Disruption: pauses,
+		Steps: []Step{loadModule, flannelStep},
+	}},
+	{"WG0201", "missing", "", Hint{
+		Title: "Restart the network plugin: it makes {device} when it starts", Steps: []Step{loadModule},
+	}},
 	{"WG0201", "impostor", "", Hint{Title: "Remove the link that only bears the name, then restart the network plugin",
 		Steps: []Step{{On: "{node}", Command: "ip link delete {device}"}}}},
 	{"WG0201", "port", "", Hint{
 		Title: "Give one of the two WireGuard devices another port",
 		Note:  "Set ListenPort for Flannel by --flannel-conf, the same on every node, or change the port of {link}.",
 	}},
-	{"WG0201", "down", "k3s", restartAgent},
+	{"WG0201", "down", K3s, restartK3s},
+	{"WG0201", "down", RKE2, restartCanal},
+	{"WG0201", "down", Flannel, restartFlannel},
 	{"WG0201", "down", "", Hint{Title: "Bring {device} up, and its routes back; if it does not stay up, its port is taken by another WireGuard device",
 		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}},
 		Note:  "The routes went when it went down: restart the network plugin on {node}, which adds them again.",
 	}},
-	{"WG0202", "hangs", "k3s", restartAgent},
+	{"WG0202", "hangs", K3s, restartK3s},
+	{"WG0202", "hangs", RKE2, restartCanal},
+	{"WG0202", "hangs", Flannel, restartFlannel},
 	{"WG0202", "hangs", "", Hint{Title: "Restart the program that runs {device} on {node}", Note: "It is a userspace WireGuard, in the network plugin itself or beside it."}},
 	{"WG0202", "permission", "", Hint{Title: "Let the probe use CAP_NET_ADMIN", Note: "The probe's pod runs with hostNetwork and NET_ADMIN and NET_RAW; a policy or a runtime in a user namespace took them away."}},
 
-	{"WG0301", "", "k3s", restartAgent},
-	{"WG0302", "", "k3s", restartAgent},
-	{"WG0304", "", "k3s", restartAgent},
-	{"WG0303", "", "", Hint{
-		Title: "Give each node a key of its own", Disruption: "pod traffic of the node stops for seconds",
-		Steps: []Step{{On: "{node}", Command: "rm -f /run/flannel/wgkey", Note: "or the file that WIREGUARD_KEY_FILE names"},
-			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
-	}},
+	{"WG0301", "", K3s, restartK3s},
+	{"WG0301", "", RKE2, restartCanal},
+	{"WG0301", "", Flannel, restartFlannel},
+	{"WG0302", "", K3s, restartK3s},
+	{"WG0302", "", RKE2, restartCanal},
+	{"WG0302", "", Flannel, restartFlannel},
+	{"WG0304", "", K3s, restartK3s},
+	{"WG0304", "", RKE2, restartCanal},
+	{"WG0304", "", Flannel, restartFlannel},
+	{"WG0303", "", K3s, newKey(k3sStep)},
+	{"WG0303", "", RKE2, newKey(canalStep)},
+	{"WG0303", "", Flannel, newKey(flannelStep)},
+	{"WG0303", "", "", Hint{Title: "Give each node a key of its own", Note: "Machines that were cloned from one image share what lies on its disk."}},
 
 	{"WG0401", "vxlan", "", Hint{
 		Title:      "Remove the old overlay {link}; its routes go with it",
@@ -122,15 +143,17 @@ var table = []row{
 			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {there} lookup main"}},
 		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
 	}},
-	{"WG0401", "below", "k3s", Hint{
+	{"WG0401", "below", K3s, Hint{
 		Title:      "Have K3s on {node} use the WireGuard device {device}, as its peers do",
 		Disruption: "pod traffic of the node stops for seconds; its pods keep their MTU until they are made anew",
 		Steps: []Step{{On: "{node}", Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-iface: {device}' >> /etc/rancher/k3s/config.yaml"},
-			{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+			k3sStep},
 		Note: "Set node-ip to the address of {device} as well, so that the API server reaches the node through it.",
 	}},
 	{"WG0401", "below", "", Hint{Title: "Have the network plugin on {node} use the WireGuard device {device}, as its peers do"}},
-	{"WG0401", "none", "k3s", restartAgent},
+	{"WG0401", "none", K3s, restartK3s},
+	{"WG0401", "none", RKE2, restartCanal},
+	{"WG0401", "none", Flannel, restartFlannel},
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 
 	{"WG0402", "rule", "", Hint{
@@ -169,20 +192,21 @@ var table = []row{
 	}},
 	{"WG0501", "output", "", Hint{Title: "Let UDP to port {port} out",
 		Steps: []Step{{On: "{node}", Command: "{iptables} -I OUTPUT -p udp --dport {port} -j ACCEPT"}}}},
-	{"WG0501", "handshake", "k3s", Hint{
+	{"WG0501", "handshake", K3s, Hint{
 		Title:      "Restart K3s on both nodes: it sets the preshared key, or none, on all peers",
 		Disruption: "running pods go on; traffic between the two and the others pauses for seconds",
-		Steps: []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"},
-			{On: "{peer}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
-		Note: "With --flannel-conf the file must hold the same PSK on every node.",
+		Steps:      []Step{k3sStep, onPeer(k3sStep)},
+		Note:       "With --flannel-conf the file must hold the same PSK on every node.",
 	}},
 	{"WG0501", "handshake", "", Hint{Title: "Give both nodes the same preshared key", Note: "Set it in the network plugin's configuration on every node and restart it."}},
-	{"WG0501", "clock", "k3s", Hint{
+	{"WG0501", "clock", K3s, Hint{
 		Title:      "Restart K3s on {node}: it forgets the handshakes of the future",
 		Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
-		Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+		Steps:      []Step{k3sStep},
 		Note:       "Then keep the clocks right, with NTP and a battery-backed clock, or the next boot brings it back.",
 	}},
+	{"WG0501", "clock", RKE2, forgetHandshakes("Canal", canalStep)},
+	{"WG0501", "clock", Flannel, forgetHandshakes("Flannel", flannelStep)},
 	{"WG0501", "clock", "", Hint{Title: "Restart the network plugin on {node}, so that it forgets the handshakes of the future", Note: "Its WireGuard device has to be made anew. Then keep the clocks right with NTP."}},
 	{"WG0501", "network", "", Hint{
 		Title: "Open UDP port {port} between the nodes in the network",
@@ -199,10 +223,12 @@ var table = []row{
 	{"WG0503", "fits", "", Hint{Title: "Lower the tunnel's MTU to {mtu}", Note: "Packets of {mtu} bytes pass from {node} to {peer}. In Flannel's configuration this is \"MTU\": {underlay}, of which it subtracts 80 itself. Restart the network plugin and make the pods anew."}},
 	{"WG0503", "", "", Hint{Title: "Lower the tunnel's MTU", Note: "The network below carries less than the tunnel's MTU plus 60 bytes (80 over IPv6). Set the MTU in the network plugin's configuration and make the pods anew."}},
 
-	{"WG0601", "vxlan", "k3s", k3sSwitch},
-	{"WG0601", "bare", "k3s", k3sSwitch},
-	{"WG0601", "vxlan", "rke2", rke2Switch},
-	{"WG0601", "bare", "rke2", rke2Switch},
+	{"WG0601", "vxlan", K3s, k3sSwitch},
+	{"WG0601", "bare", K3s, k3sSwitch},
+	{"WG0601", "vxlan", RKE2, rke2Switch},
+	{"WG0601", "bare", RKE2, rke2Switch},
+	{"WG0601", "vxlan", Flannel, flannelSwitch},
+	{"WG0601", "bare", Flannel, flannelSwitch},
 	{"WG0601", "tunnel", "", Hint{
 		Title: "Find what leads the pods' packets into the other tunnel",
 		Note:  "On the node that is named, ip rule and ip route show table all list rules and routes into it; marks that a rule asks for are set by nft list ruleset or iptables-save. Remove the entry, or the tunnel.",
@@ -218,7 +244,9 @@ var table = []row{
 		Note:  "For Cilium: encryption strict mode for egress and ingress, in a current release. For others: find what treats the traffic of new pods differently, such as an agent that writes a route, a rule or an address list per pod.",
 	}},
 	{"WG0602", "", "", Hint{Title: "Find which way the traffic takes", Note: "kubectl wg verify --record FILE keeps what was seen; kubectl wg replay FILE shows it again."}},
-	{"WG0606", "", "k3s", restartAgent},
+	{"WG0606", "", K3s, restartK3s},
+	{"WG0606", "", RKE2, restartCanal},
+	{"WG0606", "", Flannel, restartFlannel},
 }
 
 var k3sSwitch = Hint{
@@ -244,6 +272,18 @@ var rke2Switch = Hint{
 	},
 }
 
+var flannelSwitch = Hint{
+	Title:      "Switch Flannel to the WireGuard backend",
+	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
+	Steps: []Step{
+		{On: Operator, Command: "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
+			Note: "in net-conf.json set \"Backend\": {\"Type\": \"wireguard\"}"},
+		{On: Operator, Command: "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds"},
+		{On: EachNode, Command: "reboot", Note: "flannel.1 and its routes stay otherwise and win over the tunnel's"},
+		{On: Operator, Command: "kubectl wg verify"},
+	},
+}
+
 // rebootAll brings nodes to the backend that the servers are configured with.
 var rebootAll = Hint{
 	Title:      "Bring every node to the servers' backend by a reboot",
@@ -252,8 +292,59 @@ var rebootAll = Hint{
 	Note:       "The servers must all be configured with the same flannel-backend.",
 }
 
-var restartAgent = Hint{
+// What restarts the network plugin of one node.
+var (
+	k3sStep   = Step{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}
+	canalStep = Step{On: Operator, Command: "kubectl -n kube-system delete pod -l k8s-app=canal --field-selector spec.nodeName={node}",
+		Note: "its DaemonSet, rke2-canal, makes it again"}
+	flannelStep = Step{On: Operator, Command: "kubectl -n kube-flannel delete pod -l app=flannel --field-selector spec.nodeName={node}",
+		Note: "its DaemonSet, kube-flannel-ds, makes it again"}
+	loadModule = Step{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}
+)
+
+const pauses = "running pods go on; traffic between the node and the others pauses for seconds"
+
+var restartK3s = Hint{
 	Title:      "Restart K3s: it makes the device, its routes and its peers anew",
-	Disruption: "running pods go on; traffic between the node and the others pauses for seconds",
-	Steps:      []Step{{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}},
+	Disruption: pauses,
+	Steps:      []Step{k3sStep},
+}
+
+var restartCanal = Hint{
+	Title:      "Restart Canal on {node}: it makes the device, its routes and its peers again",
+	Disruption: pauses,
+	Steps:      []Step{canalStep},
+}
+
+var restartFlannel = Hint{
+	Title:      "Restart Flannel on {node}: it makes the device, its routes and its peers again",
+	Disruption: pauses,
+	Steps:      []Step{flannelStep},
+}
+
+// newKey gives a node another key, which Flannel makes when it finds none.
+func newKey(restart Step) Hint {
+	return Hint{
+		Title: "Give each node a key of its own", Disruption: "pod traffic of the node stops for seconds",
+		Steps: []Step{
+			{On: "{node}", Command: "rm -f /run/flannel/wgkey", Note: "or the file that WIREGUARD_KEY_FILE names"},
+			restart,
+		},
+	}
+}
+
+// forgetHandshakes has a node make its device again.
+func forgetHandshakes(plugin string, restart Step) Hint {
+	return Hint{
+		Title:      "Restart " + plugin + " on {node}, so that it forgets the handshakes of the future",
+		Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
+		Steps:      []Step{restart},
+		Note:       "Then keep the clocks right, with NTP and a battery-backed clock, or the next boot brings it back.",
+	}
+}
+
+// onPeer is a step on the other node.
+func onPeer(step Step) Step {
+	step.On = "{peer}"
+	return step
 }

@@ -121,7 +121,7 @@ func mend(j *check.Judgement) (remedy.Hint, bool) {
 			findings[i].Variant = "past"
 		}
 	}
-	return remedy.ForAll(findings, j.Profile.Distribution)
+	return remedy.ForAll(findings, j.Profile.RunsAs)
 }
 
 // alike returns the first cause and the findings of the same code and status
