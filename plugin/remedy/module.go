@@ -32,7 +32,8 @@ var modules = []struct{ system, advice string }{
 	{"Alibaba Cloud Linux", "it needs kernel 5.10.134-13 or later: update and reboot"},
 }
 
-const kmod = "its kernel has none: dnf install -y elrepo-release epel-release && dnf install -y kmod-wireguard; with Secure Boot, enrol ELRepo's key"
+const kmod = "its kernel has none: dnf install -y elrepo-release epel-release && dnf install -y kmod-wireguard; " +
+	"with Secure Boot, enrol ELRepo's key"
 
 // moduleOf returns how a node of that OS image comes to have the module.
 func moduleOf(image string) string {
