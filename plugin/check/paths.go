@@ -129,6 +129,11 @@ func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all
 func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
 	ways, whole := plan.Ways(to)
 	if !whole {
+		if every, all := plan.Any(to); all && !slices.ContainsFunc(every, func(way routing.Way) bool { return !harmless(&way, right) }) {
+			ways, whole = every, true
+		}
+	}
+	if !whole {
 		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
 	}
 	for i := range ways {
@@ -138,7 +143,7 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 		}
 		all.refused = all.refused || way.Harmless()
 		all.answers = all.answers || way.Link == f.Route().Link && way.To.Has(f.Peer.PodIP(f.Family))
-		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
+		if harmless(way, right) {
 			continue
 		}
 		c := concern{status: verdict.Inconclusive, way: way, part: to}
@@ -156,6 +161,11 @@ func (v *view) walkTo(f *verdict.Focus, plan *routing.Plan, to netip.Prefix, rig
 		}
 		note(c)
 	}
+}
+
+// harmless reports whether a way leads out of one of the right links, or nowhere.
+func harmless(way *routing.Way, right []string) bool {
+	return way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link)
 }
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.

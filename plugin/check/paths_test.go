@@ -525,3 +525,30 @@ func TestMissingRouteIsNotAnothers(t *testing.T) {
 		}
 	}
 }
+
+// More rules than can be followed are harmless if no table that they lead to has
+// another answer than the tunnel: one for each pod of a node is not rare.
+func TestManyRules(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		more []evidence.Message
+		want verdict.Status
+	}{
+		{"into the tunnel", nil, verdict.Pass},
+		{"one table leads past it", []evidence.Message{past("10.42.1.77/32", 1150)}, verdict.Inconclusive},
+		{"a rule that is not understood", []evidence.Message{ruled(evidence.Rule{Priority: 1, Action: "more"})}, verdict.Inconclusive},
+	} {
+		var messages []evidence.Message
+		addr := podIP(0)
+		for n := range 200 {
+			messages = append(messages, ruled(evidence.Rule{Priority: 100 + n, From: netip.PrefixFrom(addr, 32), Table: 1000 + n}),
+				evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/16"), Link: "flannel-wg", Table: 1000 + n, Type: "unicast"}})
+			addr = addr.Next()
+		}
+		s := healthy(2)
+		onNode1(append(messages, test.more...)...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s: %s, want %s", test.name, f.Status, f.Text, test.want)
+		}
+	}
+}
