@@ -105,6 +105,11 @@ var contradictions = []struct {
 		}
 	}), verdict.Undecided, "seen on lo, which is no link that leaves it"},
 
+	{"the tunnel was not captured", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+			return m.Capture != nil && m.Capture.Link == "flannel-wg"
+		})
+	}, verdict.Undecided, "packets of the run were seen on flannel-wg of node-1"},
 	{"a link is told of twice, once as inside", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Link == nil || m.Link.Name != "eth0" {
 			return nil

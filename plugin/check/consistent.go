@@ -31,6 +31,11 @@ func inconsistent(n *graph.Node) string {
 	if text := misplaced(n); text != "" {
 		return text
 	}
+	for _, name := range n.MarkedLinks() {
+		if l := n.Link(name); l != nil && l.Role == evidence.RoleWireGuard && n.Capture(name) == nil {
+			return fmt.Sprintf("packets of the run were seen on %s of %s, and no capture of it was reported", name, n.Name)
+		}
+	}
 	for _, c := range n.Captures {
 		if miscounted(c) {
 			return fmt.Sprintf("the counts of the capture on %s of %s do not add up", c.Link, n.Name)

@@ -182,13 +182,11 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		link = "a link that is not known"
 	}
 	out.Reword("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
-	out.Variant = "route"
 	facts["link"] = way.Link
 	if l := from.Link(way.Link); l != nil {
 		facts["kind"] = kind(l)
 	}
 	if way.Rule != nil {
-		out.Variant = "rule"
 		facts["priority"], facts["selectors"], facts["rule"] = fmt.Sprint(way.Rule.Priority), routing.Selectors(way.Rule), routing.DescribeRule(way.Rule)
 		out.Add(", by the rule %q", facts["rule"])
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip rule", Text: facts["rule"]})
@@ -198,8 +196,9 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		out.Add(", by the route %q", describe(way.Entry))
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(way.Entry)})
 	}
+	out.Variant = v.atFault(e, c, facts)
 	if way.Hop {
-		out.Variant, facts["hop"] = "hop", fmt.Sprint(way.Entry.Hop)
+		facts["hop"] = fmt.Sprint(way.Entry.Hop)
 		out.Add("%s", ", one of several next hops: some flows take it")
 	}
 	for i, d := range way.Marked {
@@ -215,6 +214,44 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		out.Add("%s", "; "+c.reason)
 	}
 	return out
+}
+
+// atFault names what of a way is to be changed: its rule, its route, or a next hop
+// of it. What is for more than pods must stay as it is: a rule for every packet, a
+// route that is wider than the tunnel's own.
+func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) string {
+	rule, entry := c.way.Rule, c.way.Entry
+	narrow := entry != nil && (c.part.Bits() <= entry.Destination.Bits() && c.part.Overlaps(entry.Destination) ||
+		slices.ContainsFunc(e.From.Table, func(own *evidence.Route) bool { return own.Link == e.FromLink() && wider(own, entry) }))
+	switch {
+	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) && entry != nil && entry.Table != mainTable:
+		alike := func(r *evidence.Rule) bool {
+			return r.Family == rule.Family && r.Priority == rule.Priority && r.Table == rule.Table
+		}
+		if at := slices.IndexFunc(e.From.Rules, alike); at >= 0 && slices.ContainsFunc(e.From.Rules[at+1:], alike) {
+			delete(facts, "priority") // it does not say which of them
+		}
+		return "rule"
+	case narrow && c.way.Hop:
+		return "hop"
+	case narrow || entry == nil:
+		return "route"
+	case rule != nil && entry.Table != mainTable:
+		if here := rangeOf(e.From, e.From.PodIP(e.Family)); here.IsValid() && rule.Priority > 0 {
+			facts["here"], facts["before"] = here.String(), fmt.Sprint(rule.Priority-1)
+		}
+		return "before"
+	case v.Below != nil:
+		return "" // where the machines' WireGuard ends cannot be led into it
+	}
+	return "wide"
+}
+
+// wider reports whether an entry is for all addresses of another one, but not for
+// all there are.
+func wider(own, entry *evidence.Route) bool {
+	to := own.Destination
+	return to.IsValid() && to.Bits() > 0 && to.Bits() <= entry.Destination.Bits() && to.Contains(entry.Destination.Addr())
 }
 
 // reencapsulated says that an entry hands packets to a lightweight tunnel.

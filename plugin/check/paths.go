@@ -119,6 +119,11 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
 	ways, whole := plan.Ways(to)
 	if !whole {
+		if every, all := plan.Any(to); all && !slices.ContainsFunc(every, func(way routing.Way) bool { return !harmless(&way, right) }) {
+			ways, whole = every, true
+		}
+	}
+	if !whole {
 		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
 	}
 	for i := range ways {
@@ -128,7 +133,7 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 		}
 		all.refused = all.refused || way.Harmless()
 		all.answers = all.answers || way.Link == e.Route.Link && way.To.Has(e.To.PodIP(e.Family))
-		if way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link) {
+		if harmless(way, right) {
 			continue
 		}
 		c := concern{status: verdict.Inconclusive, way: way, part: to}
@@ -146,6 +151,11 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 		}
 		note(c)
 	}
+}
+
+// harmless reports whether a way leads out of one of the right links, or nowhere.
+func harmless(way *routing.Way, right []string) bool {
+	return way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link)
 }
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.

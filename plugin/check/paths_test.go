@@ -462,3 +462,106 @@ func TestPathsOfOtherSystems(t *testing.T) {
 		})
 	}
 }
+
+// What is said to be at fault is what can be changed without harm to anything
+// but pods.
+func TestWhatIsAtFault(t *testing.T) {
+	narrowed := func(m *evidence.Message) {
+		if m.Route != nil && m.Route.Destination == cidr("10.42.0.0/16") {
+			route := *m.Route
+			route.Destination = cidr("10.42.1.0/25")
+			m.Route = &route
+		}
+	}
+	fallback := func(hop int) evidence.Message {
+		m := past("0.0.0.0/0", 254)
+		m.Route.Hop = hop
+		return m
+	}
+	main := ruled(evidence.Rule{Priority: 40, Table: 254, SuppressLength: new(int)})
+	*main.Rule.SuppressLength = 16
+	from := func(text string) evidence.Message {
+		return ruled(evidence.Rule{Priority: 50, From: cidr(text), Table: 100})
+	}
+	for _, test := range []struct {
+		name    string
+		change  func(*evidence.Message)
+		with    []evidence.Message
+		variant string
+	}{
+		{"a rule for some pods", nil, []evidence.Message{from("10.42.0.128/25"), past("0.0.0.0/0", 100)}, "rule"},
+		{"two rules that one command would name", nil, []evidence.Message{from("203.0.113.0/24"), from("10.42.0.128/25"), past("0.0.0.0/0", 100)}, "rule without priority"},
+		{"a VPN's rule for all, and its route for some pods", nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Table: 52}), past("10.42.1.128/25", 52)}, "route"},
+		{"a VPN's rule for all, and its route for the world", nil, []evidence.Message{main, ruled(evidence.Rule{Priority: 50, Table: 52}), past("0.0.0.0/0", 52)}, "before"},
+		{"a rule of a VPN for the main table, and a route there", nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Table: 254}), past("10.42.0.0/23", 254)}, "route"},
+		{"the default for a part that the tunnel's route lacks", narrowed, []evidence.Message{fallback(0)}, "wide"},
+		{"one of several defaults for it", narrowed, []evidence.Message{fallback(1), fallback(2)}, "wide"},
+		{"the route of a company's network for it", narrowed, []evidence.Message{past("10.0.0.0/8", 254)}, "wide"},
+		{"a second hop", nil, []evidence.Message{past("10.42.0.0/23", 254), {Route: &evidence.Route{Destination: cidr("10.42.0.0/23"), Link: "flannel-wg", Table: 254, Hop: 2}}}, "hop"},
+	} {
+		s := healthy(2)
+		if test.change != nil {
+			each(s["probe/node-1"], test.change)
+		}
+		if test.variant == "hop" {
+			test.with[0].Route.Hop = 1
+		}
+		onNode1(test.with...)(s)
+		f := pathFinding(t, s)
+		variant := f.Variant
+		if f.Facts["priority"] == "" && variant == "rule" {
+			variant += " without priority"
+		}
+		if f.Status != verdict.Fail || variant != test.variant {
+			t.Errorf("%s: %s, %s: %s, want %s", test.name, f.Status, variant, f.Text, test.variant)
+		}
+	}
+}
+
+// Without a route into the tunnel what then leads pods elsewhere is not at fault.
+func TestMissingRouteIsNotAnothers(t *testing.T) {
+	for to, variant := range map[string]string{"10.0.0.0/8": "none", "10.42.1.0/24": "hardware"} {
+		s := healthy(2)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			switch {
+			case m.Route == nil:
+			case m.Route.For == podIP(1):
+				m.Route = &evidence.Route{For: podIP(1), Destination: cidr(to), Link: "eth0", Table: 254, Type: "unicast"}
+			case m.Route.Link == "flannel-wg":
+				m.Route = past(to, 254).Route
+			}
+		})
+		for _, f := range Judge(record(t, s)).Findings {
+			if f.Code == "WG0401" && f.Subject.Node == "node-1" && (f.Status != verdict.Fail || f.Variant != variant) {
+				t.Errorf("%s: %s %q: %s", to, f.Status, f.Variant, f.Text)
+			}
+		}
+	}
+}
+
+// More rules than can be followed are harmless if no table that they lead to has
+// another answer than the tunnel: one for each pod of a node is not rare.
+func TestManyRules(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		more []evidence.Message
+		want verdict.Status
+	}{
+		{"into the tunnel", nil, verdict.Pass},
+		{"one table leads past it", []evidence.Message{past("10.42.1.77/32", 1150)}, verdict.Inconclusive},
+		{"a rule that is not understood", []evidence.Message{ruled(evidence.Rule{Priority: 1, Action: "more"})}, verdict.Inconclusive},
+	} {
+		var messages []evidence.Message
+		addr := podIP(0)
+		for n := range 200 {
+			messages = append(messages, ruled(evidence.Rule{Priority: 100 + n, From: netip.PrefixFrom(addr, 32), Table: 1000 + n}),
+				evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/16"), Link: "flannel-wg", Table: 1000 + n, Type: "unicast"}})
+			addr = addr.Next()
+		}
+		s := healthy(2)
+		onNode1(append(messages, test.more...)...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s: %s, want %s", test.name, f.Status, f.Text, test.want)
+		}
+	}
+}

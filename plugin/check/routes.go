@@ -53,6 +53,10 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	winner := closest(from.Table, ip, func(r *evidence.Route) bool {
 		return r.Link == answer.Link && (answer.Table == 0 || r.Table == answer.Table) && r.Destination.Bits() > 0
 	})
+	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
+	if podRange := rangeOf(to, ip); winner != nil && into == nil && (!podRange.IsValid() || podRange.Bits() > winner.Destination.Bits()) {
+		winner = nil // it is for more than pods, and wins over no other
+	}
 	if winner != nil {
 		facts["route"] = winner.Destination.String()
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
@@ -74,7 +78,7 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
 			facts["there"], facts["here"], facts["before"] = there.String(), here.String(), fmt.Sprint(rule.Priority-1)
 		}
-	case winner == nil && closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device }) == nil:
+	case winner == nil && into == nil:
 		out.Add("%s", ": it has no route into "+device)
 		out.Variant = "none"
 	}

@@ -240,6 +240,12 @@ var table = []row{
 		Note: "Find out who added it, or it comes back: often a VPN or a program for several uplinks, which can " +
 			"leave the pod network out.",
 	}},
+	{"WG0402", "before", "", Hint{
+		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
+			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {range} lookup main"}},
+		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
+	}},
 	{"WG0402", "mark", "", Hint{
 		Title: "Remove the rule that leads marked packets past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule delete priority {priority} table {table}"}},
@@ -250,6 +256,11 @@ var table = []row{
 		Title: "Make the tunnel the only next hop",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {route} dev {device} table {table}"}},
 		Note:  "Find out who added the other, or it comes back.",
+	}},
+	{"WG0402", "wide", "", Hint{
+		Title: "Lead all of {range} into the tunnel",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {range} dev {device}"}},
+		Note:  "The route {route} is for more than pods: leave it as it is. The network plugin's own route lacks a part of the range; it adds its routes when it starts.",
 	}},
 	{"WG0402", "route", "", Hint{
 		Title: "Remove the route that wins over the tunnel's",

@@ -373,20 +373,27 @@ func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
 		c = c.and(term{doubt: true})
 	}
 	for _, hop := range hops {
-		way := Way{Answer: Unclear, Link: hop.Link, Gateway: hop.Gateway, Rule: r.listed(), Entry: hop, Hop: len(hops) > 1}
-		switch hop.Type {
-		case "", "unicast":
-			if hop.Link != "" && w.plainly(hop) {
-				way.Answer = Out
-			}
-		case "blackhole", "unreachable", "prohibit":
-			way.Answer, way.Type = Refused, hop.Type
-		case "local", "anycast": // a broadcast is forwarded where bc_forwarding is on (ip_route_input_slow)
-			way.Answer = Local
-		}
+		way := w.leads(hop)
+		way.Rule, way.Hop = r.listed(), len(hops) > 1
 		w.emit(c, way)
 	}
 	return discarded.not()
+}
+
+// leads returns where an entry leads whatever it answers.
+func (p *Plan) leads(e *evidence.Route) Way {
+	way := Way{Answer: Unclear, Link: e.Link, Gateway: e.Gateway, Entry: e}
+	switch e.Type {
+	case "", "unicast":
+		if e.Link != "" && p.plainly(e) {
+			way.Answer = Out
+		}
+	case "blackhole", "unreachable", "prohibit":
+		way.Answer, way.Type = Refused, e.Type
+	case "local", "anycast": // a broadcast is forwarded where bc_forwarding is on (ip_route_input_slow)
+		way.Answer = Local
+	}
+	return way
 }
 
 // plainly reports whether an entry sends a packet out of its link as it is. A

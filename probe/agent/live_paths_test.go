@@ -50,6 +50,12 @@ func TestLivePaths(t *testing.T) {
 		},
 		{name: "route-for-a-moment", during: momentaryRoute, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "the-same-route-again", during: sameRoute, verdict: "PASS"},
+		{name: "mark-at-a-bridge", prepare: inTurn(podBridge, ruleForMark, marks("bridge", "input", "tcp dport 5432 meta mark set 0x77")), verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "mark-before-a-condition", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77 iifname eth0 accept")),
+			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "mark-set-again", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5433 meta mark set 0x77", "meta mark set 0", "tcp dport 5432 meta mark set 0x77")),
+			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "mark-taken-away", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77", "meta mark set 0")), verdict: "PASS"},
 		{name: "rewritten-target", prepare: rewriteTarget, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{
 			name: "late-link", prepare: latePod, during: lateLink,
@@ -152,6 +158,16 @@ func ruleForDoubtfulLink(l *live) {
 // ruleForMark leads past the tunnel what has a mark, which nothing sets yet.
 func ruleForMark(l *live) {
 	l.nodes[0].run("ip route add 10.42.1.0/24 via 192.0.2.2 table 77", "ip rule add pref 50 fwmark 0x77 lookup 77")
+}
+
+// marks are rules of a chain of nftables on node 0.
+func marks(family, hook string, rules ...string) func(*live) {
+	return func(l *live) {
+		l.nodes[0].run("nft add table "+family+" marks", fmt.Sprintf("nft add chain %s marks c '{ type filter hook %s priority -150; }'", family, hook))
+		for _, rule := range rules {
+			l.nodes[0].run(fmt.Sprintf("nft add rule %s marks c %s", family, rule))
+		}
+	}
 }
 
 // markDatabase sets the mark on what is for a port, while packets are watched.
