@@ -35,8 +35,9 @@ var Layers = []Layer{
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
-	{"plugin/run", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster"}},
+	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
+	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
+		"plugin/profile", "plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
 		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},

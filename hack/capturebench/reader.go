@@ -20,6 +20,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
 // readerCommand is the first argument of the process that captures as the probe
@@ -167,10 +168,10 @@ func (r *reader) stop() (a account, err error) {
 // read is the other process. Its pods have IPv4 addresses, as in K3s unless it is
 // told otherwise.
 func read(links []string) error {
-	mark := []byte("\x8e\x11\xc0\x5a\x77\x03\xfe\x92\x4d\x60\xb1\x2f\x99\xe8\x13\x7a")
+	mark := [wire.MarkSize]byte([]byte("\x8e\x11\xc0\x5a\x77\x03\xfe\x92\x4d\x60\xb1\x2f\x99\xe8\x13\x7a"))
 	config := capture.Config{
 		Devices: []evidence.Device{{Name: "wg0", Port: wgPort}},
-		Start:   evidence.StartRequest{Mark: mark, Key: mark},
+		Run:     wire.Run{Mark: mark, Key: mark[:]},
 		Request: evidence.CaptureRequest{Pods: []evidence.PodAddress{
 			{Index: 0, IPs: []netip.Addr{netip.MustParseAddr("10.42.0.7")}},
 			{Index: 1, IPs: []netip.Addr{netip.MustParseAddr("10.42.1.9")}},

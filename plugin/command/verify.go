@@ -15,10 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
-	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -176,34 +174,62 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 	if f.printManifests {
 		return r.printManifests(ctx, o)
 	}
+	return r.verifyCluster(ctx, f, o)
+}
+
+// verifyCluster makes one run and ends with the code of its verdict.
+func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options) error {
 	if !o.Keep {
 		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
 		defer r.interrupts.Left("")
-		o.Removed = func() { r.interrupts.Left("") }
 	}
 	progress := r.progress()
 	defer progress.stop()
 	o.Progress = progress
+
+	// Open: survey the cluster, place the pods. Collect: they send and watch.
+	verification, failed := run.Open(ctx, o)
+	if failed == nil {
+		failed = verification.Collect(ctx)
+	}
+
+	// The evidence is kept first, so that neither a failure nor a second
+	// interrupt loses it.
+	evidence := verification.Evidence()
 	if f.record != "" {
-		o.Record = func(r *recording.Recording) error { return keepRecording(f.record, r) }
+		failed = errors.Join(failed, keepRecording(f.record, evidence))
 	}
-	ends := outcome(exitVerified)
-	o.Report = func(j *check.Judgement) error {
-		progress.pause()
-		ends = outcome(exitCode(j.Result, f.failOn))
-		return r.write(f.output, j)
+
+	// Whatever happened, what was made is removed. It comes before judging:
+	// evidence from a node is not to be trusted, and must not keep anything alive
+	// in the cluster.
+	left := verification.Close(ctx)
+	if left == nil {
+		r.interrupts.Left("")
 	}
-	err = run.Verify(ctx, o)
+	if failed != nil {
+		return errors.Join(failed, left)
+	}
+
+	// The verdict stands, whatever happens after it.
+	judgement, err := verification.Judge(ctx, evidence)
+	if err != nil {
+		return errors.Join(err, left)
+	}
 	progress.pause()
+	return ends(exitCode(judgement.Result, f.failOn), errors.Join(r.write(f.output, judgement), left))
+}
+
+// ends returns the error that ends the program with a verdict's exit code,
+// whatever else went wrong after it; nil for verified and nothing wrong.
+func ends(code int, err error) error {
 	switch {
-	case err != nil && ends != exitVerified:
-		return &after{ends, err} // the verdict stands, whatever happened after it
-	case err != nil:
+	case code == exitVerified:
 		return err
-	case ends != exitVerified:
-		return ends
+	case err == nil:
+		return outcome(code)
 	}
-	return nil
+	return &after{outcome(code), err}
 }
 
 func exitCode(result *verdict.Result, failOn string) int {

@@ -22,8 +22,8 @@ import (
 const MaxSize = 8 << 30
 
 // Recording is the evidence of one run: the messages of all its streams. The
-// zero value is not usable, see New. It is safe for use by several goroutines
-// until it is judged. Of a large run it keeps most compressed.
+// zero value is not usable, see New. It is safe for use by several goroutines.
+// Of a large run it keeps most compressed.
 type Recording struct {
 	mu      sync.Mutex
 	streams map[string]*stream
@@ -79,16 +79,6 @@ func (r *Recording) Messages(stream string) []*evidence.Message {
 	}
 	messages := s.messages(stream)
 	slices.SortStableFunc(messages, func(a, b *evidence.Message) int { return cmp.Compare(a.Seq, b.Seq) })
-	return messages
-}
-
-// Take is Messages for the last time: of the stream it leaves only whether it
-// was complete. What is added or asked for afterwards makes it incomplete.
-func (r *Recording) Take(stream string) []*evidence.Message {
-	messages := r.Messages(stream)
-	if s := r.stream(stream); s != nil {
-		s.forget()
-	}
 	return messages
 }
 

@@ -27,7 +27,6 @@ type stream struct {
 	order  evidence.Sequence
 	bySeq  map[uint32]uint64 // hashes of lines
 	damage string
-	taken  bool
 	chunks [][]byte // compressed lines
 	open   []byte   // the last lines
 }
@@ -53,8 +52,6 @@ func numbersIn(m *evidence.Message) (sum int) {
 
 var errNumbers = errors.New("it speaks of more nodes than any run has")
 
-var errTaken = errors.New("its messages were taken already")
-
 // seed makes hashes that nobody can foresee.
 var seed = maphash.MakeSeed()
 
@@ -62,9 +59,6 @@ func (s *stream) add(r *Recording, m *evidence.Message) {
 	line, err := evidence.Encode(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken {
-		err = errTaken
-	}
 	if err != nil {
 		s.damage = cmp.Or(s.damage, fmt.Sprintf("it has a message that cannot be kept: %v", err))
 		return
@@ -118,10 +112,6 @@ func (s *stream) compress() {
 func (s *stream) messages(name string) []*evidence.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken {
-		s.damage = cmp.Or(s.damage, errTaken.Error())
-		return nil
-	}
 	messages := make([]*evidence.Message, 0, s.order.Len())
 	numbers := 0
 	read := func(lines []byte) error {
@@ -155,13 +145,6 @@ func (s *stream) messages(name string) []*evidence.Message {
 		s.damage = cmp.Or(s.damage, err.Error())
 	}
 	return messages
-}
-
-// forget leaves of a stream what its completeness rests on.
-func (s *stream) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.chunks, s.open, s.bySeq, s.taken = nil, nil, nil, true
 }
 
 func (s *stream) gap() string {

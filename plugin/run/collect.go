@@ -2,142 +2,84 @@ package run
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // collect speaks with all agents. Every step is made by all nodes at the same
 // time and is over on all of them before the next begins: so every capture is
 // ready before the first canary, and every counter brackets them.
-func (v *verification) collect(ctx context.Context) error {
+func (r *Run) collect(ctx context.Context) error {
+	agents := r.agents
+	plan := &plan{nodes: &r.nodes, about: &r.about, pods: testPodsOf(agents.pods), overlay: r.overlay}
+
 	// What does it look like on each node?
-	v.each(ctx, "reading the nodes", v.probes, v.readAll)
-	if err := v.lookAgain(ctx); err != nil {
+	agents.each(ctx, "reading the nodes", agents.probes, plan.read)
+	if err := r.secondPass(ctx, plan); err != nil {
 		return err
 	}
-	v.accountForPods()
-	known, narrows := v.newKnown(), v.narrows()
-	for _, a := range v.agents() {
-		a.name(evidence.StreamName(a.role, a.node.Name))
-	}
-	v.about.Families = v.families()
-	v.planTries(narrows)
+	r.record.pods(r.placement)
+	r.look(plan)
 
 	// From here on every frame is watched. New pods are placed at once, they
 	// take longest.
-	capture := captureRequest(known, v.podAddresses(), v.about, v.Buffer)
-	capture.Ranges = v.podRanges()
-	listen := &evidence.ListenRequest{Families: v.about.Families}
-	v.each(ctx, "starting the captures", v.agents(), func(a *agent) evidence.Request {
-		if a.role == "pod" {
-			listening := *listen
-			listening.Tries = v.triesFor(a.node.Index)
-			return evidence.Request{Listen: &listening}
+	capture := plan.capture(r.options.Buffer)
+	agents.each(ctx, "starting the captures", agents.all(), func(at place) evidence.Request {
+		if at.role == "pod" {
+			return plan.listen(at)
 		}
-		return evidence.Request{Capture: capture}
+		return capture
 	})
-	newcomersSent := v.bringNewcomers(ctx)
+	plan.pods = testPodsOf(agents.pods) // they listen
+	about, placings := plan.newPods(r.options.NewPods)
+	r.about.Newcomers = about
+	newPods := placeNewPods(ctx, r.placement, r.identity, placings)
 	wait(ctx, settleTime)
-	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingReady))
+	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingReady))
 
 	// The canaries, and cleartext on purpose beside them.
-	controls := controls{known, v.nodes, v.asked}
-	v.each(ctx, "sending controls", v.probes, func(a *agent) evidence.Request {
-		return evidence.Request{Control: &evidence.ControlRequest{Targets: controls.targets(a.node.Index)}}
-	})
-	patient := min(answerTime+time.Duration(len(v.pods))*answerTimePer+v.slowestPod()/4, maxAnswerTime)
-	v.each(ctx, "sending canaries", v.pods, func(a *agent) evidence.Request {
-		return evidence.Request{Send: &evidence.SendRequest{
-			Targets: v.targets(a), Sizes: v.about.Sizes, Rungs: v.about.Rungs, Attempts: int(patient / attemptTime), Timeout: int(patient / time.Millisecond),
-			Tries: v.triesOf(a.node.Index),
-		}}
-	})
-	newcomersSent()
-	wait(ctx, drainTime+v.slowestPod()/8)
-	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingDrained))
+	agents.each(ctx, "sending controls", agents.probes, plan.control)
+	agents.each(ctx, "sending canaries", agents.pods, plan.send)
+	r.awaitNewPods(ctx, newPods, plan)
+	wait(ctx, drainTime+plan.pods.slowest()/8)
+	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingDrained))
 
 	// What they counted. Pods end first: whatever they count as arrived was
 	// watched.
-	stop := func(*agent) evidence.Request { return evidence.Request{Stop: &evidence.StopRequest{}} }
-	v.each(ctx, "closing the books", v.pods, stop)
-	v.each(ctx, "closing the books", v.probes, stop)
+	agents.each(ctx, "stopping captures", agents.pods, stop)
+	agents.each(ctx, "stopping captures", agents.probes, stop)
 	wait(ctx, settleTime)
-	v.each(ctx, "reading the counters", v.probes, reading(evidence.ReadingAfter))
-	v.each(ctx, "saying goodbye", v.agents(), func(*agent) evidence.Request {
-		return evidence.Request{End: &evidence.EndRequest{}}
-	})
+	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingAfter))
+	agents.each(ctx, "ending sessions", agents.all(), end)
 	return nil
 }
 
-// readAll asks a probe for the state of its host.
-func (v *verification) readAll(a *agent) evidence.Request {
-	read := &evidence.ReadRequest{Reading: evidence.ReadingBefore, PodRanges: a.node.PodCIDRs, Ranges: v.podRanges()}
-	for _, p := range v.podAddresses() {
-		if v.asked.Has(a.node.Index, p.Index) {
-			read.Destinations = append(read.Destinations, p.IPs...)
-			read.Destinations = append(read.Destinations, v.overlaid[p.Index]...)
-		}
-		if p.Index != a.node.Index {
-			continue
-		}
-		for _, ip := range p.IPs {
-			read.PodRanges = withAddress(read.PodRanges, ip)
+// look gives the agents' streams their names, and plans what depends on what
+// was said in them.
+func (r *Run) look(plan *plan) {
+	began := time.Now()
+	probes := map[string]said{}
+	for _, a := range r.agents.all() {
+		stream := evidence.StreamName(a.role, a.node.Name)
+		heard := a.name(stream)
+		if a.role == "probe" {
+			probes[stream] = heard
 		}
 	}
-	return evidence.Request{Read: read}
+	if len(r.about.Families) == 0 {
+		r.about.Families = plan.pods.families()
+	}
+	plan.known = newKnown(r.recording, &r.about, probes)
+	r.about.Tries = plan.known.tries
+	r.options.Log.Debug("step", "name", "planning", "took", time.Since(began), "tries", len(r.about.Tries))
 }
 
-// overlaid returns where an overlay sends what is for each node, by its index.
-// Only of a network that does not encrypt is it asked which way that goes: a
-// WireGuard of the machines could be on it.
-func overlaid(known *graph.Graph) map[int][]netip.Addr {
-	decided, addresses := profile.Decide(known), map[int][]netip.Addr{}
-	if decided.Encrypts {
-		return nil
-	}
-	for _, n := range known.Nodes {
-		for _, family := range []int{4, 6} {
-			if addr := decided.Endpoint(n, family); addr.IsValid() {
-				addresses[n.Index] = append(addresses[n.Index], addr)
-			}
-		}
-	}
-	return addresses
-}
-
-func reading(number int) func(*agent) evidence.Request {
-	return func(*agent) evidence.Request {
-		return evidence.Request{Read: &evidence.ReadRequest{Reading: number}}
-	}
-}
-
-// accountForPods records what became of each pod, and why of those that did
-// not start.
-func (v *verification) accountForPods() {
-	type place struct{ role, node string }
-	final := map[place]evidence.Pod{}
-	var order []place
-	for _, pod := range v.placement.Pods() {
-		at := place{pod.Role, pod.Node}
-		before, known := final[at]
-		if !known {
-			order = append(order, at)
-		}
-		if !known || pod.Ready || !before.Ready {
-			final[at] = pod
-		}
-	}
-	for _, at := range order {
-		pod := final[at]
-		v.account.add(evidence.Message{Pod: &pod})
-	}
-	for _, p := range v.placement.Problems() {
-		v.account.problem(p)
-	}
+// awaitNewPods waits until the new pods have begun to send.
+func (r *Run) awaitNewPods(ctx context.Context, newPods *newPods, plan *plan) {
+	began := time.Now()
+	newPods.await(ctx, plan.pods.slowest(), r.record, r.options.Progress)
+	r.options.Log.Debug("step", "name", "waiting for new pods", "took", time.Since(began))
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -15,8 +14,7 @@ const defaultPort = 51820
 // controls say where probes send their controls.
 type controls struct {
 	known *known
-	nodes []evidence.Node
-	asked graph.Pairs
+	nodes *nodes
 }
 
 // targets are, for the probe of a node, where its device believes each other
@@ -27,13 +25,13 @@ func (c *controls) targets(from int) []evidence.ControlTarget {
 	for _, peer := range c.known.peers[from] {
 		index, ok := c.known.owner[peer.key.Value()]
 		endpoint := peer.endpoint.Value()
-		if ok && c.asked.Has(from, index) && endpoint.IsValid() && endpoint.Port() != 0 {
+		if ok && c.nodes.pairs.Has(from, index) && endpoint.IsValid() && endpoint.Port() != 0 {
 			targets = append(targets, evidence.ControlTarget{Index: index, Endpoint: endpoint})
 			reached[index] = true
 		}
 	}
-	for _, to := range c.asked.Targets(from) {
-		if addr := c.endpointOf(&c.nodes[to]); !reached[to] && addr.IsValid() {
+	for _, to := range c.nodes.pairs.Targets(from) {
+		if addr := c.endpointOf(&c.nodes.list[to]); !reached[to] && addr.IsValid() {
 			targets = append(targets, evidence.ControlTarget{Index: to, Endpoint: netip.AddrPortFrom(addr, defaultPort)})
 		}
 	}

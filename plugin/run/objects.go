@@ -2,44 +2,51 @@ package run
 
 import (
 	"context"
+	"crypto/rand"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
+// idle is how long a pod waits for its session. One is opened as soon as the
+// pod is Ready, or when those before it in the queue are.
+const idle = time.Minute
+
+// objects says what a run of these options creates on so many nodes, 0 while
+// that is not known. Every pod ends by itself if the plugin does not end it: at
+// once when its session breaks, after idle if none came, and at its deadline in
+// any case. The run's quotas admit as many pods as it makes.
+func (o Options) objects(nodes int) manifests.Run {
+	objects := o.Objects
+	objects.Lifetime = (o.Timeout + time.Minute).Round(time.Second)
+	objects.Idle = idle
+	objects.Nodes = nodes
+	objects.NewPods = o.NewPods
+	if nodes > 0 {
+		objects.NewPods = len(newPodNodes(nodes, o.NewPods))
+	}
+	return objects
+}
+
 // Objects returns what a run of these options would create, in order. It asks
 // the cluster only which nodes there are, and only if they are not named.
 func Objects(ctx context.Context, o Options) ([]any, error) {
-	v := &verification{Options: o}
-	v.setLifetime()
-	names := o.Selection.Names
-	if len(names) == 0 {
-		survey, err := o.Cluster.Survey(ctx, o.Selection)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range survey.Nodes {
-			if n.Index >= 0 {
-				names = append(names, n.Name)
-			}
-		}
-	}
-	for i, name := range names {
-		v.nodes = append(v.nodes, evidence.Node{Index: i, Name: name})
-	}
-	v.countPods()
-	objects, err := v.around()
+	nodes, err := nodesFor(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	placings := v.placings()
-	for _, i := range newcomerNodes(len(v.nodes), o.NewPods) {
-		placings = append(placings, manifests.Placing{
-			Role: manifests.Newcomer, Index: i, Node: v.nodes[i].Name, Secrets: newcomerSecrets,
-		})
+	run := o.objects(len(nodes.list))
+	objects, err := around(run)
+	if err != nil {
+		return nil, err
+	}
+	placings := nodes.placings()
+	for _, i := range newPodNodes(len(nodes.list), o.NewPods) {
+		placings = append(placings, newPodPlacing(&nodes.list[i], nil))
 	}
 	for _, placing := range placings {
-		job, err := v.Options.Objects.JobObject(placing)
+		job, err := run.JobObject(placing)
 		if err != nil {
 			return nil, err
 		}
@@ -48,28 +55,48 @@ func Objects(ctx context.Context, o Options) ([]any, error) {
 	return objects, nil
 }
 
+// nodesFor returns the nodes that a run of these options would test.
+func nodesFor(ctx context.Context, o Options) (nodes nodes, err error) {
+	names := o.Selection.Names
+	if len(names) == 0 {
+		survey, err := o.Cluster.Survey(ctx, o.Selection)
+		if err != nil {
+			return nodes, err
+		}
+		for _, n := range survey.Nodes {
+			if n.Index >= 0 {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	for i, name := range names {
+		nodes.list = append(nodes.list, evidence.Node{Index: i, Name: name})
+	}
+	return nodes, nil
+}
+
 // around returns what is created beside the Jobs.
-func (v *verification) around() (objects []any, err error) {
-	if v.Options.Objects.Own() {
-		if objects, err = v.guards(); err != nil {
+func around(run manifests.Run) (objects []any, err error) {
+	if run.Own() {
+		if objects, err = guards(run); err != nil {
 			return nil, err
 		}
 	}
-	if v.Options.Objects.NewPods == 0 {
+	if run.NewPods == 0 {
 		return objects, nil
 	}
 	const made = "made by the run"
-	secret, err := v.Options.Objects.SecretObject(map[string]string{evidence.EnvMark: made, evidence.EnvKey: made}, nil)
+	secret, err := run.SecretObject(map[string]string{evidence.EnvMark: made, evidence.EnvKey: made}, nil)
 	return append(objects, secret), err
 }
 
 // guards returns the run's own namespaces and what guards them.
-func (v *verification) guards() (objects []any, err error) {
-	namespaces, err := v.Options.Objects.NamespaceObjects()
+func guards(run manifests.Run) (objects []any, err error) {
+	namespaces, err := run.NamespaceObjects()
 	if err != nil {
 		return nil, err
 	}
-	quotas, err := v.Options.Objects.QuotaObjects()
+	quotas, err := run.QuotaObjects()
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +106,18 @@ func (v *verification) guards() (objects []any, err error) {
 	for _, quota := range quotas {
 		objects = append(objects, quota)
 	}
-	policy, err := v.Options.Objects.PolicyObject()
+	policy, err := run.PolicyObject()
 	return append(objects, policy), err
+}
+
+// NewID returns a random name for a run, made of letters and digits that no
+// one confuses and that spell no word.
+func NewID() string {
+	const letters = "bcdfghjkmnpqrstvwxz23456789"
+	id := make([]byte, 6)
+	rand.Read(id) // never fails
+	for i := range id {
+		id[i] = letters[int(id[i])%len(letters)]
+	}
+	return string(id)
 }

@@ -1,6 +1,7 @@
 // Package run is the pipeline of a verification: survey, preflight, place,
-// collect, judge, report, remove. It is the only package that knows this order;
-// what each step does is in the packages it calls.
+// collect, remove, judge. It is the only package that knows these steps; what
+// each of them does is in the packages it calls. It must not write a file or
+// decide an exit code: what a run gives comes back as values.
 package run
 
 import (
@@ -8,12 +9,10 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
-	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
-	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 )
 
-// Options are what one verification is told.
+// Options are what one run is asked to do.
 type Options struct {
 	Cluster   *cluster.Client
 	Selection cluster.Selection
@@ -31,16 +30,9 @@ type Options struct {
 	NewPods int  // on how many nodes a new pod's first packets are watched
 	Buffer  int  // receive buffer of each capture in bytes, 0 for the default
 	Version string
-	// Progress is told what goes on.
+	// Progress shows what goes on.
 	Progress Progress
 	Log      *slog.Logger
-	// Removed is called when nothing of the run is in the cluster any more.
-	Removed func()
-	// Record gets the evidence once it is complete, or as complete as it will
-	// be, before anything is removed. The recording is its own for that call only.
-	Record func(*recording.Recording) error
-	// Report gets the judgement.
-	Report func(*check.Judgement) error
 }
 
 // Progress shows a waiting person what goes on.

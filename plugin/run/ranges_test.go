@@ -52,15 +52,16 @@ func TestEveryPodIsWatched(t *testing.T) {
 
 // TestPodRanges: a pod outside of its node's ranges is watched by its own address.
 func TestPodRanges(t *testing.T) {
-	v := &verification{nodes: []evidence.Node{{Index: 0, PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}}, {Index: 1}}}
+	under := nodes{list: []evidence.Node{{Index: 0, PodCIDRs: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}}, {Index: 1}}}
+	var pods testPods
 	for i, ip := range []string{"10.42.0.7", "10.99.0.7"} {
-		v.pods = append(v.pods, &agent{node: &v.nodes[i], pod: evidence.Pod{IPs: []netip.Addr{netip.MustParseAddr(ip)}}})
+		pods = append(pods, testPod{node: &under.list[i], ips: []netip.Addr{netip.MustParseAddr(ip)}})
 	}
 	want := []evidence.PodRange{
 		{Index: 0, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}},
 		{Index: 1, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.99.0.7/32")}},
 	}
-	if got := v.podRanges(); !reflect.DeepEqual(got, want) {
+	if got := under.podRanges(pods); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -14,53 +14,56 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// survey records what the API says and decides who takes part.
-func (v *verification) survey(ctx context.Context) error {
-	var looking sync.WaitGroup
-	defer looking.Wait()
-	looking.Go(func() { v.remind(ctx) })
-	survey, err := v.Cluster.Survey(ctx, v.Selection)
+// survey records what the API says and decides which nodes take part.
+func (r *Run) survey(ctx context.Context) error {
+	o := r.options
+	var reminding sync.WaitGroup
+	defer reminding.Wait()
+	reminding.Go(func() { remind(ctx, o) })
+	survey, err := o.Cluster.Survey(ctx, o.Selection)
 	if apierrors.IsForbidden(err) {
 		// One permission lacks: say at once which others do.
-		return errors.Join(v.Cluster.Permitted(ctx, v.Objects), err)
+		return errors.Join(o.Cluster.Permitted(ctx, r.objects()), err)
 	}
 	if err != nil {
 		return err
 	}
-	v.account.add(evidence.Message{Cluster: &survey.Cluster})
+	r.record.add(evidence.Message{Cluster: &survey.Cluster})
 	for _, n := range survey.Nodes {
-		v.account.add(evidence.Message{Node: &n})
+		r.record.add(evidence.Message{Node: &n})
 		if n.Index >= 0 {
-			v.nodes = append(v.nodes, n)
+			r.nodes.list = append(r.nodes.list, n)
 		}
 	}
 	for _, p := range survey.Problems {
-		v.account.problem(p)
+		r.record.problem(p)
 	}
-	if v.asked, err = graph.NewPairs(v.Pairs, v.about.ID, len(v.nodes)); err != nil {
+	count := len(r.nodes.list)
+	if r.nodes.pairs, err = graph.NewPairs(o.Pairs, r.about.ID, count); err != nil {
 		return err
 	}
-	v.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", len(v.nodes), len(survey.Nodes)))
-	if len(v.nodes) == 0 {
+	o.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", count, len(survey.Nodes)))
+	if count == 0 {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
 	}
-	v.overlaid = overlaid(graph.New(v.recording))
+	r.overlay = overlay(graph.New(r.recording))
 	return nil
 }
 
-// remind says what a killed run has left: no one else will.
-func (v *verification) remind(ctx context.Context) {
-	leftovers, err := v.Cluster.Leftovers(ctx, v.Objects.Namespace)
+// remind notes what a killed run has left: no one else will.
+func remind(ctx context.Context, o Options) {
+	leftovers, err := o.Cluster.Leftovers(ctx, o.Objects.Namespace)
 	if err != nil {
-		v.Log.Debug("looking for leftovers", "error", err)
+		o.Log.Debug("looking for leftovers", "error", err)
 	}
 	for _, l := range leftovers {
-		if l.Running == 0 && !l.Unknown && !l.Removing && time.Since(l.Created) > v.Timeout {
-			v.Progress.Note("an interrupted run left the " + l.What() + "; remove it with: kubectl wg cleanup " + l.Run)
+		if l.Running == 0 && !l.Unknown && !l.Removing && time.Since(l.Created) > o.Timeout {
+			o.Progress.Note("an interrupted run left the " + l.What() + "; remove it with: kubectl wg cleanup " + l.Run)
 		}
 	}
 }
 
+// reasons says of each node why it takes no part.
 func reasons(nodes []evidence.Node) []string {
 	var lines []string
 	for _, n := range nodes {

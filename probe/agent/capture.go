@@ -25,10 +25,11 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 	s.problem(problems...)
 	if s.watch != nil {
 		s.watch.Known(links)
-		s.watch.Paths(links.Links, s.read, s.start.Index, s.entries, s.rules)
+		s.watch.Paths(links.Links, s.read, s.id.Index, s.entries, s.rules)
 	}
 	running, err := s.options.Capture(ctx, capture.Config{
-		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request, Start: s.start,
+		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request,
+		Run: s.id.Run, Node: s.id.Index,
 	})
 	if err != nil {
 		class := evidence.ProblemInternal
@@ -64,7 +65,7 @@ func (s *session) endWatch() {
 	}
 	s.inventory([]evidence.Inventory{inventory})
 	s.guard("route", func() {
-		entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
+		entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.id.Index)
 		s.problem(problems...)
 		rules, _, problems := s.options.Host.Rules()
 		s.problem(problems...)

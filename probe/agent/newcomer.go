@@ -4,9 +4,6 @@ package agent
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
-	"fmt"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/canary"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -16,7 +13,7 @@ import (
 // Newcomer is what a new pod is told, see canary.Newcomer.
 type Newcomer struct {
 	Index     int      // of its node
-	Mark, Key string   // hex
+	Mark, Key string   // see wire.ParseRun
 	Targets   []string // see canary.ParseTarget
 }
 
@@ -30,15 +27,11 @@ func (n Newcomer) Send(ctx context.Context) error {
 	if len(n.Targets) == 0 {
 		return nil
 	}
-	sender := canary.Newcomer{Index: n.Index}
-	mark, err := hex.DecodeString(n.Mark)
-	if err != nil || len(mark) != wire.MarkSize {
-		return fmt.Errorf("the mark of a run is %d bytes in hex", wire.MarkSize)
+	run, err := wire.ParseRun(n.Mark, n.Key)
+	if err != nil {
+		return err
 	}
-	sender.Mark = [wire.MarkSize]byte(mark)
-	if sender.Key, err = hex.DecodeString(n.Key); err != nil || len(sender.Key) == 0 {
-		return errors.New("the key of first packets is bytes in hex") // not what it was
-	}
+	sender := canary.Newcomer{Index: n.Index, Run: run}
 	for _, text := range n.Targets {
 		target, err := canary.ParseTarget(text)
 		if err != nil {

@@ -117,7 +117,7 @@ func (s *session) tell(ctx context.Context) {
 func (s *session) tellRoutes() {
 	answers, problems := s.options.Host.Answers(s.questions())
 	s.problem(problems...)
-	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.start.Index)
+	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.id.Index)
 	s.problem(problems...)
 	s.entries = entries
 	var messages []evidence.Message

@@ -26,7 +26,7 @@ type session struct {
 	err     error          // the first error of writing
 	ready   evidence.Ready // what the request at hand adds to its Ready
 
-	start    evidence.StartRequest
+	role     string // empty until the session is open
 	id       canary.Identity
 	pod      Pod // role pod
 	read     evidence.ReadRequest
@@ -116,12 +116,12 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		case !known.asked:
 		case known.what == "end":
 			return known.what, known.act
-		case known.what == "start" && s.start.Role != "":
+		case known.what == "start" && s.role != "":
 			return "unknown", refuse("the session is already open")
-		case known.what != "start" && s.start.Role == "":
+		case known.what != "start" && s.role == "":
 			return known.what, refuse("the session is not open")
-		case known.role != "" && known.role != s.start.Role:
-			return known.what, refuse("a " + s.start.Role + " does not " + known.what)
+		case known.role != "" && known.role != s.role:
+			return known.what, refuse("a " + s.role + " does not " + known.what)
 		default:
 			return known.what, known.act
 		}
@@ -145,7 +145,8 @@ func (s *session) open(start *evidence.StartRequest) {
 		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "start", Text: text})
 		return
 	}
-	s.start, s.id = *start, id
+	s.role = start.Role
+	s.id = id
 	if start.Role == "pod" {
 		s.pod = s.options.Pod(id)
 	}

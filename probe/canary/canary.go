@@ -8,7 +8,6 @@ package canary
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -20,16 +19,19 @@ import (
 // Identity is who speaks in which run.
 type Identity struct {
 	Index int // of the node
-	Mark  [wire.MarkSize]byte
-	Key   []byte
+	wire.Run
 }
 
 // NewIdentity checks what a session was opened with.
 func NewIdentity(start evidence.StartRequest) (Identity, error) {
-	if len(start.Mark) != wire.MarkSize || len(start.Key) != 32 || start.Index < 0 {
-		return Identity{}, fmt.Errorf("a session needs a mark of %d bytes, a key of 32 and an index", wire.MarkSize)
+	run, err := wire.NewRun(start.Mark, start.Key)
+	if err == nil && start.Index < 0 {
+		err = errors.New("a session needs the index of its node")
 	}
-	return Identity{Index: start.Index, Mark: [wire.MarkSize]byte(start.Mark), Key: start.Key}, nil
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{Index: start.Index, Run: run}, nil
 }
 
 // genuine reads a whole marked payload: right mark and tag, as long as it says,
@@ -52,7 +54,7 @@ func (id Identity) genuine(b []byte) (wire.Marked, bool) {
 func (id Identity) answer(m wire.Marked) ([]byte, error) {
 	kind, key := uint8(wire.KindAnswer), id.Key
 	if m.Kind == wire.KindFirst {
-		kind, key = wire.KindFirstAnswer, evidence.FirstKey(id.Key)
+		kind, key = wire.KindFirstAnswer, id.First().Key
 	}
 	m.Kind, m.Source, m.Target = kind, m.Target, m.Source
 	return m.Payload(int(m.Size), id.Mark, key)

@@ -29,10 +29,9 @@ const (
 // Newcomer is a pod that was made while every link is watched. It sends from
 // its first moment on, which no session could tell it to.
 type Newcomer struct {
-	Index   int // of its node
-	Mark    [wire.MarkSize]byte
-	Key     []byte // evidence.FirstKey of the run's
-	Targets []evidence.Target
+	Index    int // of its node
+	wire.Run     // as wire.Run.First returns it
+	Targets  []evidence.Target
 }
 
 // Send sends the first packets. It returns after firstTime, or when ctx ends.

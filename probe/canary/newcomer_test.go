@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
 // A newcomer's packets are answered and counted apart from canaries; those of
@@ -26,7 +27,7 @@ func TestNewcomerIsHeard(t *testing.T) {
 	}
 	id := identity(0)
 	for index, key := range map[int][]byte{0: evidence.FirstKey(id.Key), 2: id.Key, 3: []byte("another run's key")} {
-		n := Newcomer{Index: index, Mark: id.Mark, Key: key}
+		n := Newcomer{Index: index, Run: wire.Run{Mark: id.Mark, Key: key}}
 		for family, addr := range map[string]string{"4": "127.0.0.1", "6": "::1"} {
 			n.Targets = append(n.Targets, evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr), UDP: ports["udp"+family]})
 		}

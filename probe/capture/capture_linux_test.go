@@ -22,7 +22,7 @@ func config(links ...evidence.Link) Config {
 	return Config{
 		Links:   links,
 		Devices: []evidence.Device{{Name: "wg0", Port: 51820}},
-		Start:   evidence.StartRequest{Mark: testMark, Key: testKey},
+		Run:     wire.Run{Mark: [wire.MarkSize]byte(testMark), Key: testKey},
 		Request: evidence.CaptureRequest{Pods: []evidence.PodAddress{
 			{Index: 0, IPs: []netip.Addr{netip.MustParseAddr("10.42.0.7")}},
 			{Index: 1, IPs: []netip.Addr{netip.MustParseAddr("10.42.1.9")}},

@@ -283,11 +283,7 @@ func optional(random *rand.Rand, next layers.IPProtocol) *layers.IPv4 {
 // no pods whose flow would make of a control what it is not.
 func witnessed(t *testing.T, packet []byte) bool {
 	t.Helper()
-	subject, err := wire.NewSubject(config().Start, evidence.CaptureRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tally, err := wire.NewTally(subject)
+	tally, err := wire.NewTally(wire.NewSubject(config().Run, 0, evidence.CaptureRequest{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
@@ -27,18 +26,17 @@ const (
 // socket never sees what it sent itself (skb_loop_sk).
 type looper struct {
 	fd       atomic.Int64
-	mark     [wire.MarkSize]byte
-	key      []byte
+	run      wire.Run
 	node     uint32
 	sequence atomic.Uint32
 }
 
-func newLooper(start evidence.StartRequest) (*looper, error) {
+func newLooper(run wire.Run, node int) (*looper, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("packet socket for looped frames: %w", err)
 	}
-	l := &looper{mark: [wire.MarkSize]byte(start.Mark), key: start.Key, node: uint32(max(0, start.Index))}
+	l := &looper{run: run, node: uint32(max(0, node))}
 	l.fd.Store(int64(fd))
 	return l, nil
 }
@@ -64,7 +62,7 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	frame = wire.Marked{
 		Kind: wire.KindControl, Transport: wire.TransportFrame,
 		Source: l.node, Target: l.node, Size: wire.MarkedSize, Sequence: sequence,
-	}.Append(frame, l.mark, l.key)
+	}.Append(frame, l.run.Mark, l.run.Key)
 	to := &unix.SockaddrLinklayer{Ifindex: t.link.Index, Protocol: networkOrder(wire.EtherTypeMarked), Halen: 6}
 	copy(to.Addr[:], own)
 	err := unix.Sendto(int(l.fd.Load()), frame, 0, to)

@@ -14,7 +14,7 @@ import (
 // watching is a config that watches all pods, of a host with these addresses.
 func watching(index int, addresses []string, links ...evidence.Link) Config {
 	c := config(links...)
-	c.Start.Index = index
+	c.Node = index
 	for i := range 2 {
 		c.Request.Ranges = append(c.Request.Ranges, evidence.PodRange{
 			Index: i, Prefixes: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.42.%d.0/24", i))}})

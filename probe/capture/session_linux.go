@@ -29,7 +29,8 @@ type Config struct {
 	Devices []evidence.Device
 	Peers   []evidence.Peer
 	Request evidence.CaptureRequest
-	Start   evidence.StartRequest
+	Run     wire.Run
+	Node    int // index of this node
 }
 
 // Controls counts the genuine controls seen on a link, self-tests excluded.
@@ -68,10 +69,7 @@ type Session struct {
 // with an Error. The sockets belong to the network namespace of the calling
 // thread. Ending ctx does not end the session, Stop does.
 func Start(ctx context.Context, config Config) (*Session, error) {
-	subject, err := wire.NewSubject(config.Start, config.Request)
-	if err != nil {
-		return nil, fmt.Errorf("starting the capture: %w", err)
-	}
+	subject := wire.NewSubject(config.Run, config.Node, config.Request)
 	for _, device := range config.Devices {
 		subject.Ports = append(subject.Ports, device.Port)
 	}
@@ -84,7 +82,7 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
 	s := &Session{tally: tally}
-	if s.looper, err = newLooper(config.Start); err != nil {
+	if s.looper, err = newLooper(config.Run, config.Node); err != nil {
 		return nil, err
 	}
 	var links, tunnels []evidence.Link
@@ -117,7 +115,7 @@ func (s *Session) open(link evidence.Link, shape shape) {
 		t.account.Pipe()
 	}
 	var err error
-	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.mark, shape.snap())); err != nil {
+	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap())); err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
 		close(t.done)
 		return

@@ -32,7 +32,7 @@ var (
 const wgPort = 51820
 
 func testSubject() Subject {
-	return Subject{Mark: testMark, Key: testKey, Pods: pods, Ports: []uint16{wgPort}, Sizes: []int{1452}}
+	return Subject{Run: Run{testMark, testKey}, Pods: pods, Ports: []uint16{wgPort}, Sizes: []int{1452}}
 }
 
 func eth(kind layers.EthernetType) gopacket.SerializableLayer {

@@ -9,9 +9,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// MarkSize is the length of a run's random mark in bytes.
-const MarkSize = 16
-
 // MarkedSize is the length of a marked header and so the smallest canary.
 const MarkedSize = 48
 

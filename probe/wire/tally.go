@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -11,8 +10,7 @@ import (
 
 // Subject is what a tally must know of the run to tell frames apart.
 type Subject struct {
-	Mark [MarkSize]byte
-	Key  []byte // the run's key: tells genuine marked headers from others
+	Run
 	// Pods are the test pods, whose flows must not be seen in clear.
 	Pods []evidence.PodAddress
 	// Keys are public keys to try a handshake's mac1 against, base64.
@@ -31,15 +29,12 @@ type Subject struct {
 	Ethers    [][6]byte
 }
 
-// NewSubject takes a run's mark and key as the agent was told them.
-func NewSubject(start evidence.StartRequest, request evidence.CaptureRequest) (Subject, error) {
-	if len(start.Mark) != MarkSize || len(start.Key) == 0 {
-		return Subject{}, errors.New("a run has a mark of 16 bytes and a key")
-	}
+// NewSubject returns what a capture on the node of that index was asked for.
+func NewSubject(run Run, node int, request evidence.CaptureRequest) Subject {
 	return Subject{
-		Mark: [MarkSize]byte(start.Mark), Key: start.Key, Pods: request.Pods,
-		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges, Node: start.Index,
-	}, nil
+		Run: run, Node: node, Pods: request.Pods,
+		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges,
+	}
 }
 
 // Tally sums the frames of one capture window over all its links. Its links

@@ -64,7 +64,7 @@ func TestParse(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	round := func(ready, verify time.Duration) Round {
-		return Round{Ready: ready, Verify: verify, Manual: 2 * verify, Phases: []Phase{{Name: "placing the pods", Took: ready}, {Name: secondLook, Step: true, Took: time.Second / 4}}}
+		return Round{Ready: ready, Verify: verify, Manual: 2 * verify, Phases: []Phase{{Name: "placing the pods", Took: ready}, {Name: secondPass, Step: true, Took: time.Second / 4}}}
 	}
 	var out strings.Builder
 	Write(&out, []Round{round(time.Second, 3*time.Second), round(2*time.Second, 3*time.Second)})
@@ -72,11 +72,11 @@ func TestWrite(t *testing.T) {
 A  pods Ready              1.500   1.000  2.000
 B  verify                  3.000   3.000  3.000
 B - A                      1.500   1.000  2.000
-B - A - second look        1.250   0.750  1.750
+B - A - second pass        1.250   0.750  1.750
 C  manual procedure        6.000   6.000  6.000
 pods gone, not waited for  0.000   0.000  0.000
 placing the pods           1.500   1.000  2.000
-  looking again            0.250   0.250  0.250
+  second pass              0.250   0.250  0.250
 B / A = 2.00 (of medians, 2 rounds)
 B / C = 0.50
 `

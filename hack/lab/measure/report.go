@@ -32,8 +32,8 @@ func of(rounds []Round, what func(Round) time.Duration) Spread {
 	return spread(durations)
 }
 
-// secondLook is verify's step in which another pod is started for each userspace WireGuard.
-const secondLook = "looking again"
+// secondPass is verify's step in which another pod is started for each userspace WireGuard.
+const secondPass = "second pass"
 
 // Write prints the rounds as a table, in seconds; the differences are those within a round.
 func Write(w io.Writer, rounds []Round) {
@@ -50,8 +50,8 @@ func Write(w io.Writer, rounds []Round) {
 	row("A  pods Ready", ready)
 	row("B  verify", verify)
 	row("B - A", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready }))
-	if rounds[0].phase(secondLook) > 0 {
-		row("B - A - second look", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready - r.phase(secondLook) }))
+	if rounds[0].phase(secondPass) > 0 {
+		row("B - A - second pass", of(rounds, func(r Round) time.Duration { return r.Verify - r.Ready - r.phase(secondPass) }))
 	}
 	manual := of(rounds, func(r Round) time.Duration { return r.Manual })
 	if manual.Max > 0 {

@@ -17,7 +17,8 @@ import (
 // tally, the controls as soon as someone asks for them and all others at its end.
 type window struct {
 	host    *Host
-	start   evidence.StartRequest
+	run     wire.Run
+	index   int // of the node, in the run
 	tally   *wire.Tally
 	outside *wire.LinkTally
 	inside  *wire.LinkTally
@@ -39,16 +40,13 @@ type other struct {
 }
 
 func (h *Host) capture(_ context.Context, config capture.Config) (agent.Capture, error) {
-	subject, err := wire.NewSubject(config.Start, config.Request)
-	if err != nil {
-		return nil, fmt.Errorf("starting the capture: %w", err)
-	}
+	subject := wire.NewSubject(config.Run, config.Node, config.Request)
 	subject.Ports = append(subject.Ports, Port)
 	tally, err := wire.NewTally(subject)
 	if err != nil {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
-	c := &window{host: h, start: config.Start, tally: tally, frames: map[int]ciphertext{}}
+	c := &window{host: h, run: config.Run, index: config.Node, tally: tally, frames: map[int]ciphertext{}}
 	c.outside, c.inside = tally.Link(uplink, evidence.RoleOutside), tally.Link(tunnel, evidence.RoleWireGuard)
 	for _, pod := range config.Request.Pods {
 		for _, ip := range pod.IPs {
@@ -63,7 +61,7 @@ func (h *Host) capture(_ context.Context, config capture.Config) (agent.Capture,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.traffic, h.readings = &traffic{mark: config.Start.Mark, sizes: config.Request.Sizes}, 0
+	h.traffic, h.readings = &traffic{mark: config.Run.Mark[:], sizes: config.Request.Sizes}, 0
 	return c, nil
 }
 
@@ -123,7 +121,7 @@ func (c *window) keep(err error) {
 }
 
 func (c *window) exchangeControls() error {
-	self, here := c.start.Index, endpoint(c.host.node)
+	self, here := c.index, endpoint(c.host.node)
 	for _, o := range c.others {
 		left, err := c.marked(wire.KindControl, wire.TransportUDP, self, o.index, 0)
 		if err != nil {
@@ -146,16 +144,16 @@ func (c *window) marked(kind, transport uint8, source, target, sequence int) ([]
 	m := wire.Marked{
 		Kind: kind, Family: 4, Transport: transport, Source: uint32(source), Target: uint32(target), Sequence: uint16(sequence),
 	}
-	key := c.start.Key
+	run := c.run
 	if kind == wire.KindFirst || kind == wire.KindFirstAnswer {
-		key = evidence.FirstKey(key)
+		run = run.First()
 	}
-	return m.Payload(wire.MarkedSize, [wire.MarkSize]byte(c.start.Mark), key)
+	return m.Payload(wire.MarkedSize, run.Mark, run.Key)
 }
 
 // exchange is all that passes between this node and another.
 func (c *window) exchange(o other) error {
-	own := other{c.host.node, c.start.Index, c.own}
+	own := other{c.host.node, c.index, c.own}
 	for _, way := range []struct {
 		direction string
 		from, to  other

@@ -35,19 +35,26 @@ func (w *world) verify(ctx context.Context, change func(*Options)) outcome {
 	options := Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
 		Progress: &quiet{}, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Record: func(r *recording.Recording) (err error) {
-			var file bytes.Buffer
-			if _, err = r.WriteTo(&file); err == nil {
-				out.recording, err = recording.Read(&file)
-			}
-			return err
-		},
-		Report: func(j *check.Judgement) error { out.judgement = j; return nil },
 	}
 	if change != nil {
 		change(&options)
 	}
-	out.err = Verify(ctx, options)
+	r, failed := Open(ctx, options)
+	if failed == nil {
+		failed = r.Collect(ctx)
+	}
+	recorded := r.Evidence()
+	var file bytes.Buffer
+	_, err := recorded.WriteTo(&file)
+	if err == nil {
+		out.recording, err = recording.Read(&file)
+	}
+	failed = errors.Join(failed, err)
+	left := r.Close(ctx)
+	if failed == nil {
+		out.judgement, failed = r.Judge(ctx, recorded)
+	}
+	out.err = errors.Join(failed, left)
 	return out
 }
 
@@ -147,7 +154,7 @@ func (s *shortened) Read(p []byte) (int, error) {
 func TestVerifyInterrupted(t *testing.T) {
 	for _, at := range []string{
 		"surveying the cluster", "asking for permission", "placing the pods", "collecting evidence",
-		"reading the nodes", "starting the captures", "sending controls", "sending canaries", "closing the books", "saying goodbye",
+		"reading the nodes", "starting the captures", "sending controls", "sending canaries", "stopping captures", "ending sessions",
 	} {
 		t.Run(at, func(t *testing.T) {
 			w := newWorld(t, "a", "b")
@@ -226,9 +233,9 @@ func TestVerifyWithoutAnyProbe(t *testing.T) {
 	w.nothingLeft(t, before)
 }
 
-// A node that runs WireGuard in userspace is looked at a second time, and what
-// the first look gave counts under another name.
-func TestVerifyLooksAgain(t *testing.T) {
+// A node that runs WireGuard in userspace is read in a second pass, and what the
+// first gave counts under another name.
+func TestSecondPass(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	mounts := map[string]bool{}
 	w.pod = func(job *batchv1.Job, _ *corev1.Pod) {

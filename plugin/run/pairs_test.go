@@ -54,12 +54,12 @@ func TestVerifyAsksForARing(t *testing.T) {
 	}
 }
 
-// overhear passes requests on and tells of each.
-func overhear(stdin io.Reader, tell func(*evidence.Request)) io.Reader {
+// overhear passes requests on and shows each.
+func overhear(stdin io.Reader, show func(*evidence.Request)) io.Reader {
 	reader, writer := io.Pipe()
 	go func() {
 		writer.CloseWithError(evidence.ReadRequests(stdin, func(r *evidence.Request) error {
-			tell(r)
+			show(r)
 			line, err := evidence.EncodeRequest(r)
 			if err != nil {
 				return err

@@ -54,10 +54,9 @@ func (w *world) full(t *testing.T, node string) {
 // What does not fit the record makes the run inconclusive, never smaller.
 func TestWhatCannotBeRecordedIsNotPassed(t *testing.T) {
 	said := recording.New()
-	a := newAccount("test", said)
-	a.add(evidence.Message{Node: &evidence.Node{Name: strings.Repeat("n", 9000)}})
-	a.add(evidence.Message{Run: &evidence.Run{Families: []int{4}}})
-	a.bye()
+	r := newRecord("test", said)
+	r.add(evidence.Message{Node: &evidence.Node{Name: strings.Repeat("n", 9000)}})
+	r.end(&evidence.Run{Families: []int{4}})
 	judgement := check.Judge(said)
 	if judgement.Verdict != verdict.Undecided || !strings.Contains(judgement.Graph.Gap, "could not be recorded whole") {
 		t.Errorf("verdict %s, gap %q", judgement.Verdict, judgement.Graph.Gap)

@@ -2,7 +2,6 @@ package run
 
 import (
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -20,11 +19,7 @@ func TestTriesAreRecorded(t *testing.T) {
 		about.Tries = append(about.Tries, evidence.Try{ID: i + 1, Target: 1, Family: 4, Because: strings.Repeat("<", 300), Addr: netip.MustParseAddr("10.42.1.2")})
 	}
 	said := recording.New()
-	account := newAccount("test", said)
-	for _, m := range runMessages(about) {
-		account.add(m)
-	}
-	account.bye()
+	newRecord("test", said).end(about)
 	c := graph.New(said)
 	if len(c.Run.Tries) != 256 || len(c.Run.Newcomers) != 1 || len(c.Problems) > 0 || c.Gap != "" {
 		t.Errorf("%d tries, %d new pods, problems %v, gap %q", len(c.Run.Tries), len(c.Run.Newcomers), c.Problems, c.Gap)
@@ -59,28 +54,50 @@ func TestNarrows(t *testing.T) {
 
 // What was read before anything was sent is enough to plan the tries.
 func TestPlanTries(t *testing.T) {
-	whole, said := mesh.New(3), recording.New()
+	whole, recorded := mesh.New(3), recording.New()
+	probes := map[string]said{}
+	add := func(m *evidence.Message) {
+		recorded.Add(m)
+		kept := probes[m.Stream]
+		kept.keep(m, false)
+		probes[m.Stream] = kept
+	}
 	for _, stream := range whole.Streams() {
 		last := uint32(0)
 		for _, m := range whole.Messages(stream) {
 			if last = m.Seq; m.Run == nil && m.Bye == nil && m.Canary == nil && m.Capture == nil {
 				m.Stream = stream
-				said.Add(m)
+				add(m)
 			}
 		}
 		if stream == "probe/node-0001" {
-			said.Add(&evidence.Message{Stream: stream, Seq: last + 1, Rule: &evidence.Rule{
+			add(&evidence.Message{Stream: stream, Seq: last + 1, Rule: &evidence.Rule{
 				Family: 4, Priority: 50, Protocol: 17, TargetPorts: &evidence.Ports{From: 53, To: 53}, Table: 77}})
-			said.Add(&evidence.Message{Stream: stream, Seq: last + 2, Route: &evidence.Route{
+			add(&evidence.Message{Stream: stream, Seq: last + 2, Route: &evidence.Route{
 				Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "eth0", Table: 77}})
 		}
 	}
-	v := &verification{Options: Options{Log: slog.New(slog.DiscardHandler)}, recording: said, about: &evidence.Run{Families: []int{4}, Minor: 1}}
-	v.planTries(true)
-	if len(v.about.Tries) != 2 || len(v.triesOf(1)) != 2 || len(v.triesFor(0)) != 1 || len(v.triesFor(2)) != 1 || len(v.triesOf(0)) != 0 {
-		t.Fatalf("%+v", v.about.Tries)
+	plan := planFor(3, &evidence.Run{Families: []int{4}, Minor: 1})
+	plan.about.Tries = newKnown(recorded, plan.about, probes).tries
+	sent := func(node int) int { return len(plan.send(place{"pod", &plan.nodes.list[node]}).Send.Tries) }
+	expected := func(node int) []evidence.Try { return plan.listen(place{"pod", &plan.nodes.list[node]}).Listen.Tries }
+	if len(plan.about.Tries) != 2 || sent(1) != 2 || len(expected(0)) != 1 || len(expected(2)) != 1 || sent(0) != 0 {
+		t.Fatalf("%+v", plan.about.Tries)
 	}
-	if try := v.triesFor(2)[0]; try.Port != 53 || try.Transport != "udp" || !try.Addr.IsValid() || !strings.Contains(try.Because, "ipproto udp dport 53 lookup 77") {
+	if try := expected(2)[0]; try.Port != 53 || try.Transport != "udp" || !try.Addr.IsValid() || !strings.Contains(try.Because, "ipproto udp dport 53 lookup 77") {
 		t.Errorf("%+v", try)
 	}
+}
+
+// planFor is the plan of a run on so many nodes, with a test pod on each.
+func planFor(count int, about *evidence.Run) *plan {
+	p := &plan{nodes: &nodes{}, about: about}
+	p.nodes.pairs, _ = graph.NewPairs("all", "", count)
+	for i := range count {
+		p.nodes.list = append(p.nodes.list, evidence.Node{Index: i})
+	}
+	for i := range count {
+		p.pods = append(p.pods, testPod{node: &p.nodes.list[i]})
+	}
+	return p
 }

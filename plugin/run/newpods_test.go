@@ -17,20 +17,20 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func TestNewcomersAreSpread(t *testing.T) {
+func TestNewPodsAreSpread(t *testing.T) {
 	for _, row := range []struct {
 		n, most int
 		want    []int
 	}{{1, 8, nil}, {2, 0, nil}, {2, 8, []int{0, 1}}, {10, 3, []int{0, 3, 6}}, {1000, 2, []int{0, 500}}} {
-		if got := newcomerNodes(row.n, row.most); !slices.Equal(got, row.want) {
+		if got := newPodNodes(row.n, row.most); !slices.Equal(got, row.want) {
 			t.Errorf("of %d nodes, at most %d: %v, want %v", row.n, row.most, got, row.want)
 		}
 	}
 }
 
-// Newcomers are told where the others listen, never the run's key, get no
-// session, and one that does not start is told.
-func TestNewcomers(t *testing.T) {
+// New pods are given where the others listen, never the run's key, get no
+// session, and one that does not start is reported.
+func TestNewPods(t *testing.T) {
 	w := newWorld(t, "a", "b", "c")
 	var mu sync.Mutex
 	commands := map[string][]string{}
@@ -69,27 +69,27 @@ func TestNewcomers(t *testing.T) {
 			t.Error("the command of the new pod has what only the Secret may have")
 		}
 	}
-	ready, newcomers, told := map[string]bool{}, []evidence.Newcomer(nil), false
+	ready, newPods, reported := map[string]bool{}, []evidence.Newcomer(nil), false
 	for _, m := range out.recording.Messages(evidence.PluginStream) {
 		switch {
 		case m.Pod != nil && m.Pod.Role == manifests.Newcomer:
 			ready[m.Pod.Node] = m.Pod.Ready
 		case m.Run != nil:
-			newcomers = m.Run.Newcomers
+			newPods = m.Run.Newcomers
 		case m.Problem != nil && m.Problem.What == "place newcomer":
-			told = m.Problem.On == "c" && strings.Contains(m.Problem.Hint, "--new-pods 0")
+			reported = m.Problem.On == "c" && strings.Contains(m.Problem.Hint, "--new-pods 0")
 		}
 	}
-	if !ready["a"] || !ready["b"] || ready["c"] || len(ready) != 3 || !told {
-		t.Errorf("ready %v, the one that failed is told: %v", ready, told)
+	if !ready["a"] || !ready["b"] || ready["c"] || len(ready) != 3 || !reported {
+		t.Errorf("ready %v, the one that failed is reported: %v", ready, reported)
 	}
-	if len(newcomers) != 3 || newcomers[2].Node != 2 || !slices.Equal(newcomers[2].Targets, []int{0, 1}) {
-		t.Errorf("the run has %+v", newcomers)
+	if len(newPods) != 3 || newPods[2].Node != 2 || !slices.Equal(newPods[2].Targets, []int{0, 1}) {
+		t.Errorf("the run has %+v", newPods)
 	}
 }
 
-// A server that lets no newcomer in does not keep the rest from being judged.
-func TestNewcomersAreRefused(t *testing.T) {
+// A server that lets no new pod in does not keep the rest from being judged.
+func TestNewPodsAreRefused(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.api.PrependReactor("create", "jobs", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		create := action.(clienttesting.CreateActionImpl)
@@ -102,11 +102,11 @@ func TestNewcomersAreRefused(t *testing.T) {
 	if out.err != nil || out.judgement == nil || out.judgement.Verdict == verdict.Passed {
 		t.Fatalf("%v, judgement %v", out.err, out.judgement)
 	}
-	told := false
+	reported := false
 	for _, m := range out.recording.Messages(evidence.PluginStream) {
-		told = told || m.Problem != nil && m.Problem.What == "place newcomer" && m.Problem.On == "a" && strings.Contains(m.Problem.Text, "no more")
+		reported = reported || m.Problem != nil && m.Problem.What == "place newcomer" && m.Problem.On == "a" && strings.Contains(m.Problem.Text, "no more")
 	}
-	if !told {
-		t.Error("nothing tells that the new pod was refused")
+	if !reported {
+		t.Error("nothing reports that the new pod was refused")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -25,25 +26,26 @@ func TestADeafAgentKeepsNoOtherFromItsTurn(t *testing.T) {
 		}
 		return honest(ctx, role, node, stdin, stdout)
 	}
-	v := newVerification(Options{
+	r := newRun(Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
 		Progress: &quiet{}, Log: slog.New(slog.DiscardHandler),
 	})
-	v.senders = make(chan struct{}, 1)
-	for _, phase := range []func(context.Context) error{v.survey, v.place} {
+	for _, phase := range []func(context.Context) error{r.survey, r.place} {
 		if err := phase(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
-	defer v.hangUp()
-	read := func(*agent) evidence.Request { return evidence.Request{Read: &evidence.ReadRequest{}} }
+	agents := r.agents
+	agents.senders = make(chan struct{}, 1)
+	defer agents.close()
+	read := func(place) evidence.Request { return evidence.Request{Read: &evidence.ReadRequest{}} }
 	sent := make(chan error, 1)
-	go func() { sent <- v.send(ctx, v.probes[0], read) }()
-	for len(v.senders) == 0 && ctx.Err() == nil {
+	go func() { sent <- agents.send(ctx, agents.probes[0], read) }()
+	for len(agents.senders) == 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	other := make(chan error, 1)
-	go func() { other <- v.send(ctx, v.probes[1], read) }()
+	go func() { other <- agents.send(ctx, agents.probes[1], read) }()
 	select {
 	case err := <-other:
 		if err != nil {
@@ -57,7 +59,7 @@ func TestADeafAgentKeepsNoOtherFromItsTurn(t *testing.T) {
 		t.Errorf("the deaf one was sent to: %v", err)
 	default:
 	}
-	v.probes[0].session.Abort(context.Canceled)
+	agents.probes[0].session.Abort(context.Canceled)
 	<-sent
 }
 
@@ -86,26 +88,34 @@ func TestKnownPeers(t *testing.T) {
 		"columns": {{Peers: &evidence.Peers{Device: "wg0", Keys: []string{"B"}, Endpoints: []netip.AddrPort{end}}}},
 		"unequal": {{Peers: &evidence.Peers{Device: "wg0", Keys: []string{"B", "C"}, Endpoints: []netip.AddrPort{end}}}},
 	} {
-		v := newVerification(Options{Log: slog.New(slog.DiscardHandler)})
+		recorded := recording.New()
+		record := newRecord("test", recorded)
+		under := &nodes{}
+		under.pairs, _ = graph.NewPairs("all", "", 2)
 		for i, node := range []string{"a", "b"} {
-			v.account.add(evidence.Message{Node: &evidence.Node{Name: node, Index: i}})
-			v.nodes = append(v.nodes, evidence.Node{Name: node, Index: i})
+			under.list = append(under.list, evidence.Node{Name: node, Index: i})
+			record.add(evidence.Message{Node: &under.list[i]})
 		}
+		var agents []*agent
 		for i, key := range []string{"A", "B"} {
-			a := &agent{role: "probe", node: &v.nodes[i], recording: v.recording, stream: "early/" + key}
+			a := &agent{place: place{"probe", &under.list[i]}, recording: recorded, stream: "early/" + key}
 			a.deliver(&evidence.Message{Seq: 1, Device: &evidence.Device{Name: "wg0", PublicKey: key, Port: 51820}})
-			v.probes = append(v.probes, a)
+			agents = append(agents, a)
 		}
 		for i := range messages {
 			messages[i].Seq = uint32(i + 2)
-			v.probes[0].deliver(&messages[i])
+			agents[0].deliver(&messages[i])
 		}
-		k := v.newKnown()
+		probes := map[string]said{}
+		for _, a := range agents {
+			stream := evidence.StreamName("probe", a.node.Name)
+			probes[stream] = a.name(stream)
+		}
+		k := newKnown(recorded, &evidence.Run{Families: []int{4}}, probes)
 		if !slices.Equal(k.keys, []string{"A", "B"}) || !slices.Equal(k.ports, []uint16{51820}) {
 			t.Errorf("%s: keys %q, ports %d", name, k.keys, k.ports)
 		}
-		asked, _ := graph.NewPairs("all", "", 2)
-		targets := (&controls{k, v.nodes, asked}).targets(0)
+		targets := (&controls{k, under}).targets(0)
 		if !slices.Equal(targets, []evidence.ControlTarget{{Index: 1, Endpoint: end}}) {
 			t.Errorf("%s: controls for %v", name, targets)
 		}
