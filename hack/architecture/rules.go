@@ -18,8 +18,11 @@ var Layers = []Layer{
 	{"probe/capture", []string{"probe/evidence", "probe/wire"}},
 	{"probe/canary", []string{"probe/evidence", "probe/wire"}},
 	{"probe/device", []string{"probe/evidence"}},
-	{"probe/host", []string{"probe/evidence"}},
-	{"probe/agent", []string{"probe/evidence", "probe/wire", "probe/capture", "probe/canary", "probe/device", "probe/host"}},
+	{"probe/kernel", []string{"probe/evidence"}},
+	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/agent", []string{"probe/evidence", "probe/wire", "probe/capture", "probe/canary", "probe/device", "probe/host",
+		"probe/filter"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -49,6 +50,9 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 	}
 	if options.Host == nil {
 		options.Host = host.Reader{}
+	}
+	if options.Filters == nil {
+		options.Filters = filter.Reader{}
 	}
 	if options.Devices == nil {
 		options.Devices = &device.Reader{}

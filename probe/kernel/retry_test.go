@@ -1,6 +1,6 @@
 //go:build linux
 
-package host
+package kernel
 
 import (
 	"syscall"
@@ -11,7 +11,7 @@ import (
 
 // A dump that was interrupted, or that no answer came to, is asked for again; a
 // refusal is not.
-func TestDumpAsksAgain(t *testing.T) {
+func TestRetry(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		errors []error
@@ -26,7 +26,7 @@ func TestDumpAsksAgain(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			reads := 0
-			_, err := dump(func() (int, error) {
+			_, err := Retry(func() (int, error) {
 				if reads++; reads <= len(test.errors) {
 					return 0, test.errors[reads-1]
 				}

@@ -1,13 +1,11 @@
 //go:build linux
 
-package host
+package filter
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,68 +17,6 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-func TestIptablesLegacy(t *testing.T) {
-	for _, test := range iptablesRules {
-		t.Run(test.rule, func(t *testing.T) {
-			enter(t)
-			run(t, "iptables-legacy "+test.rule)
-			found, inventory, problems := Reader{}.iptables(nil)
-			checkDiversions(t, found, inventory, problems, test.want)
-			if inventory.Count == 0 {
-				t.Errorf("%+v", inventory)
-			}
-		})
-	}
-}
-
-// Chains of a user, entered by jump and by goto, after rules that end the way
-// of some packets.
-func TestIptablesLegacyChains(t *testing.T) {
-	enter(t)
-	for _, line := range []string{
-		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached", "-t mangle -A unreached -j MARK --set-mark 8",
-		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT", "-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
-		"-t mangle -A OUTPUT -j MARK --set-mark 9",
-		"-t raw -A PREROUTING -d 10.0.0.0/8 -j RETURN", "-t raw -A PREROUTING ! -i eth1 -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 4",
-		"-t raw -A PREROUTING -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 5",
-	} {
-		run(t, "iptables-legacy "+line)
-	}
-	run(t, "ip6tables-legacy -t mangle -A FORWARD -d 2001:db8:1::/48 -p tcp --dport 81 -j MARK --set-mark 3")
-	found, inventory, problems := Reader{}.iptables(nil)
-	checkDiversions(t, found, inventory, problems, []string{
-		`"family":"ip","table":"mangle","chain":"there","hook":"prerouting","mark":7,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"protocol":"Bg==","target":[{"from":80,"to":80}]}`,
-		`"selector":{"from":["10.42.0.0/24"],"other":["no earlier rule of PREROUTING applies"]}`,
-		`"table":"raw","chain":"PREROUTING","hook":"prerouting","mark":4,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"notTo":["10.0.0.0/8"],"in":["eth1"]}`,
-		`"family":"ip6","table":"mangle","chain":"FORWARD","hook":"forward","mark":3,"mask":4294967295,"selector":{"to":["2001:db8:1::/48"],"protocol":"Bg==","target":[{"from":81,"to":81}]}`,
-	})
-	if len(found) != 4 {
-		t.Errorf("%d: %+v", len(found), found)
-	}
-}
-
-func FuzzXTables(f *testing.F) {
-	info := make([]byte, sizeofXtInfo)
-	native.PutUint32(info[xtNameSize:], 0x1f)
-	entry := make([]byte, 112+40)
-	native.PutUint16(entry[88:], 112)
-	native.PutUint16(entry[90:], 152)
-	native.PutUint16(entry[112:], 40)
-	f.Add(info, entry)
-	f.Fuzz(func(t *testing.T, info, entries []byte) {
-		if len(info) < sizeofXtInfo {
-			return
-		}
-		for _, family := range xtFamilies {
-			for _, d := range family.parse("mangle", info, entries).found {
-				if _, err := evidence.Encode(&evidence.Message{Diversion: &d}); err != nil && len(entries) < 2048 {
-					t.Error(err)
-				}
-			}
-		}
-	})
-}
 
 // What filters of traffic control do on a link, and parts of what must be
 // reported; nil says that nothing is.
@@ -113,9 +49,8 @@ func TestTrafficControl(t *testing.T) {
 			for _, command := range test.commands {
 				run(t, command)
 			}
-			links, _ := Reader{}.Links(nil)
-			found, inventory, problems := Reader{}.trafficControl(links.Links)
-			checkDiversions(t, found, inventory, problems, test.want)
+			found, err := Reader{}.trafficControl(links())
+			checkFound(t, found, err, test.want)
 		})
 	}
 }
@@ -214,33 +149,6 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 	return int(fd)
 }
 
-const (
-	programOfTC  = 3
-	programOfXDP = 6
-)
-
-func TestXDP(t *testing.T) {
-	enter(t)
-	run(t, "ip link add eth0 type veth peer name eth1")
-	link, err := netlink.LinkByName("eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const pass, generic = 2, 2
-	if err := netlink.LinkSetXdpFdWithFlags(link, loadProgram(t, programOfXDP, pass), generic); err != nil {
-		t.Skip("needs generic XDP: ", err)
-	}
-	links, _ := Reader{}.Links(nil)
-	for _, l := range links.Links {
-		switch has := l.XDP != nil; {
-		case has != (l.Name == "eth0"):
-			t.Errorf("%s: %+v", l.Name, l.XDP)
-		case has && (l.XDP.Mode != "generic" || l.XDP.ID == 0):
-			t.Errorf("%+v", l.XDP)
-		}
-	}
-}
-
 // A program in a filter is told with its name, one that tcx attached without.
 func TestPrograms(t *testing.T) {
 	enter(t)
@@ -250,15 +158,14 @@ func TestPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := loadProgram(t, programOfTC, 0)
+	program := loadProgram(t, unix.BPF_PROG_TYPE_SCHED_CLS, 0)
 	filter := &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL},
 		Fd: program, Name: "cil_from_netdev", DirectAction: true}
 	if err := netlink.FilterAdd(filter); err != nil {
 		t.Skip("needs tc with bpf: ", err)
 	}
-	links, _ := Reader{}.Links(nil)
-	found, inventory, problems := Reader{}.trafficControl(links.Links)
-	checkDiversions(t, found, inventory, problems, []string{`"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","program":"cil_from_netdev","id":`})
+	found, err := Reader{}.trafficControl(links())
+	checkFound(t, found, err, []string{`"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","program":"cil_from_netdev","id":`})
 
 	var request [128]byte
 	for i, n := range []uint32{uint32(link.Attrs().Index), uint32(program), attachments[0].kind} {
@@ -268,74 +175,10 @@ func TestPrograms(t *testing.T) {
 	if _, _, number := unix.Syscall(unix.SYS_BPF, attaching, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request)); number != 0 {
 		t.Skipf("needs tcx: %v", number)
 	}
-	found, inventory, problems = Reader{}.trafficControl(links.Links)
-	checkDiversions(t, found, inventory, problems, []string{`"rule":"tcx or netkit program`})
-	if len(found) != 2 {
+	found, err = Reader{}.trafficControl(links())
+	checkFound(t, found, err, []string{`"rule":"tcx or netkit program`})
+	if len(found.diversions) != 2 {
 		t.Errorf("%+v", found)
-	}
-}
-
-func TestXFRM(t *testing.T) {
-	enter(t)
-	if _, inventory, _ := (Reader{}).xfrm(nil); !inventory.Complete {
-		t.Errorf("%+v", inventory)
-	}
-	run(t, "ip xfrm policy add src 10.42.0.0/24 dst 10.42.1.0/24 proto tcp dport 80 dir out mark 5 mask 0xf tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel")
-	run(t, "ip xfrm policy add src 10.42.1.0/24 dst 10.42.0.0/24 dir in tmpl src 192.0.2.2 dst 192.0.2.1 proto esp mode tunnel")
-	run(t, "ip xfrm policy add src 10.42.0.0/24 dst 10.42.3.0/24 dir out")
-	run(t, "ip xfrm policy add src 2001:db8:1::/48 dst 2001:db8:2::/48 dir out tmpl src 2001:db8::1 dst 2001:db8::2 proto esp mode tunnel")
-	found, inventory, problems := Reader{}.xfrm(nil)
-	checkDiversions(t, found, inventory, problems, []string{
-		`"by":"xfrm","effect":"encrypt","hook":"postrouting","selector":{"from":["10.42.0.0/24"],"to":["10.42.1.0/24"],"protocol":"Bg==","target":[{"from":80,"to":80}],"markIs":5,"markMask":15}`,
-		`"from":["2001:db8:1::/48"],"to":["2001:db8:2::/48"]`,
-	})
-	if len(found) != 2 || inventory.Count != 4 {
-		t.Errorf("%+v %+v", inventory, found)
-	}
-}
-
-// Nothing is asked of protocols whose module is not loaded.
-func TestNothingIsLoaded(t *testing.T) {
-	root := t.TempDir()
-	for _, folder := range []string{"proc/thread-self/net", "sys/module"} {
-		if err := os.MkdirAll(root+"/"+folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	os.WriteFile(root+"/proc/modules", nil, 0o600)
-	os.WriteFile(root+"/proc/kallsyms", []byte("0000000000000000 T ip_rcv\n"), 0o600)
-	os.WriteFile(root+"/proc/thread-self/net/netlink", []byte("sk Eth Pid Groups\n0 6 77 0\n"), 0o600)
-	reader := Reader{Root: root}
-	for _, read := range []func([]evidence.Link) ([]evidence.Diversion, evidence.Inventory, []evidence.Problem){reader.nftables, reader.iptables, reader.xfrm} {
-		if found, inventory, problems := read(nil); len(found)+len(problems) > 0 || !inventory.Complete || inventory.Count != 0 {
-			t.Errorf("%+v %+v %v", found, inventory, problems)
-		}
-	}
-	os.WriteFile(root+"/proc/thread-self/net/pfkey", nil, 0o600)
-	if _, inventory, _ := reader.xfrm(nil); inventory.Complete {
-		t.Error("complete, with policies of PF_KEY")
-	}
-}
-
-// An nf_tables that is built in is read, though it is no module.
-func TestFiltersBuiltIn(t *testing.T) {
-	root := t.TempDir()
-	if err := os.MkdirAll(root+"/proc", 0o700); err != nil {
-		t.Fatal(err)
-	}
-	os.WriteFile(root+"/proc/modules", nil, 0o600)
-	reader := Reader{Root: root}
-	if loaded, err := reader.filters(); loaded || err == nil {
-		t.Errorf("without symbols: %t %v", loaded, err)
-	}
-	for symbols, want := range map[string]bool{
-		"0000000000000000 T nft_do_chain\n": true, "0000000000000000 T ip_rcv\n0000000000000000 t nft_do_chain\t[nf_tables]\n": true,
-		"0000000000000000 T nft_do_chain_x\n": false, "": false,
-	} {
-		os.WriteFile(root+"/proc/kallsyms", []byte(symbols), 0o600)
-		if loaded, err := reader.filters(); loaded != want || err != nil {
-			t.Errorf("%q: %t %v", symbols, loaded, err)
-		}
 	}
 }
 
@@ -344,21 +187,6 @@ func TestHasTCX(t *testing.T) {
 		if hasTCX(release) != want {
 			t.Error(release)
 		}
-	}
-}
-
-func TestActiveFeatures(t *testing.T) {
-	names := make([]byte, 3*sizeofEthtoolName)
-	for i, name := range []string{"tx-checksum-ipv4", "hw-tc-offload", "esp-hw-offload"} {
-		copy(names[i*sizeofEthtoolName:], name)
-	}
-	blocks := make([]byte, 16)
-	native.PutUint32(blocks[8:], 0b011)
-	if on := activeFeatures(names, blocks); fmt.Sprint(on) != "[hw-tc-offload]" {
-		t.Error(on)
-	}
-	if on := activeFeatures(names, nil); on != nil {
-		t.Error(on)
 	}
 }
 
