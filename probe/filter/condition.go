@@ -84,13 +84,13 @@ func (c condition) selector() evidence.Selector {
 }
 
 // without narrows a condition to packets that another does not apply to. It
-// reports false, and does nothing, if that cannot be said in one selector: the
+// reports false, and does nothing, if one selector cannot express that: the
 // other must be a condition on addresses of one end, on one link, or none at all.
 func (c *condition) without(other condition) bool {
 	s := other.Selector
 	addresses := len(s.From) + len(s.NotFrom) + len(s.To) + len(s.NotTo)
-	several := len(s.Protocol)+len(s.Source)+len(s.Target)+len(s.DSCP)+len(s.Other) > 0 || s.MarkMask != 0 || other.never
-	if several || lists(s) > 1 || other.family != c.family && addresses == 0 {
+	several := len(s.Protocol)+len(s.Source)+len(s.Target)+len(s.DSCP)+len(s.Other) > 0 || s.MarkMask != 0
+	if several || other.never || lists(s) > 1 || other.family != c.family && addresses == 0 {
 		return false
 	}
 	switch {
@@ -118,7 +118,7 @@ func lists(s evidence.Selector) (n int) {
 	return n
 }
 
-// addresses narrows the source or the target, as the field says, to prefixes, or
+// addresses narrows the source or the target, chosen by the field, to prefixes, or
 // to what is outside of them.
 func (c *condition) addresses(f field, prefixes []netip.Prefix, negated bool) {
 	yes, no, name := &c.From, &c.NotFrom, "source"
@@ -156,7 +156,7 @@ func narrower(a, b []netip.Prefix) (both []netip.Prefix) {
 	return both
 }
 
-// links narrows the link that a packet arrives on or leaves by, as the field says.
+// links narrows the link that a packet arrives on or leaves by, chosen by the field.
 func (c *condition) links(f field, names []string, negated bool) {
 	yes, no, word := &c.In, &c.NotIn, "iif"
 	if f == fieldOut {
@@ -205,7 +205,7 @@ func (c *condition) mark(is, mask uint32, negated bool) {
 	c.MarkMask = mask
 }
 
-// ports narrows the source or the target port, as the field says. How many
+// ports narrows the source or the target port, chosen by the field. How many
 // ranges there are is bounded at the end, by selector.
 func (c *condition) ports(f field, ports []evidence.Ports, negated bool) {
 	list := &c.Source

@@ -1,10 +1,10 @@
 //go:build linux
 
-// Package filter reads what can drop packets or give them another way beside
-// the routing tables: nf_tables, iptables-legacy, traffic control with its BPF
+// Package filter reads what can drop packets, or give them another way than the
+// routing tables: nf_tables, iptables-legacy, traffic control with its BPF
 // programs, IPsec policies. It keeps the statements that bear on pods' packets
 // or on the tunnel's UDP ports, each with the conditions that lead to it, and
-// says what it could not read. It must not change anything, must not make the
+// reports what it could not read. It must not change anything, must not make the
 // kernel load a module, and does not judge what it read.
 package filter
 
@@ -32,7 +32,7 @@ type result struct {
 	diversions []evidence.Diversion
 	count      int    // how many rules, filters or policies the kernel listed
 	lacking    string // why not all of them were read, empty if they were
-	note       string // what else there is to say
+	note       string // a remark that does not make it incomplete
 }
 
 // limit drops what is more than is reported of one kind.
@@ -43,9 +43,9 @@ func (r *result) limit(most int, kind string) {
 	}
 }
 
-// Diversions returns what beside the routing tables can give pods' packets
-// another way: statements of packet filters, filters of traffic control, IPsec
-// policies. Each inventory says whether all of its kind was read; reading one
+// Diversions returns what can give pods' packets another way than the routing
+// tables: statements of packet filters, filters of traffic control, IPsec
+// policies. Each inventory reports whether all of its kind was read; reading one
 // kind does not depend on another.
 func (r Reader) Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	var all []evidence.Diversion

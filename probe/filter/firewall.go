@@ -23,13 +23,12 @@ const (
 // tunnelHooks are the hooks that a tunnel's packets pass, of ip, ip6 and inet.
 var tunnelHooks = map[uint32]string{0: "prerouting", 1: "input", 2: "forward", 3: "output"}
 
-// Firewall returns what the host's packet filter does to the given UDP ports:
-// base chains that drop what nothing accepts, and rules that accept, drop or
-// reject one of the ports or everything.
+// Firewall returns what nf_tables does to the given UDP ports: base chains that
+// drop what nothing accepts, and rules that accept, drop or reject one of the
+// ports or everything.
 func (r Reader) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
-	found := r.legacyTables()
 	if loaded, _ := r.loaded(); !loaded {
-		return found, nil
+		return nil, nil
 	}
 	var w firewall
 	conn, err := openNft()
@@ -38,26 +37,10 @@ func (r Reader) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Proble
 		w = firewall{nft: conn, ports: ports, seen: map[visited]bool{}}
 		err = w.run()
 	}
-	found = append(found, w.found...)
 	if err != nil {
-		return found, []evidence.Problem{kernel.Problem("firewall", "nftables", err)}
+		return w.found, []evidence.Problem{kernel.Problem("firewall", "nftables", err)}
 	}
-	return found, nil
-}
-
-// legacyTables names the tables of iptables-legacy that exist, to say where to
-// look: which of their rules bear on the ports is not read.
-func (r Reader) legacyTables() (found []evidence.Firewall) {
-	for _, family := range xtFamilies {
-		tables, _ := r.tables(family)
-		slices.Sort(tables)
-		for _, table := range tables {
-			found = append(found, evidence.Firewall{
-				Tool: "iptables-legacy", Family: familyNames[family.family], Table: table, Effect: "present",
-			})
-		}
-	}
-	return found
+	return w.found, nil
 }
 
 // firewall follows the jumps from the base chains, whatever their conditions.
@@ -121,23 +104,31 @@ func (w *firewall) visit(at baseChain) error {
 	return nil
 }
 
+// decided are the decisions that are reported.
+var decided = map[int32]string{codeAccept: "accept", codeDrop: "drop", codeReject: "reject"}
+
 // follow goes on in the chain that a rule leads to, or reports what it does to
-// one of the ports.
+// one of the ports, or drops of everything.
 func (w *firewall) follow(at baseChain, r *reading, d decision) {
 	port, bounded := d.condition.udpTo(w.ports)
-	ofService := strings.HasPrefix(d.chain, "KUBE-SVC") || strings.HasPrefix(d.chain, "KUBE-SEP")
-	switch {
-	case d.chain != "" && !ofService && (bounded || !r.mapped):
-		at.chain = d.chain
-		w.queue = append(w.queue, at)
-	case !bounded && (r.hidden || !d.condition.all(at.version())):
-	case d.code == codeAccept && bounded:
-		w.add(at, evidence.Firewall{Effect: "accept", Rule: words(d, "accept"), Port: port, Packets: r.packets})
-	case d.code == codeDrop:
-		w.add(at, evidence.Firewall{Effect: "drop", Rule: words(d, "drop"), Port: port, Packets: r.packets})
-	case d.code == codeReject:
-		w.add(at, evidence.Firewall{Effect: "drop", Rule: words(d, "reject"), Port: port, Packets: r.packets})
+	if d.chain != "" {
+		ofService := strings.HasPrefix(d.chain, "KUBE-SVC") || strings.HasPrefix(d.chain, "KUBE-SEP")
+		if !ofService && (bounded || !r.mapped) {
+			at.chain = d.chain
+			w.queue = append(w.queue, at)
+		}
+		return
 	}
+	does := decided[d.code]
+	every := does != "accept" && !r.hidden && d.condition.everyUDP(at.version())
+	if does == "" || !bounded && !every {
+		return
+	}
+	f := evidence.Firewall{Effect: does, Rule: words(d.condition, at.version(), does), Port: port, Packets: r.packets}
+	if does == "reject" {
+		f.Effect = "drop"
+	}
+	w.add(at, f)
 }
 
 func (w *firewall) add(at baseChain, f evidence.Firewall) {
@@ -173,44 +164,45 @@ func (c condition) udpTo(ports []uint16) (port uint16, ok bool) {
 	return 0, false
 }
 
-// all reports whether every packet of UDP of a table meets the condition.
-func (c condition) all(version int) bool {
-	several := lists(c.Selector)+len(c.Target)+len(c.Source)+len(c.DSCP)+len(c.Other) > 0
-	return c.ofUDP() && !several && c.MarkMask == 0 && c.family == version
+// everyUDP reports whether every packet of UDP that a table sees meets the condition.
+func (c condition) everyUDP(version int) bool {
+	return c.ofUDP() && len(c.Target)+len(c.In)+len(c.NotIn)+len(c.Out)+len(c.NotOut) == 0 && !c.several(version)
 }
 
-// words renders a rule for a reader; conditions beside links and ports are
-// shown as "…".
-func words(d decision, does string) string {
-	s := d.condition.Selector
+// several reports whether there are conditions other than those on links,
+// protocol and target port.
+func (c condition) several(version int) bool {
+	n := len(c.From) + len(c.NotFrom) + len(c.To) + len(c.NotTo) + len(c.Source) + len(c.DSCP) + len(c.Other)
+	return n > 0 || c.MarkMask != 0 || c.family != version
+}
+
+// words renders a rule for a reader; conditions other than those on links and
+// ports are shown as "…".
+func words(c condition, version int, does string) string {
 	var list []string
 	for _, links := range []struct {
 		word  string
 		names []string
-	}{{"iifname", s.In}, {"iifname !=", s.NotIn}, {"oifname", s.Out}, {"oifname !=", s.NotOut}} {
+	}{{"iifname", c.In}, {"iifname !=", c.NotIn}, {"oifname", c.Out}, {"oifname !=", c.NotOut}} {
 		for _, name := range links.names {
 			list = append(list, fmt.Sprintf("%s %q", links.word, name))
 		}
 	}
-	if len(s.From)+len(s.NotFrom)+len(s.To)+len(s.NotTo)+len(s.Source)+len(s.DSCP)+len(s.Other) > 0 || s.MarkMask != 0 {
+	if c.several(version) {
 		list = append(list, "…")
 	}
-	if len(s.Target) > 0 {
-		list = append(list, "udp dport "+ranges(s.Target))
+	const most = 8
+	ports := portTexts(c.Target[:min(len(c.Target), most)])
+	if len(c.Target) > most {
+		ports = append(ports, "…")
+	}
+	switch len(ports) {
+	case 0:
+	case 1:
+		list = append(list, "udp dport "+ports[0])
+	default:
+		list = append(list, "udp dport { "+strings.Join(ports, ", ")+" }")
 	}
 	text := strings.Join(append(list, does), " ")
 	return strings.ToValidUTF8(text[:min(len(text), 200)], "")
-}
-
-// ranges renders ports as nft does, the first eight of them.
-func ranges(ports []evidence.Ports) string {
-	const shown = 8
-	list := portTexts(ports[:min(len(ports), shown)])
-	if len(ports) == 1 {
-		return list[0]
-	}
-	if len(ports) > shown {
-		list = append(list, "…")
-	}
-	return "{ " + strings.Join(list, ", ") + " }"
 }

@@ -22,10 +22,9 @@ import (
 
 // xtFamily is what differs between the old iptables of IPv4 and of IPv6.
 type xtFamily struct {
-	family           uint8  // NFPROTO_*
-	file             string // names of its tables
-	domain, protocol int
-	level            int
+	family        uint8  // NFPROTO_*
+	file          string // names of its tables
+	domain, level int
 	// Of struct ipt_entry and ip6t_entry: where the offsets of the target and of
 	// the next entry, and the matches are.
 	offsets, matches int
@@ -34,8 +33,8 @@ type xtFamily struct {
 }
 
 var xtFamilies = []*xtFamily{
-	{unix.NFPROTO_IPV4, "ip_tables_names", unix.AF_INET, unix.IPPROTO_RAW, unix.IPPROTO_IP, 88, 112, 4, 16, 80, 82, 83},
-	{unix.NFPROTO_IPV6, "ip6_tables_names", unix.AF_INET6, unix.IPPROTO_RAW, unix.IPPROTO_IPV6, 140, 168, 16, 64, 128, 131, 132},
+	{unix.NFPROTO_IPV4, "ip_tables_names", unix.AF_INET, unix.IPPROTO_IP, 88, 112, 4, 16, 80, 82, 83},
+	{unix.NFPROTO_IPV6, "ip6_tables_names", unix.AF_INET6, unix.IPPROTO_IPV6, 140, 168, 16, 64, 128, 131, 132},
 }
 
 // Socket options of linux/netfilter_ipv4/ip_tables.h; IPv6's are the same.
@@ -80,7 +79,7 @@ func (r Reader) tables(family *xtFamily) ([]string, error) {
 
 // read adds the chains of a table to a walk.
 func (f *xtFamily) read(table string, w *walk) error {
-	socket, err := unix.Socket(f.domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, f.protocol)
+	socket, err := unix.Socket(f.domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if err != nil {
 		return fmt.Errorf("opening a socket: %w", err)
 	}
@@ -158,7 +157,7 @@ func (f *xtFamily) parse(table string, info, entries []byte, w *walk) {
 		}
 	}
 	whole := t.each(func(e xtEntry) {
-		if e.target == "ERROR" {
+		if e.name == "ERROR" {
 			t.heads[e.next] = unix.ByteSliceToString(e.info)
 		}
 	})
@@ -202,12 +201,12 @@ func (t xtTable) fill(table string, w *walk) {
 		}
 		// What is behind an unconditional RETURN is never reached; each chain of a
 		// user has one at its end.
-		ended = ended || e.target == "ERROR" || e.code() == codeReturn && e.unconditional()
+		ended = ended || e.name == "ERROR" || e.number == xtReturn && e.unconditional()
 		if ended {
 			return
 		}
-		if to := e.jumpsTo(); to != 0 {
-			if e.chain = t.heads[to]; e.chain == "" {
+		if e.number > 0 && e.number != e.next {
+			if e.chain = t.heads[e.number]; e.chain == "" {
 				w.lack(notFollowed)
 			}
 		}
@@ -221,11 +220,13 @@ type xtEntry struct {
 	offset, next int // in the table
 	ip           []byte
 	matches      []byte
-	target       string
-	revision     int
-	info         []byte // of the target
+	extension           // the target
+	number       int    // of struct xt_standard_target: a verdict if negative, else the offset to go on at
 	chain        string // that it jumps to
 }
+
+// xtReturn is XT_RETURN of linux/netfilter/x_tables.h: -NF_REPEAT - 1.
+const xtReturn = -5
 
 // at reads the rule at an offset.
 func (t xtTable) at(offset int) (e xtEntry, ok bool) {
@@ -233,59 +234,40 @@ func (t xtTable) at(offset int) (e xtEntry, ok bool) {
 		return e, false
 	}
 	body := t.entries[offset:]
-	target, next := int(native.Uint16(body[t.offsets:])), int(native.Uint16(body[t.offsets+2:]))
+	target := int(native.Uint16(body[t.offsets:]))
+	next := int(native.Uint16(body[t.offsets+2:]))
 	if target < t.xtFamily.matches || next <= target || next > len(body) {
 		return e, false
 	}
 	e = xtEntry{
-		family: t.xtFamily, offset: offset, next: offset + next, ip: body[:t.offsets], matches: body[t.xtFamily.matches:target],
+		family: t.xtFamily, offset: offset, next: offset + next,
+		ip: body[:t.offsets], matches: body[t.xtFamily.matches:target],
 	}
-	_, e.target, e.revision, e.info, ok = extension(body[target:next])
+	e.extension, ok = parseExtension(body[target:next])
+	if e.name == "" && len(e.info) >= 4 {
+		e.number = int(int32(native.Uint32(e.info)))
+	}
 	return e, ok
 }
 
-// extension reads struct xt_entry_match or xt_entry_target: size, name, revision, data.
-func extension(row []byte) (size int, name string, revision int, info []byte, ok bool) {
-	const header = 32
+// extension is a match or a target: struct xt_entry_match or xt_entry_target.
+type extension struct {
+	size     int
+	name     string // empty for a target that decides
+	revision int
+	info     []byte
+}
+
+func parseExtension(row []byte) (e extension, ok bool) {
+	const header = 32 // size, name, revision
 	if len(row) < header {
-		return 0, "", 0, nil, false
+		return e, false
 	}
-	size = int(native.Uint16(row))
+	size := int(native.Uint16(row))
 	if size < header || size > len(row) {
-		return 0, "", 0, nil, false
+		return e, false
 	}
-	return size, unix.ByteSliceToString(row[2:31]), int(row[31]), row[header:size], true
-}
-
-// verdict reads struct xt_standard_target: a negative number is a verdict, any
-// other the offset of the entry to go on at.
-func (e xtEntry) verdict() (number int, ok bool) {
-	if e.target != "" || len(e.info) < 4 {
-		return 0, false
-	}
-	return int(int32(native.Uint32(e.info))), true
-}
-
-// code returns the code of a verdict as nf_tables has it, codeContinue if there
-// is none.
-func (e xtEntry) code() int32 {
-	const xtReturn = -5 // XT_RETURN: -NF_REPEAT - 1
-	switch number, ok := e.verdict(); {
-	case !ok || number >= 0:
-		return codeContinue
-	case number == xtReturn:
-		return codeReturn
-	default:
-		return int32(-number - 1)
-	}
-}
-
-// jumpsTo returns the offset that a rule jumps to, 0 if it does not.
-func (e xtEntry) jumpsTo() int {
-	if number, ok := e.verdict(); ok && number > 0 && number != e.next {
-		return number
-	}
-	return 0
+	return extension{size, unix.ByteSliceToString(row[2:31]), int(row[31]), row[header:size]}, true
 }
 
 // Flags of struct ipt_ip and ip6t_ip.
@@ -310,23 +292,23 @@ func (e xtEntry) unconditional() bool {
 func (e xtEntry) read(r *reading) {
 	e.narrow(&r.condition)
 	for rest := e.matches; len(rest) > 0; {
-		size, name, revision, info, ok := extension(rest)
+		match, ok := parseExtension(rest)
 		if !ok {
 			r.condition.other("a match that cannot be read")
 			break
 		}
-		r.match(name, revision, info)
-		rest = rest[size:]
+		r.match(match.name, match.revision, match.info)
+		rest = rest[match.size:]
 	}
 	switch {
-	case e.target != "":
-		r.target(e.target, e.revision, e.info)
+	case e.name != "":
+		r.target(e.name, e.revision, e.info)
 		return
-	case e.jumpsTo() == 0:
-		r.decide(verdict{code: e.code()}, r.condition)
-	case e.ip[e.family.flags]&xtGoto != 0:
+	case e.number < 0:
+		r.decide(verdict{code: int32(-e.number - 1)}, r.condition)
+	case e.chain != "" && e.ip[e.family.flags]&xtGoto != 0:
 		r.decide(verdict{codeGoto, e.chain}, r.condition)
-	default:
+	case e.chain != "":
 		r.decide(verdict{codeJump, e.chain}, r.condition)
 	}
 	r.settles = r.ends

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// field is what of a packet, or beside it, a register holds.
+// field is what of a packet, or of its metadata, a register holds.
 type field uint8
 
 const (
@@ -34,7 +34,7 @@ const (
 	fieldTOS     // the octet of IPv4
 	fieldTraffic // the first two octets of IPv6
 	fieldImmediate
-	fieldSourceType // RTN_* of an address, as the host's tables say
+	fieldSourceType // RTN_* of an address in the host's tables
 	fieldTargetType
 )
 
@@ -234,7 +234,8 @@ func markFrom(from register) statement {
 	case from.field == fieldImmediate && len(from.value) >= 4:
 		return markStatement(native.Uint32(from.value), 0xffffffff)
 	case from.field == fieldMark && len(from.mask) >= 4 && len(from.xor) >= 4:
-		kept, flipped := native.Uint32(from.mask), native.Uint32(from.xor)
+		kept := native.Uint32(from.mask)
+		flipped := native.Uint32(from.xor)
 		if kept&flipped == 0 {
 			return markStatement(flipped, ^kept)
 		}
@@ -259,7 +260,8 @@ func (r *reading) bitwise(e expression) {
 }
 
 func (r *reading) payload(e expression) {
-	base, offset := e.Big(unix.NFTA_PAYLOAD_BASE), e.Big(unix.NFTA_PAYLOAD_OFFSET)
+	base := e.Big(unix.NFTA_PAYLOAD_BASE)
+	offset := e.Big(unix.NFTA_PAYLOAD_OFFSET)
 	size := e.Big(unix.NFTA_PAYLOAD_LEN)
 	if to, loads := e.Has(unix.NFTA_PAYLOAD_DREG); loads {
 		r.registers[to] = loaded(base, offset, int(size), r.condition.family)

@@ -269,7 +269,7 @@ func FuzzNftables(f *testing.F) {
 		at, body := parseRule(message)
 		r := rule{at, body}.read(condition{}, nil, func(string, field) set { return values })
 		for _, d := range r.decisions {
-			words(d, "drop")
+			words(d.condition, 0, "drop")
 		}
 		for _, s := range r.statements {
 			selector := r.condition.selector()

@@ -29,7 +29,7 @@ var ipHooks = map[uint32]string{0: "prerouting", 2: "forward", 4: "postrouting"}
 func (r Reader) nftables(links []evidence.Link) (result, error) {
 	const absent = "this kernel has no nf_tables"
 	if loaded, err := r.loaded(); err != nil {
-		return result{lacking: "whether nf_tables is loaded cannot be told: " + err.Error()}, nil
+		return result{lacking: "whether nf_tables is loaded is not known: " + err.Error()}, nil
 	} else if !loaded {
 		return result{note: "nf_tables is not loaded"}, nil
 	}
@@ -83,7 +83,7 @@ func (w *walk) enter(chains []nftChain) {
 // maxCalm bounds how often the chains are read one by one.
 const maxCalm = 8
 
-// readCalm replaces what an interrupted dump said of chains that are not
+// readCalm replaces what an interrupted dump held of chains that are not
 // kube-proxy's.
 func (n *nft) readCalm(w *walk) error {
 	var last map[chainName][]nftRule

@@ -94,7 +94,7 @@ func (r rule) read(reached condition, links map[uint32]string, set func(string, 
 	return result
 }
 
-// glance reads a rule without its sets, which say nothing of what it does.
+// glance reads a rule without its sets, which do not change what it does.
 func (r rule) glance() *reading { return r.read(condition{}, nil, nil) }
 
 // decide notes where packets of a condition go on.

@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// attachment is where a program is attached beside queueing disciplines, since
+// attachment is where a program is attached without a queueing discipline, since
 // Linux 6.6: tcx on any link, netkit on its own kind.
 type attachment struct {
 	kind   uint32 // enum bpf_attach_type
@@ -22,10 +22,12 @@ type attachment struct {
 	netkit bool
 }
 
-var attachments = []attachment{{46, "ingress", false}, {47, "egress", false}, {54, "egress", true}, {55, "ingress", true}}
+var attachments = []attachment{
+	{46, "ingress", false}, {47, "egress", false}, {54, "egress", true}, {55, "ingress", true},
+}
 
 // hasTCX reports whether a kernel of that release can have such programs, so
-// that an older one is not said to hide them.
+// that an older one is not reported to hide them.
 func hasTCX(release string) bool {
 	var major, minor int
 	if n, _ := fmt.Sscanf(release, "%d.%d", &major, &minor); n != 2 {
@@ -65,7 +67,7 @@ func attachedPrograms(links []evidence.Link) (found []evidence.Diversion, err er
 func queryPrograms(link int, kind uint32) ([]uint32, error) {
 	const query, room = 16, 64
 	ids := make([]uint32, room)
-	var pinned runtime.Pinner // the kernel is told its address as a number
+	var pinned runtime.Pinner // the request holds its address as a number
 	pinned.Pin(&ids[0])
 	defer pinned.Unpin()
 	request := struct {

@@ -15,9 +15,10 @@ import (
 // Bounds on what is read: kube-proxy alone can have tens of thousands of rules,
 // most of them of no interest here.
 const (
-	maxFilterRules = 65536 // beside those of kube-proxy
+	maxFilterRules = 65536 // those of kube-proxy left out
 	maxVisits      = 8     // of one chain from one hook
 	maxDepth       = 24    // of jumps; the kernel allows 16
+	maxHookLinks   = 8     // of one base chain that are named
 )
 
 // walk follows the jumps from the base chains of nf_tables or of a table of
@@ -60,8 +61,8 @@ type visited struct {
 	hook string
 }
 
-// summary is what can be told of a chain, and of those that it leads to, without
-// knowing which packets reach it.
+// summary is what holds of a chain, and of those that it leads to, whichever
+// packets reach it.
 type summary struct {
 	bears bool // there is a statement of interest
 	ends  bool // the way of a packet can end there, so that what follows a jump does not see it
@@ -96,7 +97,7 @@ func (w *walk) add(r rule) {
 		return
 	}
 	at := tableOf(r.chainName)
-	for _, s := range wantedOf(r) {
+	for _, s := range r.glance().wanted(r.chainName) {
 		kind := proxyKind{at, s}
 		if w.kinds[kind] {
 			continue
@@ -113,7 +114,7 @@ func (w *walk) add(r rule) {
 
 func (w *walk) keep(r rule) {
 	if w.kept++; w.kept > maxFilterRules {
-		w.lack("more than %d rules beside those of kube-proxy", maxFilterRules)
+		w.lack("more than %d rules, those of kube-proxy left out", maxFilterRules)
 		return
 	}
 	w.rules[r.chainName] = append(w.rules[r.chainName], r)
@@ -125,15 +126,12 @@ func (w *walk) lack(format string, args ...any) {
 	}
 }
 
-// wantedOf returns the statements of interest of a rule.
-func wantedOf(r rule) []statement {
-	unwanted := func(s statement) bool { return !wanted(s, r.chainName) }
-	return slices.DeleteFunc(r.glance().statements, unwanted)
-}
-
-func wanted(s statement, at chainName) bool {
-	translates := s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
-	return !(translates && kubeProxys(at))
+// wanted returns the statements of interest of a rule of a chain.
+func (r *reading) wanted(at chainName) []statement {
+	return slices.DeleteFunc(r.statements, func(s statement) bool {
+		translates := s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
+		return translates && kubeProxys(at)
+	})
 }
 
 func (w *walk) run() {
@@ -193,7 +191,7 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 }
 
 // goOn narrows what goes on behind a rule that ends the way of all packets that
-// it applies to; false if which these are cannot be said.
+// it applies to; false if which these are is not known.
 func (w *walk) goOn(rule rule, reached *condition) bool {
 	alone := w.read(rule, condition{family: reached.family})
 	return alone.settles && reached.without(alone.condition)
@@ -232,7 +230,7 @@ func (w *walk) summary(at chainName, depth int) summary {
 	var s summary
 	for _, rule := range w.rules[at] {
 		r := rule.glance()
-		s.bears = s.bears || r.mapped || slices.ContainsFunc(r.statements, func(s statement) bool { return wanted(s, at) })
+		s.bears = s.bears || r.mapped || len(r.wanted(at)) > 0
 		s.ends = s.ends || r.ends
 		for _, d := range r.decisions {
 			if d.chain != "" {
@@ -263,8 +261,8 @@ func (w *walk) report(rule rule, from baseChain, r *reading) {
 	if r.condition.never || r.condition.ofHost() {
 		return
 	}
-	for _, s := range r.statements {
-		if late(s, from) || !wanted(s, rule.chainName) {
+	for _, s := range r.wanted(rule.chainName) {
+		if late(s, from) {
 			continue
 		}
 		if len(w.found) >= maxDiversions {
@@ -273,9 +271,9 @@ func (w *walk) report(rule rule, from baseChain, r *reading) {
 		}
 		selector := r.condition.selector()
 		w.found = append(w.found, bounded(evidence.Diversion{
-			By: w.by, Effect: s.effect, Family: familyNames[rule.family], Table: rule.table, Chain: rule.chain, Hook: from.hook,
-			Link: strings.Join(from.links[:min(len(from.links), 8)], " "), Mark: s.mark, Mask: s.mask, Unknown: s.unknown,
-			To: s.to, Selector: selector, Rule: shown(selector, s.text),
+			By: w.by, Family: familyNames[rule.family], Table: rule.table, Chain: rule.chain, Hook: from.hook,
+			Link: strings.Join(from.links[:min(len(from.links), maxHookLinks)], " "), Selector: selector,
+			Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Rule: shown(selector, s.text),
 		}))
 	}
 }

@@ -3,7 +3,6 @@
 package filter
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
@@ -65,17 +64,15 @@ func parsePolicy(message []byte) (d evidence.Diversion, ok bool) {
 	if len(message) < sizeofXfrmPolicy {
 		return d, false
 	}
-	direction, action := message[sizeofXfrmPolicy-8], message[sizeofXfrmPolicy-7]
+	direction := message[sizeofXfrmPolicy-8]
+	action := message[sizeofXfrmPolicy-7]
 	a := kernel.Parse(message, sizeofXfrmPolicy)
 	if direction != xfrmOut || action != xfrmAllow || a.Get(xfrmAttrTemplate) == nil {
 		return d, false
 	}
 	c := xfrmCondition(message[:sizeofXfrmSelector])
-	if mark := a.Get(xfrmAttrMark); len(mark) >= 8 && native.Uint32(mark[4:]) != 0 {
-		c.mark(native.Uint32(mark), native.Uint32(mark[4:]), false)
-	}
-	if link := a.Get(xfrmAttrInterface); link != nil {
-		c.other("xfrm interface %d", a.U32(xfrmAttrInterface))
+	if a.Get(xfrmAttrInterface) != nil || a.Get(xfrmAttrMark) != nil {
+		c.other("a mark or an xfrm interface")
 	}
 	d = evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt, Hook: "postrouting", Selector: c.selector()}
 	d.Rule = shown(d.Selector, "ipsec policy out")
@@ -83,7 +80,9 @@ func parsePolicy(message []byte) (d evidence.Diversion, ok bool) {
 }
 
 // xfrmCondition reads struct xfrm_selector: target and source, their ports with
-// masks, family, prefix lengths, protocol, link, user.
+// masks, family, prefix lengths, protocol, link, user. A policy that some packets
+// between two addresses meet is as bad as one that all meet, so only the addresses
+// are read.
 func xfrmCondition(s []byte) (c condition) {
 	c.family = 6
 	width := 16
@@ -92,28 +91,17 @@ func xfrmCondition(s []byte) (c condition) {
 		width = 4
 	}
 	for _, end := range []struct {
-		addresses, ports field
-		address, port    int
-		bits             byte
-	}{{fieldTarget, fieldTargetPort, 0, 32, s[42]}, {fieldSource, fieldSourcePort, 16, 36, s[43]}} {
-		addr, _ := netip.AddrFromSlice(s[end.address : end.address+width])
+		field   field
+		address []byte
+		bits    byte
+	}{{fieldTarget, s[:width], s[42]}, {fieldSource, s[16 : 16+width], s[43]}} {
+		addr, _ := netip.AddrFromSlice(end.address)
 		if prefix, err := addr.Prefix(int(end.bits)); err == nil && end.bits > 0 {
-			c.addresses(end.addresses, []netip.Prefix{prefix}, false)
-		}
-		port, mask := binary.BigEndian.Uint16(s[end.port:]), binary.BigEndian.Uint16(s[end.port+2:])
-		switch mask {
-		case 0:
-		case 0xffff:
-			c.ports(end.ports, []evidence.Ports{{From: port, To: port}}, false)
-		default:
-			c.other("a part of a port")
+			c.addresses(end.field, []netip.Prefix{prefix}, false)
 		}
 	}
-	if s[44] != 0 {
-		c.protocols([]uint8{s[44]}, false)
-	}
-	if link := native.Uint32(s[48:]); link != 0 {
-		c.other("link %d", link)
+	if native.Uint64(s[32:]) != 0 || s[44] != 0 || native.Uint32(s[48:]) != 0 {
+		c.other("ports, a protocol or a link")
 	}
 	return c
 }

@@ -14,7 +14,7 @@ func TestXFRM(t *testing.T) {
 	run(t, "ip xfrm policy add src 2001:db8:1::/48 dst 2001:db8:2::/48 dir out tmpl src 2001:db8::1 dst 2001:db8::2 proto esp mode tunnel")
 	found, err = Reader{}.xfrm(nil)
 	checkFound(t, found, err, []string{
-		`"by":"xfrm","effect":"encrypt","hook":"postrouting","selector":{"from":["10.42.0.0/24"],"to":["10.42.1.0/24"],"protocol":"Bg==","target":[{"from":80,"to":80}],"markIs":5,"markMask":15}`,
+		`"by":"xfrm","effect":"encrypt","hook":"postrouting","selector":{"from":["10.42.0.0/24"],"to":["10.42.1.0/24"],"other":["ports, a protocol or a link","a mark or an xfrm interface"]}`,
 		`"from":["2001:db8:1::/48"],"to":["2001:db8:2::/48"]`,
 	})
 	if len(found.diversions) != 2 || found.count != 4 {

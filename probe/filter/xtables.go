@@ -87,8 +87,10 @@ func (c *condition) multiport(info []byte) {
 // addressTypes reads struct xt_addrtype_info and, since revision 1, _v1: bits of
 // the types that source and target may have, and what of them is inverted.
 func (c *condition) addressTypes(revision int, info []byte) {
-	source, target := native.Uint16(info), native.Uint16(info[2:])
-	notSource, notTarget := native.Uint32(info[4:])&1 != 0, native.Uint32(info[4:])&2 != 0
+	source := native.Uint16(info)
+	target := native.Uint16(info[2:])
+	notSource := native.Uint32(info[4:])&1 != 0
+	notTarget := native.Uint32(info[4:])&2 != 0
 	if revision == 0 {
 		notSource = native.Uint32(info[4:]) != 0
 		notTarget = len(info) >= 12 && native.Uint32(info[8:]) != 0
@@ -124,7 +126,8 @@ func (r *reading) target(name string, revision int, info []byte) {
 	case slices.Contains(harmlessTargets, name):
 	case name == "MARK" && revision == 2 && len(info) >= 8:
 		// mark = mark &^ mask ^ value, see mark_tg in xt_mark.c
-		value, mask := native.Uint32(info), native.Uint32(info[4:])
+		value := native.Uint32(info)
+		mask := native.Uint32(info[4:])
 		if value&^mask != 0 {
 			r.statements = append(r.statements, unknownMark(mask|value, "MARK xor"))
 		} else {

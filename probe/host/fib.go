@@ -123,7 +123,7 @@ func parseEntry(message []byte) (entry fibEntry, ok bool) {
 	switch {
 	case len(entry.hops) > 0:
 	case only.link == 0 && object != 0:
-		// The host has net.ipv4.nexthop_compat_mode off: only the number is told.
+		// The host has net.ipv4.nexthop_compat_mode off: only the number is listed.
 		entry.nexthop = object
 	default:
 		entry.hops = []fibHop{only}
@@ -186,7 +186,8 @@ const (
 
 // nexthops returns the hops of all nexthop objects by their number.
 func nexthops(conn *kernel.Conn) (map[uint32][]fibHop, error) {
-	hops, groups := map[uint32][]fibHop{}, map[uint32][]uint32{}
+	hops := map[uint32][]fibHop{}
+	groups := map[uint32][]uint32{}
 	err := conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
 		id, hop, members := parseNexthop(message)
 		if len(members) > 0 {

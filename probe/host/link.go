@@ -3,7 +3,6 @@
 package host
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -56,8 +55,8 @@ func parseLink(message []byte) (l *link, ok bool) {
 	l.NoCarrier = l.Up && flags&unix.IFF_LOWER_UP == 0
 	l.Group = int(a.U32(unix.IFLA_GROUP))
 	l.PeerNS = a.Get(unix.IFLA_LINK_NETNSID) != nil
-	if address := a.Get(unix.IFLA_ADDRESS); l.Type == "ether" && len(address) == 6 && !bytes.Equal(address, make([]byte, 6)) {
-		l.Ether = net.HardwareAddr(address).String()
+	if address := net.HardwareAddr(a.Get(unix.IFLA_ADDRESS)); l.Type == "ether" && len(address) == 6 {
+		l.Ether = address.String()
 	}
 	if parent := int(a.U32(unix.IFLA_LINK)); !l.PeerNS && parent != l.Index {
 		l.parent = parent
@@ -77,7 +76,7 @@ func parseLink(message []byte) (l *link, ok bool) {
 	return l, l.Name != ""
 }
 
-// readInfo reads what the driver of a link tells of it.
+// readInfo reads the attributes of a kind of links.
 func (l *link) readInfo(info kernel.Attributes) {
 	l.Kind = info.Text(unix.IFLA_INFO_KIND)
 	if l.Kind == "vxlan" && l.parent == 0 {
@@ -113,14 +112,11 @@ func parseAddress(message []byte) (index int, prefix netip.Prefix) {
 	}
 	a := kernel.Parse(message, sizeofAddressMessage)
 	index = int(native.Uint32(message[4:]))
-	addr, bits := address(a.Get(unix.IFA_ADDRESS)), int(message[1])
+	addr := address(a.Get(unix.IFA_ADDRESS))
 	if local := address(a.Get(unix.IFA_LOCAL)); local.IsValid() && local != addr {
-		addr, bits = local, local.BitLen()
+		return index, netip.PrefixFrom(local, local.BitLen())
 	}
-	if !addr.IsValid() {
-		return index, netip.Prefix{}
-	}
-	return index, netip.PrefixFrom(addr, bits)
+	return index, netip.PrefixFrom(addr, int(message[1]))
 }
 
 func address(value []byte) netip.Addr {

@@ -73,8 +73,9 @@ func (c *LinkCounter) Messages() (messages []evidence.Message) {
 	for _, count := range c.counts {
 		messages = append(messages, evidence.Message{LinkCount: &count.LinkCount})
 	}
-	slices.SortFunc(messages, func(a, b evidence.Message) int {
-		return cmp.Or(cmp.Compare(a.LinkCount.Index, b.LinkCount.Index), cmp.Compare(a.LinkCount.Link, b.LinkCount.Link))
+	slices.SortFunc(messages, func(m, n evidence.Message) int {
+		a, b := m.LinkCount, n.LinkCount
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Link, b.Link))
 	})
 	return messages[:min(len(messages), maxLinkCounts)]
 }

@@ -28,7 +28,8 @@ func (r Reader) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Probl
 		listed, inventory, err := rulesOf(family)
 		if err != nil {
 			problems = append(problems, kernel.Problem("rule", "", err))
-			inventory.Complete, inventory.Text = false, err.Error()
+			inventory.Complete = false
+			inventory.Text = err.Error()
 		}
 		rules = append(rules, listed...)
 		inventories = append(inventories, inventory)
@@ -45,7 +46,8 @@ func rulesOf(family addressFamily) ([]evidence.Rule, evidence.Inventory, error) 
 	}
 	inventory.Count = len(rules)
 	if len(rules) > maxPolicyRules {
-		rules, inventory.Complete = rules[:maxPolicyRules], false
+		rules = rules[:maxPolicyRules]
+		inventory.Complete = false
 		inventory.Text = fmt.Sprintf("%d rules, more than the %d that are reported", inventory.Count, maxPolicyRules)
 	}
 	return rules, inventory, err
@@ -93,7 +95,8 @@ func parseRule(message []byte, family int) evidence.Rule {
 		rule.Other = []string{"a rule that cannot be read"}
 		return rule
 	}
-	rule.TOS, rule.Table = message[3], int(message[4])
+	rule.TOS = message[3]
+	rule.Table = int(message[4])
 	rule.Not = native.Uint32(message[8:])&fibRuleInvert != 0
 	rule.Detached = native.Uint32(message[8:])&fibRuleDetached != 0
 	action, known := ruleActions[message[7]]

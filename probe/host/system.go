@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
-// System returns what Hello says of the host.
+// System returns the part of Hello that describes the host.
 func (r Reader) System() evidence.Hello {
 	hello := evidence.Hello{Arch: runtime.GOARCH, Kernel: kernel.Release()}
 	if id, err := os.ReadFile(r.Root.Path("proc/sys/kernel/random/boot_id")); err == nil {

@@ -27,7 +27,9 @@ const (
 // part of that elsewhere, and those that cover a destination of the request. Of
 // the local table only what lies in another node's pod range is reported. own is
 // the index of this node.
-func (r Reader) Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
+func (r Reader) Tables(
+	links []evidence.Link, request evidence.ReadRequest, own int,
+) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
 	names := make(map[int]string)
 	for _, link := range links {
 		names[link.Index] = link.Name
@@ -51,9 +53,9 @@ func (r Reader) Tables(links []evidence.Link, request evidence.ReadRequest, own 
 		inventory.Text = err.Error()
 		problems = append(problems, kernel.Problem("route", "", err))
 	case len(entries) > maxRoutes:
-		inventory.Text = fmt.Sprintf("%d entries bear on the pods, more than the %d that are reported", len(entries), maxRoutes)
+		inventory.Text = fmt.Sprintf("%d entries bear on the pods, %d are reported", len(entries), maxRoutes)
 	case len(request.Ranges) == 0:
-		inventory.Text = "it was not told which ranges are the pods'"
+		inventory.Text = "the request names no ranges of pods"
 	}
 	inventory.Complete = inventory.Text == ""
 	return entries[:min(len(entries), maxRoutes)], []evidence.Inventory{inventory}, problems
@@ -68,7 +70,8 @@ func (e fibEntry) messages(name func(index int) string) (list []evidence.Route) 
 	for i, hop := range hops {
 		route := evidence.Route{
 			Destination: e.destination, From: e.from, Link: name(hop.link), Gateway: hop.gateway,
-			Table: e.table, Type: kernel.TypeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos, Encap: hop.encap,
+			Table: e.table, Type: kernel.TypeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos,
+			Encap: hop.encap,
 		}
 		if route.Link == "" && hop.link != 0 {
 			route.Link = fmt.Sprintf("link %d", hop.link)
@@ -96,14 +99,16 @@ func newBearing(links []evidence.Link, request evidence.ReadRequest, own int) *b
 	for _, link := range links {
 		b.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
 	}
-	all, others := slices.Clone(request.PodRanges), []netip.Prefix{}
+	all := slices.Clone(request.PodRanges)
+	var others []netip.Prefix
 	for _, pods := range request.Ranges {
 		all = append(all, pods.Prefixes...)
 		if pods.Index != own {
 			others = append(others, pods.Prefixes...)
 		}
 	}
-	b.all, b.others = newRanges(all), newRanges(others)
+	b.all = newRanges(all)
+	b.others = newRanges(others)
 	return b
 }
 

@@ -29,7 +29,7 @@ type Watch struct {
 	paths      paths
 }
 
-// watched is what a watch knows of a link beside its state. Role is then the
+// watched is what a watch knows of a link in addition to its state. Role is then the
 // gravest that the link had since the watch began.
 type watched struct {
 	captured bool // it was there when the watch began, and was outside or WireGuard
@@ -44,11 +44,11 @@ const watchBuffer = 8 << 20
 
 // groups are what a watch listens for.
 var groups = []int{
-	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
-	unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
 }
 
-// Watch begins to listen. What is on the host is told later, by Known.
+// Watch begins to listen. What is on the host is passed later, to Known.
 func (r Reader) Watch(pods []netip.Prefix) (*Watch, error) {
 	socket, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
@@ -264,8 +264,8 @@ func (w *Watch) decide(l *link) {
 	if l.watched.captured || l.Role == evidence.RoleOutside {
 		return
 	}
-	// The kernel names another namespace if the other end is in one. What it said
-	// of the other end itself can be from before the two were joined.
+	// The kernel names another namespace if the other end is in one. The last
+	// notification of the other end can be from before the two were joined.
 	f := w.state.facts(l, false)
 	role, _ := decide(f, w.pods)
 	if role == evidence.RoleOutside && w.ofContainer(l, f) {
@@ -283,7 +283,7 @@ func (w *Watch) decide(l *link) {
 // ofContainer reports whether a new pair leads to a container behind a bridge
 // that leads nowhere else, as that of Docker: the bridge was there before,
 // nothing but pairs are its ports, and all routes out of it are to its own
-// networks. Its old ports are captured; this one is no other way out.
+// networks. Its old ports are captured; this one does not lead out either.
 func (w *Watch) ofContainer(l *link, f facts) bool {
 	bridge := w.state.links[l.master]
 	if l.watched.added == 0 || bridge == nil || bridge.watched.added > 0 || bridge.Kind != "bridge" || w.state.unread {

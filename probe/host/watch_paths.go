@@ -24,9 +24,11 @@ type paths struct {
 // Paths takes what was read of routing tables and rules before the watch began.
 // From now on a rule or an entry that comes or goes and bears on packets to the
 // pods of other nodes is a change: what was read no longer holds for packets that
-// were sent meanwhile. That an entry is written again as it was is none. own is
+// were sent meanwhile. An entry that is written again as it was is not one. own is
 // the index of this node.
-func (w *Watch) Paths(links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule) {
+func (w *Watch) Paths(
+	links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule,
+) {
 	w.paths = paths{bears: newBearing(links, request, own), known: map[string]bool{}, changes: map[string]string{}}
 	for _, e := range entries {
 		w.paths.known[describeEntry(&e)] = true

@@ -77,7 +77,8 @@ func Problem(what, on string, err error) evidence.Problem {
 	case errors.Is(err, netlink.ErrDumpInterrupted):
 		p.Class = evidence.ProblemDamaged
 		p.Text = "it changed while it was read"
-	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EPROTONOSUPPORT), errors.Is(err, syscall.EAFNOSUPPORT):
+	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EPROTONOSUPPORT),
+		errors.Is(err, syscall.EAFNOSUPPORT):
 		p.Class = evidence.ProblemUnsupported
 	case errors.Is(err, syscall.EAGAIN):
 		p.Class = evidence.ProblemTimeout
