@@ -131,7 +131,7 @@ func TestControlBetweenHosts(t *testing.T) {
 	}
 }
 
-// TestDeaf: a receive buffer too small for the load is told, as drops.
+// TestDeaf: a receive buffer too small for the load is reported, as drops.
 //
 //	a: eth0 ── 20000 datagrams ──► b: eth0
 func TestDeaf(t *testing.T) {
@@ -155,7 +155,7 @@ func TestDeaf(t *testing.T) {
 	}
 }
 
-// TestNoCarrier: a link without a carrier stands by, and says why it loops nothing.
+// TestNoCarrier: a link without a carrier stands by, and reports why it loops nothing.
 //
 //	a: eth0 ──── eth0, down :b
 func TestNoCarrier(t *testing.T) {

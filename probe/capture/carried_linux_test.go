@@ -91,7 +91,7 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-// TestVLANTag: a tag that the kernel takes off is told all the same, and what
+// TestVLANTag: a tag that the kernel takes off is reported all the same, and what
 // it tags is read.
 //
 //	a: eth0 ── 802.1Q frame ──► eth0 :b
@@ -112,13 +112,13 @@ func TestVLANTag(t *testing.T) {
 
 // TestSuperPacket: what the sender leaves to be segmented is one frame on a
 // veth. Its receiver indices differ, so that only the kernel's word for the
-// segment size can tell the messages apart.
+// segment size can separate the messages.
 //
 //	a: eth0 ── UDP_SEGMENT ──► b: eth0
 func TestSuperPacket(t *testing.T) {
 	noLeftovers(t)
-	if !segmentsTold() {
-		t.Skip("needs a kernel that tells the segment size of UDP: 6.2 or later")
+	if !segmentsKnown() {
+		t.Skip("needs a kernel that reports the segment size of UDP: 6.2 or later")
 	}
 	a, b := pair(t)
 	s := a.start(t, config(a.link(t, "eth0", evidence.RoleOutside)))

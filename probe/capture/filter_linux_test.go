@@ -46,7 +46,7 @@ func ethernetOf(kind layers.EthernetType) *layers.Ethernet {
 	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: kind}
 }
 
-// passes says whether the filter of a WireGuard link lets a packet in. What
+// passes reports whether the filter of a WireGuard link lets a packet in. What
 // asks for the link's type is the kernel's alone and left out.
 func passes(t *testing.T, vm *bpf.VM, packet []byte) bool {
 	t.Helper()
@@ -210,7 +210,7 @@ func TestPassagesInKernel(t *testing.T) {
 }
 
 // TestWitnessedPasses: a packet that begins a marked payload is counted by the
-// tally and passes the filter, whatever headers are around it and wherever a
+// stats and passes the filter, whatever headers are around it and wherever a
 // whole first header is all that is left of it.
 func TestWitnessedPasses(t *testing.T) {
 	vm := newVM(t)
@@ -229,8 +229,8 @@ func TestWitnessedPasses(t *testing.T) {
 			t.Fatal(err)
 		}
 		packet := carried(t, random, m, payload[:wire.MarkedSize+random.IntN(len(payload)-wire.MarkedSize+1)])
-		if !witnessed(t, packet) {
-			t.Fatalf("%+v is not witnessed: %x", m, packet)
+		if !counted(t, packet) {
+			t.Fatalf("%+v is not counted: %x", m, packet)
 		}
 		if !passes(t, vm, packet) {
 			t.Fatalf("%+v does not pass: %x", m, packet)
@@ -238,7 +238,7 @@ func TestWitnessedPasses(t *testing.T) {
 	}
 }
 
-// carried puts a payload behind headers as m says, with options of random
+// carried puts a payload behind headers as m asks, with options of random
 // lengths, bare or in VXLAN.
 func carried(t *testing.T, random *rand.Rand, m wire.Marked, payload []byte) []byte {
 	four := m.Family == 4
@@ -279,20 +279,20 @@ func optional(random *rand.Rand, next layers.IPProtocol) *layers.IPv4 {
 	return ip
 }
 
-// witnessed says whether the tally counts a packet of a WireGuard link, with
+// counted reports whether the stats count a packet of a WireGuard link, with
 // no pods whose flow would make of a control what it is not.
-func witnessed(t *testing.T, packet []byte) bool {
+func counted(t *testing.T, packet []byte) bool {
 	t.Helper()
 	subject, err := wire.NewSubject(config().Start, evidence.CaptureRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally, err := wire.NewTally(subject)
+	stats, err := wire.NewStats(subject)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP, Direction: evidence.DirectionTX})
-	return slices.ContainsFunc(tally.Messages(), func(m evidence.Message) bool { return m.Witness != nil })
+	stats.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP, Direction: evidence.DirectionTX})
+	return slices.ContainsFunc(stats.Messages(), func(m evidence.Message) bool { return m.Witness != nil })
 }
 
 // TestEthernetWireGuard: a WireGuard link whose frames do not begin at the IP

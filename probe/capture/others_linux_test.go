@@ -69,14 +69,18 @@ func TestOtherPods(t *testing.T) {
 // TestOwn: every link's Ethernet address is the host's, but for one that is a
 // virtual machine's.
 func TestOwn(t *testing.T) {
-	var subject wire.Subject
-	own(&subject, &Config{
+	config := Config{
+		Start:     evidence.StartRequest{Mark: make([]byte, wire.MarkSize), Key: []byte("key")},
 		Addresses: []evidence.Address{{Link: "eth0", Prefix: netip.MustParsePrefix("192.0.2.10/24")}},
 		Links: []evidence.Link{
 			{Name: "eth0", Ether: "02:00:00:00:00:01"}, {Name: "wg0", Kind: "wireguard"}, {Name: "ib0", Ether: "00:01"},
 			{Name: "vm0", Kind: "macvtap", Ether: "02:00:00:00:00:02"}, {Name: "br0", Kind: "bridge", Ether: "02:00:00:00:00:03"},
 		},
-	})
+	}
+	subject, err := config.subject()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(subject.Ethers) != 2 || subject.Ethers[0] != [6]byte{2, 0, 0, 0, 0, 1} || subject.Ethers[1] != [6]byte{2, 0, 0, 0, 0, 3} ||
 		len(subject.Addresses) != 1 || subject.Addresses[0] != netip.MustParseAddr("192.0.2.10") {
 		t.Errorf("%+v", subject)
@@ -146,7 +150,7 @@ func TestTwoClusters(t *testing.T) {
 }
 
 // TestOtherTunnels: on tunnels that are not WireGuard's the run's own packets are
-// witnessed and nothing else is copied; nothing is sent through them, and one
+// counted and nothing else is copied; nothing is sent through them, and one
 // that goes away is no problem of the capture as a whole.
 //
 //	a: vx, ipip0, gre0: 10.42.0.7 ── through eth0 192.0.2.10 ──► 192.0.2.11 :b
@@ -189,13 +193,13 @@ func TestOtherTunnels(t *testing.T) {
 			if got.Role != evidence.RoleInside || !got.Started || got.Frames != 3 || got.Alive || got.Error == "" {
 				t.Errorf("%+v", got)
 			}
-			witnessed := uint32(0)
+			seen := uint32(0)
 			for _, m := range messages {
 				if m.Problem != nil {
 					t.Errorf("%+v", m.Problem)
 				}
 				if m.Witness != nil && m.Witness.Link == "t0" && m.Witness.Direction == evidence.DirectionTX {
-					witnessed += m.Witness.Seen[0].UDP
+					seen += m.Witness.Seen[0].UDP
 				}
 			}
 			for _, leak := range sightings(messages) {
@@ -203,8 +207,8 @@ func TestOtherTunnels(t *testing.T) {
 					t.Errorf("%+v", leak)
 				}
 			}
-			if witnessed != 3 {
-				t.Errorf("%d of 3 canaries witnessed", witnessed)
+			if seen != 3 {
+				t.Errorf("%d of 3 canaries seen", seen)
 			}
 			for _, leak := range sightings(outside.Stop(t.Context())) {
 				if leak.By == evidence.BetrayedByMark && leak.Count != 3 {

@@ -103,7 +103,7 @@ func pair(t *testing.T) (a, b *namespace) {
 	return a, b
 }
 
-// awaitCarrier waits until frames can leave: the kernel says so a little later
+// awaitCarrier waits until frames can leave: the kernel reports it a little later
 // than it brings a link up.
 func (n *namespace) awaitCarrier(t *testing.T, name string) {
 	t.Helper()

@@ -45,8 +45,8 @@ func BenchmarkAdd(b *testing.B) {
 				frame.Data[i] = byte(random.Uint32())
 			}
 			frame.Segment = c.segment
-			tally := newTally(b, subject)
-			link := tally.Link("eth0", evidence.RoleOutside)
+			stats := newStats(b, subject)
+			link := stats.Link("eth0", evidence.RoleOutside)
 			b.SetBytes(int64(len(frame.Data)))
 			b.ReportAllocs()
 			n := uint64(0)
@@ -62,8 +62,8 @@ func BenchmarkAdd(b *testing.B) {
 // BenchmarkOtherPods is the cost of a frame of another pod in clear, of which
 // there may be as many as pods send.
 func BenchmarkOtherPods(b *testing.B) {
-	tally := newTally(b, watching())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(b, watching())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	frame := tx(build(b, eth(layers.EthernetTypeIPv4), raw(build(b, ip4("10.42.0.33", "10.42.1.44", layers.IPProtocolUDP), udp(1, 2), raw(make([]byte, 1400))))))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -86,7 +86,7 @@ func BenchmarkOtherUDP(b *testing.B) {
 			if watched {
 				subject = watching()
 			}
-			link := newTally(b, subject).Link("eth0", evidence.RoleOutside)
+			link := newStats(b, subject).Link("eth0", evidence.RoleOutside)
 			for b.Loop() {
 				link.Add(frame)
 			}

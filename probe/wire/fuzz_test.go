@@ -25,17 +25,17 @@ func FuzzFrame(f *testing.F) {
 		f.Add(seed, 96, true)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, segment int, rawIP bool) {
-		tally := newTally(t, watching())
-		link := tally.Link("eth0", evidence.RoleOutside)
-		inside := tally.Link("wg0", evidence.RoleWireGuard)
+		stats := newStats(t, watching())
+		link := stats.Link("eth0", evidence.RoleOutside)
+		inside := stats.Link("wg0", evidence.RoleWireGuard)
 		frame := Frame{Data: b, Segment: segment, Direction: evidence.DirectionTX}
 		if rawIP {
 			frame.Header = RawIP
 		}
 		link.Add(frame)
 		inside.Add(frame)
-		messages := tally.Messages()
-		leaks, controls := pick(t, messages, sightingOf), pick(t, messages, captureOf)[0].Classes["control"]
+		messages := stats.Messages()
+		leaks, controls := pick(t, messages, leakOf), pick(t, messages, captureOf)[0].Classes["control"]
 		// A control that a router quotes may be cut in its header.
 		cut := bytes.Index(b, testMark[:]) > len(b)-MarkedSize
 		if bytes.Contains(b, testMark[:]) && len(leaks) == 0 && controls == 0 && !cut {

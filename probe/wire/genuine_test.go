@@ -97,8 +97,8 @@ func TestGenuine(t *testing.T) {
 	said, keys := converse(t, pings)
 	subject := testSubject()
 	subject.Keys = []string{publicKey(7), keys[0], keys[1]}
-	tally := newTally(t, subject)
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, subject)
+	link := stats.Link("eth0", evidence.RoleOutside)
 	var bytes [2]uint64
 	for _, d := range said {
 		bytes[d.from] += uint64(len(d.b))
@@ -108,7 +108,7 @@ func TestGenuine(t *testing.T) {
 			link.Add(rx(reverse(t, d.b)))
 		}
 	}
-	tunnels := pick(t, tally.Messages(), tunnelOf)
+	tunnels := pick(t, stats.Messages(), tunnelOf)
 	if len(tunnels) != 1 {
 		t.Fatalf("%d tunnels", len(tunnels))
 	}

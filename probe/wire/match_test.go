@@ -56,14 +56,14 @@ func TestLeaks(t *testing.T) {
 			evidence.BetrayedByMark, 0, 1, 60 + 48, "ethernet arp"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, testSubject())
-			link := tally.Link("eth0", evidence.RoleOutside)
+			stats := newStats(t, testSubject())
+			link := stats.Link("eth0", evidence.RoleOutside)
 			for range 3 {
 				link.Add(tx(row.frame))
 			}
-			seen := pick(t, tally.Messages(), sightingOf)
+			seen := pick(t, stats.Messages(), leakOf)
 			if len(seen) != 1 {
-				t.Fatalf("%d sightings", len(seen))
+				t.Fatalf("%d leaks", len(seen))
 			}
 			s := seen[0]
 			if s.By != row.by || s.Source != row.source || s.Target != row.target || s.Count != 3 || s.Layers != row.layers {
@@ -80,8 +80,8 @@ func TestLeaks(t *testing.T) {
 func TestNoLeak(t *testing.T) {
 	same := build(t, ip4("10.42.0.7", "10.42.0.7", layers.IPProtocolUDP), udp(1, 2))
 	stranger := build(t, ip4("10.42.0.7", "10.42.1.8", layers.IPProtocolUDP), udp(1, 2))
-	tally := newTally(t, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	for _, b := range [][]byte{
 		nil, {}, {1}, same, stranger, underlay(t, data(1, 2, 1452)), underlay(t, control(t, TransportUDP, 5)),
 		build(t, eth(EtherTypeMarked), raw(control(t, TransportFrame, SelfTest))),
@@ -89,10 +89,10 @@ func TestNoLeak(t *testing.T) {
 	} {
 		link.Add(tx(b))
 	}
-	if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 0 {
+	if seen := pick(t, stats.Messages(), leakOf); len(seen) != 0 {
 		t.Errorf("sighted %+v", seen)
 	}
-	c := pick(t, tally.Messages(), captureOf)[0]
+	c := pick(t, stats.Messages(), captureOf)[0]
 	if c.ControlTX != 2 || c.ControlRX != 0 || c.Classes["control"] != 3 {
 		t.Errorf("controls: %+v", c)
 	}

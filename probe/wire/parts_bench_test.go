@@ -10,9 +10,9 @@ import (
 // BenchmarkParts is what the steps of Add cost by themselves.
 func BenchmarkParts(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 1))
-	tally := newTally(b, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
-	s := tally.settings
+	stats := newStats(b, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
+	s := stats.settings
 	for _, size := range []int{96, 1452} {
 		frame := tx(underlay(b, data(1, 0, size)))
 		for i := 42 + 16; i < len(frame.Data); i++ {
@@ -28,7 +28,7 @@ func BenchmarkParts(b *testing.B) {
 			{"mark", func() { s.match.next(frame.Data) }},
 			{"v4", func() { s.match.flows.v4.find(frame.Data) }},
 			{"v6", func() { s.match.flows.v6.find(frame.Data) }},
-			{"tunnel", func() { tally.tunnels.add(link.id, &link.parts, &frame, s, &link.recent) }},
+			{"tunnel", func() { stats.tunnels.add(link.id, &link.parts, &frame, s, &link.recent) }},
 		} {
 			b.Run(name+" "+part.name, func(b *testing.B) {
 				n := uint64(0)

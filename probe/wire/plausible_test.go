@@ -79,10 +79,10 @@ func TestFlowNeedsAHeader(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, before := range []int{0, 1, 7, 100} {
-				tally := newTally(t, testSubject())
+				stats := newStats(t, testSubject())
 				frame := underlay(t, append(make([]byte, before), row.b...))
-				tally.Link("eth0", evidence.RoleOutside).Add(tx(frame))
-				if seen := pick(t, tally.Messages(), sightingOf); (len(seen) == 1) != row.flow {
+				stats.Link("eth0", evidence.RoleOutside).Add(tx(frame))
+				if seen := pick(t, stats.Messages(), leakOf); (len(seen) == 1) != row.flow {
 					t.Errorf("%d bytes on: %d leaks", before, len(seen))
 				}
 			}

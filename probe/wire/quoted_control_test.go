@@ -57,9 +57,9 @@ func TestQuotedControls(t *testing.T) {
 		{"bare, without an error", build(t, eth(layers.EthernetTypeIPv4), raw(between(part))), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, watching())
-			tally.Link("eth0", evidence.RoleOutside).Add(rx(row.frame))
-			seen := pick(t, tally.Messages(), sightingOf)
+			stats := newStats(t, watching())
+			stats.Link("eth0", evidence.RoleOutside).Add(rx(row.frame))
+			seen := pick(t, stats.Messages(), leakOf)
 			if (len(seen) > 0) != row.leak {
 				t.Errorf("%d leaks: %+v", len(seen), seen)
 			}

@@ -25,11 +25,11 @@ func TestQuotedPackets(t *testing.T) {
 		{"an echo", build(t, ip4("10.42.0.7", "10.42.1.9", layers.IPProtocolICMPv4), echo, raw(marked(t, TransportICMP, 200))), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, testSubject())
-			tally.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(row.packet))))
-			sightings := pick(t, tally.Messages(), sightingOf)
-			if len(sightings) != 1 || sightings[0].Source != row.source || sightings[0].Target != 1-row.source {
-				t.Errorf("sighted %+v", sightings)
+			stats := newStats(t, testSubject())
+			stats.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(row.packet))))
+			leaks := pick(t, stats.Messages(), leakOf)
+			if len(leaks) != 1 || leaks[0].Source != row.source || leaks[0].Target != 1-row.source {
+				t.Errorf("sighted %+v", leaks)
 			}
 		})
 	}

@@ -15,8 +15,8 @@ import (
 // TestOnceAcrossLinks: a message seen on a VLAN and on its lower link is one
 // message; the same message twice on one link is a repeat.
 func TestOnceAcrossLinks(t *testing.T) {
-	tally := newTally(t, testSubject())
-	upper, lower := tally.Link("eth0.7", evidence.RoleOutside), tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	upper, lower := stats.Link("eth0.7", evidence.RoleOutside), stats.Link("eth0", evidence.RoleOutside)
 	for n := range uint64(100) {
 		frame := underlay(t, data(5, n, 96))
 		if n%2 == 0 {
@@ -31,9 +31,9 @@ func TestOnceAcrossLinks(t *testing.T) {
 	upper.Add(tx(handshake))
 	lower.Add(tx(handshake))
 	lower.Add(tx(underlay(t, data(5, 99, 96))))
-	tunnel := pick(t, tally.Messages(), tunnelOf)[0]
+	tunnel := pick(t, stats.Messages(), tunnelOf)[0]
 	want := evidence.Flow{
-		Initiations: 1, Data: 100, Bytes: 148 + 9600, DataBytes: 9600,
+		Initiations: 1, Data: 100, Bytes: 148 + 9600,
 		Indices:    []evidence.IndexRange{{Index: 5, Max: 99, Messages: 100, Repeats: 1}},
 		Sizes:      []evidence.SizeCount{{Size: 96, Count: 100}},
 		Handshakes: []evidence.Handshake{{Type: 1}},
@@ -49,20 +49,20 @@ func TestOnceAcrossLinks(t *testing.T) {
 // TestKinds counts each kind of message, and Bytes as the kernel does: without
 // cookies.
 func TestKinds(t *testing.T) {
-	tally := newTally(t, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	for _, b := range [][]byte{
 		append([]byte{1}, make([]byte, 147)...), append([]byte{2}, make([]byte, 91)...), append([]byte{3}, make([]byte, 63)...),
 		data(1, 0, 32), data(1, 1, 1452), []byte("no wireguard at all"),
 	} {
 		link.Add(rx(reverse(t, b)))
 	}
-	flow := pick(t, tally.Messages(), tunnelOf)[0].RX
+	flow := pick(t, stats.Messages(), tunnelOf)[0].RX
 	if flow.Initiations != 1 || flow.Responses != 1 || flow.Cookies != 1 || flow.Keepalives != 1 || flow.Data != 1 || flow.Malformed != 1 {
 		t.Errorf("%+v", flow)
 	}
-	if flow.Bytes != 148+92+32+1452 || flow.DataBytes != 32+1452 {
-		t.Errorf("bytes %d and %d", flow.Bytes, flow.DataBytes)
+	if flow.Bytes != 148+92+32+1452 {
+		t.Errorf("bytes %d", flow.Bytes)
 	}
 }
 
@@ -85,13 +85,13 @@ func TestSuperPackets(t *testing.T) {
 		{0, 2, 32, 32, 0}, {1 << 20, 40, 1452, 80, 0}, {5, 1, 1452, 1452, 0},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			tally := newTally(t, testSubject())
-			link := tally.Link("eth0", evidence.RoleOutside)
+			stats := newStats(t, testSubject())
+			link := stats.Link("eth0", evidence.RoleOutside)
 			b := row(c.first, c.count, c.size, c.last)
 			frame := tx(underlay(t, b))
 			frame.Segment = c.segment
 			link.Add(frame)
-			flow := pick(t, tally.Messages(), tunnelOf)[0].TX
+			flow := pick(t, stats.Messages(), tunnelOf)[0].TX
 			if flow.Data+flow.Keepalives != uint64(c.count) || flow.Bytes != uint64(len(b)) || flow.Malformed != 0 {
 				t.Errorf("%+v", flow)
 			}
@@ -103,17 +103,17 @@ func TestSuperPackets(t *testing.T) {
 }
 
 // TestOneDatagram: what looks like a row of messages is one where the kernel
-// would have told of several.
+// would have reported several.
 func TestOneDatagram(t *testing.T) {
 	row := append(data(7, 1, 96), data(7, 2, 96)...)
-	for _, told := range []bool{false, true} {
-		tally := newTally(t, testSubject())
+	for _, known := range []bool{false, true} {
+		stats := newStats(t, testSubject())
 		frame := tx(underlay(t, row))
-		frame.SegmentTold = told
-		tally.Link("eth0", evidence.RoleOutside).Add(frame)
-		flow := pick(t, tally.Messages(), tunnelOf)[0].TX
-		if want := map[bool]uint64{false: 2, true: 1}[told]; flow.Data != want || flow.Bytes != 192 {
-			t.Errorf("told %v: %+v", told, flow)
+		frame.SegmentKnown = known
+		stats.Link("eth0", evidence.RoleOutside).Add(frame)
+		flow := pick(t, stats.Messages(), tunnelOf)[0].TX
+		if want := map[bool]uint64{false: 2, true: 1}[known]; flow.Data != want || flow.Bytes != 192 {
+			t.Errorf("known %v: %+v", known, flow)
 		}
 	}
 }
@@ -123,19 +123,19 @@ func TestFragmented(t *testing.T) {
 	whole := build(t, udp(wgPort, wgPort), raw(data(1, 4, 1452)))
 	frame := build(t, eth(layers.EthernetTypeIPv4), &layers.IPv4{Version: 4, IHL: 5, TTL: 9, Protocol: 17, Flags: layers.IPv4MoreFragments,
 		SrcIP: []byte{192, 0, 2, 10}, DstIP: []byte{192, 0, 2, 11}}, raw(whole[:800]))
-	tally := newTally(t, testSubject())
-	tally.Link("eth0", evidence.RoleOutside).Add(tx(frame))
-	flow := pick(t, tally.Messages(), tunnelOf)[0].TX
+	stats := newStats(t, testSubject())
+	stats.Link("eth0", evidence.RoleOutside).Add(tx(frame))
+	flow := pick(t, stats.Messages(), tunnelOf)[0].TX
 	if flow.Data != 1 || flow.Bytes != 1452 {
 		t.Errorf("%+v", flow)
 	}
 }
 
-// TestWitness: on a WireGuard link the same traffic is no leak but a witness,
+// On a WireGuard link the same traffic is not a leak but seen inside the tunnel,
 // in chunks that fit.
-func TestWitness(t *testing.T) {
-	tally := newTally(t, testSubject())
-	link := tally.Link("flannel-wg", evidence.RoleWireGuard)
+func TestSeenInTunnel(t *testing.T) {
+	stats := newStats(t, testSubject())
+	link := stats.Link("flannel-wg", evidence.RoleWireGuard)
 	const nodes = 150
 	for n := range nodes {
 		b, err := Marked{Kind: KindAnswer, Family: 4, Transport: TransportTCP, Source: 0, Target: uint32(n + 1)}.
@@ -148,13 +148,13 @@ func TestWitness(t *testing.T) {
 	forged := canary(t, 60)
 	forged[24] ^= 1
 	link.Add(Frame{Data: podPacket(t, forged), Header: RawIP, Direction: evidence.DirectionTX})
-	messages := tally.Messages()
-	if leaks := pick(t, messages, sightingOf); len(leaks) != 0 {
+	messages := stats.Messages()
+	if leaks := pick(t, messages, leakOf); len(leaks) != 0 {
 		t.Errorf("leaks %+v", leaks)
 	}
 	seen := 0
-	witnesses := pick(t, messages, witnessOf)
-	for _, w := range witnesses {
+	seenPairs := pick(t, messages, seenOf)
+	for _, w := range seenPairs {
 		for _, s := range w.Seen {
 			seen++
 			if s.Target != seen || s.TCP != 1 || s.UDP != 0 {
@@ -162,16 +162,16 @@ func TestWitness(t *testing.T) {
 			}
 		}
 	}
-	if seen != nodes || len(witnesses) != 3 {
-		t.Errorf("%d pairs in %d messages", seen, len(witnesses))
+	if seen != nodes || len(seenPairs) != 3 {
+		t.Errorf("%d pairs in %d messages", seen, len(seenPairs))
 	}
 }
 
 // TestBounded: an adversary who sends everything there is makes nothing large.
 func TestBounded(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	tally := newTally(t, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	leaks := uint64(0)
 	for n := range 20000 {
 		b := data(random.Uint32N(200), random.Uint64(), 32+random.IntN(400))
@@ -182,25 +182,25 @@ func TestBounded(t *testing.T) {
 				udp(7, 9), raw(canary(t, 60)))))
 		}
 	}
-	tally.tunnels.mu.Lock()
-	if words := tally.tunnels.words; words > wordBudget+maxWords {
+	stats.tunnels.mu.Lock()
+	if words := stats.tunnels.words; words > wordBudget+maxWords {
 		t.Errorf("%d words of counters", words)
 	}
-	tally.tunnels.mu.Unlock()
-	messages := tally.Messages()
+	stats.tunnels.mu.Unlock()
+	messages := stats.Messages()
 	sum := uint64(0)
-	for _, s := range pick(t, messages, sightingOf) {
+	for _, s := range pick(t, messages, leakOf) {
 		sum += s.Count
 	}
-	if sum != leaks || len(messages) > 2+maxSightings+maxStrangers {
+	if sum != leaks || len(messages) > 2+maxLeaks+maxUnformed {
 		t.Errorf("%d leaks of %d, %d messages", sum, leaks, len(messages))
 	}
 	flow := pick(t, messages, tunnelOf)[0].TX
-	total := flow.OtherSizes
+	total := uint64(0)
 	for _, s := range flow.Sizes {
 		total += s.Count
 	}
-	if total != flow.Data || len(flow.Indices) > maxIndices || len(flow.Sizes) > maxSizes {
+	if total == 0 || total > flow.Data || len(flow.Indices) > maxIndices || len(flow.Sizes) > maxSizes {
 		t.Errorf("%d of %d data messages have a size", total, flow.Data)
 	}
 }
@@ -216,13 +216,13 @@ func TestOrder(t *testing.T) {
 		rx(build(t, eth(layers.EthernetTypeIPv4), raw(podPacket(t, canary(t, 99))))))
 	var first string
 	for range 20 {
-		tally := newTally(t, testSubject())
-		link := tally.Link("eth0", evidence.RoleOutside)
+		stats := newStats(t, testSubject())
+		link := stats.Link("eth0", evidence.RoleOutside)
 		random.Shuffle(len(frames), func(i, j int) { frames[i], frames[j] = frames[j], frames[i] })
 		for _, f := range frames {
 			link.Add(f)
 		}
-		b, err := json.Marshal(tally.Messages())
+		b, err := json.Marshal(stats.Messages())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestKeysRefused(t *testing.T) {
 	for _, key := range []string{"", "AAAA", "not base64 at all"} {
 		subject := testSubject()
 		subject.Keys = []string{key}
-		if _, err := NewTally(subject); err == nil {
+		if _, err := NewStats(subject); err == nil {
 			t.Errorf("%q is taken for a key", key)
 		}
 	}

@@ -11,43 +11,43 @@ import (
 const (
 	// maxSeen is how many pairs one Witness message holds.
 	maxSeen = 64
-	// maxWitnessed bounds the pairs of one link: both directions and families
+	// maxPairs bounds the pairs of one link: both directions and families
 	// of a node of a cluster of 10,000.
-	maxWitnessed = 80000
+	maxPairs = 80000
 	// maxDistinct bounds the marked packets of one pair, direction and family:
 	// more than the longest request sends. What exceeds it is not counted, so
 	// that a count can only become too small: that fails the proof, never helps it.
 	maxDistinct = 4096
 )
 
-// witnessKey is an ordered pair of nodes in one direction and family.
-type witnessKey struct {
+// pairKey is an ordered pair of nodes in one direction and family.
+type pairKey struct {
 	direction              string
 	family, source, target int
 }
 
-// witness is what was seen of one pair. Each canary, answer and first packet
-// counts once, however often it or a part of it was seen: a packet is told from
-// others by its header, which no two have alike.
-type witness struct {
+// seenPair is what was seen of one pair. Each canary, answer and first packet
+// counts once, however often it or a part of it was seen: a packet is distinguished
+// from others by its header, which no two have alike.
+type seenPair struct {
 	evidence.Seen
 	known []uint64 // sorted, see identity
 }
 
-// witnesses counts genuine marked packets where they may be seen.
-type witnesses map[witnessKey]*witness
+// seenPairs counts genuine marked packets where they may be seen.
+type seenPairs map[pairKey]*seenPair
 
 // control counts a frame with a control.
-func (w witnesses) control(f *Frame, h *Marked) {
-	if one := w.of(witnessKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}); one != nil {
+func (w seenPairs) control(f *Frame, h *Marked) {
+	if one := w.of(pairKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}); one != nil {
 		one.Control++
 	}
 }
 
 // frame counts all marked packets of a frame from its first one on, which
 // begins at found.at. Where segments or datagrams are merged they are several;
-// each ends with a mark of its own at most that is no packet's.
-func (w witnesses) frame(f *Frame, found *match, m *matcher) {
+// each ends with at most one mark that does not begin a packet.
+func (w seenPairs) frame(f *Frame, found *match, m *matcher) {
 	w.packet(f, found.at, &found.header)
 	at := repeats(f.Data, found.at)
 	for range 2 * maxSegments {
@@ -80,8 +80,8 @@ func repeats(b []byte, at int) int {
 // packet counts one marked packet, whose header begins at an offset of a frame.
 // What an ICMP error quotes is counted as well: it travels against the direction
 // of its pair, where nobody looks for it.
-func (w witnesses) packet(f *Frame, at int, h *Marked) {
-	key := witnessKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}
+func (w seenPairs) packet(f *Frame, at int, h *Marked) {
+	key := pairKey{f.Direction, int(h.Family), int(h.Source), int(h.Target)}
 	answer := h.Kind == KindAnswer || h.Kind == KindFirstAnswer
 	if h.Transport == TransportICMP {
 		switch echoType(f.Data[:at], h.Family) {
@@ -104,8 +104,8 @@ const (
 	echoReply
 )
 
-// echoType returns what kind of ICMP echo header a packet ends with, 0 if that
-// is none. Types and codes: RFC 792, RFC 4443.
+// echoType returns what kind of ICMP echo header a packet ends with, 0 if it is
+// another header. Types and codes: RFC 792, RFC 4443.
 func echoType(b []byte, family uint8) int {
 	const header = 8
 	if len(b) < header || b[len(b)-header+1] != 0 {
@@ -124,17 +124,17 @@ func echoType(b []byte, family uint8) int {
 	return 0
 }
 
-// of returns the account of a pair, nil if there are too many pairs.
-func (w witnesses) of(key witnessKey) *witness {
+// of returns what is counted of a pair, nil if there are too many pairs.
+func (w seenPairs) of(key pairKey) *seenPair {
 	one := w[key]
-	if one == nil && len(w) < maxWitnessed {
-		one = &witness{Seen: evidence.Seen{Source: key.source, Target: key.target}}
+	if one == nil && len(w) < maxPairs {
+		one = &seenPair{Seen: evidence.Seen{Source: key.source, Target: key.target}}
 		w[key] = one
 	}
 	return one
 }
 
-// identity tells a packet from all others of its pair and direction. A pair has
+// identity distinguishes a packet from all others of its pair and direction. A pair has
 // canaries of the one pod and answers to those of the other.
 func identity(h *Marked) uint64 {
 	return uint64(h.Kind)<<40 | uint64(h.Transport)<<32 | uint64(h.Size)<<16 | uint64(h.Sequence)
@@ -143,7 +143,7 @@ func identity(h *Marked) uint64 {
 // fresh remembers a packet and reports whether it is seen for the first time.
 // An echo and the reply to another pod's echo differ in the order of the nodes
 // in their headers.
-func (w *witness) fresh(h *Marked) bool {
+func (w *seenPair) fresh(h *Marked) bool {
 	id := identity(h)
 	if int(h.Source) != w.Source {
 		id |= 1 << 63
@@ -156,7 +156,7 @@ func (w *witness) fresh(h *Marked) bool {
 	return true
 }
 
-func (w *witness) count(h *Marked, answer bool) {
+func (w *seenPair) count(h *Marked, answer bool) {
 	var all, answers *uint32
 	switch {
 	case h.Kind == KindFirst || h.Kind == KindFirstAnswer:
@@ -176,13 +176,13 @@ func (w *witness) count(h *Marked, answer bool) {
 	}
 }
 
-// messages returns the witnesses of one link, at most maxSeen pairs in each.
-func (w witnesses) messages(link string) []evidence.Message {
-	keys := make([]witnessKey, 0, len(w))
+// messages returns the seenPairs of one link, at most maxSeen pairs in each.
+func (w seenPairs) messages(link string) []evidence.Message {
+	keys := make([]pairKey, 0, len(w))
 	for key := range w {
 		keys = append(keys, key)
 	}
-	slices.SortFunc(keys, func(a, b witnessKey) int {
+	slices.SortFunc(keys, func(a, b pairKey) int {
 		return cmp.Or(cmp.Compare(a.direction, b.direction), cmp.Compare(a.family, b.family),
 			cmp.Compare(a.source, b.source), cmp.Compare(a.target, b.target))
 	})

@@ -2,8 +2,8 @@ package wire
 
 import "net/netip"
 
-// host is what tells the frames of this host from those of others that its
-// links hear as well.
+// host is what distinguishes the frames of this host from those of others that
+// its links hear as well.
 type host struct {
 	addresses map[netip.Addr]bool
 	ethers    map[[6]byte]bool
@@ -22,7 +22,7 @@ func newHost(addresses []netip.Addr, ethers [][6]byte) host {
 
 // carries reports whether this host sent a frame with a packet between pods, or
 // is who it is for. Two clusters may use the same pod ranges on one network, so
-// that the pods' addresses alone do not say whose packet it is:
+// that the pods' addresses alone do not show whose packet it is:
 //
 //   - in an encapsulation, the outermost IP address must be one of this host's:
 //     the source of what leaves, the target of what arrives. So the packets of a

@@ -9,10 +9,10 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Subject is what a tally must know of the run to tell frames apart.
+// Subject is what must be known of the run to distinguish frames.
 type Subject struct {
 	Mark [MarkSize]byte
-	Key  []byte // the run's key: tells genuine marked headers from others
+	Key  []byte // the run's key: proves that a marked header is genuine
 	// Pods are the test pods, whose flows must not be seen in clear.
 	Pods []evidence.PodAddress
 	// Keys are public keys to try a handshake's mac1 against, base64.
@@ -25,70 +25,71 @@ type Subject struct {
 	// another's that this host sends or receives in clear is a leak.
 	Ranges []evidence.PodRange
 	Node   int // index of this node
-	// Addresses and Ethers are this host's own: what tells its frames from
+	// Addresses and Ethers are this host's own: they distinguish its frames from
 	// those of others on the same network.
 	Addresses []netip.Addr
 	Ethers    [][6]byte
 }
 
-// NewSubject takes a run's mark and key as the agent was told them.
+// NewSubject takes a run's mark and key from the requests to the agent.
 func NewSubject(start evidence.StartRequest, request evidence.CaptureRequest) (Subject, error) {
 	if len(start.Mark) != MarkSize || len(start.Key) == 0 {
 		return Subject{}, errors.New("a run has a mark of 16 bytes and a key")
 	}
 	return Subject{
 		Mark: [MarkSize]byte(start.Mark), Key: start.Key, Pods: request.Pods,
-		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges, Node: start.Index,
+		Keys: request.Keys, Ports: slices.Clone(request.Ports), Sizes: request.Sizes, Ranges: request.Ranges,
+		Node: start.Index,
 	}, nil
 }
 
-// Tally sums the frames of one capture window over all its links. Its links
+// Stats sums the frames of one capture window over all its links. Its links
 // may be fed by one goroutine each at the same time.
-type Tally struct {
+type Stats struct {
 	settings *settings
 	tunnels  tunnels
 
 	mu    sync.Mutex
-	links []*LinkTally
+	links []*LinkStats
 }
 
-// NewTally makes an empty tally. It fails on a key that is no public key.
-func NewTally(subject Subject) (*Tally, error) {
+// NewStats returns empty counters. It fails on a key that is not a public key.
+func NewStats(subject Subject) (*Stats, error) {
 	s, err := newSettings(subject)
 	if err != nil {
 		return nil, err
 	}
-	return &Tally{settings: s, tunnels: tunnels{all: make(map[ends]*tunnel)}}, nil
+	return &Stats{settings: s, tunnels: tunnels{all: make(map[ends]*tunnel)}}, nil
 }
 
-// Link begins the account of one link. Each link is fed by one goroutine.
-func (t *Tally) Link(name string, role evidence.LinkRole) *LinkTally {
+// Link adds the counters of one link. Each link is fed by one goroutine.
+func (t *Stats) Link(name string, role evidence.LinkRole) *LinkStats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := &LinkTally{
-		tally: t, id: len(t.links), name: name,
+	l := &LinkStats{
+		stats: t, id: len(t.links), name: name,
 		capture: evidence.Capture{Link: name, Role: role},
-		witness: make(witnesses),
+		seen:    make(seenPairs),
 	}
 	t.links = append(t.links, l)
 	return l
 }
 
-// Messages returns the account as Capture, Tunnel, Sighting and Witness
+// Messages returns what was counted as Capture, Tunnel, Sighting and Witness
 // messages, each small enough to be encoded, in an order that depends only on
 // what was seen. No link may be fed any more.
-func (t *Tally) Messages() []evidence.Message {
+func (t *Stats) Messages() []evidence.Message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []evidence.Message
 	for _, l := range t.links {
-		out = append(out, evidence.Message{Capture: l.account()})
+		out = append(out, evidence.Message{Capture: l.sums()})
 	}
 	for _, l := range t.links {
-		out = append(out, l.sightings.messages()...)
+		out = append(out, l.leaks.messages()...)
 	}
 	for _, l := range t.links {
-		out = append(out, l.witness.messages(l.name)...)
+		out = append(out, l.seen.messages(l.name)...)
 		out = append(out, l.tries.messages(l.name)...)
 	}
 	out = append(out, t.tunnels.messages(t.settings, t.links)...)

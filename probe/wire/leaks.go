@@ -9,30 +9,30 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Bounds of the sightings of one link: those of the run's own packets, and as
+// Bounds of the leaks of one link: those of the run's own packets, and as
 // many again of packets of other pods, which so cannot crowd them out.
 const (
-	maxSightings = 64
-	maxSample    = 160
+	maxLeaks  = 64
+	maxSample = 160
 )
 
-// sightingKey is what makes two sightings equal.
-type sightingKey struct {
+// leakKey is what makes two leaks equal.
+type leakKey struct {
 	direction, by, layers    string
 	source, target, family   int
 	first                    bool
 	outerSource, outerTarget netip.Addr
 }
 
-// sightings sums the leaks of one link. Different ones beyond maxSightings are
+// leaks sums the leaks of one link. Different ones beyond maxLeaks are
 // counted in the last one: how many there are no longer matters by then.
-type sightings struct {
+type leaks struct {
 	all  []*evidence.Sighting
-	byID map[sightingKey]*evidence.Sighting
-	pods podSightings
+	byID map[leakKey]*evidence.Sighting
+	pods podLeaks
 }
 
-func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
+func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
 	source, target, family := m.pair(found, d)
 	if family == 0 {
 		family = addressFamily(d.source)
@@ -40,7 +40,7 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 	if found.at < 0 && found.flow.at >= d.headers {
 		d.nameCarrier()
 	}
-	key := sightingKey{
+	key := leakKey{
 		direction: f.Direction, by: evidence.BetrayedByFlow, layers: d.text(),
 		source: source, target: target, family: family, first: found.first(),
 		outerSource: d.source, outerTarget: d.target,
@@ -51,8 +51,8 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 	one := s.byID[key]
 	switch {
 	case one != nil:
-	case len(s.all) == maxSightings:
-		one = s.all[maxSightings-1]
+	case len(s.all) == maxLeaks:
+		one = s.all[maxLeaks-1]
 	default:
 		one = &evidence.Sighting{
 			Link: link, Direction: key.direction, Source: source, Target: target, Family: family,
@@ -60,7 +60,7 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 			Sample: bytes.Clone(f.Data[:sampleEnd(f.Data, d, found)]),
 		}
 		if s.byID == nil {
-			s.byID = make(map[sightingKey]*evidence.Sighting)
+			s.byID = make(map[leakKey]*evidence.Sighting)
 		}
 		s.byID[key] = one
 		s.all = append(s.all, one)
@@ -69,7 +69,7 @@ func (s *sightings) add(link string, f *Frame, d *dissection, found *match, m *m
 }
 
 // sampleEnd returns how much of a frame may be kept: headers and the run's own
-// mark. A mark or flow far behind the headers that could be read stands in
+// mark. A mark or flow that is distant from the headers that could be read stands in
 // someone's payload, of which nothing is kept.
 func sampleEnd(b []byte, d *dissection, found *match) int {
 	end := d.headers
@@ -122,14 +122,15 @@ func addressFamily(a netip.Addr) int {
 	return 0
 }
 
-// messages returns the sightings in an order of their own.
-func (s *sightings) messages() []evidence.Message {
+// messages returns the leaks in an order of their own.
+func (s *leaks) messages() []evidence.Message {
 	all := slices.Concat(s.all, s.pods.all)
 	slices.SortFunc(all, func(a, b *evidence.Sighting) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Target, b.Target),
 			cmp.Compare(a.Family, b.Family), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.By, b.By),
-			cmp.Compare(a.Layers, b.Layers), a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget),
-			cmp.Compare(a.Protocol, b.Protocol), a.InnerSource.Compare(b.InnerSource), a.InnerTarget.Compare(b.InnerTarget))
+			cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Protocol, b.Protocol),
+			a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget),
+			a.InnerSource.Compare(b.InnerSource), a.InnerTarget.Compare(b.InnerTarget))
 	})
 	var out []evidence.Message
 	for _, one := range all {

@@ -40,13 +40,13 @@ func echo(t testing.TB, source, target string, kind, code uint8, body []byte) []
 // travel in one direction.
 func onTunnel(t *testing.T, direction string, packets ...[]byte) []evidence.Seen {
 	t.Helper()
-	tally := newTally(t, testSubject())
-	link := tally.Link("wg0", evidence.RoleWireGuard)
+	stats := newStats(t, testSubject())
+	link := stats.Link("wg0", evidence.RoleWireGuard)
 	for _, b := range packets {
 		link.Add(Frame{Data: b, Header: RawIP, Direction: direction})
 	}
 	var seen []evidence.Seen
-	for _, w := range pick(t, tally.Messages(), witnessOf) {
+	for _, w := range pick(t, stats.Messages(), seenOf) {
 		if w.Direction != direction || w.Family != 4 {
 			t.Errorf("%+v", w)
 		}
@@ -158,27 +158,27 @@ func TestWitnessesCountPackets(t *testing.T) {
 // Datagrams of ever new strangers are no gap in what was captured. Those of a
 // peer still count, and a mark in one of them is still found.
 func TestStrangers(t *testing.T) {
-	tally := newTally(t, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	stranger := func(port uint16, body []byte) Frame {
 		from := ip4("203.0.113.7", "192.0.2.10", layers.IPProtocolUDP)
 		return rx(build(t, eth(layers.EthernetTypeIPv4), from, udp(port, wgPort), raw(body)))
 	}
-	for port := range uint16(3 * maxStrangers) {
+	for port := range uint16(3 * maxUnformed) {
 		link.Add(stranger(1000+port, []byte("x")))
 	}
 	link.Add(stranger(9, canary(t, 64)))
 	link.Add(tx(underlay(t, data(1, 2, 128))))
-	messages := tally.Messages()
+	messages := stats.Messages()
 	tunnels := pick(t, messages, tunnelOf)
-	if len(tunnels) != maxStrangers+1 || len(pick(t, messages, sightingOf)) != 1 {
-		t.Errorf("%d tunnels, leaks %+v", len(tunnels), pick(t, messages, sightingOf))
+	if len(tunnels) != maxUnformed+1 || len(pick(t, messages, leakOf)) != 1 {
+		t.Errorf("%d tunnels, leaks %+v", len(tunnels), pick(t, messages, leakOf))
 	}
 	for _, m := range messages {
 		if m.Problem != nil {
 			t.Errorf("%+v", m.Problem)
 		}
-		if m.Capture != nil && m.Capture.Classes["malformed"] != 3*maxStrangers+1 {
+		if m.Capture != nil && m.Capture.Classes["malformed"] != 3*maxUnformed+1 {
 			t.Errorf("%+v", m.Capture.Classes)
 		}
 	}
@@ -190,8 +190,8 @@ func TestStrangers(t *testing.T) {
 func TestDuplicates(t *testing.T) {
 	initiation := make([]byte, sizeInitiation)
 	initiation[0] = typeInitiation
-	tally := newTally(t, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	for n := range 10 {
 		for range 2 {
 			link.Add(rx(underlay(t, data(1, uint64(n), 128))))
@@ -199,8 +199,8 @@ func TestDuplicates(t *testing.T) {
 			link.Add(rx(underlay(t, initiation)))
 		}
 	}
-	flow := pick(t, tally.Messages(), tunnelOf)[0].RX
-	if flow.Data != 10 || flow.DataBytes != 1280 || flow.Bytes != 1280+10*sizeInitiation || flow.Initiations != 10 {
+	flow := pick(t, stats.Messages(), tunnelOf)[0].RX
+	if flow.Data != 10 || flow.Bytes != 1280+10*sizeInitiation || flow.Initiations != 10 {
 		t.Errorf("%+v", flow)
 	}
 	if flow.Indices[0].Repeats != 10 || flow.Indices[0].Messages != 10 {

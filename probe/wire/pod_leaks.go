@@ -8,10 +8,10 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// podSightings sums the packets from one node's pods to another's that were
-// seen in clear, whosever they are. Ports are no part of what makes two equal:
+// podLeaks sums the packets from one node's pods to another's that were
+// seen in clear, whosever they are. Ports do not make two of them different:
 // however many connections pods have, their leaks stay few.
-type podSightings struct {
+type podLeaks struct {
 	all  []*evidence.Sighting
 	byID map[podKey]*evidence.Sighting
 }
@@ -25,22 +25,23 @@ type podKey struct {
 	outerSource, outerTarget netip.Addr
 }
 
-func (s *sightings) addPods(link string, f *Frame, d *dissection) {
+func (s *leaks) addPods(link string, f *Frame, d *dissection) {
 	p, known := &d.pods, &s.pods
 	key := podKey{
 		direction: f.Direction, source: p.source, target: p.target, family: p.family, protocol: p.protocol,
 		stack: d.stack, outerSource: d.source, outerTarget: d.target,
 	}
 	if p.bare { // the outermost addresses are the pods' own, of which there are many
-		key.outerSource, key.outerTarget = netip.Addr{}, netip.Addr{}
+		key.outerSource = netip.Addr{}
+		key.outerTarget = netip.Addr{}
 	}
 	one := known.byID[key]
 	switch {
 	case one != nil:
-	case len(known.all) == maxSightings:
-		one = known.all[maxSightings-1]
+	case len(known.all) == maxLeaks:
+		one = known.all[maxLeaks-1]
 	default:
-		one = p.sighting(f, d)
+		one = p.leak(f, d)
 		one.Link = link
 		if known.byID == nil {
 			known.byID = make(map[podKey]*evidence.Sighting)
@@ -51,17 +52,19 @@ func (s *sightings) addPods(link string, f *Frame, d *dissection) {
 	one.Count++
 }
 
-// sighting describes the first packet of its kind.
-func (p *podHeader) sighting(f *Frame, d *dissection) *evidence.Sighting {
+// leak describes the first packet of its kind.
+func (p *podHeader) leak(f *Frame, d *dissection) *evidence.Sighting {
 	one := &evidence.Sighting{
-		Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, By: evidence.BetrayedByRange,
-		Layers: d.text(), OuterSource: d.source, OuterTarget: d.target, Protocol: p.protocol,
+		Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, Protocol: p.protocol,
+		By: evidence.BetrayedByRange, Layers: d.text(), OuterSource: d.source, OuterTarget: d.target,
 	}
 	header := f.Data[p.at:]
 	if p.family == 4 {
-		one.InnerSource, one.InnerTarget = netip.AddrFrom4([4]byte(header[12:])), netip.AddrFrom4([4]byte(header[16:]))
+		one.InnerSource = netip.AddrFrom4([4]byte(header[12:]))
+		one.InnerTarget = netip.AddrFrom4([4]byte(header[16:]))
 	} else {
-		one.InnerSource, one.InnerTarget = netip.AddrFrom16([16]byte(header[8:])), netip.AddrFrom16([16]byte(header[24:]))
+		one.InnerSource = netip.AddrFrom16([16]byte(header[8:]))
+		one.InnerTarget = netip.AddrFrom16([16]byte(header[24:]))
 	}
 	end := d.headers
 	if p.transport > 0 {

@@ -60,9 +60,9 @@ func TestQuotesOfOtherPods(t *testing.T) {
 		"a sample that was cut": sample[:36], "one of several samples": append(bytes.Clone(sample), make([]byte, 200)...), "a wrong checksum": broken,
 	} {
 		frame := build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP), udp(9, 6343), raw(make([]byte, 6)), raw(payload))
-		tally := newTally(t, watching())
-		tally.Link("eth0", evidence.RoleOutside).Add(tx(frame))
-		if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 0 {
+		stats := newStats(t, watching())
+		stats.Link("eth0", evidence.RoleOutside).Add(tx(frame))
+		if seen := pick(t, stats.Messages(), leakOf); len(seen) != 0 {
 			t.Errorf("%s: %+v", name, seen)
 		}
 	}
@@ -130,12 +130,12 @@ func TestOtherPods(t *testing.T) {
 		{"of a pod that only the run knows of", "ethernet ipv4 udp", build(t, eth(layers.EthernetTypeIPv4), ip4("10.77.0.9", "10.42.1.44", layers.IPProtocolUDP), udp(9, 53)), 53},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, watching())
-			link := tally.Link("eth0", evidence.RoleOutside)
+			stats := newStats(t, watching())
+			link := stats.Link("eth0", evidence.RoleOutside)
 			for range 3 {
 				link.Add(tx(row.frame))
 			}
-			seen := pick(t, tally.Messages(), sightingOf)
+			seen := pick(t, stats.Messages(), leakOf)
 			if len(seen) != 1 {
 				t.Fatalf("%d leaks", len(seen))
 			}
@@ -200,9 +200,9 @@ func TestNotOurs(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			row.frame.ToLink = row.toLink
-			tally := newTally(t, watching())
-			tally.Link("eth0", evidence.RoleOutside).Add(row.frame)
-			seen := pick(t, tally.Messages(), sightingOf)
+			stats := newStats(t, watching())
+			stats.Link("eth0", evidence.RoleOutside).Add(row.frame)
+			seen := pick(t, stats.Messages(), leakOf)
 			if (len(seen) == 1) != row.leak {
 				t.Errorf("%d leaks: %+v", len(seen), seen)
 			}
@@ -222,8 +222,8 @@ func TestPipe(t *testing.T) {
 		{"tx", "10.42.1.44", "10.42.2.33", true}, {"rx", "10.42.1.44", "10.42.2.33", true}, // forwarded
 	} {
 		for _, pipe := range []bool{false, true} {
-			tally := newTally(t, watching())
-			link := tally.Link("veth7", evidence.RoleOutside)
+			stats := newStats(t, watching())
+			link := stats.Link("veth7", evidence.RoleOutside)
 			if pipe {
 				link.Pipe()
 			}
@@ -233,7 +233,7 @@ func TestPipe(t *testing.T) {
 			}
 			packet := build(t, ip4(row.source, row.target, layers.IPProtocolUDP), udp(1, 2))
 			link.Add(Frame{Data: slices.Concat(target, source, []byte{8, 0}, packet), Direction: row.direction})
-			if seen := pick(t, tally.Messages(), sightingOf); (len(seen) == 1) != (row.leak || !pipe) {
+			if seen := pick(t, stats.Messages(), leakOf); (len(seen) == 1) != (row.leak || !pipe) {
 				t.Errorf("pipe %v, %s %s → %s: %d leaks", pipe, row.direction, row.source, row.target, len(seen))
 			}
 		}
@@ -243,8 +243,8 @@ func TestPipe(t *testing.T) {
 // TestFloodOfOthers: whatever other pods send, their leaks stay few, and those
 // of the run's own packets keep their room.
 func TestFloodOfOthers(t *testing.T) {
-	tally := newTally(t, watching())
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, watching())
+	link := stats.Link("eth0", evidence.RoleOutside)
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 5000 {
 		packet := build(t, ip4(fmt.Sprintf("10.42.0.%d", random.IntN(256)), fmt.Sprintf("10.42.1.%d", 10+random.IntN(200)), layers.IPProtocolUDP),
@@ -255,7 +255,7 @@ func TestFloodOfOthers(t *testing.T) {
 		link.Add(tx(build(t, eth(layers.EthernetTypeIPv4), ip4("10.42.0.33", "10.42.2.44", layers.IPProtocol(protocol)), raw(make([]byte, 60)))))
 	}
 	link.Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(podPacket(t, canary(t, 100))))))
-	seen := pick(t, tally.Messages(), sightingOf)
+	seen := pick(t, stats.Messages(), leakOf)
 	marked, others, total := 0, 0, uint64(0)
 	for _, s := range seen {
 		if s.By == evidence.BetrayedByMark {
@@ -265,7 +265,7 @@ func TestFloodOfOthers(t *testing.T) {
 			total += s.Count
 		}
 	}
-	if marked != 1 || others > maxSightings || total != 5000+256 {
+	if marked != 1 || others > maxLeaks || total != 5000+256 {
 		t.Errorf("%d marked, %d others of %d frames", marked, others, total)
 	}
 }
@@ -274,9 +274,9 @@ func TestFloodOfOthers(t *testing.T) {
 func TestNoRanges(t *testing.T) {
 	subject := watching()
 	subject.Ranges = []evidence.PodRange{{Index: 0}, {Index: -1, Prefixes: prefixes("10.42.0.0/24")}, {Index: 1, Prefixes: []netip.Prefix{{}}}}
-	tally := newTally(t, subject)
-	tally.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(db(t)))))
-	if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 0 {
+	stats := newStats(t, subject)
+	stats.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(db(t)))))
+	if seen := pick(t, stats.Messages(), leakOf); len(seen) != 0 {
 		t.Errorf("%+v", seen)
 	}
 }
@@ -284,16 +284,16 @@ func TestNoRanges(t *testing.T) {
 // TestOtherTunnels: on a tunnel that is not WireGuard's the run's packets are
 // witnessed, and neither they nor those of others are leaks there.
 func TestOtherTunnels(t *testing.T) {
-	tally := newTally(t, watching())
-	link := tally.Link("flannel.1", evidence.RoleInside)
+	stats := newStats(t, watching())
+	link := stats.Link("flannel.1", evidence.RoleInside)
 	link.Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(podPacket(t, canary(t, 100))))))
 	link.Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(db(t)))))
-	messages := tally.Messages()
-	if seen := pick(t, messages, sightingOf); len(seen) != 0 {
+	messages := stats.Messages()
+	if seen := pick(t, messages, leakOf); len(seen) != 0 {
 		t.Errorf("%+v", seen)
 	}
-	witnesses := pick(t, messages, witnessOf)
-	if len(witnesses) != 1 || witnesses[0].Link != "flannel.1" || witnesses[0].Seen[0].UDP != 1 {
-		t.Errorf("%+v", witnesses)
+	seen := pick(t, messages, seenOf)
+	if len(seen) != 1 || seen[0].Link != "flannel.1" || seen[0].Seen[0].UDP != 1 {
+		t.Errorf("%+v", seen)
 	}
 }

@@ -11,19 +11,19 @@ import (
 // itself. It is not counted among the controls.
 const SelfTest = 0
 
-// LinkTally is the account of one link.
-type LinkTally struct {
-	tally     *Tally
-	id        int
-	name      string
-	capture   evidence.Capture
-	classes   [classCount]uint64
-	sightings sightings
-	witness   witnesses
-	tries     tries
-	parts     dissection
-	recent    [2]recent // arriving and leaving
-	pipe      bool      // see Pipe
+// LinkStats are the counters of one link.
+type LinkStats struct {
+	stats   *Stats
+	id      int
+	name    string
+	capture evidence.Capture
+	classes [classCount]uint64
+	leaks   leaks
+	seen    seenPairs
+	tries   tries
+	parts   dissection
+	recent  [2]recent // arriving and leaving
+	pipe    bool      // see Pipe
 
 	controlTX, controlRX atomic.Uint32
 
@@ -33,8 +33,8 @@ type LinkTally struct {
 
 // Add counts one frame. It keeps nothing of it but counts and, of the first of
 // each kind of leak, its headers.
-func (l *LinkTally) Add(frame Frame) {
-	s := l.tally.settings
+func (l *LinkStats) Add(frame Frame) {
+	s := l.stats.settings
 	l.capture.Frames++
 	l.capture.Bytes += uint64(frame.length())
 	if frame.transmitted() {
@@ -55,38 +55,38 @@ func (l *LinkTally) Add(frame Frame) {
 		l.tries.add(&frame, &found.header)
 	case l.inside():
 		if found.genuine {
-			l.witness.frame(&frame, &found, s.match)
+			l.seen.frame(&frame, &found, s.match)
 		}
-	case found.betrays():
+	case found.leaks():
 		if !quotedControl(&frame, &l.parts, &found, s) {
-			l.sightings.add(l.name, &frame, &l.parts, &found, s.match)
+			l.leaks.add(l.name, &frame, &l.parts, &found, s.match)
 		}
 	case l.parts.pods.found:
 		if s.host.carries(&frame, &l.parts) && !(l.pipe && s.local(&frame, &l.parts.pods)) {
-			l.sightings.addPods(l.name, &frame, &l.parts)
+			l.leaks.addPods(l.name, &frame, &l.parts)
 		}
 	}
 	l.classes[class]++
 	if l.parts.wireguard && class != ClassControl && !l.inside() {
-		l.tally.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
+		l.stats.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
 	}
 }
 
-// Pipe says that the link is one end of a pipe, which may lead to a local pod
+// Pipe marks the link as one end of a pipe, which may lead to a local pod
 // though that is not proven: what this node's own pods send arrives on it, and
 // what is for them leaves by it. No such packet of other pods is a leak there.
 // It must be called before the first Add.
-func (l *LinkTally) Pipe() { l.pipe = true }
+func (l *LinkStats) Pipe() { l.pipe = true }
 
 // inside reports whether a pod's packet may be seen in clear on the link: it is
 // encrypted behind it, or it comes by again on a link that leaves the host.
-func (l *LinkTally) inside() bool {
+func (l *LinkStats) inside() bool {
 	return l.capture.Role == evidence.RoleWireGuard || l.capture.Role == evidence.RoleInside
 }
 
-func (l *LinkTally) control(f *Frame, found *match) {
+func (l *LinkStats) control(f *Frame, found *match) {
 	if found.header.Transport != TransportFrame {
-		l.witness.control(f, &found.header)
+		l.seen.control(f, &found.header)
 	}
 	switch {
 	case found.header.Transport == TransportFrame && found.header.Sequence == SelfTest:
@@ -100,7 +100,7 @@ func (l *LinkTally) control(f *Frame, found *match) {
 
 // note remembers for whom a control left. There are few of them: what the
 // memory takes is bounded like that of pairs.
-func (l *LinkTally) note(h *Marked) {
+func (l *LinkStats) note(h *Marked) {
 	if h.Transport == TransportFrame {
 		return
 	}
@@ -109,14 +109,14 @@ func (l *LinkTally) note(h *Marked) {
 	if l.left == nil {
 		l.left = make(map[uint32]bool)
 	}
-	if len(l.left) < maxWitnessed {
+	if len(l.left) < maxPairs {
 		l.left[h.Target] = true
 	}
 }
 
 // ControlLeft reports whether a genuine control for the node with an index was
 // seen leaving so far. It may be called while the link is being fed.
-func (l *LinkTally) ControlLeft(node int) bool {
+func (l *LinkStats) ControlLeft(node int) bool {
 	l.leaving.Lock()
 	defer l.leaving.Unlock()
 	return l.left[uint32(node)]
@@ -124,10 +124,10 @@ func (l *LinkTally) ControlLeft(node int) bool {
 
 // Controls returns how many genuine controls were seen leaving and arriving so
 // far, self-tests excluded. It may be called while the link is being fed.
-func (l *LinkTally) Controls() (tx, rx uint32) { return l.controlTX.Load(), l.controlRX.Load() }
+func (l *LinkStats) Controls() (tx, rx uint32) { return l.controlTX.Load(), l.controlRX.Load() }
 
-// account returns the link's sums.
-func (l *LinkTally) account() *evidence.Capture {
+// sums returns what was counted of all frames.
+func (l *LinkStats) sums() *evidence.Capture {
 	sum := l.capture
 	sum.ControlTX, sum.ControlRX = l.Controls()
 	sum.Classes = make(map[string]uint64)
@@ -147,8 +147,10 @@ type Socket struct {
 	Error   string
 }
 
-// Close ends the link's account with the socket's own.
-func (l *LinkTally) Close(socket Socket) {
-	l.capture.Started, l.capture.Alive = socket.Started, socket.Alive
-	l.capture.Drops, l.capture.Error = socket.Drops, socket.Error
+// Close adds what the socket's reader counted. No frame may be added any more.
+func (l *LinkStats) Close(socket Socket) {
+	l.capture.Started = socket.Started
+	l.capture.Alive = socket.Alive
+	l.capture.Drops = socket.Drops
+	l.capture.Error = socket.Error
 }
