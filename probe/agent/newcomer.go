@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Newcomer is what a new pod is told, see canary.Newcomer.
+// Newcomer is what a new pod is told, see canary.FirstPackets.
 type Newcomer struct {
 	Index     int      // of its node
 	Mark, Key string   // hex
@@ -30,7 +30,7 @@ func (n Newcomer) Send(ctx context.Context) error {
 	if len(n.Targets) == 0 {
 		return nil
 	}
-	sender := canary.Newcomer{Index: n.Index}
+	sender := canary.FirstPackets{Index: n.Index}
 	mark, err := hex.DecodeString(n.Mark)
 	if err != nil || len(mark) != wire.MarkSize {
 		return fmt.Errorf("the mark of a run is %d bytes in hex", wire.MarkSize)

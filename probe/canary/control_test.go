@@ -74,7 +74,7 @@ func arrivals(t *testing.T, conn *net.UDPConn, from int) (targets map[uint32]int
 		}
 		m, ok := identity(from).genuine(buffer[:n])
 		if !ok || m.Kind != wire.KindControl || m.Source != uint32(from) {
-			t.Errorf("%+v is no control of node %d", m, from)
+			t.Errorf("%+v is not a control of node %d", m, from)
 		}
 		targets[m.Target]++
 		ports[source.Port()] = true

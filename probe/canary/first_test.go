@@ -11,10 +11,10 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// A newcomer's packets are answered and counted apart from canaries; those of
+// A new pod's first packets are answered and counted apart from canaries; those of
 // another run, or made with the run's own key, are not.
 //
-//	newcomer 0 ── lo 127.0.0.1, ::1 ── pod 1
+//	new pod 0 ── lo 127.0.0.1, ::1 ── pod 1
 func TestNewcomerIsHeard(t *testing.T) {
 	loopback(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -26,7 +26,7 @@ func TestNewcomerIsHeard(t *testing.T) {
 	}
 	id := identity(0)
 	for index, key := range map[int][]byte{0: evidence.FirstKey(id.Key), 2: id.Key, 3: []byte("another run's key")} {
-		n := Newcomer{Index: index, Mark: id.Mark, Key: key}
+		n := FirstPackets{Index: index, Mark: id.Mark, Key: key}
 		for family, addr := range map[string]string{"4": "127.0.0.1", "6": "::1"} {
 			n.Targets = append(n.Targets, evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr), UDP: ports["udp"+family]})
 		}

@@ -58,7 +58,7 @@ func narrow(t *testing.T, to uint16, most int) uint16 {
 	return in.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 }
 
-func TestClimbFindsTheSizeThatPasses(t *testing.T) {
+func TestSearchFindsTheSizeThatPasses(t *testing.T) {
 	loopback(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -67,20 +67,22 @@ func TestClimbFindsTheSizeThatPasses(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	addr, sizes, rungs := netip.MustParseAddr("127.0.0.1"), []uint16{64, 501, 1392}, []int{64, 1000, 1252, 1312, 1352, 1392, 1472}
+	addr := netip.MustParseAddr("127.0.0.1")
+	sizes := []uint16{64, 501, 1392}
+	between := []int{64, 1000, 1252, 1312, 1352, 1392, 1472}
 	targets := []evidence.Target{
 		{Index: 1, Addr: addr, UDP: narrow(t, ports["udp4"], 1312)},
 		{Index: 2, Addr: addr, UDP: 9}, // answers nothing, so its size is not the question
 	}
-	v := &volley{id: a.id, ledger: &a.ledger, attempts: 1, pause: 300 * time.Millisecond}
-	v.datagrams(ctx, targets, sizes, 4, wire.TransportUDP)
-	v.climb(ctx, targets, sizes, rungs, 4)
+	v := &batch{id: a.id, counters: &a.counters, attempts: 1, pause: 300 * time.Millisecond}
+	v.sendDatagrams(ctx, targets, sizes, 4, wire.TransportUDP)
+	v.searchMTU(ctx, targets, sizes, between, 4)
 
 	want := map[int]bool{64: true, 501: true, 1000: true, 1252: true, 1312: true, 1352: false, 1392: false}
 	for _, m := range a.Stop() {
 		if m.Canary.Peer == 2 {
 			if len(m.Canary.Rows) != len(sizes) {
-				t.Errorf("rungs were sent to a silent pod: %+v", m.Canary.Rows)
+				t.Errorf("more sizes were sent to a silent pod: %+v", m.Canary.Rows)
 			}
 			continue
 		}
@@ -97,10 +99,10 @@ func TestClimbFindsTheSizeThatPasses(t *testing.T) {
 	// Nothing is to be found where a full canary was answered.
 	c := NewPod(identity(0))
 	open := []evidence.Target{{Index: 1, Addr: addr, UDP: ports["udp4"]}}
-	v = &volley{id: c.id, ledger: &c.ledger, attempts: 1, pause: time.Second}
-	v.datagrams(ctx, open, sizes, 4, wire.TransportUDP)
-	v.climb(ctx, open, sizes, rungs, 4)
+	v = &batch{id: c.id, counters: &c.counters, attempts: 1, pause: time.Second}
+	v.sendDatagrams(ctx, open, sizes, 4, wire.TransportUDP)
+	v.searchMTU(ctx, open, sizes, between, 4)
 	if messages := c.Stop(); len(messages) != 1 || len(messages[0].Canary.Rows) != len(sizes) {
-		t.Errorf("climbed without need: %+v", messages)
+		t.Errorf("searched without need: %+v", messages)
 	}
 }

@@ -26,9 +26,9 @@ const (
 	firstTime  = 250 * time.Millisecond
 )
 
-// Newcomer is a pod that was made while every link is watched. It sends from
-// its first moment on, which no session could tell it to.
-type Newcomer struct {
+// FirstPackets are what a pod sends that was made while every link is watched:
+// from its first moment on, before any session could ask it to.
+type FirstPackets struct {
 	Index   int // of its node
 	Mark    [wire.MarkSize]byte
 	Key     []byte // evidence.FirstKey of the run's
@@ -38,10 +38,10 @@ type Newcomer struct {
 // Send sends the first packets. It returns after firstTime, or when ctx ends.
 // An error is one of opening a socket; what is not sent, or not answered, is
 // missed by those who watch.
-func (n Newcomer) Send(ctx context.Context) error {
+func (f FirstPackets) Send(ctx context.Context) error {
 	conns := make(map[uint8]*net.UDPConn)
 	var failed error
-	for _, target := range n.Targets {
+	for _, target := range f.Targets {
 		family := familyOf(target.Addr)
 		if conns[family] != nil {
 			continue
@@ -56,9 +56,9 @@ func (n Newcomer) Send(ctx context.Context) error {
 	}
 	begun := time.Now()
 	for sequence := uint16(0); time.Since(begun) < firstTime && ctx.Err() == nil; sequence++ {
-		for _, target := range n.Targets {
+		for _, target := range f.Targets {
 			if conn := conns[familyOf(target.Addr)]; conn != nil {
-				n.send(conn, target, sequence)
+				f.send(conn, target, sequence)
 			}
 		}
 		pause := laterPause
@@ -70,11 +70,11 @@ func (n Newcomer) Send(ctx context.Context) error {
 	return failed
 }
 
-func (n Newcomer) send(conn *net.UDPConn, target evidence.Target, sequence uint16) {
+func (f FirstPackets) send(conn *net.UDPConn, target evidence.Target, sequence uint16) {
 	payload, err := wire.Marked{
 		Kind: wire.KindFirst, Family: familyOf(target.Addr), Transport: wire.TransportUDP,
-		Source: uint32(n.Index), Target: uint32(target.Index), Sequence: sequence,
-	}.Payload(wire.MarkedSize, n.Mark, n.Key)
+		Source: uint32(f.Index), Target: uint32(target.Index), Sequence: sequence,
+	}.Payload(wire.MarkedSize, f.Mark, f.Key)
 	if err == nil {
 		_, _ = conn.WriteToUDPAddrPort(payload, netip.AddrPortFrom(target.Addr.Unmap(), target.UDP))
 	}
