@@ -79,7 +79,8 @@ func TestPodsAnswerEachOther(t *testing.T) {
 		t.Fatal(ports, problems)
 	}
 	for family, addr := range map[string]string{"4": "127.0.0.1", "6": "::1"} {
-		target := evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr), UDP: ports["udp"+family], TCP: ports["tcp"+family]}
+		target := evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr), UDP: ports["udp"+family],
+			TCP: ports["tcp"+family]}
 		sizes, err := resolve([]int{0, 101, 1, 101}, target, familyOf(target.Addr))
 		if err != nil || len(sizes) != 3 || sizes[0] != wire.MarkedSize || sizes[2] < largestMTU-48 {
 			t.Fatal(sizes, err)
@@ -122,7 +123,8 @@ func TestEchoesOfDifferentSizesAreDifferentFlows(t *testing.T) {
 	defer cancel()
 	a, sizes := NewPod(identity(0)), []uint16{64, 301, 555, 1392}
 	v := &batch{id: a.id, counters: &a.counters, attempts: 1, pause: 2 * time.Second}
-	v.sendDatagrams(ctx, []evidence.Target{{Index: 1, Addr: netip.MustParseAddr("127.0.0.1")}}, sizes, 4, wire.TransportICMP)
+	v.sendDatagrams(ctx, []evidence.Target{{Index: 1, Addr: netip.MustParseAddr("127.0.0.1")}}, sizes, 4,
+		wire.TransportICMP)
 
 	sizeOf, buffer := map[uint16]int{}, make([]byte, 1<<16)
 	for len(sizeOf) < len(sizes) {
@@ -177,7 +179,8 @@ func TestOnlyTheReplyToAnEchoIsAnAnswer(t *testing.T) {
 			batch: &batch{id: a.id, counters: &l}, family: 4, transport: wire.TransportICMP, done: make(chan struct{}),
 			waiting: map[packetKey]map[uint16]bool{asked: {7: true}},
 		}
-		m := wire.Marked{Kind: wire.KindCanary, Family: 4, Transport: wire.TransportICMP, Source: 0, Target: 1, Sequence: 7}
+		m := wire.Marked{Kind: wire.KindCanary, Family: 4, Transport: wire.TransportICMP, Source: 0, Target: 1,
+			Sequence: 7}
 		if test.change != nil {
 			test.change(&m)
 		}
@@ -188,7 +191,8 @@ func TestOnlyTheReplyToAnEchoIsAnAnswer(t *testing.T) {
 		if got, peer, ok := s.answer(append([]byte{test.icmp, 0, 0, 0, 0, 0, 0, 0}, payload...)); ok {
 			s.take(got, peer)
 		}
-		if counted := len(s.waiting) == 0 && len(l.messages()) == 1; counted != test.counted || !counted && len(l.messages()) > 0 {
+		if counted := len(s.waiting) == 0 && len(l.messages()) == 1; counted != test.counted || !counted &&
+			len(l.messages()) > 0 {
 			t.Errorf("%s: counted: %v, want %v; %+v", name, counted, test.counted, l.messages())
 		}
 	}
@@ -283,7 +287,8 @@ func TestListenerIsNotFooled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, ok := id.genuine(answer[:n]); !ok || m.Kind != wire.KindAnswer || m.Source != 1 || m.Target != 0 || n != 100 {
+		if m, ok := id.genuine(answer[:n]); !ok || m.Kind != wire.KindAnswer || m.Source != 1 ||
+			m.Target != 0 || n != 100 {
 			t.Errorf("answer %+v", m)
 		}
 	}

@@ -28,7 +28,8 @@ func TestNewcomerIsHeard(t *testing.T) {
 	for index, key := range map[int][]byte{0: evidence.FirstKey(id.Key), 2: id.Key, 3: []byte("another run's key")} {
 		n := FirstPackets{Index: index, Mark: id.Mark, Key: key}
 		for family, addr := range map[string]string{"4": "127.0.0.1", "6": "::1"} {
-			n.Targets = append(n.Targets, evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr), UDP: ports["udp"+family]})
+			n.Targets = append(n.Targets, evidence.Target{Index: 1, Addr: netip.MustParseAddr(addr),
+				UDP: ports["udp"+family]})
 		}
 		if err := n.Send(ctx); err != nil {
 			t.Fatal(err)
@@ -51,7 +52,8 @@ func TestParseTarget(t *testing.T) {
 	if err != nil || got.Index != 17 || got.Addr.String() != "fd42::9" || got.UDP != 4000 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, text := range []string{"", "1", "1@", "@10.0.0.1:1", "-1@10.0.0.1:1", "1@10.0.0.1", "1@host:9", "4294967296@10.0.0.1:1"} {
+	for _, text := range []string{"", "1", "1@", "@10.0.0.1:1", "-1@10.0.0.1:1", "1@10.0.0.1", "1@host:9",
+		"4294967296@10.0.0.1:1"} {
 		if got, err := ParseTarget(text); err == nil {
 			t.Errorf("%q is %+v", text, got)
 		}

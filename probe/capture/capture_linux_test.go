@@ -91,7 +91,8 @@ func TestQuiet(t *testing.T) {
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	if !c.Started || !c.Alive || c.ControlTX != 1 || c.ControlRX != 0 || c.Drops != 0 || c.Truncated != 0 || c.Error != "" {
+	if !c.Started || !c.Alive || c.ControlTX != 1 || c.ControlRX != 0 || c.Drops != 0 || c.Truncated != 0 ||
+		c.Error != "" {
 		t.Errorf("%+v", c)
 	}
 	if c.Classes["control"] != 2 {

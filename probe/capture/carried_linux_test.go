@@ -37,7 +37,8 @@ func TestVXLANLeak(t *testing.T) {
 		for _, leak := range sightings(s.Stop(t.Context())) {
 			if leak.By == evidence.BetrayedByMark && leak.Direction == direction {
 				found = true
-				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 || leak.Target != 1 ||
+				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 ||
+					leak.Target != 1 ||
 					leak.Count != 5 || leak.OuterSource.String() != "192.0.2.10" || leak.Link != "eth0" {
 					t.Errorf("%+v", leak)
 				}
@@ -78,7 +79,8 @@ func TestBridge(t *testing.T) {
 	for _, m := range messages {
 		if m.Tunnel != nil {
 			tunnels++
-			if f := m.Tunnel.RX; f.Data != 10 || f.Bytes != 960 || f.Indices[0].Repeats != 0 || len(m.Tunnel.Links) != 2 {
+			if f := m.Tunnel.RX; f.Data != 10 || f.Bytes != 960 || f.Indices[0].Repeats != 0 ||
+				len(m.Tunnel.Links) != 2 {
 				t.Errorf("%+v", m.Tunnel)
 			}
 		}
@@ -136,7 +138,10 @@ func TestSuperPacket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, 96) }); e != nil || err != nil {
+	if e := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT,
+			96)
+	}); e != nil || err != nil {
 		t.Skipf("needs a kernel that segments UDP: %v %v", e, err)
 	}
 	send(t, c, row)

@@ -195,7 +195,8 @@ func openTun(name string) (*os.File, error) {
 		_     [22]byte
 	}{flags: unix.IFF_TUN | unix.IFF_NO_PI}
 	copy(request.name[:], name)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&request))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF,
+		uintptr(unsafe.Pointer(&request))); errno != 0 {
 		unix.Close(fd)
 		return nil, errno
 	}

@@ -37,13 +37,15 @@ func ip4(next layers.IPProtocol) *layers.IPv4 {
 }
 
 func ip6(next layers.IPProtocol) *layers.IPv6 {
-	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd42:1::9"), DstIP: net.ParseIP("fd42::7")}
+	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd42:1::9"),
+		DstIP: net.ParseIP("fd42::7")}
 }
 
 func udp(to layers.UDPPort) *layers.UDP { return &layers.UDP{SrcPort: 40000, DstPort: to} }
 
 func ethernetOf(kind layers.EthernetType) *layers.Ethernet {
-	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: kind}
+	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2},
+		EthernetType: kind}
 }
 
 // passes reports whether the filter of a WireGuard link lets a packet in. What
@@ -79,7 +81,8 @@ func passages(t *testing.T) (all []passage) {
 	port, echo := layers.UDPPort(9), []byte{0, 0, 0, 0, 0, 9, 0, 1}
 	tcp := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true}
 	longTCP := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true, Options: []layers.TCPOption{
-		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)}, {OptionType: layers.TCPOptionKindNop}}}
+		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)},
+		{OptionType: layers.TCPOptionKindNop}}}
 	options := func(next layers.IPProtocol) *layers.IPv4 {
 		ip := ip4(next)
 		ip.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}} // router alert
@@ -107,7 +110,8 @@ func passages(t *testing.T) (all []passage) {
 		{"echo canary", stacked(t, ip4(1), raw([]byte{8}, echo[1:], canary)), true},
 		{"echoed canary", stacked(t, ip4(1), raw([]byte{0}, echo[1:], canary)), true},
 		{"echo of others", stacked(t, ip4(1), raw([]byte{8}, echo[1:], bulk)), false},
-		{"unreachable", stacked(t, ip4(1), raw([]byte{3, 3}, echo[2:], stacked(t, ip4(17), udp(port), raw(canary)))), true},
+		{"unreachable", stacked(t, ip4(1), raw([]byte{3, 3}, echo[2:],
+			stacked(t, ip4(17), udp(port), raw(canary)))), true},
 		{"time exceeded", stacked(t, ip4(1), raw([]byte{11, 0}, echo[2:], bulk)), true},
 		{"gre", stacked(t, ip4(47), raw(bulk)), true},
 		{"ip in ip", stacked(t, ip4(4), ip4(17), udp(port), raw(canary)), true},
@@ -141,9 +145,11 @@ func passages(t *testing.T) (all []passage) {
 		passage{"flannel's udp", stacked(t, options(17), udp(8285), raw(bulk)), true},
 		passage{"canary in vxlan with a group policy", stacked(t, options(17), udp(port),
 			raw(policy, stacked(t, ethernetOf(layers.EthernetTypeIPv4), raw(bare[0].packet)))), true},
-		passage{"arp in vxlan", stacked(t, ip4(17), udp(8472), raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeARP), raw(bulk)))), false},
-		passage{"vxlan in vxlan", stacked(t, ip4(17), udp(8472), raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeIPv4),
-			raw(all[len(bare)].packet)))), false},
+		passage{"arp in vxlan", stacked(t, ip4(17), udp(8472),
+			raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeARP), raw(bulk)))), false},
+		passage{"vxlan in vxlan", stacked(t, ip4(17), udp(8472),
+			raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeIPv4),
+				raw(all[len(bare)].packet)))), false},
 	)
 }
 
@@ -217,8 +223,9 @@ func TestWitnessedPasses(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 5000 {
 		m := wire.Marked{
-			Kind: uint8(1 + random.IntN(5)), Family: []uint8{4, 6}[random.IntN(2)], Transport: uint8(1 + random.IntN(3)),
-			Source: random.Uint32(), Target: random.Uint32(), Sequence: uint16(random.Uint32()),
+			Kind: uint8(1 + random.IntN(5)), Family: []uint8{4, 6}[random.IntN(2)],
+			Transport: uint8(1 + random.IntN(3)),
+			Source:    random.Uint32(), Target: random.Uint32(), Sequence: uint16(random.Uint32()),
 		}
 		key := testKey
 		if m.Kind == wire.KindFirst || m.Kind == wire.KindFirstAnswer {
@@ -291,7 +298,8 @@ func counted(t *testing.T, packet []byte) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stats.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP, Direction: evidence.DirectionTX})
+	stats.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP,
+		Direction: evidence.DirectionTX})
 	return slices.ContainsFunc(stats.Messages(), func(m evidence.Message) bool { return m.Witness != nil })
 }
 

@@ -176,7 +176,8 @@ func noLeftovers(t *testing.T) {
 		for runtime.NumGoroutine() > before {
 			if time.Now().After(deadline) {
 				stacks := make([]byte, 1<<16)
-				t.Fatalf("%d goroutines more than before:\n%s", runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])
+				t.Fatalf("%d goroutines more than before:\n%s", runtime.NumGoroutine()-before,
+					stacks[:runtime.Stack(stacks, true)])
 			}
 			time.Sleep(10 * time.Millisecond)
 		}

@@ -68,8 +68,9 @@ func TestFiltersBuiltIn(t *testing.T) {
 		t.Errorf("without symbols: %t %v", loaded, err)
 	}
 	for symbols, want := range map[string]bool{
-		"0000000000000000 T nft_do_chain\n": true, "0000000000000000 T ip_rcv\n0000000000000000 t nft_do_chain\t[nf_tables]\n": true,
-		"0000000000000000 T nft_do_chain_x\n": false, "": false,
+		"0000000000000000 T nft_do_chain\n":                                         true,
+		"0000000000000000 T ip_rcv\n0000000000000000 t nft_do_chain\t[nf_tables]\n": true,
+		"0000000000000000 T nft_do_chain_x\n":                                       false, "": false,
 	} {
 		os.WriteFile(root+"/proc/kallsyms", []byte(symbols), 0o600)
 		if loaded, err := reader.loaded(); loaded != want || err != nil {

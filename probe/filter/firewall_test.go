@@ -42,7 +42,8 @@ table ip nat { chain pre { type nat hook prerouting priority 0; udp dport 51820 
 	}
 	var lines []string
 	for _, f := range found {
-		lines = append(lines, fmt.Sprintf("%s %s/%s %s: %s = %s %d %d", f.Tool, f.Table, f.Chain, f.Hook, f.Rule, f.Effect, f.Port, f.Packets))
+		lines = append(lines, fmt.Sprintf("%s %s/%s %s: %s = %s %d %d", f.Tool, f.Table, f.Chain, f.Hook, f.Rule,
+			f.Effect, f.Port, f.Packets))
 	}
 	want := []string{
 		`nftables filter/input input: policy drop = drop 0 0`,

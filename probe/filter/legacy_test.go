@@ -27,10 +27,13 @@ func TestIptablesLegacy(t *testing.T) {
 func TestIptablesLegacyChains(t *testing.T) {
 	enter(t)
 	for _, line := range []string{
-		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached", "-t mangle -A unreached -j MARK --set-mark 8",
-		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT", "-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
+		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached",
+		"-t mangle -A unreached -j MARK --set-mark 8",
+		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT",
+		"-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
 		"-t mangle -A OUTPUT -j MARK --set-mark 9",
-		"-t raw -A PREROUTING -d 10.0.0.0/8 -j RETURN", "-t raw -A PREROUTING ! -i eth1 -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 4",
+		"-t raw -A PREROUTING -d 10.0.0.0/8 -j RETURN", "-t raw -A PREROUTING ! -i eth1 -j ACCEPT",
+		"-t raw -A PREROUTING -j MARK --set-mark 4",
 		"-t raw -A PREROUTING -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 5",
 	} {
 		run(t, "iptables-legacy "+line)

@@ -38,7 +38,9 @@ var nftStatements = []struct {
 	rule string
 	want []string
 }{
-	{"ip daddr 10.42.1.0/24 tcp dport 5432 meta mark set 0x77", []string{`"effect":"mark"`, `"mark":119,"mask":4294967295`, `"to":["10.42.1.0/24"]`, `"protocol":"Bg=="`, `"target":[{"from":5432,"to":5432}]`, `"hook":"prerouting"`}},
+	{"ip daddr 10.42.1.0/24 tcp dport 5432 meta mark set 0x77",
+		[]string{`"effect":"mark"`, `"mark":119,"mask":4294967295`, `"to":["10.42.1.0/24"]`, `"protocol":"Bg=="`,
+			`"target":[{"from":5432,"to":5432}]`, `"hook":"prerouting"`}},
 	{"meta mark set meta mark or 0x10", []string{`"mark":16,"mask":16`}},
 	{"meta mark set meta mark and 0xffffff0f", []string{`"mask":240`}},
 	{"meta mark set ct mark", []string{`"unknown":true`}},
@@ -56,7 +58,8 @@ var nftStatements = []struct {
 	{"ip6 daddr 2001:db8:1::/48 meta mark set 1", []string{`"to":["2001:db8:1::/48"]`}},
 	{"ip6 saddr 2001:db8:1::7 meta mark set 1", []string{`"from":["2001:db8:1::7/128"]`}},
 	{"udp sport 1000-2000 meta mark set 1", []string{`"source":[{"from":1000,"to":2000}]`, `"protocol":"EQ=="`}},
-	{"tcp dport { 80, 443, 1000-1010 } meta mark set 1", []string{`"target":[{"from":80,"to":80},{"from":443,"to":443},{"from":1000,"to":1010}]`}},
+	{"tcp dport { 80, 443, 1000-1010 } meta mark set 1",
+		[]string{`"target":[{"from":80,"to":80},{"from":443,"to":443},{"from":1000,"to":1010}]`}},
 	{"tcp dport != 80 meta mark set 1", []string{`"target":[{"from":0,"to":79},{"from":81,"to":65535}]`}},
 	{"tcp dport > 1023 meta mark set 1", []string{`"target":[{"from":1024,"to":65535}]`}},
 	{"meta l4proto { tcp, udp } meta mark set 1", []string{`"protocol":"BhE="`}},
@@ -73,12 +76,14 @@ var nftStatements = []struct {
 	{"queue num 3", []string{`"effect":"proxy"`}},
 	{"tcp dport 80 accept", nil},
 	{"counter packets 7 bytes 9 meta mark set 1", []string{`"mark":1,`}},
-	{"tcp dport vmap { 80 : jump there, 9 : accept }", []string{`"target":[{"from":80,"to":80}]`, `"mark":153`, `"chain":"there"`}},
+	{"tcp dport vmap { 80 : jump there, 9 : accept }",
+		[]string{`"target":[{"from":80,"to":80}]`, `"mark":153`, `"chain":"there"`}},
 	{"tcp dport 80 jump there", []string{`"target":[{"from":80,"to":80}]`, `"mark":153`}},
 	{"tcp dport 80 goto there", []string{`"mark":153`}},
 	{"ip saddr 10.42.0.1 ip saddr 10.42.0.2 meta mark set 1", nil},
 	{"tcp dport 22 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
-	{"ip daddr { 10.0.0.0/8, 192.168.0.0/16 } return; meta mark set 1", []string{`"notTo":["10.0.0.0/8","192.168.0.0/16"]},`}},
+	{"ip daddr { 10.0.0.0/8, 192.168.0.0/16 } return; meta mark set 1",
+		[]string{`"notTo":["10.0.0.0/8","192.168.0.0/16"]},`}},
 	{"ip saddr != 10.42.0.0/16 accept; meta mark set 1", []string{`"from":["10.42.0.0/16"]},`}},
 	{"iifname lo accept; iifname wg0 return; meta mark set 1", []string{`"notIn":["lo","wg0"]},`}},
 	{"iifname eth1 goto there; meta mark set 1", []string{`"notIn":["eth1"]},`}},
@@ -217,7 +222,8 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 // Expressions that not every kernel has, and one that none has.
 func TestNftExpressions(t *testing.T) {
 	for name, want := range map[string]string{
-		"flow_offload": evidence.EffectForward, "queue": evidence.EffectProxy, "tproxy": evidence.EffectProxy, "fwd": evidence.EffectForward,
+		"flow_offload": evidence.EffectForward, "queue": evidence.EffectProxy, "tproxy": evidence.EffectProxy,
+		"fwd": evidence.EffectForward,
 		"dup": evidence.EffectCopy, "a-later-one": evidence.EffectMark,
 	} {
 		r := rule{body: nftRule{{name: name}}}.glance()
@@ -232,18 +238,25 @@ var iptablesRules = []struct {
 	rule string
 	want []string
 }{
-	{"-t mangle -A PREROUTING -d 10.42.1.0/24 -p tcp --dport 5432 -j MARK --set-mark 0x77", []string{`"effect":"mark"`, `"mark":119,"mask":4294967295`, `"to":["10.42.1.0/24"]`, `"protocol":"Bg=="`, `"target":[{"from":5432,"to":5432}]`}},
-	{"-t mangle -A PREROUTING -s 10.42.0.0/25 -j MARK --set-xmark 0x10/0x10", []string{`"mark":16,"mask":16`, `"from":["10.42.0.0/25"]`}},
-	{"-t mangle -A PREROUTING ! -d 10.42.1.0/24 -i cni+ -j MARK --set-mark 1", []string{`"in":["cni*"]`, `"notTo":["10.42.1.0/24"]`}},
-	{"-t mangle -A PREROUTING -p udp -m multiport --dports 53,80:90 -j MARK --set-mark 1", []string{`"target":[{"from":53,"to":53},{"from":80,"to":90}]`, `"protocol":"EQ=="`}},
-	{"-t mangle -A PREROUTING -p udp -m multiport --sports 53 -j MARK --set-mark 1", []string{`"source":[{"from":53,"to":53}]`}},
+	{"-t mangle -A PREROUTING -d 10.42.1.0/24 -p tcp --dport 5432 -j MARK --set-mark 0x77",
+		[]string{`"effect":"mark"`, `"mark":119,"mask":4294967295`, `"to":["10.42.1.0/24"]`, `"protocol":"Bg=="`,
+			`"target":[{"from":5432,"to":5432}]`}},
+	{"-t mangle -A PREROUTING -s 10.42.0.0/25 -j MARK --set-xmark 0x10/0x10",
+		[]string{`"mark":16,"mask":16`, `"from":["10.42.0.0/25"]`}},
+	{"-t mangle -A PREROUTING ! -d 10.42.1.0/24 -i cni+ -j MARK --set-mark 1",
+		[]string{`"in":["cni*"]`, `"notTo":["10.42.1.0/24"]`}},
+	{"-t mangle -A PREROUTING -p udp -m multiport --dports 53,80:90 -j MARK --set-mark 1",
+		[]string{`"target":[{"from":53,"to":53},{"from":80,"to":90}]`, `"protocol":"EQ=="`}},
+	{"-t mangle -A PREROUTING -p udp -m multiport --sports 53 -j MARK --set-mark 1",
+		[]string{`"source":[{"from":53,"to":53}]`}},
 	{"-t mangle -A PREROUTING -m mark --mark 0x1/0xf -j MARK --set-mark 2", []string{`"markIs":1,"markMask":15`}},
 	{"-t mangle -A PREROUTING -m conntrack --ctstate NEW -j MARK --set-mark 2", []string{`"other":[`}},
 	{"-t mangle -A PREROUTING -m dscp --dscp 46 -j MARK --set-mark 2", []string{`"dscp":"Lg=="`}},
 	{"-t mangle -A PREROUTING -j CONNMARK --restore-mark", []string{`"effect":"mark"`, `"unknown":true`}},
 	{"-t mangle -A PREROUTING -j CONNMARK --save-mark", nil},
 	{"-t mangle -A PREROUTING -j TEE --gateway 192.0.2.9", []string{`"effect":"copy"`, `"to":"192.0.2.9"`}},
-	{"-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x1/0x1", []string{`"effect":"proxy"`, `"mark":1,"mask":1`}},
+	{"-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x1/0x1",
+		[]string{`"effect":"proxy"`, `"mark":1,"mask":1`}},
 	{"-t mangle -A FORWARD -j NFQUEUE --queue-num 1", []string{`"effect":"proxy"`, `"hook":"forward"`}},
 	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []string{`"effect":"proxy"`}},
 	{"-t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7", []string{`"effect":"dnat"`}},

@@ -30,9 +30,11 @@ var tcFilters = []struct {
 		[]string{`"effect":"copy"`, `"hook":"egress"`, `"to":"eth1"`, `"other":["a filter of kind flower"]`}},
 	{[]string{"tc qdisc add dev eth0 ingress", "tc filter add dev eth0 parent ffff: protocol ip u32 match u32 0 0 action skbedit mark 7"},
 		[]string{`"effect":"mark"`, `"hook":"ingress"`, `"mark":7,"mask":4294967295`}},
-	{[]string{"tc qdisc add dev eth0 root handle 1: prio", "tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+	{[]string{"tc qdisc add dev eth0 root handle 1: prio",
+		"tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
 		[]string{`"effect":"forward"`, `"hook":"egress"`}},
-	{[]string{"tc qdisc add dev eth0 ingress_block 7 clsact", "tc filter add block 7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
+	{[]string{"tc qdisc add dev eth0 ingress_block 7 clsact",
+		"tc filter add block 7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
 		[]string{`"effect":"forward"`, `"hook":"ingress","link":"eth0","to":"eth1"`}},
 	{[]string{"tc qdisc add dev eth0 root handle 1: htb", "tc class add dev eth0 parent 1: classid 1:7 htb rate 1mbit",
 		"tc filter add dev eth0 parent 1:7 protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
@@ -78,25 +80,36 @@ func TestParseFilter(t *testing.T) {
 		return encode(1, encode(tcaKind, []byte(kind+"\x00")), encode(tcaOptions, options...))
 	}
 	filter := func(kind string, parent uint32, actions ...[]byte) []byte {
-		return slices.Concat(numbers(0, 2, 0, parent, 0), encode(tcaKind, []byte(kind+"\x00")), encode(tcaOptions, encode(actionLists[kind], actions...)))
+		return slices.Concat(numbers(0, 2, 0, parent, 0), encode(tcaKind, []byte(kind+"\x00")),
+			encode(tcaOptions, encode(actionLists[kind], actions...)))
 	}
 	redirect := func(what uint32) []byte { return action("mirred", encode(2, numbers(1, 0, 0, 1, 1, what, 3))) }
 	for _, test := range []struct {
 		message []byte
 		want    string
 	}{
-		{filter("matchall", clsactIngress, redirect(1)), `[{"by":"tc","effect":"forward","hook":"ingress","link":"eth0","to":"eth1","selector":{"in":["eth0"]},"rule":"action mirred to eth1"}]`},
-		{filter("flower", clsactEgress, redirect(2)), `[{"by":"tc","effect":"copy","hook":"egress","link":"eth0","to":"eth1","selector":{"out":["eth0"],"other":["a filter of kind flower"]},"rule":"action mirred to eth1"}]`},
-		{filter("u32", ingressQdisc, action("skbedit", encode(5, numbers(0x1ff)), encode(8, numbers(0xff)))), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mark":255,"mask":255,"selector":{"in":["eth0"],"other":["a filter of kind u32"]},"rule":"action skbedit"}]`},
-		{filter("matchall", 0x10000, action("bpf", encode(6, []byte("prog\x00")), encode(9, numbers(7)))), `[{"by":"tc","effect":"bpf","hook":"egress","link":"eth0","program":"prog","id":7,"selector":{"out":["eth0"]},"rule":"action bpf"}]`},
-		{filter("matchall", clsactIngress, action("gact"), action("pedit")), `[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action pedit"}]`},
-		{filter("matchall", clsactIngress, action("connmark")), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action connmark"}]`},
-		{filter("matchall", clsactIngress, action("mpls")), `[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action mpls"}]`},
-		{filter("matchall", clsactIngress, action("ife")), `[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action ife"}]`},
+		{filter("matchall", clsactIngress, redirect(1)),
+			`[{"by":"tc","effect":"forward","hook":"ingress","link":"eth0","to":"eth1","selector":{"in":["eth0"]},"rule":"action mirred to eth1"}]`},
+		{filter("flower", clsactEgress, redirect(2)),
+			`[{"by":"tc","effect":"copy","hook":"egress","link":"eth0","to":"eth1","selector":{"out":["eth0"],"other":["a filter of kind flower"]},"rule":"action mirred to eth1"}]`},
+		{filter("u32", ingressQdisc, action("skbedit", encode(5, numbers(0x1ff)), encode(8, numbers(0xff)))),
+			`[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mark":255,"mask":255,"selector":{"in":["eth0"],"other":["a filter of kind u32"]},"rule":"action skbedit"}]`},
+		{filter("matchall", 0x10000, action("bpf", encode(6, []byte("prog\x00")), encode(9, numbers(7)))),
+			`[{"by":"tc","effect":"bpf","hook":"egress","link":"eth0","program":"prog","id":7,"selector":{"out":["eth0"]},"rule":"action bpf"}]`},
+		{filter("matchall", clsactIngress, action("gact"), action("pedit")),
+			`[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action pedit"}]`},
+		{filter("matchall", clsactIngress, action("connmark")),
+			`[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action connmark"}]`},
+		{filter("matchall", clsactIngress, action("mpls")),
+			`[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action mpls"}]`},
+		{filter("matchall", clsactIngress, action("ife")),
+			`[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action ife"}]`},
 		{filter("later", clsactIngress), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"],"other":["a filter of kind later"]},"rule":"a filter of kind later, which is not known"}]`},
-		{filter("matchall", clsactIngress, action("later")), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action later"}]`},
+		{filter("matchall", clsactIngress, action("later")),
+			`[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action later"}]`},
 	} {
-		if got, _ := json.Marshal(parseFilter(test.message, map[int]string{2: "eth0", 3: "eth1"})); string(got) != test.want {
+		if got, _ := json.Marshal(parseFilter(test.message,
+			map[int]string{2: "eth0", 3: "eth1"})); string(got) != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
@@ -138,7 +151,8 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 		version, flags uint32
 		name           [16]byte
 		rest           [64]byte
-	}{kind: kind, count: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0])))}
+	}{kind: kind, count: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))),
+		license: uint64(uintptr(unsafe.Pointer(&license[0])))}
 	copy(request.name[:], "test_prog")
 	const load = 5
 	fd, _, number := unix.Syscall(unix.SYS_BPF, load, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request))
@@ -159,7 +173,8 @@ func TestPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := loadProgram(t, unix.BPF_PROG_TYPE_SCHED_CLS, 0)
-	filter := &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL},
+	filter := &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index,
+		Parent: netlink.HANDLE_MIN_INGRESS, Handle: 1, Protocol: unix.ETH_P_ALL},
 		Fd: program, Name: "cil_from_netdev", DirectAction: true}
 	if err := netlink.FilterAdd(filter); err != nil {
 		t.Skip("needs tc with bpf: ", err)
@@ -172,7 +187,8 @@ func TestPrograms(t *testing.T) {
 		native.PutUint32(request[4*i:], n)
 	}
 	const attaching = 8
-	if _, _, number := unix.Syscall(unix.SYS_BPF, attaching, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request)); number != 0 {
+	if _, _, number := unix.Syscall(unix.SYS_BPF, attaching, uintptr(unsafe.Pointer(&request)),
+		unsafe.Sizeof(request)); number != 0 {
 		t.Skipf("needs tcx: %v", number)
 	}
 	found, err = Reader{}.trafficControl(links())
@@ -183,7 +199,8 @@ func TestPrograms(t *testing.T) {
 }
 
 func TestHasTCX(t *testing.T) {
-	for release, want := range map[string]bool{"6.6.1-generic": true, "6.5.0": false, "5.15.0-91": false, "7.0-rc1": true, "?": true} {
+	for release, want := range map[string]bool{"6.6.1-generic": true, "6.5.0": false, "5.15.0-91": false,
+		"7.0-rc1": true, "?": true} {
 		if hasTCX(release) != want {
 			t.Error(release)
 		}

@@ -36,7 +36,8 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 		version, flags uint32
 		name           [16]byte
 		rest           [64]byte
-	}{kind: kind, count: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0])))}
+	}{kind: kind, count: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))),
+		license: uint64(uintptr(unsafe.Pointer(&license[0])))}
 	copy(request.name[:], "test_prog")
 	const load = 5
 	fd, _, number := unix.Syscall(unix.SYS_BPF, load, uintptr(unsafe.Pointer(&request)), unsafe.Sizeof(request))

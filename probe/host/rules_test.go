@@ -103,7 +103,8 @@ func FuzzRule(f *testing.F) {
 	f.Add([]byte{2, 24, 0, 0, 77, 0, 0, 1, 2, 0, 0, 0, 8, 0, 1, 0, 10, 42, 1, 0})
 	f.Fuzz(func(t *testing.T, message []byte) {
 		rule := parseRule(message, 4)
-		if line, err := json.Marshal(evidence.Message{Rule: &rule}); err != nil || len(line) > evidence.MaxMessage && len(message) < 1024 {
+		if line, err := json.Marshal(evidence.Message{Rule: &rule}); err != nil || len(line) > evidence.MaxMessage &&
+			len(message) < 1024 {
 			t.Error(err, len(line))
 		}
 	})

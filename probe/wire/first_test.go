@@ -13,7 +13,8 @@ import (
 // and sighted as such, whoever the key says may have made them.
 func TestFirstPackets(t *testing.T) {
 	first := func(kind uint8, source, target uint32, key []byte) []byte {
-		payload, err := Marked{Kind: kind, Family: 4, Transport: TransportUDP, Source: source, Target: target, Sequence: 2}.
+		payload, err := Marked{Kind: kind, Family: 4, Transport: TransportUDP, Source: source, Target: target,
+			Sequence: 2}.
 			Payload(MarkedSize, testMark, key)
 		if err != nil {
 			t.Fatal(err)

@@ -19,7 +19,8 @@ func FuzzFrame(f *testing.F) {
 		build(f, eth(layers.EthernetTypeIPv4), raw(pod)),
 		build(f, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", 17), udp(9, 8472),
 			raw([]byte{8, 0, 0, 0, 0, 0, 1, 0}), eth(layers.EthernetTypeIPv4), raw(pod)),
-		build(f, eth(layers.EthernetTypeIPv6), ip6("fd42::7", "fd42:1::9", 0), raw([]byte{43, 0, 0, 0, 0, 0, 0, 0, 44, 1})),
+		build(f, eth(layers.EthernetTypeIPv6), ip6("fd42::7", "fd42:1::9", 0),
+			raw([]byte{43, 0, 0, 0, 0, 0, 0, 0, 44, 1})),
 	} {
 		f.Add(seed, 0, false)
 		f.Add(seed, 96, true)

@@ -61,7 +61,8 @@ func converse(t *testing.T, pings int) (said []datagram, keys [2]string) {
 	var devices [2]*device.Device
 	for i := range devices {
 		tuns[i] = tuntest.NewChannelTUN()
-		devices[i] = device.NewDevice(tuns[i].TUN(), &tapped{binds[i], &mu, i, &said}, device.NewLogger(device.LogLevelSilent, ""))
+		devices[i] = device.NewDevice(tuns[i].TUN(), &tapped{binds[i], &mu, i, &said},
+			device.NewLogger(device.LogLevelSilent, ""))
 		t.Cleanup(devices[i].Close)
 		peer, _ := base64.StdEncoding.DecodeString(keys[1-i])
 		config := fmt.Sprintf("private_key=%s\nlisten_port=0\npublic_key=%s\nendpoint=127.0.0.1:%d\nallowed_ip=1.0.0.%d/32\n",

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -18,7 +19,7 @@ func BenchmarkParts(b *testing.B) {
 		for i := 42 + 16; i < len(frame.Data); i++ {
 			frame.Data[i] = byte(random.Uint32())
 		}
-		name := map[int]string{96: "short", 1452: "full"}[size]
+		name := fmt.Sprintf("%d bytes", size)
 		for _, part := range []struct {
 			name string
 			do   func()

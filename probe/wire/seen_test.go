@@ -132,7 +132,10 @@ func TestWitnessesCountPackets(t *testing.T) {
 	var all [][]byte
 	want := evidence.Seen{Target: 1}
 	for sequence := range uint16(40) {
-		all = append(all, payload(t, about(func(m *Marked) { m.Sequence, m.Size = sequence, uint16(48+random.IntN(900)) })))
+		all = append(all, payload(t, about(func(m *Marked) {
+			m.Sequence, m.Size = sequence,
+				uint16(48+random.IntN(900))
+		})))
 		want.UDP++
 		if sequence%3 == 0 {
 			all = append(all, payload(t, about(func(m *Marked) { m.Sequence, m.Kind = sequence, KindAnswer })))

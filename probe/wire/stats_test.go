@@ -52,13 +52,15 @@ func TestKinds(t *testing.T) {
 	stats := newStats(t, testSubject())
 	link := stats.Link("eth0", evidence.RoleOutside)
 	for _, b := range [][]byte{
-		append([]byte{1}, make([]byte, 147)...), append([]byte{2}, make([]byte, 91)...), append([]byte{3}, make([]byte, 63)...),
+		append([]byte{1}, make([]byte, 147)...), append([]byte{2}, make([]byte, 91)...),
+		append([]byte{3}, make([]byte, 63)...),
 		data(1, 0, 32), data(1, 1, 1452), []byte("no wireguard at all"),
 	} {
 		link.Add(rx(reverse(t, b)))
 	}
 	flow := pick(t, stats.Messages(), tunnelOf)[0].RX
-	if flow.Initiations != 1 || flow.Responses != 1 || flow.Cookies != 1 || flow.Keepalives != 1 || flow.Data != 1 || flow.Malformed != 1 {
+	if flow.Initiations != 1 || flow.Responses != 1 || flow.Cookies != 1 || flow.Keepalives != 1 || flow.Data != 1 ||
+		flow.Malformed != 1 {
 		t.Errorf("%+v", flow)
 	}
 	if flow.Bytes != 148+92+32+1452 {
@@ -112,7 +114,11 @@ func TestOneDatagram(t *testing.T) {
 		frame.SegmentKnown = known
 		stats.Link("eth0", evidence.RoleOutside).Add(frame)
 		flow := pick(t, stats.Messages(), tunnelOf)[0].TX
-		if want := map[bool]uint64{false: 2, true: 1}[known]; flow.Data != want || flow.Bytes != 192 {
+		want := uint64(2)
+		if known {
+			want = 1
+		}
+		if flow.Data != want || flow.Bytes != 192 {
 			t.Errorf("known %v: %+v", known, flow)
 		}
 	}
@@ -121,8 +127,9 @@ func TestOneDatagram(t *testing.T) {
 // TestFragmented: the first fragment of a datagram counts for all of it.
 func TestFragmented(t *testing.T) {
 	whole := build(t, udp(wgPort, wgPort), raw(data(1, 4, 1452)))
-	frame := build(t, eth(layers.EthernetTypeIPv4), &layers.IPv4{Version: 4, IHL: 5, TTL: 9, Protocol: 17, Flags: layers.IPv4MoreFragments,
-		SrcIP: []byte{192, 0, 2, 10}, DstIP: []byte{192, 0, 2, 11}}, raw(whole[:800]))
+	frame := build(t, eth(layers.EthernetTypeIPv4),
+		&layers.IPv4{Version: 4, IHL: 5, TTL: 9, Protocol: 17, Flags: layers.IPv4MoreFragments,
+			SrcIP: []byte{192, 0, 2, 10}, DstIP: []byte{192, 0, 2, 11}}, raw(whole[:800]))
 	stats := newStats(t, testSubject())
 	stats.Link("eth0", evidence.RoleOutside).Add(tx(frame))
 	flow := pick(t, stats.Messages(), tunnelOf)[0].TX

@@ -10,7 +10,8 @@ import (
 
 func tryPacket(t testing.TB, id uint16, key []byte) []byte {
 	t.Helper()
-	payload, err := Marked{Kind: KindTry, Family: 4, Transport: TransportUDP, Target: 1, Sequence: id}.Payload(MarkedSize, testMark, key)
+	payload, err := Marked{Kind: KindTry, Family: 4, Transport: TransportUDP, Target: 1,
+		Sequence: id}.Payload(MarkedSize, testMark, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,8 @@ func TestTries(t *testing.T) {
 	forged := tx(tryPacket(t, 9, []byte("another key, of another run 3456")))
 	forged.Header = RawIP
 	inside.Add(forged)
-	stats.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(tryPacket(t, 7, testKey)))))
+	stats.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4),
+		raw(tryPacket(t, 7, testKey)))))
 	var seen []evidence.TrySeen
 	for _, m := range stats.Messages() {
 		if m.TrySeen != nil {
@@ -40,7 +42,8 @@ func TestTries(t *testing.T) {
 			t.Errorf("a try stands in for a canary: %+v", m.Witness)
 		}
 	}
-	want := []evidence.TrySeen{{ID: 3, Link: "wg0", Direction: "tx", Count: 1}, {ID: 7, Link: "wg0", Direction: "tx", Count: 2}}
+	want := []evidence.TrySeen{{ID: 3, Link: "wg0", Direction: "tx", Count: 1},
+		{ID: 7, Link: "wg0", Direction: "tx", Count: 2}}
 	if len(seen) != 2 || seen[0] != want[0] || seen[1] != want[1] {
 		t.Errorf("%+v, want %+v", seen, want)
 	}
