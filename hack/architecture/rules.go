@@ -73,6 +73,10 @@ var bans = []Ban{
 		Where: []string{"probe", "plugin", "cmd"},
 		Why:   "the only packet socket is probe/capture's own",
 	}, {
+		What:  []string{"github.com/google/nftables"},
+		Where: []string{"probe", "plugin", "cmd"},
+		Why:   "it leaves out expressions that it does not know; probe/filter reads nf_tables itself, and cannot write to it",
+	}, {
 		What: []string{"k8s.io/client-go"}, Unless: []string{"k8s.io/client-go/plugin/pkg/client/auth"},
 		Where: []string{"plugin", "manifests", "cmd"}, But: []string{"plugin/cluster"},
 		Why: "only plugin/cluster speaks to the API server",

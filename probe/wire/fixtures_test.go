@@ -150,10 +150,10 @@ func pick[T any](t testing.TB, messages []evidence.Message, of func(*evidence.Me
 	return out
 }
 
-func captureOf(m *evidence.Message) *evidence.Capture   { return m.Capture }
-func tunnelOf(m *evidence.Message) *evidence.Tunnel     { return m.Tunnel }
-func leakOf(m *evidence.Message) *evidence.Sighting { return m.Sighting }
-func seenOf(m *evidence.Message) *evidence.Witness   { return m.Witness }
+func captureOf(m *evidence.Message) *evidence.Capture { return m.Capture }
+func tunnelOf(m *evidence.Message) *evidence.Tunnel   { return m.Tunnel }
+func leakOf(m *evidence.Message) *evidence.Sighting   { return m.Sighting }
+func seenOf(m *evidence.Message) *evidence.Witness    { return m.Witness }
 
 func publicKey(b byte) string {
 	key := make([]byte, 32)
