@@ -21,12 +21,14 @@ table inet filter {
     udp dport { 22, 51821 } accept
     udp dport @closed reject
     ip saddr 192.0.2.7 drop
-    udp dport vmap { 51820 : accept, 9 : drop }
+    udp dport vmap { 51820 : accept, 9 : drop, 7 : jump other }
     jump ufw-after
     udp dport != 51820 accept
     udp dport 50000-52000 accept
   }
   chain ufw-after { counter drop
+  }
+  chain other { drop
   }
   chain unreached { udp dport 51820 drop
   }

@@ -61,21 +61,21 @@ func TestTables(t *testing.T) {
 			inventories[0].Count <= len(want)/2 {
 			t.Errorf("%v %+v", problems, inventories)
 		}
-		var told []string
+		var lines []string
 		for _, e := range entries {
 			line := fmt.Sprintf("%s %s %s %d %s %d %d %d", e.Destination, e.Link, e.Gateway, e.Table, e.Type, e.Metric,
 				e.TOS, e.Hop)
 			if e.From.IsValid() {
 				line += " from " + e.From.String()
 			}
-			told = append(told, line)
+			lines = append(lines, line)
 		}
 		for _, line := range want {
-			if !slices.Contains(told, line) {
-				t.Errorf("compat mode %s: %q is missing in %q", compatible, line, told)
+			if !slices.Contains(lines, line) {
+				t.Errorf("compat mode %s: %q is missing in %q", compatible, line, lines)
 			}
 		}
-		for _, line := range told {
+		for _, line := range lines {
 			if !slices.Contains(want, line) {
 				t.Errorf("compat mode %s: %q has no bearing", compatible, line)
 			}
@@ -87,7 +87,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// A lightweight tunnel is told of an entry, of one hop, and of a nexthop object.
+// A lightweight tunnel is reported of an entry, of one hop, and of a nexthop object.
 //
 //	own pods 10.42.0.0/24 ── this host ── eth0 ── pods 10.42.1.0/24
 func TestLightweightTunnels(t *testing.T) {
@@ -107,14 +107,14 @@ func TestLightweightTunnels(t *testing.T) {
 		runInput(t, "tee /proc/sys/net/ipv4/nexthop_compat_mode", compatible)
 		links, _ := Reader{}.Links(nil)
 		entries, _, _ := Reader{}.Tables(links.Links, request, 1)
-		var told []string
+		var lines []string
 		for _, e := range entries {
-			told = append(told, fmt.Sprintf("%s %d %s", e.Destination, e.Hop, e.Encap))
+			lines = append(lines, fmt.Sprintf("%s %d %s", e.Destination, e.Hop, e.Encap))
 		}
-		slices.Sort(told)
+		slices.Sort(lines)
 		want := []string{"10.42.1.0/26 0 ip", "10.42.1.128/26 0 ip", "10.42.1.64/26 1 ", "10.42.1.64/26 2 ip6"}
-		if !slices.Equal(told, want) {
-			t.Errorf("compat mode %s: %q, want %q", compatible, told, want)
+		if !slices.Equal(lines, want) {
+			t.Errorf("compat mode %s: %q, want %q", compatible, lines, want)
 		}
 	}
 }

@@ -81,3 +81,38 @@ func TestWatchPaths(t *testing.T) {
 		})
 	}
 }
+
+// What is notified again as it was is not a change; the first change is kept.
+func TestNotifiedEntries(t *testing.T) {
+	request := evidence.ReadRequest{Ranges: []evidence.PodRange{{Index: 1, Prefixes: prefixes("10.42.1.0/24")}}}
+	names := &state{links: map[int]*link{2: {Link: evidence.Link{Name: "eth0"}}}}
+	entry := fibEntry{
+		family: 4, destination: netip.MustParsePrefix("10.42.1.0/24"), table: 254, kind: 1, hops: []fibHop{{link: 2}},
+	}
+	other := entry
+	other.tos = 16
+	for _, test := range []struct {
+		entries []fibEntry
+		removed bool
+		want    string
+	}{
+		{[]fibEntry{entry}, false, ""},
+		{[]fibEntry{entry}, true, "the route 10.42.1.0/24 dev eth0 was removed while packets were watched"},
+		{[]fibEntry{entry, other}, false, "the route 10.42.1.0/24 tos 0x10 dev eth0 was added while packets were watched"},
+		{[]fibEntry{other, entry}, true, "the route 10.42.1.0/24 tos 0x10 dev eth0 was removed while packets were watched"},
+	} {
+		var watch Watch
+		watch.paths.entry(entry, true, names) // before anything was read
+		watch.Paths(nil, request, 0, entry.messages(names.name), nil)
+		for _, e := range test.entries {
+			watch.paths.entry(e, test.removed, names)
+		}
+		got := ""
+		if inventories := watch.Inventories(); len(inventories) > 0 {
+			got = inventories[0].Text
+		}
+		if got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}

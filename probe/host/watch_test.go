@@ -129,6 +129,38 @@ func tooManyChanges(t *testing.T, kind string) {
 	}
 }
 
+// A port of a bridge is decided on again when the bridge changes, unless it was
+// captured from the beginning:
+//
+//	br0 ── port6 ─┐ (a pod)      br0 ── port7 ─┐ (captured)
+func TestPortsOfABridge(t *testing.T) {
+	port := func(index int) *link {
+		l := &link{master: 5, Link: evidence.Link{Index: index, Name: "port", Kind: "veth", Up: true, PeerNS: true}}
+		l.Role = evidence.RoleInside
+		return l
+	}
+	captured := port(7)
+	captured.watched.captured = true
+	watch := Watch{pods: prefixes("10.42.0.0/24"), state: &state{
+		links: map[int]*link{
+			5: {Link: evidence.Link{Index: 5, Name: "br0", Kind: "bridge", Up: true, Role: evidence.RoleInside}},
+			6: port(6), 7: captured,
+		},
+		addresses: map[int][]netip.Prefix{}, routes: map[int][]netip.Prefix{},
+	}}
+	address := make([]byte, sizeofAddressMessage)
+	address[1] = 24
+	native.PutUint32(address[4:], 5)
+	watch.notice(unix.RTM_NEWADDR, append(address, attribute(unix.IFA_ADDRESS, []byte{203, 0, 113, 1})...))
+	if len(watch.events) != 1 || watch.events[0].Index != 6 || watch.events[0].What != "role" ||
+		watch.events[0].Role != evidence.RoleOutside {
+		t.Errorf("%+v", watch.events)
+	}
+	if watch.Stays(6) {
+		t.Error("a link that was there before counts as new")
+	}
+}
+
 func TestZeroWatch(t *testing.T) {
 	var watch Watch
 	watch.Known(Links{})

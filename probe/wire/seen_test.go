@@ -211,9 +211,9 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// FuzzWitnesses: whatever lies between two marked packets of a frame, both are
+// FuzzSeen: whatever lies between two marked packets of a frame, both are
 // counted, and nothing that is not genuine.
-func FuzzWitnesses(f *testing.F) {
+func FuzzSeen(f *testing.F) {
 	f.Add([]byte{}, uint16(48), uint16(64))
 	f.Add(testMark[:], uint16(100), uint16(48))
 	f.Add(canary(f, 60)[:50], uint16(63), uint16(1000))
