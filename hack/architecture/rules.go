@@ -19,9 +19,11 @@ var Layers = []Layer{
 	{"probe/capture", []string{"probe/evidence", "probe/wire"}},
 	{"probe/canary", []string{"probe/evidence", "probe/wire"}},
 	{"probe/device", []string{"probe/evidence"}},
-	{"probe/host", []string{"probe/evidence"}},
+	{"probe/kernel", []string{"probe/evidence"}},
+	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
-		"probe/host"}},
+		"probe/host", "probe/filter"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
@@ -76,6 +78,10 @@ var bans = []Ban{
 		What:  []string{"github.com/google/gopacket/afpacket", "github.com/google/gopacket/pcap", "github.com/mdlayher/packet"},
 		Where: []string{"probe", "plugin", "cmd"},
 		Why:   "the only packet socket is probe/capture's own",
+	}, {
+		What:  []string{"github.com/google/nftables"},
+		Where: []string{"probe", "plugin", "cmd"},
+		Why:   "it leaves out expressions that it does not know; probe/filter reads nf_tables itself, and cannot write to it",
 	}, {
 		What: []string{"k8s.io/client-go"}, Unless: []string{"k8s.io/client-go/plugin/pkg/client/auth"},
 		Where: []string{"plugin", "manifests", "cmd"}, But: []string{"plugin/cluster"},

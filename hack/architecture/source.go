@@ -14,7 +14,6 @@ import (
 type Call struct {
 	Name  *regexp.Regexp // of what is selected: Name in x.Name
 	From  []string       // only if x is one of these packages; nil for any x
-	With  string         // only in a file that imports this; "" for all
 	Where []string       // trees of packages that must not
 	But   []string       // packages below Where that may
 	Why   string
@@ -30,8 +29,8 @@ var calls = []Call{
 			`(Add|Append|Del|Delete|Replace|Change|Modify|Update|Set|Attach|Flush)\w*$`),
 		Where: []string{"probe", "plugin", "cmd"}, Why: configures,
 	}, {
-		Name: regexp.MustCompile(`^(Add|Insert|Replace|Del|Delete|Destroy|Flush)(Table|Chain|Rule|Set|Object|Obj|Flowtable|Ruleset|Reset)\w*$`),
-		With: "github.com/google/nftables", Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+		Name: regexp.MustCompile(`^NFT_MSG_(NEW|DEL|DESTROY)\w*$`), From: []string{"golang.org/x/sys/unix"},
+		Where: []string{"probe", "plugin", "cmd"}, Why: configures,
 	}, {
 		Name: regexp.MustCompile(`^(Write\w*|Create\w*|Mkdir\w*|Remove\w*|Rename|Chmod|Chown|Lchown|Symlink|Link|Truncate|Chtimes)$`),
 		From: []string{"os"}, Where: []string{"probe", "cmd/wg-probe"}, Why: "the probe leaves nothing behind on a node",
@@ -55,7 +54,7 @@ func Source(file, pkg string, content any) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing: %w", err)
 	}
-	names, paths := imports(parsed)
+	names := imports(parsed)
 	var found []string
 	ast.Inspect(parsed, func(node ast.Node) bool {
 		selector, ok := node.(*ast.SelectorExpr)
@@ -70,7 +69,7 @@ func Source(file, pkg string, content any) ([]string, error) {
 			if !anyWithin(pkg, call.Where) || slices.Contains(call.But, pkg) || !call.Name.MatchString(selector.Sel.Name) {
 				continue
 			}
-			if call.With != "" && !slices.Contains(paths, call.With) || call.From != nil && !slices.Contains(call.From, origin) {
+			if call.From != nil && !slices.Contains(call.From, origin) {
 				continue
 			}
 			found = append(found, fmt.Sprintf("%s: %s: %s", set.Position(selector.Pos()), selector.Sel.Name, call.Why))
@@ -80,9 +79,9 @@ func Source(file, pkg string, content any) ([]string, error) {
 	return found, nil
 }
 
-// imports returns the file's imports by the name they have in it, and all paths.
-func imports(file *ast.File) (names map[string]string, paths []string) {
-	names = map[string]string{}
+// imports returns the paths of the file's imports by the name they have in it.
+func imports(file *ast.File) map[string]string {
+	names := map[string]string{}
 	for _, spec := range file.Imports {
 		path, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
@@ -93,9 +92,8 @@ func imports(file *ast.File) (names map[string]string, paths []string) {
 			name = spec.Name.Name
 		}
 		names[name] = path
-		paths = append(paths, path)
 	}
-	return names, paths
+	return names
 }
 
 var lastElement = regexp.MustCompile(`[^/]+$`)

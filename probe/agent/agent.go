@@ -30,6 +30,7 @@ type Options struct {
 	Version string
 	Log     *slog.Logger // nil discards
 	Host    Host
+	Filters Filters
 	Devices Devices
 	// Capture starts a capture of the links.
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
@@ -45,9 +46,13 @@ type Host interface {
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
 	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
+	Watch(pods []netip.Prefix) (*host.Watch, error)
+}
+
+// Filters reads packet filters; filter.Reader does.
+type Filters interface {
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
 	Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
-	Watch(pods []netip.Prefix) (*host.Watch, error)
 }
 
 // Devices reads WireGuard devices; device.Reader does.

@@ -70,7 +70,7 @@ func TestReadyReportsItsTime(t *testing.T) {
 	h := &fakeHost{hang: make(chan struct{})}
 	time.AfterFunc(busy, func() { close(h.hang) })
 	request := evidence.Request{ID: 2, Read: &evidence.ReadRequest{Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
-	messages, err := talk(t, Options{Host: h, Devices: &fakeDevices{}}, start("probe"), request, evidence.Request{ID: 3, End: &evidence.EndRequest{}})
+	messages, err := talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"), request, evidence.Request{ID: 3, End: &evidence.EndRequest{}})
 	if err != nil {
 		t.Error(err)
 	}
@@ -106,7 +106,7 @@ func kinds(messages []*evidence.Message) string {
 func TestProbeSession(t *testing.T) {
 	var log bytes.Buffer
 	h, c := &fakeHost{}, &fakeCapture{}
-	options := Options{Host: h, Devices: &fakeDevices{}, Capture: c.start, Version: "v0", Log: slog.New(slog.NewTextHandler(&log, nil))}
+	options := Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start, Version: "v0", Log: slog.New(slog.NewTextHandler(&log, nil))}
 	h.late.Store(false)
 	read := func(id uint32, n int) evidence.Request {
 		return evidence.Request{ID: id, Read: &evidence.ReadRequest{Reading: n, Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
@@ -154,7 +154,7 @@ func TestNewcomer(t *testing.T) {
 	answers, output := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(t.Context(), input, output, Options{Host: h, Devices: &fakeDevices{}, Capture: c.start})
+		ended <- Run(t.Context(), input, output, Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start})
 		output.Close()
 	}()
 	decoder := evidence.NewDecoder(answers, 1<<20)
@@ -185,7 +185,7 @@ func TestNewcomer(t *testing.T) {
 // When the input ends without an EndRequest, captures end and no Bye is said.
 func TestInputEnds(t *testing.T) {
 	c := &fakeCapture{}
-	messages, err := talk(t, Options{Host: &fakeHost{}, Devices: &fakeDevices{}, Capture: c.start},
+	messages, err := talk(t, Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}, Capture: c.start},
 		start("probe"), evidence.Request{ID: 2, Capture: &evidence.CaptureRequest{}})
 	if !errors.Is(err, ErrAbandoned) || c.stopped.Load() != 1 || kinds(messages) != "hello ready" {
 		t.Error(err, c.stopped.Load(), kinds(messages))
@@ -197,7 +197,7 @@ func TestInputEndsDuringRequest(t *testing.T) {
 	reader, writer := io.Pipe()
 	ended := make(chan error)
 	go func() {
-		ended <- Run(t.Context(), reader, io.Discard, Options{Host: &fakeHost{hang: hang}, Devices: &fakeDevices{}})
+		ended <- Run(t.Context(), reader, io.Discard, Options{Host: &fakeHost{hang: hang}, Filters: &fakeHost{}, Devices: &fakeDevices{}})
 	}()
 	line, _ := evidence.EncodeRequest(&evidence.Request{ID: 1, Start: start("probe").Start})
 	writer.Write(line)
@@ -231,7 +231,7 @@ func TestRefusals(t *testing.T) {
 		"no such reading":    {[]evidence.Request{start("probe"), {ID: 2, Read: &evidence.ReadRequest{Reading: 4}}}, "hello problem ready"},
 		"an unknown request": {[]evidence.Request{start("probe"), {ID: 2}}, "hello problem ready"},
 	} {
-		messages, _ := talk(t, Options{Host: &fakeHost{}, Devices: &fakeDevices{}}, test.requests...)
+		messages, _ := talk(t, Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}}, test.requests...)
 		if got := kinds(messages); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Newcomer is what a new pod is told, see canary.Newcomer.
+// Newcomer is what a new pod is told, see canary.FirstPackets.
 type Newcomer struct {
 	Index     int      // of its node
 	Mark, Key string   // see wire.ParseRun
@@ -31,7 +31,7 @@ func (n Newcomer) Send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sender := canary.Newcomer{Index: n.Index, Run: run}
+	sender := canary.FirstPackets{Index: n.Index, Run: run}
 	for _, text := range n.Targets {
 		target, err := canary.ParseTarget(text)
 		if err != nil {

@@ -160,7 +160,7 @@ func (s *session) tellRules() {
 }
 
 func (s *session) tellFirewall() {
-	rules, problems := s.options.Host.Firewall(s.devices.Ports())
+	rules, problems := s.options.Filters.Firewall(s.devices.Ports())
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Firewall: &rule})
@@ -175,12 +175,10 @@ func (s *session) tellDiversions() {
 // newDiversions reports the statements that were not reported yet: at the last
 // reading those that came while packets were watched.
 func (s *session) newDiversions() []evidence.Inventory {
-	found, inventories, problems := s.options.Host.Diversions(s.links.Links)
+	found, inventories, problems := s.options.Filters.Diversions(s.links.Links)
 	s.problem(problems...)
 	for _, diversion := range found {
-		same := diversion
-		same.Packets = 0
-		key, err := json.Marshal(same)
+		key, err := json.Marshal(diversion)
 		if err != nil || s.diversions[string(key)] {
 			continue
 		}

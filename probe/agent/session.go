@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -50,6 +51,9 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 	}
 	if options.Host == nil {
 		options.Host = host.Reader{}
+	}
+	if options.Filters == nil {
+		options.Filters = filter.Reader{}
 	}
 	if options.Devices == nil {
 		options.Devices = &device.Reader{}

@@ -2,7 +2,7 @@
 
 // Package canary sends marked traffic between test pods over UDP, TCP and
 // ICMP and answers it, and sends a probe's controls. It counts only what bears
-// the run's mark and a genuine tag, and reports counts, never a verdict.
+// the run's mark and a genuine tag, and reports counts. It must not judge them.
 package canary
 
 import (
@@ -34,7 +34,7 @@ func NewIdentity(start evidence.StartRequest) (Identity, error) {
 	return Identity{Index: start.Index, Run: run}, nil
 }
 
-// genuine reads a whole marked payload: right mark and tag, as long as it says,
+// genuine reads a whole marked payload: right mark and tag, of the size it names,
 // and filled with its header to the end.
 func (id Identity) genuine(b []byte) (wire.Marked, bool) {
 	m, ok := wire.ParseMarked(b, id.Mark, id.Key)
@@ -52,19 +52,22 @@ func (id Identity) genuine(b []byte) (wire.Marked, bool) {
 
 // answer returns the answer to a canary or first packet, as long as that.
 func (id Identity) answer(m wire.Marked) ([]byte, error) {
-	kind, key := uint8(wire.KindAnswer), id.Key
+	key := id.Key
 	if m.Kind == wire.KindFirst {
-		kind, key = wire.KindFirstAnswer, id.First().Key
+		m.Kind = wire.KindFirstAnswer
+		key = id.First().Key
+	} else {
+		m.Kind = wire.KindAnswer
 	}
-	m.Kind, m.Source, m.Target = kind, m.Target, m.Source
+	m.Source, m.Target = m.Target, m.Source
 	return m.Payload(int(m.Size), id.Mark, key)
 }
 
-// Pod is a test pod's side: it listens, sends and keeps account of both.
+// Pod is a test pod's side: it listens, sends and counts both.
 type Pod struct {
-	id     Identity
-	ledger ledger
-	tries  tries
+	id       Identity
+	counters counters
+	tries    tries
 
 	mu        sync.Mutex
 	sequence  uint16 // of the next attempt, over all Sends
@@ -76,19 +79,20 @@ type Pod struct {
 // NewPod returns a pod that does nothing yet.
 func NewPod(id Identity) *Pod { return &Pod{id: id} }
 
-// Stop ends the listeners and returns the account: a Canary for each peer and
-// family that was sent to or heard of, and a problem if the pod was kept from
+// Stop ends the listeners and returns what was counted: a Canary for each peer
+// and family that was sent to or came, and a problem if the pod was kept from
 // running (evidence.ProblemStarved).
 func (p *Pod) Stop() []evidence.Message {
 	p.mu.Lock()
 	for _, stop := range p.listeners {
-		_ = stop() // closing twice is no error that matters
+		_ = stop() // closing twice does not matter
 	}
 	pace := p.pace
-	p.listeners, p.pace = nil, nil
+	p.listeners = nil
+	p.pace = nil
 	p.mu.Unlock()
 	p.serving.Wait()
-	messages := append(p.ledger.messages(), p.tries.messages()...)
+	messages := append(p.counters.messages(), p.tries.messages()...)
 	if pace != nil {
 		messages = append(messages, pace.end()...)
 	}

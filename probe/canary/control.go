@@ -23,8 +23,8 @@ const (
 	controlRounds = 3
 	// settle is how long a control may take to appear in the capture.
 	settle = 100 * time.Millisecond
-	// glance is the time between two looks at the capture.
-	glance = 5 * time.Millisecond
+	// poll is the time between two looks at the capture.
+	poll = 5 * time.Millisecond
 )
 
 // Tap is the capture that must see the controls.
@@ -177,6 +177,6 @@ func (c *controls) loop(ctx context.Context, tap Tap) {
 // may take to appear.
 func until(ctx context.Context, so func() bool) {
 	for deadline := time.Now().Add(settle); !so() && time.Now().Before(deadline) && ctx.Err() == nil; {
-		time.Sleep(glance)
+		time.Sleep(poll)
 	}
 }

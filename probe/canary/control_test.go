@@ -74,7 +74,7 @@ func arrivals(t *testing.T, conn *net.UDPConn, from int) (targets map[uint32]int
 		}
 		m, ok := identity(from).genuine(buffer[:n])
 		if !ok || m.Kind != wire.KindControl || m.Source != uint32(from) {
-			t.Errorf("%+v is no control of node %d", m, from)
+			t.Errorf("%+v is not a control of node %d", m, from)
 		}
 		targets[m.Target]++
 		ports[source.Port()] = true
@@ -84,7 +84,8 @@ func arrivals(t *testing.T, conn *net.UDPConn, from int) (targets map[uint32]int
 func TestControls(t *testing.T) {
 	catcher, to := listener(t)
 	tap := newFakeTap(7, 8)
-	request := evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to}, {Index: 8, Endpoint: to}}}
+	request := evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to},
+		{Index: 8, Endpoint: to}}}
 	messages := Controls(t.Context(), identity(3), request, nil, tap)
 	if len(messages) != 4 {
 		t.Fatal(messages)
@@ -111,7 +112,8 @@ func TestControlsRepeat(t *testing.T) {
 	catcher, to := listener(t)
 	tap := newFakeTap(7)
 	tap.seenAt = 2
-	request := evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to}, {Index: 8, Endpoint: to}}}
+	request := evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to},
+		{Index: 8, Endpoint: to}}}
 	messages := Controls(t.Context(), identity(3), request, nil, tap)
 	targets, _ := arrivals(t, catcher, 3)
 	if targets[7] != controlPorts || targets[8] != controlRounds*controlPorts {
@@ -152,7 +154,8 @@ func TestControlsEnd(t *testing.T) {
 	cancel()
 	_, to := listener(t)
 	tap := newFakeTap()
-	Controls(ctx, identity(3), evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7, Endpoint: to}}}, nil, tap)
+	Controls(ctx, identity(3), evidence.ControlRequest{Targets: []evidence.ControlTarget{{Index: 7,
+		Endpoint: to}}}, nil, tap)
 	if tap.asked[7] > 1 {
 		t.Errorf("it went on looking %d times", tap.asked[7])
 	}

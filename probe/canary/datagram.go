@@ -28,53 +28,56 @@ var (
 	echoReply   = map[uint8]byte{4: 0, 6: 129}
 )
 
-// shot is one canary to be answered: a target and a size.
-type shot struct {
+// packet is one canary to be answered: a target and a size.
+type packet struct {
 	target evidence.Target
 	size   uint16
 }
 
-// salvo is what is sent and waited for in one family over one transport of
+// datagramBatch is what is sent and waited for in one family over one transport of
 // datagrams.
-type salvo struct {
-	*volley
+type datagramBatch struct {
+	*batch
 	family, transport uint8
 	conns             map[uint16]*net.UDPConn // by size
 	reading           sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting map[shotKey]map[uint16]time.Time // when sent, by sequence
-	done    chan struct{}                    // closed when nothing is waited for
+	waiting map[packetKey]map[uint16]bool // what was sent, by sequence
+	done    chan struct{}                 // closed when nothing is waited for
 }
 
-type shotKey struct {
+type packetKey struct {
 	peer uint32
 	size uint16
 }
 
-// datagrams sends every size to every target.
-func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes []uint16, family, transport uint8) {
-	s := &salvo{volley: v, family: family, transport: transport, conns: make(map[uint16]*net.UDPConn), waiting: make(map[shotKey]map[uint16]time.Time), done: make(chan struct{})}
-	var shots []shot
+// sendDatagrams sends every size to every target.
+func (b *batch) sendDatagrams(ctx context.Context, targets []evidence.Target, sizes []uint16, family, transport uint8) {
+	s := &datagramBatch{
+		batch: b, family: family, transport: transport,
+		conns: map[uint16]*net.UDPConn{}, waiting: map[packetKey]map[uint16]bool{}, done: make(chan struct{}),
+	}
+	var packets []packet
 	for _, target := range targets {
 		for _, size := range sizes {
-			shots = append(shots, shot{target, size})
-			s.waiting[shotKey{uint32(target.Index), size}] = make(map[uint16]time.Time)
+			packets = append(packets, packet{target, size})
+			s.waiting[packetKey{uint32(target.Index), size}] = map[uint16]bool{}
 		}
 	}
-	if len(shots) == 0 {
+	if len(packets) == 0 {
 		return
 	}
 	defer s.close()
 	if err := s.open(ctx, sizes); err != nil {
-		for _, shot := range shots {
-			v.sent(v.marked(shot.target, family, transport, shot.size, 0), err)
+		for _, packet := range packets {
+			b.sent(b.marked(packet.target, family, transport, packet.size, 0), err)
 		}
 		return
 	}
-	for attempt := range v.attempts {
-		next := time.After(v.pause)
-		s.send(ctx, shots, attempt)
+	for attempt := range b.attempts {
+		next := time.After(b.pause)
+		s.send(ctx, packets, attempt)
 		select {
 		case <-s.done:
 			return
@@ -91,7 +94,7 @@ func (v *volley) datagrams(ctx context.Context, targets []evidence.Target, sizes
 // passes on another processor is dropped (linux
 // net/netfilter/nf_conntrack_core.c, nf_ct_resolve_clash; UDP is spared by
 // allow_clash, ICMP is not). TCP's are apart by their connections.
-func (s *salvo) open(ctx context.Context, sizes []uint16) error {
+func (s *datagramBatch) open(ctx context.Context, sizes []uint16) error {
 	for i, size := range sizes {
 		if i > 0 && s.transport != wire.TransportICMP {
 			s.conns[size] = s.conns[sizes[0]]
@@ -114,7 +117,7 @@ func (s *salvo) open(ctx context.Context, sizes []uint16) error {
 }
 
 // close ends the sockets and waits until nothing reads from them.
-func (s *salvo) close() {
+func (s *datagramBatch) close() {
 	for _, conn := range s.conns {
 		_ = conn.Close() // a shared one more than once
 	}
@@ -122,29 +125,29 @@ func (s *salvo) close() {
 }
 
 // send sends what is still waited for.
-func (s *salvo) send(ctx context.Context, shots []shot, attempt int) {
+func (s *datagramBatch) send(ctx context.Context, packets []packet, attempt int) {
 	inBurst := 0
-	for _, shot := range shots {
-		key := shotKey{uint32(shot.target.Index), shot.size}
-		s.yield(ctx, shot.target, s.family)
+	for _, packet := range packets {
+		key := packetKey{uint32(packet.target.Index), packet.size}
+		s.yield(ctx, packet.target, s.family)
 		s.mu.Lock()
-		times, open := s.waiting[key]
+		sequences, open := s.waiting[key]
 		if open {
-			times[s.first+uint16(attempt)] = time.Now()
+			sequences[s.first+uint16(attempt)] = true
 		}
 		s.mu.Unlock()
 		if !open || ctx.Err() != nil {
 			continue
 		}
-		m := s.marked(shot.target, s.family, s.transport, shot.size, attempt)
-		s.sent(m, s.write(m, shot.target))
+		m := s.marked(packet.target, s.family, s.transport, packet.size, attempt)
+		s.sent(m, s.write(m, packet.target))
 		if inBurst++; inBurst%burst == 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
 }
 
-func (s *salvo) write(m wire.Marked, target evidence.Target) error {
+func (s *datagramBatch) write(m wire.Marked, target evidence.Target) error {
 	payload, err := m.Payload(int(m.Size), s.id.Mark, s.id.Key)
 	if err != nil {
 		return err
@@ -154,14 +157,15 @@ func (s *salvo) write(m wire.Marked, target evidence.Target) error {
 		header := make([]byte, echoHeader, echoHeader+len(payload))
 		header[0] = echoRequest[s.family]
 		binary.BigEndian.PutUint16(header[6:], m.Sequence)
-		payload, to = append(header, payload...), netip.AddrPortFrom(to.Addr(), 0)
+		payload = append(header, payload...)
+		to = netip.AddrPortFrom(to.Addr(), 0)
 	}
 	_, err = s.conns[m.Size].WriteToUDPAddrPort(payload, to)
 	return err
 }
 
 // read takes answers until the socket is closed.
-func (s *salvo) read(conn *net.UDPConn) {
+func (s *datagramBatch) read(conn *net.UDPConn) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, _, err := conn.ReadFromUDPAddrPort(buffer)
@@ -178,15 +182,15 @@ func (s *salvo) read(conn *net.UDPConn) {
 	}
 }
 
-// alive tells whether the socket is still open.
+// alive reports whether the socket is still open.
 func alive(conn *net.UDPConn) bool {
 	raw, err := conn.SyscallConn()
 	return err == nil && raw.Control(func(uintptr) {}) == nil
 }
 
 // answer reads an answer of the listener or, for an echo, our own canary as
-// the other side's kernel returned it, and tells whose it is.
-func (s *salvo) answer(b []byte) (m wire.Marked, peer uint32, ok bool) {
+// the other side's kernel returned it, and returns whose it is.
+func (s *datagramBatch) answer(b []byte) (m wire.Marked, peer uint32, ok bool) {
 	self := uint32(s.id.Index)
 	if s.transport == wire.TransportICMP {
 		if len(b) < echoHeader || b[0] != echoReply[s.family] {
@@ -199,18 +203,17 @@ func (s *salvo) answer(b []byte) (m wire.Marked, peer uint32, ok bool) {
 	return m, m.Source, ok && m.Kind == wire.KindAnswer && m.Target == self
 }
 
-func (s *salvo) take(m wire.Marked, peer uint32) {
+func (s *datagramBatch) take(m wire.Marked, peer uint32) {
 	if m.Family != s.family || m.Transport != s.transport {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := shotKey{peer, m.Size}
-	at, asked := s.waiting[key][m.Sequence]
-	if !asked {
+	key := packetKey{peer, m.Size}
+	if !s.waiting[key][m.Sequence] {
 		return
 	}
-	s.ledger.answered(m, peer, time.Since(at))
+	s.counters.answered(m, peer)
 	delete(s.waiting, key)
 	if len(s.waiting) == 0 {
 		close(s.done)

@@ -59,7 +59,7 @@ func (p *Pod) serve(stop func() error, run func()) {
 	p.serving.Go(run)
 }
 
-// forMe tells whether a genuine payload is of a kind and for this pod.
+// forMe reports whether a genuine payload is of a kind and for this pod.
 func (p *Pod) forMe(m wire.Marked, kind, family, transport uint8) bool {
 	return m.Kind == kind && m.Target == uint32(p.id.Index) && m.Family == family && m.Transport == transport
 }
@@ -74,9 +74,9 @@ func (p *Pod) answerUDP(conn *net.UDPConn, family uint8) {
 		m, ok := p.id.genuine(buffer[:n])
 		switch {
 		case ok && p.forMe(m, wire.KindFirst, family, wire.TransportUDP):
-			p.ledger.first(m)
+			p.counters.first(m)
 		case ok && p.forMe(m, wire.KindCanary, family, wire.TransportUDP):
-			p.ledger.received(m)
+			p.counters.received(m)
 		case ok && p.forMe(m, wire.KindTry, family, wire.TransportUDP):
 			p.tries.received(m)
 			continue
@@ -88,7 +88,8 @@ func (p *Pod) answerUDP(conn *net.UDPConn, family uint8) {
 			_, err = conn.WriteToUDPAddrPort(answer, from)
 		}
 		if err != nil {
-			p.ledger.update(m.Source, family, m.Transport, m.Size, func(r *row) { r.err = "answering: " + reason(err) })
+			text := "answering: " + reason(err)
+			p.counters.update(m.Source, family, m.Transport, m.Size, func(r *row) { r.err = text })
 		}
 	}
 }
@@ -121,7 +122,7 @@ func (p *Pod) answerConn(conn net.Conn, family uint8) {
 	if !ok || !p.forMe(m, wire.KindCanary, family, wire.TransportTCP) {
 		return
 	}
-	p.ledger.received(m)
+	p.counters.received(m)
 	if answer, err := p.id.answer(m); err == nil {
 		_, _ = conn.Write(answer) // an answer that is lost is missed by the sender
 	}

@@ -8,14 +8,14 @@ import (
 )
 
 // A pod that does not get the processor sends late and answers late, which
-// looks like loss. So it keeps account of how long it could not run.
+// looks like loss. So it measures how long it could not run.
 const (
 	tick    = 100 * time.Millisecond
 	stall   = time.Second     // a shorter delay is of no consequence
 	tooLong = 4 * time.Second // stalls in all: half of the least time that canaries have
 )
 
-// pace keeps that account, from its making to its end.
+// pace measures that, from newPace to end.
 type pace struct {
 	stop  chan struct{}
 	stood chan time.Duration // how long all stalls took
@@ -41,7 +41,7 @@ func newPace() *pace {
 	return p
 }
 
-// end says what is wrong with the pace.
+// end reports a pod that could not run for too long.
 func (p *pace) end() []evidence.Message {
 	close(p.stop)
 	return starved(<-p.stood)

@@ -25,12 +25,14 @@ func TestManyTargets(t *testing.T) {
 			t.Fatal(problems)
 		}
 		pods = append(pods, pod)
-		targets = append(targets, evidence.Target{Index: i + 1, Addr: netip.MustParseAddr("127.0.0.1"), UDP: ports["udp4"], TCP: ports["tcp4"]})
+		targets = append(targets, evidence.Target{Index: i + 1, Addr: netip.MustParseAddr("127.0.0.1"),
+			UDP: ports["udp4"], TCP: ports["tcp4"]})
 	}
 	a := NewPod(identity(0))
 	start := time.Now()
 	// As long as the plugin gives so many: 8 s and 10 ms for each.
-	a.Send(t.Context(), evidence.SendRequest{Targets: targets, Sizes: []int{64, 301, 1392}, Attempts: 3, Timeout: 8000 + 10*peers})
+	a.Send(t.Context(), evidence.SendRequest{Targets: targets, Sizes: []int{64, 301, 1392}, Attempts: 3,
+		Timeout: 8000 + 10*peers})
 	t.Logf("%d targets took %s", peers, time.Since(start).Round(time.Millisecond))
 	repeats := 0
 	for _, m := range a.Stop() {

@@ -29,7 +29,7 @@ const turn = 100 * time.Millisecond
 
 // Send sends canaries to every target at once, by every transport and in every
 // size, repeats what stays unanswered, and returns when all were answered or
-// the time is over. Its account is part of Stop's.
+// the time is over. What it counted is part of what Stop returns.
 func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence.Problem {
 	attempts := min(max(request.Attempts, 1), maxAttempts)
 	timeout := min(max(time.Duration(request.Timeout)*time.Millisecond, time.Millisecond), maxTimeout)
@@ -37,12 +37,15 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	p.mu.Lock()
-	volley := volley{id: p.id, ledger: &p.ledger, attempts: attempts, pause: timeout / time.Duration(attempts), first: p.sequence, turn: time.Now().Add(turn)}
-	p.sequence += uint16(attempts + rungAttempts)
+	batch := batch{
+		id: p.id, counters: &p.counters, attempts: attempts, pause: timeout / time.Duration(attempts),
+		first: p.sequence, turn: time.Now().Add(turn),
+	}
+	p.sequence += uint16(attempts + searchAttempts)
 	p.mu.Unlock()
 
 	var problems []evidence.Problem
-	var sending, climbing sync.WaitGroup
+	var sending, searching sync.WaitGroup
 	for _, family := range []uint8{4, 6} {
 		targets := slices.DeleteFunc(slices.Clone(request.Targets), func(t evidence.Target) bool {
 			return !t.Addr.IsValid() || familyOf(t.Addr) != family || t.Index < 0
@@ -54,18 +57,20 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		slices.SortStableFunc(targets, func(a, b evidence.Target) int { return b.Index - a.Index })
 		sizes, err := resolve(request.Sizes, targets[0], family)
 		if err != nil {
-			problems = append(problems, evidence.Problem{Class: evidence.ProblemMissing, What: "send", On: targets[0].Addr.String(),
-				Text: "the size of the largest canary is unknown: " + reason(err)})
+			problems = append(problems, evidence.Problem{
+				Class: evidence.ProblemMissing, What: "send", On: targets[0].Addr.String(),
+				Text: "the size of the largest canary is unknown: " + reason(err),
+			})
 		}
-		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportUDP) })
-		sending.Go(func() { volley.datagrams(ctx, targets, sizes, family, wire.TransportICMP) })
-		sending.Go(func() { volley.streams(ctx, targets, sizes, family) })
-		climbing.Go(func() {
+		sending.Go(func() { batch.sendDatagrams(ctx, targets, sizes, family, wire.TransportUDP) })
+		sending.Go(func() { batch.sendDatagrams(ctx, targets, sizes, family, wire.TransportICMP) })
+		sending.Go(func() { batch.sendStreams(ctx, targets, sizes, family) })
+		searching.Go(func() {
 			sending.Wait()
-			volley.climb(whole, targets, sizes, request.Rungs, family)
+			batch.searchMTU(whole, targets, sizes, request.Rungs, family)
 		})
 	}
-	climbing.Wait()
+	searching.Wait()
 	p.sendTries(whole, request) // last, so that they are in nobody's way
 	return problems
 }
@@ -73,13 +78,17 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 // resolve replaces size 0 by the largest that this pod's link takes: its MTU
 // less the headers of IP and of UDP or ICMP. Sizes are sorted, without repeats.
 func resolve(asked []int, target evidence.Target, family uint8) (sizes []uint16, err error) {
+	headers := 28
+	if family == 6 {
+		headers = 48
+	}
 	for _, size := range asked {
 		if size == 0 {
 			var mtu int
 			if mtu, err = linkMTU(target.Addr); err != nil {
 				continue
 			}
-			size = min(mtu, 0xffff) - map[uint8]int{4: 28, 6: 48}[family]
+			size = min(mtu, 0xffff) - headers
 		}
 		sizes = append(sizes, uint16(min(max(size, wire.MarkedSize), 0xffff-48)))
 	}
@@ -88,10 +97,10 @@ func resolve(asked []int, target evidence.Target, family uint8) (sizes []uint16,
 	return sizes[:min(len(sizes), maxSizes)], err
 }
 
-// volley is one Send.
-type volley struct {
+// batch is one Send.
+type batch struct {
 	id       Identity
-	ledger   *ledger
+	counters *counters
 	attempts int
 	pause    time.Duration // from one attempt to the next
 	first    uint16        // sequence of the first attempt
@@ -99,23 +108,26 @@ type volley struct {
 }
 
 // yield waits for its turn: until a canary of a target with a lower index came,
-// which says that the tunnel is up, or until nobody has to wait any more.
-func (v *volley) yield(ctx context.Context, target evidence.Target, family uint8) {
-	for target.Index < v.id.Index && time.Now().Before(v.turn) && ctx.Err() == nil && !v.ledger.heard(uint32(target.Index), family) {
+// which shows that the tunnel is up, or until nobody has to wait any more.
+func (b *batch) yield(ctx context.Context, target evidence.Target, family uint8) {
+	if target.Index >= b.id.Index {
+		return
+	}
+	for time.Now().Before(b.turn) && ctx.Err() == nil && !b.counters.came(uint32(target.Index), family) {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-func (v *volley) marked(target evidence.Target, family, transport uint8, size uint16, attempt int) wire.Marked {
+func (b *batch) marked(target evidence.Target, family, transport uint8, size uint16, attempt int) wire.Marked {
 	return wire.Marked{
 		Kind: wire.KindCanary, Family: family, Transport: transport,
-		Source: uint32(v.id.Index), Target: uint32(target.Index), Size: size, Sequence: v.first + uint16(attempt),
+		Source: uint32(b.id.Index), Target: uint32(target.Index), Size: size, Sequence: b.first + uint16(attempt),
 	}
 }
 
 // sent counts one canary, or why it could not be sent.
-func (v *volley) sent(m wire.Marked, err error) {
-	v.ledger.update(m.Target, m.Family, m.Transport, m.Size, func(r *row) {
+func (b *batch) sent(m wire.Marked, err error) {
+	b.counters.update(m.Target, m.Family, m.Transport, m.Size, func(r *row) {
 		if err == nil {
 			r.sent++
 		} else {

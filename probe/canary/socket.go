@@ -59,7 +59,8 @@ func listenPing(family uint8) (*net.UDPConn, error) {
 	domain, protocol := unix.AF_INET, unix.IPPROTO_ICMP
 	var any unix.Sockaddr = &unix.SockaddrInet4{}
 	if family == 6 {
-		domain, protocol, any = unix.AF_INET6, unix.IPPROTO_ICMPV6, &unix.SockaddrInet6{}
+		domain, protocol = unix.AF_INET6, unix.IPPROTO_ICMPV6
+		any = &unix.SockaddrInet6{}
 	}
 	fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if errors.Is(err, unix.EACCES) {

@@ -144,7 +144,8 @@ func (p *Pod) sendTry(ctx context.Context, try evidence.Try, targets []evidence.
 		return errNoListener
 	}
 	m := wire.Marked{
-		Kind: wire.KindTry, Family: familyOf(addr), Source: uint32(p.id.Index), Target: uint32(try.Target), Sequence: uint16(try.ID),
+		Kind: wire.KindTry, Family: familyOf(addr), Transport: wire.TransportUDP,
+		Source: uint32(p.id.Index), Target: uint32(try.Target), Sequence: uint16(try.ID),
 	}
 	var listener evidence.Target
 	for _, target := range targets {
@@ -152,11 +153,12 @@ func (p *Pod) sendTry(ctx context.Context, try evidence.Try, targets []evidence.
 			listener = target
 		}
 	}
-	send, port := p.sendTryUDP, cmp.Or(try.Port, listener.UDP)
-	m.Transport = wire.TransportUDP
+	send := p.sendTryUDP
+	port := cmp.Or(try.Port, listener.UDP)
 	if try.Transport == "tcp" {
 		m.Transport = wire.TransportTCP
-		send, port = p.sendTryTCP, cmp.Or(try.Port, listener.TCP)
+		send = p.sendTryTCP
+		port = cmp.Or(try.Port, listener.TCP)
 	}
 	if port == 0 {
 		return errNoListener
@@ -177,7 +179,7 @@ func (p *Pod) sendTryUDP(ctx context.Context, try evidence.Try, to netip.AddrPor
 	defer conn.Close()
 	for range tryDatagrams {
 		if _, err := conn.Write(payload); errors.Is(err, syscall.ECONNREFUSED) {
-			continue // that nobody listens says nothing of the way
+			continue // that nobody listens does not matter to the way
 		} else if err != nil {
 			return err
 		}

@@ -37,7 +37,8 @@ func TestTries(t *testing.T) {
 	if len(ports) != 4 || len(problems) > 0 {
 		t.Fatal(ports, problems)
 	}
-	targets := []evidence.Target{{Index: 1, Addr: four, UDP: ports["udp4"], TCP: ports["tcp4"]}, {Index: 1, Addr: six, UDP: ports["udp6"], TCP: ports["tcp6"]}}
+	targets := []evidence.Target{{Index: 1, Addr: four, UDP: ports["udp4"], TCP: ports["tcp4"]},
+		{Index: 1, Addr: six, UDP: ports["udp6"], TCP: ports["tcp6"]}}
 	for _, try := range all[:7] { // on goroutines their sockets would be made in the first namespace
 		if err := a.sendTry(ctx, try, targets); err != nil {
 			a.tries.failed(try.ID, "sending", err)

@@ -91,7 +91,8 @@ func TestQuiet(t *testing.T) {
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	if !c.Started || !c.Alive || c.ControlTX != 1 || c.ControlRX != 0 || c.Drops != 0 || c.Truncated != 0 || c.Error != "" {
+	if !c.Started || !c.Alive || c.ControlTX != 1 || c.ControlRX != 0 || c.Drops != 0 || c.Truncated != 0 ||
+		c.Error != "" {
 		t.Errorf("%+v", c)
 	}
 	if c.Classes["control"] != 2 {
@@ -131,7 +132,7 @@ func TestControlBetweenHosts(t *testing.T) {
 	}
 }
 
-// TestDeaf: a receive buffer too small for the load is told, as drops.
+// TestDeaf: a receive buffer too small for the load is reported, as drops.
 //
 //	a: eth0 ── 20000 datagrams ──► b: eth0
 func TestDeaf(t *testing.T) {
@@ -155,7 +156,7 @@ func TestDeaf(t *testing.T) {
 	}
 }
 
-// TestNoCarrier: a link without a carrier stands by, and says why it loops nothing.
+// TestNoCarrier: a link without a carrier stands by, and reports why it loops nothing.
 //
 //	a: eth0 ──── eth0, down :b
 func TestNoCarrier(t *testing.T) {

@@ -37,7 +37,8 @@ func TestVXLANLeak(t *testing.T) {
 		for _, leak := range sightings(s.Stop(t.Context())) {
 			if leak.By == evidence.BetrayedByMark && leak.Direction == direction {
 				found = true
-				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 || leak.Target != 1 ||
+				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 ||
+					leak.Target != 1 ||
 					leak.Count != 5 || leak.OuterSource.String() != "192.0.2.10" || leak.Link != "eth0" {
 					t.Errorf("%+v", leak)
 				}
@@ -78,7 +79,8 @@ func TestBridge(t *testing.T) {
 	for _, m := range messages {
 		if m.Tunnel != nil {
 			tunnels++
-			if f := m.Tunnel.RX; f.Data != 10 || f.Bytes != 960 || f.Indices[0].Repeats != 0 || len(m.Tunnel.Links) != 2 {
+			if f := m.Tunnel.RX; f.Data != 10 || f.Bytes != 960 || f.Indices[0].Repeats != 0 ||
+				len(m.Tunnel.Links) != 2 {
 				t.Errorf("%+v", m.Tunnel)
 			}
 		}
@@ -91,7 +93,7 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-// TestVLANTag: a tag that the kernel takes off is told all the same, and what
+// TestVLANTag: a tag that the kernel takes off is reported all the same, and what
 // it tags is read.
 //
 //	a: eth0 ── 802.1Q frame ──► eth0 :b
@@ -112,13 +114,13 @@ func TestVLANTag(t *testing.T) {
 
 // TestSuperPacket: what the sender leaves to be segmented is one frame on a
 // veth. Its receiver indices differ, so that only the kernel's word for the
-// segment size can tell the messages apart.
+// segment size can separate the messages.
 //
 //	a: eth0 ── UDP_SEGMENT ──► b: eth0
 func TestSuperPacket(t *testing.T) {
 	noLeftovers(t)
-	if !segmentsTold() {
-		t.Skip("needs a kernel that tells the segment size of UDP: 6.2 or later")
+	if !segmentsKnown() {
+		t.Skip("needs a kernel that reports the segment size of UDP: 6.2 or later")
 	}
 	a, b := pair(t)
 	s := a.start(t, config(a.link(t, "eth0", evidence.RoleOutside)))
@@ -136,7 +138,10 @@ func TestSuperPacket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT, 96) }); e != nil || err != nil {
+	if e := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.SOL_UDP, unix.UDP_SEGMENT,
+			96)
+	}); e != nil || err != nil {
 		t.Skipf("needs a kernel that segments UDP: %v %v", e, err)
 	}
 	send(t, c, row)

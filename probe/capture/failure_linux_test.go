@@ -103,7 +103,7 @@ func TestOtherLinksUnheard(t *testing.T) {
 }
 
 // TestStopUnderFlood: a flood does not keep a capture from ending, with its
-// whole account or, in no time at all, with an error.
+// whole result or, in no time at all, with an error.
 //
 //	a: eth0 ◄── flood ── eth0 :b
 func TestStopUnderFlood(t *testing.T) {
@@ -179,7 +179,7 @@ func TestTun(t *testing.T) {
 		}
 	}
 	if seen != 3 {
-		t.Errorf("%d of 3 canaries witnessed", seen)
+		t.Errorf("%d of 3 canaries seen", seen)
 	}
 }
 
@@ -195,7 +195,8 @@ func openTun(name string) (*os.File, error) {
 		_     [22]byte
 	}{flags: unix.IFF_TUN | unix.IFF_NO_PI}
 	copy(request.name[:], name)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&request))); errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF,
+		uintptr(unsafe.Pointer(&request))); errno != 0 {
 		unix.Close(fd)
 		return nil, errno
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Types of ICMP that are no rarity: echo request and reply.
+// Types of ICMP that are common: echo request and reply.
 var (
 	echoes4 = [...]uint32{8, 0}     // RFC 792
 	echoes6 = [...]uint32{128, 129} // RFC 4443
@@ -53,7 +53,8 @@ func filterOf(link evidence.Link, mark [wire.MarkSize]byte, snap uint32) []bpf.I
 // bareIP are the types of tunnels whose frames begin at an IP header: the
 // pods', or with a tunnel to many (ipgre_header_ops) its own.
 var bareIP = [...]uint32{
-	unix.ARPHRD_NONE, unix.ARPHRD_RAWIP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT, unix.ARPHRD_IPGRE, unix.ARPHRD_IP6GRE,
+	unix.ARPHRD_NONE, unix.ARPHRD_RAWIP, unix.ARPHRD_TUNNEL, unix.ARPHRD_TUNNEL6, unix.ARPHRD_SIT,
+	unix.ARPHRD_IPGRE, unix.ARPHRD_IP6GRE,
 }
 
 // tunnel is a filter of frames of a tunnel, whatever they begin with.
@@ -93,7 +94,7 @@ func whole(snap uint32) []bpf.Instruction { return []bpf.Instruction{bpf.RetCons
 // where the WireGuard is the machines' own. It also lets in what is rare and
 // what it cannot look into: later fragments, ICMP errors, extension headers,
 // other encapsulations and protocols. It keeps out those segments of a marked TCP stream that
-// begin amid a header: the stream is witnessed by its first one.
+// begin amid a header: the stream is recognised by its first one.
 //
 // Its parts are lists of instructions that end in a verdict, so that what
 // stands behind a part is for what the part is not about. Each part finds in X
@@ -211,7 +212,8 @@ func (p passing) marked(on uint32) []bpf.Instruction {
 // when leads into a part of at most 255 instructions if A has a value, and past
 // it if not.
 func when(value uint32, part []bpf.Instruction) []bpf.Instruction {
-	return slices.Concat([]bpf.Instruction{bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: value, SkipTrue: uint8(len(part))}}, part)
+	over := bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: value, SkipTrue: uint8(len(part))}
+	return slices.Concat([]bpf.Instruction{over}, part)
 }
 
 // skip moves X on, at the cost of A.

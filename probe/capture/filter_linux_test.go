@@ -37,16 +37,18 @@ func ip4(next layers.IPProtocol) *layers.IPv4 {
 }
 
 func ip6(next layers.IPProtocol) *layers.IPv6 {
-	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd42:1::9"), DstIP: net.ParseIP("fd42::7")}
+	return &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: next, SrcIP: net.ParseIP("fd42:1::9"),
+		DstIP: net.ParseIP("fd42::7")}
 }
 
 func udp(to layers.UDPPort) *layers.UDP { return &layers.UDP{SrcPort: 40000, DstPort: to} }
 
 func ethernetOf(kind layers.EthernetType) *layers.Ethernet {
-	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: kind}
+	return &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2},
+		EthernetType: kind}
 }
 
-// passes says whether the filter of a WireGuard link lets a packet in. What
+// passes reports whether the filter of a WireGuard link lets a packet in. What
 // asks for the link's type is the kernel's alone and left out.
 func passes(t *testing.T, vm *bpf.VM, packet []byte) bool {
 	t.Helper()
@@ -79,7 +81,8 @@ func passages(t *testing.T) (all []passage) {
 	port, echo := layers.UDPPort(9), []byte{0, 0, 0, 0, 0, 9, 0, 1}
 	tcp := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true}
 	longTCP := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true, Options: []layers.TCPOption{
-		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)}, {OptionType: layers.TCPOptionKindNop}}}
+		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)},
+		{OptionType: layers.TCPOptionKindNop}}}
 	options := func(next layers.IPProtocol) *layers.IPv4 {
 		ip := ip4(next)
 		ip.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}} // router alert
@@ -107,7 +110,8 @@ func passages(t *testing.T) (all []passage) {
 		{"echo canary", stacked(t, ip4(1), raw([]byte{8}, echo[1:], canary)), true},
 		{"echoed canary", stacked(t, ip4(1), raw([]byte{0}, echo[1:], canary)), true},
 		{"echo of others", stacked(t, ip4(1), raw([]byte{8}, echo[1:], bulk)), false},
-		{"unreachable", stacked(t, ip4(1), raw([]byte{3, 3}, echo[2:], stacked(t, ip4(17), udp(port), raw(canary)))), true},
+		{"unreachable", stacked(t, ip4(1), raw([]byte{3, 3}, echo[2:],
+			stacked(t, ip4(17), udp(port), raw(canary)))), true},
 		{"time exceeded", stacked(t, ip4(1), raw([]byte{11, 0}, echo[2:], bulk)), true},
 		{"gre", stacked(t, ip4(47), raw(bulk)), true},
 		{"ip in ip", stacked(t, ip4(4), ip4(17), udp(port), raw(canary)), true},
@@ -141,9 +145,11 @@ func passages(t *testing.T) (all []passage) {
 		passage{"flannel's udp", stacked(t, options(17), udp(8285), raw(bulk)), true},
 		passage{"canary in vxlan with a group policy", stacked(t, options(17), udp(port),
 			raw(policy, stacked(t, ethernetOf(layers.EthernetTypeIPv4), raw(bare[0].packet)))), true},
-		passage{"arp in vxlan", stacked(t, ip4(17), udp(8472), raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeARP), raw(bulk)))), false},
-		passage{"vxlan in vxlan", stacked(t, ip4(17), udp(8472), raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeIPv4),
-			raw(all[len(bare)].packet)))), false},
+		passage{"arp in vxlan", stacked(t, ip4(17), udp(8472),
+			raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeARP), raw(bulk)))), false},
+		passage{"vxlan in vxlan", stacked(t, ip4(17), udp(8472),
+			raw(vxlan, stacked(t, ethernetOf(layers.EthernetTypeIPv4),
+				raw(all[len(bare)].packet)))), false},
 	)
 }
 
@@ -210,15 +216,16 @@ func TestPassagesInKernel(t *testing.T) {
 }
 
 // TestWitnessedPasses: a packet that begins a marked payload is counted by the
-// tally and passes the filter, whatever headers are around it and wherever a
+// stats and passes the filter, whatever headers are around it and wherever a
 // whole first header is all that is left of it.
 func TestWitnessedPasses(t *testing.T) {
 	vm := newVM(t)
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 5000 {
 		m := wire.Marked{
-			Kind: uint8(1 + random.IntN(5)), Family: []uint8{4, 6}[random.IntN(2)], Transport: uint8(1 + random.IntN(3)),
-			Source: random.Uint32(), Target: random.Uint32(), Sequence: uint16(random.Uint32()),
+			Kind: uint8(1 + random.IntN(5)), Family: []uint8{4, 6}[random.IntN(2)],
+			Transport: uint8(1 + random.IntN(3)),
+			Source:    random.Uint32(), Target: random.Uint32(), Sequence: uint16(random.Uint32()),
 		}
 		key := testKey
 		if m.Kind == wire.KindFirst || m.Kind == wire.KindFirstAnswer {
@@ -229,8 +236,8 @@ func TestWitnessedPasses(t *testing.T) {
 			t.Fatal(err)
 		}
 		packet := carried(t, random, m, payload[:wire.MarkedSize+random.IntN(len(payload)-wire.MarkedSize+1)])
-		if !witnessed(t, packet) {
-			t.Fatalf("%+v is not witnessed: %x", m, packet)
+		if !counted(t, packet) {
+			t.Fatalf("%+v is not counted: %x", m, packet)
 		}
 		if !passes(t, vm, packet) {
 			t.Fatalf("%+v does not pass: %x", m, packet)
@@ -238,7 +245,7 @@ func TestWitnessedPasses(t *testing.T) {
 	}
 }
 
-// carried puts a payload behind headers as m says, with options of random
+// carried puts a payload behind headers as m asks, with options of random
 // lengths, bare or in VXLAN.
 func carried(t *testing.T, random *rand.Rand, m wire.Marked, payload []byte) []byte {
 	four := m.Family == 4
@@ -279,16 +286,17 @@ func optional(random *rand.Rand, next layers.IPProtocol) *layers.IPv4 {
 	return ip
 }
 
-// witnessed says whether the tally counts a packet of a WireGuard link, with
+// counted reports whether the stats count a packet of a WireGuard link, with
 // no pods whose flow would make of a control what it is not.
-func witnessed(t *testing.T, packet []byte) bool {
+func counted(t *testing.T, packet []byte) bool {
 	t.Helper()
-	tally, err := wire.NewTally(wire.NewSubject(config().Run, 0, evidence.CaptureRequest{}))
+	stats, err := wire.NewStats(wire.NewSubject(config().Run, 0, evidence.CaptureRequest{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP, Direction: evidence.DirectionTX})
-	return slices.ContainsFunc(tally.Messages(), func(m evidence.Message) bool { return m.Witness != nil })
+	stats.Link("wg0", evidence.RoleWireGuard).Add(wire.Frame{Data: packet, Header: wire.RawIP,
+		Direction: evidence.DirectionTX})
+	return slices.ContainsFunc(stats.Messages(), func(m evidence.Message) bool { return m.Witness != nil })
 }
 
 // TestEthernetWireGuard: a WireGuard link whose frames do not begin at the IP

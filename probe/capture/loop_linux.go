@@ -67,7 +67,7 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	copy(to.Addr[:], own)
 	err := unix.Sendto(int(l.fd.Load()), frame, 0, to)
 	for pause := firstPause; errors.Is(err, unix.ENOBUFS) && pause <= lastPause; pause *= 2 {
-		// The queue is full, or the carrier went and the kernel has yet to say so.
+		// The queue is full, or the carrier went and the kernel has yet to report it.
 		time.Sleep(pause)
 		if !l.carrier(t.link.Name) {
 			return ErrNoCarrier
@@ -80,7 +80,7 @@ func (l *looper) send(t *tap, sequence uint16) error {
 	return nil
 }
 
-// carrier says whether anything can leave through a link at present. It asks
+// carrier reports whether anything can leave through a link at present. It asks
 // by name, as the kernel wants it, and takes a link it cannot ask for as live.
 func (l *looper) carrier(name string) bool {
 	request, err := unix.NewIfreq(name)

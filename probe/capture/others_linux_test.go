@@ -60,7 +60,8 @@ func TestOtherPods(t *testing.T) {
 	for direction, s := range map[string]*Session{evidence.DirectionTX: sa, evidence.DirectionRX: sb} {
 		leaks := ofOthers(s.Stop(t.Context()))
 		leak, found := leaks["eth0 "+direction]
-		if len(leaks) != 1 || !found || leak.Count != 1 || leak.Source != 0 || leak.Target != 1 || leak.TargetPort != 5432 || leak.Protocol != 17 {
+		if len(leaks) != 1 || !found || leak.Count != 1 || leak.Source != 0 || leak.Target != 1 ||
+			leak.TargetPort != 5432 || leak.Protocol != 17 {
 			t.Errorf("%s: %+v", direction, leaks)
 		}
 	}
@@ -69,15 +70,17 @@ func TestOtherPods(t *testing.T) {
 // TestOwn: every link's Ethernet address is the host's, but for one that is a
 // virtual machine's.
 func TestOwn(t *testing.T) {
-	var subject wire.Subject
-	own(&subject, &Config{
+	config := Config{
 		Addresses: []evidence.Address{{Link: "eth0", Prefix: netip.MustParsePrefix("192.0.2.10/24")}},
 		Links: []evidence.Link{
 			{Name: "eth0", Ether: "02:00:00:00:00:01"}, {Name: "wg0", Kind: "wireguard"}, {Name: "ib0", Ether: "00:01"},
-			{Name: "vm0", Kind: "macvtap", Ether: "02:00:00:00:00:02"}, {Name: "br0", Kind: "bridge", Ether: "02:00:00:00:00:03"},
+			{Name: "vm0", Kind: "macvtap", Ether: "02:00:00:00:00:02"},
+			{Name: "br0", Kind: "bridge", Ether: "02:00:00:00:00:03"},
 		},
-	})
-	if len(subject.Ethers) != 2 || subject.Ethers[0] != [6]byte{2, 0, 0, 0, 0, 1} || subject.Ethers[1] != [6]byte{2, 0, 0, 0, 0, 3} ||
+	}
+	subject := config.subject()
+	if len(subject.Ethers) != 2 || subject.Ethers[0] != [6]byte{2, 0, 0, 0, 0, 1} ||
+		subject.Ethers[1] != [6]byte{2, 0, 0, 0, 0, 3} ||
 		len(subject.Addresses) != 1 || subject.Addresses[0] != netip.MustParseAddr("192.0.2.10") {
 		t.Errorf("%+v", subject)
 	}
@@ -117,7 +120,8 @@ func TestTwoClusters(t *testing.T) {
 	h.awaitCarrier(t, "eth0")
 	time.Sleep(200 * time.Millisecond) // the ports begin to forward
 
-	links := []evidence.Link{h.link(t, "eth0", evidence.RoleOutside), h.link(t, "br0", evidence.RoleInside), h.link(t, "vm0", evidence.RoleInside)}
+	links := []evidence.Link{h.link(t, "eth0", evidence.RoleOutside), h.link(t, "br0", evidence.RoleInside),
+		h.link(t, "vm0", evidence.RoleInside)}
 	exchange := func(n *namespace, own string) map[string]evidence.Sighting {
 		s := h.start(t, watching(0, []string{"192.0.2.10/24", "10.42.0.33/32"}, links...))
 		there := b.dial(t, "10.42.1.44:5432", own+":4000")
@@ -140,13 +144,14 @@ func TestTwoClusters(t *testing.T) {
 		t.Errorf("the virtual machine's: %+v", leaks)
 	}
 	leaks := exchange(h, "10.42.0.33")
-	if out, in := leaks["eth0 tx"], leaks["eth0 rx"]; len(leaks) != 2 || out.Source != 0 || out.Target != 1 || in.Source != 1 || in.Target != 0 {
+	if out, in := leaks["eth0 tx"], leaks["eth0 rx"]; len(leaks) != 2 || out.Source != 0 || out.Target != 1 ||
+		in.Source != 1 || in.Target != 0 {
 		t.Errorf("the host's own: %+v", leaks)
 	}
 }
 
 // TestOtherTunnels: on tunnels that are not WireGuard's the run's own packets are
-// witnessed and nothing else is copied; nothing is sent through them, and one
+// counted and nothing else is copied; nothing is sent through them, and one
 // that goes away is no problem of the capture as a whole.
 //
 //	a: vx, ipip0, gre0: 10.42.0.7 ── through eth0 192.0.2.10 ──► 192.0.2.11 :b
@@ -189,13 +194,13 @@ func TestOtherTunnels(t *testing.T) {
 			if got.Role != evidence.RoleInside || !got.Started || got.Frames != 3 || got.Alive || got.Error == "" {
 				t.Errorf("%+v", got)
 			}
-			witnessed := uint32(0)
+			seen := uint32(0)
 			for _, m := range messages {
 				if m.Problem != nil {
 					t.Errorf("%+v", m.Problem)
 				}
 				if m.Witness != nil && m.Witness.Link == "t0" && m.Witness.Direction == evidence.DirectionTX {
-					witnessed += m.Witness.Seen[0].UDP
+					seen += m.Witness.Seen[0].UDP
 				}
 			}
 			for _, leak := range sightings(messages) {
@@ -203,8 +208,8 @@ func TestOtherTunnels(t *testing.T) {
 					t.Errorf("%+v", leak)
 				}
 			}
-			if witnessed != 3 {
-				t.Errorf("%d of 3 canaries witnessed", witnessed)
+			if seen != 3 {
+				t.Errorf("%d of 3 canaries seen", seen)
 			}
 			for _, leak := range sightings(outside.Stop(t.Context())) {
 				if leak.By == evidence.BetrayedByMark && leak.Count != 3 {
@@ -235,7 +240,8 @@ func TestOtherTUN(t *testing.T) {
 	}
 	time.Sleep(100 * time.Millisecond)
 	messages := s.Stop(t.Context())
-	if got := captures(messages)["tun0"]; !got.Started || !got.Alive || got.Frames != 3 || len(sightings(messages)) != 0 {
+	if got := captures(messages)["tun0"]; !got.Started || !got.Alive || got.Frames != 3 ||
+		len(sightings(messages)) != 0 {
 		t.Errorf("%+v", got)
 	}
 	for _, m := range messages {

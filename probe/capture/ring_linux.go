@@ -100,14 +100,14 @@ func (r *ring) current() ([]byte, *unix.TpacketHdrV1) {
 	return block, (*unix.TpacketHdrV1)(unsafe.Pointer(&block[unsafe.Offsetof(unix.TpacketBlockDesc{}.Hdr)]))
 }
 
-// ready says whether a block was handed over.
+// ready reports whether a block was handed over.
 func (r *ring) ready() bool {
 	_, head := r.current()
 	return atomic.LoadUint32(&head.Block_status)&unix.TP_STATUS_USER != 0
 }
 
 // read calls add with each frame of the next block, gives the block back and
-// says whether there was one. A frame's data is valid within add only.
+// reports whether there was one. A frame's data is valid within add only.
 func (r *ring) read(add func(wire.Frame)) (bool, error) {
 	if !r.ready() {
 		return false, nil

@@ -45,7 +45,7 @@ func blockOf(slots ...[]byte) *ring {
 	return r
 }
 
-// TestSlots: what the kernel says of a frame is read; a slot whose frame it gave
+// TestSlots: what the kernel reports of a frame is read; a slot whose frame it gave
 // up over its virtio header holds what stood there before, and is no frame.
 func TestSlots(t *testing.T) {
 	tagged := laid(unix.TP_STATUS_USER|unix.TP_STATUS_VLAN_VALID, 2000, []byte("long"), false)
@@ -71,7 +71,7 @@ func TestSlots(t *testing.T) {
 	for i := range want {
 		g, w := got[i], want[i]
 		if !bytes.Equal(g.Data, w.Data) || g.Length != w.Length || g.Tagged != w.Tagged || g.VLAN != w.VLAN ||
-			g.Segment != w.Segment || !g.SegmentTold || g.Header != w.Header || g.Direction != w.Direction {
+			g.Segment != w.Segment || !g.SegmentKnown || g.Header != w.Header || g.Direction != w.Direction {
 			t.Errorf("%+v, want %+v", g, w)
 		}
 	}
@@ -118,7 +118,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestLongFrame: a frame that does not fit into a block says that it was cut.
+// TestLongFrame: a frame that does not fit into a block is marked as cut.
 //
 //	a: eth0, MTU 9000 ── 8000 bytes ──► eth0 :b
 func TestLongFrame(t *testing.T) {
@@ -153,7 +153,7 @@ func quietPair(t *testing.T) (a, b *namespace) {
 	return a, b
 }
 
-// TestLastFrames: what is in a block that is not full when the capture is told
+// TestLastFrames: what is in a block that is not full when the capture is asked
 // to stop is read before it ends. Nothing else counts or is counted as lost.
 //
 //	a: eth0 ── a few frames ──► eth0 :b

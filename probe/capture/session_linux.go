@@ -1,8 +1,8 @@
 // Package capture reads every frame of the links that leave a host, and the
 // run's own packets on its WireGuard links and other tunnels, through packet
-// sockets of its own and feeds them to a wire.Tally. It is the only package that opens a packet
-// socket. It changes nothing on the host; the one frame it ever sends
-// is the looped control, addressed to the sending link itself.
+// sockets of its own and feeds them to wire.Stats. It is the only package that
+// opens a packet socket. It must not change anything on the host; the one frame
+// it ever sends is the looped control, addressed to the sending link itself.
 package capture
 
 import (
@@ -17,43 +17,27 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Config is what a capture needs to know.
-type Config struct {
-	// Links of the host, all of them: their Ethernet addresses tell its frames
-	// from others'. Those that are up and have role outside or wireguard are
-	// captured, and of those inside the first maxTunnels that are tunnels.
-	Links []evidence.Link
-	// Addresses of the host.
-	Addresses []evidence.Address
-	// Devices and Peers of the node: their ports are read as WireGuard.
-	Devices []evidence.Device
-	Peers   []evidence.Peer
-	Request evidence.CaptureRequest
-	Run     wire.Run
-	Node    int // index of this node
-}
-
 // Controls counts the genuine controls seen on a link, self-tests excluded.
 type Controls struct{ TX, RX uint32 }
 
 // selfTestTimeout is how long a link may take to show its own frame.
 const selfTestTimeout = 2 * time.Second
 
-// ErrNoCarrier says that nothing can leave through a link: it has no carrier.
-// Its capture stands by all the same.
+// ErrNoCarrier: nothing can leave through a link, since it has no carrier. Its
+// capture stands by all the same.
 var ErrNoCarrier = errors.New("the link has no carrier")
 
-// ErrNoLoop says that a link takes no looped frame: it is not Ethernet.
+// ErrNoLoop: a link takes no looped frame, since it is not Ethernet.
 var ErrNoLoop = errors.New("the link is not Ethernet and takes no looped frame")
 
-// ErrBackup says that a link takes no looped frame: it is a member of a bond
+// ErrBackup: a link takes no looped frame, since it is a member of a bond
 // that the bond does not use at present. A frame there would show the bond's
 // address to a switch at a port that does not lead to it.
 var ErrBackup = errors.New("the link is a member of a bond that the bond does not use")
 
 // Session is a running capture. Its methods are safe for concurrent use.
 type Session struct {
-	tally  *wire.Tally
+	stats  *wire.Stats
 	taps   []*tap
 	looper *looper
 
@@ -63,38 +47,21 @@ type Session struct {
 }
 
 // Start opens a socket on each link to capture and returns once every one of
-// them has seen its self-test or given up (Capture.Started says which). It
+// them has seen its self-test or given up (see Capture.Started). It
 // only fails as a whole when the request makes no sense or no socket can be
 // made at all; a link that cannot be captured becomes a Problem and a Capture
 // with an Error. The sockets belong to the network namespace of the calling
 // thread. Ending ctx does not end the session, Stop does.
 func Start(ctx context.Context, config Config) (*Session, error) {
-	subject := wire.NewSubject(config.Run, config.Node, config.Request)
-	for _, device := range config.Devices {
-		subject.Ports = append(subject.Ports, device.Port)
-	}
-	for _, peer := range config.Peers {
-		subject.Ports = append(subject.Ports, peer.Endpoint.Port())
-	}
-	own(&subject, &config)
-	tally, err := wire.NewTally(subject)
+	stats, err := wire.NewStats(config.subject())
 	if err != nil {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
-	s := &Session{tally: tally}
+	s := &Session{stats: stats}
 	if s.looper, err = newLooper(config.Run, config.Node); err != nil {
 		return nil, err
 	}
-	var links, tunnels []evidence.Link
-	for _, link := range config.Links {
-		switch {
-		case !link.Up:
-		case link.Role != evidence.RoleInside:
-			links = append(links, link)
-		case evidence.OtherTunnel(&link) && len(tunnels) < maxTunnels:
-			tunnels = append(tunnels, link)
-		}
-	}
+	links, tunnels := config.captured()
 	shape := shapeOf(config.Request.Buffer, len(links))
 	for _, link := range links {
 		s.open(link, shape)
@@ -109,10 +76,13 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 
 // open begins the capture of one link.
 func (s *Session) open(link evidence.Link, shape shape) {
-	t := &tap{link: link, account: s.tally.Link(link.Name, link.Role), first: make(chan struct{}), done: make(chan struct{})}
+	t := &tap{
+		link: link, stats: s.stats.Link(link.Name, link.Role),
+		first: make(chan struct{}), done: make(chan struct{}),
+	}
 	s.taps = append(s.taps, t)
 	if link.Kind == "veth" || link.Kind == "netkit" {
-		t.account.Pipe()
+		t.stats.Pipe()
 	}
 	var err error
 	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap())); err != nil {
@@ -186,7 +156,7 @@ func (s *Session) Loop(link string) error {
 func (s *Session) ControlsSeen() map[string]Controls {
 	seen := make(map[string]Controls, len(s.taps))
 	for _, t := range s.taps {
-		tx, rx := t.account.Controls()
+		tx, rx := t.stats.Controls()
 		seen[t.link.Name] = Controls{TX: tx, RX: rx}
 	}
 	return seen
@@ -195,12 +165,12 @@ func (s *Session) ControlsSeen() map[string]Controls {
 // ControlLeft reports whether a control for the node with an index was seen
 // leaving by any link so far.
 func (s *Session) ControlLeft(node int) bool {
-	return slices.ContainsFunc(s.taps, func(t *tap) bool { return t.account.ControlLeft(node) })
+	return slices.ContainsFunc(s.taps, func(t *tap) bool { return t.stats.ControlLeft(node) })
 }
 
 // Stop ends the capture after everything queued until now was read, and
-// returns its whole account. When ctx ends first, what is still queued counts
-// as dropped. A second call returns the same.
+// returns what was counted. When ctx ends first, what is still queued counts as
+// dropped. A second call returns the same.
 func (s *Session) Stop(ctx context.Context) []evidence.Message {
 	s.stop.Do(func() {
 		for _, t := range s.taps {
@@ -223,14 +193,14 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 		}
 		closing.Wait()
 		for _, t := range s.taps {
-			// What a tunnel that is not the carrier's lacks, its Capture says: it
+			// What a tunnel that is not the carrier's lacks is in its Capture: it
 			// casts no doubt on what the others saw.
 			if err := t.failed(); err != nil && t.link.Role != evidence.RoleInside {
 				s.problems = append(s.problems, evidence.Message{Problem: problem(t.link.Name, err)})
 			}
 		}
 		s.looper.close()
-		s.messages = append(s.tally.Messages(), s.problems...)
+		s.messages = append(s.stats.Messages(), s.problems...)
 	})
 	return s.messages
 }

@@ -17,7 +17,7 @@ const (
 	vnetUDP = 5
 )
 
-// slot is what the kernel says of one frame in a block: a tpacket3_hdr and,
+// slot is the kernel's description of one frame in a block: a tpacket3_hdr and,
 // aligned behind it, a sockaddr_ll.
 type slot struct {
 	header  unix.Tpacket3Hdr
@@ -33,7 +33,8 @@ func slotAt(block []byte, at int) (*slot, error) {
 
 // frame describes the frame of a slot that begins b.
 func (s *slot) frame(b []byte, vnet bool) (wire.Frame, error) {
-	from, to := int(s.header.Mac), int(s.header.Mac)+int(s.header.Snaplen)
+	from := int(s.header.Mac)
+	to := from + int(s.header.Snaplen)
 	if from < int(unsafe.Sizeof(slot{})) || to < from || to > len(b) {
 		return wire.Frame{}, errRing
 	}
@@ -50,7 +51,7 @@ func (s *slot) frame(b []byte, vnet bool) (wire.Frame, error) {
 	if f.Tagged {
 		f.VLAN = uint16(s.header.Hv1.Vlan_tci) & 0x0fff
 	}
-	if f.SegmentTold = vnet; vnet {
+	if f.SegmentKnown = vnet; vnet {
 		if header := b[from-vnetSize : from]; header[1]&0x7f == vnetUDP {
 			f.Segment = int(binary.NativeEndian.Uint16(header[4:]))
 		}
@@ -58,7 +59,7 @@ func (s *slot) frame(b []byte, vnet bool) (wire.Frame, error) {
 	return f, nil
 }
 
-// ethernet says whether frames of an ARPHRD type begin with an Ethernet header.
+// ethernet reports whether frames of an ARPHRD type begin with an Ethernet header.
 func ethernet(hardware uint16) bool {
 	return hardware == unix.ARPHRD_ETHER || hardware == unix.ARPHRD_LOOPBACK
 }

@@ -46,12 +46,13 @@ func (s *socket) prepare(link int, shape shape, filter []bpf.Instruction) error 
 	if err := s.filter(filter); err != nil {
 		return err
 	}
-	vnet := segmentsTold() && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
+	vnet := segmentsKnown() && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1) == nil
 	var err error
 	if s.ring, err = newRing(s.fd, shape, vnet); err != nil {
 		return err
 	}
-	if err := unix.Bind(s.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: link}); err != nil {
+	address := &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL), Ifindex: link}
+	if err := unix.Bind(s.fd, address); err != nil {
 		return fmt.Errorf("binding to link %d: %w", link, err)
 	}
 	name, err := unix.Getsockname(s.fd)
@@ -59,7 +60,9 @@ func (s *socket) prepare(link int, shape shape, filter []bpf.Instruction) error 
 		return fmt.Errorf("reading the link's address: %w", err)
 	}
 	if own, ok := name.(*unix.SockaddrLinklayer); ok {
-		s.hardware, s.address, s.length = own.Hatype, own.Addr, int(own.Halen)
+		s.hardware = own.Hatype
+		s.address = own.Addr
+		s.length = int(own.Halen)
 	}
 	return nil
 }
@@ -82,8 +85,7 @@ func (s *socket) filter(by []bpf.Instruction) error {
 	return nil
 }
 
-// count adds up what PACKET_STATISTICS says, which starts anew with each
-// reading. Its packets include the dropped ones.
+// count adds up PACKET_STATISTICS, which starts again with each reading. Its packets include the dropped ones.
 func (s *socket) count() error {
 	stats, err := unix.GetsockoptTpacketStatsV3(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
@@ -126,11 +128,11 @@ func (s *socket) pending() error {
 	return err
 }
 
-// segmentsTold says whether this kernel can tell the segment size of a UDP
+// segmentsKnown reports whether this kernel reports the segment size of a UDP
 // super-packet, VIRTIO_NET_HDR_GSO_UDP_L4. Older ones than 6.2 throw such
 // frames away instead if they are asked (linux/virtio_net.h), which must not be
 // found out by losing one.
-func segmentsTold() bool {
+func segmentsKnown() bool {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {
 		return false

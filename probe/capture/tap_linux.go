@@ -14,17 +14,17 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// tap reads one link's socket until it is told to stop or the socket dies.
+// tap reads one link's socket until stop is called or the socket dies.
 type tap struct {
-	link    evidence.Link
-	account *wire.LinkTally
-	socket  *socket // nil if it could not be opened
+	link   evidence.Link
+	stats  *wire.LinkStats
+	socket *socket // nil if it could not be opened
 
 	first   chan struct{} // closed at the first frame
 	seen    sync.Once     // closes first
 	done    chan struct{} // closed when nothing reads any more
 	started atomic.Bool
-	alive   atomic.Bool // it was still reading when it was told to stop
+	alive   atomic.Bool // it was still reading when stop was called
 	hurry   atomic.Bool // do not read what is still queued
 
 	mu  sync.Mutex
@@ -51,7 +51,7 @@ func (t *tap) failed() error {
 	return t.err
 }
 
-// run reads until it is told to stop or the socket dies, then what is queued up
+// run reads until stop is called or the socket dies, then what is queued up
 // to that moment.
 func (t *tap) run() {
 	defer close(t.done)
@@ -71,7 +71,7 @@ func (t *tap) run() {
 	}
 }
 
-// stop tells run to end. It must be called once the taps are open, and only by
+// stop makes run end. It must be called once the taps are open, and only by
 // one goroutine.
 func (t *tap) stop() {
 	if t.socket == nil {
@@ -84,7 +84,7 @@ func (t *tap) stop() {
 
 // drain closes the socket to new frames and reads those that are queued. Some
 // stand in a block that is not full, which the kernel hands over when its time
-// has come; its own count tells whether there are any.
+// has come; its own count shows whether there are any.
 func (t *tap) drain() {
 	err := t.socket.filter(whole(0))
 	for err == nil {
@@ -113,7 +113,7 @@ func (t *tap) drain() {
 // read counts the frames of all blocks that were handed over.
 func (t *tap) read() error {
 	for !t.hurry.Load() {
-		more, err := t.socket.ring.read(t.account.Add)
+		more, err := t.socket.ring.read(t.stats.Add)
 		if err != nil || !more {
 			return err
 		}
@@ -124,29 +124,31 @@ func (t *tap) read() error {
 	return nil
 }
 
-// close ends the link's account. run must have returned.
+// close completes the link's counters. run must have returned.
 func (t *tap) close() {
-	account := wire.Socket{Started: t.started.Load(), Alive: t.alive.Load()}
+	socket := wire.Socket{Started: t.started.Load(), Alive: t.alive.Load()}
 	if t.socket != nil {
-		account.Drops = t.socket.lost()
+		socket.Drops = t.socket.lost()
 		if err := t.socket.close(); err != nil {
 			t.fail(fmt.Errorf("closing the capture on %s: %w", t.link.Name, err))
 		}
 	}
 	if err := t.failed(); err != nil {
-		account.Error = err.Error()
+		socket.Error = err.Error()
 	}
-	t.account.Close(account)
+	t.stats.Close(socket)
 }
 
-// problem says why a link's capture is not whole.
+// problem reports why a link's capture is not whole.
 func problem(link string, err error) *evidence.Problem {
 	p := &evidence.Problem{Class: evidence.ProblemInternal, What: "capture", On: link, Text: err.Error()}
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		p.Class, p.Hint = evidence.ProblemPermission, "the probe needs the capability NET_RAW"
+		p.Class = evidence.ProblemPermission
+		p.Hint = "the probe needs the capability NET_RAW"
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENETDOWN):
-		p.Class, p.Hint = evidence.ProblemMissing, "the link went down or away during the run"
+		p.Class = evidence.ProblemMissing
+		p.Hint = "the link went down or away during the run"
 	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.ENOPROTOOPT):
 		p.Class = evidence.ProblemUnsupported
 	}

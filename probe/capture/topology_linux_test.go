@@ -103,7 +103,7 @@ func pair(t *testing.T) (a, b *namespace) {
 	return a, b
 }
 
-// awaitCarrier waits until frames can leave: the kernel says so a little later
+// awaitCarrier waits until frames can leave: the kernel reports it a little later
 // than it brings a link up.
 func (n *namespace) awaitCarrier(t *testing.T, name string) {
 	t.Helper()
@@ -176,7 +176,8 @@ func noLeftovers(t *testing.T) {
 		for runtime.NumGoroutine() > before {
 			if time.Now().After(deadline) {
 				stacks := make([]byte, 1<<16)
-				t.Fatalf("%d goroutines more than before:\n%s", runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])
+				t.Fatalf("%d goroutines more than before:\n%s", runtime.NumGoroutine()-before,
+					stacks[:runtime.Stack(stacks, true)])
 			}
 			time.Sleep(10 * time.Millisecond)
 		}

@@ -13,67 +13,79 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
+// answer is the answer to "get=1" while it is read.
+type answer struct {
+	device evidence.Device
+	peers  []evidence.Peer
+	// The last handshake of the last peer.
+	seconds, nanoseconds int64
+}
+
 // parseAnswer reads the answer to "get=1" of the cross-platform interface,
 // https://www.wireguard.com/xplatform/: lines key=value, a public_key line
 // opening each peer. Secrets are never made a string.
-func parseAnswer(answer []byte, now time.Time) (evidence.Device, []evidence.Peer, error) {
-	device := evidence.Device{Userspace: true}
-	var peers []evidence.Peer
-	var seconds, nanoseconds int64
-	finish := func() {
-		if len(peers) > 0 && seconds > 0 {
-			setHandshake(&peers[len(peers)-1], time.Unix(seconds, nanoseconds), now)
-		}
-		seconds, nanoseconds = 0, 0
-	}
-	for line := range bytes.SplitSeq(bytes.TrimSpace(answer), []byte("\n")) {
+func parseAnswer(text []byte, now time.Time) (evidence.Device, []evidence.Peer, error) {
+	a := answer{device: evidence.Device{Userspace: true}}
+	for line := range bytes.SplitSeq(bytes.TrimSpace(text), []byte("\n")) {
 		key, value, ok := bytes.Cut(line, []byte("="))
 		if !ok {
-			return device, nil, fmt.Errorf("%w: a line without a value", errProtocol)
+			return a.device, nil, fmt.Errorf("%w: a line without a value", errProtocol)
 		}
-		var err error
-		switch name := string(key); name {
-		case "private_key":
-			device.PublicKey, err = publicOf(value)
-		case "preshared_key":
-			if len(peers) > 0 {
-				peers[len(peers)-1].Preshared = len(bytes.Trim(value, "0")) > 0
-			}
-		case "public_key":
-			finish()
-			var public []byte
-			if public, err = hex.DecodeString(string(value)); err == nil && len(public) == 32 {
-				peers = append(peers, evidence.Peer{PublicKey: base64.StdEncoding.EncodeToString(public)})
-			} else {
-				err = errProtocol
-			}
-		case "listen_port":
-			device.Port, err = number[uint16](value, 16)
-		case "fwmark":
-			device.Mark, err = number[uint32](value, 32)
-		case "last_handshake_time_sec":
-			seconds, err = number[int64](value, 63)
-		case "last_handshake_time_nsec":
-			nanoseconds, err = number[int64](value, 63)
-		case "errno":
-			if string(value) != "0" {
-				err = errProtocol
-			}
-		default:
-			if len(peers) > 0 {
-				err = setPeer(&peers[len(peers)-1], name, value)
-			}
+		if string(key) == "public_key" {
+			a.finish(now)
 		}
-		if err != nil {
-			return device, nil, fmt.Errorf("%w: a bad value", errProtocol)
+		if err := a.set(string(key), value); err != nil {
+			return a.device, nil, fmt.Errorf("%w: a bad value", errProtocol)
 		}
 	}
-	finish()
-	return device, peers, nil
+	a.finish(now)
+	return a.device, a.peers, nil
+}
+
+// finish completes the last peer.
+func (a *answer) finish(now time.Time) {
+	if len(a.peers) > 0 && a.seconds > 0 {
+		setHandshake(&a.peers[len(a.peers)-1], time.Unix(a.seconds, a.nanoseconds), now)
+	}
+	a.seconds = 0
+	a.nanoseconds = 0
+}
+
+// set takes one line.
+func (a *answer) set(key string, value []byte) (err error) {
+	switch key {
+	case "private_key":
+		a.device.PublicKey, err = publicOf(value)
+	case "public_key":
+		public, err := hex.DecodeString(string(value))
+		if err != nil || len(public) != 32 {
+			return errProtocol
+		}
+		a.peers = append(a.peers, evidence.Peer{PublicKey: base64.StdEncoding.EncodeToString(public)})
+	case "listen_port":
+		a.device.Port, err = number[uint16](value, 16)
+	case "fwmark":
+		a.device.Mark, err = number[uint32](value, 32)
+	case "last_handshake_time_sec":
+		a.seconds, err = number[int64](value, 63)
+	case "last_handshake_time_nsec":
+		a.nanoseconds, err = number[int64](value, 63)
+	case "errno":
+		if string(value) != "0" {
+			err = errProtocol
+		}
+	default:
+		if len(a.peers) > 0 {
+			err = setPeer(&a.peers[len(a.peers)-1], key, value)
+		}
+	}
+	return err
 }
 
 func setPeer(peer *evidence.Peer, name string, value []byte) (err error) {
 	switch name {
+	case "preshared_key":
+		peer.Preshared = len(bytes.Trim(value, "0")) > 0
 	case "endpoint":
 		var endpoint netip.AddrPort
 		endpoint, err = netip.ParseAddrPort(string(value))

@@ -45,7 +45,7 @@ type Reader struct {
 // attempts bounds how often a device is read again after an interrupted dump.
 const attempts = 3
 
-// errInterrupted says that the device changed while it was read.
+// errInterrupted: the device changed while it was read.
 var errInterrupted = errors.New("the device changed while it was read")
 
 // Read reads every target by its own name, so that one that is gone or dead
@@ -68,24 +68,14 @@ func (r *Reader) Read(targets []Target) (Snapshot, []evidence.Problem) {
 			}
 			kernel = lister
 		}
-		var device evidence.Device
-		var peers []evidence.Peer
-		err := errInterrupted
-		for n := 0; n < attempts && errors.Is(err, errInterrupted); n++ {
-			if target.Socket == "" {
-				device, peers, err = readKernel(kernel, target.Name, r.now())
-			} else {
-				device, peers, err = r.readSocket(target)
-			}
-			if err == nil && repeated(peers) {
-				err = errInterrupted
-			}
-		}
+		device, peers, err := r.read(kernel, target)
 		if err != nil {
 			problems = append(problems, problem(target, err))
 			continue
 		}
-		device.Name, device.Index, device.Peers = target.Name, target.Index, len(peers)
+		device.Name = target.Name
+		device.Index = target.Index
+		device.Peers = len(peers)
 		for i := range peers {
 			peers[i].Device = target.Name
 		}
@@ -95,7 +85,25 @@ func (r *Reader) Read(targets []Target) (Snapshot, []evidence.Problem) {
 	return snapshot, problems
 }
 
-// repeated tells a dump that was interrupted by a change: the kernel then
+// read reads one device, again if a change interrupts it.
+func (r *Reader) read(kernel Lister, target Target) (device evidence.Device, peers []evidence.Peer, err error) {
+	for range attempts {
+		if target.Socket == "" {
+			device, peers, err = readKernel(kernel, target.Name, r.now())
+		} else {
+			device, peers, err = r.readSocket(target)
+		}
+		if err == nil && repeated(peers) {
+			err = errInterrupted
+		}
+		if !errors.Is(err, errInterrupted) {
+			break
+		}
+	}
+	return device, peers, err
+}
+
+// repeated reports whether a dump was interrupted by a change: the kernel then
 // starts the next part at another peer, and one comes twice.
 func repeated(peers []evidence.Peer) bool {
 	seen := make(map[string]bool, len(peers))
@@ -115,31 +123,38 @@ func (r *Reader) now() time.Time {
 	return time.Now()
 }
 
-// problem names an error by its class. The text is this package's own: what an
-// error of a library quotes is not ours to trust.
+// problem describes an error by its class. The text is this package's own: what
+// an error of a library quotes is not ours to trust.
 func problem(target Target, err error) evidence.Problem {
-	p := evidence.Problem{Class: evidence.ProblemInternal, What: "device", On: target.Name, Text: "the device could not be read"}
+	p := evidence.Problem{What: "device", On: target.Name}
+	describe := func(class evidence.ProblemClass, text, hint string) {
+		p.Class = class
+		p.Text = text
+		p.Hint = hint
+	}
 	var number syscall.Errno
 	timeout, isTimeout := err.(interface{ Timeout() bool })
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		p.Class, p.Text = evidence.ProblemPermission, "the kernel does not let this process read WireGuard devices"
-		p.Hint = "reading a device needs NET_ADMIN on the host's network namespace"
+		describe(evidence.ProblemPermission, "the kernel does not let this process read WireGuard devices",
+			"reading a device needs NET_ADMIN on the host's network namespace")
 	case errors.Is(err, fs.ErrNotExist) && target.Socket != "":
-		p.Class, p.Text = evidence.ProblemMissing, "the control socket of this userspace device is not visible here"
-		p.Hint = "share the folder of the socket with the probe, read-only"
+		describe(evidence.ProblemMissing, "the control socket of this userspace device is not visible here",
+			"share the folder of the socket with the probe, read-only")
 	case errors.Is(err, fs.ErrNotExist):
-		p.Class, p.Text = evidence.ProblemMissing, "the device is gone, or is no WireGuard device"
+		describe(evidence.ProblemMissing, "the device is gone, or is not a WireGuard device", "")
 	case errors.Is(err, errInterrupted), errors.Is(err, syscall.EINTR):
-		p.Class, p.Text = evidence.ProblemDamaged, errInterrupted.Error()
+		describe(evidence.ProblemDamaged, errInterrupted.Error(), "")
 	case isTimeout && timeout.Timeout():
-		p.Class, p.Text = evidence.ProblemTimeout, "the device did not answer"
+		describe(evidence.ProblemTimeout, "the device did not answer", "")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		p.Class, p.Text = evidence.ProblemMissing, "nobody listens on the control socket of this userspace device"
+		describe(evidence.ProblemMissing, "nobody listens on the control socket of this userspace device", "")
 	case errors.Is(err, errProtocol):
-		p.Class, p.Text = evidence.ProblemDamaged, "the control socket gave an answer that makes no sense"
+		describe(evidence.ProblemDamaged, "the control socket gave an answer that makes no sense", "")
 	case errors.As(err, &number):
-		p.Text += ": " + number.Error()
+		describe(evidence.ProblemInternal, "the device could not be read: "+number.Error(), "")
+	default:
+		describe(evidence.ProblemInternal, "the device could not be read", "")
 	}
 	return p
 }

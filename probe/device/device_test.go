@@ -33,8 +33,18 @@ func TestProblemsHaveTheirClass(t *testing.T) {
 		},
 	}
 	folder := t.TempDir()
-	serve(t, filepath.Join(folder, "mad.sock"), func(c net.Conn) { c.Read(make([]byte, 64)); fmt.Fprint(c, "private_key=zz\n\n"); c.Close() })
-	serve(t, filepath.Join(folder, "cut.sock"), func(c net.Conn) { c.Read(make([]byte, 64)); fmt.Fprint(c, "listen_port=1\n"); c.Close() })
+	serve(t, filepath.Join(folder, "mad.sock"), func(c net.Conn) {
+		c.Read(make([]byte, 64))
+		fmt.Fprint(c,
+			"private_key=zz\n\n")
+		c.Close()
+	})
+	serve(t, filepath.Join(folder, "cut.sock"), func(c net.Conn) {
+		c.Read(make([]byte, 64))
+		fmt.Fprint(c,
+			"listen_port=1\n")
+		c.Close()
+	})
 	serve(t, filepath.Join(folder, "dead.sock"), func(c net.Conn) { time.Sleep(2 * socketTimeout); c.Close() })
 	reader := Reader{Open: func() (Lister, error) { return kernel, nil }, Folders: []string{folder}}
 	for _, test := range []struct {
@@ -104,15 +114,18 @@ func TestBehind(t *testing.T) {
 		}
 	}
 	tunnel := func(local string, tx, rx uint64) evidence.Tunnel {
-		return evidence.Tunnel{Local: netip.MustParseAddrPort(local), Remote: remote, TX: evidence.Flow{Bytes: tx}, RX: evidence.Flow{Bytes: rx}}
+		return evidence.Tunnel{Local: netip.MustParseAddrPort(local), Remote: remote, TX: evidence.Flow{Bytes: tx},
+			RX: evidence.Flow{Bytes: rx}}
 	}
-	captured := []evidence.Tunnel{tunnel("192.0.2.1:51820", 30, 40), tunnel("198.51.100.1:51820", 2, 0), tunnel("192.0.2.1:7777", 900, 900)}
+	captured := []evidence.Tunnel{tunnel("192.0.2.1:51820", 30, 40), tunnel("198.51.100.1:51820", 2, 0),
+		tunnel("192.0.2.1:7777", 900, 900)}
 	var counters Counters
 	if counters.Behind(snapshot(0, 0), captured) {
 		t.Error("behind without a first reading")
 	}
 	counters.Take(evidence.ReadingBefore, snapshot(1000, 2000))
-	for now, want := range map[[2]uint64]bool{{1032, 2040}: false, {1031, 2040}: true, {1032, 2039}: true, {9999, 9999}: false} {
+	for now, want := range map[[2]uint64]bool{{1032, 2040}: false, {1031, 2040}: true, {1032, 2039}: true,
+		{9999, 9999}: false} {
 		if got := counters.Behind(snapshot(now[0], now[1]), captured); got != want {
 			t.Errorf("at %v: %v", now, got)
 		}
@@ -123,7 +136,8 @@ func TestBehind(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	f.Add([]byte("private_key=" + strings.Repeat("ab", 32) + "\npublic_key=" + strings.Repeat("01", 32) + "\nallowed_ip=10.0.0.0/8\nerrno=0\n\n"))
+	f.Add([]byte("private_key=" + strings.Repeat("ab", 32) + "\npublic_key=" + strings.Repeat("01",
+		32) + "\nallowed_ip=10.0.0.0/8\nerrno=0\n\n"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		_, _, err := parseAnswer(bytes.Clone(answer), time.Unix(1, 0))
 		if err != nil && !strings.HasPrefix(err.Error(), errProtocol.Error()) {

@@ -21,11 +21,14 @@ func (s Snapshot) Messages() []evidence.Message {
 			if peer.Device != device.Name {
 				continue
 			}
-			all := peer.AllowedIPs
-			for first := true; first || len(all) > 0; first = false {
-				part, n := peer, min(len(all), allowedPerMessage)
-				part.AllowedIPs, all = all[:n:n], all[n:]
+			for all := peer.AllowedIPs; ; {
+				n := min(len(all), allowedPerMessage)
+				part := peer
+				part.AllowedIPs = all[:n:n]
 				messages = append(messages, evidence.Message{Peer: &part})
+				if all = all[n:]; len(all) == 0 {
+					break
+				}
 			}
 		}
 	}
@@ -63,9 +66,12 @@ func (c *Counters) Take(reading int, s Snapshot) {
 			count = &counted{Count: evidence.Count{Device: peer.Device, PublicKey: peer.PublicKey}}
 			c.counts[key] = count
 		}
-		count.Index, count.Endpoint = indexes[peer.Device], peer.Endpoint
-		count.Handshake, count.Age = peer.Handshake, peer.Age
-		count.TX[reading], count.RX[reading] = peer.TX, peer.RX
+		count.Index = indexes[peer.Device]
+		count.Endpoint = peer.Endpoint
+		count.Handshake = peer.Handshake
+		count.Age = peer.Age
+		count.TX[reading] = peer.TX
+		count.RX[reading] = peer.RX
 		if !count.taken[reading] {
 			count.taken[reading] = true
 			count.Readings++
@@ -73,7 +79,7 @@ func (c *Counters) Take(reading int, s Snapshot) {
 	}
 }
 
-// Behind says whether some peer's counters have moved by less since
+// Behind reports whether some peer's counters have moved by less since
 // ReadingBefore than what was captured of its tunnel.
 func (c *Counters) Behind(now Snapshot, captured []evidence.Tunnel) bool {
 	type ends struct {

@@ -27,9 +27,12 @@ func (s secrets) absent(t *testing.T, where string, output []byte) {
 	t.Helper()
 	for i, key := range s {
 		for form, text := range map[string]string{
-			"raw": string(key[:]), "hex": hex.EncodeToString(key[:]), "HEX": strings.ToUpper(hex.EncodeToString(key[:])),
-			"base64": base64.StdEncoding.EncodeToString(key[:]), "raw base64": base64.RawStdEncoding.EncodeToString(key[:]),
-			"url base64": base64.RawURLEncoding.EncodeToString(key[:]), "numbers": strings.Trim(fmt.Sprint(key[:]), "[]"),
+			"raw": string(key[:]), "hex": hex.EncodeToString(key[:]),
+			"HEX":          strings.ToUpper(hex.EncodeToString(key[:])),
+			"base64":       base64.StdEncoding.EncodeToString(key[:]),
+			"raw base64":   base64.RawStdEncoding.EncodeToString(key[:]),
+			"url base64":   base64.RawURLEncoding.EncodeToString(key[:]),
+			"numbers":      strings.Trim(fmt.Sprint(key[:]), "[]"),
 			"json numbers": strings.ReplaceAll(strings.Trim(fmt.Sprint(key[:]), "[]"), " ", ","),
 		} {
 			if bytes.Contains(output, []byte(text)) {
@@ -71,7 +74,8 @@ func newKey(t *testing.T) wgtypes.Key {
 // is read through a real control socket.
 func TestRealUserspaceDevice(t *testing.T) {
 	private, preshared, peer1, peer2 := newKey(t), newKey(t), newKey(t), newKey(t)
-	dev := wireguard.NewDevice(tuntest.NewChannelTUN().TUN(), conn.NewDefaultBind(), wireguard.NewLogger(wireguard.LogLevelSilent, ""))
+	dev := wireguard.NewDevice(tuntest.NewChannelTUN().TUN(), conn.NewDefaultBind(),
+		wireguard.NewLogger(wireguard.LogLevelSilent, ""))
 	defer dev.Close()
 	pub1, pub2 := peer1.PublicKey(), peer2.PublicKey()
 	config := fmt.Sprintf("private_key=%x\nlisten_port=0\nfwmark=3584\npublic_key=%x\npreshared_key=%x\nendpoint=192.0.2.2:51820\n"+
@@ -83,7 +87,10 @@ func TestRealUserspaceDevice(t *testing.T) {
 	folder := t.TempDir()
 	serve(t, filepath.Join(folder, "flannel-wg.sock"), func(c net.Conn) { dev.IpcHandle(c) })
 
-	reader := Reader{Folders: []string{folder}, Open: func() (Lister, error) { return nil, errors.New("the kernel was asked") }}
+	reader := Reader{Folders: []string{folder}, Open: func() (Lister, error) {
+		return nil,
+			errors.New("the kernel was asked")
+	}}
 	snapshot, problems := reader.Read([]Target{{Name: "flannel-wg", Index: 7, Socket: "/nowhere/flannel-wg.sock"}})
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -97,7 +104,8 @@ func TestRealUserspaceDevice(t *testing.T) {
 	for _, p := range snapshot.Peers {
 		switch p.PublicKey {
 		case pub1.String():
-			if !p.Preshared || p.Keepalive != 25 || p.Endpoint.String() != "192.0.2.2:51820" || len(p.AllowedIPs) != 2 || p.Handshake != 0 {
+			if !p.Preshared || p.Keepalive != 25 || p.Endpoint.String() != "192.0.2.2:51820" ||
+				len(p.AllowedIPs) != 2 || p.Handshake != 0 {
 				t.Errorf("peer %+v", p)
 			}
 		case pub2.String():
@@ -127,7 +135,8 @@ func TestKernelSecretsAreDropped(t *testing.T) {
 	}
 	for i := range 300 {
 		given.Peers[0].AllowedIPs = append(given.Peers[0].AllowedIPs,
-			net.IPNet{IP: net.ParseIP(fmt.Sprintf("2001:db8:1234:5678:9abc:def0:1234:%x", 0x1000+i)), Mask: net.CIDRMask(128, 128)})
+			net.IPNet{IP: net.ParseIP(fmt.Sprintf("2001:db8:1234:5678:9abc:def0:1234:%x", 0x1000+i)),
+				Mask: net.CIDRMask(128, 128)})
 	}
 	// An error of a library that quotes a key must not come through either.
 	leaky := fmt.Errorf("cannot handle %v with %s: %w", private, preshared, errors.ErrUnsupported)
@@ -135,7 +144,8 @@ func TestKernelSecretsAreDropped(t *testing.T) {
 		"wg0": func() (*wgtypes.Device, error) { return given, nil },
 		"wg1": func() (*wgtypes.Device, error) { return nil, leaky },
 	}
-	reader := Reader{Open: func() (Lister, error) { return kernel, nil }, Now: func() time.Time { return time.Unix(130, 5) }}
+	reader := Reader{Open: func() (Lister, error) { return kernel, nil },
+		Now: func() time.Time { return time.Unix(130, 5) }}
 	snapshot, problems := reader.Read([]Target{{Name: "wg0", Index: 3}, {Name: "wg1", Index: 4}})
 	secrets{private, preshared}.absent(t, "a kernel reading", everything(t, snapshot, problems))
 	if given.PrivateKey != (wgtypes.Key{}) || given.Peers[0].PresharedKey != (wgtypes.Key{}) {
@@ -145,7 +155,8 @@ func TestKernelSecretsAreDropped(t *testing.T) {
 		t.Errorf("problems %+v", problems)
 	}
 	p := snapshot.Peers[0]
-	if !p.Preshared || p.Age != int64(30*time.Second) || p.RX != 148 || p.TX != 92 || p.Endpoint.String() != "192.0.2.9:51820" {
+	if !p.Preshared || p.Age != int64(30*time.Second) || p.RX != 148 || p.TX != 92 ||
+		p.Endpoint.String() != "192.0.2.9:51820" {
 		t.Errorf("peer %+v", p)
 	}
 	var parts, allowed int

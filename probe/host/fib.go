@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // fibEntry is one entry of a routing table.
@@ -17,7 +19,6 @@ type fibEntry struct {
 	family      int // 4 or 6
 	destination netip.Prefix
 	from        netip.Prefix // of IPv6: only packets from there, invalid for all
-	source      netip.Addr   // that local packets get
 	table       int
 	kind        uint8 // RTN_*
 	tos         uint8
@@ -31,7 +32,6 @@ type fibEntry struct {
 type fibHop struct {
 	link    int
 	gateway netip.Addr
-	weight  int
 	encap   string // of a lightweight tunnel, empty if there is none
 }
 
@@ -45,17 +45,16 @@ const rtaNexthop = 30
 // eachEntry walks over the entries of all tables of both families, nexthop
 // objects resolved.
 func eachEntry(visit func(fibEntry)) error {
-	kernel, err := converse(unix.NETLINK_ROUTE)
+	conn, err := kernel.Open(unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
-	defer kernel.close()
-	var objects map[uint32][]fibHop
+	defer conn.Close()
+	var waiting []fibEntry
 	for _, family := range families {
 		request := make([]byte, sizeofRouteHeader)
 		request[0] = family.kernel
-		var waiting []fibEntry
-		err := kernel.list(unix.RTM_GETROUTE, request, func(message []byte) bool {
+		err := conn.Dump(unix.RTM_GETROUTE, request, func(message []byte) {
 			entry, ok := parseEntry(message)
 			switch {
 			case !ok:
@@ -64,20 +63,22 @@ func eachEntry(visit func(fibEntry)) error {
 			default:
 				visit(entry)
 			}
-			return true
 		})
-		if err != nil && !(family.number == 6 && (errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.EAFNOSUPPORT))) {
+		absent := errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.EAFNOSUPPORT)
+		if err != nil && !(absent && family.number == 6) {
 			return fmt.Errorf("listing the routes of IPv%d: %w", family.number, err)
 		}
-		if len(waiting) > 0 && objects == nil {
-			if objects, err = kernel.nexthops(); err != nil {
-				return fmt.Errorf("listing the nexthop objects: %w", err)
-			}
-		}
-		for _, entry := range waiting {
-			entry.hops = objects[entry.nexthop]
-			visit(entry)
-		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	objects, err := nexthops(conn)
+	if err != nil {
+		return fmt.Errorf("listing the nexthop objects: %w", err)
+	}
+	for _, entry := range waiting {
+		entry.hops = objects[entry.nexthop]
+		visit(entry)
 	}
 	return nil
 }
@@ -92,29 +93,29 @@ func parseEntry(message []byte) (entry fibEntry, ok bool) {
 	if at < 0 {
 		return entry, false
 	}
-	entry.family, entry.tos = families[at].number, message[3]
-	entry.table, entry.kind = int(message[4]), message[7]
-	entry.destination = netip.PrefixFrom(unspecified(entry.family), 0)
+	entry.family = families[at].number
+	entry.tos = message[3]
+	entry.table = int(message[4])
+	entry.kind = message[7]
+	entry.destination = kernel.Everything(entry.family)
 	var only fibHop
 	var object uint32
-	for _, a := range attributes(message, sizeofRouteHeader) {
-		switch a.kind {
+	for _, a := range kernel.Parse(message, sizeofRouteHeader) {
+		switch a.Kind {
 		case unix.RTA_DST:
-			entry.destination = rulePrefix(a.value, message[1])
+			entry.destination = prefix(a.Value, message[1])
 		case unix.RTA_SRC:
-			entry.from = rulePrefix(a.value, message[2])
-		case unix.RTA_PREFSRC:
-			entry.source = address(a.value)
+			entry.from = prefix(a.Value, message[2])
 		case unix.RTA_TABLE:
-			entry.table = int(a.u32())
+			entry.table = int(a.U32())
 		case unix.RTA_PRIORITY:
-			entry.metric = a.u32()
+			entry.metric = a.U32()
 		case unix.RTA_METRICS:
-			entry.mtu = mtuOf(a.value)
+			entry.mtu = int(kernel.Parse(a.Value, 0).U32(unix.RTAX_MTU))
 		case unix.RTA_MULTIPATH:
-			entry.hops = parseHops(a.value)
+			entry.hops = parseHops(a.Value)
 		case rtaNexthop:
-			object = a.u32()
+			object = a.U32()
 		default:
 			only.read(a)
 		}
@@ -122,7 +123,7 @@ func parseEntry(message []byte) (entry fibEntry, ok bool) {
 	switch {
 	case len(entry.hops) > 0:
 	case only.link == 0 && object != 0:
-		// The host has net.ipv4.nexthop_compat_mode off: only the number is told.
+		// The host has net.ipv4.nexthop_compat_mode off: only the number is listed.
 		entry.nexthop = object
 	default:
 		entry.hops = []fibHop{only}
@@ -131,68 +132,45 @@ func parseEntry(message []byte) (entry fibEntry, ok bool) {
 }
 
 // read takes an attribute that a route and each of its hops can have.
-func (h *fibHop) read(a attribute) {
+func (h *fibHop) read(a kernel.Attribute) {
 	switch {
-	case a.kind == unix.RTA_OIF:
-		h.link = int(a.u32())
-	case a.kind == unix.RTA_GATEWAY:
-		h.gateway = address(a.value)
-	case a.kind == unix.RTA_VIA && len(a.value) > 2:
-		h.gateway = address(a.value[2:]) // behind its family
-	case a.kind == unix.RTA_ENCAP_TYPE:
-		h.encap = encapName(a.u16())
+	case a.Kind == unix.RTA_OIF:
+		h.link = int(a.U32())
+	case a.Kind == unix.RTA_GATEWAY:
+		h.gateway = address(a.Value)
+	case a.Kind == unix.RTA_VIA && len(a.Value) > 2:
+		h.gateway = address(a.Value[2:]) // behind its family
+	case a.Kind == unix.RTA_ENCAP_TYPE:
+		h.encap = encapName(a.U16())
 	}
 }
 
 // encapNames are LWTUNNEL_ENCAP_* of linux/lwtunnel.h.
-var encapNames = map[uint16]string{
-	1: "mpls", 2: "ip", 3: "ila", 4: "ip6", 5: "seg6", 6: "bpf", 7: "seg6local", 8: "rpl", 9: "ioam6", 10: "xfrm",
-}
+var encapNames = []string{"", "mpls", "ip", "ila", "ip6", "seg6", "bpf", "seg6local", "rpl", "ioam6", "xfrm"}
 
 func encapName(number uint16) string {
-	if name := encapNames[number]; name != "" || number == 0 {
-		return name
+	if int(number) < len(encapNames) {
+		return encapNames[number]
 	}
 	return fmt.Sprintf("type %d", number)
 }
 
-// parseHops reads a row of struct rtnexthop: length, flags, weight less one,
-// link, and attributes.
+// parseHops reads a row of struct rtnexthop: length, flags, weight, link, and
+// attributes.
 func parseHops(row []byte) (hops []fibHop) {
 	for len(row) >= unix.SizeofRtNexthop {
 		length := int(native.Uint16(row))
 		if length < unix.SizeofRtNexthop || length > len(row) {
 			break
 		}
-		hop := fibHop{link: int(native.Uint32(row[4:])), weight: int(row[3]) + 1}
-		for _, a := range attributes(row[:length], unix.SizeofRtNexthop) {
+		hop := fibHop{link: int(native.Uint32(row[4:]))}
+		for _, a := range kernel.Parse(row[:length], unix.SizeofRtNexthop) {
 			hop.read(a)
 		}
 		hops = append(hops, hop)
 		row = row[min((length+3)&^3, len(row)):]
 	}
 	return hops
-}
-
-func mtuOf(metrics []byte) int {
-	for _, a := range attributes(metrics, 0) {
-		if a.kind == unix.RTAX_MTU {
-			return int(a.u32())
-		}
-	}
-	return 0
-}
-
-func address(value []byte) netip.Addr {
-	addr, _ := netip.AddrFromSlice(value)
-	return addr
-}
-
-func unspecified(family int) netip.Addr {
-	if family == 6 {
-		return netip.IPv6Unspecified()
-	}
-	return netip.IPv4Unspecified()
 }
 
 // Of linux/nexthop.h: struct nhmsg and its attributes.
@@ -207,52 +185,46 @@ const (
 )
 
 // nexthops returns the hops of all nexthop objects by their number.
-func (c *conversation) nexthops() (map[uint32][]fibHop, error) {
-	single, groups := map[uint32][]fibHop{}, map[uint32][]fibMember{}
-	err := c.list(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) bool {
+func nexthops(conn *kernel.Conn) (map[uint32][]fibHop, error) {
+	hops := map[uint32][]fibHop{}
+	groups := map[uint32][]uint32{}
+	err := conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
 		id, hop, members := parseNexthop(message)
 		if len(members) > 0 {
 			groups[id] = members
 		} else {
-			single[id] = []fibHop{hop}
+			hops[id] = []fibHop{hop}
 		}
-		return true
 	})
 	for id, members := range groups {
 		for _, member := range members {
-			for _, hop := range single[member.id] {
-				hop.weight = member.weight
-				single[id] = append(single[id], hop)
-			}
+			hops[id] = append(hops[id], hops[member]...)
 		}
 	}
-	return single, err
-}
-
-// fibMember is a nexthop object in a group of them.
-type fibMember struct {
-	id     uint32
-	weight int
+	return hops, err
 }
 
 // parseNexthop reads one message of RTM_GETNEXTHOP's answer: a hop, or the
-// members of a group.
-func parseNexthop(message []byte) (id uint32, hop fibHop, members []fibMember) {
-	for _, a := range attributes(message, sizeofNexthopHeader) {
-		switch a.kind {
-		case nhaID:
-			id = a.u32()
-		case nhaOIF:
-			hop.link = int(a.u32())
-		case nhaGateway:
-			hop.gateway = address(a.value)
-		case nhaEncapType:
-			hop.encap = encapName(a.u16())
-		case nhaGroup: // struct nexthop_grp: id, weight less one, three reserved
-			for row := a.value; len(row) >= 8; row = row[8:] {
-				members = append(members, fibMember{native.Uint32(row), int(row[4]) + 1})
-			}
-		}
+// numbers of the members of a group.
+func parseNexthop(message []byte) (id uint32, hop fibHop, members []uint32) {
+	a := kernel.Parse(message, sizeofNexthopHeader)
+	hop = fibHop{
+		link: int(a.U32(nhaOIF)), gateway: address(a.Get(nhaGateway)),
+		encap: encapName(kernel.Attribute{Value: a.Get(nhaEncapType)}.U16()),
 	}
-	return id, hop, members
+	// struct nexthop_grp: id, weight, reserved
+	for row := a.Get(nhaGroup); len(row) >= 8; row = row[8:] {
+		members = append(members, native.Uint32(row))
+	}
+	return a.U32(nhaID), hop, members
+}
+
+// prefix reads an address of which so many bits count; it is not valid if that
+// cannot be.
+func prefix(value []byte, bits uint8) netip.Prefix {
+	prefix, err := address(value).Prefix(int(bits))
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return prefix
 }

@@ -37,41 +37,45 @@ func TestTables(t *testing.T) {
 		run(t, line)
 	}
 	want := []string{
-		"10.42.0.0/16 eth0 192.0.2.2 254 unicast 0 0 1/3", "10.42.0.0/16 tun0 invalid IP 254 unicast 0 0 2/1",
-		"10.42.1.128/25 eth0 192.0.2.2 77 unicast 50 0 0/0", "10.42.1.0/24 eth0 192.0.2.3 254 unicast 0 16 0/0",
-		"10.42.0.0/23 eth0 192.0.2.4 254 unicast 0 0 0/0", "10.42.1.7/32  invalid IP 78 throw 0 0 0/0",
-		"10.42.1.9/32 lo invalid IP 255 local 0 0 0/0", "10.42.0.0/16 lo invalid IP 79 local 0 0 0/0",
-		"0.0.0.0/0 eth0 192.0.2.254 254 unicast 0 0 0/0",
-		"2001:db8:42::/48 eth0 2001:db8:9::2 254 unicast 1024 0 1/1", "2001:db8:42::/48 eth0 2001:db8:9::3 254 unicast 1024 0 2/1",
-		"2001:db8:42:1::/64 eth0 2001:db8:9::4 254 unicast 1024 0 0/0 from 2001:db8:42::/64",
-		"10.42.1.64/26 eth0 192.0.2.5 254 unicast 0 0 1/1", "10.42.1.64/26 tun0 invalid IP 254 unicast 0 0 2/2",
-		"10.42.1.65/32 eth0 192.0.2.5 254 unicast 0 0 0/0",
+		"10.42.0.0/16 eth0 192.0.2.2 254 unicast 0 0 1", "10.42.0.0/16 tun0 invalid IP 254 unicast 0 0 2",
+		"10.42.1.128/25 eth0 192.0.2.2 77 unicast 50 0 0", "10.42.1.0/24 eth0 192.0.2.3 254 unicast 0 16 0",
+		"10.42.0.0/23 eth0 192.0.2.4 254 unicast 0 0 0", "10.42.1.7/32  invalid IP 78 throw 0 0 0",
+		"10.42.1.9/32 lo invalid IP 255 local 0 0 0", "10.42.0.0/16 lo invalid IP 79 local 0 0 0",
+		"0.0.0.0/0 eth0 192.0.2.254 254 unicast 0 0 0",
+		"2001:db8:42::/48 eth0 2001:db8:9::2 254 unicast 1024 0 1",
+		"2001:db8:42::/48 eth0 2001:db8:9::3 254 unicast 1024 0 2",
+		"2001:db8:42:1::/64 eth0 2001:db8:9::4 254 unicast 1024 0 0 from 2001:db8:42::/64",
+		"10.42.1.64/26 eth0 192.0.2.5 254 unicast 0 0 1", "10.42.1.64/26 tun0 invalid IP 254 unicast 0 0 2",
+		"10.42.1.65/32 eth0 192.0.2.5 254 unicast 0 0 0",
 	}
 	request := evidence.ReadRequest{Ranges: []evidence.PodRange{
 		{Index: 1, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}},
-		{Index: 2, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24"), netip.MustParsePrefix("2001:db8:42:1::/64")}},
+		{Index: 2, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24"),
+			netip.MustParsePrefix("2001:db8:42:1::/64")}},
 	}}
 	for _, compatible := range []string{"1", "0"} { // the kernel resolves nexthop objects, or names them only
 		runInput(t, "tee /proc/sys/net/ipv4/nexthop_compat_mode", compatible)
 		links, _ := Reader{}.Links(nil)
 		entries, inventories, problems := Reader{}.Tables(links.Links, request, 1)
-		if len(problems) > 0 || len(inventories) != 1 || !inventories[0].Complete || inventories[0].Count <= len(want)/2 {
+		if len(problems) > 0 || len(inventories) != 1 || !inventories[0].Complete ||
+			inventories[0].Count <= len(want)/2 {
 			t.Errorf("%v %+v", problems, inventories)
 		}
-		var told []string
+		var lines []string
 		for _, e := range entries {
-			line := fmt.Sprintf("%s %s %s %d %s %d %d %d/%d", e.Destination, e.Link, e.Gateway, e.Table, e.Type, e.Metric, e.TOS, e.Hop, e.Weight)
+			line := fmt.Sprintf("%s %s %s %d %s %d %d %d", e.Destination, e.Link, e.Gateway, e.Table, e.Type, e.Metric,
+				e.TOS, e.Hop)
 			if e.From.IsValid() {
 				line += " from " + e.From.String()
 			}
-			told = append(told, line)
+			lines = append(lines, line)
 		}
 		for _, line := range want {
-			if !slices.Contains(told, line) {
-				t.Errorf("compat mode %s: %q is missing in %q", compatible, line, told)
+			if !slices.Contains(lines, line) {
+				t.Errorf("compat mode %s: %q is missing in %q", compatible, line, lines)
 			}
 		}
-		for _, line := range told {
+		for _, line := range lines {
 			if !slices.Contains(want, line) {
 				t.Errorf("compat mode %s: %q has no bearing", compatible, line)
 			}
@@ -83,32 +87,34 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// A lightweight tunnel is told of an entry, of one hop, and of a nexthop object.
+// A lightweight tunnel is reported of an entry, of one hop, and of a nexthop object.
 //
 //	own pods 10.42.0.0/24 ── this host ── eth0 ── pods 10.42.1.0/24
 func TestLightweightTunnels(t *testing.T) {
 	enter(t)
 	for _, line := range []string{
-		"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up", "ip addr add 192.0.2.1/24 dev eth0",
+		"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up",
+		"ip addr add 192.0.2.1/24 dev eth0",
 		"ip route add 10.42.1.0/26 encap ip id 7 dst 192.0.2.9 dev eth0",
 		"ip route add 10.42.1.64/26 nexthop dev eth0 nexthop encap ip6 id 7 dst 2001:db8::9 dev eth0",
 		"ip nexthop add id 1 encap ip id 7 dst 192.0.2.9 dev eth0", "ip route add 10.42.1.128/26 nhid 1",
 	} {
 		run(t, line)
 	}
-	request := evidence.ReadRequest{Ranges: []evidence.PodRange{{Index: 2, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}}}}
+	request := evidence.ReadRequest{Ranges: []evidence.PodRange{{Index: 2,
+		Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}}}}
 	for _, compatible := range []string{"1", "0"} {
 		runInput(t, "tee /proc/sys/net/ipv4/nexthop_compat_mode", compatible)
 		links, _ := Reader{}.Links(nil)
 		entries, _, _ := Reader{}.Tables(links.Links, request, 1)
-		var told []string
+		var lines []string
 		for _, e := range entries {
-			told = append(told, fmt.Sprintf("%s %d %s", e.Destination, e.Hop, e.Encap))
+			lines = append(lines, fmt.Sprintf("%s %d %s", e.Destination, e.Hop, e.Encap))
 		}
-		slices.Sort(told)
+		slices.Sort(lines)
 		want := []string{"10.42.1.0/26 0 ip", "10.42.1.128/26 0 ip", "10.42.1.64/26 1 ", "10.42.1.64/26 2 ip6"}
-		if !slices.Equal(told, want) {
-			t.Errorf("compat mode %s: %q, want %q", compatible, told, want)
+		if !slices.Equal(lines, want) {
+			t.Errorf("compat mode %s: %q, want %q", compatible, lines, want)
 		}
 	}
 }
@@ -122,8 +128,10 @@ func TestTooManyRoutes(t *testing.T) {
 		batch = fmt.Appendf(batch, "route add unreachable 10.%d.%d.%d/32\n", 64+n>>16, n>>8&255, n&255)
 	}
 	runInput(t, "ip -batch -", string(batch))
-	entries, inventories, _ := Reader{}.Tables(nil, evidence.ReadRequest{Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}}, 1)
-	if len(entries) != maxRoutes || inventories[0].Complete || inventories[0].Count <= maxRoutes || inventories[0].Text == "" {
+	entries, inventories, _ := Reader{}.Tables(nil,
+		evidence.ReadRequest{Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}}, 1)
+	if len(entries) != maxRoutes || inventories[0].Complete || inventories[0].Count <= maxRoutes ||
+		inventories[0].Text == "" {
 		t.Errorf("%d %+v", len(entries), inventories)
 	}
 }
@@ -135,8 +143,10 @@ func TestRangesOverlap(t *testing.T) {
 	}
 	sorted := newRanges(list)
 	for text, want := range map[string]bool{
-		"0.0.0.0/0": true, "::/0": true, "10.42.1.200/32": true, "10.42.2.0/24": false, "10.42.2.0/23": true, "10.42.3.255/32": true,
-		"10.42.4.0/24": false, "10.0.0.0/8": true, "10.41.0.0/16": false, "2001:db8::/32": true, "2001:db8:2::/64": false, "10.42.0.0/16": true,
+		"0.0.0.0/0": true, "::/0": true, "10.42.1.200/32": true, "10.42.2.0/24": false, "10.42.2.0/23": true,
+		"10.42.3.255/32": true,
+		"10.42.4.0/24":   false, "10.0.0.0/8": true, "10.41.0.0/16": false, "2001:db8::/32": true,
+		"2001:db8:2::/64": false, "10.42.0.0/16": true,
 	} {
 		if got := sorted.overlap(netip.MustParsePrefix(text)); got != want {
 			t.Errorf("%s: %v", text, got)
@@ -149,7 +159,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte{2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0, 20, 0, 9, 0, 16, 0, 0, 2, 3, 0, 0, 0, 8, 0, 5, 0, 192, 0, 2, 1})
 	f.Fuzz(func(t *testing.T, message []byte) {
 		if entry, ok := parseEntry(message); ok {
-			for _, route := range entry.messages(nil) {
+			for _, route := range entry.messages((&state{}).name) {
 				if _, err := evidence.Encode(&evidence.Message{Route: &route}); err != nil {
 					t.Error(err)
 				}

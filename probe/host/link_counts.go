@@ -6,8 +6,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/vishvananda/netlink"
-
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -19,14 +17,6 @@ type LinkStats struct {
 	TXPackets, RXPackets uint64
 }
 
-func statsOf(attrs *netlink.LinkAttrs) (LinkStats, bool) {
-	s := attrs.Statistics
-	if s == nil {
-		return LinkStats{}, false
-	}
-	return LinkStats{attrs.Name, attrs.Index, s.TxBytes, s.RxBytes, s.TxPackets, s.RxPackets}, true
-}
-
 // counts reports whether the counters of a link are worth reporting: those of
 // links that frames leave by, and of tunnels.
 func counts(link evidence.Link) bool {
@@ -36,13 +26,17 @@ func counts(link evidence.Link) bool {
 // LinkCounter remembers the four readings of every link's counters. The zero
 // value is ready.
 type LinkCounter struct {
-	counts map[linkKey]*evidence.LinkCount
-	taken  map[linkKey][evidence.Readings]bool
+	counts map[linkKey]*linkCount
 }
 
 type linkKey struct {
-	name  string
 	index int
+	name  string
+}
+
+type linkCount struct {
+	evidence.LinkCount
+	taken [evidence.Readings]bool
 }
 
 // Take remembers one reading. A reading taken twice counts once.
@@ -51,21 +45,21 @@ func (c *LinkCounter) Take(reading int, stats []LinkStats) {
 		return
 	}
 	if c.counts == nil {
-		c.counts, c.taken = map[linkKey]*evidence.LinkCount{}, map[linkKey][evidence.Readings]bool{}
+		c.counts = map[linkKey]*linkCount{}
 	}
 	for _, s := range stats {
-		key := linkKey{s.Link, s.Index}
+		key := linkKey{s.Index, s.Link}
 		count := c.counts[key]
 		if count == nil {
-			count = &evidence.LinkCount{Link: s.Link, Index: s.Index}
+			count = &linkCount{LinkCount: evidence.LinkCount{Link: s.Link, Index: s.Index}}
 			c.counts[key] = count
 		}
-		count.TXBytes[reading], count.RXBytes[reading] = s.TXBytes, s.RXBytes
-		count.TXPackets[reading], count.RXPackets[reading] = s.TXPackets, s.RXPackets
-		taken := c.taken[key]
-		if !taken[reading] {
-			taken[reading] = true
-			c.taken[key] = taken
+		count.TXBytes[reading] = s.TXBytes
+		count.RXBytes[reading] = s.RXBytes
+		count.TXPackets[reading] = s.TXPackets
+		count.RXPackets[reading] = s.RXPackets
+		if !count.taken[reading] {
+			count.taken[reading] = true
 			count.Readings++
 		}
 	}
@@ -76,15 +70,12 @@ const maxLinkCounts = 1024
 
 // Messages returns a LinkCount per link, in a stable order.
 func (c *LinkCounter) Messages() (messages []evidence.Message) {
-	keys := make([]linkKey, 0, len(c.counts))
-	for key := range c.counts {
-		keys = append(keys, key)
+	for _, count := range c.counts {
+		messages = append(messages, evidence.Message{LinkCount: &count.LinkCount})
 	}
-	slices.SortFunc(keys, func(a, b linkKey) int {
-		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.name, b.name))
+	slices.SortFunc(messages, func(m, n evidence.Message) int {
+		a, b := m.LinkCount, n.LinkCount
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Link, b.Link))
 	})
-	for _, key := range keys[:min(len(keys), maxLinkCounts)] {
-		messages = append(messages, evidence.Message{LinkCount: c.counts[key]})
-	}
-	return messages
+	return messages[:min(len(messages), maxLinkCounts)]
 }

@@ -24,7 +24,7 @@ type facts struct {
 	Master    *masterFacts // nil if it is no port of another link
 }
 
-// masterFacts are what a link's bridge, bond or switch tells of it.
+// masterFacts are those of the bridge, bond or switch that a link is a port of.
 type masterFacts struct {
 	Addresses []netip.Prefix
 	Ports     []string // kinds of all its ports, the link itself included
@@ -33,12 +33,14 @@ type masterFacts struct {
 // again names the kinds whose frames go on through another link of the same
 // host and are judged there, with the reason.
 var again = map[string]string{
-	"bridge": "a bridge, its ports are judged themselves", "openvswitch": "a virtual switch, its ports are judged themselves",
-	"vrf":   "a routing domain, its links are judged themselves",
-	"vxlan": overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay, "ip6gretap": overlay,
+	"bridge":      "a bridge, its ports are judged themselves",
+	"openvswitch": "a virtual switch, its ports are judged themselves",
+	"vrf":         "a routing domain, its links are judged themselves",
+	"vxlan":       overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay, "ip6gretap": overlay,
 	"erspan": overlay, "ip6erspan": overlay, "ipip": overlay, "sit": overlay, "ip6tnl": overlay, "bareudp": overlay,
 	"vti": overlay, "vti6": overlay, "xfrm": overlay,
-	"dummy": "a dummy, its frames go nowhere", "ifb": "a queueing device, its frames go on through their own link",
+	"dummy": "a dummy, its frames go nowhere",
+	"ifb":   "a queueing device, its frames go on through their own link",
 }
 
 const overlay = "an overlay device, its frames emerge again on an underlay link"
@@ -71,12 +73,13 @@ func decide(f facts, pods []netip.Prefix) (evidence.LinkRole, string) {
 	return evidence.RoleOutside, "nothing proves that its frames stay on the host"
 }
 
-// decidePair tells the host's end of a local pod's pipe from a node's uplink
-// that happens to be such a pipe, as in LXC, in kind and in the lab.
+// decidePair distinguishes the host's end of a local pod's pipe from a node's
+// uplink that happens to be such a pipe, as in LXC, in kind and in the lab.
 func decidePair(f facts, pods []netip.Prefix) (evidence.LinkRole, string) {
 	within := func(prefixes []netip.Prefix) bool {
 		return !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return !inside(p, pods) })
 	}
+	elsewhere := func(p netip.Prefix) bool { return !p.IsSingleIP() && !inside(p, pods) }
 	switch {
 	case f.HostPeer:
 		return evidence.RoleInside, "a pair with both ends on this host, its frames go on through the other end"
@@ -84,7 +87,7 @@ func decidePair(f facts, pods []netip.Prefix) (evidence.LinkRole, string) {
 		return evidence.RoleOutside, "a pair whose other end is not in another network namespace"
 	case !within(global(f.Addresses)):
 		return evidence.RoleOutside, "a pair with an address of its own"
-	case slices.ContainsFunc(global(f.Routes), func(p netip.Prefix) bool { return !p.IsSingleIP() && !inside(p, pods) }):
+	case slices.ContainsFunc(global(f.Routes), elsewhere):
 		return evidence.RoleOutside, "a pair that routes lead out of"
 	case f.Master == nil:
 		return evidence.RoleInside, "leads to a local pod"
@@ -96,13 +99,13 @@ func decidePair(f facts, pods []netip.Prefix) (evidence.LinkRole, string) {
 	return evidence.RoleInside, "leads to a local pod through a bridge of pods"
 }
 
-// uplink tells whether a port of this kind could carry a pod's frames off the host.
+// uplink reports whether a port of this kind could carry a pod's frames off the host.
 func uplink(kind string) bool {
 	_, emerges := again[kind]
 	return !emerges && kind != "wireguard" && kind != "tun" && !slices.Contains(paired, kind)
 }
 
-// inside tells whether p lies in one of the ranges.
+// inside reports whether p lies in one of the ranges.
 func inside(p netip.Prefix, ranges []netip.Prefix) bool {
 	return slices.ContainsFunc(ranges, func(r netip.Prefix) bool {
 		return r.Bits() <= p.Bits() && r.Contains(p.Addr())

@@ -40,7 +40,8 @@ func TestRoleOfLink(t *testing.T) {
 		{"a VPN's tun", facts{Kind: "tun", Up: true}, in},
 		{"a card that bears a socket's name", facts{Up: true, Socket: true}, out},
 		{"a bridge that bears a socket's name", facts{Kind: "bridge", Up: true, Socket: true}, in},
-		{"cilium_host and cilium_net", facts{Kind: "veth", Up: true, HostPeer: true, Addresses: prefixes("10.0.0.5/32", "192.0.2.9/24")}, in},
+		{"cilium_host and cilium_net", facts{Kind: "veth", Up: true, HostPeer: true,
+			Addresses: prefixes("10.0.0.5/32", "192.0.2.9/24")}, in},
 		{"cni0", facts{Kind: "bridge", Up: true, Addresses: cni0}, in},
 		{"flannel.1", facts{Kind: "vxlan", Up: true}, in},
 		{"genev_sys", facts{Kind: "geneve", Up: true}, in},
@@ -54,7 +55,10 @@ func TestRoleOfLink(t *testing.T) {
 		{"ipvlan", facts{Kind: "ipvlan", Up: true}, out},
 		{"a kind of the future", facts{Kind: "hyperpipe", Up: true}, out},
 
-		{"Calico's cali0", with(pod, func(f *facts) { f.Routes = prefixes("10.42.1.7/32", "fe80::/64", "ff00::/8") }), in},
+		{"Calico's cali0", with(pod, func(f *facts) {
+			f.Routes = prefixes("10.42.1.7/32", "fe80::/64",
+				"ff00::/8")
+		}), in},
 		{"a pod of another pool by host route", with(pod, func(f *facts) { f.Routes = prefixes("172.30.0.9/32") }), in},
 		{"Cilium's lxc0", pod, in},
 		{"netkit", facts{Kind: "netkit", Up: true, PeerNS: true}, in},
@@ -68,7 +72,8 @@ func TestRoleOfLink(t *testing.T) {
 		{"the node's eth0 is a veth (kind)", with(pod, func(f *facts) {
 			f.Addresses, f.Routes = prefixes("172.18.0.2/16"), prefixes("0.0.0.0/0", "172.18.0.0/16")
 		}), out},
-		{"eth0 with an IPv6 address only", with(pod, func(f *facts) { f.Addresses = prefixes("fe80::1/64", "2001:db8::5/64") }), out},
+		{"eth0 with an IPv6 address only", with(pod,
+			func(f *facts) { f.Addresses = prefixes("fe80::1/64", "2001:db8::5/64") }), out},
 		{"unnumbered uplink with a default route", with(pod, func(f *facts) { f.Routes = prefixes("::/0") }), out},
 		{"uplink to the remote pods", with(pod, func(f *facts) { f.Routes = prefixes("10.42.0.0/16") }), out},
 		{"uplink to another node's range", with(pod, func(f *facts) { f.Routes = prefixes("10.42.2.0/24") }), out},
@@ -89,7 +94,8 @@ func TestRoleOfLink(t *testing.T) {
 
 // Without the pod ranges nothing with an address or a network's route is inside.
 func TestRoleWithoutPodRanges(t *testing.T) {
-	f := facts{Kind: "veth", Up: true, PeerNS: true, Master: &masterFacts{Addresses: prefixes("10.42.1.1/24"), Ports: []string{"veth"}}}
+	f := facts{Kind: "veth", Up: true, PeerNS: true,
+		Master: &masterFacts{Addresses: prefixes("10.42.1.1/24"), Ports: []string{"veth"}}}
 	if role, why := decide(f, nil); role != evidence.RoleOutside {
 		t.Errorf("got %s (%s)", role, why)
 	}

@@ -4,8 +4,6 @@ package host
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"syscall"
 
@@ -13,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // Question is a destination to ask the kernel's route for, with the firewall
@@ -25,11 +24,14 @@ type Question struct {
 // Answers asks the kernel for the route of each destination (RTM_GETROUTE,
 // like `ip route get`). An answer that is an error is an answer.
 func (r Reader) Answers(questions []Question) ([]evidence.Route, []evidence.Problem) {
-	handle, err := openRoute()
-	if err != nil {
-		return nil, []evidence.Problem{problem("route", "", err)}
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err == nil {
+		defer handle.Close()
+		err = handle.SetSocketTimeout(kernel.AnswerTime)
 	}
-	defer handle.Close()
+	if err != nil {
+		return nil, []evidence.Problem{kernel.Problem("route", "", err)}
+	}
 	names := make(map[int]string)
 	answers := make([]evidence.Route, 0, len(questions))
 	for _, question := range questions {
@@ -56,12 +58,15 @@ func ask(handle *netlink.Handle, question Question, names map[int]string) eviden
 	}
 	route := got[0]
 	answer.Link = linkName(handle, route.LinkIndex, names)
-	answer.Gateway, answer.Source = addrOf(route.Gw), addrOf(route.Src)
-	answer.Table, answer.Type, answer.MTU = route.Table, typeName(route.Type), route.MTU
+	answer.Gateway = address(route.Gw).Unmap()
+	answer.Table = route.Table
+	answer.Type = kernel.TypeName(route.Type)
+	answer.MTU = route.MTU
 	// Which entry matched is a question of its own, answered since Linux 4.13.
 	options.FIBMatch = true
 	if matched, err := handle.RouteGetWithOptions(question.For.AsSlice(), &options); err == nil && len(matched) > 0 {
-		answer.Destination, answer.Table = destinationOf(matched[0]), matched[0].Table
+		answer.Destination = destinationOf(matched[0])
+		answer.Table = matched[0].Table
 	}
 	return answer
 }
@@ -80,43 +85,12 @@ func linkName(handle *netlink.Handle, index int, names map[int]string) string {
 
 // destinationOf returns a route's destination; a default route has none and is /0.
 func destinationOf(route netlink.Route) netip.Prefix {
-	if prefix, ok := prefixOf(route.Dst); ok {
-		return prefix.Masked()
+	switch {
+	case route.Dst != nil:
+		bits, _ := route.Dst.Mask.Size()
+		return netip.PrefixFrom(address(route.Dst.IP).Unmap(), bits).Masked()
+	case route.Family == netlink.FAMILY_V6:
+		return kernel.Everything(6)
 	}
-	if route.Family == netlink.FAMILY_V6 {
-		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-}
-
-func prefixOf(network *net.IPNet) (netip.Prefix, bool) {
-	if network == nil {
-		return netip.Prefix{}, false
-	}
-	addr, ok := netip.AddrFromSlice(network.IP)
-	ones, bits := network.Mask.Size()
-	if bits == 32 {
-		addr = addr.Unmap()
-	}
-	prefix := netip.PrefixFrom(addr, ones)
-	return prefix, ok && bits != 0 && prefix.IsValid()
-}
-
-func addrOf(ip net.IP) netip.Addr {
-	addr, _ := netip.AddrFromSlice(ip)
-	return addr.Unmap()
-}
-
-// typeNames are rtm_type of linux/rtnetlink.h.
-var typeNames = map[int]string{
-	unix.RTN_UNICAST: "unicast", unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast", unix.RTN_ANYCAST: "anycast",
-	unix.RTN_MULTICAST: "multicast", unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable",
-	unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw", unix.RTN_NAT: "nat",
-}
-
-func typeName(number int) string {
-	if name, ok := typeNames[number]; ok {
-		return name
-	}
-	return fmt.Sprintf("type %d", number)
+	return kernel.Everything(4)
 }

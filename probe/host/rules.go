@@ -6,13 +6,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // maxPolicyRules bounds the policy routing rules of one family that are reported.
@@ -27,8 +27,9 @@ func (r Reader) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Probl
 	for _, family := range families {
 		listed, inventory, err := rulesOf(family)
 		if err != nil {
-			problems = append(problems, problem("rule", "", err))
-			inventory.Complete, inventory.Text = false, err.Error()
+			problems = append(problems, kernel.Problem("rule", "", err))
+			inventory.Complete = false
+			inventory.Text = err.Error()
 		}
 		rules = append(rules, listed...)
 		inventories = append(inventories, inventory)
@@ -36,41 +37,27 @@ func (r Reader) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Probl
 	return rules, inventories, problems
 }
 
-// addressFamily is 4 or 6 with the kernel's number for it.
-type addressFamily struct {
-	number int
-	kernel uint8
-}
-
-var families = []addressFamily{{4, unix.AF_INET}, {6, unix.AF_INET6}}
-
 func rulesOf(family addressFamily) ([]evidence.Rule, evidence.Inventory, error) {
 	inventory := evidence.Inventory{What: evidence.InventoryRules, Family: family.number, Complete: true}
-	rules, err := dump(func() ([]evidence.Rule, error) { return listRules(family) })
+	rules, err := kernel.Retry(func() ([]evidence.Rule, error) { return listRules(family) })
 	if errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EOPNOTSUPP) {
 		inventory.Text = fmt.Sprintf("this kernel has no policy routing for IPv%d", family.number)
 		return nil, inventory, nil
 	}
 	inventory.Count = len(rules)
 	if len(rules) > maxPolicyRules {
-		rules, inventory.Complete = rules[:maxPolicyRules], false
+		rules = rules[:maxPolicyRules]
+		inventory.Complete = false
 		inventory.Text = fmt.Sprintf("%d rules, more than the %d that are reported", inventory.Count, maxPolicyRules)
 	}
 	return rules, inventory, err
 }
 
-func listRules(family addressFamily) ([]evidence.Rule, error) {
-	kernel, err := converse(unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
-	}
-	defer kernel.close()
-	var rules []evidence.Rule
+func listRules(family addressFamily) (rules []evidence.Rule, err error) {
 	request := make([]byte, sizeofRuleHeader)
 	request[0] = family.kernel
-	err = kernel.list(unix.RTM_GETRULE, request, func(message []byte) bool {
+	err = kernel.List(unix.NETLINK_ROUTE, unix.RTM_GETRULE, request, func(message []byte) {
 		rules = append(rules, parseRule(message, family.number))
-		return true
 	})
 	slices.SortStableFunc(rules, func(a, b evidence.Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	return rules, err
@@ -108,7 +95,8 @@ func parseRule(message []byte, family int) evidence.Rule {
 		rule.Other = []string{"a rule that cannot be read"}
 		return rule
 	}
-	rule.TOS, rule.Table = message[3], int(message[4])
+	rule.TOS = message[3]
+	rule.Table = int(message[4])
 	rule.Not = native.Uint32(message[8:])&fibRuleInvert != 0
 	rule.Detached = native.Uint32(message[8:])&fibRuleDetached != 0
 	action, known := ruleActions[message[7]]
@@ -117,8 +105,8 @@ func parseRule(message []byte, family int) evidence.Rule {
 	}
 	rule.Action = action
 	masked := false
-	for _, a := range attributes(message, sizeofRuleHeader) {
-		masked = masked || a.kind == unix.FRA_FWMASK
+	for _, a := range kernel.Parse(message, sizeofRuleHeader) {
+		masked = masked || a.Kind == unix.FRA_FWMASK
 		readRuleAttribute(&rule, a, message)
 	}
 	if rule.Mark != 0 && !masked {
@@ -127,32 +115,32 @@ func parseRule(message []byte, family int) evidence.Rule {
 	return rule
 }
 
-func readRuleAttribute(rule *evidence.Rule, a attribute, message []byte) {
-	switch a.kind {
+func readRuleAttribute(rule *evidence.Rule, a kernel.Attribute, message []byte) {
+	switch a.Kind {
 	case unix.FRA_DST:
-		rule.To = rulePrefix(a.value, message[1])
+		rule.To = prefix(a.Value, message[1])
 	case unix.FRA_SRC:
-		rule.From = rulePrefix(a.value, message[2])
+		rule.From = prefix(a.Value, message[2])
 	case unix.FRA_IIFNAME:
-		rule.In = a.text()
+		rule.In = a.Text()
 	case unix.FRA_OIFNAME:
-		rule.Out = a.text()
+		rule.Out = a.Text()
 	case unix.FRA_GOTO:
-		rule.Goto = int(a.u32())
+		rule.Goto = int(a.U32())
 	case unix.FRA_PRIORITY:
-		rule.Priority = int(a.u32())
+		rule.Priority = int(a.U32())
 	case unix.FRA_FWMARK:
-		rule.Mark = a.u32()
+		rule.Mark = a.U32()
 	case unix.FRA_FWMASK:
-		rule.Mask = a.u32()
+		rule.Mask = a.U32()
 	case unix.FRA_TABLE:
-		rule.Table = int(a.u32())
+		rule.Table = int(a.U32())
 	case unix.FRA_SUPPRESS_PREFIXLEN:
 		rule.SuppressLength = suppressed(a)
 	case unix.FRA_SUPPRESS_IFGROUP:
 		rule.SuppressGroup = suppressed(a)
 	case unix.FRA_L3MDEV:
-		rule.L3MDev = a.u8() != 0
+		rule.L3MDev = a.U8() != 0
 	case unix.FRA_FLOW, unix.FRA_PROTOCOL, unix.FRA_PAD:
 		// A realm for accounting, who made the rule, alignment: no condition.
 	default:
@@ -161,21 +149,21 @@ func readRuleAttribute(rule *evidence.Rule, a attribute, message []byte) {
 }
 
 // readRuleTransport reads the conditions on what a packet carries and on its owner.
-func readRuleTransport(rule *evidence.Rule, a attribute) {
+func readRuleTransport(rule *evidence.Rule, a kernel.Attribute) {
 	switch {
-	case a.kind == unix.FRA_IP_PROTO:
-		rule.Protocol = a.u8()
-	case a.kind == unix.FRA_SPORT_RANGE && len(a.value) >= 4:
-		rule.SourcePorts = &evidence.Ports{From: native.Uint16(a.value), To: native.Uint16(a.value[2:])}
-	case a.kind == unix.FRA_DPORT_RANGE && len(a.value) >= 4:
-		rule.TargetPorts = &evidence.Ports{From: native.Uint16(a.value), To: native.Uint16(a.value[2:])}
-	case a.kind == unix.FRA_UID_RANGE && len(a.value) >= 8:
-		rule.Users = &[2]uint32{native.Uint32(a.value), native.Uint32(a.value[4:])}
-	case a.kind == fraDSCP:
-		dscp := a.u8()
+	case a.Kind == unix.FRA_IP_PROTO:
+		rule.Protocol = a.U8()
+	case a.Kind == unix.FRA_SPORT_RANGE && len(a.Value) >= 4:
+		rule.SourcePorts = &evidence.Ports{From: native.Uint16(a.Value), To: native.Uint16(a.Value[2:])}
+	case a.Kind == unix.FRA_DPORT_RANGE && len(a.Value) >= 4:
+		rule.TargetPorts = &evidence.Ports{From: native.Uint16(a.Value), To: native.Uint16(a.Value[2:])}
+	case a.Kind == unix.FRA_UID_RANGE && len(a.Value) >= 8:
+		rule.Users = &[2]uint32{native.Uint32(a.Value), native.Uint32(a.Value[4:])}
+	case a.Kind == fraDSCP:
+		dscp := a.U8()
 		rule.DSCP = &dscp
-	case a.kind == fraSourceMask && a.u16() == 0xffff, a.kind == fraTargetMask && a.u16() == 0xffff,
-		a.kind == fraDSCPMask && a.u8() == 0x3f:
+	case a.Kind == fraSourceMask && a.U16() == 0xffff, a.Kind == fraTargetMask && a.U16() == 0xffff,
+		a.Kind == fraDSCPMask && a.U8() == 0x3f:
 		// The whole value is compared, as without a mask.
 	default:
 		rule.Other = append(rule.Other, unknownAttribute(a))
@@ -188,30 +176,18 @@ var attributeNames = map[uint16]string{
 	fraSourceMask: "sport mask", fraTargetMask: "dport mask", fraDSCPMask: "dscp mask",
 }
 
-func unknownAttribute(a attribute) string {
-	if name, ok := attributeNames[a.kind]; ok {
-		return fmt.Sprintf("%s 0x%x", name, a.value[:min(len(a.value), 16)])
+func unknownAttribute(a kernel.Attribute) string {
+	if name, ok := attributeNames[a.Kind]; ok {
+		return fmt.Sprintf("%s 0x%x", name, a.Value[:min(len(a.Value), 16)])
 	}
-	return fmt.Sprintf("attribute %d", a.kind)
+	return fmt.Sprintf("attribute %d", a.Kind)
 }
 
 // suppressed reads a number that is -1 where there is no such condition.
-func suppressed(a attribute) *int {
-	number := int(int32(a.u32()))
+func suppressed(a kernel.Attribute) *int {
+	number := int(int32(a.U32()))
 	if number < 0 {
 		return nil
 	}
 	return &number
-}
-
-func rulePrefix(value []byte, bits uint8) netip.Prefix {
-	addr, ok := netip.AddrFromSlice(value)
-	if !ok {
-		return netip.Prefix{}
-	}
-	prefix, err := addr.Prefix(int(bits))
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
 }

@@ -50,19 +50,19 @@ func TestRuleSelectors(t *testing.T) {
 			if len(problems) > 0 {
 				t.Error(problems)
 			}
-			var told []evidence.Rule
+			var lines []evidence.Rule
 			for _, rule := range rules {
 				if rule.Family == 4 {
-					told = append(told, rule)
+					lines = append(lines, rule)
 				}
 			}
-			if len(told) != 4 || told[0].Table != 255 || told[2].Table != 254 || told[3].Table != 253 {
-				t.Fatalf("%+v", told)
+			if len(lines) != 4 || lines[0].Table != 255 || lines[2].Table != 254 || lines[3].Table != 253 {
+				t.Fatalf("%+v", lines)
 			}
 			if inventories[0] != (evidence.Inventory{What: "rules", Family: 4, Count: 4, Complete: true}) {
 				t.Errorf("%+v", inventories[0])
 			}
-			rule := told[1]
+			rule := lines[1]
 			rule.Family = 0
 			if got, _ := json.Marshal(rule); string(got) != `{"family":0,`+test.want[1:] {
 				t.Errorf("got  %s\nwant %s", got, test.want)
@@ -103,7 +103,8 @@ func FuzzRule(f *testing.F) {
 	f.Add([]byte{2, 24, 0, 0, 77, 0, 0, 1, 2, 0, 0, 0, 8, 0, 1, 0, 10, 42, 1, 0})
 	f.Fuzz(func(t *testing.T, message []byte) {
 		rule := parseRule(message, 4)
-		if line, err := json.Marshal(evidence.Message{Rule: &rule}); err != nil || len(line) > evidence.MaxMessage && len(message) < 1024 {
+		if line, err := json.Marshal(evidence.Message{Rule: &rule}); err != nil || len(line) > evidence.MaxMessage &&
+			len(message) < 1024 {
 			t.Error(err, len(line))
 		}
 	})

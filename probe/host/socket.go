@@ -20,7 +20,7 @@ const listening = "00010000"
 // …/wireguard/NAME.sock, in the network namespace's list: they are seen there
 // by name even where their folder is not shared with this process.
 func (r Reader) Sockets() ([]evidence.Socket, error) {
-	file, err := os.Open(r.path("proc/thread-self/net/unix"))
+	file, err := os.Open(r.Root.Path("proc/thread-self/net/unix"))
 	if err != nil {
 		return nil, fmt.Errorf("listing control sockets: %w", err)
 	}

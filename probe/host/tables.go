@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // maxRoutes bounds the table entries that are reported, maxPerLink those that
@@ -26,58 +27,57 @@ const (
 // part of that elsewhere, and those that cover a destination of the request. Of
 // the local table only what lies in another node's pod range is reported. own is
 // the index of this node.
-func (r Reader) Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
-	bears := newBearing(links, request, own)
+func (r Reader) Tables(
+	links []evidence.Link, request evidence.ReadRequest, own int,
+) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
 	names := make(map[int]string)
 	for _, link := range links {
 		names[link.Index] = link.Name
 	}
-	all, err := dump(func() ([]fibEntry, error) {
-		var all []fibEntry
-		err := eachEntry(func(entry fibEntry) { all = append(all, entry) })
+	all, err := kernel.Retry(func() (all []fibEntry, err error) {
+		err = eachEntry(func(entry fibEntry) { all = append(all, entry) })
 		return all, err
 	})
-	inventory := evidence.Inventory{What: evidence.InventoryRoutes, Count: len(all), Complete: true}
+	inventory := evidence.Inventory{What: evidence.InventoryRoutes, Count: len(all)}
 	var problems []evidence.Problem
-	switch {
-	case err != nil:
-		problems = append(problems, problem("route", "", err))
-		inventory.Complete, inventory.Text = false, err.Error()
-	case len(request.Ranges) == 0:
-		inventory.Complete, inventory.Text = false, "it was not told which ranges are the pods'"
-	}
+	bears := newBearing(links, request, own)
 	bears.carry(all)
 	var entries []evidence.Route
 	for _, entry := range all {
 		if bears.on(entry) {
-			entries = append(entries, entry.messages(names)...)
+			entries = append(entries, entry.messages(func(index int) string { return names[index] })...)
 		}
 	}
-	if len(entries) > maxRoutes {
-		inventory.Complete = false
-		inventory.Text = fmt.Sprintf("%d entries bear on the pods, more than the %d that are reported", len(entries), maxRoutes)
-		entries = entries[:maxRoutes]
+	switch {
+	case err != nil:
+		inventory.Text = err.Error()
+		problems = append(problems, kernel.Problem("route", "", err))
+	case len(entries) > maxRoutes:
+		inventory.Text = fmt.Sprintf("%d entries bear on the pods, %d are reported", len(entries), maxRoutes)
+	case len(request.Ranges) == 0:
+		inventory.Text = "the request names no ranges of pods"
 	}
-	return entries, []evidence.Inventory{inventory}, problems
+	inventory.Complete = inventory.Text == ""
+	return entries[:min(len(entries), maxRoutes)], []evidence.Inventory{inventory}, problems
 }
 
 // messages are what is reported of an entry: one for each of its next hops.
-func (e fibEntry) messages(names map[int]string) (list []evidence.Route) {
+func (e fibEntry) messages(name func(index int) string) (list []evidence.Route) {
 	hops := e.hops
 	if len(hops) == 0 {
 		hops = []fibHop{{}}
 	}
 	for i, hop := range hops {
 		route := evidence.Route{
-			Destination: e.destination, From: e.from, Link: names[hop.link], Gateway: hop.gateway, Source: e.source,
-			Table: e.table, Type: typeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos,
+			Destination: e.destination, From: e.from, Link: name(hop.link), Gateway: hop.gateway,
+			Table: e.table, Type: kernel.TypeName(int(e.kind)), MTU: e.mtu, Metric: int(e.metric), TOS: e.tos,
 			Encap: hop.encap,
 		}
 		if route.Link == "" && hop.link != 0 {
 			route.Link = fmt.Sprintf("link %d", hop.link)
 		}
 		if len(hops) > 1 {
-			route.Hop, route.Weight = i+1, hop.weight
+			route.Hop = i + 1
 		}
 		list = append(list, route)
 	}
@@ -99,14 +99,16 @@ func newBearing(links []evidence.Link, request evidence.ReadRequest, own int) *b
 	for _, link := range links {
 		b.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
 	}
-	all, others := slices.Clone(request.PodRanges), []netip.Prefix{}
+	all := slices.Clone(request.PodRanges)
+	var others []netip.Prefix
 	for _, pods := range request.Ranges {
 		all = append(all, pods.Prefixes...)
 		if pods.Index != own {
 			others = append(others, pods.Prefixes...)
 		}
 	}
-	b.all, b.others = newRanges(all), newRanges(others)
+	b.all = newRanges(all)
+	b.others = newRanges(others)
 	return b
 }
 

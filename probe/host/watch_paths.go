@@ -13,130 +13,122 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Paths says what was read of routing tables and rules before the watch began.
+// paths are the entries of routing tables and the rules that were read before a
+// watch began, and what changed since. The zero value watches nothing.
+type paths struct {
+	bears   *bearing
+	known   map[string]bool   // as they are described
+	changes map[string]string // the first one, by what an Inventory is about
+}
+
+// Paths takes what was read of routing tables and rules before the watch began.
 // From now on a rule or an entry that comes or goes and bears on packets to the
 // pods of other nodes is a change: what was read no longer holds for packets that
-// were sent meanwhile. That an entry is written again as it was is none. own is
+// were sent meanwhile. An entry that is written again as it was is not one. own is
 // the index of this node.
-func (w *Watch) Paths(links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule) {
-	w.bears = newBearing(links, request, own)
-	w.paths = map[string]bool{}
+func (w *Watch) Paths(
+	links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule,
+) {
+	w.paths = paths{bears: newBearing(links, request, own), known: map[string]bool{}, changes: map[string]string{}}
 	for _, e := range entries {
-		w.paths[entryKey(&e)] = true
+		w.paths.known[describeEntry(&e)] = true
 	}
 	for _, r := range rules {
-		w.paths[ruleKey(&r)] = true
+		w.paths.known[describeRule(&r)] = true
 	}
 }
 
 // Changed compares what is read once more at the end: what changed before the
 // watch began, and stayed.
 func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
-	if w.bears == nil {
+	p := w.paths
+	if p.bears == nil {
 		return
 	}
 	for _, e := range entries {
-		if w.ofOthers(e) && !w.paths[entryKey(&e)] {
-			w.routeChanged("is new", &e)
+		if p.bears.others.overlap(e.Destination) && !p.known[describeEntry(&e)] {
+			p.note(evidence.InventoryRoutes, describeEntry(&e), "is new")
 		}
 	}
 	for _, r := range rules {
-		if w.ofPods(&r) && !w.paths[ruleKey(&r)] {
-			w.ruleChanged("is new", &r)
+		if p.ofPods(&r) && !p.known[describeRule(&r)] {
+			p.note(evidence.InventoryRules, describeRule(&r), "is new")
 		}
 	}
 }
 
-// Inventories say which changes of routes and rules there were; none if there
-// were none.
+// Inventories name the first change of routes and of rules; none if there was none.
 func (w *Watch) Inventories() (list []evidence.Inventory) {
-	for _, change := range []struct{ what, text string }{
-		{evidence.InventoryRoutes, w.route1}, {evidence.InventoryRules, w.rule1},
-	} {
-		if change.text == "" {
-			continue
-		}
+	if text := w.paths.changes[evidence.InventoryRoutes]; text != "" {
+		list = append(list, evidence.Inventory{What: evidence.InventoryRoutes, Text: text})
+	}
+	if text := w.paths.changes[evidence.InventoryRules]; text != "" {
 		for _, family := range families {
-			inventory := evidence.Inventory{What: change.what, Family: family.number, Text: change.text}
-			if change.what == evidence.InventoryRoutes {
-				inventory.Family = 0
-			}
-			list = append(list, inventory)
+			list = append(list, evidence.Inventory{What: evidence.InventoryRules, Family: family.number, Text: text})
 		}
 	}
 	return list
 }
 
-// ofOthers reports whether an entry bears on packets to pods of other nodes.
-func (w *Watch) ofOthers(e evidence.Route) bool { return w.bears.others.overlap(e.Destination) }
+// note keeps the first change of a kind.
+func (p paths) note(what, description, change string) {
+	if p.changes[what] == "" {
+		name := strings.TrimSuffix(what, "s")
+		p.changes[what] = fmt.Sprintf("the %s %s %s while packets were watched", name, description, change)
+	}
+}
 
 // ofPods reports whether a rule can apply to what a pod of this node sends to one
 // of another.
-func (w *Watch) ofPods(r *evidence.Rule) bool {
+func (p paths) ofPods(r *evidence.Rule) bool {
 	if r.Not {
 		return true
 	}
-	if r.To.IsValid() && !w.bears.others.overlap(r.To) {
+	if r.To.IsValid() && !p.bears.others.overlap(r.To) {
 		return false
 	}
-	return !r.From.IsValid() || slices.ContainsFunc(w.bears.pods, r.From.Overlaps)
+	return !r.From.IsValid() || slices.ContainsFunc(p.bears.pods, r.From.Overlaps)
 }
 
 // entry takes a notification about an entry of a routing table.
-func (w *Watch) entry(entry fibEntry, removed bool) {
-	if w.bears == nil || !w.bears.others.overlap(entry.destination) {
+func (p paths) entry(entry fibEntry, removed bool, links *state) {
+	if p.bears == nil || !p.bears.others.overlap(entry.destination) {
 		return
 	}
-	names := map[int]string{}
-	for index, link := range w.links {
-		names[index] = link.name
-	}
-	for _, e := range entry.messages(names) {
+	for _, e := range entry.messages(links.name) {
+		text := describeEntry(&e)
 		switch {
 		case removed:
-			w.routeChanged("was removed", &e)
-		case !w.paths[entryKey(&e)]:
-			w.routeChanged("was added", &e)
+			p.note(evidence.InventoryRoutes, text, "was removed")
+		case !p.known[text]:
+			p.note(evidence.InventoryRoutes, text, "was added")
 		}
 	}
 }
 
-func (w *Watch) rule(message []byte, removed bool) {
-	if w.bears == nil || len(message) == 0 {
+// rule takes a notification about a rule.
+func (p paths) rule(message []byte, removed bool) {
+	if p.bears == nil || len(message) == 0 {
 		return
 	}
-	family := 4
-	if message[0] == unix.AF_INET6 {
-		family = 6
-	} else if message[0] != unix.AF_INET {
+	at := slices.IndexFunc(families, func(f addressFamily) bool { return f.kernel == message[0] })
+	if at < 0 {
 		return
 	}
-	r := parseRule(message, family)
-	if !w.ofPods(&r) {
+	r := parseRule(message, families[at].number)
+	if !p.ofPods(&r) {
 		return
 	}
-	word := "was added"
+	change := "was added"
 	if removed {
-		word = "was removed"
+		change = "was removed"
 	}
-	w.ruleChanged(word, &r)
+	p.note(evidence.InventoryRules, describeRule(&r), change)
 }
 
-// The first change is named.
-func (w *Watch) routeChanged(word string, e *evidence.Route) {
-	if w.route1 == "" {
-		w.route1 = fmt.Sprintf("the route %s %s while packets were watched", entryKey(e), word)
-	}
-}
-
-func (w *Watch) ruleChanged(word string, r *evidence.Rule) {
-	if w.rule1 == "" {
-		w.rule1 = fmt.Sprintf("the rule %s %s while packets were watched", ruleKey(r), word)
-	}
-}
-
-// entryKey renders what makes two entries, or two hops of one, the same.
-func entryKey(e *evidence.Route) string {
+// describeEntry renders what distinguishes two entries, or two hops of one, as
+// `ip route` does.
+func describeEntry(e *evidence.Route) string {
 	words := []string{e.Type, e.Destination.String()}
 	add := func(set bool, format string, value any) {
 		if set {
@@ -153,14 +145,15 @@ func entryKey(e *evidence.Route) string {
 	return strings.TrimPrefix(strings.Join(words, " "), "unicast ")
 }
 
-// ruleKey is the same of a rule; its conditions as JSON has them.
-func ruleKey(r *evidence.Rule) string {
+// describeRule does the same for a rule; its conditions as JSON has them.
+func describeRule(r *evidence.Rule) string {
 	conditions := *r
-	conditions.Family, conditions.Priority, conditions.Table, conditions.Action = 0, 0, 0, ""
-	text := ""
-	if line, err := json.Marshal(conditions); err == nil {
-		text = strings.Trim(string(line), "{}")
-	}
-	text = strings.TrimLeft(strings.TrimPrefix(text, `"family":0,"priority":0`), ",")
-	return strings.Join(strings.Fields(fmt.Sprintf("%d of IPv%d %s %s %d", r.Priority, r.Family, text, r.Action, r.Table)), " ")
+	conditions.Family = 0
+	conditions.Priority = 0
+	conditions.Table = 0
+	conditions.Action = ""
+	line, _ := json.Marshal(conditions) // a Rule has nothing that JSON cannot render
+	text := strings.TrimPrefix(strings.Trim(string(line), "{}"), `"family":0,"priority":0`)
+	text = fmt.Sprintf("%d of IPv%d %s %s %d", r.Priority, r.Family, strings.TrimLeft(text, ","), r.Action, r.Table)
+	return strings.Join(strings.Fields(text), " ")
 }

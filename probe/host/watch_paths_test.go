@@ -24,23 +24,29 @@ func TestWatchPaths(t *testing.T) {
 		what, says    string
 	}{
 		{"nothing", nil, nil, "", ""},
-		{"a route of another node's pods", nil, []string{"ip route add 10.42.1.7/32 via 192.0.2.9"}, "routes", "10.42.1.7/32 via 192.0.2.9 dev eth0 was added"},
-		{"for a moment", nil, []string{"ip route add 10.42.1.7/32 dev eth0", "ip route del 10.42.1.7/32"}, "routes", "was added"},
-		{"in another table", nil, []string{"ip route add 10.42.0.0/23 dev eth0 table 7"}, "routes", "table 7 was added"},
+		{"a route of another node's pods", nil, []string{"ip route add 10.42.1.7/32 via 192.0.2.9"}, "routes",
+			"10.42.1.7/32 via 192.0.2.9 dev eth0 was added"},
+		{"for a moment", nil, []string{"ip route add 10.42.1.7/32 dev eth0", "ip route del 10.42.1.7/32"}, "routes",
+			"was added"},
+		{"in another table", nil, []string{"ip route add 10.42.0.0/23 dev eth0 table 7"}, "routes",
+			"table 7 was added"},
 		{"a default route", nil, []string{"ip route add default via 192.0.2.9"}, "routes", "was added"},
-		{"a route that goes", nil, []string{"ip route del 10.42.1.0/24"}, "routes", "10.42.1.0/24 dev eth0 was removed"},
+		{"a route that goes", nil, []string{"ip route del 10.42.1.0/24"}, "routes",
+			"10.42.1.0/24 dev eth0 was removed"},
 		{"before the watch", []string{"ip route add 10.42.1.7/32 dev eth0"}, nil, "routes", "is new"},
 		{"the same again", nil, []string{"ip route replace 10.42.1.0/24 dev eth0"}, "", ""},
 		{"a route of an own pod", nil, []string{"ip route add 10.42.0.7/32 dev eth0"}, "", ""},
 		{"a route of something else", nil, []string{"ip route add 10.99.0.0/24 dev eth0"}, "", ""},
 		{"a rule", nil, []string{"ip rule add pref 50 to 10.42.1.7 lookup 7"}, "rules", "50 of IPv4"},
-		{"a rule of IPv6 that goes", nil, []string{"ip -6 rule add pref 50 lookup 7", "ip -6 rule del pref 50"}, "rules", "50 of IPv6"},
+		{"a rule of IPv6 that goes", nil, []string{"ip -6 rule add pref 50 lookup 7", "ip -6 rule del pref 50"},
+			"rules", "50 of IPv6"},
 		{"a rule before the watch", []string{"ip rule add pref 50 lookup 7"}, nil, "rules", "is new"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			enter(t)
 			for _, line := range []string{
-				"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up",
+				"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up",
+				"ip link set wan up",
 				"ip addr add 192.0.2.1/24 dev eth0", "ip route add 10.42.1.0/24 dev eth0",
 			} {
 				run(t, line)
@@ -68,9 +74,45 @@ func TestWatchPaths(t *testing.T) {
 			if test.what == "" && len(inventories) > 0 {
 				t.Fatalf("%+v", inventories)
 			}
-			if test.what != "" && (len(inventories) == 0 || inventories[0].Complete || inventories[0].What != test.what || !strings.Contains(inventories[0].Text, test.says)) {
+			if test.what != "" && (len(inventories) == 0 || inventories[0].Complete ||
+				inventories[0].What != test.what || !strings.Contains(inventories[0].Text, test.says)) {
 				t.Errorf("%+v", inventories)
 			}
 		})
+	}
+}
+
+// What is notified again as it was is not a change; the first change is kept.
+func TestNotifiedEntries(t *testing.T) {
+	request := evidence.ReadRequest{Ranges: []evidence.PodRange{{Index: 1, Prefixes: prefixes("10.42.1.0/24")}}}
+	names := &state{links: map[int]*link{2: {Link: evidence.Link{Name: "eth0"}}}}
+	entry := fibEntry{
+		family: 4, destination: netip.MustParsePrefix("10.42.1.0/24"), table: 254, kind: 1, hops: []fibHop{{link: 2}},
+	}
+	other := entry
+	other.tos = 16
+	for _, test := range []struct {
+		entries []fibEntry
+		removed bool
+		want    string
+	}{
+		{[]fibEntry{entry}, false, ""},
+		{[]fibEntry{entry}, true, "the route 10.42.1.0/24 dev eth0 was removed while packets were watched"},
+		{[]fibEntry{entry, other}, false, "the route 10.42.1.0/24 tos 0x10 dev eth0 was added while packets were watched"},
+		{[]fibEntry{other, entry}, true, "the route 10.42.1.0/24 tos 0x10 dev eth0 was removed while packets were watched"},
+	} {
+		var watch Watch
+		watch.paths.entry(entry, true, names) // before anything was read
+		watch.Paths(nil, request, 0, entry.messages(names.name), nil)
+		for _, e := range test.entries {
+			watch.paths.entry(e, test.removed, names)
+		}
+		got := ""
+		if inventories := watch.Inventories(); len(inventories) > 0 {
+			got = inventories[0].Text
+		}
+		if got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
 	}
 }

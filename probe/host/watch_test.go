@@ -30,8 +30,10 @@ func TestWatch(t *testing.T) {
 	}
 	defer func() { sleeper.Process.Kill(); sleeper.Wait() }()
 	time.Sleep(50 * time.Millisecond) // it enters its namespace before it sleeps
-	for _, line := range []string{"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up", "ip link set wan up",
-		"ip addr add 192.0.2.1/24 dev eth0", "ip link add cni0 type bridge", "ip link set cni0 up", "ip addr add 10.42.0.1/24 dev cni0"} {
+	for _, line := range []string{"ip link set lo up", "ip link add eth0 type veth peer name wan",
+		"ip link set eth0 up", "ip link set wan up",
+		"ip addr add 192.0.2.1/24 dev eth0", "ip link add cni0 type bridge", "ip link set cni0 up",
+		"ip addr add 10.42.0.1/24 dev cni0"} {
 		run(t, line)
 	}
 	pods := []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}
@@ -44,12 +46,17 @@ func TestWatch(t *testing.T) {
 	pid := sleeper.Process.Pid
 	inPod := fmt.Sprintf("nsenter --net=/proc/%d/ns/net ", pid)
 	for _, line := range []string{
-		fmt.Sprintf("ip link add vethA type veth peer name podA netns %d", pid), "ip link set vethA master cni0", "ip link set vethA up", inPod + "ip link set podA up",
-		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0", "ip link set vethC up", "ip link del vethC",
-		"ip link add lxcD type veth peer name tmpD", "ip link set lxcD up", fmt.Sprintf("ip link set tmpD netns %d", pid), "ip route add 10.42.0.9/32 dev lxcD",
-		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid), "ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
+		fmt.Sprintf("ip link add vethA type veth peer name podA netns %d", pid), "ip link set vethA master cni0",
+		"ip link set vethA up", inPod + "ip link set podA up",
+		fmt.Sprintf("ip link add vethC type veth peer name podC netns %d", pid), "ip link set vethC master cni0",
+		"ip link set vethC up", "ip link del vethC",
+		"ip link add lxcD type veth peer name tmpD", "ip link set lxcD up",
+		fmt.Sprintf("ip link set tmpD netns %d", pid), "ip route add 10.42.0.9/32 dev lxcD",
+		fmt.Sprintf("ip link add late0 type veth peer name late1 netns %d", pid),
+		"ip addr add 203.0.113.1/24 dev late0", "ip link set late0 up",
 		inPod + "ip link set late1 up", "send", "ip link del late0",
-		"ip link set wan down", "ip addr add 198.51.100.1/24 dev wan", "ip link set wan up", "ip route add 198.51.100.0/24 dev vethA",
+		"ip link set wan down", "ip addr add 198.51.100.1/24 dev wan", "ip link set wan up",
+		"ip route add 198.51.100.128/25 dev vethA",
 	} {
 		if line == "send" {
 			time.Sleep(50 * time.Millisecond) // until the carrier is there
@@ -65,18 +72,18 @@ func TestWatch(t *testing.T) {
 	if !inventory.Complete || inventory.Count != len(events) {
 		t.Errorf("%+v", inventory)
 	}
-	var told []string
+	var lines []string
 	for _, e := range events {
-		told = append(told, fmt.Sprintf("%s %s %s %s", e.Link, e.What, e.Kind, e.Role))
+		lines = append(lines, fmt.Sprintf("%s %s %s", e.Link, e.What, e.Role))
 	}
 	for _, line := range []string{
-		"vethA added veth outside", // a route to another network leads out of it
-		"vethC added veth inside", "vethC removed veth inside",
-		"lxcD added veth inside", "tmpD added veth inside", "tmpD removed veth inside", // as Cilium makes a pod's link
-		"late0 added veth outside", "late0 removed veth outside", "wan down veth inside",
+		"vethA added outside", // a route to another network leads out of it
+		"vethC added inside", "vethC removed inside",
+		"lxcD added inside", "tmpD added inside", "tmpD removed inside", // as Cilium makes a pod's link
+		"late0 added outside", "late0 removed outside", "wan down inside",
 	} {
-		if !slices.Contains(told, line) {
-			t.Errorf("no %q in %q", line, told)
+		if !slices.Contains(lines, line) {
+			t.Errorf("no %q in %q", line, lines)
 		}
 	}
 	for _, e := range events {
@@ -102,7 +109,8 @@ func tooManyChanges(t *testing.T, kind string) {
 	enter(t)
 	run(t, "ip link add wan0 type veth peer name wan1")
 	run(t, "ip link set wan0 up")
-	run(t, map[string]string{"macvlan": "ip link add eth0 link wan0 type macvlan", "bridge": "ip link add eth0 type bridge"}[kind])
+	run(t, map[string]string{"macvlan": "ip link add eth0 link wan0 type macvlan",
+		"bridge": "ip link add eth0 type bridge"}[kind])
 	run(t, "ip link set eth0 up")
 	watch, err := Reader{}.Watch(nil)
 	if err != nil {
@@ -118,6 +126,38 @@ func tooManyChanges(t *testing.T, kind string) {
 	events, inventory := watch.Close()
 	if len(events) > maxLinkEvents || inventory.Complete != (kind == "bridge") || inventory.Count <= maxLinkEvents {
 		t.Errorf("%s: %d %+v", kind, len(events), inventory)
+	}
+}
+
+// A port of a bridge is decided on again when the bridge changes, unless it was
+// captured from the beginning:
+//
+//	br0 ── port6 ─┐ (a pod)      br0 ── port7 ─┐ (captured)
+func TestPortsOfABridge(t *testing.T) {
+	port := func(index int) *link {
+		l := &link{master: 5, Link: evidence.Link{Index: index, Name: "port", Kind: "veth", Up: true, PeerNS: true}}
+		l.Role = evidence.RoleInside
+		return l
+	}
+	captured := port(7)
+	captured.watched.captured = true
+	watch := Watch{pods: prefixes("10.42.0.0/24"), state: &state{
+		links: map[int]*link{
+			5: {Link: evidence.Link{Index: 5, Name: "br0", Kind: "bridge", Up: true, Role: evidence.RoleInside}},
+			6: port(6), 7: captured,
+		},
+		addresses: map[int][]netip.Prefix{}, routes: map[int][]netip.Prefix{},
+	}}
+	address := make([]byte, sizeofAddressMessage)
+	address[1] = 24
+	native.PutUint32(address[4:], 5)
+	watch.notice(unix.RTM_NEWADDR, append(address, attribute(unix.IFA_ADDRESS, []byte{203, 0, 113, 1})...))
+	if len(watch.events) != 1 || watch.events[0].Index != 6 || watch.events[0].What != "role" ||
+		watch.events[0].Role != evidence.RoleOutside {
+		t.Errorf("%+v", watch.events)
+	}
+	if watch.Stays(6) {
+		t.Error("a link that was there before counts as new")
 	}
 }
 
@@ -142,7 +182,8 @@ func TestLinkCounter(t *testing.T) {
 	}
 	counter.Take(9, nil)
 	messages := counter.Messages()
-	if len(messages) != 2 || messages[0].LinkCount.Readings != 4 || messages[0].LinkCount.TXBytes != [4]uint64{0, 100, 200, 300} {
+	if len(messages) != 2 || messages[0].LinkCount.Readings != 4 ||
+		messages[0].LinkCount.TXBytes != [4]uint64{0, 100, 200, 300} {
 		t.Errorf("%+v", messages)
 	}
 	if late := messages[1].LinkCount; late.Readings != 1 || late.TXPackets != [4]uint64{0, 3} {
@@ -151,9 +192,13 @@ func TestLinkCounter(t *testing.T) {
 }
 
 func FuzzLinkChange(f *testing.F) {
-	f.Add(uint16(unix.RTM_NEWLINK), []byte{0, 0, 1, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 3, 0, 'e', 't', 'h', 0})
+	f.Add(uint16(unix.RTM_NEWLINK), []byte{0, 0, 1, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 3, 0, 'e',
+		't', 'h', 0})
 	f.Fuzz(func(t *testing.T, kind uint16, message []byte) {
-		watch := Watch{links: map[int]*watched{9: {name: "eth0"}}, names: map[string]int{}}
+		eth0 := &link{Link: evidence.Link{Name: "eth0", Index: 9}}
+		watch := Watch{state: &state{
+			links: map[int]*link{9: eth0}, addresses: map[int][]netip.Prefix{}, routes: map[int][]netip.Prefix{},
+		}}
 		watch.notice(kind, message)
 		watch.notice(unix.RTM_NEWLINK, message)
 		watch.notice(unix.RTM_DELLINK, message)

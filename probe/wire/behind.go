@@ -17,7 +17,7 @@ func (w *walker) behind() {
 	}
 	b := w.data[:w.end]
 	for at := w.at; at <= min(w.at+maxShim, len(b)-20); at++ {
-		// The lengths are looked at first: they exclude nearly all that is none.
+		// The lengths are looked at first: they exclude nearly everything else.
 		switch left := len(b) - at; b[at] >> 4 {
 		case 4:
 			if w.reaches(int(binary.BigEndian.Uint16(b[at+2:])), left) && w.hidden4(b, at) {
@@ -62,7 +62,8 @@ func (w *walker) hidden6(b []byte, at int) bool {
 	if !two || !header6(b, at) {
 		return false
 	}
-	w.note(podHeader{source: source, target: target, family: 6, protocol: b[at+6], at: at, transport: at + 40}, layerIPv6)
+	found := podHeader{source: source, target: target, family: 6, protocol: b[at+6], at: at, transport: at + 40}
+	w.note(found, layerIPv6)
 	return true
 }
 
@@ -72,7 +73,8 @@ func (w *walker) note(found podHeader, l layer) {
 		w.d.push(layerUnknown)
 	}
 	w.d.push(l)
-	found.found, found.bare = true, w.outer
+	found.found = true
+	found.bare = w.outer
 	w.d.pods = found
 }
 

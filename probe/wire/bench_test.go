@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -18,7 +19,8 @@ func BenchmarkAdd(b *testing.B) {
 		nodes   int
 		wide    bool // addresses have nothing in common
 		segment int
-	}{{"2 nodes", 2, false, 0}, {"5000 nodes", 5000, false, 0}, {"5000 nodes of 5000 ranges", 5000, true, 0}, {"super-packet", 2, false, 1452}} {
+	}{{"2 nodes", 2, false, 0}, {"5000 nodes", 5000, false, 0}, {"5000 nodes of 5000 ranges", 5000, true, 0},
+		{"super-packet", 2, false, 1452}} {
 		b.Run(c.name, func(b *testing.B) {
 			random := rand.New(rand.NewPCG(1, 1))
 			subject := testSubject()
@@ -26,14 +28,17 @@ func BenchmarkAdd(b *testing.B) {
 			for n := range c.nodes {
 				v4 := [4]byte{10, 42 + byte(n>>8)&3, byte(n), byte(n >> 2)}
 				if c.wide {
-					v4 = [4]byte{byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())}
+					v4 = [4]byte{byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32()),
+						byte(random.Uint32())}
 				}
 				subject.Pods = append(subject.Pods, evidence.PodAddress{Index: n, IPs: []netip.Addr{netip.AddrFrom4(v4),
 					netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n), 15: 3})}})
 				subject.Ranges = append(subject.Ranges, evidence.PodRange{Index: n, Prefixes: []netip.Prefix{
-					netip.PrefixFrom(netip.AddrFrom4(v4), 24).Masked(), netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n)}), 64)}})
+					netip.PrefixFrom(netip.AddrFrom4(v4), 24).Masked(),
+					netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x42, 6: byte(n >> 8), 7: byte(n)}), 64)}})
 			}
-			subject.Addresses, subject.Ethers = []netip.Addr{netip.MustParseAddr("192.0.2.10")}, [][6]byte{[6]byte(macA)}
+			subject.Addresses, subject.Ethers = []netip.Addr{netip.MustParseAddr("192.0.2.10")},
+				[][6]byte{[6]byte(macA)}
 			payload := data(1, 0, 1452)
 			if c.segment > 0 {
 				for n := range uint64(30) {
@@ -45,8 +50,8 @@ func BenchmarkAdd(b *testing.B) {
 				frame.Data[i] = byte(random.Uint32())
 			}
 			frame.Segment = c.segment
-			tally := newTally(b, subject)
-			link := tally.Link("eth0", evidence.RoleOutside)
+			stats := newStats(b, subject)
+			link := stats.Link("eth0", evidence.RoleOutside)
 			b.SetBytes(int64(len(frame.Data)))
 			b.ReportAllocs()
 			n := uint64(0)
@@ -62,9 +67,10 @@ func BenchmarkAdd(b *testing.B) {
 // BenchmarkOtherPods is the cost of a frame of another pod in clear, of which
 // there may be as many as pods send.
 func BenchmarkOtherPods(b *testing.B) {
-	tally := newTally(b, watching())
-	link := tally.Link("eth0", evidence.RoleOutside)
-	frame := tx(build(b, eth(layers.EthernetTypeIPv4), raw(build(b, ip4("10.42.0.33", "10.42.1.44", layers.IPProtocolUDP), udp(1, 2), raw(make([]byte, 1400))))))
+	stats := newStats(b, watching())
+	link := stats.Link("eth0", evidence.RoleOutside)
+	frame := tx(build(b, eth(layers.EthernetTypeIPv4),
+		raw(build(b, ip4("10.42.0.33", "10.42.1.44", layers.IPProtocolUDP), udp(1, 2), raw(make([]byte, 1400))))))
 	b.ReportAllocs()
 	for b.Loop() {
 		link.Add(frame)
@@ -79,14 +85,15 @@ func BenchmarkOtherUDP(b *testing.B) {
 	for i := range payload {
 		payload[i] = byte(random.Uint32())
 	}
-	frame := tx(build(b, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP), udp(9, 443), raw(payload)))
+	frame := tx(build(b, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
+		udp(9, 443), raw(payload)))
 	for _, watched := range []bool{false, true} {
-		b.Run(map[bool]string{false: "unwatched", true: "watched"}[watched], func(b *testing.B) {
+		b.Run(fmt.Sprintf("watched=%t", watched), func(b *testing.B) {
 			subject := testSubject()
 			if watched {
 				subject = watching()
 			}
-			link := newTally(b, subject).Link("eth0", evidence.RoleOutside)
+			link := newStats(b, subject).Link("eth0", evidence.RoleOutside)
 			for b.Loop() {
 				link.Add(frame)
 			}

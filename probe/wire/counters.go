@@ -1,12 +1,12 @@
 package wire
 
 // Bounds of what is remembered of one session's counters, in words of 64: at
-// best a window of four million messages in half a megabyte, and where a whole
-// tally has used up its budget one of four thousand.
+// best a window of four million messages in half a megabyte, and where all links
+// together have used up their budget one of four thousand.
 const (
 	maxWords   = 1 << 16
 	minWords   = 1 << 6
-	wordBudget = 1 << 20 // of a whole tally: 8 MiB
+	wordBudget = 1 << 20 // of all links: 8 MiB
 )
 
 // counters is the set of message counters seen of one session on one link. It
@@ -18,8 +18,8 @@ type counters struct {
 	slid  bool
 }
 
-// add adds n, growing to at most limit words, and says whether it was in the
-// set already.
+// add adds n, growing to at most limit words, and reports whether it was in
+// the set already.
 func (c *counters) add(n uint64, limit int) (repeated bool) {
 	word, bit := n/64, uint64(1)<<(n%64)
 	most := uint64(max(limit, len(c.words)))
@@ -46,7 +46,7 @@ func (c *counters) add(n uint64, limit int) (repeated bool) {
 	return repeated
 }
 
-// has says whether n is in the set, or below what it remembers.
+// has reports whether n is in the set, or below what it remembers.
 func (c *counters) has(n uint64) bool {
 	word := n / 64
 	if word < c.first {

@@ -106,7 +106,7 @@ func (w *walker) ethertype(kind uint16) {
 	}
 }
 
-// nibble reads an IP header whose version nothing but itself tells.
+// nibble reads an IP header whose version only the header itself names.
 func (w *walker) nibble() {
 	if b := w.rest(); len(b) > 0 && b[0]>>4 == 4 {
 		w.ipv4()

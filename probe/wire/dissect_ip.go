@@ -103,7 +103,8 @@ func (w *walker) ipv6() {
 				w.d.settle(ClassFragment)
 				return
 			}
-			next, w.cut = e[0], w.cut || e[3]&1 != 0
+			next = e[0]
+			w.cut = w.cut || e[3]&1 != 0
 		default:
 			w.transport(own, next)
 			w.protocol(next, outer)
@@ -136,13 +137,14 @@ func (w *walker) between(b []byte, family int, protocol uint8) bool {
 // transport notes that the transport header of the pods' packet begins here.
 func (w *walker) transport(own bool, protocol uint8) {
 	if own {
-		w.d.pods.protocol, w.d.pods.transport = protocol, w.at
+		w.d.pods.protocol = protocol
+		w.d.pods.transport = w.at
 	}
 }
 
 // quoted looks at the packet that an ICMP error quotes (RFC 792, RFC 4443). It
 // names no layer of the quote: the frame is an ICMP error, whatever it is about.
-// outer says that the error itself is in no encapsulation: it is then for the
+// outer: the error itself is in no encapsulation, so it is for the
 // pod that sent the packet, or for its node.
 func (w *walker) quoted(protocol uint8, b []byte, outer bool) {
 	if w.pods == nil || w.d.pods.found || !icmpError(protocol, b) {
@@ -178,14 +180,15 @@ func icmpError(protocol uint8, b []byte) bool {
 	return false
 }
 
-// outermost notes the addresses of the first IP header and says whether it was
-// the first.
+// outermost notes the addresses of the first IP header and reports whether this
+// was it.
 func (w *walker) outermost(source, target netip.Addr) bool {
 	if !w.outer {
 		return false
 	}
 	w.outer = false
-	w.d.source, w.d.target = source, target
+	w.d.source = source
+	w.d.target = target
 	return true
 }
 

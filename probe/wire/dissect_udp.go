@@ -17,7 +17,8 @@ func (w *walker) udp(outer bool) {
 		w.d.settle(ClassUDP)
 		return
 	}
-	source, target := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	source := binary.BigEndian.Uint16(b)
+	target := binary.BigEndian.Uint16(b[2:])
 	size := int(binary.BigEndian.Uint16(b[4:])) - 8
 	payload := w.rest()
 	if size >= 0 && size < len(payload) {
@@ -27,7 +28,8 @@ func (w *walker) udp(outer bool) {
 		size = len(payload)
 	}
 	if outer {
-		w.d.sourcePort, w.d.targetPort = source, target
+		w.d.sourcePort = source
+		w.d.targetPort = target
 	}
 	if w.wireguard.has(source) || w.wireguard.has(target) {
 		formed := messageKind(payload, size) != 0
@@ -35,7 +37,9 @@ func (w *walker) udp(outer bool) {
 			formed = messageKind(payload[:min(w.segment, len(payload))], w.segment) != 0
 		}
 		if outer {
-			w.d.wireguard, w.d.payload, w.d.size = true, payload, size
+			w.d.wireguard = true
+			w.d.payload = payload
+			w.d.size = size
 			w.d.settle(ClassMalformed)
 		}
 		if formed {
@@ -50,7 +54,7 @@ func (w *walker) udp(outer bool) {
 	w.encapsulated(source, target)
 }
 
-// listening picks the port that says what a datagram is: the WireGuard one.
+// listening picks the port that a datagram is named by: the WireGuard one.
 func (w *walker) listening(source, target uint16) uint16 {
 	if w.wireguard.has(target) {
 		return target
@@ -61,7 +65,7 @@ func (w *walker) listening(source, target uint16) uint16 {
 // name gives the UDP layer on top of the stack its port.
 func (w *walker) name(port uint16) { w.d.stack[w.d.depth-1].port = port }
 
-// encapsulated reads what a UDP datagram carries, if that can be told.
+// encapsulated reads what a UDP datagram carries, if that is known.
 func (w *walker) encapsulated(source, target uint16) {
 	b := w.rest()
 	switch {
@@ -87,7 +91,7 @@ func (w *walker) encapsulated(source, target uint16) {
 	}
 }
 
-// vxlan says whether b is a VXLAN header (RFC 7348: flag I, the rest reserved)
+// vxlan reports whether b is a VXLAN header (RFC 7348: flag I, the rest reserved)
 // with an Ethernet frame behind it. On its own ports extensions that use the
 // reserved bits are let through.
 func vxlan(b []byte, ownPort bool) bool {
@@ -100,7 +104,7 @@ func vxlan(b []byte, ownPort bool) bool {
 	return ownPort || bridged(b[8:])
 }
 
-// geneve says whether b is a Geneve header (RFC 8926) with something known
+// geneve reports whether b is a Geneve header (RFC 8926) with something known
 // behind it.
 func geneve(b []byte) bool {
 	if len(b) < 8 || b[0]>>6 != 0 || b[1]&0x3f != 0 || b[7] != 0 {
@@ -119,7 +123,7 @@ func geneve(b []byte) bool {
 	return false
 }
 
-// bridged says whether b looks like an Ethernet frame of a network that
+// bridged reports whether b looks like an Ethernet frame of a network that
 // carries pods.
 func bridged(b []byte) bool {
 	if len(b) < 14 {
@@ -136,7 +140,7 @@ func bridged(b []byte) bool {
 	return false
 }
 
-// wholeIP says whether b is one IP packet from its first to its last byte.
+// wholeIP reports whether b is one IP packet from its first to its last byte.
 func wholeIP(b []byte) bool {
 	switch {
 	case len(b) >= 20 && b[0]>>4 == 4 && b[0]&15 >= 5:

@@ -1,5 +1,6 @@
-// Package wire tells what one frame is: a WireGuard message, an encapsulation,
-// a pod's traffic in clear, a control. It sums what a capture saw as evidence.
+// Package wire recognises what one frame is: a WireGuard message, an
+// encapsulation, a pod's traffic in clear, a control. It sums what a capture saw
+// as evidence.
 //
 // It is pure: bytes and what is known of the run go in, messages come out. It
 // opens no socket, reads no clock and judges nothing. A leak of the run's own

@@ -13,7 +13,8 @@ import (
 // and sighted as such, whoever the key says may have made them.
 func TestFirstPackets(t *testing.T) {
 	first := func(kind uint8, source, target uint32, key []byte) []byte {
-		payload, err := Marked{Kind: kind, Family: 4, Transport: TransportUDP, Source: source, Target: target, Sequence: 2}.
+		payload, err := Marked{Kind: kind, Family: 4, Transport: TransportUDP, Source: source, Target: target,
+			Sequence: 2}.
 			Payload(MarkedSize, testMark, key)
 		if err != nil {
 			t.Fatal(err)
@@ -38,18 +39,18 @@ func TestFirstPackets(t *testing.T) {
 		{"canary", first(KindCanary, 0, 1, testKey), 0, false, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, testSubject())
-			tally.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(row.packet))))
+			stats := newStats(t, testSubject())
+			stats.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(row.packet))))
 			inside := tx(row.packet)
 			inside.Header = RawIP
-			tally.Link("wg0", evidence.RoleWireGuard).Add(inside)
-			messages := tally.Messages()
-			sightings := pick(t, messages, sightingOf)
-			if len(sightings) != 1 || sightings[0].First != row.first || sightings[0].Source != row.source {
-				t.Errorf("sighted %+v", sightings)
+			stats.Link("wg0", evidence.RoleWireGuard).Add(inside)
+			messages := stats.Messages()
+			leaks := pick(t, messages, leakOf)
+			if len(leaks) != 1 || leaks[0].First != row.first || leaks[0].Source != row.source {
+				t.Errorf("sighted %+v", leaks)
 			}
 			count := uint32(0)
-			for _, w := range pick(t, messages, witnessOf) {
+			for _, w := range pick(t, messages, seenOf) {
 				for _, seen := range w.Seen {
 					if count += seen.First; row.first && seen.UDP > 0 {
 						t.Errorf("witnessed as a canary: %+v", seen)

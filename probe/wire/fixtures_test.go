@@ -122,19 +122,19 @@ func reverse(t testing.TB, payload []byte) []byte {
 		udp(wgPort, wgPort), raw(payload))
 }
 
-func newTally(t testing.TB, subject Subject) *Tally {
+func newStats(t testing.TB, subject Subject) *Stats {
 	t.Helper()
-	tally, err := NewTally(subject)
+	stats, err := NewStats(subject)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tally
+	return stats
 }
 
 func tx(b []byte) Frame { return Frame{Data: b, Direction: evidence.DirectionTX} }
 func rx(b []byte) Frame { return Frame{Data: b, Direction: evidence.DirectionRX} }
 
-// pick returns the payloads of one kind out of a tally's messages, each of
+// pick returns the payloads of one kind out of a stats's messages, each of
 // which must be fit to be written.
 func pick[T any](t testing.TB, messages []evidence.Message, of func(*evidence.Message) *T) []T {
 	t.Helper()
@@ -150,10 +150,10 @@ func pick[T any](t testing.TB, messages []evidence.Message, of func(*evidence.Me
 	return out
 }
 
-func captureOf(m *evidence.Message) *evidence.Capture   { return m.Capture }
-func tunnelOf(m *evidence.Message) *evidence.Tunnel     { return m.Tunnel }
-func sightingOf(m *evidence.Message) *evidence.Sighting { return m.Sighting }
-func witnessOf(m *evidence.Message) *evidence.Witness   { return m.Witness }
+func captureOf(m *evidence.Message) *evidence.Capture { return m.Capture }
+func tunnelOf(m *evidence.Message) *evidence.Tunnel   { return m.Tunnel }
+func leakOf(m *evidence.Message) *evidence.Sighting   { return m.Sighting }
+func seenOf(m *evidence.Message) *evidence.Witness    { return m.Witness }
 
 func publicKey(b byte) string {
 	key := make([]byte, 32)

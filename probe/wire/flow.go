@@ -80,7 +80,6 @@ func (p *passage) data(link int, m *message, s *settings, limit int) int {
 		}
 	}
 	p.flow.Bytes += uint64(m.size)
-	p.flow.DataBytes += uint64(m.size)
 	if m.size == sizeKeepalive {
 		p.flow.Keepalives++
 		return grown
@@ -88,8 +87,6 @@ func (p *passage) data(link int, m *message, s *settings, limit int) int {
 	p.flow.Data++
 	if count := p.size(m.size, s); count != nil {
 		*count++
-	} else {
-		p.flow.OtherSizes++
 	}
 	return grown
 }
@@ -110,11 +107,12 @@ func (p *passage) size(size int, s *settings) *uint64 {
 		count = new(uint64)
 		p.sizes[size] = count
 	}
-	p.lastSize, p.lastCount = size, count
+	p.lastSize = size
+	p.lastCount = count
 	return count
 }
 
-// session returns the account of one receiver index, nil if there are too many.
+// session returns what is counted of one receiver index, nil if there are too many.
 func (p *passage) session(index uint32) *session {
 	if p.lastSession != nil && p.lastSession.index.Index == index {
 		return p.lastSession
@@ -131,7 +129,7 @@ func (p *passage) session(index uint32) *session {
 	return one
 }
 
-// first says whether a message without a counter is seen for the first time.
+// first reports whether a message without a counter is seen for the first time.
 func (p *passage) first(m *message) bool {
 	key := handshakeKey{kind: m.kind, index: m.sender}
 	switch m.kind {
@@ -166,9 +164,7 @@ func (p *passage) report(s *settings, audience *audience) evidence.Flow {
 	slices.SortFunc(flow.Indices, func(a, b evidence.IndexRange) int {
 		return cmp.Or(cmp.Compare(b.Messages+b.Repeats, a.Messages+a.Repeats), cmp.Compare(a.Index, b.Index))
 	})
-	if len(flow.Indices) > maxIndices {
-		flow.Indices = flow.Indices[:maxIndices]
-	}
+	flow.Indices = flow.Indices[:min(len(flow.Indices), maxIndices)]
 	sizes := slices.Collect(maps.Keys(p.sizes))
 	slices.SortFunc(sizes, func(a, b int) int {
 		if s.asked[a] != s.asked[b] {
@@ -179,12 +175,8 @@ func (p *passage) report(s *settings, audience *audience) evidence.Flow {
 		}
 		return cmp.Or(cmp.Compare(*p.sizes[b], *p.sizes[a]), cmp.Compare(a, b))
 	})
-	for i, size := range sizes {
-		if i < maxSizes {
-			flow.Sizes = append(flow.Sizes, evidence.SizeCount{Size: size, Count: *p.sizes[size]})
-		} else {
-			flow.OtherSizes += *p.sizes[size]
-		}
+	for _, size := range sizes[:min(len(sizes), maxSizes)] {
+		flow.Sizes = append(flow.Sizes, evidence.SizeCount{Size: size, Count: *p.sizes[size]})
 	}
 	for _, m := range p.handshakes {
 		flow.Handshakes = append(flow.Handshakes, evidence.Handshake{

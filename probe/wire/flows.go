@@ -11,7 +11,7 @@ import (
 
 // flows finds IPv4 and IPv6 headers from a test pod to one of another node, at
 // any offset: the two addresses side by side, behind what a header has there.
-// Addresses alone, as in a record of flows, are no packet. A search costs a few
+// Addresses alone, as in a record of flows, are not a packet. A search costs a few
 // passes of the processor's byte search where the pods' addresses have bytes
 // in common, as those of one cluster range have, and never depends on the
 // number of pairs.
@@ -91,13 +91,15 @@ func (f *family) pick() {
 		for _, word := range seen {
 			n += bits.OnesCount64(word)
 		}
-		// A zero is the most frequent byte of all: no good column, if there is
+		// A zero is the most frequent byte of all: not a good column, if there is
 		// another one.
 		if seen[0]&1 != 0 {
 			n += 64
 		}
 		if n <= best {
-			best, f.column, f.values = n, column, nil
+			best = n
+			f.column = column
+			f.values = nil
 			for value := range 256 {
 				if seen[value/64]&(1<<(value%64)) != 0 {
 					f.values = append(f.values, byte(value))
@@ -135,7 +137,8 @@ func (f *family) find(b []byte) (flow, bool) {
 	if len(f.values) > maxColumn {
 		return f.findEach(b, last)
 	}
-	found, ok := flow{}, false
+	var found flow
+	ok := false
 	for _, value := range f.values {
 		for at := f.before(); at <= last; at++ {
 			next := bytes.IndexByte(b[at+f.column:last+f.column+1], value)
@@ -147,7 +150,9 @@ func (f *family) find(b []byte) (flow, bool) {
 				continue // the target's address has that byte too
 			}
 			if hit, is := f.check(b, at); is {
-				found, ok, last = hit, true, at-1
+				found = hit
+				ok = true
+				last = at - 1
 				break
 			}
 		}
@@ -173,7 +178,7 @@ func (f *family) findEach(b []byte, last int) (flow, bool) {
 	return flow{}, false
 }
 
-// check says whether a flow stands at b[at:], which has room for one.
+// check reports whether a flow stands at b[at:], which has room for one.
 func (f *family) check(b []byte, at int) (flow, bool) {
 	h := sieveHash(b[at+f.size-4:])
 	if f.sieve[h/64]&(1<<(h%64)) == 0 {

@@ -2,7 +2,7 @@ package wire
 
 import "github.com/kubectl-wg/kubectl-wg/probe/evidence"
 
-// Header says what a frame of a link begins with.
+// Header is what a frame of a link begins with.
 type Header uint8
 
 // The link headers. Zero is Ethernet.
@@ -18,22 +18,22 @@ type Frame struct {
 	Data   []byte // what was copied; not kept after the call it is given to
 	Length int    // original length in bytes; 0 stands for len(Data)
 	Header Header
-	// Tagged says that the kernel took a VLAN tag off and told it out of band
+	// Tagged: the kernel took a VLAN tag off and reported it out of band
 	// (PACKET_AUXDATA); VLAN is then its id, 0 to 4095.
 	Tagged bool
 	VLAN   uint16
 	// Segment is gso_size of a super-packet: the UDP payload is a row of
 	// datagrams of this many bytes, the last one shorter. 0 = not known or none;
-	// SegmentTold says that it would be known, so that 0 is none.
-	Segment     int
-	SegmentTold bool
-	Direction   string // evidence.DirectionTX or DirectionRX
-	// ToLink says that an arriving frame is addressed to the very link that it
-	// arrived on (PACKET_HOST).
+	// SegmentKnown: it would be known, so that 0 is none.
+	Segment      int
+	SegmentKnown bool
+	Direction    string // evidence.DirectionTX or DirectionRX
+	// ToLink: an arriving frame is addressed to the very link that it arrived on
+	// (PACKET_HOST).
 	ToLink bool
 }
 
-// truncated says that part of the frame was not copied, so that a mark in it
+// truncated reports whether part of the frame was not copied, so that a mark in it
 // could have been missed.
 func (f *Frame) truncated() bool { return f.Length > len(f.Data) }
 

@@ -19,23 +19,24 @@ func FuzzFrame(f *testing.F) {
 		build(f, eth(layers.EthernetTypeIPv4), raw(pod)),
 		build(f, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", 17), udp(9, 8472),
 			raw([]byte{8, 0, 0, 0, 0, 0, 1, 0}), eth(layers.EthernetTypeIPv4), raw(pod)),
-		build(f, eth(layers.EthernetTypeIPv6), ip6("fd42::7", "fd42:1::9", 0), raw([]byte{43, 0, 0, 0, 0, 0, 0, 0, 44, 1})),
+		build(f, eth(layers.EthernetTypeIPv6), ip6("fd42::7", "fd42:1::9", 0),
+			raw([]byte{43, 0, 0, 0, 0, 0, 0, 0, 44, 1})),
 	} {
 		f.Add(seed, 0, false)
 		f.Add(seed, 96, true)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, segment int, rawIP bool) {
-		tally := newTally(t, watching())
-		link := tally.Link("eth0", evidence.RoleOutside)
-		inside := tally.Link("wg0", evidence.RoleWireGuard)
+		stats := newStats(t, watching())
+		link := stats.Link("eth0", evidence.RoleOutside)
+		inside := stats.Link("wg0", evidence.RoleWireGuard)
 		frame := Frame{Data: b, Segment: segment, Direction: evidence.DirectionTX}
 		if rawIP {
 			frame.Header = RawIP
 		}
 		link.Add(frame)
 		inside.Add(frame)
-		messages := tally.Messages()
-		leaks, controls := pick(t, messages, sightingOf), pick(t, messages, captureOf)[0].Classes["control"]
+		messages := stats.Messages()
+		leaks, controls := pick(t, messages, leakOf), pick(t, messages, captureOf)[0].Classes["control"]
 		// A control that a router quotes may be cut in its header.
 		cut := bytes.Index(b, testMark[:]) > len(b)-MarkedSize
 		if bytes.Contains(b, testMark[:]) && len(leaks) == 0 && controls == 0 && !cut {

@@ -61,7 +61,8 @@ func converse(t *testing.T, pings int) (said []datagram, keys [2]string) {
 	var devices [2]*device.Device
 	for i := range devices {
 		tuns[i] = tuntest.NewChannelTUN()
-		devices[i] = device.NewDevice(tuns[i].TUN(), &tapped{binds[i], &mu, i, &said}, device.NewLogger(device.LogLevelSilent, ""))
+		devices[i] = device.NewDevice(tuns[i].TUN(), &tapped{binds[i], &mu, i, &said},
+			device.NewLogger(device.LogLevelSilent, ""))
 		t.Cleanup(devices[i].Close)
 		peer, _ := base64.StdEncoding.DecodeString(keys[1-i])
 		config := fmt.Sprintf("private_key=%s\nlisten_port=0\npublic_key=%s\nendpoint=127.0.0.1:%d\nallowed_ip=1.0.0.%d/32\n",
@@ -97,8 +98,8 @@ func TestGenuine(t *testing.T) {
 	said, keys := converse(t, pings)
 	subject := testSubject()
 	subject.Keys = []string{publicKey(7), keys[0], keys[1]}
-	tally := newTally(t, subject)
-	link := tally.Link("eth0", evidence.RoleOutside)
+	stats := newStats(t, subject)
+	link := stats.Link("eth0", evidence.RoleOutside)
 	var bytes [2]uint64
 	for _, d := range said {
 		bytes[d.from] += uint64(len(d.b))
@@ -108,7 +109,7 @@ func TestGenuine(t *testing.T) {
 			link.Add(rx(reverse(t, d.b)))
 		}
 	}
-	tunnels := pick(t, tally.Messages(), tunnelOf)
+	tunnels := pick(t, stats.Messages(), tunnelOf)
 	if len(tunnels) != 1 {
 		t.Fatalf("%d tunnels", len(tunnels))
 	}

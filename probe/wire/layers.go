@@ -88,7 +88,7 @@ type dissection struct {
 	// The outermost IP header and, if the datagram is UDP, its ports.
 	source, target         netip.Addr
 	sourcePort, targetPort uint16
-	// wireguard says that the outermost datagram is UDP on a WireGuard port.
+	// wireguard: the outermost datagram is UDP on a WireGuard port.
 	// Its payload as captured and its length by the UDP header follow; the
 	// length is more where the datagram is fragmented or truncated.
 	wireguard bool

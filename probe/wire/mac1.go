@@ -22,14 +22,14 @@ type receiver struct {
 func newReceiver(public string) (receiver, error) {
 	raw, err := base64.StdEncoding.DecodeString(public)
 	if err != nil || len(raw) != 32 {
-		return receiver{}, fmt.Errorf("%.64q is no public key", public)
+		return receiver{}, fmt.Errorf("%.64q is not a public key", public)
 	}
 	return receiver{public: public, key: blake2s.Sum256(append([]byte(mac1Label), raw...))}, nil
 }
 
-// made says whether the handshake message b was made for this receiver: mac1 =
+// made reports whether the handshake message b was made for this receiver: mac1 =
 // BLAKE2s-128(key, everything before it), and mac2 is the last 16 bytes. It
-// needs no secret, so it says nothing about the sender.
+// needs no secret, so it proves nothing about the sender.
 func (r *receiver) made(b []byte) bool {
 	if len(b) < 2*blake2s.Size128 {
 		return false
@@ -59,7 +59,7 @@ func newAudience(s *settings) *audience {
 }
 
 // madeFor returns the public key whose owner a handshake message was made for,
-// empty if it is none of those that were told.
+// empty if that is none of the receivers.
 func (a *audience) madeFor(b []byte) string {
 	for i := range a.receivers {
 		if a.left--; a.left < 0 {

@@ -63,7 +63,7 @@ func (m Marked) Append(b []byte, mark [MarkSize]byte, key []byte) []byte {
 	return append(b, tag(b[start:], key)...)
 }
 
-// Payload returns size bytes filled with the header, which says that size.
+// Payload returns size bytes filled with the header, which names that size.
 func (m Marked) Payload(size int, mark [MarkSize]byte, key []byte) ([]byte, error) {
 	if size < MarkedSize || size > 0xffff {
 		return nil, fmt.Errorf("a marked payload has %d to %d bytes, not %d", MarkedSize, 0xffff, size)

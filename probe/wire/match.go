@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// match is what a frame betrays.
+// match is what was found in a frame.
 type match struct {
 	at int // offset of the mark, -1 if there is none
-	// header is what stands behind the mark; genuine says that its tag is.
+	// header is what stands behind the mark; genuine: its tag is.
 	header  Marked
 	genuine bool
 	flow    flow
 	flowing bool // a flow was found
 }
 
-// control says that the frame is a control of this run and nothing else.
+// control reports whether the frame is a control of this run and nothing else.
 func (m *match) control() bool {
 	return m.genuine && m.header.Kind == KindControl
 }
 
-// betrays says that there is pod traffic in clear.
-func (m *match) betrays() bool { return (m.at >= 0 || m.flowing) && !m.control() }
+// leaks reports whether there is pod traffic in clear.
+func (m *match) leaks() bool { return (m.at >= 0 || m.flowing) && !m.control() }
 
 // maxMarks bounds how many marks of one frame are examined for a genuine
 // header. A canary of 64 KiB repeats its header 1365 times, the first or second
@@ -67,7 +67,9 @@ func (m *matcher) search(b []byte) match {
 		at += next
 		header, genuine := ParseMarked(b[at:], m.mark, m.key)
 		if genuine && (!found.genuine || header.Kind != KindControl) {
-			found.at, found.header, found.genuine = at, header, true
+			found.at = at
+			found.header = header
+			found.genuine = true
 		} else if found.at < 0 {
 			found.at = at
 			found.header, _ = ParseMarked(b[at:], m.mark, nil)
@@ -101,15 +103,16 @@ func (m *matcher) next(b []byte) int {
 	return -1
 }
 
-// pair returns whose traffic a match is, -1 for what cannot be told. Of a
+// pair returns whose traffic a match is, -1 for what is not known. Of a
 // header that is not genuine only what names test pods is believed. An ICMP
-// echo comes back with the header that it went with, where the addresses say
+// echo comes back with the header that it went with, where the addresses show
 // which of the two pods it is from; and an ICMP error quotes a packet that went
 // the other way.
 func (m *matcher) pair(found *match, d *dissection) (source, target, family int) {
 	h := &found.header
 	if found.at >= 0 && (found.genuine || m.plausible(h)) {
-		echoed := h.Transport == TransportICMP && found.flowing && found.flow.source == int(h.Target) && found.flow.target == int(h.Source)
+		swapped := found.flow.source == int(h.Target) && found.flow.target == int(h.Source)
+		echoed := h.Transport == TransportICMP && found.flowing && swapped
 		if echoed || found.quoted(d) {
 			return int(h.Target), int(h.Source), int(h.Family)
 		}
@@ -128,8 +131,8 @@ func (m *matcher) plausible(h *Marked) bool {
 		h.Kind >= KindCanary && h.Kind <= KindTry
 }
 
-// quoted says that the mark stands in a packet that an ICMP error quotes: a pod that has ended answers "port
-// unreachable" to what still comes for it.
+// quoted reports whether the mark stands in a packet that an ICMP error quotes: a
+// pod that has ended answers "port unreachable" to what still comes for it.
 func (m *match) quoted(d *dissection) bool {
 	return m.header.Transport != TransportICMP && d.depth > 0 && d.stack[d.depth-1].layer == layerICMP
 }
@@ -145,11 +148,14 @@ func quotedControl(f *Frame, d *dissection, found *match, s *settings) bool {
 	if found.flowing || found.at < 0 || len(b)-found.at >= MarkedSize || len(b)-found.at <= MarkSize {
 		return false
 	}
-	if d.depth < 2 || d.stack[d.depth-1].layer != layerICMP || d.pods.found || s.ofPods(d.source) || s.ofPods(d.target) {
+	if d.depth < 2 || d.stack[d.depth-1].layer != layerICMP {
 		return false
 	}
-	protocol := map[layer]uint8{layerIPv4: protoICMP, layerIPv6: protoICMPv6}[d.stack[d.depth-2].layer]
-	if !icmpError(protocol, b[at-icmpHeader:]) {
+	protocol := uint8(protoICMP)
+	if d.stack[d.depth-2].layer == layerIPv6 {
+		protocol = protoICMPv6
+	}
+	if d.pods.found || s.ofPods(d.source) || s.ofPods(d.target) || !icmpError(protocol, b[at-icmpHeader:]) {
 		return false
 	}
 	source, target, payload, ok := quotedUDP(b, at)
@@ -169,16 +175,18 @@ func quotedUDP(b []byte, at int) (source, target netip.Addr, payload int, ok boo
 	quote := b[min(at, len(b)):]
 	switch {
 	case len(quote) >= 20 && quote[0]>>4 == 4 && quote[0]&15 >= 5 && quote[9] == protoUDP:
-		source, target = netip.AddrFrom4([4]byte(quote[12:])), netip.AddrFrom4([4]byte(quote[16:]))
+		source = netip.AddrFrom4([4]byte(quote[12:]))
+		target = netip.AddrFrom4([4]byte(quote[16:]))
 		payload = at + int(quote[0]&15)*4 + udpHeader
 	case len(quote) >= 40 && quote[0]>>4 == 6 && quote[6] == protoUDP:
-		source, target = netip.AddrFrom16([16]byte(quote[8:])), netip.AddrFrom16([16]byte(quote[24:]))
+		source = netip.AddrFrom16([16]byte(quote[8:]))
+		target = netip.AddrFrom16([16]byte(quote[24:]))
 		payload = at + 40 + udpHeader
 	}
 	return source, target, payload, payload > 0
 }
 
-// first says that the frame is of the first packets of a new pod.
+// first reports whether the frame is of the first packets of a new pod.
 func (m *match) first() bool {
 	return m.at >= 0 && (m.header.Kind == KindFirst || m.header.Kind == KindFirstAnswer)
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -10,15 +11,15 @@ import (
 // BenchmarkParts is what the steps of Add cost by themselves.
 func BenchmarkParts(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 1))
-	tally := newTally(b, testSubject())
-	link := tally.Link("eth0", evidence.RoleOutside)
-	s := tally.settings
+	stats := newStats(b, testSubject())
+	link := stats.Link("eth0", evidence.RoleOutside)
+	s := stats.settings
 	for _, size := range []int{96, 1452} {
 		frame := tx(underlay(b, data(1, 0, size)))
 		for i := 42 + 16; i < len(frame.Data); i++ {
 			frame.Data[i] = byte(random.Uint32())
 		}
-		name := map[int]string{96: "short", 1452: "full"}[size]
+		name := fmt.Sprintf("%d bytes", size)
 		for _, part := range []struct {
 			name string
 			do   func()
@@ -28,7 +29,7 @@ func BenchmarkParts(b *testing.B) {
 			{"mark", func() { s.match.next(frame.Data) }},
 			{"v4", func() { s.match.flows.v4.find(frame.Data) }},
 			{"v6", func() { s.match.flows.v6.find(frame.Data) }},
-			{"tunnel", func() { tally.tunnels.add(link.id, &link.parts, &frame, s, &link.recent) }},
+			{"tunnel", func() { stats.tunnels.add(link.id, &link.parts, &frame, s, &link.recent) }},
 		} {
 			b.Run(name+" "+part.name, func(b *testing.B) {
 				n := uint64(0)

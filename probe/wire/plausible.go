@@ -100,9 +100,9 @@ func follows(protocol uint8, b []byte, payload int) bool {
 // protocols are those that may stand in a pod's IPv6 packet, as a set.
 var protocols = func() (set [4]uint64) {
 	for _, p := range []uint8{
-		protoHopByHop, protoTCP, protoUDP, protoDCCP, protoIPv4, protoIPv6, protoRouting, protoFragment, protoGRE, protoESP,
-		protoAH, protoICMPv6, protoNone, protoOptions, protoOSPF, protoPIM, protoVRRP, protoSCTP, protoMobility, protoUDPLite,
-		protoMPLS, protoHIP, protoShim6, protoL2TP, protoEthernet,
+		protoHopByHop, protoTCP, protoUDP, protoDCCP, protoIPv4, protoIPv6, protoRouting, protoFragment, protoGRE,
+		protoESP, protoAH, protoICMPv6, protoNone, protoOptions, protoOSPF, protoPIM, protoVRRP, protoSCTP,
+		protoMobility, protoUDPLite, protoMPLS, protoHIP, protoShim6, protoL2TP, protoEthernet,
 	} {
 		set[p/64] |= 1 << (p % 64)
 	}
@@ -133,9 +133,10 @@ func begins(protocol uint8, b []byte, payload int, fragment bool) bool {
 		return size >= 8 && (size == payload || payload > 0xffff || fragment && size > payload)
 	case protocol == protoICMPv6:
 		return payload >= 4
-	case protocol == protoIPv4 || protocol == protoIPv6:
-		version := map[uint8]byte{protoIPv4: 4, protoIPv6: 6}[protocol]
-		return payload >= 20 && (len(b) == 0 || b[0]>>4 == version)
+	case protocol == protoIPv4:
+		return payload >= 20 && (len(b) == 0 || b[0]>>4 == 4)
+	case protocol == protoIPv6:
+		return payload >= 20 && (len(b) == 0 || b[0]>>4 == 6)
 	}
 	return true
 }

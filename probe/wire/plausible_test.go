@@ -28,13 +28,16 @@ var (
 // wherever it stands.
 func TestFlowNeedsAHeader(t *testing.T) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	ipfix := join([]byte{0, 10, 0, 60, 1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 44}, source4, target4, []byte{6, 0x9c, 0x40, 0x15, 0x38, 0, 0, 0, 9})
+	ipfix := join([]byte{0, 10, 0, 60, 1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 44}, source4, target4,
+		[]byte{6, 0x9c, 0x40, 0x15, 0x38, 0, 0, 0, 9})
 	netflow5 := join([]byte{0, 5, 0, 1}, make([]byte, 20), source4, target4, make([]byte, 40))
-	record6 := join([]byte{0, 10, 0, 90, 1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 74}, source6, target6, []byte{6, 0x9c, 0x40, 0x15, 0x38, 0, 0, 0, 9})
+	record6 := join([]byte{0, 10, 0, 90, 1, 2, 3, 4, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 74}, source6, target6,
+		[]byte{6, 0x9c, 0x40, 0x15, 0x38, 0, 0, 0, 9})
 	whole := sum(podPacket(t, make([]byte, 300)))
 	v6 := build(t, ip6("fd42::7", "fd42:1::9", layers.IPProtocolUDP), udp(1, 2), raw(make([]byte, 300)))
 	tcp6 := build(t, ip6("fd42::7", "fd42:1::9", layers.IPProtocolTCP), &layers.TCP{DataOffset: 5, SYN: true})
-	first6 := build(t, ip6("fd42::7", "fd42:1::9", layers.IPProtocolIPv6Fragment), raw([]byte{17, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 2, 9, 0, 0, 0}), raw(make([]byte, 200)))
+	first6 := build(t, ip6("fd42::7", "fd42:1::9", layers.IPProtocolIPv6Fragment),
+		raw([]byte{17, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 2, 9, 0, 0, 0}), raw(make([]byte, 200)))
 	changed := func(packet []byte, at int, value byte) []byte {
 		packet = bytes.Clone(packet)
 		packet[at] = value
@@ -79,10 +82,10 @@ func TestFlowNeedsAHeader(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, before := range []int{0, 1, 7, 100} {
-				tally := newTally(t, testSubject())
+				stats := newStats(t, testSubject())
 				frame := underlay(t, append(make([]byte, before), row.b...))
-				tally.Link("eth0", evidence.RoleOutside).Add(tx(frame))
-				if seen := pick(t, tally.Messages(), sightingOf); (len(seen) == 1) != row.flow {
+				stats.Link("eth0", evidence.RoleOutside).Add(tx(frame))
+				if seen := pick(t, stats.Messages(), leakOf); (len(seen) == 1) != row.flow {
 					t.Errorf("%d bytes on: %d leaks", before, len(seen))
 				}
 			}
@@ -118,13 +121,16 @@ func FuzzFlowHeader(f *testing.F) {
 func realPacket(t *testing.T, ttl uint8, payload []byte, four bool, protocol, options uint8) []byte {
 	var stack []gopacket.SerializableLayer
 	if four {
-		header := &layers.IPv4{Version: 4, TTL: ttl, Protocol: layers.IPProtocol(protocol), SrcIP: source4, DstIP: target4}
+		header := &layers.IPv4{Version: 4, TTL: ttl, Protocol: layers.IPProtocol(protocol), SrcIP: source4,
+			DstIP: target4}
 		for range options % 10 {
-			header.Options = append(header.Options, layers.IPv4Option{OptionType: 7, OptionLength: 4, OptionData: []byte{1, 2}})
+			header.Options = append(header.Options,
+				layers.IPv4Option{OptionType: 7, OptionLength: 4, OptionData: []byte{1, 2}})
 		}
 		stack = []gopacket.SerializableLayer{header, raw(payload)}
 	} else {
-		header := &layers.IPv6{Version: 6, HopLimit: ttl, NextHeader: layers.IPProtocolUDP, TrafficClass: protocol, SrcIP: source6, DstIP: target6}
+		header := &layers.IPv6{Version: 6, HopLimit: ttl, NextHeader: layers.IPProtocolUDP, TrafficClass: protocol,
+			SrcIP: source6, DstIP: target6}
 		stack = []gopacket.SerializableLayer{header, udp(1, 2), raw(payload)}
 		if options%2 == 1 {
 			header.NextHeader = layers.IPProtocolTCP
@@ -132,7 +138,8 @@ func realPacket(t *testing.T, ttl uint8, payload []byte, four bool, protocol, op
 		}
 	}
 	b := gopacket.NewSerializeBuffer()
-	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: four}, stack...); err != nil {
+	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: four},
+		stack...); err != nil {
 		t.Skip(err)
 	}
 	return bytes.Clone(b.Bytes())

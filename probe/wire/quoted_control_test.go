@@ -21,7 +21,8 @@ func TestQuotedControls(t *testing.T) {
 	}
 	between := func(payload []byte) []byte { return quote(payload, "192.0.2.10", "192.0.2.11") }
 	router := func(icmp *layers.ICMPv4, quoted []byte) []byte {
-		return build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.1", "192.0.2.10", layers.IPProtocolICMPv4), icmp, raw(quoted))
+		return build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.1", "192.0.2.10", layers.IPProtocolICMPv4), icmp,
+			raw(quoted))
 	}
 	router6 := func(kind uint8, payload []byte) []byte {
 		return build(t, eth(layers.EthernetTypeIPv6), ip6("2001:db8::1", "2001:db8::10", layers.IPProtocolICMPv6),
@@ -51,15 +52,18 @@ func TestQuotedControls(t *testing.T) {
 		{"not at the beginning of the payload", router(exceeded, between(append([]byte{0}, part...))), true},
 		{"between pods", router(exceeded, quote(part, "10.42.0.7", "10.42.1.9")), true},
 		{"from a pod of another", router(exceeded, quote(part, "10.42.0.33", "192.0.2.11")), true},
-		{"to a pod", build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.1", "10.42.0.33", layers.IPProtocolICMPv4), exceeded, raw(between(part))), true},
-		{"in an encapsulation", build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.1", "192.0.2.10", layers.IPProtocolUDP), udp(9, 4789),
-			raw([]byte{8, 0, 0, 0, 0, 0, 1, 0}), raw(build(t, eth(layers.EthernetTypeIPv4), ip4("10.42.1.3", "10.42.0.3", layers.IPProtocolICMPv4), exceeded, raw(between(part))))), true},
+		{"to a pod", build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.1", "10.42.0.33", layers.IPProtocolICMPv4),
+			exceeded, raw(between(part))), true},
+		{"in an encapsulation", build(t, eth(layers.EthernetTypeIPv4),
+			ip4("192.0.2.1", "192.0.2.10", layers.IPProtocolUDP), udp(9, 4789),
+			raw([]byte{8, 0, 0, 0, 0, 0, 1, 0}), raw(build(t, eth(layers.EthernetTypeIPv4),
+				ip4("10.42.1.3", "10.42.0.3", layers.IPProtocolICMPv4), exceeded, raw(between(part))))), true},
 		{"bare, without an error", build(t, eth(layers.EthernetTypeIPv4), raw(between(part))), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tally := newTally(t, watching())
-			tally.Link("eth0", evidence.RoleOutside).Add(rx(row.frame))
-			seen := pick(t, tally.Messages(), sightingOf)
+			stats := newStats(t, watching())
+			stats.Link("eth0", evidence.RoleOutside).Add(rx(row.frame))
+			seen := pick(t, stats.Messages(), leakOf)
 			if (len(seen) > 0) != row.leak {
 				t.Errorf("%d leaks: %+v", len(seen), seen)
 			}

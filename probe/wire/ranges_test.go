@@ -24,8 +24,10 @@ func slowly(ranges []evidence.PodRange, a netip.Addr) int {
 }
 
 func TestRanges(t *testing.T) {
-	whole := []evidence.PodRange{{Index: 3, Prefixes: prefixes("0.0.0.0/0", "::/0")}, {Index: 4, Prefixes: prefixes("255.255.255.255/32", "0.0.0.0/32")}}
-	for _, text := range []string{"0.0.0.0", "0.0.0.1", "255.255.255.254", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"} {
+	whole := []evidence.PodRange{{Index: 3, Prefixes: prefixes("0.0.0.0/0", "::/0")},
+		{Index: 4, Prefixes: prefixes("255.255.255.255/32", "0.0.0.0/32")}}
+	for _, text := range []string{"0.0.0.0", "0.0.0.1", "255.255.255.254", "255.255.255.255", "::",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"} {
 		a := netip.MustParseAddr(text)
 		if got, want := newPodRanges(whole).of(a), slowly(whole, a); got != want {
 			t.Errorf("%s is of node %d, want %d", a, got, want)
@@ -42,7 +44,8 @@ func TestRanges(t *testing.T) {
 		}
 		found := newPodRanges(ranges)
 		for range 200 {
-			v4 := netip.AddrFrom4([4]byte{byte(9 + random.IntN(3)), byte(random.IntN(4)), byte(random.IntN(5)), byte(random.Uint32())})
+			v4 := netip.AddrFrom4([4]byte{byte(9 + random.IntN(3)), byte(random.IntN(4)), byte(random.IntN(5)),
+				byte(random.Uint32())})
 			v6 := netip.AddrFrom16([16]byte{0: 0xfd, 7: byte(random.IntN(5)), 15: byte(random.Uint32())})
 			for _, a := range []netip.Addr{v4, v6} {
 				if got, want := found.of(a), slowly(ranges, a); got != want {
@@ -69,7 +72,8 @@ func FuzzRanges(f *testing.F) {
 		found := newPodRanges(ranges)
 		four := binary.BigEndian.AppendUint32(nil, address)
 		for _, a := range []netip.Addr{
-			netip.AddrFrom4([4]byte(four)), netip.AddrFrom16([16]byte{0: 0xfd, 12: four[0], 13: four[1], 14: four[2], 15: four[3]}),
+			netip.AddrFrom4([4]byte(four)), netip.AddrFrom16([16]byte{0: 0xfd, 12: four[0], 13: four[1], 14: four[2],
+				15: four[3]}),
 		} {
 			if got, want := found.of(a), slowly(ranges, a); got != want {
 				t.Errorf("%s is of node %d, want %d in %v", a, got, want, ranges)

@@ -19,7 +19,7 @@ type linkCounters struct {
 	seen counters
 }
 
-// add counts a data message seen on a link and says whether it is a new one.
+// add counts a data message seen on a link and reports whether it is a new one.
 // grown is by how many words the session's memory grew.
 func (s *session) add(link int, counter uint64, limit int) (fresh bool, grown int) {
 	at := slices.IndexFunc(s.links, func(l linkCounters) bool { return l.link == link })

@@ -5,11 +5,11 @@ import (
 	"net/netip"
 )
 
-// settings is what a tally's parts share and never change.
+// settings are what all links share and never change.
 type settings struct {
 	match     *matcher
 	wireguard ports
-	receivers []receiver // in the order they were told
+	receivers []receiver // in the order of Subject.Keys
 	asked     map[int]bool
 	pods      *podRanges // nil if no range is watched
 	host      host
@@ -40,7 +40,7 @@ func newSettings(subject Subject) (*settings, error) {
 }
 
 // local reports whether a packet between pods goes the way that it goes between
-// the host and a pod of its own: towards this node's pods, or from them to it.
+// the host and a pod of its own: to this node's pods, or from them to it.
 func (s *settings) local(f *Frame, p *podHeader) bool {
 	if f.transmitted() {
 		return p.target == s.node

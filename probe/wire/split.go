@@ -10,8 +10,8 @@ import (
 const maxSegments = 128
 
 // stride returns the length of the pieces that a UDP payload of size bytes is
-// to be split into where the kernel does not tell. A row of data messages
-// betrays itself: the first eight bytes (type and receiver index) return at a
+// to be split into where the kernel does not report it. A row of data messages
+// shows itself: the first eight bytes (type and receiver index) return at a
 // fixed distance, each with a counter near the first one's.
 func stride(b []byte, size int) int {
 	if len(b) < 2*sizeKeepalive || messageKind(b, size) != typeData {
@@ -30,7 +30,7 @@ func stride(b []byte, size int) int {
 	return size
 }
 
-// regular says whether b is a row of data messages of step bytes each.
+// regular reports whether b is a row of data messages of step bytes each.
 func regular(b []byte, size, step int) bool {
 	if size/step > maxSegments {
 		return false

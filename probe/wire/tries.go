@@ -35,10 +35,12 @@ func (t *tries) add(f *Frame, h *Marked) {
 // messages returns what was seen on one link, in the order of numbers.
 func (t tries) messages(link string) (out []evidence.Message) {
 	for key, count := range t {
-		out = append(out, evidence.Message{TrySeen: &evidence.TrySeen{ID: int(key.id), Link: link, Direction: key.direction, Count: count}})
+		seen := &evidence.TrySeen{ID: int(key.id), Link: link, Direction: key.direction, Count: count}
+		out = append(out, evidence.Message{TrySeen: seen})
 	}
-	slices.SortFunc(out, func(a, b evidence.Message) int {
-		return cmp.Or(cmp.Compare(a.TrySeen.ID, b.TrySeen.ID), cmp.Compare(a.TrySeen.Direction, b.TrySeen.Direction))
+	slices.SortFunc(out, func(m, n evidence.Message) int {
+		a, b := m.TrySeen, n.TrySeen
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Direction, b.Direction))
 	})
 	return out
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Bounds of all tunnels of a tally. A node of a cluster of 5,000 has 5,000
+// Bounds of all tunnels. A node of a cluster of 5,000 has 5,000
 // peers, in two families at most.
 const (
 	maxTunnels = 16384
-	// maxStrangers is how many pairs of addresses that never exchanged a
+	// maxUnformed is how many pairs of addresses that never exchanged a
 	// WireGuard message are kept: port scans, not peers. Of more, the datagrams
 	// are counted by the class malformed of their link only: no tunnel's.
-	maxStrangers   = 64
+	maxUnformed    = 64
 	maxTunnelLinks = 8
 )
 
@@ -30,10 +30,10 @@ type tunnel struct {
 
 // tunnels sums WireGuard messages over all links, which feed it concurrently.
 type tunnels struct {
-	mu        sync.Mutex
-	all       map[ends]*tunnel
-	strangers int
-	words     int // memory of counters, of wordBudget
+	mu       sync.Mutex
+	all      map[ends]*tunnel
+	unformed int
+	words    int // memory of counters, of wordBudget
 	// missed are WireGuard messages of tunnels beyond maxTunnels.
 	missed uint64
 }
@@ -71,19 +71,22 @@ func (t *tunnels) add(link int, d *dissection, f *Frame, s *settings, last *[2]r
 		}
 		*known = recent{ends: between, one: one}
 	}
-	passage := &known.one.ways[way]
-	step := f.Segment
-	if step <= 0 || step > d.size {
-		step = d.size
+	t.count(link, &known.one.ways[way], d, f, s)
+}
+
+// count counts the messages of a datagram, or of the datagrams of a super-packet.
+func (t *tunnels) count(link int, passage *passage, d *dissection, f *Frame, s *settings) {
+	size := f.Segment
+	if size <= 0 || size > d.size {
+		size = d.size
 	}
-	if step == d.size && !f.SegmentTold {
-		step = stride(d.payload, d.size)
+	if size == d.size && !f.SegmentKnown {
+		size = stride(d.payload, d.size)
 	}
-	step = max(1, step)
-	for at := 0; at < d.size || at == 0; at += step {
-		size := min(step, d.size-at)
-		b := d.payload[min(at, len(d.payload)):min(at+size, len(d.payload))]
-		m, ok := parseMessage(b, size)
+	size = max(1, size)
+	for at := 0; at < d.size || at == 0; at += size {
+		end := min(at+size, d.size)
+		m, ok := parseMessage(d.payload[min(at, len(d.payload)):min(end, len(d.payload))], end-at)
 		if !ok {
 			passage.flow.Malformed++
 			if at > len(d.payload) {
@@ -104,11 +107,11 @@ func (t *tunnels) between(e ends, formed bool) *tunnel {
 	if one := t.all[e]; one != nil {
 		return one
 	}
-	if len(t.all) >= maxTunnels || !formed && t.strangers >= maxStrangers {
+	if len(t.all) >= maxTunnels || !formed && t.unformed >= maxUnformed {
 		return nil
 	}
 	if !formed {
-		t.strangers++
+		t.unformed++
 	}
 	one := &tunnel{}
 	t.all[e] = one
@@ -116,12 +119,14 @@ func (t *tunnels) between(e ends, formed bool) *tunnel {
 }
 
 // messages returns the Tunnel messages, ordered by address.
-func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
+func (t *tunnels) messages(s *settings, links []*LinkStats) []evidence.Message {
 	var out []evidence.Message
 	who := newAudience(s)
 	for _, e := range sortedEnds(t.all) {
 		one := t.all[e]
-		m := &evidence.Tunnel{Local: e.local, Remote: e.remote, TX: one.ways[1].report(s, who), RX: one.ways[0].report(s, who)}
+		m := &evidence.Tunnel{Local: e.local, Remote: e.remote}
+		m.TX = one.ways[1].report(s, who)
+		m.RX = one.ways[0].report(s, who)
 		for _, link := range one.links {
 			m.Links = append(m.Links, links[link].name)
 		}
@@ -134,9 +139,7 @@ func (t *tunnels) messages(s *settings, links []*LinkTally) []evidence.Message {
 			if len(flow.Sizes) == 0 {
 				break
 			}
-			last := len(flow.Sizes) - 1
-			flow.OtherSizes += flow.Sizes[last].Count
-			flow.Sizes = flow.Sizes[:last]
+			flow.Sizes = flow.Sizes[:len(flow.Sizes)-1]
 		}
 		out = append(out, evidence.Message{Tunnel: m})
 	}
@@ -160,7 +163,7 @@ func sortedEnds(all map[ends]*tunnel) []ends {
 // streamRoom is what the encoder adds around a message: its stream and number.
 const streamRoom = 512
 
-// fits says whether a message can be encoded with room for its stream's name.
+// fits reports whether a message can be encoded with room for its stream's name.
 func fits(m evidence.Message) bool {
 	line, err := evidence.Encode(&m)
 	return err == nil && len(line) <= evidence.MaxMessage-streamRoom

@@ -19,9 +19,9 @@ type window struct {
 	host    *Host
 	run     wire.Run
 	index   int // of the node, in the run
-	tally   *wire.Tally
-	outside *wire.LinkTally
-	inside  *wire.LinkTally
+	tally   *wire.Stats
+	outside *wire.LinkStats
+	inside  *wire.LinkStats
 	others  []other // the nodes with a test pod, but for this one
 	own     netip.Addr
 	frames  map[int]ciphertext // by the size of their messages
@@ -42,7 +42,7 @@ type other struct {
 func (h *Host) capture(_ context.Context, config capture.Config) (agent.Capture, error) {
 	subject := wire.NewSubject(config.Run, config.Node, config.Request)
 	subject.Ports = append(subject.Ports, Port)
-	tally, err := wire.NewTally(subject)
+	tally, err := wire.NewStats(subject)
 	if err != nil {
 		return nil, fmt.Errorf("starting the capture: %w", err)
 	}
@@ -100,7 +100,7 @@ func (c *window) Stop(ctx context.Context) []evidence.Message {
 		for _, o := range c.others {
 			c.keep(c.exchange(o))
 		}
-		for _, link := range []*wire.LinkTally{c.outside, c.inside} {
+		for _, link := range []*wire.LinkStats{c.outside, c.inside} {
 			link.Close(wire.Socket{Started: true, Alive: true})
 		}
 		c.account = c.tally.Messages()

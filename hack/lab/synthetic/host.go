@@ -42,7 +42,7 @@ func (w *World) Options(name string) (agent.Options, error) {
 		return agent.Options{}, fmt.Errorf("there is no node %q", name)
 	}
 	h := &Host{world: w, node: n}
-	return agent.Options{Version: "synthetic", Host: h, Devices: h, Capture: h.capture, Pod: h.pod}, nil
+	return agent.Options{Version: "synthetic", Host: h, Filters: h, Devices: h, Capture: h.capture, Pod: h.pod}, nil
 }
 
 // System says what a Debian machine would.

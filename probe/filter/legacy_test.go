@@ -1,0 +1,78 @@
+//go:build linux
+
+package filter
+
+import (
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+func TestIptablesLegacy(t *testing.T) {
+	for _, test := range iptablesRules {
+		t.Run(test.rule, func(t *testing.T) {
+			enter(t)
+			run(t, "iptables-legacy "+test.rule)
+			found, err := Reader{}.iptables(nil)
+			checkFound(t, found, err, test.want)
+			if found.count == 0 {
+				t.Errorf("%+v", found)
+			}
+		})
+	}
+}
+
+// Chains of a user, entered by jump and by goto, after rules that end the way
+// of some packets.
+func TestIptablesLegacyChains(t *testing.T) {
+	enter(t)
+	for _, line := range []string{
+		"-t mangle -N there", "-t mangle -A there -j MARK --set-mark 7", "-t mangle -N unreached",
+		"-t mangle -A unreached -j MARK --set-mark 8",
+		"-t mangle -A PREROUTING -p tcp --dport 80 -j there", "-t mangle -A PREROUTING -p udp -j ACCEPT",
+		"-t mangle -A PREROUTING -s 10.42.0.0/24 -g there",
+		"-t mangle -A OUTPUT -j MARK --set-mark 9",
+		"-t raw -A PREROUTING -d 10.0.0.0/8 -j RETURN", "-t raw -A PREROUTING ! -i eth1 -j ACCEPT",
+		"-t raw -A PREROUTING -j MARK --set-mark 4",
+		"-t raw -A PREROUTING -j ACCEPT", "-t raw -A PREROUTING -j MARK --set-mark 5",
+	} {
+		run(t, "iptables-legacy "+line)
+	}
+	run(t, "iptables-legacy -t mangle -A FORWARD -j MARK --set-mark 6") // too late to decide on a way
+	run(t, "ip6tables-legacy -t mangle -A PREROUTING -d 2001:db8:1::/48 -p tcp --dport 81 -j MARK --set-mark 3")
+	found, err := Reader{}.iptables(nil)
+	checkFound(t, found, err, []string{
+		`"family":"ip","table":"mangle","chain":"there","hook":"prerouting","mark":7,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"protocol":"Bg==","target":[{"from":80,"to":80}]}`,
+		`"selector":{"from":["10.42.0.0/24"],"other":["no earlier rule of PREROUTING applies"]}`,
+		`"table":"raw","chain":"PREROUTING","hook":"prerouting","mark":4,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"notTo":["10.0.0.0/8"],"in":["eth1"]}`,
+		`"family":"ip6","table":"mangle","chain":"PREROUTING","hook":"prerouting","mark":3,"mask":4294967295,"selector":{"to":["2001:db8:1::/48"],"protocol":"Bg==","target":[{"from":81,"to":81}]}`,
+	})
+	if len(found.diversions) != 4 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func FuzzXTables(f *testing.F) {
+	info := make([]byte, sizeofXtInfo)
+	native.PutUint32(info[xtNameSize:], 0x1f)
+	entry := make([]byte, 112+40)
+	native.PutUint16(entry[88:], 112)
+	native.PutUint16(entry[90:], 152)
+	native.PutUint16(entry[112:], 40)
+	f.Add(info, entry)
+	f.Fuzz(func(t *testing.T, info, entries []byte) {
+		if len(info) < sizeofXtInfo {
+			return
+		}
+		for _, family := range xtFamilies {
+			w := newWalk("iptables-legacy", nil, nil)
+			family.parse("mangle", info, entries, w)
+			w.run()
+			for _, d := range w.found {
+				if _, err := evidence.Encode(&evidence.Message{Diversion: &d}); err != nil && len(entries) < 2048 {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,146 @@
+//go:build linux
+
+package filter
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
+)
+
+// divertingHooks are the hooks that pods' packets pass, by family.
+var divertingHooks = map[uint8]map[uint32]string{
+	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks, unix.NFPROTO_BRIDGE: ipHooks,
+	unix.NFPROTO_INET:   {0: "prerouting", 2: "forward", 4: "postrouting", 5: "ingress"},
+	unix.NFPROTO_NETDEV: {0: "ingress", 1: "egress"},
+}
+
+var ipHooks = map[uint32]string{0: "prerouting", 2: "forward", 4: "postrouting"}
+
+// nftables reads the statements of nf_tables that mark, copy or divert pods'
+// packets, those of iptables-nft among them.
+func (r Reader) nftables(links []evidence.Link) (result, error) {
+	const absent = "this kernel has no nf_tables"
+	if loaded, err := r.loaded(); err != nil {
+		return result{lacking: "whether nf_tables is loaded is not known: " + err.Error()}, nil
+	} else if !loaded {
+		return result{note: "nf_tables is not loaded"}, nil
+	}
+	conn, err := openNft()
+	if errors.Is(err, unix.EPROTONOSUPPORT) && !r.Root.Modular() {
+		return result{note: absent}, nil
+	}
+	if err != nil {
+		return result{}, err
+	}
+	defer conn.Close()
+	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links) })
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		err = conn.readCalm(w)
+	}
+	if errors.Is(err, unix.EINVAL) && !r.Root.Modular() { // nfnetlink knows no such subsystem
+		return result{note: absent}, nil
+	}
+	if err != nil {
+		return result{}, err
+	}
+	w.run()
+	return result{diversions: w.found, count: w.count, lacking: w.incomplete}, nil
+}
+
+// readAll reads all rules in one dump.
+func (n *nft) readAll(links []evidence.Link) (*walk, error) {
+	w := newWalk("nftables", links, n.set)
+	chains, err := n.chains()
+	if err != nil {
+		return w, err
+	}
+	w.enter(chains)
+	return w, n.rules(w.add)
+}
+
+// enter takes the base chains that pods' packets pass.
+func (w *walk) enter(chains []nftChain) {
+	w.bases = nil
+	for _, chain := range chains {
+		if hook := divertingHooks[chain.family][chain.hook]; chain.base && hook != "" {
+			w.bases = append(w.bases, baseChain{chain.chainName, hook, chain.links})
+		}
+	}
+}
+
+// Where kube-proxy writes thousands of rules every second no list of all rules is
+// ever consistent. Those of one chain are, and only kube-proxy's own change so
+// often: all other chains are read one by one until two readings are the same.
+
+// maxCalm bounds how often the chains are read one by one.
+const maxCalm = 8
+
+// readCalm replaces what an interrupted dump held of chains that are not
+// kube-proxy's.
+func (n *nft) readCalm(w *walk) error {
+	var last map[chainName][]nftRule
+	for range maxCalm {
+		chains, rules, err := n.chainByChain()
+		switch {
+		case errors.Is(err, netlink.ErrDumpInterrupted):
+			last = nil
+			continue
+		case err != nil:
+			return err
+		}
+		if last != nil && maps.EqualFunc(last, rules, sameRules) {
+			w.enter(chains)
+			w.replace(rules)
+			return nil
+		}
+		last = rules
+	}
+	return netlink.ErrDumpInterrupted
+}
+
+// chainByChain reads all chains, and the rules of those that are not kube-proxy's.
+func (n *nft) chainByChain() ([]nftChain, map[chainName][]nftRule, error) {
+	chains, err := kernel.Retry(n.chains)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules := map[chainName][]nftRule{}
+	for _, chain := range chains {
+		at := chain.chainName
+		if kubeProxys(at) {
+			continue
+		}
+		rules[at], err = kernel.Retry(func() ([]nftRule, error) { return n.rulesOf(at) })
+		if err != nil && !errors.Is(err, unix.ENOENT) { // the chain is gone: the next reading differs
+			return nil, nil, err
+		}
+	}
+	return chains, rules, nil
+}
+
+// sameRules compares the rules of a chain but for their counters.
+func sameRules(a, b []nftRule) bool {
+	sameExpression := func(a, b expression) bool {
+		return a.name == b.name && (a.name == "counter" || reflect.DeepEqual(a.Attributes, b.Attributes))
+	}
+	return slices.EqualFunc(a, b, func(a, b nftRule) bool { return slices.EqualFunc(a, b, sameExpression) })
+}
+
+// replace takes other rules in the place of those that are not kube-proxy's.
+func (w *walk) replace(rules map[chainName][]nftRule) {
+	w.rules = map[chainName][]rule{}
+	w.kept = 0
+	for at, list := range rules {
+		for _, body := range list {
+			w.keep(rule{at, body})
+		}
+	}
+}

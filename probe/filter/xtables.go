@@ -1,0 +1,180 @@
+//go:build linux
+
+package filter
+
+import (
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Matches and targets are the same modules of the kernel for iptables-legacy and
+// for iptables-nft. Each takes a struct of its own.
+
+// match reads a match.
+func (r *reading) match(name string, revision int, info []byte) {
+	c := &r.condition
+	switch {
+	case name == "comment":
+	case name == "tcp" && len(info) >= 12:
+		c.protocols([]uint8{unix.IPPROTO_TCP}, false)
+		c.transport(info, info[11]&1 != 0, info[11]&2 != 0)
+		if info[8] != 0 || info[9] != 0 {
+			c.other("tcp flags or option")
+		}
+	case name == "udp" && len(info) >= 9:
+		c.protocols([]uint8{unix.IPPROTO_UDP}, false)
+		c.transport(info, info[8]&1 != 0, info[8]&2 != 0)
+	case name == "mark" && revision == 1 && len(info) >= 9:
+		c.mark(native.Uint32(info), native.Uint32(info[4:]), info[8] != 0)
+	case name == "dscp" && len(info) >= 2:
+		c.dscp([]uint8{info[0]}, info[1] != 0)
+	case name == "multiport":
+		c.multiport(info)
+	case name == "addrtype" && len(info) >= 8:
+		c.addressTypes(revision, info)
+	default:
+		c.other("%s", name)
+	}
+}
+
+// transport reads the ports that struct xt_tcp and xt_udp begin with.
+func (c *condition) transport(info []byte, notSource, notTarget bool) {
+	every := evidence.Ports{From: 0, To: 65535}
+	source := evidence.Ports{From: native.Uint16(info), To: native.Uint16(info[2:])}
+	target := evidence.Ports{From: native.Uint16(info[4:]), To: native.Uint16(info[6:])}
+	if source != every {
+		c.ports(fieldSourcePort, []evidence.Ports{source}, notSource)
+	}
+	if target != every {
+		c.ports(fieldTargetPort, []evidence.Ports{target}, notTarget)
+	}
+}
+
+// multiport reads struct xt_multiport_v1: which ports, how many, their numbers,
+// which of them begin a range, and whether all is inverted.
+func (c *condition) multiport(info []byte) {
+	const source, target, most, size = 0, 1, 15, 2 + 2*15 + 15 + 1
+	if len(info) < size || info[1] > most {
+		c.other("multiport")
+		return
+	}
+	var ports []evidence.Ports
+	count := int(info[1])
+	for i := 0; i < count; i++ {
+		from := native.Uint16(info[2+2*i:])
+		to := from
+		if info[32+i] != 0 && i+1 < count {
+			i++
+			to = native.Uint16(info[2+2*i:])
+		}
+		ports = append(ports, evidence.Ports{From: from, To: to})
+	}
+	inverted := info[size-1] != 0
+	switch info[0] {
+	case source:
+		c.ports(fieldSourcePort, ports, inverted)
+	case target:
+		c.ports(fieldTargetPort, ports, inverted)
+	default: // of either end
+		c.other("multiport")
+	}
+}
+
+// addressTypes reads struct xt_addrtype_info and, since revision 1, _v1: bits of
+// the types that source and target may have, and what of them is inverted.
+func (c *condition) addressTypes(revision int, info []byte) {
+	source := native.Uint16(info)
+	target := native.Uint16(info[2:])
+	notSource := native.Uint32(info[4:])&1 != 0
+	notTarget := native.Uint32(info[4:])&2 != 0
+	if revision == 0 {
+		notSource = native.Uint32(info[4:]) != 0
+		notTarget = len(info) >= 12 && native.Uint32(info[8:]) != 0
+	}
+	if source != 0 {
+		c.other("%s", typeCondition("saddr", source, notSource))
+	}
+	if target != 0 {
+		c.other("%s", typeCondition("daddr", target, notTarget))
+	}
+}
+
+// harmlessTargets are targets of iptables that neither mark, copy nor divert.
+var harmlessTargets = []string{
+	"", "ACCEPT", "DROP", "RETURN", "ERROR", "REJECT", "LOG", "NFLOG", "ULOG",
+	"MASQUERADE", "SNAT", "CT", "NOTRACK", "TCPMSS", "TTL", "HL", "DSCP", "TOS",
+	"CHECKSUM", "CLASSIFY", "TRACE", "AUDIT", "CONNSECMARK", "SECMARK", "ECN",
+	"IDLETIMER", "LED", "RATEEST", "SYNPROXY", "TCPOPTSTRIP", "SNPT", "NETFLOW",
+}
+
+// endingTargets are targets behind which no rule of the chain sees the packet.
+var endingTargets = []string{"NFQUEUE", "DNAT", "REDIRECT", "NETMAP", "TPROXY"}
+
+// noSet is IPSET_INVALID_ID of linux/netfilter/ipset/ip_set.h.
+const noSet = 65535
+
+// target reads a target.
+func (r *reading) target(name string, revision int, info []byte) {
+	r.ends = r.ends || slices.Contains(endingTargets, name)
+	switch {
+	case name == "REJECT":
+		r.decide(verdict{code: codeReject}, r.condition)
+	case slices.Contains(harmlessTargets, name):
+	case name == "MARK" && revision == 2 && len(info) >= 8:
+		// mark = mark &^ mask ^ value, see mark_tg in xt_mark.c
+		value := native.Uint32(info)
+		mask := native.Uint32(info[4:])
+		if value&^mask != 0 {
+			r.statements = append(r.statements, unknownMark(mask|value, "MARK xor"))
+		} else {
+			r.statements = append(r.statements, markStatement(value, mask))
+		}
+	case name == "CONNMARK" && len(info) >= 15:
+		r.connmark(revision, info)
+	case name == "SET" && (revision < 3 || len(info) >= 10 && native.Uint16(info[8:]) == noSet):
+		// Only since revision 3 can it take a mark from a set.
+	case name == "TEE" && len(info) >= 32:
+		r.statements = append(r.statements, statement{effect: evidence.EffectCopy, to: r.gateway(info), text: name})
+	case name == "TPROXY":
+		r.tproxy(info)
+	case name == "NFQUEUE" || name == "REDIRECT":
+		r.add(evidence.EffectProxy, name, "")
+	case name == "DNAT" || name == "NETMAP" || name == "DNPT":
+		r.add(evidence.EffectDNAT, name, "")
+	default:
+		r.statements = append(r.statements, unknownMark(0xffffffff, "target "+name+", which is not known"))
+	}
+}
+
+// connmark reads struct xt_connmark_tginfo1 and 2: the connection's mark and
+// mask, the packet's mask, since revision 2 a shift, and what is done.
+func (r *reading) connmark(revision int, info []byte) {
+	const restore = 2
+	mode := info[12]
+	if revision >= 2 {
+		mode = info[14]
+	}
+	if mode == restore {
+		r.statements = append(r.statements, unknownMark(native.Uint32(info[8:]), "CONNMARK restore"))
+	}
+}
+
+// tproxy reads struct xt_tproxy_target_info and _v1: mask, value, address, port.
+func (r *reading) tproxy(info []byte) {
+	r.add(evidence.EffectProxy, "TPROXY", "")
+	if len(info) >= 8 && native.Uint32(info) != 0 {
+		r.statements = append(r.statements, markStatement(native.Uint32(info[4:]), native.Uint32(info)))
+	}
+}
+
+// gateway reads a union nf_inet_addr.
+func (r *reading) gateway(info []byte) string {
+	if r.condition.family == 6 {
+		return netip.AddrFrom16([16]byte(info)).String()
+	}
+	return netip.AddrFrom4([4]byte(info)).String()
+}

@@ -1,0 +1,140 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Bounds of the leaks of one link: those of the run's own packets, and as
+// many again of packets of other pods, which so cannot crowd them out.
+const (
+	maxLeaks  = 64
+	maxSample = 160
+)
+
+// leakKey is what makes two leaks equal.
+type leakKey struct {
+	direction, by, layers    string
+	source, target, family   int
+	first                    bool
+	outerSource, outerTarget netip.Addr
+}
+
+// leaks sums the leaks of one link. Different ones beyond maxLeaks are
+// counted in the last one: how many there are no longer matters by then.
+type leaks struct {
+	all  []*evidence.Sighting
+	byID map[leakKey]*evidence.Sighting
+	pods podLeaks
+}
+
+func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
+	source, target, family := m.pair(found, d)
+	if family == 0 {
+		family = addressFamily(d.source)
+	}
+	if found.at < 0 && found.flow.at >= d.headers {
+		d.nameCarrier()
+	}
+	key := leakKey{
+		direction: f.Direction, by: evidence.BetrayedByFlow, layers: d.text(),
+		source: source, target: target, family: family, first: found.first(),
+		outerSource: d.source, outerTarget: d.target,
+	}
+	if found.at >= 0 {
+		key.by = evidence.BetrayedByMark
+	}
+	one := s.byID[key]
+	switch {
+	case one != nil:
+	case len(s.all) == maxLeaks:
+		one = s.all[maxLeaks-1]
+	default:
+		one = &evidence.Sighting{
+			Link: link, Direction: key.direction, Source: source, Target: target, Family: family,
+			By: key.by, First: key.first, Layers: key.layers, OuterSource: d.source, OuterTarget: d.target,
+			Sample: bytes.Clone(f.Data[:sampleEnd(f.Data, d, found)]),
+		}
+		if s.byID == nil {
+			s.byID = make(map[leakKey]*evidence.Sighting)
+		}
+		s.byID[key] = one
+		s.all = append(s.all, one)
+	}
+	one.Count++
+}
+
+// sampleEnd returns how much of a frame may be kept: headers and the run's own
+// mark. A mark or flow that is distant from the headers that could be read stands in
+// someone's payload, of which nothing is kept.
+func sampleEnd(b []byte, d *dissection, found *match) int {
+	end := d.headers
+	switch {
+	case found.at >= 0 && found.at < d.headers+MarkedSize:
+		end = found.at + MarkSize
+		if found.genuine {
+			end = found.at + MarkedSize
+		}
+	case found.at < 0 && found.flowing && found.flow.at <= d.headers:
+		end = found.flow.headersEnd(b)
+	}
+	return min(end, maxSample, len(b))
+}
+
+// headersEnd returns where the transport header ends of the packet whose
+// addresses the flow is.
+func (w *flow) headersEnd(b []byte) int {
+	var next byte
+	var end int
+	if w.family == 4 {
+		start := w.at - 12
+		if start < 0 || b[start]>>4 != 4 {
+			return w.at + 8
+		}
+		next, end = b[start+9], max(w.at+8, start+int(b[start]&15)*4)
+	} else {
+		start := w.at - 8
+		if start < 0 || b[start]>>4 != 6 {
+			return w.at + 32
+		}
+		next, end = b[start+6], w.at+32
+	}
+	switch next {
+	case protoTCP:
+		return end + 20
+	case protoUDP, protoICMP, protoICMPv6:
+		return end + 8
+	}
+	return end
+}
+
+func addressFamily(a netip.Addr) int {
+	switch {
+	case a.Is4():
+		return 4
+	case a.Is6():
+		return 6
+	}
+	return 0
+}
+
+// messages returns the leaks in an order of their own.
+func (s *leaks) messages() []evidence.Message {
+	all := slices.Concat(s.all, s.pods.all)
+	slices.SortFunc(all, func(a, b *evidence.Sighting) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Target, b.Target),
+			cmp.Compare(a.Family, b.Family), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.By, b.By),
+			cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Protocol, b.Protocol),
+			a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget),
+			a.InnerSource.Compare(b.InnerSource), a.InnerTarget.Compare(b.InnerTarget))
+	})
+	var out []evidence.Message
+	for _, one := range all {
+		out = append(out, evidence.Message{Sighting: one})
+	}
+	return out
+}
