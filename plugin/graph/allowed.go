@@ -87,11 +87,9 @@ func (a *allowed) rival(n *Node, family int, holder *Peer, held netip.Prefix) (f
 	return first
 }
 
-// overlapping calls do with every allowed prefix that overlaps a range.
+// overlapping calls do with every allowed prefix that overlaps a range, which is
+// none for a range that is not valid.
 func (a *allowed) overlapping(podRange netip.Prefix, do func(netip.Prefix)) {
-	if !podRange.IsValid() {
-		return
-	}
 	for bits := range podRange.Bits() {
 		if a.bits[bits] {
 			wider, _ := podRange.Addr().Prefix(bits)

@@ -127,11 +127,13 @@ func TestRivalOfOddRanges(t *testing.T) {
 		{prefixes("10.0.1.0/26"), ""},
 		{prefixes("fd00:0:0:1::/64"), ""},
 	} {
-		f := (&fake{}).say("plugin", &evidence.Run{Families: []int{4}},
+		f := (&fake{}).say("plugin", &evidence.Run{Families: []int{4, 6}},
 			&evidence.Node{Index: 0, Name: "a"}, &evidence.Node{Index: 1, Name: "b", PodCIDRs: test.ranges},
 			&evidence.Pod{Role: "pod", Node: "b", IPs: []netip.Addr{podIP(1, 4)}}).
 			say("probe/a", peer("key-b", endpoint(1), "10.0.1.0/24"), peer("key-c", endpoint(2), "10.0.1.128/25"))
-		same(t, "rival", keyOf(edge(f, "a", "b").Rival), test.want)
+		g := resolved(f)
+		same(t, "rival", keyOf(g.Edge(g.Nodes[0], g.Nodes[1], 4).Rival), test.want)
+		same(t, "rival of IPv6", keyOf(g.Edge(g.Nodes[0], g.Nodes[1], 6).Rival), "")
 	}
 }
 
