@@ -17,9 +17,11 @@ func keyOf(p *graph.Peer) string {
 
 // The kernel sends a packet to the peer whose allowed IPs match its target longest.
 func TestHolder(t *testing.T) {
-	invalid := peer("key-c", endpoint(2))
+	byB := func(allowed ...string) *evidence.Peer { return peer("key-b", endpoint(1), allowed...) }
+	byC := func(allowed ...string) *evidence.Peer { return peer("key-c", endpoint(2), allowed...) }
+	right, invalid := byB("10.0.1.0/24"), byC()
 	invalid.AllowedIPs = []netip.Prefix{{}, netip.PrefixFrom(addr("10.0.1.2"), 77)}
-	elsewhere := peer("key-c", endpoint(2), "10.0.1.2/32")
+	elsewhere := byC("10.0.1.2/32")
 	elsewhere.Device = "wg1"
 	for _, test := range []struct {
 		name   string
@@ -29,21 +31,22 @@ func TestHolder(t *testing.T) {
 		held   string // empty for none
 	}{
 		{"nobody", nil, 4, "", ""},
-		{"one", []any{peer("key-b", endpoint(1), "10.0.1.0/24")}, 4, "key-b", "10.0.1.0/24"},
-		{"what does not match", []any{peer("key-b", endpoint(1), "10.0.2.0/24")}, 4, "", ""},
-		{"the longest", []any{peer("key-b", endpoint(1), "10.0.1.0/24"), peer("key-c", endpoint(2), "10.0.1.2/32")}, 4, "key-c", "10.0.1.2/32"},
-		{"the longest that matches", []any{peer("key-b", endpoint(1), "10.0.1.0/24"), peer("key-c", endpoint(2), "10.0.1.3/32")}, 4,
+		{"one", []any{right}, 4, "key-b", "10.0.1.0/24"},
+		{"what does not match", []any{byB("10.0.2.0/24")}, 4, "", ""},
+		{"the longest", []any{right, byC("10.0.1.2/32")}, 4, "key-c", "10.0.1.2/32"},
+		{"the longest that matches", []any{right, byC("10.0.1.3/32")}, 4,
 			"key-b", "10.0.1.0/24"},
-		{"the longest of one", []any{peer("key-b", endpoint(1), "10.0.0.0/16", "10.0.1.0/25", "10.0.1.0/24")}, 4, "key-b", "10.0.1.0/25"},
-		{"everything", []any{peer("key-c", endpoint(2), "0.0.0.0/0")}, 4, "key-c", "0.0.0.0/0"},
-		{"everything of the other family", []any{peer("key-c", endpoint(2), "::/0")}, 4, "", ""},
-		{"of the other family", []any{peer("key-b", endpoint(1), "10.0.0.0/8", "fd00:0:0:1::/64")}, 6, "key-b", "fd00:0:0:1::/64"},
-		{"a single IPv6 address", []any{peer("key-b", endpoint(1), "fd00:0:0:1::2/128", "fd00::/16")}, 6, "key-b", "fd00:0:0:1::2/128"},
-		{"of two with the same that of the first node", []any{peer("key-c", endpoint(2), "10.0.1.0/24"), peer("key-b", endpoint(1), "10.0.1.0/24")}, 4,
+		{"the longest of one", []any{byB("10.0.0.0/16", "10.0.1.0/25", "10.0.1.0/24")}, 4, "key-b", "10.0.1.0/25"},
+		{"everything", []any{byC("0.0.0.0/0")}, 4, "key-c", "0.0.0.0/0"},
+		{"everything of the other family", []any{byC("::/0")}, 4, "", ""},
+		{"of the other family", []any{byB("10.0.0.0/8", "fd00:0:0:1::/64")}, 6, "key-b", "fd00:0:0:1::/64"},
+		{"a single IPv6 address", []any{byB("fd00:0:0:1::2/128", "fd00::/16")}, 6, "key-b", "fd00:0:0:1::2/128"},
+		{"of two with the same that of the first node", []any{byC("10.0.1.0/24"), right}, 4,
 			"key-b", "10.0.1.0/24"},
-		{"bits beyond the prefix do not count", []any{peer("key-b", endpoint(1), "10.0.1.77/24")}, 4, "key-b", "10.0.1.77/24"},
-		{"what is not valid holds nothing", []any{peer("key-b", endpoint(1), "10.0.1.0/24"), invalid}, 4, "key-b", "10.0.1.0/24"},
-		{"another device's peers do not count", []any{peer("key-b", endpoint(1), "10.0.1.0/24"), elsewhere}, 4, "key-b", "10.0.1.0/24"},
+		{"bits beyond the prefix do not count", []any{byB("10.0.1.77/24")}, 4, "key-b", "10.0.1.77/24"},
+		{"of two that mean the same the first", []any{byB("10.0.1.77/24", "10.0.1.0/24")}, 4, "key-b", "10.0.1.77/24"},
+		{"what is not valid holds nothing", []any{right, invalid}, 4, "key-b", "10.0.1.0/24"},
+		{"another device's peers do not count", []any{right, elsewhere}, 4, "key-b", "10.0.1.0/24"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := resolved(ground([]int{4, 6}, "a", "b", "c").say("probe/a", test.said...))
@@ -77,7 +80,8 @@ func TestRival(t *testing.T) {
 		rival *evidence.Peer // one more peer
 	}{
 		{name: "alone", b: []string{"10.0.1.0/24", "fd00:0:0:1::/64"}},
-		{name: "others have others", b: []string{"10.0.1.0/24"}, c: []string{"10.0.2.0/24", "10.0.0.0/24", "fd00:0:0:2::/64"}},
+		{name: "others have others", b: []string{"10.0.1.0/24"},
+			c: []string{"10.0.2.0/24", "10.0.0.0/24", "fd00:0:0:2::/64"}},
 		{name: "a half", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "the first address", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.0/32"}, four: "key-c"},
 		{name: "the last address", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.255/32"}, four: "key-c"},
@@ -94,11 +98,12 @@ func TestRival(t *testing.T) {
 		{name: "of IPv4", b: []string{"10.0.1.0/24", "fd00::/16"}, c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "the first node's of two", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.64/26"}, four: "key-a",
 			rival: peer("key-a", endpoint(0), "10.0.1.128/26")},
-		{name: "the first node's of two with the same", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.64/26"}, four: "key-c",
-			rival: peer("key-x", endpoint(9), "10.0.1.64/26")},
+		{name: "the first node's of two with the same", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.64/26"},
+			four: "key-c", rival: peer("key-x", endpoint(9), "10.0.1.64/26")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := ground([]int{4, 6}, "a", "b", "c").say("probe/a", peer("key-b", endpoint(1), test.b...), peer("key-c", endpoint(2), test.c...))
+			f := ground([]int{4, 6}, "a", "b", "c").
+				say("probe/a", peer("key-b", endpoint(1), test.b...), peer("key-c", endpoint(2), test.c...))
 			if test.rival != nil {
 				f.say("probe/a", test.rival)
 			}
@@ -139,8 +144,13 @@ func TestRivalOfOddRanges(t *testing.T) {
 
 func TestPart(t *testing.T) {
 	n := &graph.Node{Node: evidence.Node{PodCIDRs: prefixes("10.0.1.0/24", "fd00:0:0:1::/64")}}
-	p := &graph.PeerConfig{AllowedIPs: prefixes("10.0.2.0/24", "10.0.0.0/16", "10.0.1.64/26", "10.0.1.65/32", "fd00:0:0:1::/80")}
-	for bits, want := range map[int]string{-1: "10.0.0.0/16", 16: "10.0.0.0/16", 17: "10.0.1.64/26", 26: "10.0.1.64/26", 27: "10.0.1.65/32", 80: "fd00:0:0:1::/80"} {
+	p := &graph.PeerConfig{
+		AllowedIPs: prefixes("10.0.2.0/24", "10.0.0.0/16", "10.0.1.64/26", "10.0.1.65/32", "fd00:0:0:1::/80"),
+	}
+	for bits, want := range map[int]string{
+		-1: "10.0.0.0/16", 16: "10.0.0.0/16", 17: "10.0.1.64/26", 26: "10.0.1.64/26",
+		27: "10.0.1.65/32", 80: "fd00:0:0:1::/80",
+	} {
 		same(t, want, p.Part(n, bits), prefix(want))
 	}
 	same(t, "nothing as specific", p.Part(n, 81), netip.Prefix{})

@@ -77,9 +77,10 @@ func TestCanariesOfBothEnds(t *testing.T) {
 		{c, b, 6, 0, 0, 0, 0},
 	} {
 		e := g.Edge(test.from, test.to, test.family)
-		if e.Sender.Sent != test.sender || e.Receiver.Sent != test.receiver || e.Fastest != test.fastest || e.FirstArrived != test.first {
-			t.Errorf("%s → %s, family %d: sender %d, receiver %d, fastest %d, first packets %d", e.From.Name, e.To.Name, e.Family,
-				e.Sender.Sent, e.Receiver.Sent, e.Fastest, e.FirstArrived)
+		if e.Sender.Sent != test.sender || e.Receiver.Sent != test.receiver || e.Fastest != test.fastest ||
+			e.FirstArrived != test.first {
+			t.Errorf("%s → %s, family %d: sender %d, receiver %d, fastest %d, first packets %d",
+				e.From.Name, e.To.Name, e.Family, e.Sender.Sent, e.Receiver.Sent, e.Fastest, e.FirstArrived)
 		}
 		sender, receiver := g.Canaries(test.from, test.to, test.family)
 		if sender != e.Sender || receiver != e.Receiver {

@@ -27,7 +27,8 @@ func TestConflicts(t *testing.T) {
 		one, two any
 		what     string // empty if both can be true
 	}{
-		{"a link", &evidence.Link{Index: 9, Name: "x", MTU: 1}, &evidence.Link{Index: 9, Name: "x", MTU: 2}, "the link with index 9"},
+		{"a link", &evidence.Link{Index: 9, Name: "x", MTU: 1}, &evidence.Link{Index: 9, Name: "x", MTU: 2},
+			"the link with index 9"},
 		{"a link again", &evidence.Link{Index: 9, Name: "x"}, &evidence.Link{Index: 9, Name: "x"}, ""},
 		{"a link's index", &evidence.Link{Index: 8, Name: "x"}, &evidence.Link{Index: 9, Name: "x"}, "the link x"},
 		{"a link's name", &evidence.Link{Index: 9, Name: "x"}, &evidence.Link{Index: 9, Name: "y"}, "the link with index 9"},
@@ -50,12 +51,17 @@ func TestConflicts(t *testing.T) {
 		{"a device's index", &count, counted(func(c *evidence.Count) { c.Index = 4 }), counters},
 		{"counters of two peers", &count, counted(func(c *evidence.Count) { c.PublicKey, c.TX[3] = "key-c", 1 }), ""},
 		{"counters of two devices", &count, counted(func(c *evidence.Count) { c.Device, c.TX[3] = "wg1", 1 }), ""},
-		{"what was seen", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 2}),
+		{"what was seen", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}),
+			seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 2}),
 			"the marked packets on wg0"},
-		{"what was seen again", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), ""},
-		{"what was seen of two", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), seen("wg0", "tx", evidence.Seen{Target: 2, UDP: 2}), ""},
-		{"what was seen both ways", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), seen("wg0", "rx", evidence.Seen{Source: 1, UDP: 2}), ""},
-		{"what was seen on two links", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), seen("eth0", "tx", evidence.Seen{Target: 1, UDP: 2}), ""},
+		{"what was seen again", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}),
+			seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}), ""},
+		{"what was seen of two", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}),
+			seen("wg0", "tx", evidence.Seen{Target: 2, UDP: 2}), ""},
+		{"what was seen both ways", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}),
+			seen("wg0", "rx", evidence.Seen{Source: 1, UDP: 2}), ""},
+		{"what was seen on two links", seen("wg0", "tx", evidence.Seen{Target: 1, UDP: 1}),
+			seen("eth0", "tx", evidence.Seen{Target: 1, UDP: 2}), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			want := ""
@@ -132,6 +138,7 @@ func TestTheFirstConflictByTextCounts(t *testing.T) {
 	}
 	for range said {
 		said = slices.Concat(said[1:], said[:1])
-		same(t, "gap", graph.New(abc().say("probe/a", said...)).Node("a").ProbeGap, "it describes the capture on x in two ways")
+		same(t, "gap", graph.New(abc().say("probe/a", said...)).Node("a").ProbeGap,
+			"it describes the capture on x in two ways")
 	}
 }

@@ -87,7 +87,8 @@ func TestFindingPeers(t *testing.T) {
 }
 
 // Peers are in the order of the nodes whose keys they have, those of none last;
-// of two nodes with one key the first counts, and no key is nobody's.
+// of two nodes with one key the first counts, and no key is nobody's. Those with
+// one key are in the order in which their devices were first named.
 func TestOrderOfPeers(t *testing.T) {
 	f := (&fake{}).say("plugin", &evidence.Run{Families: []int{4}})
 	for i, key := range []string{"zebra", "", "yak", "zebra", "xerus"} {
@@ -95,10 +96,10 @@ func TestOrderOfPeers(t *testing.T) {
 		f.say("plugin", &evidence.Node{Index: i, Name: name}).
 			say("probe/"+name, &evidence.Device{Name: "wg0", PublicKey: key})
 	}
-	for _, key := range []string{"bee", "xerus", "", "yak", "ant", "zebra"} {
+	f.say("probe/n4", peer("bee", endpoint(0)), &evidence.Peer{Device: "wg1", PublicKey: "yak"})
+	for _, key := range []string{"xerus", "", "yak", "ant", "zebra"} {
 		f.say("probe/n4", peer(key, endpoint(0)))
 	}
-	f.say("probe/n4", &evidence.Peer{Device: "wg1", PublicKey: "yak"})
 	var keys []string
 	for _, p := range graph.New(f).Node("n4").Peers {
 		keys = append(keys, p.Device+" "+p.PublicKey)
@@ -155,7 +156,8 @@ func TestCounters(t *testing.T) {
 		})
 	}
 	for _, backwards := range [][evidence.Readings]uint64{{9, 8, 10, 11}, {1, 9, 8, 11}, {1, 2, 9, 8}, {5, 0, 0, 0}} {
-		e := edge(abc().say("probe/a", &evidence.Count{Device: "wg0", PublicKey: "key-b", TX: backwards, Readings: 4}), "a", "b")
+		count := &evidence.Count{Device: "wg0", PublicKey: "key-b", TX: backwards, Readings: 4}
+		e := edge(abc().say("probe/a", count), "a", "b")
 		if !e.Sent.TX.Backwards || e.Sent.RX.Backwards || e.Sent.Handshake {
 			t.Errorf("%v: %+v", backwards, e.Sent)
 		}
@@ -167,7 +169,8 @@ func TestCounters(t *testing.T) {
 func TestStalePeers(t *testing.T) {
 	old := func(change func(*evidence.Peer, *evidence.Count)) []any {
 		p := peer("key-old", endpoint(1))
-		c := &evidence.Count{Device: "wg0", PublicKey: "key-old", Endpoint: endpoint(1), TX: [4]uint64{0, 10, 30, 100}, Readings: 4}
+		c := &evidence.Count{Device: "wg0", PublicKey: "key-old", Endpoint: endpoint(1), TX: [4]uint64{0, 10, 30, 100},
+			Readings: 4}
 		change(p, c)
 		return []any{p, c}
 	}
@@ -178,10 +181,13 @@ func TestStalePeers(t *testing.T) {
 	}{
 		{"none", nil, graph.Moved{}},
 		{"one", old(func(*evidence.Peer, *evidence.Count) {}), graph.Moved{Least: 20, Most: 100}},
-		{"with allowed IPs", old(func(p *evidence.Peer, _ *evidence.Count) { p.AllowedIPs = prefixes("10.9.0.0/16") }), graph.Moved{}},
-		{"of another device", old(func(p *evidence.Peer, c *evidence.Count) { p.Device, c.Device = "wg1", "wg1" }), graph.Moved{}},
+		{"with allowed IPs", old(func(p *evidence.Peer, _ *evidence.Count) { p.AllowedIPs = prefixes("10.9.0.0/16") }),
+			graph.Moved{}},
+		{"of another device", old(func(p *evidence.Peer, c *evidence.Count) { p.Device, c.Device = "wg1", "wg1" }),
+			graph.Moved{}},
 		{"at another endpoint", old(func(_ *evidence.Peer, c *evidence.Count) { c.Endpoint = endpoint(2) }), graph.Moved{}},
-		{"that moved here", old(func(p *evidence.Peer, _ *evidence.Count) { p.Endpoint = endpoint(2) }), graph.Moved{Least: 20, Most: 100}},
+		{"that moved here", old(func(p *evidence.Peer, _ *evidence.Count) { p.Endpoint = endpoint(2) }),
+			graph.Moved{Least: 20, Most: 100}},
 		{"whose counters went backwards", old(func(_ *evidence.Peer, c *evidence.Count) { c.TX[3] = 5 }), graph.Moved{}},
 		{"not configured", old(func(*evidence.Peer, *evidence.Count) {})[1:], graph.Moved{}},
 		{"whose counters were not read", old(func(*evidence.Peer, *evidence.Count) {})[:1], graph.Moved{}},
@@ -190,7 +196,8 @@ func TestStalePeers(t *testing.T) {
 		})...), graph.Moved{Least: 21, Most: 102}},
 	} {
 		said := append([]any{
-			peer("key-b", endpoint(1), "10.0.1.0/24"), &evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4},
+			peer("key-b", endpoint(1), "10.0.1.0/24"),
+			&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4},
 			peer("key-c", endpoint(2)), &evidence.Count{Device: "wg0", PublicKey: "key-c", Endpoint: endpoint(1), Readings: 4},
 		}, test.said...)
 		g := resolved(abc().say("probe/a", said...))
@@ -220,7 +227,8 @@ func TestEndpointRoute(t *testing.T) {
 		{"the last counts", []any{to(1, 0, "eth0"), to(1, 0, "eth1"), to(0, 0, "lo"), to(1, 0, "eth2")}, "eth2"},
 		{"with a mark the first counts", []any{to(1, 7, "eth0"), to(1, 8, "eth1"), to(0, 7, "lo"), to(1, 9, "eth2")}, "eth0"},
 	} {
-		said := append([]any{&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4}}, test.said...)
+		said := append([]any{&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4}},
+			test.said...)
 		e := edge(abc().say("probe/a", said...), "a", "b")
 		link := ""
 		if e.EndpointRoute != nil {

@@ -131,8 +131,10 @@ func TestGapsOfStreams(t *testing.T) {
 		{"another node's", abc().lack("probe/b", broke).lack("pod/b", broke), "", "", ""},
 		{"a first look, which is whole", abc().say("look/a"), "", "", ""},
 		{"a first look that broke off", abc().lack("look/a", broke), "of look/a, " + broke, "", ""},
-		{"a stream of which nobody knows what it is", abc().say("spare/a"), "of spare/a, it is not known what it counts as", "", ""},
-		{"a stream that is named like the plugin's", abc().say("plugin/a"), "of plugin/a, it is not known what it counts as", "", ""},
+		{"a stream of which nobody knows what it is", abc().say("spare/a"),
+			"of spare/a, it is not known what it counts as", "", ""},
+		{"a stream that is named like the plugin's", abc().say("plugin/a"),
+			"of plugin/a, it is not known what it counts as", "", ""},
 		{"what could not be written", abc().
 			say("probe/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"}).
 			say("pod/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "longer"}), "", "too long", "longer"},

@@ -11,7 +11,8 @@ import (
 // anything, else the WireGuard device that saw most.
 func TestCarrierByEvidence(t *testing.T) {
 	device := func(index int, name string, role evidence.LinkRole) []any {
-		return []any{&evidence.Link{Index: index, Name: name, Role: role, Up: true}, &evidence.Device{Name: name, PublicKey: "of " + name}}
+		return []any{&evidence.Link{Index: index, Name: name, Role: role, Up: true},
+			&evidence.Device{Name: name, PublicKey: "of " + name}}
 	}
 	marks := func(link, direction string, family int, udp uint32) any {
 		s := evidence.Seen{Source: 0, Target: 1, UDP: udp}
@@ -32,15 +33,19 @@ func TestCarrierByEvidence(t *testing.T) {
 		{"another did", "wg1", []any{marks("wg2", "tx", 4, 1)}, "wg2"},
 		{"the one that saw most", "wg1", []any{marks("wg2", "tx", 4, 5), marks("wg3", "rx", 4, 6)}, "wg3"},
 		{"the one that saw most, in any order", "wg1", []any{marks("wg2", "tx", 4, 6), marks("wg3", "rx", 4, 5)}, "wg2"},
-		{"both directions count", "wg1", []any{marks("wg2", "tx", 4, 5), marks("wg3", "tx", 4, 3), marks("wg3", "rx", 4, 3)}, "wg3"},
-		{"of those that saw as much the first by name", "wg1", []any{marks("wg3", "tx", 4, 5), marks("wg2", "tx", 4, 5)}, "wg2"},
+		{"both directions count", "wg1",
+			[]any{marks("wg2", "tx", 4, 5), marks("wg3", "tx", 4, 3), marks("wg3", "rx", 4, 3)}, "wg3"},
+		{"of those that saw as much the first by name", "wg1", []any{marks("wg3", "tx", 4, 5), marks("wg2", "tx", 4, 5)},
+			"wg2"},
+		{"in any order", "wg1", []any{marks("wg2", "tx", 4, 5), marks("wg9", "tx", 4, 5)}, "wg2"},
 		{"the other family's marks do not count", "wg1", []any{marks("wg2", "tx", 6, 100), marks("wg3", "tx", 4, 1)}, "wg3"},
 		{"a device whose link is unknown", "wg1", []any{marks("wg8", "tx", 4, 100)}, "wg1"},
 		{"a device that is not a WireGuard link", "wg1", []any{marks("tun0", "tx", 4, 100)}, "wg1"},
 		{"a link without a device", "wg1", []any{marks("eth0", "tx", 4, 100)}, "wg1"},
 		{"nothing was expected", "", []any{marks("wg2", "tx", 4, 1)}, "wg2"},
 		{"nothing was expected and nothing seen", "", nil, ""},
-		{"controls do not count", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})}, "wg1"},
+		{"controls do not count", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})},
+			"wg1"},
 		{"first packets do", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, First: 5})}, "wg2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,6 +53,7 @@ func TestCarrierByEvidence(t *testing.T) {
 				say("probe/a", device(11, "wg3", evidence.RoleWireGuard)...).
 				say("probe/a", device(12, "wg1", evidence.RoleWireGuard)...).
 				say("probe/a", device(13, "wg2", evidence.RoleWireGuard)...).
+				say("probe/a", device(15, "wg9", evidence.RoleWireGuard)...).
 				say("probe/a", device(14, "tun0", evidence.RoleInside)...).
 				say("probe/a", &evidence.Device{Name: "wg8"}).
 				say("probe/a", test.said...)
@@ -75,7 +81,8 @@ func TestCarriersByFamily(t *testing.T) {
 	})
 	a, b := g.Nodes[0], g.Nodes[1]
 	same(t, "IPv4", a.Carrier(4).Device.PublicKey, "key-a")
-	same(t, "IPv6, of which no device was read", []any{a.Carrier(6).Device, a.Carrier(6).Link.Index}, []any{(*evidence.Device)(nil), 2})
+	same(t, "IPv6, of which no device was read", []any{a.Carrier(6).Device, a.Carrier(6).Link.Index},
+		[]any{(*evidence.Device)(nil), 2})
 	same(t, "a family that does not exist", *a.Carrier(5), graph.Carrier{})
 	four, six := g.Edge(a, b, 4), g.Edge(b, a, 6)
 	same(t, "ends of IPv4", four.FromLink()+four.ToLink(), "wg0wg0")
@@ -95,7 +102,9 @@ func TestPeerOfEdge(t *testing.T) {
 		{"configured", func(f *fake) { f.say("probe/a", peer("key-b", endpoint(1))) }, true, false},
 		{"counted", func(f *fake) { f.say("probe/a", counted) }, false, true},
 		{"both", func(f *fake) { f.say("probe/a", counted, peer("key-b", endpoint(1))) }, true, true},
-		{"another key", func(f *fake) { f.say("probe/a", peer("key-x", endpoint(1)), peer("key-c", endpoint(1))) }, false, false},
+		{"another key", func(f *fake) {
+			f.say("probe/a", peer("key-x", endpoint(1)), peer("key-c", endpoint(1)))
+		}, false, false},
 		{"another device", func(f *fake) { f.say("probe/a", elsewhere) }, false, false},
 		{"b's device was not read", func(f *fake) {
 			f.say("probe/a", peer("key-b", endpoint(1)), counted)
@@ -114,7 +123,8 @@ func TestPeerOfEdge(t *testing.T) {
 		test.change(f)
 		e := edge(f, "a", "b")
 		back := e.Back()
-		if (e.Peer != nil) != test.peer || (e.Sent != nil) != test.counted || back.Received != e.Sent || back.Peer != nil || e.Received != nil {
+		if (e.Peer != nil) != test.peer || (e.Sent != nil) != test.counted || back.Received != e.Sent ||
+			back.Peer != nil || e.Received != nil {
 			t.Errorf("%s: peer %v, sent %v, received %v; back: peer %v, sent %v, received %v", test.name,
 				e.Peer, e.Sent, e.Received, back.Peer, back.Sent, back.Received)
 		}

@@ -23,7 +23,8 @@ func TestSeen(t *testing.T) {
 		{"sent", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 7, 0},
 		{"received", "a", witness("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 7},
 		{"the other way round when sending", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 0},
-		{"the other way round when receiving", "a", witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"the other way round when receiving", "a",
+			witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
 		{"of others", "c", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
 		{"of an unknown node", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 9, UDP: 7}), 0, 0},
 		{"on another link", "a", witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
@@ -48,8 +49,10 @@ func TestSeen(t *testing.T) {
 }
 
 func TestSeenKeepsEveryCount(t *testing.T) {
-	full := evidence.Seen{Source: 0, Target: 2, UDP: 1, TCP: 20, ICMP: 300, UDPAnswers: 4, TCPAnswers: 5, ICMPAnswers: 6, First: 7,
-		FirstAnswers: 8, Control: 9}
+	full := evidence.Seen{
+		Source: 0, Target: 2, UDP: 1, TCP: 20, ICMP: 300, UDPAnswers: 4, TCPAnswers: 5, ICMPAnswers: 6,
+		First: 7, FirstAnswers: 8, Control: 9,
+	}
 	e := edge(abc().say("probe/a", witness("wg0", "tx", 4, full)), "a", "c")
 	want := graph.Seen(full)
 	want.Source, want.Target = 0, 0
@@ -59,7 +62,8 @@ func TestSeenKeepsEveryCount(t *testing.T) {
 
 func TestMarkedLinks(t *testing.T) {
 	n := graph.New(ground([]int{4, 6}, "a", "b", "c").say("probe/b",
-		witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1, TCP: 2}, evidence.Seen{Source: 1, Target: 2, ICMP: 3}),
+		witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1, TCP: 2},
+			evidence.Seen{Source: 1, Target: 2, ICMP: 3}),
 		witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, First: 10}),
 		witness("wg0", "rx", 6, evidence.Seen{Source: 2, Target: 1, UDP: 100}),
 		witness("eth0", "tx", 4, evidence.Seen{Source: 1, Target: 0, Control: 5}),
@@ -97,7 +101,8 @@ func TestControlsSent(t *testing.T) {
 		{"to another", []any{&evidence.Control{Peer: 2, Sent: 1, Error: "no route"}}, false, ""},
 		{"to an unknown node", []any{&evidence.Control{Peer: 9, Sent: 1}}, false, ""},
 		{"refused", []any{&evidence.Control{Peer: 1, Error: "no route"}}, false, "no route"},
-		{"one of two", []any{&evidence.Control{Peer: 1, Sent: 1}, &evidence.Control{Peer: 1, Error: "no route"}}, true, "no route"},
+		{"one of two", []any{&evidence.Control{Peer: 1, Sent: 1}, &evidence.Control{Peer: 1, Error: "no route"}}, true,
+			"no route"},
 		{"the first reason counts", []any{&evidence.Control{Peer: 1, Error: "no route"}, &evidence.Control{Peer: 1},
 			&evidence.Control{Peer: 1, Error: "denied"}}, false, "no route"},
 		{"in columns", []any{&evidence.Controls{Peers: evidence.Numbers{1, 2}, Sent: 1}}, true, ""},

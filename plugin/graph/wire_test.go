@@ -12,7 +12,8 @@ import (
 // captured is a's edge to b with what a's probe says of its tunnels.
 func captured(said ...any) *graph.Edge {
 	return edge(abc().
-		say("probe/a", peer("key-b", endpoint(1), "10.0.1.0/24"), &evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4}).
+		say("probe/a", peer("key-b", endpoint(1), "10.0.1.0/24"),
+			&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4}).
 		say("probe/a", said...), "a", "b")
 }
 
@@ -23,14 +24,17 @@ func sentFlow(f evidence.Flow) *graph.Flow {
 
 // A peer's tunnel is what the device's port and the peer's endpoint exchanged.
 func TestTunnelOfPeer(t *testing.T) {
-	tunnel := evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: []string{"eth0", "eth1"}, TX: evidence.Flow{Bytes: 7}, RX: evidence.Flow{Bytes: 8}}
+	tunnel := evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: []string{"eth0", "eth1"},
+		TX: evidence.Flow{Bytes: 7}, RX: evidence.Flow{Bytes: 8}}
 	for _, test := range []struct {
 		name   string
 		change func(*evidence.Tunnel)
 		found  bool
 	}{
 		{"its own", func(*evidence.Tunnel) {}, true},
-		{"by another of its addresses", func(t *evidence.Tunnel) { t.Local = netip.AddrPortFrom(addr("198.51.100.1"), 51820) }, true},
+		{"by another of its addresses", func(t *evidence.Tunnel) {
+			t.Local = netip.AddrPortFrom(addr("198.51.100.1"), 51820)
+		}, true},
 		{"by another port", func(t *evidence.Tunnel) { t.Local = netip.AddrPortFrom(endpoint(0).Addr(), 51821) }, false},
 		{"to another address", func(t *evidence.Tunnel) { t.Remote = endpoint(2) }, false},
 		{"to another port", func(t *evidence.Tunnel) { t.Remote = netip.AddrPortFrom(endpoint(1).Addr(), 51821) }, false},
@@ -257,7 +261,8 @@ func TestShapesAreSharedWhereEqual(t *testing.T) {
 // A frame joins up to 128 datagrams, so that so many frames were there at least.
 func TestFramesOfTunnelsOnLinks(t *testing.T) {
 	tunnel := func(sent, received uint64, links ...string) *evidence.Tunnel {
-		return &evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: links, TX: evidence.Flow{Data: sent}, RX: evidence.Flow{Data: received}}
+		return &evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: links, TX: evidence.Flow{Data: sent},
+			RX: evidence.Flow{Data: received}}
 	}
 	second := tunnel(1, 0, "eth0")
 	second.Remote = endpoint(2)

@@ -36,7 +36,8 @@ func TestFirstCause(t *testing.T) {
 			{Code: "A", Cluster: cluster(Fail)}, leaking("L", finds{"bc4": Fail}),
 		}, "L bc4", "L bc4", "A "},
 		{"a leak's cause", []Check{
-			{Code: "A", Node: finds{"a": Fail}.node}, {Code: "B", Node: finds{"b": Fail}.node}, leaking("L", finds{"bc4": Fail}, "B"),
+			{Code: "A", Node: finds{"a": Fail}.node}, {Code: "B", Node: finds{"b": Fail}.node},
+			leaking("L", finds{"bc4": Fail}, "B"),
 		}, "B b", "L bc4", "A a"},
 		{"the cause of a leak's cause", []Check{
 			{Code: "0", Cluster: cluster(Fail)}, {Code: "A", Node: finds{"c": Fail}.node},
@@ -46,10 +47,12 @@ func TestFirstCause(t *testing.T) {
 			{Code: "A", Node: finds{"a": Fail}.node}, leaking("L", finds{"ab4": Fail, "bc4": Fail}, "A"),
 		}, "L bc4", "L bc4", "A a"},
 		{"of another check too", []Check{
-			{Code: "A", Node: finds{"a": Fail}.node}, leaking("L", finds{"ab4": Fail}, "A"), leaking("M", finds{"cb4": Fail}, "A"),
+			{Code: "A", Node: finds{"a": Fail}.node}, leaking("L", finds{"ab4": Fail}, "A"),
+			leaking("M", finds{"cb4": Fail}, "A"),
 		}, "M cb4", "M cb4", "A a"},
 		{"of two with a cause the first", []Check{
-			{Code: "A", Node: finds{"a": Fail}.node}, leaking("L", finds{"ca4": Fail, "ab4": Fail}, "A"), leaking("M", finds{"ab4": Fail}, "A"),
+			{Code: "A", Node: finds{"a": Fail}.node}, leaking("L", finds{"ca4": Fail, "ab4": Fail}, "A"),
+			leaking("M", finds{"ab4": Fail}, "A"),
 		}, "A a", "L ab4", ""},
 		{"another leak is nothing besides", []Check{
 			leaking("L", finds{"ab4": Fail}), leaking("M", finds{"bc4": Fail}), {Code: "Z", Cluster: cluster(Inconclusive)},
@@ -97,7 +100,9 @@ func TestFirstCauseIsListed(t *testing.T) {
 	same(t, "leak", named(r.Leak), "L "+last)
 	same(t, "first cause", named(r.FirstCause), "A "+last)
 	same(t, "besides", named(r.Besides), "B n000n0014")
-	same(t, "listed", listed(r), map[string]int{"A fail": maxFindings + 1, "B fail": maxFindings, "L fail explained": 1, "Z fail": maxFindings})
+	same(t, "listed", listed(r), map[string]int{
+		"A fail": maxFindings + 1, "B fail": maxFindings, "L fail explained": 1, "Z fail": maxFindings,
+	})
 	same(t, "its place is behind the others of its code", named(&r.Findings[maxFindings]), "A "+last)
 	same(t, "and before the next code", named(&r.Findings[maxFindings+1]), "B n000n0014")
 	same(t, "the leak's", named(&r.Findings[2*maxFindings+1]), "L "+last)

@@ -22,16 +22,19 @@ func TestMissingEvidence(t *testing.T) {
 	}{
 		{"nothing is missing", Check{Node: anyNode, Needs: []Need{NeedProbe, NeedPod}}, nil, nil},
 		{"nothing is needed", Check{Node: anyNode}, []string{"probe/a", "pod/a"}, nil},
-		{"a node's probe", Check{Node: anyNode, Needs: []Need{NeedProbe}}, []string{"probe/a"}, map[string]string{"a": probe}},
+		{"a node's probe", Check{Node: anyNode, Needs: []Need{NeedProbe}}, []string{"probe/a"},
+			map[string]string{"a": probe}},
 		{"a node's pod", Check{Node: anyNode, Needs: []Need{NeedPod}}, []string{"pod/a"}, map[string]string{"a": pod}},
 		{"the pod is not needed", Check{Node: anyNode, Needs: []Need{NeedProbe}}, []string{"pod/a"}, nil},
 		{"the probe is not needed", Check{Node: anyNode, Needs: []Need{NeedPod}}, []string{"probe/a"}, nil},
 		{"the probe is named first", Check{Node: anyNode, Needs: []Need{NeedPod, NeedProbe}}, []string{"probe/a", "pod/a"},
 			map[string]string{"a": probe}},
-		{"of the cluster all nodes count", Check{Cluster: cluster(Pass), Needs: []Need{NeedPod}}, []string{"pod/a"}, map[string]string{"": pod}},
+		{"of the cluster all nodes count", Check{Cluster: cluster(Pass), Needs: []Need{NeedPod}}, []string{"pod/a"},
+			map[string]string{"": pod}},
 		{"of an edge both ends", Check{Edge: anyEdge, Needs: []Need{NeedProbe}}, []string{"probe/a"},
 			map[string]string{"ab4": probe, "ba4": probe, "ac4": probe, "ca4": probe}},
-		{"of a node and a family", Check{NodeFamily: finds{}.family, Needs: []Need{NeedProbe}}, []string{"probe/a"}, map[string]string{"a4": probe}},
+		{"of a node and a family", Check{NodeFamily: finds{}.family, Needs: []Need{NeedProbe}}, []string{"probe/a"},
+			map[string]string{"a4": probe}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			gaps := map[string]string{}
@@ -83,13 +86,15 @@ func TestWhatStandsOnIncompleteEvidence(t *testing.T) {
 		outcome := Say(test.found, "its own words")
 		outcome.Variant, outcome.Facts = test.variant, map[string]string{"port": "51820"}
 		outcome.Readings = []Reading{{Node: "a", What: "frames", Text: "7"}}
-		check := Check{Code: "X", Seen: test.seen, Needs: []Need{NeedProbe}, Node: func(*graph.Node) Outcome { return outcome }}
+		check := Check{Code: "X", Seen: test.seen, Needs: []Need{NeedProbe}}
+		check.Node = func(*graph.Node) Outcome { return outcome }
 		r := Judge(running(1, "all", map[string]string{"probe/a": "it is empty"}, 4), []Check{check}, all)
 		f := finding(t, r, "X", "a")
 		same(t, "status", f.Status, test.want)
 		same(t, "readings", f.Readings, outcome.Readings)
 		if (f.Text == "its own words") != test.itsOwn || (f.Variant == test.variant && f.Facts != nil) != test.itsOwn {
-			t.Errorf("%s, variant %q, seen %t: %q, variant %q, facts %v", test.found, test.variant, test.seen, f.Text, f.Variant, f.Facts)
+			t.Errorf("%s, variant %q, seen %t: %q, variant %q, facts %v",
+				test.found, test.variant, test.seen, f.Text, f.Variant, f.Facts)
 		}
 	}
 }
@@ -176,12 +181,12 @@ func TestOrderOfFindings(t *testing.T) {
 
 // An outcome of an edge is for the edge alone, whatever is asked at a time.
 func TestOutcomesAreOfTheirEdges(t *testing.T) {
-	told := func(e *graph.Edge) Outcome {
+	says := func(e *graph.Edge) Outcome {
 		o := Say(Warn, "%s → %s", e.From.Name, e.To.Name)
 		o.Variant, o.Facts = e.From.Name, map[string]string{"to": e.To.Name}
 		return o
 	}
-	r := Judge(among(9), []Check{{Code: "X", Edge: told}}, all)
+	r := Judge(among(9), []Check{{Code: "X", Edge: says}}, all)
 	same(t, "findings", len(r.Findings), 72)
 	for _, f := range r.Findings {
 		if f.Text != f.Subject.String() || f.Variant != f.Subject.Node || f.Facts["to"] != f.Subject.Peer {

@@ -53,7 +53,8 @@ func TestCauses(t *testing.T) {
 		{"what is inconclusive not by a warning", whole(Warn), whole(Inconclusive), "", false},
 		{"a warning is not explained", whole(Fail), whole(Warn), "", false},
 		{"what passes is not explained", whole(Fail), whole(Pass), "", false},
-		{"one node's failure hides no other's lesser one", node(finds{"a": Inconclusive, "c": Fail}), node(finds{"a": Fail}), "a", false},
+		{"one node's failure hides no other's lesser one", node(finds{"a": Inconclusive, "c": Fail}),
+			node(finds{"a": Fail}), "a", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.before.Code, test.after.Code, test.after.After = "A", "B", []string{"A"}

@@ -105,7 +105,8 @@ func TestUnprovenPairsAreBounded(t *testing.T) {
 	same(t, "the single one is among them, in its place", short(last.Subject), "n039n0304")
 	same(t, "the first", short(r.Pairs[0].Subject), "n000n0014")
 	same(t, "the last of the others", short(r.Pairs[maxPairs-2].Subject), "n012n0314") // the 499th
-	same(t, "its proof", []Status{last.Status, last.Steps[P1Delivered], last.Steps[P2InTunnel]}, []Status{Fail, Fail, Pass})
+	same(t, "its proof", []Status{last.Status, last.Steps[P1Delivered], last.Steps[P2InTunnel]},
+		[]Status{Fail, Fail, Pass})
 	same(t, "counted", r.Totals.Statuses, map[Status]int{Fail: 781, Pass: 779})
 
 	// The same of receivers: all that n000 to n019 receive.
@@ -113,4 +114,14 @@ func TestUnprovenPairsAreBounded(t *testing.T) {
 	r = Judge(among(nodes), append(proving(P1Delivered), Check{Code: "X", Proof: P1Delivered, Edge: f.edge}), 0)
 	same(t, "pairs", len(r.Pairs), maxPairs)
 	same(t, "the single one is among them", short(r.Pairs[maxPairs-1].Subject), "n039n0304")
+}
+
+// Pairs that are not proven are in order, each family by itself.
+func TestOrderOfUnprovenPairs(t *testing.T) {
+	r := Judge(running(2, "all", nil, 6, 4), []Check{{Code: "X", Edge: finds{}.edge}}, 0)
+	var order []string
+	for _, p := range r.Pairs {
+		order = append(order, short(p.Subject))
+	}
+	same(t, "order", order, []string{"ab4", "ab6", "ba4", "ba6"})
 }

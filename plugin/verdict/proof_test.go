@@ -43,7 +43,8 @@ func TestStepOfProof(t *testing.T) {
 		{"the sender's of the family", []Check{ok, step(Check{NodeFamily: finds{"a4": Fail}.family})}, Fail},
 		{"the receiver's of the family", []Check{ok, step(Check{NodeFamily: finds{"b4": Fail}.family})}, Fail},
 		{"the other family's", []Check{ok, step(Check{NodeFamily: finds{"a6": Fail, "b6": Fail}.family})}, Pass},
-		{"of another step", []Check{ok, {Code: "X", Edge: finds{"ab4": Fail}.edge}, {Code: "Y", Proof: "P9", Edge: finds{"ab4": Fail}.edge}}, Pass},
+		{"of another step", []Check{ok, {Code: "X", Edge: finds{"ab4": Fail}.edge},
+			{Code: "Y", Proof: "P9", Edge: finds{"ab4": Fail}.edge}}, Pass},
 		{"nobody's", nil, Inconclusive},
 		{"only the cluster's", []Check{step(Check{Cluster: cluster(Pass)})}, Inconclusive},
 		{"only nodes'", []Check{step(Check{Node: finds{}.node})}, Inconclusive},
@@ -88,10 +89,13 @@ func TestNotesOfProof(t *testing.T) {
 		{"a part of it again", []Check{{Edge: says(Pass, "7 of 7 frames")}, {Edge: says(Pass, "7 of 7")}}, "7 of 7 frames"},
 		{"the graver replaces", []Check{{Edge: says(Pass, "7 of 7")}, {Edge: says(Fail, "8 of 9")}}, "8 of 9"},
 		{"the lesser is not added", []Check{{Edge: says(Fail, "8 of 9")}, {Edge: says(Warn, "slow")}}, "8 of 9"},
-		{"what is not applicable is not added to its like", []Check{{Edge: says(NotApplicable, "none")}, {Edge: says(NotApplicable, "nothing")}}, "none"},
-		{"what passes for a node stands elsewhere", []Check{{Node: nodeSays(Pass, "fine")}, {Edge: says(Pass, "7 of 7")}}, "7 of 7"},
+		{"what is not applicable is not added to its like",
+			[]Check{{Edge: says(NotApplicable, "none")}, {Edge: says(NotApplicable, "nothing")}}, "none"},
+		{"what passes for a node stands elsewhere",
+			[]Check{{Node: nodeSays(Pass, "fine")}, {Edge: says(Pass, "7 of 7")}}, "7 of 7"},
 		{"nor the cluster", []Check{{Edge: says(Pass, "7 of 7")}, {Cluster: cluster(Pass)}}, "7 of 7"},
-		{"nodes in their order", []Check{{Edge: says(Pass, "7 of 7")}, {Node: nodeSays(Warn, "late")}}, "late on a; late on b"},
+		{"nodes in their order", []Check{{Edge: says(Pass, "7 of 7")}, {Node: nodeSays(Warn, "late")}},
+			"late on a; late on b"},
 		{"an empty text", []Check{{Edge: says(Pass, "")}, {Edge: says(Pass, "7 of 7")}}, "7 of 7"},
 		{"nothing", nil, "nothing could be judged"},
 		{"nothing but a node", []Check{{Node: nodeSays(Pass, "fine")}}, "nothing could be judged"},
@@ -108,7 +112,8 @@ func TestNotesOfProof(t *testing.T) {
 
 // Proofs are of the pairs of the run, in order, each family by itself.
 func TestProofsOfPairs(t *testing.T) {
-	r := Judge(running(3, "ring", nil, 4, 6), with(Check{Code: "X", Proof: P1Delivered, Edge: finds{"bc6": Fail}.edge}), all)
+	failing := Check{Code: "X", Proof: P1Delivered, Edge: finds{"bc6": Fail}.edge}
+	r := Judge(running(3, "ring", nil, 4, 6), with(failing), all)
 	var order []string
 	for _, p := range r.Pairs {
 		order = append(order, short(p.Subject)+" "+p.Status.String())

@@ -52,7 +52,10 @@ func counted(g *graph.Graph, table []Check, r *Result) Totals {
 		want.Checks = append(want.Checks, total)
 	}
 	for _, n := range g.Nodes {
-		total := NodeTotal{Node: n.Name, Sending: sending[n.Name], Sends: sends[n.Name], Receives: receives[n.Name], Receiving: receiving[n.Name]}
+		total := NodeTotal{
+			Node: n.Name, Sending: sending[n.Name], Sends: sends[n.Name],
+			Receiving: receiving[n.Name], Receives: receives[n.Name],
+		}
 		if total.Sending+total.Receiving > 0 {
 			want.Unproven = append(want.Unproven, total)
 		}
@@ -125,6 +128,8 @@ func TestNodesThatExplainTheirPairs(t *testing.T) {
 
 func TestTotalOfCheck(t *testing.T) {
 	r := Judge(among(2), with(Check{Code: "X", Node: finds{"a": Fail}.node}), all)
-	same(t, "known", r.Totals.Of("X"), CheckTotal{Code: "X", Statuses: map[Status]int{Fail: 1, Pass: 1}, Causes: map[Status]int{Fail: 1}})
+	same(t, "known", r.Totals.Of("X"), CheckTotal{
+		Code: "X", Statuses: map[Status]int{Fail: 1, Pass: 1}, Causes: map[Status]int{Fail: 1},
+	})
 	same(t, "unknown", r.Totals.Of("Y"), CheckTotal{})
 }

@@ -12,7 +12,7 @@ func TestTextOfOutcome(t *testing.T) {
 		change(&o)
 		return o.Text()
 	}
-	base := Say(Pass, "%d of %d", 7, 8)
+	base, late := Say(Pass, "%d of %d", 7, 8), Late(func() string { return "late" })
 	for _, test := range []struct{ got, want string }{
 		{base.Text(), "7 of 8"},
 		{said(Say(Pass, "all"), func(*Outcome) {}), "all"},
@@ -22,7 +22,7 @@ func TestTextOfOutcome(t *testing.T) {
 		{said(base, func(o *Outcome) { o.Add("; "); o.Add("") }), "7 of 8; "},
 		{said(base, func(o *Outcome) { o.Reword("%s", "none") }), "none"},
 		{said(base, func(o *Outcome) { o.Reword("none"); o.Add(" at %d", 9) }), "none at 9"},
-		{said(Say(Pass, "%v", Late(func() string { return "late" })), func(o *Outcome) { o.Add(", %s", Late(func() string { return "later" })) }), "late, later"},
+		{said(Say(Pass, "%v", late), func(o *Outcome) { o.Add(" or %s", late) }), "late or late"},
 	} {
 		same(t, "text", test.got, test.want)
 	}
