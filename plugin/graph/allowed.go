@@ -66,9 +66,9 @@ func (p *Peer) longest(ip netip.Addr) (longest netip.Prefix) {
 	return longest
 }
 
-// rival returns the first other peer that has a part of a node's pods, no less
-// specific than what the holder has of them; nil if none has.
-func (a *allowed) rival(n *Node, holder *Peer, held netip.Prefix) (first *Peer) {
+// rival returns the first other peer that has a part of a node's pods of one
+// family, no less specific than what the holder has of them; nil if none has.
+func (a *allowed) rival(n *Node, family int, holder *Peer, held netip.Prefix) (first *Peer) {
 	consider := func(prefix netip.Prefix) {
 		if held.IsValid() && prefix.Bits() < held.Bits() {
 			return
@@ -80,16 +80,16 @@ func (a *allowed) rival(n *Node, holder *Peer, held netip.Prefix) (first *Peer) 
 		}
 	}
 	for _, podRange := range n.PodCIDRs {
-		a.overlapping(podRange.Masked(), consider)
+		if familyOf(podRange.Addr()) == family {
+			a.overlapping(podRange.Masked(), consider)
+		}
 	}
 	return first
 }
 
-// overlapping calls do with every allowed prefix that overlaps a range.
+// overlapping calls do with every allowed prefix that overlaps a range, which is
+// none for a range that is not valid.
 func (a *allowed) overlapping(podRange netip.Prefix, do func(netip.Prefix)) {
-	if !podRange.IsValid() {
-		return
-	}
 	for bits := range podRange.Bits() {
 		if a.bits[bits] {
 			wider, _ := podRange.Addr().Prefix(bits)

@@ -29,7 +29,7 @@ type Edge struct {
 	// stale peers, see addStale.
 	StaleSent *Moved
 	// Holder is the peer of From's carrier whose allowed IPs match To's test pod
-	// longest, Held that prefix. Rival is another peer with a part of To's pods.
+	// longest, Held that prefix. Rival is another peer with a part of To's pods of Family.
 	Holder, Rival *Peer
 	Held          netip.Prefix
 

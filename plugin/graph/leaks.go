@@ -16,7 +16,7 @@ func (g *Graph) attribute(recording Recorded) {
 		role, name := evidence.SplitStream(stream)
 		n := g.byName[name]
 		switch {
-		case role == evidence.PluginStream:
+		case stream == evidence.PluginStream:
 			g.attributeAll(g.samples, "the plugin")
 		case n == nil || role != "probe" && role != "pod":
 			g.attributeAll(leakSamples(recording.Messages(stream)), name)

@@ -51,10 +51,12 @@ func TestNewPairs(t *testing.T) {
 			}
 		}
 	}
-	one, _ := NewPairs("3", "abc123", 30)
-	other, _ := NewPairs("3", "xyz789", 30)
-	if fmt.Sprint(one) == fmt.Sprint(other) {
-		t.Error("every run asks the same")
+	for _, pairs := range []string{"1", "3"} {
+		one, _ := NewPairs(pairs, "abc123", 30)
+		other, _ := NewPairs(pairs, "xyz789", 30)
+		if fmt.Sprint(one) == fmt.Sprint(other) {
+			t.Errorf("%s: every run asks the same", pairs)
+		}
 	}
 	for _, pairs := range []string{"0", "-1", "some", "2.5", "ring "} {
 		if _, err := NewPairs(pairs, "abc123", 5); err == nil {
@@ -69,6 +71,14 @@ func TestRingIsInOrder(t *testing.T) {
 		if !a.Has(from, to) {
 			t.Errorf("%d does not send to %d", from, to)
 		}
+	}
+}
+
+// Where all pairs are tested the targets of a node are in order, the next first.
+func TestTargetsOfAllAreInOrder(t *testing.T) {
+	a, _ := NewPairs("all", "abc123", 5)
+	if got := a.Targets(3); !slices.Equal(got, []int{4, 0, 1, 2}) {
+		t.Errorf("3 sends to %v", got)
 	}
 }
 

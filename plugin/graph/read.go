@@ -19,9 +19,9 @@ func gap(recording Recorded) string {
 	}
 	for _, stream := range recording.Streams() {
 		text := ""
-		switch role, _ := evidence.SplitStream(stream); role {
-		case evidence.PluginStream, "probe", "pod":
-		case "look":
+		switch role, _ := evidence.SplitStream(stream); {
+		case stream == evidence.PluginStream, role == "probe", role == "pod":
+		case role == "look":
 			text = recording.Gap(stream)
 		default:
 			text = "it is not known what it counts as"

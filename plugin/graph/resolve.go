@@ -93,7 +93,7 @@ func (g *Graph) resolve(n *Node, family int) {
 		}
 		ip := other.PodIP(family)
 		h.holder = allowed.holder(ip)
-		h.rival = allowed.rival(other, h.holder, h.holder.longest(ip))
+		h.rival = allowed.rival(other, family, h.holder, h.holder.longest(ip))
 		h.route = n.RouteTo(ip)
 		h.controlLeft, h.controlCame = n.controlled(other)
 	}

@@ -55,12 +55,12 @@ func newJudging(g *graph.Graph, table []Check) *judging {
 	for i := range table {
 		k := &j.checks[i]
 		k.Check = &table[i]
-		byCode[k.Code] = k
 		for _, code := range k.After {
 			if before := byCode[code]; before != nil {
 				k.after = append(k.after, before)
 			}
 		}
+		byCode[k.Code] = k
 	}
 	return j
 }
