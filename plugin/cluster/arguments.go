@@ -49,14 +49,14 @@ func arguments(text string) string {
 		if !inline && i+1 < len(list) && !strings.HasPrefix(list[i+1], "-") {
 			value = list[i+1]
 		}
-		kept = append(kept, flag(name, value, clean)...)
+		kept = append(kept, flagAndValue(name, value, clean)...)
 	}
 	encoded, _ := json.Marshal(kept) // a list of strings can be written
 	return string(encoded)
 }
 
-// flag returns a flag and its value as K3s writes them, as two elements.
-func flag(name, value string, clean func(string) string) []string {
+// flagAndValue returns a flag and its value as K3s writes them, as two elements.
+func flagAndValue(name, value string, clean func(string) string) []string {
 	switch {
 	case clean != nil:
 		return []string{name, clean(value)}
