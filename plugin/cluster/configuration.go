@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -124,23 +125,13 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 }
 
 func (c *Client) each(ctx context.Context, resource schema.GroupVersionResource, visit func(*unstructured.Unstructured)) error {
-	page := metav1.ListOptions{Limit: 500}
-	for {
-		var list *unstructured.UnstructuredList
-		err := c.call(ctx, "listing "+resource.Resource, func(ctx context.Context) (err error) {
-			list, err = c.objects.Resource(resource).List(ctx, page)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for i := range list.Items {
-			visit(&list.Items[i])
-		}
-		if page.Continue = list.GetContinue(); page.Continue == "" {
-			return nil
-		}
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.objects.Resource(resource).List(ctx, options)
 	}
+	_, err := c.list(ctx, resource.Resource, metav1.ListOptions{}, page, func(item runtime.Object) {
+		visit(item.(*unstructured.Unstructured))
+	})
+	return err
 }
 
 func (found *configuration) add(name string, values map[string]string) {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
@@ -66,15 +67,14 @@ func (e *Unseen) forbidden(err error, what string) error {
 }
 
 func (c *Client) ourNamespaces(ctx context.Context) ([]corev1.Namespace, error) {
-	var list *corev1.NamespaceList
-	err := c.call(ctx, "listing namespaces", func(ctx context.Context) (err error) {
-		list, err = c.api.CoreV1().Namespaces().List(ctx, ours())
-		return err
-	})
-	if err != nil {
-		return nil, err
+	var namespaces []corev1.Namespace
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Namespaces().List(ctx, options)
 	}
-	return list.Items, nil
+	_, err := c.list(ctx, "namespaces", ours(), page, func(item runtime.Object) {
+		namespaces = append(namespaces, *item.(*corev1.Namespace))
+	})
+	return namespaces, err
 }
 
 func ours() metav1.ListOptions {
@@ -127,13 +127,13 @@ func (c *Client) findJobs(ctx context.Context, namespace string, found map[strin
 	return nil
 }
 
-func (c *Client) jobs(ctx context.Context, namespace string) (jobs []batchv1.Job, err error) {
-	err = c.call(ctx, "listing Jobs", func(ctx context.Context) error {
-		list, err := c.api.BatchV1().Jobs(namespace).List(ctx, ours())
-		if err == nil {
-			jobs = list.Items
-		}
-		return err
+func (c *Client) jobs(ctx context.Context, namespace string) ([]batchv1.Job, error) {
+	var jobs []batchv1.Job
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.BatchV1().Jobs(namespace).List(ctx, options)
+	}
+	_, err := c.list(ctx, "Jobs", ours(), page, func(item runtime.Object) {
+		jobs = append(jobs, *item.(*batchv1.Job))
 	})
 	return jobs, err
 }

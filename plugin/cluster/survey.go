@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -106,23 +107,14 @@ func (c *Client) NodeNames(ctx context.Context) ([]string, error) {
 
 func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {
 	var nodes []corev1.Node
-	page := metav1.ListOptions{Limit: 500}
-	for {
-		var list *corev1.NodeList
-		err := c.call(ctx, "listing the nodes", func(ctx context.Context) (err error) {
-			list, err = c.api.CoreV1().Nodes().List(ctx, page)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, list.Items...)
-		if page.Continue = list.Continue; page.Continue == "" {
-			break
-		}
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Nodes().List(ctx, options)
 	}
+	_, err := c.list(ctx, "the nodes", metav1.ListOptions{}, page, func(item runtime.Object) {
+		nodes = append(nodes, *item.(*corev1.Node))
+	})
 	slices.SortFunc(nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
-	return nodes, nil
+	return nodes, err
 }
 
 // version asks in a goroutine of its own, since client-go's call takes no context.
