@@ -139,8 +139,8 @@ func TestCallWaitsOnlyForAServerThatWasThere(t *testing.T) {
 	}
 }
 
-// A watch that breaks is opened again, and what happened meanwhile is not lost.
-func TestPlacementSurvivesABrokenWatch(t *testing.T) {
+// A pod that becomes Ready after it was given up counts all the same.
+func TestLateReady(t *testing.T) {
 	api := fake.NewSimpleClientset()
 	counted(api)
 	c := client(api)
@@ -159,7 +159,6 @@ func TestPlacementSurvivesABrokenWatch(t *testing.T) {
 		!strings.Contains(problems[0].Text, "not scheduled") {
 		t.Errorf("problems %+v", problems)
 	}
-	// A late Ready counts all the same.
 	pod = pod.DeepCopy()
 	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 	p.seePod(pod, false)

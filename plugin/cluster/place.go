@@ -9,7 +9,9 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,10 +22,10 @@ import (
 // Placement is what one run has made in the cluster. It follows its pods until
 // it is removed.
 type Placement struct {
-	client *Client
-	run    manifests.Run
-	stop   context.CancelFunc
-	follow sync.WaitGroup
+	client    *Client
+	run       manifests.Run
+	stop      context.CancelFunc
+	following sync.WaitGroup
 
 	mu      sync.Mutex
 	owner   *batchv1.Job     // one of the test pods' Jobs
@@ -46,24 +48,37 @@ func (c *Client) Open(ctx context.Context, run manifests.Run) (*Placement, error
 		opening.Go(func() error { return c.guard(ctx, run) })
 	}
 	for _, namespace := range run.Namespaces() {
-		opening.Go(func() error { return p.watchPods(ctx, watching, namespace) })
-		opening.Go(func() error { return p.watchEvents(ctx, watching, namespace) })
+		opening.Go(func() error { return p.follow(ctx, watching, "pods", p.pods(namespace)) })
+		opening.Go(func() error { return p.follow(ctx, watching, "events", p.events(namespace)) })
 	}
 	return p, opening.Wait()
 }
 
-func (p *Placement) watchPods(ctx, watching context.Context, namespace string) error {
-	pods, ours := p.client.api.CoreV1().Pods(namespace), manifests.LabelRun+"="+p.run.ID
-	return p.watch(ctx, watching, "pods", func(ctx context.Context) (watch.Interface, error) {
-		return pods.Watch(ctx, metav1.ListOptions{LabelSelector: ours})
-	})
+// pods are the run's pods in a namespace.
+func (p *Placement) pods(namespace string) *cache.ListWatch {
+	pods := p.client.api.CoreV1().Pods(namespace)
+	ours := manifests.LabelRun + "=" + p.run.ID
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = ours
+			return pods.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = ours
+			return pods.Watch(ctx, options)
+		},
+	}
 }
 
-func (p *Placement) watchEvents(ctx, watching context.Context, namespace string) error {
+// events are all events in a namespace: they carry no label of the run.
+func (p *Placement) events(namespace string) *cache.ListWatch {
 	events := p.client.api.CoreV1().Events(namespace)
-	return p.watch(ctx, watching, "events", func(ctx context.Context) (watch.Interface, error) {
-		return events.Watch(ctx, metav1.ListOptions{})
-	})
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return events.List(ctx, options)
+		},
+		WatchFuncWithContext: events.Watch,
+	}
 }
 
 // create makes an object. It lets a request that is under way finish even if

@@ -54,7 +54,7 @@ func (p *Placement) Remove(ctx context.Context) error {
 // Leave stops following the pods and leaves everything in place.
 func (p *Placement) Leave() {
 	p.stop()
-	p.follow.Wait()
+	p.following.Wait()
 }
 
 // Leftover is what a run made and did not remove, or has not yet.
