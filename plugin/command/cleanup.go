@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
@@ -55,7 +56,7 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 		return err
 	}
 	say := func(format string, args ...any) {
-		fmt.Fprintln(r.streams.Out, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(r.streams.Out, report.Printable(fmt.Sprintf(format, args...)))
 	}
 	progress := r.progress()
 	defer progress.stop()

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // The exit codes, the same in every output format.
@@ -72,9 +71,9 @@ func fail(w io.Writer, err error) int {
 	if ends, ok := err.(outcome); ok { //nolint:errorlint // one that is joined with another error has more to say
 		return int(ends)
 	}
-	fmt.Fprintf(w, "error: %s\n", printable(cluster.Redact(err.Error())))
+	fmt.Fprintf(w, "error: %s\n", report.Printable(cluster.Redact(err.Error())))
 	for _, hint := range hints(err) {
-		fmt.Fprintf(w, "hint: %s\n", printable(hint))
+		fmt.Fprintf(w, "hint: %s\n", report.Printable(hint))
 	}
 	var code coded
 	if errors.As(err, &code) {
@@ -97,19 +96,4 @@ func hints(err error) (all []string) {
 		}
 	}
 	return all
-}
-
-// printable makes text from the cluster safe for a terminal: control
-// characters, and the marks that are not seen or that change the order of what
-// is seen (Unicode's class Cf), are written as their numbers.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&b, `\u%04x`, r)
-	}
-	return b.String()
 }

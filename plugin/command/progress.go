@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // progress tells a waiting person what goes on: one live line on a terminal, a
@@ -48,7 +50,7 @@ func (p *progress) Phase(name string) {
 	case p.live:
 		p.draw()
 	default:
-		fmt.Fprintln(p.w, printable(name))
+		fmt.Fprintln(p.w, report.Printable(name))
 	}
 }
 
@@ -71,7 +73,7 @@ func (p *progress) Note(text string) {
 		return
 	}
 	p.clear()
-	fmt.Fprintln(p.w, printable(text))
+	fmt.Fprintln(p.w, report.Printable(text))
 }
 
 // pause takes the live line away, for something else to be written.
@@ -114,7 +116,7 @@ func (p *progress) draw() {
 	if since := time.Since(p.began); since > 2*time.Second {
 		text += fmt.Sprintf(" (%d s)", int(since.Seconds()))
 	}
-	runes := []rune(printable(text))
+	runes := []rune(report.Printable(text))
 	if len(runes) >= p.width {
 		runes = append(runes[:p.width-2], '…')
 	}
