@@ -95,6 +95,11 @@ func TestCompletion(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(out.String(), "4\n6\nall\n") {
 		t.Errorf("exit %d: %s", code, out.String())
 	}
+	out.Reset()
+	code = Main(t.Context(), []string{"kubectl_complete-wg", "replay", "-o", ""}, Streams{Out: &out, Err: &errs}, &Interrupts{})
+	if code != 0 || !strings.HasPrefix(out.String(), "text\njson\nyaml\nname\n") || !strings.Contains(out.String(), "\njsonpath\n") {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
 }
 
 func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {

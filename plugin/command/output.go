@@ -11,18 +11,14 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// write renders the judgement to stdout, all of it or nothing.
-func (r *root) write(format string, j *check.Judgement) error {
+// write writes the judgement to stdout, all of it or nothing.
+func (r *root) write(write writer, j *check.Judgement) error {
 	var buffer bytes.Buffer
-	err := report.Write(&buffer, format, j, report.Options{
-		Color: !r.noColor && colourful(r.streams.Out), Verbose: r.verbose, Version: version,
-	})
-	if err != nil {
+	if err := write(&buffer, j); err != nil {
 		return err
 	}
 	if _, err := buffer.WriteTo(r.streams.Out); err != nil {

@@ -5,20 +5,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 func (r *root) replay() *cobra.Command {
-	var output, failOn string
+	var failOn string
 	var timeout time.Duration
+	var format *genericclioptions.PrintFlags
 	command := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Judge recorded evidence again, without a cluster",
@@ -26,8 +26,9 @@ func (r *root) replay() *cobra.Command {
 The exit code is the same as that of the run. FILE may be - for stdin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if !report.Known(output) {
-				return usageError(fmt.Errorf("-o %s is no format", output), "one of: "+strings.Join(report.Formats(), ", "))
+			write, err := r.writerFor(format)
+			if err != nil {
+				return err
 			}
 			if failOn != "fail" && failOn != "warn" {
 				return usageError(fmt.Errorf("--fail-on %s is not known", failOn), "it is fail or warn")
@@ -38,7 +39,7 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 			if err != nil {
 				return err
 			}
-			if err := r.write(output, j); err != nil {
+			if err := r.write(write, j); err != nil {
 				return err
 			}
 			if code := exitCode(j.Result, failOn); code != exitVerified {
@@ -47,7 +48,7 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 			return nil
 		},
 	}
-	command.Flags().StringVarP(&output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
+	format = addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
 	command.Flags().StringVar(&failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
 	return command

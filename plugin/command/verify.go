@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -38,7 +38,7 @@ type verifyFlags struct {
 	printImages    bool
 	printRole      string
 	timeout        time.Duration
-	output         string
+	format         *genericclioptions.PrintFlags
 	failOn         string
 	newPods        int
 	buffer         int
@@ -59,6 +59,7 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 		Example: `  kubectl wg verify
   kubectl wg verify --nodes node1,node2 --record evidence.ndjson
   kubectl wg verify -o json --fail-on warn
+  kubectl wg verify -o jsonpath='{.firstCause.code}'
 
   # A quick look at a large cluster: each node sends to the next, or to 8 others.
   # The verdict says which pairs it is of, and never speaks for the rest.
@@ -66,11 +67,15 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
   kubectl wg verify --pairs 8`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			write, err := r.writerFor(f.format)
+			if err != nil {
+				return err
+			}
 			options, err := r.verifyOptions(f)
 			if err != nil {
 				return err
 			}
-			return r.runVerify(command.Context(), f, options)
+			return r.runVerify(command.Context(), f, options, write)
 		},
 	}
 	flags := command.Flags()
@@ -88,13 +93,12 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` that an operator needs and end: cluster, or namespaced")
 	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run; judging has some seconds in any case")
-	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
+	f.format = addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to watch the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // to show that a capture which loses frames is no proof
 	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
-	command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("pairs", cobra.FixedCompletions([]string{"all", "ring"}, cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("family", cobra.FixedCompletions([]string{"4", "6", "all"}, cobra.ShellCompDirectiveNoFileComp))
 	command.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", "warn"}, cobra.ShellCompDirectiveNoFileComp))
@@ -119,8 +123,6 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 		return wrong("it is 4, 6 or all", "--family %s is no address family", f.family)
 	case pairsError != nil:
 		return wrong("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
-	case !report.Known(f.output):
-		return wrong("one of: "+strings.Join(report.Formats(), ", "), "-o %s is no format", f.output)
 	case f.failOn != "fail" && f.failOn != "warn":
 		return wrong("it is fail or warn", "--fail-on %s is not known", f.failOn)
 	case f.pullPolicy != "" && !slices.Contains(pullPolicies, f.pullPolicy):
@@ -159,7 +161,7 @@ func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
 	return o, nil
 }
 
-func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) error {
+func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, write writer) error {
 	switch {
 	case f.printImages:
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
@@ -190,7 +192,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 	o.Report = func(j *check.Judgement) error {
 		progress.pause()
 		ends = outcome(exitCode(j.Result, f.failOn))
-		return r.write(f.output, j)
+		return r.write(write, j)
 	}
 	err = run.Verify(ctx, o)
 	progress.pause()
