@@ -3,7 +3,6 @@ package cluster
 import (
 	"bufio"
 	"context"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"io"
@@ -39,23 +38,23 @@ func talk(conn *websocket.Conn) {
 			return
 		}
 		if message[0] == remotecommand.StreamClose {
-			tell(conn, remotecommand.StreamErr, `{"status":"Success"}`)
+			ends(`{"status":"Success"}`)(conn)
 			conn.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""))
 			return
 		}
 		for range 8 {
-			tell(conn, remotecommand.StreamStdOut, answer)
+			send(conn, remotecommand.StreamStdOut, answer)
 		}
 	}
 }
 
 func TestServerProcess(t *testing.T) {
 	if os.Getenv(serverProcess) == "" {
-		t.Skip("only in a process of BenchmarkSessions")
+		t.Skip("for BenchmarkSessions only")
 	}
-	server := httptest.NewTLSServer(&execServer{protocols: []string{remotecommand.StreamProtocolV5Name}, command: talk})
+	server := httptest.NewTLSServer(&execServer{protocols: v5, command: talk})
 	defer server.Close()
-	os.Stdout.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	os.Stdout.Write(certificateOf(server))
 	fmt.Println(server.URL)
 	io.Copy(io.Discard, os.Stdin)
 }
@@ -77,7 +76,10 @@ func startServer(b *testing.B) *rest.Config {
 	if err := command.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { stdin.Close(); command.Wait() })
+	b.Cleanup(func() {
+		stdin.Close()
+		command.Wait()
+	})
 	var certificate strings.Builder
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -96,7 +98,9 @@ func startServer(b *testing.B) *rest.Config {
 // clientGo is client-go's executor, to compare with.
 type clientGo struct{ *remote }
 
-func (r clientGo) Exec(ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (r clientGo) Exec(
+	ctx context.Context, namespace, pod string, _ []string, stdin io.Reader, stdout, stderr io.Writer,
+) error {
 	url := r.pods.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("exec").URL()
 	executor, err := clientremote.NewWebSocketExecutor(r.config, http.MethodGet, url.String())
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/tools/pager"
 )
 
-// list reads all pages of a list and passes each item to visit. It returns the
+// list reads a list page by page and passes each item to visit. It returns the
 // list's resource version, from which a watch can continue.
 func (c *Client) list(
 	ctx context.Context, what string, options metav1.ListOptions, page pager.ListPageFunc, visit func(runtime.Object),

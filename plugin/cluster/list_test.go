@@ -37,7 +37,8 @@ func TestList(t *testing.T) {
 			}
 			visited := map[string]bool{}
 			visit := func(item runtime.Object) { visited[item.(*corev1.Pod).Name] = true }
-			version, err := client(fake.NewSimpleClientset()).list(t.Context(), "pods", metav1.ListOptions{}, page, visit)
+			c := client(fake.NewSimpleClientset())
+			version, err := c.list(t.Context(), "pods", metav1.ListOptions{}, page, visit)
 			if err != nil || version != "7" || len(visited) != 5 {
 				t.Errorf("visited %v, version %q, err = %v", visited, version, err)
 			}

@@ -16,17 +16,17 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// relistDelay is how long a list is waited with after a watch that could not go
-// on from where it was.
+// relistDelay is the time between the end of a watch that RetryWatcher cannot
+// continue and the next list.
 const relistDelay = time.Second
 
-// follow passes what is there of a kind, and then every change, to see. It
-// returns when the first list was read, and goes on until the placement stops.
+// follow passes all objects of a kind, and then every change, to see. It returns
+// when the first list was read, and continues until the placement stops.
 //
-// RetryWatcher opens a watch that broke again, from the last change on. Where it
-// cannot, since the server no longer knows that change, the list is read again.
-// An informer would do that too, but it keeps all objects, and where a server is
-// away its waits grow to 30 s (client-go tools/cache/reflector.go).
+// RetryWatcher opens a watch that broke again, from the last change on. If the
+// server no longer knows that change, the list is read again. An informer would
+// do so too, but it keeps all objects in memory, and while a server is away its
+// delays grow to 30 s (client-go tools/cache/reflector.go).
 func (p *Placement) follow(ctx, watching context.Context, what string, source *cache.ListWatch) error {
 	list := func(ctx context.Context) (version string, err error) {
 		return p.client.list(ctx, what, metav1.ListOptions{}, source.ListWithContext, func(item runtime.Object) {
@@ -80,19 +80,21 @@ func (p *Placement) seePod(pod *corev1.Pod, deleted bool) {
 		if s == nil || deleted && s.pod != nil && s.pod.UID != pod.UID {
 			return
 		}
-		// Of many pods what was asked for is most of it, and of no more use.
+		// Of many pods the specification takes the most memory, and it is not needed.
 		s.pod = &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, UID: pod.UID},
 			Spec:       corev1.PodSpec{NodeName: pod.Spec.NodeName},
 			Status:     pod.Status,
 		}
-		if (podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)) && !deleted && !s.ready {
-			s.ready, s.wait = true, time.Since(s.created)
+		ready := podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)
+		if ready && !deleted && !s.ready {
+			s.ready = true
+			s.wait = time.Since(s.created)
 		}
 		switch {
 		case s.failure != nil:
 		case deleted:
-			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: "someone or something deleted the pod"}
+			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: "the pod was deleted"}
 		default:
 			s.failure = podFailure(pod)
 		}

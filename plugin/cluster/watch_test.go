@@ -61,11 +61,14 @@ func TestFollow(t *testing.T) {
 			changes.Add(podVersion("5", corev1.ConditionFalse))
 			changes.Stop()
 		case 2:
-			changes.Error(&metav1.Status{Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonExpired})
+			changes.Error(&metav1.Status{
+				Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonExpired,
+			})
 		}
 		return true, changes, nil
 	})
-	p, err := client(api).Open(t.Context(), manifests.Run{ID: "abc234", Namespace: "mine", Image: "i", Lifetime: time.Minute})
+	run := manifests.Run{ID: "abc234", Namespace: "mine", Image: "i", Lifetime: time.Minute}
+	p, err := client(api).Open(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,13 @@ func addFormatFlags(command *cobra.Command) *genericclioptions.PrintFlags {
 	flags.AddFlags(command)
 	names := formats(flags)
 	command.Flags().Lookup("output").Usage = "format of the report: " + strings.Join(names, ", ")
-	command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	completeWith(command, "output", names...)
 	return flags
+}
+
+// completeWith completes a flag with fixed values.
+func completeWith(command *cobra.Command, flag string, values ...string) {
+	command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func formats(flags *genericclioptions.PrintFlags) []string {
@@ -46,10 +51,9 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags) (writer, error) {
 	printer, err := flags.ToPrinter()
 	switch {
 	case format == "" || genericclioptions.IsNoCompatiblePrinterError(err):
-		hint := "one of: " + strings.Join(formats(flags), ", ")
-		return nil, usageError(fmt.Errorf("-o %q is not a known format", format), hint)
+		return nil, usagef("one of: "+strings.Join(formats(flags), ", "), "-o %q is not a known format", format)
 	case err != nil:
-		return nil, usageError(fmt.Errorf("-o %s: %w", format, err), "e.g. -o jsonpath='{.firstCause.code}'")
+		return nil, usagef("e.g. -o jsonpath='{.firstCause.code}'", "-o %s: %w", format, err)
 	}
 	return func(w io.Writer, j *check.Judgement) error { return printObject(w, printer, j) }, nil
 }
@@ -87,5 +91,5 @@ func (e *badTemplate) Error() string {
 
 func (e *badTemplate) Unwrap() error { return e.err }
 
-// Hint says where the fields are to be seen.
+// Hint describes how to see the fields.
 func (e *badTemplate) Hint() string { return "-o json shows all fields" }

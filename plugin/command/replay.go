@@ -22,16 +22,16 @@ func (r *root) replay() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Judge recorded evidence again, without a cluster",
-		Long: `Judge the evidence that "verify --record FILE" kept, and render it in any format.
-The exit code is the same as that of the run. FILE may be - for stdin.`,
+		Long: `Judge the evidence that "verify --record FILE" wrote, and report in any format.
+The exit code is that of the run. FILE can be - for stdin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := r.writerFor(format)
 			if err != nil {
 				return err
 			}
-			if failOn != "fail" && failOn != "warn" {
-				return usageError(fmt.Errorf("--fail-on %s is not known", failOn), "it is fail or warn")
+			if err := validFailOn(failOn); err != nil {
+				return err
 			}
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.ErrTime)
 			defer cancel()
@@ -50,8 +50,18 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 	}
 	format = addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
-	command.Flags().StringVar(&failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
+	command.Flags().StringVar(&failOn, "fail-on", "fail", failOnUsage)
+	completeWith(command, "fail-on", "fail", "warn")
 	return command
+}
+
+const failOnUsage = "what makes the exit code 1: fail, or warn for warnings too"
+
+func validFailOn(value string) error {
+	if value != "fail" && value != "warn" {
+		return usagef("one of: fail, warn", "--fail-on %s is not known", value)
+	}
+	return nil
 }
 
 // judgeRecording reads and judges a recording, unless ctx ends first.
@@ -81,7 +91,7 @@ func (r *root) readRecording(path string) (*evidence.Recording, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, usageError(err, "a file made by kubectl wg verify --record")
+			return nil, usageError(err, "FILE is a file that kubectl wg verify --record wrote")
 		}
 		from = file
 	}
