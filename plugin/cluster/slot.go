@@ -56,7 +56,8 @@ func (s *slot) evidence() evidence.Pod {
 		pod.Pass = 2
 	}
 	if s.pod != nil {
-		pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
+		pod.Name = s.pod.Name
+		pod.IPs = podIPs(s.pod)
 	}
 	return pod
 }
@@ -69,7 +70,8 @@ func (p *Placement) Problems() []evidence.Problem {
 	for _, s := range p.sorted() {
 		if s.failure != nil && !s.ready {
 			failure := *s.failure
-			failure.What, failure.On = "place "+s.placing.Role, s.placing.Node
+			failure.What = "place " + s.placing.Role
+			failure.On = s.placing.Node
 			problems = append(problems, failure)
 		}
 	}

@@ -215,7 +215,8 @@ func (s *socket) read(stdout, stderr io.Writer) error {
 		case remotecommand.StreamStdErr:
 			to = stderr
 		case remotecommand.StreamErr:
-			to, message = &status, io.LimitReader(message, int64(maxStatus-status.Len()))
+			to = &status
+			message = io.LimitReader(message, int64(maxStatus-status.Len()))
 		}
 		if _, err = io.CopyBuffer(to, message, buffer); err != nil {
 			return fmt.Errorf("reading the connection: %w", err)

@@ -42,10 +42,10 @@ func (p *Placement) follow(ctx, watching context.Context, what string, source *c
 			if err == nil {
 				err = p.watch(watching, version, source)
 			}
-			p.client.log.Debug("listing again", "what", what, "error", err)
 			if !sleep(watching, relistDelay) {
 				return
 			}
+			p.client.log.Debug("listing again", "what", what, "error", err)
 			version, err = list(watching)
 		}
 	})

@@ -56,7 +56,7 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 	if err != nil && !errors.As(err, &unseen) {
 		return err
 	}
-	write := func(format string, args ...any) {
+	printf := func(format string, args ...any) {
 		fmt.Fprintln(r.streams.Out, report.Printable(fmt.Sprintf(format, args...)))
 	}
 	progress := r.progress()
@@ -72,10 +72,10 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 		reason := inProgress(l)
 		switch {
 		case reason != "" && !named && !f.all && !l.Removing:
-			write("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
+			printf("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
 			continue
 		case f.dryRun:
-			write("would remove %s", l.What())
+			printf("would remove %s", l.What())
 			continue
 		}
 		progress.Phase("removing " + l.What())
@@ -85,14 +85,14 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 			failed = append(failed, err)
 			continue
 		}
-		write("removed %s", l.What())
+		printf("removed %s", l.What())
 	}
 	// If every named run was found, what else there may be does not matter.
 	switch {
 	case unseen != nil && (len(runs) == 0 || found < len(runs)):
 		failed = append(failed, unseen)
 	case found == 0:
-		write("nothing is left")
+		printf("nothing is left")
 	}
 	return errors.Join(failed...)
 }
