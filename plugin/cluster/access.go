@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -14,15 +15,17 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
 
-// access is one thing the run will do. Own marks what only a run with
-// namespaces of its own needs, fresh what only one with new pods does.
+// access is a permission that a run uses.
 type access struct {
 	group, resource, subresource, verb string
-	scoped, own, fresh                 bool
+
+	scoped  bool // in the run's namespaces only
+	own     bool // only by a run with namespaces of its own
+	newPods bool // only by a run with new pods
 }
 
-// needed is everything without which a run cannot be made. What is only nice
-// to have, such as the CNI's configuration, is not in it.
+// needed are the permissions without which a run is not possible. Reading the
+// CNI's configuration is not one of them.
 var needed = []access{
 	{resource: "nodes", verb: "list"},
 	{resource: "namespaces", verb: "create", own: true},
@@ -30,7 +33,7 @@ var needed = []access{
 	{resource: "resourcequotas", verb: "create", scoped: true, own: true},
 	{resource: "resourcequotas", verb: "get", scoped: true, own: true},
 	{group: "networking.k8s.io", resource: "networkpolicies", verb: "create", scoped: true, own: true},
-	{resource: "secrets", verb: "create", scoped: true, fresh: true},
+	{resource: "secrets", verb: "create", scoped: true, newPods: true},
 	{group: "batch", resource: "jobs", verb: "create", scoped: true},
 	{group: "batch", resource: "jobs", verb: "deletecollection", scoped: true},
 	{resource: "pods", verb: "list", scoped: true},
@@ -56,34 +59,36 @@ func (a access) String() string {
 type MissingAccess struct{ What []string }
 
 func (e *MissingAccess) Error() string {
-	return "you may not " + strings.Join(e.What, ", ")
+	return "you are not allowed to " + strings.Join(e.What, ", ")
 }
 
-// Hint says how to get the permissions.
+// Hint describes how to get the permissions.
 func (e *MissingAccess) Hint() string {
-	return "someone who may: kubectl wg verify --print-role | kubectl apply -f - ; then bind the role kubectl-wg to you. " +
-		"It amounts to cluster-admin; for less, --print-role=namespaced and --namespace"
+	return "an administrator runs: kubectl wg verify --print-role | kubectl apply -f - ; " +
+		"and binds the role kubectl-wg to you. It amounts to cluster-admin; " +
+		"for less, use --print-role=namespaced and --namespace"
 }
 
-// Refused is the error for an object that an admission policy would not let in.
+// Refused is the error for an object that the server does not admit.
 type Refused struct {
 	What string
 	Err  error
 }
 
-func (e *Refused) Error() string { return fmt.Sprintf("the cluster refuses the %s: %v", e.What, e.Err) }
+func (e *Refused) Error() string { return fmt.Sprintf("the cluster rejects the %s: %v", e.What, e.Err) }
 func (e *Refused) Unwrap() error { return e.Err }
 
-// Hint says what a policy has to let in.
+// Hint describes what a policy has to admit.
 func (e *Refused) Hint() string {
-	return "the probes need hostNetwork, NET_ADMIN and NET_RAW; exempt them, or name a namespace that allows them with --namespace"
+	return "the probes need hostNetwork, NET_ADMIN and NET_RAW: exempt them from the policy, " +
+		"or use --namespace with a namespace that allows them"
 }
 
-// Preflight asks the server whether everything that the run will do is
-// permitted, and creates its objects as a dry run. It changes nothing.
+// Preflight asks the server whether the run has all permissions that it needs,
+// and creates its objects as a dry run. It changes nothing.
 //
-// Pods are not tried: their namespace is not there yet. The Job controller's
-// events say at once what was wrong with them, see Placement.
+// Pods are not created as a dry run, since their namespace does not exist yet.
+// The Job controller's events report what is wrong with them, see Placement.
 func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
 	if err := c.Permitted(ctx, run); err != nil {
 		return err
@@ -94,14 +99,17 @@ func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []ma
 	return c.tryJobs(ctx, run, placings)
 }
 
+// dryRun is what all objects of Preflight are created with.
+var dryRun = metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+
 func (c *Client) tryNamespaces(ctx context.Context, run manifests.Run) error {
 	namespaces, err := run.NamespaceObjects()
 	if err != nil {
 		return err
 	}
 	for _, namespace := range namespaces {
-		err := c.dryRun(ctx, "namespace", func(ctx context.Context, dry metav1.CreateOptions) error {
-			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, dry)
+		err := c.try(ctx, "namespace", func(ctx context.Context) error {
+			_, err := c.api.CoreV1().Namespaces().Create(ctx, namespace, dryRun)
 			return err
 		})
 		if err != nil {
@@ -122,8 +130,8 @@ func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []mani
 		if err != nil {
 			return err
 		}
-		err = c.dryRun(ctx, placing.Role+" Job", func(ctx context.Context, dry metav1.CreateOptions) error {
-			_, err := c.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, dry)
+		err = c.try(ctx, placing.Role+" Job", func(ctx context.Context) error {
+			_, err := c.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, dryRun)
 			return err
 		})
 		if err != nil {
@@ -133,22 +141,25 @@ func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []mani
 	return nil
 }
 
-func (c *Client) dryRun(ctx context.Context, what string, create func(context.Context, metav1.CreateOptions) error) error {
-	err := c.call(ctx, "trying out the "+what, func(ctx context.Context) error {
-		return create(ctx, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-	})
-	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) {
+func (c *Client) try(ctx context.Context, what string, create func(context.Context) error) error {
+	err := c.call(ctx, "creating the "+what+" as a dry run", create)
+	if rejected(err) {
 		return &Refused{What: what, Err: err}
 	}
 	return err
 }
 
-// Permitted returns MissingAccess if the operator lacks any permission.
+// rejected reports whether the server does not admit an object.
+func rejected(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+}
+
+// Permitted returns MissingAccess if the operator lacks a permission.
 func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	lacking := make([]string, len(needed))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, a := range needed {
-		if a.own && !run.Own() || a.fresh && run.NewPods == 0 {
+		if a.own && !run.Own() || a.newPods && run.NewPods == 0 {
 			continue
 		}
 		group.Go(func() error {
@@ -162,16 +173,11 @@ func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	var what []string
-	for _, text := range lacking {
-		if text != "" {
-			what = append(what, text)
-		}
+	lacking = slices.DeleteFunc(lacking, func(what string) bool { return what == "" })
+	if len(lacking) > 0 {
+		return &MissingAccess{What: lacking}
 	}
-	if what == nil {
-		return nil
-	}
-	return &MissingAccess{What: what}
+	return nil
 }
 
 func (c *Client) allowed(ctx context.Context, a access, namespace string) (bool, error) {

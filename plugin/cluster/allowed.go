@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// What is kept of other people's objects is listed here, field by field. All
-// else is dropped: it says nothing about the network of nodes, and may be a
-// secret today or tomorrow.
+// What is kept of other people's objects is listed here, field by field.
+// Everything else is dropped: it does not describe the nodes' network, and it may
+// be a secret, now or in a later version.
 
 // keptLabels are the node labels that are kept.
 var keptLabels = []string{
@@ -81,13 +81,13 @@ var keptAnnotations = map[string]func(string) string{
 
 func plain(value string) string { return strings.TrimSpace(value) }
 
-// leaseFields are what flannel's backends publish of a node that is no secret
+// leaseFields are what flannel's backends publish of a node that is not secret
 // (flannel pkg/backend/wireguard, vxlan).
 var leaseFields = []string{"PublicKey", "Port", "VNI", "VtepMAC"}
 
 func lease(value string) string { return fields(value, leaseFields) }
 
-// fields returns those of a JSON object's fields that are allowed and hold one
+// fields returns those fields of a JSON object that are allowed and have a single
 // value, empty if there are none.
 func fields(text string, allowed []string) string {
 	kept := pick(text, allowed)
@@ -98,8 +98,8 @@ func fields(text string, allowed []string) string {
 	return string(encoded)
 }
 
-// pick reads the allowed fields of a JSON object. Names are compared as Go
-// programs read them, without regard to case.
+// pick reads the allowed fields of a JSON object. As in Go's decoder, the case of
+// names does not matter.
 func pick(text string, allowed []string) map[string]any {
 	var object map[string]any
 	if json.Unmarshal([]byte(text), &object) != nil {
@@ -135,8 +135,8 @@ var (
 	}
 )
 
-// netConf returns what is kept of a net-conf.json. Of the preshared key it says
-// only that there is one.
+// netConf returns what is kept of a net-conf.json. Of a preshared key that is
+// only its presence.
 func netConf(text string) string {
 	var object map[string]any
 	if json.Unmarshal([]byte(text), &object) != nil {

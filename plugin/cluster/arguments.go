@@ -6,7 +6,7 @@ import (
 )
 
 // keptFlags are the flags of K3s and RKE2 that are kept, each with its value as
-// the function returns it (docs.k3s.io/cli/server, agent). Those without a
+// the function returns it (docs.k3s.io/cli/server, agent). Flags without a
 // function are switches.
 var keptFlags = map[string]func(string) string{
 	"--flannel-backend":        flannelBackend,
@@ -28,8 +28,8 @@ var keptFlags = map[string]func(string) string{
 }
 
 // arguments returns what is kept of an annotation node-args: the role, and the
-// flags that bear on the network of nodes. Everything else is dropped, so that
-// a secret is, whatever flag it follows. Text that is no JSON list is dropped.
+// flags that configure the nodes' network. Everything else is dropped, and so is
+// a secret, whatever flag it follows. Text that is not a JSON list is dropped.
 func arguments(text string) string {
 	var list []string
 	if json.Unmarshal([]byte(text), &list) != nil {
@@ -49,14 +49,14 @@ func arguments(text string) string {
 		if !inline && i+1 < len(list) && !strings.HasPrefix(list[i+1], "-") {
 			value = list[i+1]
 		}
-		kept = append(kept, flag(name, value, clean)...)
+		kept = append(kept, flagAndValue(name, value, clean)...)
 	}
 	encoded, _ := json.Marshal(kept) // a list of strings can be written
 	return string(encoded)
 }
 
-// flag returns a flag and its value as K3s writes them, as two elements.
-func flag(name, value string, clean func(string) string) []string {
+// flagAndValue returns a flag and its value as K3s writes them, as two elements.
+func flagAndValue(name, value string, clean func(string) string) []string {
 	switch {
 	case clean != nil:
 		return []string{name, clean(value)}
@@ -66,7 +66,7 @@ func flag(name, value string, clean func(string) string) []string {
 	return []string{name}
 }
 
-// vpnName returns the name of an overlay, which stands in the same text as its
+// vpnName returns the name of an overlay from a text that also contains its
 // credentials: name=tailscale,joinKey=….
 func vpnName(value string) string {
 	for part := range strings.SplitSeq(value, ",") {
@@ -77,7 +77,7 @@ func vpnName(value string) string {
 	return hidden
 }
 
-// flannelBackend returns a backend and those of its options that are no
+// flannelBackend returns a backend and those of its options that are not
 // secret: wireguard-native=Mode=auto,PersistentKeepaliveInterval=25.
 func flannelBackend(value string) string {
 	name, options, given := strings.Cut(value, "=")

@@ -1,7 +1,7 @@
 // Package cluster does everything that needs the Kubernetes API: it surveys
-// the nodes, asks what the operator may do, places the pods of a run, opens
-// sessions with their agents and removes what was made. It is the only package
-// that imports client-go's clients, and it judges nothing.
+// the nodes, checks the operator's permissions, places the pods of a run, opens
+// sessions with their agents and removes what was created. It is the only
+// package that imports client-go's clients. It judges nothing.
 package cluster
 
 import (
@@ -19,22 +19,21 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Requests per second and their burst. A run makes four per node and then is
-// silent; client-go's default of 5 per second would take longer than the proof.
-// The server guards itself by priority and fairness.
+// Requests per second and their burst. A run makes four requests per node;
+// client-go's default of 5 per second would take longer than the proof. The
+// server protects itself by priority and fairness.
 const (
 	requestsPerSecond = 200
 	requestBurst      = 400
 )
 
-// parallel bounds how many requests are under way at a time.
+// parallel is how many requests are made at a time.
 const parallel = 32
 
-// callTimeout bounds one request, so that a server which vanished without a
-// word is noticed.
+// callTimeout bounds one request, so that a server that vanished is noticed.
 const callTimeout = 15 * time.Second
 
-// patience is how long a server that answered before is waited for.
+// patience is how long requests are repeated to a server that answered before.
 const patience = 20 * time.Second
 
 // Client speaks to one cluster.
@@ -43,7 +42,7 @@ type Client struct {
 	objects dynamic.Interface
 	exec    Executor
 	log     *slog.Logger
-	reached atomic.Bool // the server has answered once
+	reached atomic.Bool // the server has answered
 }
 
 // New returns a client made of its parts, for a cluster that is not reached
@@ -73,10 +72,10 @@ func Connect(config *rest.Config, agent string, log *slog.Logger) (*Client, erro
 	return New(api, objects, &remote{config: config, pods: api.CoreV1().RESTClient(), sockets: sockets}, log), nil
 }
 
-// warnings are what the server says beside its answers. They go to the log: a
-// policy that only warns does not stop the run.
+// warnings writes the server's warnings to the log: a policy that only warns
+// does not stop a run.
 type warnings struct{ log *slog.Logger }
 
 func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _ string, text string) {
-	w.log.Debug("server warns", "code", code, "text", text)
+	w.log.Debug("the server warns", "code", code, "text", text)
 }

@@ -9,15 +9,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// A keeper returns what is kept of a value.
+// A keeper has the names of the values that are kept, each with a function that
+// returns what is kept of the value.
 type keeper map[string]func(string) string
 
-// all keeps the values of these names as they are.
+// all keeps the values of these names unchanged.
 func all(names ...string) keeper {
 	kept := keeper{}
 	for _, name := range names {
@@ -28,7 +30,7 @@ func all(names ...string) keeper {
 
 var flannelConfig = keeper{"net-conf.json": netConf}
 
-// configMaps are where CNIs keep their configuration, and what is kept of it.
+// configMaps are the CNIs' ConfigMaps, and what is kept of them.
 var configMaps = []struct {
 	namespace, name string
 	keep            keeper
@@ -70,25 +72,29 @@ func calico(resource string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "crd.projectcalico.org", Version: "v1", Resource: resource}
 }
 
-// ciliumNodes carry in their annotations what other CNIs write to the Node.
+// ciliumNodes have in their annotations what other CNIs write to the Node.
 var ciliumNodes = schema.GroupVersionResource{Group: "cilium.io", Version: "v2", Resource: "ciliumnodes"}
 
 // maxObjects is how many bytes of configuration fit the Cluster message.
 const maxObjects = 6 << 10
 
-// configuration is what the CNIs' own objects say.
+// configuration is what was read from the CNIs' own objects.
 type configuration struct {
 	mu       sync.Mutex
-	room     int
+	room     int // bytes of maxObjects that are left
 	objects  map[string]map[string]string
 	nodes    map[string]map[string]string // annotations by node
 	problems []evidence.Problem
 }
 
-// configuration reads them all at the same time. A missing object or kind is
-// no problem: most clusters have none of them.
+// configuration reads all of these objects at the same time. A missing object or
+// kind is not a problem: most clusters have none of them.
 func (c *Client) configuration(ctx context.Context) *configuration {
-	found := &configuration{room: maxObjects, objects: map[string]map[string]string{}, nodes: map[string]map[string]string{}}
+	found := &configuration{
+		room:    maxObjects,
+		objects: map[string]map[string]string{},
+		nodes:   map[string]map[string]string{},
+	}
 	var readers sync.WaitGroup
 	for _, source := range configMaps {
 		readers.Go(func() {
@@ -123,24 +129,16 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 	return found
 }
 
-func (c *Client) each(ctx context.Context, resource schema.GroupVersionResource, visit func(*unstructured.Unstructured)) error {
-	page := metav1.ListOptions{Limit: 500}
-	for {
-		var list *unstructured.UnstructuredList
-		err := c.call(ctx, "listing "+resource.Resource, func(ctx context.Context) (err error) {
-			list, err = c.objects.Resource(resource).List(ctx, page)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for i := range list.Items {
-			visit(&list.Items[i])
-		}
-		if page.Continue = list.GetContinue(); page.Continue == "" {
-			return nil
-		}
+func (c *Client) each(
+	ctx context.Context, resource schema.GroupVersionResource, visit func(*unstructured.Unstructured),
+) error {
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.objects.Resource(resource).List(ctx, options)
 	}
+	_, err := c.list(ctx, resource.Resource, metav1.ListOptions{}, page, func(item runtime.Object) {
+		visit(item.(*unstructured.Unstructured))
+	})
+	return err
 }
 
 func (found *configuration) add(name string, values map[string]string) {
@@ -153,7 +151,7 @@ func (found *configuration) add(name string, values map[string]string) {
 	if size > found.room {
 		found.problems = append(found.problems, evidence.Problem{
 			Class: evidence.ProblemDamaged, What: "configuration", On: name,
-			Text: fmt.Sprintf("an object of %d bytes does not fit the record and was left out", size),
+			Text: fmt.Sprintf("an object of %d bytes is too long for the record; it was left out", size),
 		})
 		return
 	}
@@ -181,7 +179,7 @@ func (k keeper) of(values map[string]string) map[string]string {
 	return kept
 }
 
-// flat renders each field of a spec as text, what is not text as JSON.
+// flat renders each field of a spec as text: strings as they are, others as JSON.
 func flat(spec map[string]any) map[string]string {
 	texts := map[string]string{}
 	for name, value := range spec {

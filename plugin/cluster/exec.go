@@ -16,21 +16,27 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
 
-// Executor runs a command in a pod of the run and connects its streams to it.
+// Executor runs a command in a pod of the run and connects the streams to it.
 // It returns when the command ends, the connection breaks, or ctx ends.
 type Executor interface {
-	Exec(ctx context.Context, namespace, pod string, command []string, stdin io.Reader, stdout, stderr io.Writer) error
+	Exec(
+		ctx context.Context, namespace, pod string, command []string,
+		stdin io.Reader, stdout, stderr io.Writer,
+	) error
 }
 
-// remote executes through the API server, over a WebSocket, or over SPDY where
-// a server before 1.30 or a proxy on the way knows no WebSocket.
+// remote executes through the API server: over a WebSocket, or over SPDY where
+// a server before 1.30 or a proxy between does not support WebSockets.
 type remote struct {
 	config  *rest.Config
 	pods    rest.Interface
 	sockets *sockets
 }
 
-func (r *remote) Exec(ctx context.Context, namespace, pod string, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (r *remote) Exec(
+	ctx context.Context, namespace, pod string, command []string,
+	stdin io.Reader, stdout, stderr io.Writer,
+) error {
 	url := r.pods.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("exec").
 		VersionedParams(&corev1.PodExecOptions{
 			Container: manifests.Container, Command: command, Stdin: true, Stdout: true, Stderr: true,

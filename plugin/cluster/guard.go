@@ -29,8 +29,9 @@ func (c *Client) createNamespaces(ctx context.Context, run manifests.Run) error 
 	return creating.Wait()
 }
 
-// guard creates what the run's own namespaces are guarded with. It returns when
-// the quotas hold, so that no pod is refused for one that is not counted yet.
+// guard creates what protects the run's own namespaces: quotas and a
+// NetworkPolicy. It returns when the quotas are in force, since a quota that is
+// not counted yet refuses all pods.
 func (c *Client) guard(ctx context.Context, run manifests.Run) error {
 	quotas, err := run.QuotaObjects()
 	if err != nil {
@@ -40,27 +41,27 @@ func (c *Client) guard(ctx context.Context, run manifests.Run) error {
 	if err != nil {
 		return err
 	}
-	var guarding errgroup.Group
+	var creating errgroup.Group
 	for _, quota := range quotas {
-		guarding.Go(func() error { return c.createQuota(ctx, quota) })
+		creating.Go(func() error { return c.createQuota(ctx, quota) })
 	}
-	guarding.Go(func() error {
+	creating.Go(func() error {
 		return c.create(ctx, "creating the NetworkPolicy", func(ctx context.Context) error {
 			_, err := c.api.NetworkingV1().NetworkPolicies(policy.Namespace).Create(ctx, policy, metav1.CreateOptions{})
 			return err
 		})
 	})
-	return guarding.Wait()
+	return creating.Wait()
 }
 
-// quotaTime is how long a quota may take to be counted. It is counted within
-// milliseconds, or never, where the cluster has no controller for quotas.
+// quotaTime is how long to wait for a quota to be counted. That takes
+// milliseconds, or never happens where the cluster has no controller for quotas.
 const quotaTime = 5 * time.Second
 
-// createQuota creates a quota and waits until it is counted: before that every
-// pod is refused (kubernetes staging/src/k8s.io/apiserver/pkg/admission/plugin/
-// resourcequota/controller.go, "status unknown for quota"). One that nobody
-// counts is removed again.
+// createQuota creates a quota and waits until it is counted: before that it
+// refuses every pod (kubernetes staging/src/k8s.io/apiserver/pkg/admission/
+// plugin/resourcequota/controller.go, "status unknown for quota"). A quota that
+// is never counted is removed again.
 func (c *Client) createQuota(ctx context.Context, quota *corev1.ResourceQuota) error {
 	quotas := c.api.CoreV1().ResourceQuotas(quota.Namespace)
 	err := c.create(ctx, "creating the quota", func(ctx context.Context) error {
@@ -70,9 +71,11 @@ func (c *Client) createQuota(ctx context.Context, quota *corev1.ResourceQuota) e
 	if err != nil {
 		return err
 	}
-	wait := 20 * time.Millisecond
+	log := c.log.With("namespace", quota.Namespace)
 	began := time.Now()
-	for ; time.Since(began) < quotaTime && sleep(ctx, wait); wait = min(2*wait, 250*time.Millisecond) {
+	wait := 20 * time.Millisecond
+	for time.Since(began) < quotaTime && sleep(ctx, wait) {
+		wait = min(2*wait, 250*time.Millisecond)
 		counted := false
 		err := c.call(ctx, "waiting for the quota", func(ctx context.Context) error {
 			now, err := quotas.Get(ctx, quota.Name, metav1.GetOptions{})
@@ -80,18 +83,18 @@ func (c *Client) createQuota(ctx context.Context, quota *corev1.ResourceQuota) e
 			return err
 		})
 		if counted || err != nil {
-			c.log.Debug("quota", "namespace", quota.Namespace, "counted", counted, "after", time.Since(began), "error", err)
+			log.Debug("quota", "counted", counted, "after", time.Since(began), "error", err)
 			return err
 		}
 	}
-	c.log.Debug("nothing counts quotas here; it is removed", "namespace", quota.Namespace)
+	log.Debug("no controller counts the quota; it is removed")
 	return c.call(ctx, "removing the quota", func(ctx context.Context) error {
 		return quotas.Delete(ctx, quota.Name, metav1.DeleteOptions{})
 	})
 }
 
-// Provide creates the Secret that new pods read, which must be there before
-// they are added, and after a test pod was.
+// Provide creates the Secret that new pods read. It is to be called after a test
+// pod was added and before the new pods are.
 func (p *Placement) Provide(ctx context.Context, values map[string]string) error {
 	p.mu.Lock()
 	owner := p.owner

@@ -10,29 +10,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
 
-// Unseen is the error for places that could not be searched: what is there is
-// not known.
+// Unseen is the error for what could not be searched, so that leftovers there are
+// unknown.
 type Unseen struct {
 	What []string // e.g. "Jobs in all namespaces"
 }
 
 func (e *Unseen) Error() string {
-	return "you may not list " + strings.Join(e.What, ", nor ") + ": whether anything is left there is not known"
+	return "you are not allowed to list " + strings.Join(e.What, " and ") + ": leftovers there are unknown"
 }
 
-// Hint says how to search less, or how to be allowed to search.
+// Hint describes how to search less, or how to get the permission.
 func (e *Unseen) Hint() string {
-	return "search the namespace you may use with --namespace; or see kubectl wg verify --print-role"
+	return "search one namespace with --namespace, or get the role of kubectl wg verify --print-role"
 }
 
-// Leftovers finds what runs have made and not removed, by their label: own
-// namespaces, and Jobs in namespaces that the operator had named. With a
-// namespace it searches only that one. Together with what it found it returns
-// Unseen if it was not allowed to search everywhere.
+// Leftovers finds what runs have created and not removed, by their label: own
+// namespaces, and Jobs in namespaces that the operator named. With a namespace
+// it searches only that one. It returns what it found together with Unseen if it
+// was not allowed to search everywhere.
 func (c *Client) Leftovers(ctx context.Context, namespace string) ([]Leftover, error) {
 	found := map[string]*Leftover{}
 	unseen := &Unseen{}
@@ -56,7 +57,8 @@ func (c *Client) Leftovers(ctx context.Context, namespace string) ([]Leftover, e
 	return all, nil
 }
 
-// forbidden notes what may not be listed and returns all other errors.
+// forbidden adds what the operator is not allowed to list and returns all other
+// errors.
 func (e *Unseen) forbidden(err error, what string) error {
 	if apierrors.IsForbidden(err) {
 		e.What = append(e.What, what)
@@ -66,23 +68,22 @@ func (e *Unseen) forbidden(err error, what string) error {
 }
 
 func (c *Client) ourNamespaces(ctx context.Context) ([]corev1.Namespace, error) {
-	var list *corev1.NamespaceList
-	err := c.call(ctx, "listing namespaces", func(ctx context.Context) (err error) {
-		list, err = c.api.CoreV1().Namespaces().List(ctx, ours())
-		return err
-	})
-	if err != nil {
-		return nil, err
+	var namespaces []corev1.Namespace
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Namespaces().List(ctx, options)
 	}
-	return list.Items, nil
+	_, err := c.list(ctx, "namespaces", ours(), page, func(item runtime.Object) {
+		namespaces = append(namespaces, *item.(*corev1.Namespace))
+	})
+	return namespaces, err
 }
 
 func ours() metav1.ListOptions {
 	return metav1.ListOptions{LabelSelector: manifests.LabelManagedBy + "=" + manifests.ManagedBy}
 }
 
-// addNamespaces adds runs' own namespaces. The label alone does not make one a
-// run's: it has the name that the run gives it, too.
+// addNamespaces adds runs' own namespaces. The label alone is not enough: a
+// run's namespace also has the name that the run gives it.
 func addNamespaces(found map[string]*Leftover, namespaces []corev1.Namespace) {
 	for _, n := range namespaces {
 		run := n.Labels[manifests.LabelRun]
@@ -99,8 +100,8 @@ func addNamespaces(found map[string]*Leftover, namespaces []corev1.Namespace) {
 	}
 }
 
-// findJobs looks for Jobs everywhere; where that is not allowed, in the
-// namespaces that were found.
+// findJobs finds Jobs everywhere, or, if that is not allowed, in the namespaces
+// that were found.
 func (c *Client) findJobs(ctx context.Context, namespace string, found map[string]*Leftover, unseen *Unseen) error {
 	jobs, err := c.jobs(ctx, namespace)
 	if err == nil {
@@ -127,13 +128,13 @@ func (c *Client) findJobs(ctx context.Context, namespace string, found map[strin
 	return nil
 }
 
-func (c *Client) jobs(ctx context.Context, namespace string) (jobs []batchv1.Job, err error) {
-	err = c.call(ctx, "listing Jobs", func(ctx context.Context) error {
-		list, err := c.api.BatchV1().Jobs(namespace).List(ctx, ours())
-		if err == nil {
-			jobs = list.Items
-		}
-		return err
+func (c *Client) jobs(ctx context.Context, namespace string) ([]batchv1.Job, error) {
+	var jobs []batchv1.Job
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.BatchV1().Jobs(namespace).List(ctx, options)
+	}
+	_, err := c.list(ctx, "Jobs", ours(), page, func(item runtime.Object) {
+		jobs = append(jobs, *item.(*batchv1.Job))
 	})
 	return jobs, err
 }

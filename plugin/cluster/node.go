@@ -14,11 +14,11 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// What of a node is kept at most, in bytes or entries: so much that no real
-// node reaches it, and so little that all of it fits one message.
+// Limits of what is kept of a node, in bytes or entries. No real node reaches
+// them, and everything within them fits one message.
 const (
-	maxText        = 256 // of a text but an annotation
-	maxAddress     = 64  // a longer name of a host is no address
+	maxText        = 256 // of a text that is not an annotation
+	maxAddress     = 64  // a longer host name is not kept as an address
 	maxAddresses   = 16
 	maxRanges      = 8
 	maxLabelValue  = 63 // Kubernetes' own limit
@@ -30,10 +30,10 @@ const (
 const maxNode = evidence.MaxMessage - 256
 
 // describe turns a node into evidence. Extra annotations come from the CNI's
-// own object about the node.
+// own object for the node.
 //
-// The result always fits a message, whatever the node's objects hold: a node
-// that could not be recorded would not be judged. What had to be left out is a
+// The result always fits a message, whatever the node's objects contain: a node
+// that cannot be recorded would not be judged. What had to be left out is a
 // Problem.
 func describe(n *corev1.Node, extra map[string]string) (evidence.Node, []evidence.Problem) {
 	info := n.Status.NodeInfo
@@ -72,8 +72,8 @@ func encodedSize(n *evidence.Node) int {
 	return len(encoded)
 }
 
-// cut bounds a text. What JSON would write as an escape of many bytes is none
-// of a version's or a system's name.
+// cut bounds a text. It replaces characters that JSON writes as long escapes; no
+// version and no name of a system contains them.
 func cut(text string) string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
@@ -86,7 +86,7 @@ func cut(text string) string {
 	}, text)
 }
 
-// word reports whether text is made of what names and addresses are made of.
+// word reports whether text has only characters of names and addresses.
 func word(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		alphanumeric := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
@@ -131,8 +131,8 @@ func podRanges(n *corev1.Node) []netip.Prefix {
 	return ranges
 }
 
-// nodeAnnotations returns what is kept of the node's own annotations and, where
-// it has none of that name, of the CNI's.
+// nodeAnnotations returns what is kept of the node's annotations, and of the
+// CNI's where the node has none of that name.
 func nodeAnnotations(n *corev1.Node, extra map[string]string) map[string]string {
 	kept := map[string]string{}
 	for name, clean := range keptAnnotations {
@@ -153,8 +153,8 @@ func ready(n *corev1.Node) bool {
 	})
 }
 
-// excluded says why a node does not take part, empty if it does, and whether
-// the operator chose that. A cordoned or tainted node takes part: its pods run.
+// excluded returns why a node is not tested, empty if it is, and whether the
+// operator chose that. A cordoned or tainted node is tested, since its pods run.
 func excluded(n *corev1.Node, selection Selection) (reason string, chosen bool) {
 	switch {
 	case !selection.has(n):

@@ -25,20 +25,23 @@ func node(change func(*corev1.Node)) *corev1.Node {
 
 func TestExcluded(t *testing.T) {
 	workers, _ := labels.Parse("role=worker")
+	down := node(func(n *corev1.Node) { n.Status.Conditions = nil })
+	windows := node(func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" })
+	virtual := node(func(n *corev1.Node) { n.Labels["type"] = "virtual-kubelet" })
 	for name, test := range map[string]struct {
 		node      *corev1.Node
 		selection Selection
 		reason    string
 		chosen    bool
 	}{
-		"takes part":    {node(func(*corev1.Node) {}), Selection{}, "", false},
+		"tested":        {node(func(*corev1.Node) {}), Selection{}, "", false},
 		"cordoned":      {node(func(n *corev1.Node) { n.Spec.Unschedulable = true }), Selection{}, "", false},
 		"not named":     {node(func(*corev1.Node) {}), Selection{Names: []string{"m"}}, "not selected", true},
 		"not labelled":  {node(func(*corev1.Node) {}), Selection{Selector: workers}, "not selected", true},
-		"not ready":     {node(func(n *corev1.Node) { n.Status.Conditions = nil }), Selection{}, "it is not Ready", false},
-		"named, not up": {node(func(n *corev1.Node) { n.Status.Conditions = nil }), Selection{Names: []string{"n"}}, "it is not Ready", false},
-		"windows":       {node(func(n *corev1.Node) { n.Status.NodeInfo.OperatingSystem = "windows" }), Selection{}, "it runs windows", false},
-		"virtual":       {node(func(n *corev1.Node) { n.Labels["type"] = "virtual-kubelet" }), Selection{}, "it is a virtual node without a host to look at", false},
+		"not ready":     {down, Selection{}, "it is not Ready", false},
+		"named, not up": {down, Selection{Names: []string{"n"}}, "it is not Ready", false},
+		"windows":       {windows, Selection{}, "it runs windows", false},
+		"virtual":       {virtual, Selection{}, "it is a virtual node without a host to look at", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if reason, chosen := excluded(test.node, test.selection); reason != test.reason || chosen != test.chosen {
@@ -61,7 +64,10 @@ func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 		n.Annotations["k3s.io/node-env"] = `{"K3S_TOKEN":"x"}`
 		n.Annotations["k3s.io/node-args"] = `["server","--token","tk","--flannel-backend","wireguard-native","--v"]`
 		n.Annotations["projectcalico.org/IPv4Address"] = strings.Repeat("x", 3000)
-	}), map[string]string{"network.cilium.io/wg-pub-key": "key", "flannel.alpha.coreos.com/backend-type": "of the other object"})
+	}), map[string]string{
+		"network.cilium.io/wg-pub-key":          "key",
+		"flannel.alpha.coreos.com/backend-type": "of the other object",
+	})
 	want := map[string]string{
 		"flannel.alpha.coreos.com/backend-type":    "wireguard",
 		"flannel.alpha.coreos.com/backend-data":    data,
@@ -86,7 +92,9 @@ func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 // recorded would not be judged.
 func TestDescribeFitsAMessage(t *testing.T) {
 	for name, filler := range map[string]string{
-		"escaped": strings.Repeat("<>", 1000), "control": strings.Repeat("\x01", 2000), "long": strings.Repeat("x", 1<<20),
+		"escaped": strings.Repeat("<>", 1000),
+		"control": strings.Repeat("\x01", 2000),
+		"long":    strings.Repeat("x", 1<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
 			about, problems := describe(fullNode(filler), map[string]string{"kilo.squat.ai/endpoint": filler})
@@ -95,7 +103,7 @@ func TestDescribeFitsAMessage(t *testing.T) {
 				t.Errorf("%v: %.200s", err, line)
 			}
 			if len(problems) == 0 {
-				t.Error("nothing says what was left out")
+				t.Error("no problem reports what was left out")
 			}
 		})
 	}
@@ -112,7 +120,8 @@ func fullNode(filler string) *corev1.Node {
 			n.Annotations[annotation] = filler
 		}
 		for range 100 {
-			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: filler[:40]})
+			address := corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: filler[:40]}
+			n.Status.Addresses = append(n.Status.Addresses, address)
 			n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, "2001:db8:1111:2222:3333:4444:5555:6666/128")
 		}
 		info := &n.Status.NodeInfo
@@ -122,34 +131,55 @@ func fullNode(filler string) *corev1.Node {
 }
 
 func TestArguments(t *testing.T) {
-	for given, want := range map[string]string{
-		`["agent"]`:  `["agent"]`,
-		`not a list`: ``,
-		`["server","--flannel-external-ip","--node-ip","192.0.2.1"]`:                                                    `["server","--flannel-external-ip","--node-ip","192.0.2.1"]`,
-		`["server","--flannel-external-ip","false"]`:                                                                    `["server","--flannel-external-ip","false"]`,
-		`["server","--flannel-external-ip=false"]`:                                                                      `["server","--flannel-external-ip","false"]`,
-		`["server","--vpn-auth","name=tailscale,joinKey=tskey,controlServerURL=https://x"]`:                             `["server","--vpn-auth","name=tailscale,(hidden)"]`,
-		`["server","--vpn-auth-file","/etc/x"]`:                                                                         `["server","--vpn-auth-file","(hidden)"]`,
-		`["server","--flannel-backend","wireguard-native=Mode=auto,PSK=x"]`:                                             `["server","--flannel-backend","wireguard-native=Mode=auto"]`,
-		`["server","--token","--flannel-conf","/etc/c","--etcd-arg","hunter2","--datastore-endpoint=postgres://u:p@h"]`: `["server","--flannel-conf","/etc/c"]`,
+	for _, test := range []struct{ given, want string }{
+		{`["agent"]`, `["agent"]`},
+		{`not a list`, ``},
+		{
+			`["server","--flannel-external-ip","--node-ip","192.0.2.1"]`,
+			`["server","--flannel-external-ip","--node-ip","192.0.2.1"]`,
+		}, {
+			`["server","--flannel-external-ip","false"]`,
+			`["server","--flannel-external-ip","false"]`,
+		}, {
+			`["server","--flannel-external-ip=false"]`,
+			`["server","--flannel-external-ip","false"]`,
+		}, {
+			`["server","--vpn-auth","name=tailscale,joinKey=tskey,controlServerURL=https://x"]`,
+			`["server","--vpn-auth","name=tailscale,(hidden)"]`,
+		}, {
+			`["server","--vpn-auth-file","/etc/x"]`,
+			`["server","--vpn-auth-file","(hidden)"]`,
+		}, {
+			`["server","--flannel-backend","wireguard-native=Mode=auto,PSK=x"]`,
+			`["server","--flannel-backend","wireguard-native=Mode=auto"]`,
+		}, {
+			`["server","--token","--flannel-conf","/etc/c","--etcd-arg","hunter2","--datastore-endpoint=x://u:p@h"]`,
+			`["server","--flannel-conf","/etc/c"]`,
+		},
 	} {
-		if got := arguments(given); got != want {
-			t.Errorf("%s: %s, want %s", given, got, want)
+		if got := arguments(test.given); got != test.want {
+			t.Errorf("%s: %s, want %s", test.given, got, test.want)
 		}
 	}
 }
 
 func TestNetConf(t *testing.T) {
-	for given, want := range map[string]string{
-		`{"Network":"10.42.0.0/16","Backend":{"Type":"wireguard","PSK":"s","PersistentKeepaliveInterval":25}}`: `{"Backend":{"PSK":"(preshared key set)","PersistentKeepaliveInterval":25,"Type":"wireguard"},"Network":"10.42.0.0/16"}`,
-		`{"backend":{"type":"wireguard","psk":"s","Other":"x"},"x":1}`:                                         `{"Backend":{"PSK":"(preshared key set)","Type":"wireguard"}}`,
-		`{"Backend":{"Type":"wireguard","PSK":""}}`:                                                            `{"Backend":{"Type":"wireguard"}}`,
-		`{"Backend":{"Type":{"PSK":"s"}}}`:                                                                     `{"Backend":{}}`,
-		`{"Backend":"s"}`:                                                                                      `{"Backend":null}`,
-		`s`:                                                                                                    ``,
+	for _, test := range []struct{ given, want string }{
+		{
+			`{"Network":"10.42.0.0/16","Backend":{"Type":"wireguard","PSK":"s","PersistentKeepaliveInterval":25}}`,
+			`{"Backend":{"PSK":"(preshared key set)","PersistentKeepaliveInterval":25,"Type":"wireguard"},` +
+				`"Network":"10.42.0.0/16"}`,
+		}, {
+			`{"backend":{"type":"wireguard","psk":"s","Other":"x"},"x":1}`,
+			`{"Backend":{"PSK":"(preshared key set)","Type":"wireguard"}}`,
+		},
+		{`{"Backend":{"Type":"wireguard","PSK":""}}`, `{"Backend":{"Type":"wireguard"}}`},
+		{`{"Backend":{"Type":{"PSK":"s"}}}`, `{"Backend":{}}`},
+		{`{"Backend":"s"}`, `{"Backend":null}`},
+		{`s`, ``},
 	} {
-		if got := netConf(given); got != want {
-			t.Errorf("%s: %s, want %s", given, got, want)
+		if got := netConf(test.given); got != test.want {
+			t.Errorf("%s: %s, want %s", test.given, got, test.want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// waitingReasons are the states of a container that do not mend themselves
-// while a person waits, by kubelet's names for them
+// waitingReasons are the states of a container that do not end by themselves
+// within the time of a run, by the kubelet's names for them
 // (kubernetes pkg/kubelet/images/types.go, kuberuntime/kuberuntime_container.go).
 var waitingReasons = map[string]struct {
 	class evidence.ProblemClass
@@ -20,7 +20,7 @@ var waitingReasons = map[string]struct {
 }{
 	"ErrImagePull":               {evidence.ProblemImage, hintImage},
 	"ImagePullBackOff":           {evidence.ProblemImage, hintImage},
-	"ErrImageNeverPull":          {evidence.ProblemImage, "put the image on the node, or leave out --image-pull-policy Never"},
+	"ErrImageNeverPull":          {evidence.ProblemImage, hintNeverPull},
 	"InvalidImageName":           {evidence.ProblemImage, "correct --image"},
 	"ImageInspectError":          {evidence.ProblemImage, hintImage},
 	"RegistryUnavailable":        {evidence.ProblemImage, hintImage},
@@ -31,11 +31,13 @@ var waitingReasons = map[string]struct {
 }
 
 const (
-	hintImage = "check --image, and --image-pull-secret if the registry wants one; kubectl wg verify --print-images lists what a node must be able to pull"
-	hintRun   = "check that --image is the probe's and was built for this node's architecture"
+	hintImage = "check --image, and --image-pull-secret if the registry requires one; " +
+		"kubectl wg verify --print-images lists the images that a node must be able to pull"
+	hintNeverPull = "load the image onto the node, or omit --image-pull-policy Never"
+	hintRun       = "check that --image is the probe's image and was built for this node's architecture"
 )
 
-// podReady says that the pod's agent can be spoken to.
+// podReady reports whether a session with the pod's agent can be opened.
 func podReady(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil &&
 		slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -43,39 +45,50 @@ func podReady(pod *corev1.Pod) bool {
 		})
 }
 
-// podDone says that the pod did what it was made for and ended.
+// podDone reports whether the pod has ended without an error.
 func podDone(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodSucceeded }
 
-// podFailure says why the pod will not become Ready, nil if it still may.
+// podFailure returns why the pod cannot become Ready, nil if it still can.
 func podFailure(pod *corev1.Pod) *evidence.Problem {
 	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+		unschedulable := c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+		if c.Type == corev1.PodScheduled && unschedulable {
 			return &evidence.Problem{Class: evidence.ProblemScheduling, Text: "FailedScheduling: " + Line(c.Message)}
 		}
 	}
 	for _, status := range pod.Status.ContainerStatuses {
-		if waiting := status.State.Waiting; waiting != nil {
-			if known, ok := waitingReasons[waiting.Reason]; ok && !triedAgain(waiting) {
-				return &evidence.Problem{Class: known.class, Hint: known.hint, Text: Line(waiting.Reason + ": " + waiting.Message)}
-			}
-		}
-		if ended := status.State.Terminated; ended != nil {
-			return &evidence.Problem{Class: evidence.ProblemImage, Hint: hintRun,
-				Text: Line(fmt.Sprintf("the agent ended at once with code %d: %s %s", ended.ExitCode, ended.Reason, ended.Message))}
+		if failure := containerFailure(&status.State); failure != nil {
+			return failure
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed {
 		class := evidence.ProblemImage
-		if pod.Status.Reason != "" { // the kubelet's or the scheduler's word: Evicted, OutOfcpu, NodeAffinity, …
+		if pod.Status.Reason != "" { // of the kubelet or the scheduler: Evicted, OutOfcpu, NodeAffinity, …
 			class = evidence.ProblemScheduling
 		}
-		return &evidence.Problem{Class: class, Text: Line("the pod failed: " + pod.Status.Reason + " " + pod.Status.Message)}
+		text := "the pod failed: " + pod.Status.Reason + " " + pod.Status.Message
+		return &evidence.Problem{Class: class, Text: Line(text)}
 	}
 	return nil
 }
 
-// eventFailure reads an event about a pod or a Job: why it will not become
-// Ready, or nil and a note that explains a longer wait.
+func containerFailure(state *corev1.ContainerState) *evidence.Problem {
+	if waiting := state.Waiting; waiting != nil {
+		known, ok := waitingReasons[waiting.Reason]
+		if ok && !retriedSoon(waiting) {
+			text := waiting.Reason + ": " + waiting.Message
+			return &evidence.Problem{Class: known.class, Hint: known.hint, Text: Line(text)}
+		}
+	}
+	if ended := state.Terminated; ended != nil {
+		text := fmt.Sprintf("the agent ended at once with code %d: %s %s", ended.ExitCode, ended.Reason, ended.Message)
+		return &evidence.Problem{Class: evidence.ProblemImage, Hint: hintRun, Text: Line(text)}
+	}
+	return nil
+}
+
+// eventFailure reads an event about a pod or a Job. It returns why the pod
+// cannot become Ready, or nil and a note that explains a longer wait.
 func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) {
 	if event.Type != corev1.EventTypeWarning {
 		return nil, ""
@@ -89,25 +102,26 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 			return &evidence.Problem{Class: evidence.ProblemMissing, Text: text}, ""
 		}
 	case "FailedCreate": // of the Job controller
-		if stands(event.Message) {
-			return &evidence.Problem{Class: evidence.ProblemAdmission, Text: text, Hint: hintAdmission(event.Message)}, ""
+		if final(event.Message) {
+			hint := hintAdmission(event.Message)
+			return &evidence.Problem{Class: evidence.ProblemAdmission, Text: text, Hint: hint}, ""
 		}
 	}
 	return nil, text
 }
 
-// stands reports whether a refusal to create a pod is final. A new namespace's
-// default service account, or the count of its quota, may be a moment late; the
-// controller tries again. What a policy or a quota says stands.
-func stands(refusal string) bool {
+// final reports whether a refusal to create a pod is final, as that of a policy
+// or a quota is. The default service account of a new namespace, or the count of
+// its quota, can be a moment late; then the controller tries again.
+func final(refusal string) bool {
 	late := strings.Contains(refusal, "error looking up service account") ||
 		strings.Contains(refusal, "status unknown for quota")
 	return strings.Contains(refusal, "forbidden") && !late ||
 		strings.Contains(refusal, "denied the request") || strings.Contains(refusal, "is invalid")
 }
 
-// withoutSuffix cuts the random part from the name of a Job's pod, so that the
-// same reason on many nodes reads the same.
+// withoutSuffix removes the name of a Job's pod, whose end is random, so that
+// the same reason on many nodes is the same text.
 func withoutSuffix(message, job string) string {
 	before, rest, found := strings.Cut(message, `"`+job+`-`)
 	if _, after, closed := strings.Cut(rest, `" `); found && closed {
@@ -119,21 +133,23 @@ func withoutSuffix(message, job string) string {
 func hintAdmission(message string) string {
 	switch {
 	case strings.Contains(message, "PodSecurity"):
-		return "the probes need a namespace labelled pod-security.kubernetes.io/enforce=privileged; leave out --namespace, or label it"
+		return "the probes need a namespace labelled pod-security.kubernetes.io/enforce=privileged: " +
+			"omit --namespace, or label it"
 	case strings.Contains(message, "quota"):
-		return "raise the quota, or leave out --namespace"
+		return "raise the quota, or omit --namespace"
 	}
 	return "exempt the namespace from the policy; kubectl wg verify --print-manifests shows what is created"
 }
 
-// triedAgain reports whether the kubelet tries again by itself soon: it has not yet
-// heard of a Secret that is there (kubelet/util/manager/watch_based_manager.go
+// retriedSoon reports whether the kubelet itself tries again soon: it does not
+// know yet of a Secret that exists (kubelet/util/manager/watch_based_manager.go
 // waits a second for it, which is short on a busy node).
-func triedAgain(waiting *corev1.ContainerStateWaiting) bool {
-	return waiting.Reason == "CreateContainerConfigError" && strings.HasPrefix(waiting.Message, "failed to sync secret cache")
+func retriedSoon(waiting *corev1.ContainerStateWaiting) bool {
+	return waiting.Reason == "CreateContainerConfigError" &&
+		strings.HasPrefix(waiting.Message, "failed to sync secret cache")
 }
 
-// describeState says in a few words what a pod is waiting for.
+// describeState describes in a few words what a pod is waiting for.
 func describeState(pod *corev1.Pod) string {
 	if pod == nil {
 		return "no pod was created"

@@ -18,23 +18,25 @@ func problem(err error, what, on string) evidence.Problem {
 		class = evidence.ProblemPermission
 	case apierrors.IsNotFound(err):
 		class = evidence.ProblemMissing
-	case errors.Is(err, context.DeadlineExceeded), passing(err):
+	case errors.Is(err, context.DeadlineExceeded), transient(err):
 		class = evidence.ProblemTimeout
 	}
 	return evidence.Problem{Class: class, What: what, On: on, Text: Line(err.Error())}
 }
 
-// Line cuts a text to one line of bounded length, without secrets: it is shown,
-// and recorded.
+// Line makes a text that is shown and recorded one line of at most 600 bytes,
+// without secrets.
 func Line(text string) string {
-	const longest = 16 << 10 // of what is looked at
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "")
+	const (
+		maxRead = 16 << 10 // so that a long text costs no time
+		maxLine = 600
+	)
+	if len(text) > maxRead {
+		text = strings.ToValidUTF8(text[:maxRead], "")
 	}
 	text = Redact(strings.Join(strings.Fields(text), " "))
-	const most = 600
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 	}
 	return text
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// hidden stands in the place of what must not be shown or recorded.
+// hidden replaces what must not be shown or recorded.
 const hidden = "(hidden)"
 
 // secretWord matches a name that a secret's value follows.
 const secretWord = `[\w.-]*(?:token|secret|passw(?:or)?d|psk|preshared[ _-]?key|private[ _-]?key|access[ _-]?key|` +
 	`join[ _-]?key|api[ _-]?key|auth[ _-]?key|authorization|credentials?|signature|datastore-endpoint)[\w.-]*`
 
-// secretForms are the forms in which secrets stand in free text: messages of
-// events, reasons of a pod's state, errors. Such text has no fields that could
-// be allowed one by one, so what looks like a secret is cut out of it.
+// secretForms are the forms of secrets in free text: messages of events, reasons
+// of a pod's state, errors. Such text has no fields that could be allowed one by
+// one, so everything that looks like a secret is replaced.
 var secretForms = []struct {
 	form *regexp.Regexp
 	with string
@@ -32,14 +32,14 @@ var secretForms = []struct {
 	{regexp.MustCompile(`(?i)(--` + secretWord + `[ =]\s*"?)[^\s"',]+`), "${1}" + hidden},
 	{regexp.MustCompile(`(?i)(\b` + secretWord + `\\?["']?=\\?["']?)[^\s"',;&]+`), "${1}" + hidden},
 	{regexp.MustCompile(`(?i)(` + secretWord + `\\?["']\s*:\s*\\?["'])[^\s"',;&\\]+`), "${1}" + hidden},
-	// In prose a word follows the colon as often as a value does.
+	// In prose a plain word often follows the colon, so only other values count.
 	{regexp.MustCompile(`(?i)(\b` + secretWord + `:\s*)[^\s"',;&]*[^\sa-z"',;&][^\s"',;&]*`), "${1}" + hidden},
 }
 
 // longRun matches text that may be a key: base64 of 30 bytes and more.
 var longRun = regexp.MustCompile(`[A-Za-z0-9+/_]{40,}=*`)
 
-// Redact cuts out of free text what looks like a secret.
+// Redact replaces everything in free text that looks like a secret.
 func Redact(text string) string {
 	for _, secret := range secretForms {
 		text = secret.form.ReplaceAllString(text, secret.with)
@@ -52,7 +52,7 @@ func Redact(text string) string {
 	})
 }
 
-// RedactAttr is Redact for a log: it replaces what is not a number or a time.
+// RedactAttr is Redact for the attributes of a log that are not numbers or times.
 func RedactAttr(_ []string, a slog.Attr) slog.Attr {
 	switch a.Value.Kind() {
 	case slog.KindString, slog.KindAny:
@@ -61,8 +61,8 @@ func RedactAttr(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// looksRandom reports whether text mixes what names and paths do not mix. A
-// digest in hex, which identifies an image, does not.
+// looksRandom reports whether text mixes characters as names and paths do not. A
+// digest in hex, which identifies an image, does not either.
 func looksRandom(text string) bool {
 	return strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") && strings.ContainsAny(text, "0123456789+=")
 }

@@ -31,12 +31,14 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// What says what is wrong stays.
+// The reason of an error stays.
 func TestRedactKeepsReasons(t *testing.T) {
 	for _, text := range []string{
-		`pods "wg-abc234-probe-0-x7k2p" is forbidden: violates PodSecurity "restricted:latest": host namespaces (hostNetwork=true)`,
+		`pods "wg-abc234-probe-0-x7k2p" is forbidden: violates PodSecurity "restricted:latest": ` +
+			"host namespaces (hostNetwork=true)",
 		"0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector",
-		`ErrImagePull: failed to resolve "ghcr.io/kubectl-wg/wg-probe@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef": not found`,
+		`ErrImagePull: failed to resolve "ghcr.io/kubectl-wg/wg-probe@sha256:` +
+			`0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef": not found`,
 		"failed to fetch anonymous token: unexpected status: 403 Forbidden",
 		`secrets "registry" not found`,
 		"hostPath type check failed: /var/run/wireguard is not a directory",

@@ -15,8 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 )
 
-// removalPatience is how long a server that is away is waited for to take a
-// removal.
+// removalPatience is how long a removal is repeated while the server is away.
 const removalPatience = time.Minute
 
 // LeftBehind is the error for what could not be removed.
@@ -27,7 +26,7 @@ type LeftBehind struct {
 	Err  error
 }
 
-func (e *LeftBehind) Error() string { return fmt.Sprintf("%s is left: %v", e.What, e.Err) }
+func (e *LeftBehind) Error() string { return fmt.Sprintf("not removed: %s: %v", e.What, e.Err) }
 func (e *LeftBehind) Unwrap() error { return e.Err }
 
 // Hint is the command that removes it.
@@ -35,7 +34,7 @@ func (e *LeftBehind) Hint() string {
 	return CleanupCommand(manifests.Run{ID: e.Run, Namespace: e.In})
 }
 
-// CleanupCommand is the command that removes what a run has made.
+// CleanupCommand is the command that removes what a run has created.
 func CleanupCommand(run manifests.Run) string {
 	if run.Own() {
 		return "kubectl wg cleanup " + run.ID
@@ -43,9 +42,9 @@ func CleanupCommand(run manifests.Run) string {
 	return "kubectl wg cleanup --namespace " + run.Namespace + " " + run.ID
 }
 
-// Remove stops following the pods and removes all that the run made. The
-// server has taken the removal when it returns without an error; it finishes
-// on its own. Remove may be called again.
+// Remove stops following the pods and removes everything that the run created.
+// If it returns no error the server has accepted the removal and completes it.
+// Remove may be called again.
 func (p *Placement) Remove(ctx context.Context) error {
 	p.Leave()
 	return p.client.remove(ctx, Leftover{Run: p.run.ID, Namespaces: p.run.Namespaces(), Own: p.run.Own()})
@@ -54,32 +53,32 @@ func (p *Placement) Remove(ctx context.Context) error {
 // Leave stops following the pods and leaves everything in place.
 func (p *Placement) Leave() {
 	p.stop()
-	p.follow.Wait()
+	p.following.Wait()
 }
 
-// Leftover is what a run made and did not remove, or has not yet.
+// Leftover is what a run created and has not removed.
 type Leftover struct {
 	Run        string
 	Namespaces []string
 	Own        bool // the namespaces are the run's own
 	Created    time.Time
-	Jobs       int  // that are there
+	Jobs       int  // that exist
 	Running    int  // of them, those that have not ended
-	Unknown    bool // its Jobs may not be listed
-	Removing   bool // already on its way out
+	Unknown    bool // its Jobs cannot be listed
+	Removing   bool // it is being removed already
 }
 
-// startTime is how long a run takes at most from its first namespace to its
-// first Job. A Job that has ended stays for as long (ttlSecondsAfterFinished in
-// manifests), so a namespace that is younger and has no Job never had one.
+// startTime is the longest time between a run's first namespace and its first
+// Job. A Job that has ended exists for as long (ttlSecondsAfterFinished in
+// manifests), so a younger namespace without a Job never had one.
 const startTime = 30 * time.Second
 
-// Begins reports whether the run may be about to make its first Job.
+// Begins reports whether the run may be about to create its first Job.
 func (l Leftover) Begins(now time.Time) bool {
 	return l.Own && l.Jobs == 0 && now.Sub(l.Created) < startTime
 }
 
-// What names the leftover for a reader.
+// What names the leftover.
 func (l Leftover) What() string {
 	names := strings.Join(l.Namespaces, " and ")
 	switch {
@@ -119,9 +118,8 @@ func (c *Client) removeFrom(ctx context.Context, l Leftover, namespace string) e
 		}
 		return c.api.BatchV1().Jobs(namespace).DeleteCollection(ctx, options, ofRun(l.Run))
 	})
-	// Conflict: the namespace is being removed already.
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
+		return nil // conflict: the namespace is being removed already
 	}
 	return err
 }
@@ -130,7 +128,7 @@ func ofRun(run string) metav1.ListOptions {
 	return metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + run}
 }
 
-// RemoveLeftover removes it and waits until it is gone.
+// RemoveLeftover removes a leftover and waits until it is gone.
 func (c *Client) RemoveLeftover(ctx context.Context, l Leftover) error {
 	if err := c.remove(ctx, l); err != nil {
 		return err

@@ -11,15 +11,18 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// call makes one request, and makes it again for as long as patience lasts if
-// the server is away or overloaded. A server that has never answered is not
-// waited for: then the address is wrong more often than the server is late.
+// call makes one request. While the server is away or overloaded it makes the
+// request again, for as long as patience. It does not wait for a server that has
+// never answered: then a wrong address is more likely than a late server.
 func (c *Client) call(ctx context.Context, what string, request func(context.Context) error) error {
 	return c.callFor(ctx, patience, what, request)
 }
 
-func (c *Client) callFor(ctx context.Context, limit time.Duration, what string, request func(context.Context) error) error {
-	began, wait := time.Now(), 100*time.Millisecond
+func (c *Client) callFor(
+	ctx context.Context, limit time.Duration, what string, request func(context.Context) error,
+) error {
+	began := time.Now()
+	wait := 100 * time.Millisecond
 	for {
 		once, cancel := context.WithTimeout(ctx, callTimeout)
 		err := request(once)
@@ -33,10 +36,10 @@ func (c *Client) callFor(ctx context.Context, limit time.Duration, what string, 
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
 		}
-		if !c.reached.Load() && passing(err) {
+		if !c.reached.Load() && transient(err) {
 			return &Unreachable{fmt.Errorf("%s: %w", what, err)}
 		}
-		if !passing(err) || time.Since(began) > limit {
+		if !transient(err) || time.Since(began) > limit {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		c.log.Debug("trying again", "what", what, "in", wait, "error", err)
@@ -53,19 +56,20 @@ type Unreachable struct{ Err error }
 func (e *Unreachable) Error() string { return e.Err.Error() }
 func (e *Unreachable) Unwrap() error { return e.Err }
 
-// Hint says how to find out why.
+// Hint describes how to find out why.
 func (e *Unreachable) Hint() string {
-	return "the API server does not answer; kubectl get nodes must work with the same KUBECONFIG, --kubeconfig and --context"
+	return "the API server does not answer; " +
+		"check that kubectl get nodes works with the same KUBECONFIG, --kubeconfig and --context"
 }
 
-// answered says that the error is the server's own answer.
+// answered reports whether the error is the server's own answer.
 func answered(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status)
 }
 
-// passing says that the same request may well succeed a little later.
-func passing(err error) bool {
+// transient reports whether the same request may succeed a little later.
+func transient(err error) bool {
 	var network net.Error
 	return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) ||
 		utilnet.IsHTTP2ConnectionLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) ||
@@ -73,7 +77,7 @@ func passing(err error) bool {
 		apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err)
 }
 
-// sleep waits unless ctx ends first and says whether it waited to the end.
+// sleep waits unless ctx ends first, and reports whether it waited to the end.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,25 +13,25 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// maxStream is how much one agent may say, in bytes. A probe among a thousand
-// nodes says less than a tenth of it.
+// maxStream is how much one agent may write, in bytes. A probe among 1,000 nodes
+// writes less than a tenth of it.
 const maxStream = 64 << 20
 
 // agent is the command of a session.
 var agent = []string{"/wg-probe", "agent"}
 
-// Session is a conversation with one agent: one request at a time, answered by
-// messages and a Ready. A session that broke once stays broken.
+// Session exchanges messages with one agent: one request at a time, answered by
+// messages and a Ready. A session that broke stays broken.
 type Session struct {
 	input   *io.PipeWriter
 	answers chan *evidence.Message // hello, ready and bye
 	cancel  context.CancelCauseFunc
-	ended   chan struct{} // closed when nothing of the session runs any more
+	ended   chan struct{} // closed when no goroutine of the session is left
 	asked   asked         // the last request
 
 	mu   sync.Mutex
 	err  error
-	over bool // the agent said goodbye when it was asked to
+	over bool // the agent ended the session as requested
 }
 
 // Session opens a session with the agent in a pod of the run. Every message of
@@ -44,16 +44,16 @@ func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evide
 	executed := make(chan struct{})
 	go func() {
 		defer close(executed)
-		errors := &tail{}
-		err := p.client.exec.Exec(ctx, p.namespaceOf(pod), pod, agent, stdin, output, errors)
+		stderr := &tail{}
+		err := p.client.exec.Exec(ctx, p.namespaceOf(pod), pod, agent, stdin, output, stderr)
 		switch {
 		case context.Cause(ctx) != nil:
 			err = context.Cause(ctx)
 		case err == nil:
 			err = io.EOF
 		}
-		if said := errors.String(); said != "" {
-			err = fmt.Errorf("%w (the agent said: %s)", err, said)
+		if text := stderr.String(); text != "" {
+			err = fmt.Errorf("%w (the agent's stderr: %s)", err, text)
 		}
 		stdin.CloseWithError(err)
 		output.CloseWithError(err)
@@ -81,7 +81,7 @@ func (p *Placement) namespaceOf(pod string) string {
 	return p.run.NamespaceOf(role)
 }
 
-// read delivers messages until the stream ends or makes no sense.
+// read delivers messages until the stream ends or is damaged.
 func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error {
 	decoder := evidence.NewDecoder(stdout, maxStream)
 	for {
@@ -96,20 +96,20 @@ func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error 
 		select {
 		case s.answers <- message:
 		case <-time.After(time.Second): // more answers than requests
-			return fmt.Errorf("%w: answers that nobody asked for", evidence.ErrDamaged)
+			return fmt.Errorf("%w: answers without a request", evidence.ErrDamaged)
 		}
 	}
 }
 
-// asked is of a request what its answer depends on.
+// asked is what the answer to a request depends on.
 type asked struct {
 	id         uint32
 	start, end bool
-	failed     error // it could not be sent
+	failed     error // from sending it
 }
 
-// Send sends a request, whose answer is to be awaited before the next one. If
-// ctx ends first the session is broken.
+// Send sends a request. Its answer is to be awaited before the next request. If
+// ctx ends first, the session is broken.
 func (s *Session) Send(ctx context.Context, request evidence.Request) error {
 	request.ID = s.asked.id + 1
 	s.asked = asked{id: request.ID, start: request.Start != nil, end: request.End != nil}
@@ -119,15 +119,15 @@ func (s *Session) Send(ctx context.Context, request evidence.Request) error {
 	}
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
-	// Writing fails when the agent has ended; what it said last, or why it could
-	// not be read, tells more.
+	// Writing fails when the agent has ended. Its last messages, or the error from
+	// reading them, explain more, so Answer returns that.
 	_, s.asked.failed = s.input.Write(line)
 	return nil
 }
 
-// Answer returns the Ready for the last request: for a StartRequest, which is
-// answered by Hello, and for an EndRequest, answered by Bye, an empty one. If
-// ctx ends first the session is broken.
+// Answer returns the Ready for the last request. A StartRequest, which is
+// answered by Hello, and an EndRequest, which is answered by Bye, have an empty
+// one. If ctx ends first, the session is broken.
 func (s *Session) Answer(ctx context.Context) (*evidence.Ready, error) {
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
@@ -143,7 +143,7 @@ func (s *Session) Answer(ctx context.Context) (*evidence.Ready, error) {
 		case message.Ready != nil && message.Ready.Request == s.asked.id && !s.asked.start && !s.asked.end:
 			return message.Ready, nil
 		case message.Bye != nil:
-			return nil, errors.New("the agent said goodbye too early")
+			return nil, errors.New("the agent ended the session too early")
 		}
 	}
 	return nil, s.broken(cmp.Or(s.asked.failed, io.EOF))
@@ -155,9 +155,9 @@ func (s *Session) Abort(cause error) {
 	s.cancel(cause)
 }
 
-// Close lets the agent see the end of its input and waits for its end, a
-// little; then the connection is cut. After a goodbye there is nothing to wait
-// for. Nothing of the session runs afterwards.
+// Close ends the agent's input, which ends the agent, and waits for that for at
+// most a second before it closes the connection. If the agent has ended the
+// session, Close does not wait. No goroutine of the session is left afterwards.
 func (s *Session) Close() {
 	s.input.Close()
 	s.mu.Lock()
@@ -194,7 +194,7 @@ func (s *Session) broken(err error) error {
 	return err
 }
 
-// tail keeps the last words of a stream.
+// tail keeps the last kilobyte of a stream.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

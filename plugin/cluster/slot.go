@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +15,14 @@ import (
 
 // slot is the place of one pod.
 type slot struct {
-	placing manifests.Placing
-	created time.Time
-	pod     *corev1.Pod
-	ready   bool
-	told    bool // that it is ready
-	wait    time.Duration
-	failure *evidence.Problem
-	note    string // the last warning, to explain a wait that was too long
+	placing  manifests.Placing
+	created  time.Time
+	pod      *corev1.Pod // as it was seen last, nil before
+	ready    bool        // it has been Ready
+	reported bool        // Await has reported that
+	wait     time.Duration
+	failure  *evidence.Problem // why it cannot become Ready, nil if it still can
+	note     string            // the last warning, to explain a wait that was too long
 }
 
 // Pods returns the state of all pods, by node and role.
@@ -34,14 +36,14 @@ func (p *Placement) Pods() []evidence.Pod {
 	return pods
 }
 
-// untold returns the pods that became Ready since it was called last.
-func (p *Placement) untold() []evidence.Pod {
+// newlyReady returns the pods that became Ready since the last call.
+func (p *Placement) newlyReady() []evidence.Pod {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var pods []evidence.Pod
 	for _, s := range p.slots {
-		if s.ready && !s.told {
-			s.told = true
+		if s.ready && !s.reported {
+			s.reported = true
 			pods = append(pods, s.evidence())
 		}
 	}
@@ -54,7 +56,8 @@ func (s *slot) evidence() evidence.Pod {
 		pod.Pass = 2
 	}
 	if s.pod != nil {
-		pod.Name, pod.IPs = s.pod.Name, podIPs(s.pod)
+		pod.Name = s.pod.Name
+		pod.IPs = podIPs(s.pod)
 	}
 	return pod
 }
@@ -67,7 +70,8 @@ func (p *Placement) Problems() []evidence.Problem {
 	for _, s := range p.sorted() {
 		if s.failure != nil && !s.ready {
 			failure := *s.failure
-			failure.What, failure.On = "place "+s.placing.Role, s.placing.Node
+			failure.What = "place " + s.placing.Role
+			failure.On = s.placing.Node
 			problems = append(problems, failure)
 		}
 	}
@@ -75,15 +79,8 @@ func (p *Placement) Problems() []evidence.Problem {
 }
 
 func (p *Placement) sorted() []*slot {
-	slots := make([]*slot, 0, len(p.slots))
-	for _, s := range p.slots {
-		slots = append(slots, s)
-	}
-	slices.SortFunc(slots, func(a, b *slot) int {
-		if a.placing.Index != b.placing.Index {
-			return a.placing.Index - b.placing.Index
-		}
-		return strings.Compare(a.placing.Role+a.placing.Sockets, b.placing.Role+b.placing.Sockets)
+	return slices.SortedFunc(maps.Values(p.slots), func(a, b *slot) int {
+		byNode := cmp.Compare(a.placing.Index, b.placing.Index)
+		return cmp.Or(byNode, strings.Compare(a.placing.Role+a.placing.Sockets, b.placing.Role+b.placing.Sockets))
 	})
-	return slots
 }

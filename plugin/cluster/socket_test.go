@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -15,12 +16,16 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/remotecommand"
 	"k8s.io/client-go/rest"
 )
 
-// execServer is an API server that knows one thing: to execute what command
-// does with the connection. Requests that are no WebSocket get status.
+// v5 is the protocol that can close stdin.
+var v5 = []string{remotecommand.StreamProtocolV5Name}
+
+// execServer is an API server that only serves exec requests: command is what
+// happens on the connection. Requests other than for a WebSocket get status.
 type execServer struct {
 	protocols []string
 	status    int
@@ -34,14 +39,18 @@ func (s *execServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS.DidResume {
 		s.resumed.Add(1)
 	}
-	if r.Header.Get("Authorization") != "Bearer token" || !strings.HasSuffix(r.URL.Path, "/namespaces/there/pods/that/exec") {
+	path := "/namespaces/there/pods/that/exec"
+	if r.Header.Get("Authorization") != "Bearer token" || !strings.HasSuffix(r.URL.Path, path) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	if s.status != 0 || !websocket.IsWebSocketUpgrade(r) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(max(s.status, http.StatusBadRequest))
-		io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","message":"`+r.Method+`: no such pod"}`)
+		json.NewEncoder(w).Encode(metav1.Status{
+			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+			Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Message: r.Method + ": no such pod",
+		})
 		return
 	}
 	upgrader := websocket.Upgrader{Subprotocols: s.protocols}
@@ -58,8 +67,7 @@ func (s *execServer) client(t *testing.T) *remote {
 	server := httptest.NewTLSServer(s)
 	t.Cleanup(server.Close)
 	client, err := Connect(&rest.Config{
-		Host: server.URL, BearerToken: "token",
-		TLSClientConfig: rest.TLSClientConfig{CAData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})},
+		Host: server.URL, BearerToken: "token", TLSClientConfig: rest.TLSClientConfig{CAData: certificateOf(server)},
 	}, "kubectl-wg/test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +75,32 @@ func (s *execServer) client(t *testing.T) *remote {
 	return client.exec.(*remote)
 }
 
-func tell(conn *websocket.Conn, stream byte, text string) {
+func certificateOf(server *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+}
+
+// run executes a command without reading what it writes.
+func run(ctx context.Context, client *remote, stdin io.Reader) error {
+	return client.Exec(ctx, "there", "that", agent, stdin, io.Discard, io.Discard)
+}
+
+func send(conn *websocket.Conn, stream byte, text string) {
 	conn.WriteMessage(websocket.BinaryMessage, append([]byte{stream}, text...))
 }
 
-// echo writes what it reads, in messages of its own size, and succeeds.
+// ends is a command that ends at once, with a status in as many messages.
+func ends(status ...string) func(*websocket.Conn) {
+	return func(conn *websocket.Conn) {
+		for _, part := range status {
+			send(conn, remotecommand.StreamErr, part)
+		}
+	}
+}
+
+// echo writes what it reads until stdin is closed, in messages of other sizes,
+// and succeeds.
 func echo(conn *websocket.Conn) {
-	var said []byte
+	var read []byte
 	for {
 		_, message, err := conn.ReadMessage()
 		if err != nil {
@@ -82,83 +109,83 @@ func echo(conn *websocket.Conn) {
 		if message[0] == remotecommand.StreamClose {
 			break
 		}
-		said = append(said, message[1:]...)
+		read = append(read, message[1:]...)
 	}
-	tell(conn, remotecommand.StreamStdErr, "last words")
-	tell(conn, 77, "of a stream that nobody knows")
-	tell(conn, remotecommand.StreamStdOut, string(said[:len(said)/3]))
-	tell(conn, remotecommand.StreamStdOut, "")
-	tell(conn, remotecommand.StreamStdOut, string(said[len(said)/3:]))
-	tell(conn, remotecommand.StreamErr, `{"status":"Success"}`)
+	send(conn, remotecommand.StreamStdErr, "last words")
+	send(conn, 77, "of an unknown stream")
+	send(conn, remotecommand.StreamStdOut, string(read[:len(read)/3]))
+	send(conn, remotecommand.StreamStdOut, "")
+	send(conn, remotecommand.StreamStdOut, string(read[len(read)/3:]))
+	ends(`{"status":"Success"}`)(conn)
 }
 
 func TestExec(t *testing.T) {
-	v5 := []string{remotecommand.StreamProtocolV5Name}
 	in := strings.Repeat("what the agent is asked, and ", 3000)
+	noStream := func(conn *websocket.Conn) { conn.WriteMessage(websocket.BinaryMessage, nil) }
 	for name, test := range map[string]struct {
 		server *execServer
 		want   string // of the error
 	}{
-		"echo": {&execServer{protocols: v5, command: echo}, ""},
-		"fails": {&execServer{protocols: v5, command: func(conn *websocket.Conn) {
-			tell(conn, remotecommand.StreamErr, `{"status":"Failure","message":"exit code 137"}`)
-		}}, "exit code 137"},
-		"ends in two messages": {&execServer{protocols: v5, command: func(conn *websocket.Conn) {
-			tell(conn, remotecommand.StreamErr, `{"status":"Failure",`)
-			tell(conn, remotecommand.StreamErr, `"message":"killed"}`)
-		}}, "killed"},
-		"no reason":   {&execServer{protocols: v5, command: func(conn *websocket.Conn) { tell(conn, remotecommand.StreamErr, `{}`) }}, "without a reason"},
-		"nonsense":    {&execServer{protocols: v5, command: func(conn *websocket.Conn) { tell(conn, remotecommand.StreamErr, `gone`) }}, "how the command ended"},
-		"cut":         {&execServer{protocols: v5, command: func(*websocket.Conn) {}}, "ended before the command"},
-		"no stream":   {&execServer{protocols: v5, command: func(conn *websocket.Conn) { conn.WriteMessage(websocket.BinaryMessage, nil) }}, "reading the connection"},
-		"refused":     {&execServer{status: http.StatusNotFound}, "POST: no such pod"},
-		"no protocol": {&execServer{command: func(*websocket.Conn) {}}, "POST: no such pod"},
+		"echo":         {&execServer{protocols: v5, command: echo}, ""},
+		"fails":        {&execServer{protocols: v5, command: ends(`{"message":"exit code 137"}`)}, "exit code 137"},
+		"two messages": {&execServer{protocols: v5, command: ends(`{"message":`, `"killed"}`)}, "killed"},
+		"no reason":    {&execServer{protocols: v5, command: ends(`{}`)}, "without a reason"},
+		"nonsense":     {&execServer{protocols: v5, command: ends(`gone`)}, "how the command ended"},
+		"cut":          {&execServer{protocols: v5, command: ends()}, "ended before the command"},
+		"no stream":    {&execServer{protocols: v5, command: noStream}, "reading the connection"},
+		"refused":      {&execServer{status: http.StatusNotFound}, "POST: no such pod"},
+		"no protocol":  {&execServer{command: ends()}, "POST: no such pod"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			err := test.server.client(t).Exec(t.Context(), "there", "that", agent, strings.NewReader(in), &stdout, &stderr)
+			client := test.server.client(t)
+			err := client.Exec(t.Context(), "there", "that", agent, strings.NewReader(in), &stdout, &stderr)
 			switch {
 			case test.want != "":
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("err = %v", err)
 				}
 			case err != nil || stdout.String() != in || stderr.String() != "last words":
-				t.Errorf("err = %v; %d of %d bytes came back; stderr %q", err, stdout.Len(), len(in), stderr.String())
+				t.Errorf("err = %v; stdout has %d of %d bytes; stderr %q", err, stdout.Len(), len(in), stderr.String())
 			}
 		})
 	}
 }
 
 func TestExecEndsWithItsContext(t *testing.T) {
-	server := &execServer{protocols: []string{remotecommand.StreamProtocolV5Name}, command: func(conn *websocket.Conn) { conn.ReadMessage() }}
+	server := &execServer{protocols: v5, command: func(conn *websocket.Conn) { conn.ReadMessage() }}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(errors.New("enough")) })
 	stdin, input := io.Pipe()
 	defer input.Close()
-	if err := server.client(t).Exec(ctx, "there", "that", agent, stdin, io.Discard, io.Discard); err == nil || err.Error() != "enough" {
+	if err := run(ctx, server.client(t), stdin); err == nil || err.Error() != "enough" {
 		t.Errorf("err = %v", err)
 	}
 }
 
-// A server that answers pings may say nothing else for as long as it likes;
-// one that does not answer them is gone.
+// A server that answers pings need not send anything else; a server that does
+// not answer them is gone.
 func TestExecNoticesSilence(t *testing.T) {
 	for name, alive := range map[string]bool{"alive": true, "gone": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := &execServer{protocols: []string{remotecommand.StreamProtocolV5Name}, command: func(conn *websocket.Conn) {
+			server := &execServer{protocols: v5, command: func(conn *websocket.Conn) {
 				if !alive {
 					conn.SetPingHandler(func(string) error { return nil })
 				}
-				time.AfterFunc(time.Second, func() { tell(conn, remotecommand.StreamErr, `{"status":"Success"}`); conn.Close() })
+				time.AfterFunc(time.Second, func() {
+					ends(`{"status":"Success"}`)(conn)
+					conn.Close()
+				})
 				conn.ReadMessage()
 			}}
 			client := server.client(t)
-			client.sockets.period, client.sockets.patience = 50*time.Millisecond, 300*time.Millisecond
+			client.sockets.period = 50 * time.Millisecond
+			client.sockets.patience = 300 * time.Millisecond
 			stdin, input := io.Pipe()
 			defer input.Close()
-			err := client.Exec(t.Context(), "there", "that", agent, stdin, io.Discard, io.Discard)
+			err := run(t.Context(), client, stdin)
 			if (err == nil) != alive {
 				t.Errorf("err = %v", err)
 			}
@@ -167,10 +194,10 @@ func TestExecNoticesSilence(t *testing.T) {
 }
 
 func TestExecResumes(t *testing.T) {
-	server := &execServer{protocols: []string{remotecommand.StreamProtocolV5Name}, command: echo}
+	server := &execServer{protocols: v5, command: echo}
 	client := server.client(t)
 	for range 3 {
-		if err := client.Exec(t.Context(), "there", "that", agent, strings.NewReader("x"), io.Discard, io.Discard); err != nil {
+		if err := run(t.Context(), client, strings.NewReader("x")); err != nil {
 			t.Fatal(err)
 		}
 	}

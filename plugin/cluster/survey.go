@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,21 +27,21 @@ func (s Selection) has(n *corev1.Node) bool {
 		(s.Selector == nil || s.Selector.Matches(labels.Set(n.Labels)))
 }
 
-// Survey is what the API says before anything is created.
+// Survey is what is read from the API before anything is created.
 type Survey struct {
 	Cluster  evidence.Cluster
 	Nodes    []evidence.Node // by name; those under test are numbered
 	Problems []evidence.Problem
 }
 
-// UnknownNodes is the error for nodes that were asked for and do not exist.
+// UnknownNodes is the error for selected nodes that do not exist.
 type UnknownNodes struct{ Names, Have []string }
 
 func (e *UnknownNodes) Error() string {
 	return "no such node: " + strings.Join(e.Names, ", ")
 }
 
-// Hint names the nodes there are.
+// Hint names the nodes that exist.
 func (e *UnknownNodes) Hint() string {
 	have := e.Have
 	if len(have) > 20 {
@@ -53,7 +54,7 @@ func (e *UnknownNodes) Hint() string {
 func (e *UnknownNodes) ExitCode() int { return 2 }
 
 // Survey reads the nodes, the server's version and the CNI's configuration.
-// Only the nodes are indispensable; what else cannot be read is a Problem.
+// Only the nodes are required; what else cannot be read is a Problem.
 func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, error) {
 	survey := &Survey{}
 	var nodes []corev1.Node
@@ -83,6 +84,12 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 	survey.Cluster.Distribution = distribution(survey.Cluster.Version, nodes)
 	survey.Cluster.Objects = configuration.objects
 	survey.Problems = append(survey.Problems, configuration.problems...)
+	survey.add(nodes, configuration, selection)
+	return survey, nil
+}
+
+// add adds the nodes and numbers those under test.
+func (s *Survey) add(nodes []corev1.Node, configuration *configuration, selection Selection) {
 	index := 0
 	for i := range nodes {
 		about, problems := describe(&nodes[i], configuration.nodes[nodes[i].Name])
@@ -92,10 +99,9 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 			about.Index = index
 			index++
 		}
-		survey.Nodes = append(survey.Nodes, about)
-		survey.Problems = append(survey.Problems, problems...)
+		s.Nodes = append(s.Nodes, about)
+		s.Problems = append(s.Problems, problems...)
 	}
-	return survey, nil
 }
 
 // NodeNames lists the names of all nodes, for completion.
@@ -106,26 +112,18 @@ func (c *Client) NodeNames(ctx context.Context) ([]string, error) {
 
 func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {
 	var nodes []corev1.Node
-	page := metav1.ListOptions{Limit: 500}
-	for {
-		var list *corev1.NodeList
-		err := c.call(ctx, "listing the nodes", func(ctx context.Context) (err error) {
-			list, err = c.api.CoreV1().Nodes().List(ctx, page)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, list.Items...)
-		if page.Continue = list.Continue; page.Continue == "" {
-			break
-		}
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Nodes().List(ctx, options)
 	}
+	_, err := c.list(ctx, "the nodes", metav1.ListOptions{}, page, func(item runtime.Object) {
+		nodes = append(nodes, *item.(*corev1.Node))
+	})
 	slices.SortFunc(nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
-	return nodes, nil
+	return nodes, err
 }
 
-// version asks in a goroutine of its own, since client-go's call takes no context.
+// version reads the server's version. It does so in another goroutine, since
+// client-go's function takes no context.
 func (c *Client) version(ctx context.Context) (string, error) {
 	type answer struct {
 		version string
@@ -144,7 +142,7 @@ func (c *Client) version(ctx context.Context) (string, error) {
 	case a := <-answers:
 		return a.version, a.err
 	case <-ctx.Done():
-		return "", fmt.Errorf("asking for the server's version: %w", context.Cause(ctx))
+		return "", fmt.Errorf("reading the server's version: %w", context.Cause(ctx))
 	}
 }
 
@@ -170,7 +168,7 @@ func names(nodes []corev1.Node) []string {
 	return all
 }
 
-// distribution recognises what marks its own version strings.
+// distribution recognises a distribution by its version strings.
 func distribution(server string, nodes []corev1.Node) string {
 	versions := []string{server}
 	for i := range nodes {

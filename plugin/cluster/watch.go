@@ -7,52 +7,61 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// watch opens a watch within ctx and follows it until the placement stops. A
-// watch without a resource version begins with everything that is there, so
-// one that broke is simply opened again.
-func (p *Placement) watch(ctx, watching context.Context, what string, open func(context.Context) (watch.Interface, error)) error {
-	var current watch.Interface
-	err := p.client.call(ctx, "watching the "+what, func(once context.Context) (err error) {
-		// The request's time limit holds until the watch is open, not for its life.
-		opening, cancel := context.WithCancel(watching)
-		keep := context.AfterFunc(once, cancel)
-		if current, err = open(opening); err != nil {
-			cancel()
-		}
-		keep()
-		return err
-	})
+// relistDelay is the time between the end of a watch that RetryWatcher cannot
+// continue and the next list.
+const relistDelay = time.Second
+
+// follow passes all objects of a kind, and then every change, to see. It returns
+// when the first list was read, and continues until the placement stops.
+//
+// RetryWatcher opens a watch that broke again, from the last change on. If the
+// server no longer knows that change, the list is read again. An informer would
+// do so too, but it keeps all objects in memory, and while a server is away its
+// delays grow to 30 s (client-go tools/cache/reflector.go).
+func (p *Placement) follow(ctx, watching context.Context, what string, source *cache.ListWatch) error {
+	list := func(ctx context.Context) (version string, err error) {
+		return p.client.list(ctx, what, metav1.ListOptions{}, source.ListWithContext, func(item runtime.Object) {
+			p.see(watch.Event{Type: watch.Added, Object: item})
+		})
+	}
+	version, err := list(ctx)
 	if err != nil {
 		return err
 	}
-	p.follow.Go(func() {
-		wait := 100 * time.Millisecond
+	p.following.Go(func() {
 		for {
-			if current != nil {
-				stopped := context.AfterFunc(watching, current.Stop)
-				for event := range current.ResultChan() {
-					wait = 100 * time.Millisecond
-					p.see(event)
-				}
-				stopped()
-				current.Stop()
+			if err == nil {
+				err = p.watch(watching, version, source)
 			}
-			if !sleep(watching, wait) {
+			if !sleep(watching, relistDelay) {
 				return
 			}
-			wait = min(2*wait, 2*time.Second)
-			if current, err = open(watching); err != nil {
-				p.client.log.Debug("watching again", "what", what, "error", err)
-				current = nil
-			}
+			p.client.log.Debug("listing again", "what", what, "error", err)
+			version, err = list(watching)
 		}
 	})
+	return nil
+}
+
+// watch passes changes since a version to see until no more can be had.
+func (p *Placement) watch(ctx context.Context, version string, source *cache.ListWatch) error {
+	changes, err := watchtools.NewRetryWatcherWithContext(ctx, version, source)
+	if err != nil {
+		return err
+	}
+	for event := range changes.ResultChan() {
+		p.see(event)
+	}
+	<-changes.Done()
 	return nil
 }
 
@@ -71,19 +80,21 @@ func (p *Placement) seePod(pod *corev1.Pod, deleted bool) {
 		if s == nil || deleted && s.pod != nil && s.pod.UID != pod.UID {
 			return
 		}
-		// Of many pods what was asked for is most of it, and of no more use.
+		// Of many pods the specification takes the most memory, and it is not needed.
 		s.pod = &corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, UID: pod.UID},
 			Spec:       corev1.PodSpec{NodeName: pod.Spec.NodeName},
 			Status:     pod.Status,
 		}
-		if (podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)) && !deleted && !s.ready {
-			s.ready, s.wait = true, time.Since(s.created)
+		ready := podReady(pod) || s.placing.Role == manifests.Newcomer && podDone(pod)
+		if ready && !deleted && !s.ready {
+			s.ready = true
+			s.wait = time.Since(s.created)
 		}
 		switch {
 		case s.failure != nil:
 		case deleted:
-			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: "someone or something deleted the pod"}
+			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: "the pod was deleted"}
 		default:
 			s.failure = podFailure(pod)
 		}

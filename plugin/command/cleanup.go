@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
@@ -24,14 +25,15 @@ func (r *root) cleanup() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "cleanup [RUN...]",
 		Short: "Find and remove what an interrupted run left",
-		Long: `Find what runs have left in the cluster, by their label, and remove it. A run whose
-pods still run, or that begins, may be someone else's, so it is removed only if it is
-named, or with --all. With --namespace only that namespace is searched.
+		Long: `Find what runs have left in the cluster, by their label, and remove it. A run
+whose pods still run, or that is starting, may be someone else's; it is removed
+only if it is named, or with --all. With --namespace only that namespace is
+searched.
 
-What may not be searched is not known to be empty: then the exit code is not 0.`,
+If you are not allowed to search everywhere, the exit code is not 0.`,
 		RunE: func(command *cobra.Command, runs []string) error {
 			if f.all && len(runs) > 0 {
-				return usageError(errors.New("--all and a run's name exclude each other"), "")
+				return usagef("", "--all and a run's name exclude each other")
 			}
 			client, err := r.connect()
 			if err != nil {
@@ -42,8 +44,8 @@ What may not be searched is not known to be empty: then the exit code is not 0.`
 			return r.runCleanup(ctx, client, f, runs)
 		},
 	}
-	command.Flags().BoolVar(&f.all, "all", false, "remove runs that are still going on, too")
-	command.Flags().BoolVar(&f.dryRun, "dry-run", false, "only say what would be removed")
+	command.Flags().BoolVar(&f.all, "all", false, "also remove runs that are still in progress")
+	command.Flags().BoolVar(&f.dryRun, "dry-run", false, "only print what would be removed")
 	command.Flags().DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole removal")
 	return command
 }
@@ -54,8 +56,8 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 	if err != nil && !errors.As(err, &unseen) {
 		return err
 	}
-	say := func(format string, args ...any) {
-		fmt.Fprintln(r.streams.Out, printable(fmt.Sprintf(format, args...)))
+	printf := func(format string, args ...any) {
+		fmt.Fprintln(r.streams.Out, report.Printable(fmt.Sprintf(format, args...)))
 	}
 	progress := r.progress()
 	defer progress.stop()
@@ -67,13 +69,13 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 			continue
 		}
 		found++
-		reason := going(l)
+		reason := inProgress(l)
 		switch {
 		case reason != "" && !named && !f.all && !l.Removing:
-			say("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
+			printf("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
 			continue
 		case f.dryRun:
-			say("would remove %s", l.What())
+			printf("would remove %s", l.What())
 			continue
 		}
 		progress.Phase("removing " + l.What())
@@ -83,27 +85,27 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 			failed = append(failed, err)
 			continue
 		}
-		say("removed %s", l.What())
+		printf("removed %s", l.What())
 	}
-	// Where every run that was named was found, what else there may be is not asked.
+	// If every named run was found, what else there may be does not matter.
 	switch {
 	case unseen != nil && (len(runs) == 0 || found < len(runs)):
 		failed = append(failed, unseen)
 	case found == 0:
-		say("nothing is left")
+		printf("nothing is left")
 	}
 	return errors.Join(failed...)
 }
 
-// going says why a run may still be going on, empty if it is not.
-func going(l cluster.Leftover) string {
+// inProgress returns why a run may be in progress, empty if it is not.
+func inProgress(l cluster.Leftover) string {
 	switch {
 	case l.Running > 0:
-		return fmt.Sprintf("%d of its pods still run", l.Running)
+		return fmt.Sprintf("its pods are running (%d)", l.Running)
 	case l.Unknown:
-		return "you may not see whether its pods still run"
+		return "you are not allowed to see whether its pods still run"
 	case l.Begins(time.Now()):
-		return "it may be about to begin"
+		return "it may be starting"
 	}
 	return ""
 }

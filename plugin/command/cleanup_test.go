@@ -29,7 +29,8 @@ func left(age time.Duration, jobs ...batchv1.JobStatus) *fake.Clientset {
 	created := metav1.NewTime(time.Now().Add(-age))
 	var objects []runtime.Object
 	for _, name := range (manifests.Run{ID: "abc234"}).Namespaces() {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, CreationTimestamp: created}})
+		about := metav1.ObjectMeta{Name: name, Labels: labels, CreationTimestamp: created}
+		objects = append(objects, &corev1.Namespace{ObjectMeta: about})
 	}
 	for _, status := range jobs {
 		about := metav1.ObjectMeta{Namespace: "kubectl-wg-abc234", Name: "wg-abc234-probe-0", Labels: labels}
@@ -39,25 +40,28 @@ func left(age time.Duration, jobs ...batchv1.JobStatus) *fake.Clientset {
 }
 
 func TestCleanup(t *testing.T) {
-	running, ended := batchv1.JobStatus{Active: 1}, batchv1.JobStatus{Failed: 1}
+	running := batchv1.JobStatus{Active: 1}
+	ended := batchv1.JobStatus{Failed: 1}
+	jobs := []string{"jobs"}
+	named := []string{"abc234"}
 	for name, test := range map[string]struct {
 		api       *fake.Clientset
 		forbidden []string
 		runs      []string
-		said      string
+		want      string
 		remains   int
 		unseen    bool
 	}{
 		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing is left", 0, false},
-		"left":                  {left(time.Hour, ended), nil, nil, "removed namespaces kubectl-wg-abc234 and kubectl-wg-abc234-pods", 0, false},
+		"left":                  {left(time.Hour, ended), nil, nil, "removed namespaces kubectl-wg-abc234 ", 0, false},
 		"left, Jobs removed":    {left(time.Minute), nil, nil, "removed namespaces", 0, false},
 		"left a moment ago":     {left(time.Second, ended), nil, nil, "removed namespaces", 0, false},
 		"running":               {left(time.Hour, running), nil, nil, "skipped namespaces", 2, false},
-		"begins":                {left(time.Second), nil, nil, "it may be about to begin", 2, false},
-		"begins, is named":      {left(time.Second), nil, []string{"abc234"}, "removed namespaces", 0, false},
-		"Jobs unseen":           {left(time.Hour, running), []string{"jobs"}, nil, "you may not see whether", 2, true},
-		"Jobs unseen, is named": {left(time.Hour, running), []string{"jobs"}, []string{"abc234"}, "removed namespaces", 0, false},
-		"another is named":      {left(time.Hour, running), []string{"jobs"}, []string{"other"}, "", 2, true},
+		"begins":                {left(time.Second), nil, nil, "it may be starting", 2, false},
+		"begins, is named":      {left(time.Second), nil, named, "removed namespaces", 0, false},
+		"Jobs unseen":           {left(time.Hour, running), jobs, nil, "you are not allowed to see whether", 2, true},
+		"Jobs unseen, is named": {left(time.Hour, running), jobs, named, "removed namespaces", 0, false},
+		"another is named":      {left(time.Hour, running), jobs, []string{"other"}, "", 2, true},
 		"all unseen":            {left(time.Hour), []string{"jobs", "namespaces"}, nil, "", 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,8 +74,9 @@ func TestCleanup(t *testing.T) {
 			if errors.As(err, &unseen) != test.unseen || (err == nil) == test.unseen {
 				t.Errorf("err = %v", err)
 			}
-			if !strings.Contains(out.String(), test.said) || test.unseen && strings.Contains(out.String(), "nothing is left") {
-				t.Errorf("it said %q", out.String())
+			got := out.String()
+			if !strings.Contains(got, test.want) || test.unseen && strings.Contains(got, "nothing is left") {
+				t.Errorf("stdout %q", got)
 			}
 			test.api.ReactionChain = test.api.ReactionChain[len(test.forbidden):]
 			namespaces, err := test.api.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})

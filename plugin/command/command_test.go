@@ -21,7 +21,8 @@ func main(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
-	code = Main(t.Context(), append([]string{"kubectl-wg"}, args...), Streams{In: strings.NewReader(""), Out: &out, Err: &errs}, &Interrupts{})
+	streams := Streams{In: strings.NewReader(""), Out: &out, Err: &errs}
+	code = Main(t.Context(), append([]string{"kubectl-wg"}, args...), streams, &Interrupts{})
 	return code, out.String(), errs.String()
 }
 
@@ -40,18 +41,18 @@ func TestExitCodes(t *testing.T) {
 		"verify --nonsense":                 {2, "hint: see: kubectl wg verify --help"},
 		"verify extra":                      {2, "unknown command"},
 		"verify -o xml":                     {2, "hint: one of: text, json, yaml"},
-		"verify --family 5":                 {2, "hint: it is 4, 6 or all"},
-		"verify --fail-on never":            {2, "hint: it is fail or warn"},
+		"verify --family 5":                 {2, "hint: one of: 4, 6, all"},
+		"verify --fail-on never":            {2, "hint: one of: fail, warn"},
 		"verify --pairs none":               {2, "--pairs"},
 		"verify --timeout 1s":               {2, "too short"},
 		"verify --image-pull-policy maybe":  {2, "hint: one of: Always, IfNotPresent, Never"},
 		"verify --image-pull-secret s":      {2, "--namespace"},
 		"verify --node-selector =":          {2, "--node-selector"},
-		"verify --record /nowhere/at/all/f": {2, "no folder"},
+		"verify --record /nowhere/at/all/f": {2, "is not a folder"},
 		"verify --server http://127.0.0.1:1 --request-timeout 2s": {4, "hint: the API server does not answer"},
 		"cleanup --server http://127.0.0.1:1":                     {4, "hint: the API server does not answer"},
 		"cleanup --all x":                                         {2, "exclude each other"},
-		"replay /nowhere":                                         {2, "hint: a file made by kubectl wg verify --record"},
+		"replay /nowhere":                                         {2, "hint: FILE is a file that"},
 		"replay -":                                                {4, "it is empty"},
 		"replay -o xml -":                                         {2, "hint: one of"},
 		"replay " + recordings + "host-healthy-wireguard.ndjson": {0, ""},
@@ -90,10 +91,21 @@ func TestReplayOfHalfARecording(t *testing.T) {
 
 // kubectl finds a plugin's completion under another name of the program.
 func TestCompletion(t *testing.T) {
-	var out, errs bytes.Buffer
-	code := Main(t.Context(), []string{"/usr/bin/kubectl_complete-wg", "verify", "--family", ""}, Streams{Out: &out, Err: &errs}, &Interrupts{})
-	if code != 0 || !strings.HasPrefix(out.String(), "4\n6\nall\n") {
-		t.Errorf("exit %d: %s", code, out.String())
+	for line, want := range map[string]string{
+		"verify --family":  "4\n6\nall\n",
+		"verify --fail-on": "fail\nwarn\n",
+		"replay --fail-on": "fail\nwarn\n",
+		"replay -o":        "text\njson\nyaml\nname\ngo-template\n",
+		"verify --output":  "text\njson\nyaml\nname\ngo-template\n",
+		"explain":          "WG0101\t",
+		"verify --pairs":   "all\nring\n",
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"/usr/bin/kubectl_complete-wg"}, append(strings.Fields(line), "")...)
+		code := Main(t.Context(), args, Streams{Out: &out, Err: &errs}, &Interrupts{})
+		if code != 0 || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s: exit %d: %s", line, code, out.String())
+		}
 	}
 }
 
@@ -110,7 +122,8 @@ func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {
 func TestErrorsKeepTheVerdictAndAllHints(t *testing.T) {
 	var w bytes.Buffer
 	hintedError := func(text string) error { return &usage{errors.New(text), "hint of " + text} }
-	if code := fail(&w, &after{exitNotVerified, errors.Join(hintedError("one"), hintedError("two"))}); code != exitNotVerified {
+	both := errors.Join(hintedError("one"), hintedError("two"))
+	if code := fail(&w, &after{exitNotVerified, both}); code != exitNotVerified {
 		t.Errorf("exit %d", code)
 	}
 	if got := w.String(); !strings.Contains(got, "hint of one") || !strings.Contains(got, "hint of two") {
@@ -124,7 +137,8 @@ func TestErrorsKeepTheVerdictAndAllHints(t *testing.T) {
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
-	signals, codes := make(chan os.Signal, 2), make(chan int, 1)
+	signals := make(chan os.Signal, 2)
+	codes := make(chan int, 1)
 	var w bytes.Buffer
 	interrupts := &Interrupts{}
 	interrupts.Left("kubectl wg cleanup abc234")
@@ -144,8 +158,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-// What a cluster says neither moves the cursor, nor hides in a line, nor
-// reverses it, nor shows a secret.
+// Text from a cluster does not move the cursor, does not hide or reverse text,
+// and shows no secret.
 func TestErrorsAreSafeToShow(t *testing.T) {
 	var w bytes.Buffer
 	fail(&w, errors.New("node a\u202eb\u200bc\u2066d\ufeff\x1b[31m\u0085\u00ad\U000e0041 --token hunter2"))
@@ -174,7 +188,9 @@ users:
 // Kubeconfigs that log in by OIDC work as with kubectl: the server is asked.
 func TestOIDC(t *testing.T) {
 	part := base64.RawURLEncoding.EncodeToString
-	token := part([]byte(`{"alg":"RS256"}`)) + "." + part([]byte(`{"exp":4102444800}`)) + "." + part([]byte("signature"))
+	header := part([]byte(`{"alg":"RS256"}`))
+	claims := part([]byte(`{"exp":4102444800}`))
+	token := header + "." + claims + "." + part([]byte("signature"))
 	config := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(config, fmt.Appendf(nil, oidcConfig, token), 0o600); err != nil {
 		t.Fatal(err)

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // The exit codes, the same in every output format.
@@ -19,14 +18,14 @@ const (
 	exitCouldNotRun  = 4
 )
 
-// coded is an error that knows its exit code.
+// coded is an error with an exit code.
 type coded interface{ ExitCode() int }
 
-// hinted is an error that knows what to do about it.
+// hinted is an error with a hint what to do about it.
 type hinted interface{ Hint() string }
 
-// outcome ends the program with a code and without a word: the report has said
-// it all.
+// outcome ends the program with a code and without a message: the report has
+// everything.
 type outcome int
 
 func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
@@ -34,7 +33,7 @@ func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
 // ExitCode is the outcome itself.
 func (o outcome) ExitCode() int { return int(o) }
 
-// after is an error that came after the verdict, whose exit code stays.
+// after is an error after the verdict, whose exit code stays.
 type after struct {
 	ends outcome
 	err  error
@@ -46,7 +45,7 @@ func (a *after) Unwrap() error { return a.err }
 // ExitCode is the verdict's.
 func (a *after) ExitCode() int { return int(a.ends) }
 
-// usage is the error for a command line that makes no sense.
+// usage is the error for a command line that is not valid.
 type usage struct {
 	err  error
 	hint string
@@ -54,27 +53,31 @@ type usage struct {
 
 func usageError(err error, hint string) error { return &usage{err, hint} }
 
+func usagef(hint, format string, args ...any) error {
+	return usageError(fmt.Errorf(format, args...), hint)
+}
+
 func (u *usage) Error() string { return u.err.Error() }
 func (u *usage) Unwrap() error { return u.err }
 
-// Hint says what would be right.
+// Hint describes what would be valid.
 func (u *usage) Hint() string { return u.hint }
 
 // ExitCode is that of a usage error.
 func (u *usage) ExitCode() int { return exitUsage }
 
-// fail says what went wrong and returns the exit code for it. An error without
-// a code of its own kept the program from a verdict.
+// fail reports an error and returns its exit code. An error without a code means
+// that there is no verdict.
 func fail(w io.Writer, err error) int {
 	if err == nil {
 		return exitVerified
 	}
-	if ends, ok := err.(outcome); ok { //nolint:errorlint // one that is joined with another error has more to say
+	if ends, ok := err.(outcome); ok { //nolint:errorlint // joined with another error it is to be reported
 		return int(ends)
 	}
-	fmt.Fprintf(w, "error: %s\n", printable(cluster.Redact(err.Error())))
+	fmt.Fprintf(w, "error: %s\n", report.Printable(cluster.Redact(err.Error())))
 	for _, hint := range hints(err) {
-		fmt.Fprintf(w, "hint: %s\n", printable(hint))
+		fmt.Fprintf(w, "hint: %s\n", report.Printable(hint))
 	}
 	var code coded
 	if errors.As(err, &code) {
@@ -97,19 +100,4 @@ func hints(err error) (all []string) {
 		}
 	}
 	return all
-}
-
-// printable makes text from the cluster safe for a terminal: control
-// characters, and the marks that are not seen or that change the order of what
-// is seen (Unicode's class Cf), are written as their numbers.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		fmt.Fprintf(&b, `\u%04x`, r)
-	}
-	return b.String()
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,12 +12,12 @@ import (
 )
 
 func (r *root) explain() *cobra.Command {
-	var codes []string
 	return &cobra.Command{
 		Use:   "explain [CODE]",
-		Short: "Say what a check is for, what it reads and how to mend it",
+		Short: "Explain what a check is for, what it reads and how to fix it",
 		Args:  cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var codes []string
 			for _, c := range check.Checks() {
 				codes = append(codes, c.Code+"\t"+c.Title)
 			}
@@ -24,18 +25,22 @@ func (r *root) explain() *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				var text strings.Builder
-				for _, c := range check.Checks() {
-					fmt.Fprintf(&text, "%s  %s\n", c.Code, c.Title)
-				}
-				_, err := fmt.Fprint(r.streams.Out, text.String())
-				return err
+				return r.listChecks()
 			}
 			c, ok := check.Find(strings.ToUpper(args[0]))
 			if !ok {
-				return usageError(fmt.Errorf("there is no check %s", args[0]), "kubectl wg explain lists all codes")
+				return usagef("kubectl wg explain lists all codes", "there is no check %s", args[0])
 			}
 			return report.Explain(r.streams.Out, c)
 		},
 	}
+}
+
+func (r *root) listChecks() error {
+	var text strings.Builder
+	for _, c := range check.Checks() {
+		fmt.Fprintf(&text, "%s  %s\n", c.Code, c.Title)
+	}
+	_, err := io.WriteString(r.streams.Out, text.String())
+	return err
 }

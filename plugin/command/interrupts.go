@@ -16,11 +16,12 @@ var ErrInterrupted = errors.New("interrupted")
 // cleans up, and the second into the end of the program.
 type Interrupts struct{ left atomic.Pointer[string] }
 
-// Left says what would be left behind if the program ended now, empty for nothing.
-func (i *Interrupts) Left(what string) { i.left.Store(&what) }
+// Left sets the command that removes what the program would leave if it ended
+// now, empty for nothing.
+func (i *Interrupts) Left(command string) { i.left.Store(&command) }
 
-// Watch returns a context that ends with the first signal. At the second it
-// says what is left and calls exit.
+// Watch returns a context that ends with the first signal. At the second signal
+// it reports what is left and calls exit.
 func (i *Interrupts) Watch(ctx context.Context, signals <-chan os.Signal, w io.Writer, exit func(int)) context.Context {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -28,7 +29,7 @@ func (i *Interrupts) Watch(ctx context.Context, signals <-chan os.Signal, w io.W
 		cancel(ErrInterrupted)
 		<-signals
 		if left := i.left.Load(); left != nil && *left != "" {
-			fmt.Fprintf(w, "\nerror: interrupted twice; what the run made may be left\nhint: %s\n", *left)
+			fmt.Fprintf(w, "\nerror: interrupted twice; what the run created may be left\nhint: %s\n", *left)
 		}
 		exit(exitCouldNotRun)
 	}()

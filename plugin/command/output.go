@@ -12,17 +12,13 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
-// write renders the judgement to stdout, all of it or nothing.
-func (r *root) write(format string, j *check.Judgement) error {
+// write writes the judgement to stdout, all of it or nothing.
+func (r *root) write(write writer, j *check.Judgement) error {
 	var buffer bytes.Buffer
-	err := report.Write(&buffer, format, j, report.Options{
-		Color: !r.noColor && colourful(r.streams.Out), Verbose: r.verbose, Version: version,
-	})
-	if err != nil {
+	if err := write(&buffer, j); err != nil {
 		return err
 	}
 	if _, err := buffer.WriteTo(r.streams.Out); err != nil {
@@ -31,28 +27,28 @@ func (r *root) write(format string, j *check.Judgement) error {
 	return nil
 }
 
-// terminal says whether w is one.
+// terminal reports whether w is a terminal.
 func terminal(w any) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// colourful says whether w takes colours; see https://no-color.org.
+// colourful reports whether colours are written to w; see https://no-color.org.
 func colourful(w any) bool {
 	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// keepRecording writes the recording to a file that is complete or not there.
-func keepRecording(path string, r *recording.Recording) (err error) {
+// writeRecording writes the recording to a file, completely or not at all.
+func writeRecording(path string, r *recording.Recording) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".kubectl-wg-*")
 	if err != nil {
-		return fmt.Errorf("keeping the evidence: %w", err)
+		return fmt.Errorf("writing the evidence: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			file.Close()
 			os.Remove(file.Name())
-			err = fmt.Errorf("keeping the evidence: %w", err)
+			err = fmt.Errorf("writing the evidence: %w", err)
 		}
 	}()
 	if _, err := r.WriteTo(file); err != nil {
@@ -64,28 +60,34 @@ func keepRecording(path string, r *recording.Recording) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
-// printManifests prints what a run of these options would create.
+// printManifests prints what a run with these options would create.
 func (r *root) printManifests(ctx context.Context, o run.Options) error {
 	objects, err := run.Objects(ctx, o)
 	if err != nil {
 		return err
 	}
 	for _, object := range objects {
-		text, err := yaml.Marshal(object)
-		if err != nil {
-			return fmt.Errorf("printing the manifests: %w", err)
-		}
-		var fields map[string]any
-		if err := yaml.Unmarshal(text, &fields); err != nil {
-			return fmt.Errorf("printing the manifests: %w", err)
-		}
-		delete(fields, "status") // the server's to fill
-		if text, err = yaml.Marshal(fields); err != nil {
-			return fmt.Errorf("printing the manifests: %w", err)
-		}
-		if _, err := fmt.Fprintf(r.streams.Out, "---\n%s", text); err != nil {
+		if err := r.printManifest(object); err != nil {
 			return fmt.Errorf("printing the manifests: %w", err)
 		}
 	}
 	return nil
+}
+
+func (r *root) printManifest(object any) error {
+	text, err := yaml.Marshal(object)
+	if err != nil {
+		return err
+	}
+	var fields map[string]any
+	if err := yaml.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	delete(fields, "status") // set by the server
+	text, err = yaml.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(r.streams.Out, "---\n%s", text)
+	return err
 }

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
-// progress tells a waiting person what goes on: one live line on a terminal, a
-// line per phase elsewhere. It writes to stderr only.
+// progress shows what the program does: one live line on a terminal, a line per
+// phase elsewhere. It writes to stderr only.
 type progress struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -28,13 +30,16 @@ type progress struct {
 
 func (r *root) progress() *progress {
 	p := &progress{w: r.streams.Err, quiet: r.quiet, stopped: make(chan struct{})}
-	if file, ok := r.streams.Err.(*os.File); ok && !r.quiet && !r.verbose && !r.logging && terminal(file) && os.Getenv("TERM") != "dumb" {
-		p.live = true
-		if p.width, _, _ = term.GetSize(int(file.Fd())); p.width < 20 {
-			p.width = 80
-		}
-		p.drawer.Go(p.animate)
+	file, ok := r.streams.Err.(*os.File)
+	if !ok || !terminal(file) || os.Getenv("TERM") == "dumb" || r.quiet || r.verbose || r.logging {
+		return p
 	}
+	p.live = true
+	p.width, _, _ = term.GetSize(int(file.Fd()))
+	if p.width < 20 {
+		p.width = 80
+	}
+	p.drawer.Go(p.animate)
 	return p
 }
 
@@ -42,17 +47,19 @@ func (r *root) progress() *progress {
 func (p *progress) Phase(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.phase, p.detail, p.began = name, "", time.Now()
+	p.phase = name
+	p.detail = ""
+	p.began = time.Now()
 	switch {
 	case p.quiet:
 	case p.live:
 		p.draw()
 	default:
-		fmt.Fprintln(p.w, printable(name))
+		fmt.Fprintln(p.w, report.Printable(name))
 	}
 }
 
-// Detail says how far the phase is.
+// Detail shows the progress within the phase.
 func (p *progress) Detail(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +70,7 @@ func (p *progress) Detail(text string) {
 	}
 }
 
-// Note says something that stays on the screen.
+// Note writes a line that stays on the screen.
 func (p *progress) Note(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,10 +78,10 @@ func (p *progress) Note(text string) {
 		return
 	}
 	p.clear()
-	fmt.Fprintln(p.w, printable(text))
+	fmt.Fprintln(p.w, report.Printable(text))
 }
 
-// pause takes the live line away, for something else to be written.
+// pause removes the live line, so that something else can be written.
 func (p *progress) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +121,7 @@ func (p *progress) draw() {
 	if since := time.Since(p.began); since > 2*time.Second {
 		text += fmt.Sprintf(" (%d s)", int(since.Seconds()))
 	}
-	runes := []rune(printable(text))
+	runes := []rune(report.Printable(text))
 	if len(runes) >= p.width {
 		runes = append(runes[:p.width-2], '…')
 	}

@@ -5,32 +5,33 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
 func (r *root) replay() *cobra.Command {
-	var output, failOn string
+	var failOn string
 	var timeout time.Duration
+	var format *genericclioptions.PrintFlags
 	command := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Judge recorded evidence again, without a cluster",
-		Long: `Judge the evidence that "verify --record FILE" kept, and render it in any format.
-The exit code is the same as that of the run. FILE may be - for stdin.`,
+		Long: `Judge the evidence that "verify --record FILE" wrote, and report in any format.
+The exit code is that of the run. FILE can be - for stdin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			if !report.Known(output) {
-				return usageError(fmt.Errorf("-o %s is no format", output), "one of: "+strings.Join(report.Formats(), ", "))
+			write, err := r.writerFor(format)
+			if err != nil {
+				return err
 			}
-			if failOn != "fail" && failOn != "warn" {
-				return usageError(fmt.Errorf("--fail-on %s is not known", failOn), "it is fail or warn")
+			if err := validFailOn(failOn); err != nil {
+				return err
 			}
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.ErrTime)
 			defer cancel()
@@ -38,7 +39,7 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 			if err != nil {
 				return err
 			}
-			if err := r.write(output, j); err != nil {
+			if err := r.write(write, j); err != nil {
 				return err
 			}
 			if code := exitCode(j.Result, failOn); code != exitVerified {
@@ -47,10 +48,20 @@ The exit code is the same as that of the run. FILE may be - for stdin.`,
 			return nil
 		},
 	}
-	command.Flags().StringVarP(&output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
+	format = addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
-	command.Flags().StringVar(&failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
+	command.Flags().StringVar(&failOn, "fail-on", "fail", failOnUsage)
+	completeWith(command, "fail-on", "fail", "warn")
 	return command
+}
+
+const failOnUsage = "what makes the exit code 1: fail, or warn for warnings too"
+
+func validFailOn(value string) error {
+	if value != "fail" && value != "warn" {
+		return usagef("one of: fail, warn", "--fail-on %s is not known", value)
+	}
+	return nil
 }
 
 // judgeRecording reads and judges a recording, unless ctx ends first.
@@ -80,7 +91,7 @@ func (r *root) readRecording(path string) (*recording.Recording, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, usageError(err, "a file made by kubectl wg verify --record")
+			return nil, usageError(err, "FILE is a file that kubectl wg verify --record wrote")
 		}
 		from = file
 	}

@@ -1,6 +1,6 @@
-// Package command is the command line of `kubectl wg`: one file per command,
-// each turning flags into options, checking them and calling the package that
-// does the work. It holds no logic of the proof.
+// Package command is the command line of `kubectl wg`. It has one file per
+// command, which turns flags into options, validates them and calls the package
+// that does the work. It decides nothing about the proof.
 package command
 
 import (
@@ -24,13 +24,13 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// completer is the name under which kubectl looks for a plugin's completion; a
-// link of that name to the plugin is all that it takes.
+// completer is the name of the program that kubectl runs to complete a plugin's
+// command line. It can be a link to the plugin.
 const completer = "kubectl_complete-wg"
 
-// Main runs the command line and returns the exit code. Signals are handled by
-// the caller, who cancels ctx; what would be left if the program ended at once
-// is told to interrupts.
+// Main runs the command line and returns the exit code. The caller handles
+// signals and cancels ctx; interrupts gets to know what would be left if the
+// program ended at once.
 func Main(ctx context.Context, args []string, streams Streams, interrupts *Interrupts) int {
 	root := &root{streams: streams, config: genericclioptions.NewConfigFlags(true), interrupts: interrupts}
 	command := root.command()
@@ -55,10 +55,10 @@ type root struct {
 	config     *genericclioptions.ConfigFlags
 	interrupts *Interrupts
 	verbose    bool
-	logging    bool // log what is done, and leave the report as it is
+	logging    bool // log what is done, without every finding in the report
 	quiet      bool
 	noColor    bool
-	started    bool // the command line was understood
+	started    bool // the command line is valid
 }
 
 func (r *root) command() *cobra.Command {
@@ -66,7 +66,7 @@ func (r *root) command() *cobra.Command {
 		Use:   "kubectl-wg",
 		Short: "Prove that traffic between a cluster's nodes is encrypted by WireGuard",
 		Long: `Prove, or refuse to prove, that pod traffic between the nodes of a cluster is
-encrypted by WireGuard: by what is seen on the wire, not by what is configured.`,
+encrypted by WireGuard: from what is seen on the wire, not from configuration.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl wg"},
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -78,11 +78,11 @@ encrypted by WireGuard: by what is seen on the wire, not by what is configured.`
 	flags := command.PersistentFlags()
 	flags.BoolVarP(&r.verbose, "verbose", "v", false, "show every finding, and log to stderr what is done")
 	flags.BoolVar(&r.logging, "log", false, "log to stderr what is done")
-	flags.MarkHidden("log") // to measure: of a thousand nodes nobody wants every finding
+	flags.MarkHidden("log") // for measurements with many nodes, where every finding is too much
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
 	flags.BoolVar(&r.noColor, "no-color", false, "use no colours (also NO_COLOR)")
 	r.config.AddFlags(flags)
-	flags.Lookup("namespace").Usage = "Use this namespace, which must exist, for all pods instead of creating two"
+	flags.Lookup("namespace").Usage = "Use this existing namespace for all pods instead of creating two"
 	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version())
 	return command
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// verifyFlags are as they were typed.
+// verifyFlags are the flags as they were typed.
 type verifyFlags struct {
 	nodes          []string
 	selector       string
@@ -37,7 +37,7 @@ type verifyFlags struct {
 	printImages    bool
 	printRole      string
 	timeout        time.Duration
-	output         string
+	format         *genericclioptions.PrintFlags
 	failOn         string
 	newPods        int
 	buffer         int
@@ -49,116 +49,141 @@ func (r *root) verify() *cobra.Command {
 		Use:   "verify",
 		Short: "Prove that pod traffic between nodes is encrypted",
 		Long: `Start a test pod and a probe on each node, send marked traffic between all pairs
-of test pods and watch every network card: a pass means that the traffic arrived,
-that it was seen as WireGuard ciphertext, and that it was seen nowhere in clear.
+of test pods and capture on every network interface. PASS means that the traffic
+arrived, that it was seen as WireGuard ciphertext, and that it was seen nowhere
+in clear.
 
-Everything that is created is removed again. See it first with --print-manifests.
+Everything that is created is removed again; --print-manifests shows it first.
 
 Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.`,
 		Example: `  kubectl wg verify
   kubectl wg verify --nodes node1,node2 --record evidence.ndjson
   kubectl wg verify -o json --fail-on warn
+  kubectl wg verify -o jsonpath='{.firstCause.code}'
 
-  # A quick look at a large cluster: each node sends to the next, or to 8 others.
-  # The verdict says which pairs it is of, and never speaks for the rest.
+  # In a large cluster, faster: each node sends to the next one, or to 8 others.
+  # The verdict names the tested pairs and claims nothing about the others.
   kubectl wg verify --pairs ring
   kubectl wg verify --pairs 8`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			write, err := r.writerFor(f.format)
+			if err != nil {
+				return err
+			}
 			options, err := r.verifyOptions(f)
 			if err != nil {
 				return err
 			}
-			return r.runVerify(command.Context(), f, options)
+			return r.runVerify(command.Context(), f, options, write)
 		},
 	}
 	flags := command.Flags()
 	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes to test, by name (default all)")
 	flags.StringVar(&f.selector, "node-selector", "", "nodes to test, by label")
-	flags.StringVar(&f.pairs, "pairs", "all", "ordered pairs of nodes to test: all, ring (each node to the next), or to how many others each node sends")
+	flags.StringVar(&f.pairs, "pairs", "all",
+		"ordered pairs of nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
 	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")
 	flags.StringSliceVar(&f.pullSecrets, "image-pull-secret", nil, "secrets for the image's registry, with --namespace")
-	flags.StringVar(&f.record, "record", "", "keep the evidence in this `file`, for kubectl wg replay")
+	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay")
 	flags.BoolVar(&f.keep, "keep", false, "do not remove what was created")
-	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and end")
-	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and end")
-	flags.StringVar(&f.printRole, "print-role", "", "print the `role` that an operator needs and end: cluster, or namespaced")
+	flags.BoolVar(&f.printManifests, "print-manifests", false, "only print what would be created")
+	flags.BoolVar(&f.printImages, "print-images", false, "only print the images that nodes must be able to pull")
+	flags.StringVar(&f.printRole, "print-role", "", "only print the `role` for an operator: cluster or namespaced")
 	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the whole run; judging has some seconds in any case")
-	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: "+strings.Join(report.Formats(), ", "))
-	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to watch the first packets of a new pod, 0 for none")
-	flags.StringVar(&f.failOn, "fail-on", "fail", "what makes the exit code 1: fail, or warn for warnings too")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the run; judging has some seconds in any case")
+	f.format = addFormatFlags(command)
+	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
+	flags.StringVar(&f.failOn, "fail-on", "fail", failOnUsage)
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
-	flags.MarkHidden("capture-buffer") // to show that a capture which loses frames is no proof
+	flags.MarkHidden("capture-buffer") // for tests: a capture that loses frames proves nothing
 	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
-	command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
-	command.RegisterFlagCompletionFunc("pairs", cobra.FixedCompletions([]string{"all", "ring"}, cobra.ShellCompDirectiveNoFileComp))
-	command.RegisterFlagCompletionFunc("family", cobra.FixedCompletions([]string{"4", "6", "all"}, cobra.ShellCompDirectiveNoFileComp))
-	command.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"fail", "warn"}, cobra.ShellCompDirectiveNoFileComp))
-	command.RegisterFlagCompletionFunc("image-pull-policy", cobra.FixedCompletions(pullPolicies, cobra.ShellCompDirectiveNoFileComp))
+	completeWith(command, "pairs", "all", "ring")
+	completeWith(command, "family", "4", "6", "all")
+	completeWith(command, "fail-on", "fail", "warn")
+	completeWith(command, "image-pull-policy", pullPolicies...)
 	return command
 }
 
-// maxNewPods bounds --new-pods: the record of a run names them all in one message.
+// maxNewPods bounds --new-pods: a run's record names them all in one message.
 const maxNewPods = 64
+
+// families are the values of --family.
+var families = map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}
 
 var pullPolicies = []string{"Always", "IfNotPresent", "Never"}
 
-// verifyOptions checks the flags and turns them into options.
-func (r *root) verifyOptions(f verifyFlags) (o run.Options, err error) {
-	wrong := func(hint, format string, args ...any) (run.Options, error) {
-		return run.Options{}, usageError(fmt.Errorf(format, args...), hint)
-	}
+// validate returns a usage error for the first flag whose value is not valid.
+func (r *root) validate(f *verifyFlags) error {
+	_, knownFamily := families[f.family]
 	_, pairsError := graph.NewPairs(f.pairs, "", 2)
-	families, known := map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}[f.family]
 	switch {
-	case !known:
-		return wrong("it is 4, 6 or all", "--family %s is no address family", f.family)
+	case !knownFamily:
+		return usagef("one of: 4, 6, all", "--family %s is not an address family", f.family)
 	case pairsError != nil:
-		return wrong("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
-	case !report.Known(f.output):
-		return wrong("one of: "+strings.Join(report.Formats(), ", "), "-o %s is no format", f.output)
-	case f.failOn != "fail" && f.failOn != "warn":
-		return wrong("it is fail or warn", "--fail-on %s is not known", f.failOn)
+		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case f.pullPolicy != "" && !slices.Contains(pullPolicies, f.pullPolicy):
-		return wrong("one of: "+strings.Join(pullPolicies, ", "), "--image-pull-policy %s is not known", f.pullPolicy)
-	case f.timeout < 5*time.Second:
-		return wrong("pods alone take seconds to start", "--timeout %s is too short", f.timeout)
+		return usagef("one of: "+strings.Join(pullPolicies, ", "), "--image-pull-policy %s is not known", f.pullPolicy)
+	case f.timeout < minTimeout:
+		return usagef("at least "+minTimeout.String(), "--timeout %s is too short", f.timeout)
 	case f.image == "" || strings.ContainsAny(f.image, " \t\n"):
-		return wrong("e.g. "+defaultImage(), "--image %q is no image", f.image)
+		return usagef("e.g. "+defaultImage(), "--image %q is not a valid image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
-		return wrong("name the namespace that holds it with --namespace", "--image-pull-secret needs a namespace that has the secret")
+		return usagef("name the namespace of the secret with --namespace", "--image-pull-secret needs --namespace")
 	case f.printRole != "" && manifests.RoleFile(f.printRole) == nil:
-		return wrong("it is cluster or namespaced", "--print-role=%s is not known", f.printRole)
+		return usagef("one of: cluster, namespaced", "--print-role=%s is not known", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
-		return wrong("", "--new-pods %d is not 0 to %d", f.newPods, maxNewPods)
+		return usagef("", "--new-pods %d is not between 0 and %d", f.newPods, maxNewPods)
 	case f.buffer < 0:
-		return wrong("", "--capture-buffer is negative")
+		return usagef("", "--capture-buffer is negative")
 	}
-	o.Selection.Names = f.nodes
+	if folder := filepath.Dir(f.record); f.record != "" && !isFolder(folder) {
+		return usagef("create it first", "--record: %s is not a folder", folder)
+	}
+	return validFailOn(f.failOn)
+}
+
+// minTimeout is the least --timeout: pods alone take seconds to start.
+const minTimeout = 5 * time.Second
+
+func isFolder(path string) bool {
+	about, err := os.Stat(path)
+	return err == nil && about.IsDir()
+}
+
+// verifyOptions validates the flags and turns them into options.
+func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
+	if err := r.validate(&f); err != nil {
+		return run.Options{}, err
+	}
+	o := run.Options{
+		Selection: cluster.Selection{Names: f.nodes},
+		Pairs:     f.pairs,
+		Families:  families[f.family],
+		Timeout:   f.timeout,
+		Keep:      f.keep,
+		NewPods:   f.newPods,
+		Buffer:    f.buffer,
+		Version:   version,
+		Log:       r.log(),
+		Objects: manifests.Run{
+			ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,
+			PullPolicy: corev1.PullPolicy(f.pullPolicy), PullSecrets: f.pullSecrets,
+		},
+	}
 	if f.selector != "" {
-		if o.Selection.Selector, err = labels.Parse(f.selector); err != nil {
-			return wrong("e.g. node-role.kubernetes.io/worker=true", "--node-selector: %w", err)
+		selector, err := labels.Parse(f.selector)
+		if err != nil {
+			return run.Options{}, usagef("e.g. node-role.kubernetes.io/worker=true", "--node-selector: %w", err)
 		}
+		o.Selection.Selector = selector
 	}
-	if f.record != "" {
-		if about, err := os.Stat(filepath.Dir(f.record)); err != nil || !about.IsDir() {
-			return wrong("make it first", "--record: there is no folder %s", filepath.Dir(f.record))
-		}
-	}
-	o.Pairs = f.pairs
-	o.Families, o.Timeout, o.Keep, o.Buffer, o.NewPods, o.Version = families, f.timeout, f.keep, f.buffer, f.newPods, version
-	o.Objects = manifests.Run{
-		ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,
-		PullPolicy: corev1.PullPolicy(f.pullPolicy), PullSecrets: f.pullSecrets,
-	}
-	o.Log = r.log()
 	return o, nil
 }
 
-func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) error {
+func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, write writer) error {
 	switch {
 	case f.printImages:
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
@@ -167,18 +192,19 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options) erro
 		_, err := r.streams.Out.Write(manifests.RoleFile(f.printRole))
 		return err
 	}
-	var err error
-	if o.Cluster, err = r.connect(); err != nil {
+	client, err := r.connect()
+	if err != nil {
 		return err
 	}
+	o.Cluster = client
 	if f.printManifests {
 		return r.printManifests(ctx, o)
 	}
-	return r.verifyCluster(ctx, f, o)
+	return r.verifyCluster(ctx, f, o, write)
 }
 
 // verifyCluster makes one run and ends with the code of its verdict.
-func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options) error {
+func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, write writer) error {
 	if !o.Keep {
 		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
 		defer r.interrupts.Left("")
@@ -197,7 +223,7 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options) 
 	// interrupt loses it.
 	evidence := verification.Evidence()
 	if f.record != "" {
-		failed = errors.Join(failed, keepRecording(f.record, evidence))
+		failed = errors.Join(failed, writeRecording(f.record, evidence))
 	}
 
 	// Whatever happened, what was made is removed. It comes before judging:
@@ -217,7 +243,7 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options) 
 		return errors.Join(err, left)
 	}
 	progress.pause()
-	return ends(exitCode(judgement.Result, f.failOn), errors.Join(r.write(f.output, judgement), left))
+	return ends(exitCode(judgement.Result, f.failOn), errors.Join(r.write(write, judgement), left))
 }
 
 // ends returns the error that ends the program with a verdict's exit code,
@@ -234,7 +260,9 @@ func ends(code int, err error) error {
 
 func exitCode(result *verdict.Result, failOn string) int {
 	code := result.ExitCode()
-	warned := slices.ContainsFunc(result.Findings, func(f verdict.Finding) bool { return f.Status == verdict.Warn })
+	warned := slices.ContainsFunc(result.Findings, func(f verdict.Finding) bool {
+		return f.Status == verdict.Warn
+	})
 	if code == exitVerified && failOn == "warn" && warned {
 		return exitNotVerified
 	}
@@ -246,13 +274,14 @@ func (r *root) completeNodes(command *cobra.Command, _ []string, typed string) (
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	ctx, cancel := context.WithTimeoutCause(command.Context(), 3*time.Second, errors.New("completion takes too long"))
+	late := errors.New("completion takes too long")
+	ctx, cancel := context.WithTimeoutCause(command.Context(), 3*time.Second, late)
 	defer cancel()
 	names, err := client.NodeNames(ctx)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	// A list: complete what stands behind the last comma.
+	// In a list, complete what follows the last comma.
 	done := typed[:strings.LastIndexByte(typed, ',')+1]
 	for i := range names {
 		names[i] = done + names[i]
@@ -275,7 +304,7 @@ type noConnection struct{ err error }
 func (e *noConnection) Error() string { return "finding the cluster: " + e.err.Error() }
 func (e *noConnection) Unwrap() error { return e.err }
 
-// Hint names kubectl's ways to say which cluster.
+// Hint names kubectl's ways to select a cluster.
 func (e *noConnection) Hint() string {
 	return "set KUBECONFIG, or use --kubeconfig and --context as with kubectl"
 }

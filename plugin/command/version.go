@@ -12,7 +12,7 @@ import (
 // -X github.com/kubectl-wg/kubectl-wg/plugin/command.version=v1.2.3
 var version = "dev"
 
-// defaultImage is the probe of the same version.
+// defaultImage is the image of the probe of the same version.
 func defaultImage() string { return "ghcr.io/kubectl-wg/wg-probe:" + version }
 
 func (r *root) version() *cobra.Command {
@@ -21,7 +21,8 @@ func (r *root) version() *cobra.Command {
 		Short: "Print the version, the schema of the evidence and the probe's image",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(r.streams.Out, "kubectl-wg %s\nevidence   %s\nimage      %s\n", version, evidence.Schema, defaultImage())
+			const text = "kubectl-wg %s\nevidence   %s\nimage      %s\n"
+			_, err := fmt.Fprintf(r.streams.Out, text, version, evidence.Schema, defaultImage())
 			return err
 		},
 	}

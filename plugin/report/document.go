@@ -1,10 +1,10 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -138,21 +138,34 @@ func alike(j *check.Judgement) []verdict.Finding {
 }
 
 func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(newDocument(j)); err != nil {
+	text, err := encode(j)
+	if err != nil {
 		return fmt.Errorf("writing the report as json: %w", err)
 	}
-	_, err := io.WriteString(w, escaped(text.String()))
+	_, err = io.WriteString(w, Printable(text))
 	return err
 }
 
 func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
-	text, err := yaml.Marshal(newDocument(j))
+	text, err := encode(j)
 	if err != nil {
 		return fmt.Errorf("writing the report as yaml: %w", err)
 	}
-	_, err = io.WriteString(w, escaped(string(text)))
+	// YAML refuses control characters unless they are escaped. It knows no
+	// surrogate pairs, so what needs them is escaped after the conversion.
+	text = escape(text, func(r rune) bool { return lineBreak(r) || r > 0xffff })
+	converted, err := yaml.JSONToYAML([]byte(text))
+	if err != nil {
+		return fmt.Errorf("writing the report as yaml: %w", err)
+	}
+	_, err = io.WriteString(w, Printable(string(converted)))
 	return err
+}
+
+func encode(j *check.Judgement) (string, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(newDocument(j))
+	return text.String(), err
 }

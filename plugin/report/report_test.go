@@ -118,16 +118,21 @@ func TestDocuments(t *testing.T) {
 func TestClean(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain → text":       "plain → text",
-		"\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`,
-		"two\nlines\r":       `two\x0alines\x0d`,
-		"bell\a\x00":         `bell\x07\x00`,
+		"\x1b[31mred\x1b[0m": `\u001b[31mred\u001b[0m`,
+		"two\nlines\r":       `two\u000alines\u000d`,
+		"bell\a\x00\x7f":     `bell\u0007\u0000\u007f`,
 		"\u202eright":        `\u202eright`,
 		"broken \xff\xfe":    `broken \xff\xfe`,
+		"replaced \ufffd":    "replaced \ufffd",
+		"tag \U000e0041":     `tag \udb40\udc41`,
 		"C1 \u009b31m":       `C1 \u009b31m`,
 	} {
 		if got := clean(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+	if got := Printable("two\n\tlines\x1b"); got != "two\n\tlines\\u001b" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -145,7 +150,7 @@ func TestHostileNamesAreCleaned(t *testing.T) {
 		j.Findings[i].Text += "\x1b[31m"
 		j.Findings[i].Subject.Peer += "\x1b[31m"
 	}
-	j.FirstCause.Text += "\u202e\u200b\u2066\ufeff\U000e0041\u2028"
+	j.FirstCause.Text += "\u202e\u200b\u2066\ufeff\U000e0041\u2028\x7f\u009b"
 	for _, format := range Formats() {
 		var b bytes.Buffer
 		if err := Write(&b, format, j, Options{Verbose: true}); err != nil {

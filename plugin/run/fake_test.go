@@ -89,8 +89,10 @@ func newWorld(t *testing.T, nodes ...string) *world {
 func (w *world) start(t *testing.T, job *batchv1.Job) {
 	index, _ := strconv.Atoi(strings.Split(job.Name, "-")[3]) // wg-RUN-ROLE-INDEX
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: job.Name + "-abcde", Namespace: job.Namespace, Labels: job.Spec.Template.Labels},
-		Spec:       corev1.PodSpec{NodeName: job.Annotations[manifests.AnnotationNode]},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: job.Name + "-abcde", Namespace: job.Namespace, Labels: job.Spec.Template.Labels, ResourceVersion: "1",
+		},
+		Spec: corev1.PodSpec{NodeName: job.Annotations[manifests.AnnotationNode]},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},

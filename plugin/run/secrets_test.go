@@ -187,7 +187,7 @@ func found(text string) (names []string) {
 // event makes an event about a Job, as the Job controller does.
 func (w *world) event(job *batchv1.Job, reason, message string) {
 	event := &corev1.Event{
-		ObjectMeta:     metav1.ObjectMeta{Namespace: job.Namespace, Name: job.Name + ".1"},
+		ObjectMeta:     metav1.ObjectMeta{Namespace: job.Namespace, Name: job.Name + ".1", ResourceVersion: "1"},
 		InvolvedObject: corev1.ObjectReference{Kind: "Job", Name: job.Name},
 		Type:           corev1.EventTypeWarning, Reason: reason, Message: message,
 	}

@@ -1,0 +1,111 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
+)
+
+// Of what -o json prints, kubectl's own formats print parts. The exit code is
+// the verdict's in every format.
+func TestFormats(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "template")
+	if err := os.WriteFile(file, []byte("{.run.nodes[*]}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	recording := recordings + "host-vxlan.ndjson"
+	for name, test := range map[string]struct {
+		args []string
+		want string // "…" at its end stands for more
+	}{
+		"jsonpath":          {[]string{"-o", "jsonpath={.verdict} {.firstCause.code}"}, "FAIL WG0601"},
+		"jsonpath, range":   {[]string{"-o", `jsonpath={range .pairs[*]}{.node}{"\n"}{end}`}, "node-1\nnode-2\n"},
+		"jsonpath, number":  {[]string{"-o", `jsonpath={.pairs[0].family}`}, "4"},
+		"jsonpath, missing": {[]string{"-o", "jsonpath={.nothing}"}, ""},
+		"jsonpath, file":    {[]string{"-o", "jsonpath-file=" + file}, "node-1 node-2"},
+		"jsonpath as JSON":  {[]string{"-o", "jsonpath-as-json={.exitCode}"}, "[\n    1\n]\n"},
+		"go-template":       {[]string{"-o", `go-template={{range .run.nodes}}{{.}} {{end}}`}, "node-1 node-2 "},
+		"template":          {[]string{"--template", "{{.kind}}"}, "Verification"},
+		"template and text": {[]string{"-o", "text", "--template", "{{.kind}}"}, "FAIL  …"},
+		"name":              {[]string{"-o", "name"}, "verification.kubectl-wg.io/…"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := main(t, append([]string{"replay", recording}, test.args...)...)
+			if beginning, more := strings.CutSuffix(test.want, "…"); more && strings.HasPrefix(stdout, beginning) {
+				stdout = test.want
+			}
+			if code != exitNotVerified || stdout != test.want || stderr != "" {
+				t.Errorf("exit %d, stdout %q, want %q; stderr %q", code, stdout, test.want, stderr)
+			}
+		})
+	}
+}
+
+// A template that cannot be read is a usage error, found before anything is
+// done. One that does not suit the report is an error without the report in it.
+func TestTemplateErrors(t *testing.T) {
+	recording := recordings + "host-vxlan.ndjson"
+	const strict = "--allow-missing-template-keys=false"
+	const allFields = "hint: -o json shows all fields"
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"unknown":              {[]string{"-o", "xml"}, exitUsage, "one of: text, json, yaml, name, go-template,"},
+		"empty":                {[]string{"-o", ""}, exitUsage, "hint: one of: text"},
+		"no template":          {[]string{"-o", "jsonpath"}, exitUsage, "no template given"},
+		"jsonpath, syntax":     {[]string{"-o", "jsonpath={.verdict"}, exitUsage, "unclosed action"},
+		"go-template, syntax":  {[]string{"-o", "go-template={{.verdict"}, exitUsage, "unclosed action"},
+		"no such file":         {[]string{"-o", "jsonpath-file=/nowhere"}, exitUsage, "no such file"},
+		"jsonpath, missing":    {[]string{"-o", "jsonpath={.nothing}", strict}, exitCouldNotRun, "is not found"},
+		"jsonpath, type":       {[]string{"-o", "jsonpath={.run[0]}"}, exitCouldNotRun, allFields},
+		"go-template, type":    {[]string{"-o", "go-template={{.run.id.x}}"}, exitCouldNotRun, allFields},
+		"go-template, missing": {[]string{"--template", "{{.x}}", strict}, exitCouldNotRun, "no entry for key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := main(t, append([]string{"replay", recording}, test.args...)...)
+			if code != test.code || stdout != "" || !strings.Contains(stderr, test.want) || len(stderr) > 500 {
+				t.Errorf("exit %d, want %d; stdout %q; stderr %q", code, test.code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// A template takes the escapes out of JSON; what a node wrote reaches the
+// terminal escaped all the same.
+func TestTemplatesAreSafeToShow(t *testing.T) {
+	file, err := os.Open(recordings + "host-vxlan.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	run, err := recording.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := check.Judge(run)
+	j.FirstCause.Text = "red \x1b[31m, right \u202e, two\nlines"
+	for _, format := range []string{"jsonpath={.firstCause.text}", "go-template={{.firstCause.text}}"} {
+		r := &root{}
+		flags := addFormatFlags(&cobra.Command{})
+		*flags.OutputFormat = format
+		write, err := r.writerFor(flags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := write(&text, j); err != nil {
+			t.Fatal(err)
+		}
+		if got := text.String(); got != `red \u001b[31m, right \u202e, two`+"\nlines" {
+			t.Errorf("%s: %q", format, got)
+		}
+	}
+}
