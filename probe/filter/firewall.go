@@ -3,10 +3,12 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -43,7 +45,8 @@ func (r Reader) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Proble
 	return w.found, nil
 }
 
-// firewall follows the jumps from the base chains, whatever their conditions.
+// firewall follows the jumps from the base chains, whatever their conditions. A
+// list that a change interrupted serves as well: kube-proxy may write all the time.
 type firewall struct {
 	*nft
 	ports []uint16
@@ -54,7 +57,7 @@ type firewall struct {
 
 func (w *firewall) run() error {
 	chains, err := kernel.Retry(w.chains)
-	if err != nil {
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return err
 	}
 	for _, chain := range chains {
@@ -87,7 +90,7 @@ func (w *firewall) visit(at baseChain) error {
 	}
 	w.seen[key] = true
 	rules, err := kernel.Retry(func() ([]nftRule, error) { return w.rulesOf(at.chainName) })
-	if err != nil {
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return err
 	}
 	for _, body := range rules {

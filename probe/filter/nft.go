@@ -81,7 +81,7 @@ func (r Reader) loaded() (bool, error) {
 	return false, lines.Err()
 }
 
-// chains lists all chains.
+// chains lists all chains; with an error, those that were read before it.
 func (n *nft) chains() (chains []nftChain, err error) {
 	err = n.Dump(nftGetChain, make([]byte, sizeofHeader), func(message []byte) {
 		if chain, ok := parseChain(message); ok {
@@ -89,7 +89,7 @@ func (n *nft) chains() (chains []nftChain, err error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the chains: %w", err)
+		return chains, fmt.Errorf("listing the chains: %w", err)
 	}
 	return chains, nil
 }
@@ -107,7 +107,7 @@ func (n *nft) rules(visit func(rule)) error {
 	return nil
 }
 
-// rulesOf lists the rules of one chain.
+// rulesOf lists the rules of one chain; with an error, those that were read before it.
 func (n *nft) rulesOf(at chainName) (rules []nftRule, err error) {
 	request := kernel.Append([]byte{at.family, 0, 0, 0}, unix.NFTA_RULE_TABLE, at.table)
 	request = kernel.Append(request, unix.NFTA_RULE_CHAIN, at.chain)
@@ -118,7 +118,7 @@ func (n *nft) rulesOf(at chainName) (rules []nftRule, err error) {
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing the rules of chain %s: %w", at.chain, err)
+		return rules, fmt.Errorf("listing the rules of chain %s: %w", at.chain, err)
 	}
 	return rules, nil
 }

@@ -3,11 +3,14 @@
 package filter
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -276,6 +279,16 @@ func TestIptablesNft(t *testing.T) {
 
 func FuzzNftables(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 0, 12, 0, 3, 0, 'p', 'r', 'e', 0, 0, 0, 0, 0, 8, 0, 1, 0, 't', 0, 0, 0})
+	number := func(kind uint16, n uint32) []byte { return encode(kind, binary.BigEndian.AppendUint32(nil, n)) }
+	element := func(name string, data ...[]byte) []byte {
+		return encode(1, encode(unix.NFTA_EXPR_NAME, []byte(name+"\x00")), encode(unix.NFTA_EXPR_DATA, data...))
+	}
+	f.Add(slices.Concat([]byte{unix.NFPROTO_IPV4, 0, 0, 0}, encode(unix.NFTA_RULE_CHAIN, []byte("c\x00")),
+		encode(unix.NFTA_RULE_EXPRESSIONS,
+			element("meta", number(unix.NFTA_META_KEY, unix.NFT_META_IIFNAME), number(unix.NFTA_META_DREG, 8)),
+			element("lookup", encode(unix.NFTA_LOOKUP_SET, []byte("s\x00")), number(unix.NFTA_LOOKUP_SREG, 8)),
+			element("immediate", number(nftaImmediateTo, 9), encode(unix.NFTA_IMMEDIATE_DATA, number(unix.NFTA_DATA_VALUE, 1))),
+			element("meta", number(unix.NFTA_META_KEY, unix.NFT_META_MARK), number(unix.NFTA_META_SREG, 9)))))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		parseChain(message)
 		values := set{elements: parseElements(message), whole: true, intervals: len(message)%2 == 0}

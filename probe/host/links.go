@@ -65,6 +65,7 @@ func readState() (*state, []evidence.Problem) {
 	var err error
 	if s.links, err = kernel.Retry(listLinks); err != nil {
 		problems = append(problems, kernel.Problem("link", "", err))
+		clear(s.links) // roles decided from some of them would not hold
 	}
 	if s.addresses, err = kernel.Retry(listAddresses); err != nil {
 		problems = append(problems, kernel.Problem("address", "", err))

@@ -56,7 +56,7 @@ func onTunnel(t *testing.T, direction string, packets ...[]byte) []evidence.Seen
 }
 
 // Canaries and answers are counted apart, each once, whatever is repeated.
-func TestWitnesses(t *testing.T) {
+func TestSeen(t *testing.T) {
 	small := payload(t, about(func(*Marked) {}))
 	again := payload(t, about(func(m *Marked) { m.Sequence = 2 }))
 	larger := payload(t, about(func(m *Marked) { m.Size = 300 }))
@@ -101,7 +101,7 @@ func TestWitnesses(t *testing.T) {
 
 // What an ICMP error quotes travels against its pair's direction: it is nothing
 // that went from the pod that sent it.
-func TestWitnessQuoted(t *testing.T) {
+func TestSeenQuoted(t *testing.T) {
 	ping := payload(t, about(func(m *Marked) { m.Transport = TransportICMP }))
 	for name, quoted := range map[string][]byte{
 		"a canary":        podPacket(t, payload(t, about(func(*Marked) {}))),
@@ -116,7 +116,7 @@ func TestWitnessQuoted(t *testing.T) {
 }
 
 // An echo of the one pod and the reply to an equal one of the other are two packets.
-func TestWitnessEqualEchoes(t *testing.T) {
+func TestSeenEqualEchoes(t *testing.T) {
 	own := payload(t, about(func(m *Marked) { m.Transport = TransportICMP }))
 	other := payload(t, about(func(m *Marked) { m.Transport, m.Source, m.Target = TransportICMP, 1, 0 }))
 	got := onTunnel(t, evidence.DirectionTX,
@@ -127,7 +127,7 @@ func TestWitnessEqualEchoes(t *testing.T) {
 }
 
 // However packets are repeated, merged and ordered, their number stays.
-func TestWitnessesCountPackets(t *testing.T) {
+func TestSeenCountsPackets(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	var all [][]byte
 	want := evidence.Seen{Target: 1}
