@@ -148,6 +148,9 @@ var effects = map[string]string{
 
 // otherWay says which entry gives packets another way.
 func (v *view) otherWay(f *verdict.Focus, c *concern) verdict.Outcome {
+	if c.at != nil {
+		return v.forwardedAway(f, c)
+	}
 	from, to, device := f.Node, f.Peer, f.Tunnel.FromLink
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(f.Family), "range": c.part.String()}
 	out := verdict.Outcome{Status: c.status, Words: &verdict.Words{Facts: facts}}
@@ -224,10 +227,7 @@ func (v *view) atFault(f *verdict.Focus, c *concern, facts map[string]string) st
 		slices.ContainsFunc(f.Node.Table, func(own *evidence.Route) bool { return own.Link == f.Tunnel.FromLink && wider(own, entry) }))
 	switch {
 	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) && entry != nil && entry.Table != mainTable:
-		alike := func(r *evidence.Rule) bool {
-			return r.Family == rule.Family && r.Priority == rule.Priority && r.Table == rule.Table
-		}
-		if at := slices.IndexFunc(f.Node.Rules, alike); at >= 0 && slices.ContainsFunc(f.Node.Rules[at+1:], alike) {
+		if !alone(f.Node, rule) {
 			delete(facts, "priority") // it does not say which of them
 		}
 		return "rule"

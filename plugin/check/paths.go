@@ -28,6 +28,7 @@ type concern struct {
 	reason string // of an inconclusive one
 	way    *routing.Way
 	by     *evidence.Diversion // nil if it is a way of the tables
+	at     *verdict.Node       // the receiver, if it is a way behind the tunnel
 	part   netip.Prefix
 }
 
@@ -67,7 +68,8 @@ func (v *view) paths(f *verdict.Focus) verdict.Outcome {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(f *verdict.Focus, paths *nodePaths) bool {
-	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || !v.foreseen(f) || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 {
+	if f.Route().Link != f.Tunnel.FromLink || v.Below != nil || !v.foreseen(f) || len(paths.diverting) > 0 || len(v.pathsOf(f, f.Peer).diverting) > 0 ||
+		!v.arrivesPlainly(f) {
 		return false
 	}
 	covered, ip := false, f.Peer.PodIP(f.Family)
@@ -122,6 +124,7 @@ func (v *view) worstPath(f *verdict.Focus, paths *nodePaths) (worst concern, all
 			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", f.Peer.PodIP(f.Family), link)})
 	}
 	v.atArrival(f, note)
+	v.forwarded(f, note)
 	return worst, all
 }
 

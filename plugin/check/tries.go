@@ -24,7 +24,11 @@ func Tries(c *verdict.Case) (tries []evidence.Try) {
 	p := profile.Decide(c)
 	v := &view{Profile: p}
 	prepare(c, p)
-	c.EachPair(v.narrows, func(f *verdict.Focus) bool {
+	few := len(c.Nodes) <= maxTries/maxPairTries
+	wanted := func(f *verdict.Focus, n *verdict.Node) bool {
+		return v.narrows(f, n) || few && slices.ContainsFunc(c.Nodes, func(other *verdict.Node) bool { return v.narrows(f, other) })
+	}
+	c.EachPair(wanted, func(f *verdict.Focus) bool {
 		tries = append(tries, v.triesOf(f, len(tries))...)
 		return len(tries) < maxTries
 	})
@@ -44,14 +48,15 @@ func (v *view) triesOf(f *verdict.Focus, last int) (tries []evidence.Try) {
 	if f.Tunnel.FromLink == "" || f.Route() == nil {
 		return nil
 	}
-	add := func(way *routing.Way, because string) {
-		try := tryFor(f, paths.plan, way)
+	addOf := func(plan *routing.Plan, way *routing.Way, because string) {
+		try := tryFor(f, plan, way)
 		if try == nil || len(tries) == maxPairTries || findTry(tries, try) != nil {
 			return
 		}
 		try.ID, try.Because = last+len(tries)+1, because[:min(len(because), maxBecause)]
 		tries = append(tries, *try)
 	}
+	add := func(way *routing.Way, because string) { addOf(paths.plan, way, because) }
 	for _, podRange := range v.rangesTo(f) {
 		ways, _ := paths.plan.Ways(podRange)
 		for i := range ways {
@@ -69,6 +74,12 @@ func (v *view) triesOf(f *verdict.Focus, last int) (tries []evidence.Try) {
 			}
 		}
 	}
+	v.forwarded(f, func(c concern) {
+		if c.way != nil && c.way.Certainty == routing.Selective {
+			plan := v.arrivalPlan(f, podRanges(f.Node, f.Family), f.Node.PodIP(f.Family))
+			addOf(plan, c.way, because(c.way))
+		}
+	})
 	return tries
 }
 

@@ -20,6 +20,7 @@ type view struct {
 	expectations memo[carried, messages]
 	servers      memo[*verdict.Case, servers]
 	nodePaths    memo[nodeFamily, *nodePaths]
+	arrivals     memo[arrival, bool]
 	podSpaces    memo[*verdict.Case, *podSpace]
 }
 
