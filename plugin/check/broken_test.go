@@ -359,8 +359,11 @@ var brokenCluster = []breakage{
 			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.128/25", "eth0", "unicast", 254))
 	}, verdict.Failed, "WG0401"},
 	{"such a route in a table that no rule leads to", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "eth0", "unicast", 77), entry("10.42.0.128/25", "eth0", "unicast", 254))
+		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "eth0", "unicast", 77))
 	}, verdict.Passed, ""},
+	{"a route past the tunnel for a part of the own pods", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.0.128/25", "eth0", "unicast", 254))
+	}, verdict.Failed, "WG0402"},
 	{"a part of the pods is refused", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "", "unreachable", 254))
 	}, verdict.Failed, "WG0401"},

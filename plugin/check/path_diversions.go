@@ -149,6 +149,9 @@ var effects = map[string]string{
 
 // otherWay says which entry gives packets another way.
 func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
+	if c.at != nil {
+		return v.forwardedAway(e, c)
+	}
 	from, to, device := e.From, e.To, e.FromLink()
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(e.Family), "range": c.part.String()}
 	out := verdict.Outcome{Status: c.status, Facts: facts}
@@ -225,10 +228,7 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 		slices.ContainsFunc(e.From.Table, func(own *evidence.Route) bool { return own.Link == e.FromLink() && wider(own, entry) }))
 	switch {
 	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) && entry != nil && entry.Table != mainTable:
-		alike := func(r *evidence.Rule) bool {
-			return r.Family == rule.Family && r.Priority == rule.Priority && r.Table == rule.Table
-		}
-		if at := slices.IndexFunc(e.From.Rules, alike); at >= 0 && slices.ContainsFunc(e.From.Rules[at+1:], alike) {
+		if !alone(e.From, rule) {
 			delete(facts, "priority") // it does not say which of them
 		}
 		return "rule"

@@ -19,6 +19,7 @@ type concern struct {
 	reason string // of an inconclusive one
 	way    *routing.Way
 	by     *evidence.Diversion // nil if it is a way of the tables
+	at     *graph.Node         // the receiver, if it is a way behind the tunnel
 	part   netip.Prefix
 }
 
@@ -58,8 +59,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
-	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e) || len(paths.diverting) > 0 ||
-		len(v.pathsOf(e.To, e.Family).diverting) > 0 {
+	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) || len(paths.diverting) > 0 ||
+		len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -112,6 +113,7 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", e.To.PodIP(e.Family), link)})
 	}
 	v.atArrival(e, note)
+	v.forwarded(e, note)
 	return worst, all
 }
 
@@ -203,7 +205,7 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 		own := podRange.Contains(ip)
 		switch {
 		case podRange.Addr().Is4() != (e.Family == 4):
-		case v.foreseen(e):
+		case v.foreseen(e.From, e.Family):
 			ranges = append(ranges, podRange)
 		case own:
 			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
@@ -218,18 +220,18 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 	return ranges
 }
 
-// foreseen reports whether the profile knows the network that carries a pair's
+// foreseen reports whether the profile knows the network that carries a node's
 // traffic, a device that it names for one of the families, and with it which range
 // is whose: nodes keep the annotations of a network that they had before.
-func (v *view) foreseen(e *graph.Edge) bool {
-	carrier := e.FromLink()
-	return v.intended() && (carrier == v.Device(e.From, 4) || carrier == v.Device(e.From, 6))
+func (v *view) foreseen(n *graph.Node, family int) bool {
+	carrier := n.Carrier(family).Name
+	return v.intended() && (carrier == v.Device(n, 4) || carrier == v.Device(n, 6))
 }
 
 // programmed reports whether the tables do not decide: the pods' packets are in
 // the tunnel, and no route leads there.
 func (v *view) programmed(e *graph.Edge) bool {
-	return !v.foreseen(e) && !slices.Contains(v.rightLinks(e), e.Route.Link) && e.Into.Total() > 0
+	return !v.foreseen(e.From, e.Family) && !slices.Contains(v.rightLinks(e), e.Route.Link) && e.Into.Total() > 0
 }
 
 func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {

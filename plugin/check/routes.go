@@ -26,7 +26,7 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
 		return v.wholeRange(e)
-	case !v.foreseen(e) && e.Into.Total() > 0:
+	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
 		return skip("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
 	case !v.intended() && answer.Link != "" && len(e.Leaks) == 0:
 		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known", from.Name, ip, to.Name, answer.Link, device)

@@ -23,8 +23,10 @@ const (
 // case need hold no more than what nodes said before anything was sent.
 func Tries(g *graph.Graph) (tries []evidence.Try) {
 	v := newView(g, profile.Decide(g))
+	few := len(g.Nodes) <= maxTries/maxPairTries
+	somewhere := few && slices.ContainsFunc(g.Nodes, v.narrows)
 	for _, from := range g.Nodes {
-		if !slices.ContainsFunc(g.Run.Families, func(family int) bool { return v.narrows(from, family) }) {
+		if !somewhere && !v.narrows(from) {
 			continue
 		}
 		for e := range g.EdgesFrom(from) {
@@ -39,9 +41,11 @@ func Tries(g *graph.Graph) (tries []evidence.Try) {
 
 // narrows reports whether a node has rules or statements that some packets meet
 // and others do not.
-func (v *view) narrows(n *graph.Node, family int) bool {
-	paths := v.pathsOf(n, family)
-	return paths.plan.Narrows() || len(paths.diverting) > 0
+func (v *view) narrows(n *graph.Node) bool {
+	return slices.ContainsFunc(v.Run.Families, func(family int) bool {
+		paths := v.pathsOf(n, family)
+		return paths.plan.Narrows() || len(paths.diverting) > 0
+	})
 }
 
 // triesOf are those of one pair, numbered from a number on.
@@ -50,14 +54,15 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 	if e.FromLink() == "" || e.Route == nil {
 		return nil
 	}
-	add := func(way *routing.Way, because string) {
-		try := tryFor(e, paths.plan, way)
+	addOf := func(plan *routing.Plan, way *routing.Way, because string) {
+		try := tryFor(e, plan, way)
 		if try == nil || len(tries) == maxPairTries || findTry(tries, try) != nil {
 			return
 		}
 		try.ID, try.Because = last+len(tries)+1, because[:min(len(because), maxBecause)]
 		tries = append(tries, *try)
 	}
+	add := func(way *routing.Way, because string) { addOf(paths.plan, way, because) }
 	for _, podRange := range v.rangesTo(e) {
 		ways, _ := paths.plan.Ways(podRange)
 		for i := range ways {
@@ -75,6 +80,12 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 			}
 		}
 	}
+	v.forwarded(e, func(c concern) {
+		if c.way != nil && c.way.Certainty == routing.Selective {
+			plan := v.arrivalPlan(e.To, e.Family, podRanges(e.From, e.Family), e.From.PodIP(e.Family))
+			addOf(plan, c.way, because(c.way))
+		}
+	})
 	return tries
 }
 

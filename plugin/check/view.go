@@ -19,6 +19,7 @@ type view struct {
 	// What the checks of edges need to know of a node, by its place.
 	tunnels []tunnels       // besides WireGuard's
 	nodes   [][2]*nodePaths // by family
+	plain   [][2]bool       // by family, see arrivesPlainly
 	servers servers
 }
 
@@ -39,6 +40,12 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 		v.tunnels[i] = tunnelsOf(n)
 		for _, family := range g.Run.Families {
 			v.nodes[i][slot(family)] = v.readPaths(n, family, pods)
+		}
+	})
+	v.plain = make([][2]bool, len(g.Nodes))
+	graph.Parallel(len(g.Nodes), func(i int) {
+		for _, family := range g.Run.Families {
+			v.plain[i][slot(family)] = v.arrivesPlainly(g.Nodes[i], family)
 		}
 	})
 	return v

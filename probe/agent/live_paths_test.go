@@ -36,6 +36,10 @@ func TestLivePaths(t *testing.T) {
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
+			name: "rule-behind-the-tunnel", prepare: ruleBehindTunnel, during: tellMarker("10.42.1.200:9"), after: crossed(8),
+			verdict: "FAIL", causes: []string{otherPath, leak},
+		},
+		{
 			name: "two-hops", prepare: twoHops, during: tellMarker(""), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
@@ -122,6 +126,13 @@ func ruleForPart(l *live) {
 	l.watch(0, isClear)
 	l.secondPod("10.42.1.200")
 	l.nodes[0].run("ip route add default via 192.0.2.2 table 100", "ip rule add to 10.42.1.128/25 lookup 100")
+}
+
+// ruleBehindTunnel leads off the receiver again what came out of its tunnel.
+func ruleBehindTunnel(l *live) {
+	l.watch(1, isClear)
+	l.secondPod("10.42.1.200")
+	l.nodes[1].run("ip route add default via 192.0.2.1 table 100", "ip rule add iif flannel-wg to 10.42.1.128/25 lookup 100")
 }
 
 func ruleForPort(l *live) {
