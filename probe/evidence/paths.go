@@ -77,7 +77,7 @@ type Diversion struct {
 	Family string `json:"family,omitempty"` // ip, ip6, inet, bridge, netdev; empty for tc and xdp
 	Table  string `json:"table,omitempty"`
 	Chain  string `json:"chain,omitempty"`
-	Hook   string `json:"hook,omitempty"` // prerouting, forward, postrouting, output, ingress, egress
+	Hook   string `json:"hook,omitempty"` // prerouting, input, forward, postrouting, output, ingress, egress
 	Link   string `json:"link,omitempty"` // that it is attached to
 	// Program is the name of a BPF program as tc reports it, ID its id.
 	Program string `json:"program,omitempty"`

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -71,10 +72,18 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 	return found, err
 }
 
-// tables names the tables that exist.
+// tableOrder is the order in which a packet meets the tables of a hook
+// (NF_IP_PRI_* of linux/netfilter_ipv4.h).
+var tableOrder = []string{"raw", "mangle", "nat", "filter", "security"}
+
+// tables names the tables that exist, in the order in which a packet meets them.
 func (r Reader) tables(family *xtFamily) ([]string, error) {
 	names, err := os.ReadFile(r.Root.Path("proc/thread-self/net", family.file))
-	return strings.Fields(string(names)), err
+	tables := strings.Fields(string(names))
+	slices.SortFunc(tables, func(a, b string) int {
+		return cmp.Compare(slices.Index(tableOrder, a), slices.Index(tableOrder, b))
+	})
+	return tables, err
 }
 
 // read adds the chains of a table to a walk.

@@ -3,9 +3,12 @@
 package filter
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 func TestIptablesLegacy(t *testing.T) {
@@ -49,6 +52,35 @@ func TestIptablesLegacyChains(t *testing.T) {
 	})
 	if len(found.diversions) != 4 {
 		t.Errorf("%+v", found)
+	}
+}
+
+// A packet meets the tables in this order, in whichever they are listed.
+func TestIptablesLegacyOrder(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(root+"/proc/thread-self/net", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(root+"/proc/thread-self/net/ip_tables_names", []byte("security\nfilter\nraw\nnat\nmangle\n"), 0o600)
+	tables, err := Reader{Root: kernel.Root(root)}.tables(xtFamilies[0])
+	if got := strings.Join(tables, " "); err != nil || got != "raw mangle nat filter security" {
+		t.Errorf("%s %v", got, err)
+	}
+}
+
+// A mark that is shifted when it is restored can change every bit.
+func TestConnmarkShift(t *testing.T) {
+	for shift, want := range map[uint8]uint32{0: 0x81, 3: 0xffffffff} {
+		info := make([]byte, 16) // struct xt_connmark_tginfo2
+		native.PutUint32(info[4:], 0x80)
+		native.PutUint32(info[8:], 0x01)
+		info[13] = shift
+		info[14] = 2 // XT_CONNMARK_RESTORE
+		var r reading
+		r.target("CONNMARK", 2, info)
+		if len(r.statements) != 1 || r.statements[0].mask != want {
+			t.Errorf("shifted by %d: %+v", shift, r.statements)
+		}
 	}
 }
 

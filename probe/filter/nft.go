@@ -36,11 +36,12 @@ type nft struct {
 // nftChain is a chain; what hooks it into the way of packets if it is a base chain.
 type nftChain struct {
 	chainName
-	base   bool
-	hook   uint32
-	links  []string // of netdev
-	kind   string   // filter, nat, route
-	policy uint32
+	base     bool
+	hook     uint32
+	priority int32    // chains of a hook are passed from the lowest to the highest
+	links    []string // of netdev
+	kind     string   // filter, nat, route
+	policy   uint32
 }
 
 // nftRule is the body of a rule.
@@ -141,6 +142,7 @@ func parseChain(message []byte) (c nftChain, ok bool) {
 	c.base = a.Get(unix.NFTA_CHAIN_HOOK) != nil
 	hook := a.Nested(unix.NFTA_CHAIN_HOOK)
 	c.hook = hook.Big(unix.NFTA_HOOK_HOOKNUM)
+	c.priority = int32(hook.Big(unix.NFTA_HOOK_PRIORITY))
 	for _, name := range hook.Nested(nftaHookDevices) {
 		c.links = append(c.links, name.Text())
 	}

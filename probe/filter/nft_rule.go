@@ -146,7 +146,7 @@ func (r *reading) divert(e expression) {
 		r.load(e)
 	default:
 		r.condition.other("expression %s", e.name)
-		r.statements = append(r.statements, unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
+		r.do(unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
 	}
 }
 
@@ -224,7 +224,7 @@ func (r *reading) meta(e expression) {
 		return
 	}
 	if key == unix.NFT_META_MARK {
-		r.statements = append(r.statements, markFrom(r.registers[e.Big(unix.NFTA_META_SREG)]))
+		r.do(markFrom(r.registers[e.Big(unix.NFTA_META_SREG)]))
 	}
 }
 

@@ -154,7 +154,7 @@ func (r *reading) decideBy(from register, name string, values set) {
 	r.hidden = true
 	r.mapped = true
 	if r.set != nil && !values.whole {
-		r.statements = append(r.statements, unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
+		r.do(unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
 		return
 	}
 	reached := r.condition

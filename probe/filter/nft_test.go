@@ -91,6 +91,10 @@ var nftStatements = []struct {
 	{"iifname lo accept; iifname wg0 return; meta mark set 1", []string{`"notIn":["lo","wg0"]},`}},
 	{"iifname eth1 goto there; meta mark set 1", []string{`"notIn":["eth1"]},`}},
 	{"counter accept; meta mark set 1", nil},
+	{"tcp dport 80 meta mark set 1 ip daddr 10.99.0.0/16 accept",
+		[]string{`"selector":{"protocol":"Bg==","target":[{"from":80,"to":80}]}`}},
+	{"meta mark set 1 ip saddr 10.42.0.1 ip saddr 10.42.0.2", []string{`"mark":1,"mask":4294967295,"rule":`}},
+	{"meta mark set 1 fib daddr type local", []string{`"mark":1,"mask":4294967295,"rule":`}},
 	{"iifname eth1 tcp dport 22 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
 	{"meta nfproto ipv6 iifname lo accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
 	{"meta nfproto ipv6 accept; meta mark set 1", []string{`"other":["no earlier rule of pre applies"]`}},
@@ -203,6 +207,8 @@ table netdev n {
 }
 table bridge b { chain f { type filter hook forward priority 0; ether type ip ip daddr 10.42.1.5 meta mark set 6
   }
+  chain i { type filter hook input priority 0; meta mark set 7
+  }
 }
 `)
 	for _, want := range []string{
@@ -212,13 +218,68 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 		`"effect":"forward","family":"netdev","table":"n","chain":"i","hook":"ingress","link":"eth0","to":"lo"`,
 		`"effect":"copy","family":"netdev","table":"n","chain":"e","hook":"egress","link":"eth0","to":"lo"`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"f","hook":"forward","mark":6`,
+		`"effect":"mark","family":"bridge","table":"b","chain":"i","hook":"input","mark":7`,
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("no %s in\n%s", want, strings.Join(lines, "\n"))
 		}
 	}
-	if len(lines) != 6 {
+	if len(lines) != 7 {
 		t.Errorf("%d:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}
+
+// A chain can be attached to many links, and many chains can lead to one.
+func TestNftManyLinks(t *testing.T) {
+	enter(t)
+	var names []string
+	script := "table netdev n {\n chain there { meta mark set 0x99\n }\n"
+	for n := range maxVisits + 4 {
+		name := fmt.Sprintf("link%d", n)
+		run(t, "ip link add "+name+" type bridge")
+		names = append(names, name)
+		script += fmt.Sprintf(" chain c%d { type filter hook ingress device %q priority 0; jump there\n }\n", n, name)
+	}
+	script += " chain every { type filter hook ingress devices = { " + strings.Join(names, ", ") +
+		" } priority 1; meta mark set 0x77\n }\n}\n"
+	runScript(t, script)
+	found, err := Reader{}.nftables(nil)
+	if err != nil {
+		t.Error(err)
+	}
+	ofEvery, anywhere := false, false
+	for _, d := range found.diversions {
+		ofEvery = ofEvery || d.Mark == 0x77 && len(strings.Fields(d.Link)) == len(names)
+		anywhere = anywhere || d.Mark == 0x99 && d.Link == ""
+	}
+	if !ofEvery {
+		t.Errorf("not all links of a chain are reported: %+v", found)
+	}
+	if !anywhere {
+		t.Errorf("a chain that is reached more often than it is visited is reported with some links only: %+v", found)
+	}
+}
+
+// Statements are reported in the order in which a packet meets them.
+func TestNftOrder(t *testing.T) {
+	_, lines := readNft(t, `
+table ip x {
+  chain late { type filter hook prerouting priority -10; meta mark set 3
+  }
+  chain early { type filter hook prerouting priority -200; meta mark set 1
+  }
+}
+table inet y { chain middle { type filter hook prerouting priority -150; meta mark set 2
+  }
+}
+`)
+	for i, line := range lines {
+		if !strings.Contains(line, fmt.Sprintf(`"mark":%d,`, i+1)) {
+			t.Errorf("%d: %s", i, line)
+		}
+	}
+	if len(lines) != 3 {
+		t.Errorf("%q", lines)
 	}
 }
 
@@ -256,6 +317,10 @@ var iptablesRules = []struct {
 	{"-t mangle -A PREROUTING -m conntrack --ctstate NEW -j MARK --set-mark 2", []string{`"other":[`}},
 	{"-t mangle -A PREROUTING -m dscp --dscp 46 -j MARK --set-mark 2", []string{`"dscp":"Lg=="`}},
 	{"-t mangle -A PREROUTING -j CONNMARK --restore-mark", []string{`"effect":"mark"`, `"unknown":true`}},
+	{"-t mangle -A PREROUTING -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80",
+		[]string{`"mask":128,"unknown":true`}},
+	{"-t mangle -A PREROUTING -j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0xff",
+		[]string{`"mask":255,"unknown":true`}},
 	{"-t mangle -A PREROUTING -j CONNMARK --save-mark", nil},
 	{"-t mangle -A PREROUTING -j TEE --gateway 192.0.2.9", []string{`"effect":"copy"`, `"to":"192.0.2.9"`}},
 	{"-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x1/0x1",
@@ -298,7 +363,7 @@ func FuzzNftables(f *testing.F) {
 			words(d.condition, 0, "drop")
 		}
 		for _, s := range r.statements {
-			selector := r.condition.selector()
+			selector := s.condition.selector()
 			d := evidence.Diversion{Selector: selector, Rule: shown(selector, s.text)}
 			if _, err := evidence.Encode(&evidence.Message{Diversion: &d}); err != nil && len(message) < 2048 {
 				t.Error(err)

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"reflect"
@@ -17,7 +18,9 @@ import (
 
 // divertingHooks are the hooks that pods' packets pass, by family.
 var divertingHooks = map[uint8]map[uint32]string{
-	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks, unix.NFPROTO_BRIDGE: ipHooks,
+	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks,
+	// Frames that a bridge hands to routing pass its input.
+	unix.NFPROTO_BRIDGE: {0: "prerouting", 1: "input", 2: "forward", 4: "postrouting"},
 	unix.NFPROTO_INET:   {0: "prerouting", 2: "forward", 4: "postrouting", 5: "ingress"},
 	unix.NFPROTO_NETDEV: {0: "ingress", 1: "egress"},
 }
@@ -66,9 +69,13 @@ func (n *nft) readAll(links []evidence.Link) (*walk, error) {
 	return w, n.rules(w.add)
 }
 
-// enter takes the base chains that pods' packets pass.
+// enter takes the base chains that pods' packets pass, in the order of their
+// priorities, in which a packet meets them.
 func (w *walk) enter(chains []nftChain) {
 	w.bases = nil
+	chains = slices.SortedStableFunc(slices.Values(chains), func(a, b nftChain) int {
+		return cmp.Compare(a.priority, b.priority)
+	})
 	for _, chain := range chains {
 		if hook := divertingHooks[chain.family][chain.hook]; chain.base && hook != "" {
 			w.bases = append(w.bases, baseChain{chain.chainName, hook, chain.links})

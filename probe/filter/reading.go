@@ -37,7 +37,7 @@ type rule struct {
 // condition under which they do, and the rule's body narrows and fills it.
 type reading struct {
 	condition  condition
-	statements []statement
+	statements []conditional
 	decisions  []decision
 	ends       bool // it takes packets out of the chain: accept, drop, return, goto, queue
 	settles    bool // it takes all packets out of the chain that its conditions apply to
@@ -58,6 +58,13 @@ type statement struct {
 	unknown    bool
 	to         string
 	text       string
+}
+
+// conditional is a statement with the condition under which packets come to it:
+// what stands behind it in the rule is no condition of it.
+type conditional struct {
+	condition condition
+	statement
 }
 
 // decision is where packets of a condition go on.
@@ -116,10 +123,13 @@ func unknownMark(mask uint32, text string) statement {
 	return statement{effect: evidence.EffectMark, mask: mask, unknown: true, text: text}
 }
 
+// do adds a statement for the packets that come to it.
+func (r *reading) do(s statement) { r.statements = append(r.statements, conditional{r.condition, s}) }
+
 // add adds a statement that sends packets elsewhere.
 func (r *reading) add(effect, text, to string) {
 	if to != "" {
 		text += " " + to
 	}
-	r.statements = append(r.statements, statement{effect: effect, to: to, text: text})
+	r.do(statement{effect: effect, to: to, text: text})
 }

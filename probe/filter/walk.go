@@ -18,7 +18,6 @@ const (
 	maxFilterRules = 65536 // those of kube-proxy left out
 	maxVisits      = 8     // of one chain from one hook
 	maxDepth       = 24    // of jumps; the kernel allows 16
-	maxHookLinks   = 8     // of one base chain that are named
 )
 
 // walk follows the jumps from the base chains of nf_tables or of a table of
@@ -98,7 +97,7 @@ func (w *walk) add(r rule) {
 	}
 	at := tableOf(r.chainName)
 	for _, s := range r.glance().wanted(r.chainName) {
-		kind := proxyKind{at, s}
+		kind := proxyKind{at, s.statement}
 		if w.kinds[kind] {
 			continue
 		}
@@ -127,8 +126,8 @@ func (w *walk) lack(format string, args ...any) {
 }
 
 // wanted returns the statements of interest of a rule of a chain.
-func (r *reading) wanted(at chainName) []statement {
-	return slices.DeleteFunc(r.statements, func(s statement) bool {
+func (r *reading) wanted(at chainName) []conditional {
+	return slices.DeleteFunc(r.statements, func(s conditional) bool {
 		translates := s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
 		return translates && kubeProxys(at)
 	})
@@ -168,6 +167,7 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 	case visits == maxVisits:
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
+		from.links = nil // nor is it known where they come from
 	}
 	earlier := false
 	for _, rule := range w.rules[at] {
@@ -258,21 +258,18 @@ var familyNames = map[uint8]string{
 
 // report keeps the statements of a rule that packets reach which the host forwards.
 func (w *walk) report(rule rule, from baseChain, r *reading) {
-	if r.condition.never || r.condition.ofHost() {
-		return
-	}
 	for _, s := range r.wanted(rule.chainName) {
-		if late(s, from) {
+		if s.condition.never || s.condition.ofHost() || late(s.statement, from) {
 			continue
 		}
 		if len(w.found) >= maxDiversions {
 			w.lack("more than %d statements that mark, copy or divert", maxDiversions)
 			return
 		}
-		selector := r.condition.selector()
+		selector := s.condition.selector()
 		w.found = append(w.found, bounded(evidence.Diversion{
 			By: w.by, Family: familyNames[rule.family], Table: rule.table, Chain: rule.chain, Hook: from.hook,
-			Link: strings.Join(from.links[:min(len(from.links), maxHookLinks)], " "), Selector: selector,
+			Link: strings.Join(from.links, " "), Selector: selector,
 			Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Rule: shown(selector, s.text),
 		}))
 	}

@@ -129,16 +129,16 @@ func (r *reading) target(name string, revision int, info []byte) {
 		value := native.Uint32(info)
 		mask := native.Uint32(info[4:])
 		if value&^mask != 0 {
-			r.statements = append(r.statements, unknownMark(mask|value, "MARK xor"))
+			r.do(unknownMark(mask|value, "MARK xor"))
 		} else {
-			r.statements = append(r.statements, markStatement(value, mask))
+			r.do(markStatement(value, mask))
 		}
 	case name == "CONNMARK" && len(info) >= 15:
 		r.connmark(revision, info)
 	case name == "SET" && (revision < 3 || len(info) >= 10 && native.Uint16(info[8:]) == noSet):
 		// Only since revision 3 can it take a mark from a set.
 	case name == "TEE" && len(info) >= 32:
-		r.statements = append(r.statements, statement{effect: evidence.EffectCopy, to: r.gateway(info), text: name})
+		r.do(statement{effect: evidence.EffectCopy, to: r.gateway(info), text: name})
 	case name == "TPROXY":
 		r.tproxy(info)
 	case name == "NFQUEUE" || name == "REDIRECT":
@@ -146,7 +146,7 @@ func (r *reading) target(name string, revision int, info []byte) {
 	case name == "DNAT" || name == "NETMAP" || name == "DNPT":
 		r.add(evidence.EffectDNAT, name, "")
 	default:
-		r.statements = append(r.statements, unknownMark(0xffffffff, "target "+name+", which is not known"))
+		r.do(unknownMark(0xffffffff, "target "+name+", which is not known"))
 	}
 }
 
@@ -155,11 +155,16 @@ func (r *reading) target(name string, revision int, info []byte) {
 func (r *reading) connmark(revision int, info []byte) {
 	const restore = 2
 	mode := info[12]
+	// mark &^ nfmask ^ (ctmark & ctmask), see connmark_tg_shift in xt_connmark.c
+	mask := native.Uint32(info[4:]) | native.Uint32(info[8:])
 	if revision >= 2 {
 		mode = info[14]
+		if shift := info[13]; shift != 0 {
+			mask = 0xffffffff
+		}
 	}
 	if mode == restore {
-		r.statements = append(r.statements, unknownMark(native.Uint32(info[8:]), "CONNMARK restore"))
+		r.do(unknownMark(mask, "CONNMARK restore"))
 	}
 }
 
@@ -167,7 +172,7 @@ func (r *reading) connmark(revision int, info []byte) {
 func (r *reading) tproxy(info []byte) {
 	r.add(evidence.EffectProxy, "TPROXY", "")
 	if len(info) >= 8 && native.Uint32(info) != 0 {
-		r.statements = append(r.statements, markStatement(native.Uint32(info[4:]), native.Uint32(info)))
+		r.do(markStatement(native.Uint32(info[4:]), native.Uint32(info)))
 	}
 }
 
