@@ -27,7 +27,9 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -92,8 +94,13 @@ func newTrial(t *testing.T) *trial {
 		return false, nil, nil
 	})
 	tr.root = &root{streams: Streams{Out: &tr.out, Err: &tr.errs}, interrupts: &Interrupts{}}
-	tr.flags = verifyFlags{output: "text", failOn: "fail", record: filepath.Join(t.TempDir(), "evidence")}
+	tr.flags = verifyFlags{failOn: "fail", record: filepath.Join(t.TempDir(), "evidence")}
 	return tr
+}
+
+// asText writes a report as text.
+func asText(w io.Writer, j *check.Judgement) error {
+	return report.Write(w, "text", j, report.Options{})
 }
 
 // start makes the pod of a Job. Reactors hold the fake's lock, so it speaks to
@@ -142,7 +149,7 @@ func (tr *trial) verify(t *testing.T) int {
 	err := tr.root.verifyCluster(t.Context(), tr.flags, run.Options{
 		Cluster: cluster.New(tr.api, objects, tr, log),
 		Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second, Log: log,
-	})
+	}, asText)
 	return fail(&tr.errs, err)
 }
 
