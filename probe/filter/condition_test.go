@@ -147,7 +147,8 @@ func TestConditionIsAValue(t *testing.T) {
 func expr(name string, numbers map[uint16]uint32, values ...kernel.Attribute) expression {
 	e := expression{name: name, Attributes: values}
 	for kind, number := range numbers {
-		e.Attributes = append(e.Attributes, kernel.Attribute{Kind: kind, Value: binary.BigEndian.AppendUint32(nil, number)})
+		e.Attributes = append(e.Attributes, kernel.Attribute{Kind: kind,
+			Value: binary.BigEndian.AppendUint32(nil, number)})
 	}
 	return e
 }
@@ -178,7 +179,8 @@ func TestOrder(t *testing.T) {
 	} {
 		body := nftRule{
 			expr("payload", port),
-			expr("cmp", map[uint16]uint32{unix.NFTA_CMP_SREG: reg, unix.NFTA_CMP_OP: test.op}, value(unix.NFTA_CMP_DATA, test.data...)),
+			expr("cmp", map[uint16]uint32{unix.NFTA_CMP_SREG: reg, unix.NFTA_CMP_OP: test.op},
+				value(unix.NFTA_CMP_DATA, test.data...)),
 		}
 		at := chainName{family: unix.NFPROTO_IPV4, table: "t", chain: "c"}
 		r := rule{at, body}.glance()

@@ -352,7 +352,8 @@ func FuzzNftables(f *testing.F) {
 		encode(unix.NFTA_RULE_EXPRESSIONS,
 			element("meta", number(unix.NFTA_META_KEY, unix.NFT_META_IIFNAME), number(unix.NFTA_META_DREG, 8)),
 			element("lookup", encode(unix.NFTA_LOOKUP_SET, []byte("s\x00")), number(unix.NFTA_LOOKUP_SREG, 8)),
-			element("immediate", number(nftaImmediateTo, 9), encode(unix.NFTA_IMMEDIATE_DATA, number(unix.NFTA_DATA_VALUE, 1))),
+			element("immediate", number(nftaImmediateTo, 9),
+				encode(unix.NFTA_IMMEDIATE_DATA, number(unix.NFTA_DATA_VALUE, 1))),
 			element("meta", number(unix.NFTA_META_KEY, unix.NFT_META_MARK), number(unix.NFTA_META_SREG, 9)))))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		parseChain(message)

@@ -122,7 +122,7 @@ func (n *nft) chainByChain() ([]nftChain, map[chainName][]nftRule, error) {
 	rules := map[chainName][]nftRule{}
 	for _, chain := range chains {
 		at := chain.chainName
-		if kubeProxys(at) {
+		if isKubeProxys(at) {
 			continue
 		}
 		rules[at], err = kernel.Retry(func() ([]nftRule, error) { return n.rulesOf(at) })

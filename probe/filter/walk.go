@@ -27,12 +27,12 @@ type walk struct {
 	links map[uint32]string
 	set   func(at chainName, name string) set
 
-	bases  []baseChain
-	rules  map[chainName][]rule
-	proxys map[chainName][]rule // of kube-proxy's chains those of interest, by table
-	kinds  map[proxyKind]bool   // of statements there
-	count  int                  // of all rules
-	kept   int                  // of those that are not kube-proxy's
+	bases   []baseChain
+	rules   map[chainName][]rule
+	ofProxy map[chainName][]rule // of kube-proxy's chains those of interest, by table
+	kinds   map[proxyKind]bool   // of statements there
+	count   int                  // of all rules
+	kept    int                  // of those that are not kube-proxy's
 
 	summaries map[chainName]summary
 	visits    map[visited]int
@@ -70,7 +70,7 @@ type summary struct {
 func newWalk(by string, links []evidence.Link, set func(chainName, string) set) *walk {
 	w := &walk{
 		by: by, set: set, links: map[uint32]string{}, rules: map[chainName][]rule{},
-		proxys: map[chainName][]rule{}, kinds: map[proxyKind]bool{},
+		ofProxy: map[chainName][]rule{}, kinds: map[proxyKind]bool{},
 		summaries: map[chainName]summary{}, visits: map[visited]int{},
 	}
 	for _, link := range links {
@@ -79,9 +79,9 @@ func newWalk(by string, links []evidence.Link, set func(chainName, string) set) 
 	return w
 }
 
-// kubeProxys reports whether a chain is kube-proxy's: what it does to Services'
+// isKubeProxys reports whether a chain is kube-proxy's: what it does to Services'
 // addresses is its job, and its mark only asks for masquerading.
-func kubeProxys(at chainName) bool {
+func isKubeProxys(at chainName) bool {
 	return strings.HasPrefix(at.chain, "KUBE-") || at.table == "kube-proxy"
 }
 
@@ -91,7 +91,7 @@ func tableOf(at chainName) chainName { return chainName{family: at.family, table
 // leads where does not matter, so one of each kind of statement is enough.
 func (w *walk) add(r rule) {
 	w.count++
-	if !kubeProxys(r.chainName) {
+	if !isKubeProxys(r.chainName) {
 		w.keep(r)
 		return
 	}
@@ -106,7 +106,7 @@ func (w *walk) add(r rule) {
 			return
 		}
 		w.kinds[kind] = true
-		w.proxys[at] = append(w.proxys[at], r)
+		w.ofProxy[at] = append(w.ofProxy[at], r)
 		return
 	}
 }
@@ -129,7 +129,7 @@ func (w *walk) lack(format string, args ...any) {
 func (r *reading) wanted(at chainName) []conditional {
 	return slices.DeleteFunc(r.statements, func(s conditional) bool {
 		translates := s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
-		return translates && kubeProxys(at)
+		return translates && isKubeProxys(at)
 	})
 }
 
@@ -155,7 +155,7 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 		w.lack("jumps deeper than %d", maxDepth)
 		return
 	}
-	if kubeProxys(at) {
+	if isKubeProxys(at) {
 		w.visitProxy(at, from, reached)
 		return
 	}
@@ -204,7 +204,7 @@ func (w *walk) visitProxy(at chainName, from baseChain, reached condition) {
 	if w.visits[key]++; w.visits[key] > 1 {
 		return
 	}
-	for _, rule := range w.proxys[tableOf(at)] {
+	for _, rule := range w.ofProxy[tableOf(at)] {
 		start := condition{family: reached.family}
 		start.other("what kube-proxy sends to chain %s", rule.chain)
 		w.report(rule, from, w.read(rule, start))
@@ -223,8 +223,8 @@ func (w *walk) summary(at chainName, depth int) summary {
 	if depth > maxDepth {
 		return summary{bears: true, ends: true}
 	}
-	if kubeProxys(at) {
-		return summary{bears: len(w.proxys[tableOf(at)]) > 0, ends: true}
+	if isKubeProxys(at) {
+		return summary{bears: len(w.ofProxy[tableOf(at)]) > 0, ends: true}
 	}
 	w.summaries[at] = summary{} // until it is known; the kernel has no loops
 	var s summary
