@@ -54,15 +54,17 @@ func began(n *graph.Node, c *evidence.Capture) bool {
 }
 
 // goneBefore reports whether an outside link was there at the first reading alone:
-// it was removed before the captures began.
+// it was removed before the captures were ready.
 func goneBefore(n *graph.Node, l *evidence.Link) bool {
 	count := onlyCount(n, l.Name)
 	if count == nil || count.Index != l.Index || count.Readings != 1 || n.Capture(l.Name) != nil {
 		return false
 	}
 	late := slices.Max(count.TXPackets[evidence.ReadingReady:]) + slices.Max(count.RXPackets[evidence.ReadingReady:])
-	sameLink := func(e *evidence.LinkEvent) bool { return e.Index == l.Index }
-	return late == 0 && !slices.ContainsFunc(n.LinkEvents, sameLink)
+	stays := func(e *evidence.LinkEvent) bool {
+		return e.Index == l.Index && e.What != "removed" && e.What != "down"
+	}
+	return late == 0 && !slices.ContainsFunc(n.LinkEvents, stays)
 }
 
 // onlyCount is what was counted on the only link of a name, nil if there are more.

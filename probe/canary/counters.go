@@ -5,8 +5,10 @@ package canary
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
@@ -45,6 +47,7 @@ type rowKey struct {
 type row struct {
 	sent               uint32
 	answered, received map[uint16]bool // by sequence: a duplicate counts once
+	rtt                time.Duration   // the shortest round trip, 0 if none came back
 	err                string
 }
 
@@ -75,9 +78,14 @@ func (c *counters) update(peer uint32, family, transport uint8, size uint16, cha
 	change(r)
 }
 
-// answered counts an answer that came.
-func (c *counters) answered(m wire.Marked, peer uint32) {
-	c.update(peer, m.Family, m.Transport, m.Size, func(r *row) { r.answered[m.Sequence] = true })
+// answered counts an answer that came after a round trip.
+func (c *counters) answered(m wire.Marked, peer uint32, rtt time.Duration) {
+	c.update(peer, m.Family, m.Transport, m.Size, func(r *row) {
+		r.answered[m.Sequence] = true
+		if r.rtt == 0 || rtt < r.rtt {
+			r.rtt = max(rtt, time.Microsecond)
+		}
+	})
 }
 
 // received counts a canary that came from another pod.
@@ -144,6 +152,7 @@ func (c *counters) messages() []evidence.Message {
 			canary.Rows = append(canary.Rows, evidence.CanaryRow{
 				Transport: transportNames[key.transport], Size: int(key.size), Sent: r.sent,
 				Answered: uint32(len(r.answered)), Received: uint32(len(r.received)),
+				RTT:   uint32(min(r.rtt.Microseconds(), math.MaxUint32)),
 				Error: r.err[:min(len(r.err), maxError)],
 			})
 		}

@@ -43,8 +43,8 @@ type datagramBatch struct {
 	reading           sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting map[packetKey]map[uint16]bool // what was sent, by sequence
-	done    chan struct{}                 // closed when nothing is waited for
+	waiting map[packetKey]map[uint16]time.Time // when it was sent, by sequence
+	done    chan struct{}                      // closed when nothing is waited for
 }
 
 type packetKey struct {
@@ -56,13 +56,13 @@ type packetKey struct {
 func (b *batch) sendDatagrams(ctx context.Context, targets []evidence.Target, sizes []uint16, family, transport uint8) {
 	s := &datagramBatch{
 		batch: b, family: family, transport: transport,
-		conns: map[uint16]*net.UDPConn{}, waiting: map[packetKey]map[uint16]bool{}, done: make(chan struct{}),
+		conns: map[uint16]*net.UDPConn{}, waiting: map[packetKey]map[uint16]time.Time{}, done: make(chan struct{}),
 	}
 	var packets []packet
 	for _, target := range targets {
 		for _, size := range sizes {
 			packets = append(packets, packet{target, size})
-			s.waiting[packetKey{uint32(target.Index), size}] = map[uint16]bool{}
+			s.waiting[packetKey{uint32(target.Index), size}] = map[uint16]time.Time{}
 		}
 	}
 	if len(packets) == 0 {
@@ -131,9 +131,9 @@ func (s *datagramBatch) send(ctx context.Context, packets []packet, attempt int)
 		key := packetKey{uint32(packet.target.Index), packet.size}
 		s.yield(ctx, packet.target, s.family)
 		s.mu.Lock()
-		sequences, open := s.waiting[key]
+		times, open := s.waiting[key]
 		if open {
-			sequences[s.first+uint16(attempt)] = true
+			times[s.first+uint16(attempt)] = time.Now()
 		}
 		s.mu.Unlock()
 		if !open || ctx.Err() != nil {
@@ -210,10 +210,11 @@ func (s *datagramBatch) take(m wire.Marked, peer uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := packetKey{peer, m.Size}
-	if !s.waiting[key][m.Sequence] {
+	sent, waiting := s.waiting[key][m.Sequence]
+	if !waiting {
 		return
 	}
-	s.counters.answered(m, peer)
+	s.counters.answered(m, peer, time.Since(sent))
 	delete(s.waiting, key)
 	if len(s.waiting) == 0 {
 		close(s.done)

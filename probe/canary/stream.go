@@ -77,6 +77,7 @@ func (b *batch) exchange(ctx context.Context, target evidence.Target, m wire.Mar
 		b.sent(m, err)
 		return false
 	}
+	sent := time.Now()
 	_, err = conn.Write(payload)
 	b.sent(m, err)
 	if err != nil {
@@ -90,7 +91,7 @@ func (b *batch) exchange(ctx context.Context, target evidence.Target, m wire.Mar
 		b.counters.update(m.Target, m.Family, m.Transport, m.Size, func(r *row) { r.err = errNoAnswer.Error() })
 		return false
 	}
-	b.counters.answered(answer, m.Target)
+	b.counters.answered(answer, m.Target, time.Since(sent))
 	return true
 }
 

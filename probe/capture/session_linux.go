@@ -80,12 +80,16 @@ func (s *Session) open(link evidence.Link, shape shape) {
 		link: link, stats: s.stats.Link(link.Name, link.Role),
 		first: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.taps = append(s.taps, t)
 	if link.Kind == "veth" || link.Kind == "netkit" {
 		t.stats.Pipe()
 	}
 	var err error
-	if t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap())); err != nil {
+	t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap()))
+	if errors.Is(err, unix.ENODEV) { // it was removed since it was listed, as that of a container which ends
+		return
+	}
+	s.taps = append(s.taps, t)
+	if err != nil {
 		t.fail(fmt.Errorf("opening the capture on %s: %w", link.Name, err))
 		close(t.done)
 		return
