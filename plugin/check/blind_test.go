@@ -80,15 +80,21 @@ func containerBegan(counted, captured uint64) func(map[string][]evidence.Message
 
 // containerGone has a container's link of which so many readings were taken, and
 // no capture.
-func containerGone(readings int) func(map[string][]evidence.Message) {
+func containerGone(readings int, events ...string) func(map[string][]evidence.Message) {
 	count := &evidence.LinkCount{Link: "vethd", Index: 9, Readings: readings}
 	for i := range readings {
 		count.TXPackets[i] = 7
 	}
-	return on1(
-		evidence.Message{Link: &evidence.Link{Index: 9, Name: "vethd", Kind: "veth", Type: "ether", Up: true, PeerNS: true, Role: evidence.RoleOutside}},
-		evidence.Message{LinkCount: count},
-	)
+	messages := []evidence.Message{
+		{Link: &evidence.Link{Index: 9, Name: "vethd", Kind: "veth", Type: "ether", Up: true, PeerNS: true, Role: evidence.RoleOutside}},
+		{LinkCount: count},
+	}
+	for _, what := range events {
+		messages = append(messages, event(evidence.LinkEvent{
+			Link: "vethd", Index: 9, What: what, Role: evidence.RoleOutside, TXPackets: 8,
+		}))
+	}
+	return on1(messages...)
 }
 
 // blindSpots are runs with a blind spot, or with what looks like one, on node-1.
@@ -191,6 +197,8 @@ func TestContainers(t *testing.T) {
 		{"began before the captures", containerBegan(9, 9), verdict.Passed},
 		{"began before the captures, and sent more than was captured", containerBegan(10, 9), verdict.Undecided},
 		{"ended before the captures", containerGone(1), verdict.Passed},
+		{"ended while the captures were opened", containerGone(1, "down", "removed"), verdict.Passed},
+		{"went away and came back", containerGone(1, "removed", "added"), verdict.Undecided},
 		{"was never captured", containerGone(4), verdict.Undecided},
 		{"was not captured, and ended meanwhile", containerGone(2), verdict.Undecided},
 	} {

@@ -177,7 +177,7 @@ func TestOnlyTheReplyToAnEchoIsAnAnswer(t *testing.T) {
 		var l counters
 		s := &datagramBatch{
 			batch: &batch{id: a.id, counters: &l}, family: 4, transport: wire.TransportICMP, done: make(chan struct{}),
-			waiting: map[packetKey]map[uint16]bool{asked: {7: true}},
+			waiting: map[packetKey]map[uint16]time.Time{asked: {7: time.Now()}},
 		}
 		m := wire.Marked{Kind: wire.KindCanary, Family: 4, Transport: wire.TransportICMP, Source: 0, Target: 1,
 			Sequence: 7}

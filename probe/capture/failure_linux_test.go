@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -48,17 +49,22 @@ func TestLinkGone(t *testing.T) {
 	}
 }
 
-// TestUnknownLink: a link that is not there is a problem, not an end.
+// TestRemovedLink: a link that is gone when its socket is to be opened is left
+// out: it is listed, not captured, and the watch of links reports its end.
 //
 //	a: eth0 ──── eth0 :b
-func TestUnknownLink(t *testing.T) {
+func TestRemovedLink(t *testing.T) {
 	noLeftovers(t)
 	a, _ := pair(t)
 	s := a.start(t, config(evidence.Link{Index: 4711, Name: "ghost", Up: true, Role: evidence.RoleOutside},
 		a.link(t, "eth0", evidence.RoleOutside)))
-	got := captures(s.Stop(t.Context()))
-	if c := got["ghost"]; c.Started || c.Alive || c.Error == "" {
+	messages := s.Stop(t.Context())
+	got := captures(messages)
+	if c, made := got["ghost"]; made {
 		t.Errorf("ghost: %+v", c)
+	}
+	if slices.ContainsFunc(messages, func(m evidence.Message) bool { return m.Problem != nil }) {
+		t.Error("a problem is reported")
 	}
 	if c := got["eth0"]; !c.Started || !c.Alive {
 		t.Errorf("eth0: %+v", c)

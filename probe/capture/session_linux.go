@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
@@ -50,7 +52,7 @@ type Session struct {
 // them has seen its self-test or given up (see Capture.Started). It
 // only fails as a whole when the request makes no sense or no socket can be
 // made at all; a link that cannot be captured becomes a Problem and a Capture
-// with an Error. The sockets belong to the network namespace of the calling
+// with an Error, and one that is gone by now neither. The sockets belong to the network namespace of the calling
 // thread. Ending ctx does not end the session, Stop does.
 func Start(ctx context.Context, config Config) (*Session, error) {
 	stats, err := wire.NewStats(config.subject())
@@ -76,17 +78,16 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 
 // open begins the capture of one link.
 func (s *Session) open(link evidence.Link, shape shape) {
+	socket, err := openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap()))
+	if errors.Is(err, unix.ENODEV) { // it was removed since it was listed, as that of a container which ends
+		return
+	}
 	t := &tap{
-		link: link, stats: s.stats.Link(link.Name, link.Role),
+		link: link, socket: socket, stats: s.stats.Link(link.Name, link.Role),
 		first: make(chan struct{}), done: make(chan struct{}),
 	}
 	if link.Kind == "veth" || link.Kind == "netkit" {
 		t.stats.Pipe()
-	}
-	var err error
-	t.socket, err = openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap()))
-	if errors.Is(err, unix.ENODEV) { // it was removed since it was listed, as that of a container which ends
-		return
 	}
 	s.taps = append(s.taps, t)
 	if err != nil {
