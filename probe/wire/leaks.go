@@ -86,22 +86,15 @@ func sampleEnd(b []byte, d *dissection, found *match) int {
 }
 
 // headersEnd returns where the transport header ends of the packet whose
-// addresses the flow is.
+// addresses the flow is. A flow is only found in a header that proves itself.
 func (w *flow) headersEnd(b []byte) int {
 	var next byte
 	var end int
 	if w.family == 4 {
-		start := w.at - 12
-		if start < 0 || b[start]>>4 != 4 {
-			return w.at + 8
-		}
-		next, end = b[start+9], max(w.at+8, start+int(b[start]&15)*4)
+		start := w.at - sourceAt4
+		next, end = b[start+9], start+int(b[start]&15)*4
 	} else {
-		start := w.at - 8
-		if start < 0 || b[start]>>4 != 6 {
-			return w.at + 32
-		}
-		next, end = b[start+6], w.at+32
+		next, end = b[w.at-sourceAt6+6], w.at+32
 	}
 	switch next {
 	case protoTCP:

@@ -190,16 +190,25 @@ func headed(random *rand.Rand, from, to netip.Addr) []byte {
 }
 
 func naive(list []evidence.PodAddress, b []byte) (flow, bool) {
+	var addresses [2][][]byte
+	for _, pod := range list {
+		for family, ip := range pod.IPs {
+			addresses[family] = append(addresses[family], ip.AsSlice())
+		}
+	}
 	for at := range b {
 		for family := range 2 {
-			for _, from := range list {
-				for _, to := range list {
-					pair := append(from.IPs[family].AsSlice(), to.IPs[family].AsSlice()...)
-					if from.Index == to.Index || !bytes.HasPrefix(b[at:], pair) {
+			for i, from := range addresses[family] {
+				target, ok := bytes.CutPrefix(b[at:], from)
+				if !ok {
+					continue
+				}
+				for j, to := range addresses[family] {
+					if list[i].Index == list[j].Index || !bytes.HasPrefix(target, to) {
 						continue
 					}
 					if family == 0 && header4(b, at-12) || family == 1 && header6(b, at-8) {
-						return flow{source: from.Index, target: to.Index, family: 4 + 2*family, at: at}, true
+						return flow{source: list[i].Index, target: list[j].Index, family: 4 + 2*family, at: at}, true
 					}
 				}
 			}
