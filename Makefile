@@ -11,6 +11,10 @@ SCALE     ?= 100,300,1000
 REPEAT    ?= 20
 MINUTES   ?= 30
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
+# What decides and what reads bytes. plugin/check alone takes hours: RUN chooses
+# its tests.
+PACKAGES  ?= $(wildcard plugin/graph) plugin/verdict plugin/profile plugin/check plugin/remedy probe/wire probe/host
+RUN       ?=
 
 # A tag if this is exactly one, else dev. The image and its default name in the
 # plugin carry the same version, so that they always fit each other.
@@ -21,6 +25,9 @@ MODULES   = . hack/image hack/lab
 CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-wg-lab
 GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOLANGCI_VERSION = v2.15.0
+
+GREMLINS  = bin/gremlins-$(GREMLINS_VERSION)/gremlins
+GREMLINS_VERSION = v0.6.0
 
 # The lab's scenarios that share a quick start on the machine's own kernel.
 QUICK    = healthy-wireguard stale-flannel-route udp-blocked deaf-capture sigint-collecting vxlan
@@ -44,7 +51,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-repeat test-bystander bench bench-capture bench-scale bench-judge lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-repeat test-bystander bench bench-capture bench-scale bench-judge mutants lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +118,13 @@ bench-scale: build ## Measure verify with simulated nodes behind a real API serv
 
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
 	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
+
+mutants: $(GREMLINS) ## Change operators one by one and see that tests notice; hours for all (PACKAGES="probe/wire …", RUN=REGEXP)
+	@$(GO_BUILD) -o bin/mutants ./hack/mutants
+	@nice -n 19 bin/mutants -gremlins $(GREMLINS) -run '$(RUN)' $(PACKAGES)
+
+$(GREMLINS):
+	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" github.com/go-gremlins/gremlins/cmd/gremlins@$(GREMLINS_VERSION)
 
 testcount:
 	@$(GO_BUILD) -o bin/testcount ./hack/testcount
