@@ -23,7 +23,8 @@ func title(t *testing.T, code, variant, distribution string) string {
 // variant anywhere, which is better than that of any variant on this
 // distribution, and that is better than the general one.
 func TestMostSpecificRemedy(t *testing.T) {
-	facts := map[string]string{"node": "node-1", "peer": "node-2", "device": "wg0", "port": "51820"}
+	facts := map[string]string{"node": "node-1", "peer": "node-2", "device": "wg0", "port": "51820", "ip": "4",
+		"range": "10.42.1.0/24", "route": "10.42.1.0/24", "link": "eth1"}
 	for _, test := range []struct {
 		code, variant, distribution string
 		wantVariant, wantOn         string
@@ -38,6 +39,8 @@ func TestMostSpecificRemedy(t *testing.T) {
 		{"WG0601", "vxlan", "k3s", "vxlan", "k3s"},
 		{"WG0601", "geneve", "k3s", "", ""},
 		{"WG0601", "vxlan", "other", "", ""},
+		{"WG0401", "none", "k3s", "none", "k3s"}, // two general ones stand before it
+		{"WG0401", "none", "", "none", ""},
 	} {
 		hint, ok := For(verdict.Finding{Code: test.code, Variant: test.variant, Facts: facts}, test.distribution)
 		want, _ := fill(Hint{Title: title(t, test.code, test.wantVariant, test.wantOn)}, facts)

@@ -43,6 +43,7 @@ func TestFor(t *testing.T) {
 func TestPlaceholder(t *testing.T) {
 	for text, want := range map[string]bool{
 		"ip link delete {link}": true, "plain": false, `{"Type": "wireguard"}`: false, "{a}{": true, "{": false, "metadata: {name: x, namespace: {node}}": true,
+		"{link": false, "{}": false, "{}{link}": true,
 	} {
 		if got := placeholder(text); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)

@@ -1,0 +1,59 @@
+package wire
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/google/gopacket/layers"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// A run has a mark of exactly 16 bytes and a key; the tally keeps its own list of
+// ports, whatever becomes of the request's.
+func TestNewSubject(t *testing.T) {
+	for _, test := range []struct {
+		mark, key int
+		ok        bool
+	}{{16, 32, true}, {16, 1, true}, {15, 32, false}, {17, 32, false}, {0, 32, false}, {16, 0, false}, {0, 0, false}} {
+		start := evidence.StartRequest{Mark: make([]byte, test.mark), Key: make([]byte, test.key), Index: 3}
+		request := evidence.CaptureRequest{Ports: []uint16{51820}, Sizes: []int{96}, Keys: []string{publicKey(1)}, Pods: pods,
+			Ranges: []evidence.PodRange{{Index: 1}}}
+		subject, err := NewSubject(start, request)
+		if (err == nil) != test.ok {
+			t.Errorf("a mark of %d bytes and a key of %d: %v", test.mark, test.key, err)
+			continue
+		}
+		if !test.ok {
+			continue
+		}
+		request.Ports[0] = 1
+		if subject.Node != 3 || !bytes.Equal(subject.Key, start.Key) || !slices.Equal(subject.Ports, []uint16{51820}) ||
+			len(subject.Sizes) != 1 || len(subject.Keys) != 1 || len(subject.Pods) != 2 || len(subject.Ranges) != 1 {
+			t.Errorf("%+v", subject)
+		}
+	}
+}
+
+// Of a frame with packets of both families the first one is told.
+func TestFlowsOfBothFamilies(t *testing.T) {
+	four := sum(podPacket(t, make([]byte, 20)))
+	other := six(59, 4, make([]byte, 4))
+	for _, row := range []struct {
+		name   string
+		b      []byte
+		family int
+	}{
+		{"IPv4 first", slices.Concat(four, other), 4},
+		{"IPv6 first", slices.Concat(other, four), 6},
+		{"IPv4 alone", four, 4},
+		{"IPv6 alone", other, 6},
+	} {
+		tally := newTally(t, testSubject())
+		tally.Link("eth0", evidence.RoleOutside).Add(tx(build(t, eth(layers.EthernetType(0x9999)), raw(row.b))))
+		if seen := pick(t, tally.Messages(), sightingOf); len(seen) != 1 || seen[0].Family != row.family {
+			t.Errorf("%s: %+v", row.name, seen)
+		}
+	}
+}
