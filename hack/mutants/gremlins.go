@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -116,9 +117,14 @@ func (g *gremlins) environment(scratch string) ([]string, error) {
 	if g.tests != "" {
 		flags += " -run=" + g.tests
 	}
+	module, err := exec.Command(program, "list", "-m").Output()
+	if err != nil {
+		return nil, fmt.Errorf("finding the module: %w", err)
+	}
 	path := os.Getenv("PATH")
 	return append(os.Environ(),
-		"PATH="+scratch+string(os.PathListSeparator)+path, "GOFLAGS="+flags, realGo+"="+program, realPath+"="+path), nil
+		"PATH="+scratch+string(os.PathListSeparator)+path, "GOFLAGS="+flags,
+		realGo+"="+program, realPath+"="+path, ofModule+"="+strings.TrimSpace(string(module))), nil
 }
 
 // readResult reads the file that gremlins wrote, none if there were no mutants.
@@ -150,11 +156,13 @@ func readResult(path string) ([]mutant, error) {
 }
 
 // Variables for the stand-in: where the go command is, the path without the
-// stand-in, and how many seconds of processor time a process may use.
+// stand-in, how many seconds of processor time a process may use, and the path
+// of the module.
 const (
 	realGo   = "MUTANTS_GO"
 	realPath = "MUTANTS_PATH"
 	cpuLimit = "MUTANTS_CPU"
+	ofModule = "MUTANTS_MODULE"
 )
 
 // mostMemory bounds each process of a mutant, in bytes: a loop that never ends
@@ -166,6 +174,8 @@ const mostMemory = 3 << 30
 // Gremlins takes the exit code 1 of go test for a killed mutant and 2 for one
 // that does not compile. The code is 1 in both cases, so that every mutant that
 // does not compile would count as killed.
+//
+// It takes the conditions of cases for code that no test reaches, see addCases.
 //
 // It gives a mutant a time by the clock, which says little on a busy machine. So
 // what a process may use of the processor is bounded as well: a mutant that
@@ -183,6 +193,9 @@ func standIn(arguments []string) int {
 		}
 	}
 	err := command.Run()
+	if at := slices.Index(arguments, "-coverprofile"); at >= 0 && err == nil {
+		err = addCases(arguments[at+1], os.Getenv(ofModule))
+	}
 	_, _ = os.Stdout.Write(output.Bytes())
 	for _, mark := range []string{" [build failed]\n", " [setup failed]\n"} {
 		if bytes.Contains(output.Bytes(), []byte(mark)) {

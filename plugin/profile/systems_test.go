@@ -22,6 +22,7 @@ func TestUnknownSystem(t *testing.T) {
 	wantEqual(t, "endpoint", p.Endpoint(n, 4), netip.Addr{})
 	wantEqual(t, "port", p.Port(n, 4), 0)
 	wantEqual(t, "configuration", p.Configured(n), Configuration{})
+	wantEqual(t, "overwrite", p.Overwrite(n), Overwrite{})
 }
 
 // The carrier of an unknown system is the WireGuard device that the kernel's
@@ -70,6 +71,39 @@ func TestDistribution(t *testing.T) {
 		wantEqual(t, test.name, p.Distribution, test.want)
 		system := map[string]string{"k3s": "K3s with ", "rke2": "RKE2 with "}[test.want]
 		wantEqual(t, test.name, p.Title, system+"a network this version does not know")
+	}
+}
+
+// What runs Flannel is the distribution, or Flannel's own manifest; of a network
+// that is not known it is not known either.
+func TestRunsAs(t *testing.T) {
+	const kubelet = "v1.33.1+k3s1"
+	for _, test := range []struct {
+		name string
+		node surveyed
+		want string
+	}{
+		{"K3s", surveyed{annotations: lease(0, "vxlan"), kubelet: kubelet}, "k3s"},
+		{"Flannel", surveyed{annotations: lease(0, "wireguard")}, "flannel"},
+		{"another network on K3s", surveyed{kubelet: kubelet}, ""},
+		{"another network", surveyed{}, ""},
+	} {
+		p := Decide(cluster(evidence.Run{}, evidence.Cluster{}, test.node))
+		wantEqual(t, test.name, p.RunsAs, test.want)
+	}
+}
+
+// An address that a node publishes in place of its own is named with what asks for it.
+func TestOverwrite(t *testing.T) {
+	for key, value := range map[string]string{"public-ip-overwrite": "203.0.113.7", "public-ipv6-overwrite": "2001:db8::7"} {
+		g := cluster(evidence.Run{}, evidence.Cluster{},
+			surveyed{annotations: with(lease(0, "vxlan"), flannelPrefix+key, value)},
+			surveyed{annotations: lease(1, "vxlan")})
+		p := Decide(g)
+		want := Overwrite{By: "public-ip-overwrite", Option: "--flannel-external-ip"}
+		wantEqual(t, "none", p.Overwrite(g.Nodes[1]), want)
+		want.Address = value
+		wantEqual(t, key, p.Overwrite(g.Nodes[0]), want)
 	}
 }
 
