@@ -97,6 +97,7 @@ func TestWhen(t *testing.T) {
 	}{
 		{evidence.Run{}, ""},
 		{evidence.Run{Started: began}, ", at 2026-11-22 02:04:30 UTC"},
+		{evidence.Run{Started: began, Ended: began}, ", from 2026-11-22 02:04:30 to 02:04:30 UTC"},
 		{evidence.Run{Started: began, Ended: began + 12e9}, ", from 2026-11-22 02:04:30 to 02:04:42 UTC"},
 	} {
 		if got := when(&test.run); got != test.want {
