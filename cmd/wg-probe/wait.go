@@ -61,7 +61,7 @@ func reap() {
 	}
 }
 
-// agents tells whether an agent of this program runs in this container.
+// agents reports whether an agent of this program runs in this container.
 func agents() bool {
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, process := range processes {
@@ -72,7 +72,7 @@ func agents() bool {
 	return false
 }
 
-// runs tells whether a process is this program with the given subcommand. A
+// runs reports whether a process is this program with the given subcommand. A
 // zombie has no command line and is not.
 func runs(pid int, subcommand string) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))

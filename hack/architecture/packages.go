@@ -35,7 +35,7 @@ func short(path string) string { return strings.TrimPrefix(path, Module+"/") }
 
 func within(path, tree string) bool { return path == tree || strings.HasPrefix(path, tree+"/") }
 
-// Own says whether the package is part of the product: below cmd, probe,
+// Own reports whether the package is part of the product: below cmd, probe,
 // plugin or manifests.
 func (p Package) Own() bool {
 	first, _, _ := strings.Cut(p.Short(), "/")

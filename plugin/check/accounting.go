@@ -62,7 +62,7 @@ func (v *view) witnessed(e *graph.Edge) verdict.Outcome {
 		if c.seenWhole() {
 			continue
 		}
-		if why := unsoundEnd(e); why != "" {
+		if why := unverifiedEnd(e); why != "" {
 			return unknown("%s", why)
 		}
 		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",

@@ -25,8 +25,10 @@ func (v *view) routeBelow(e *graph.Edge) verdict.Outcome {
 	case answer.Link == device:
 		return pass("%s reaches %s through %s", from.Name, address, device)
 	}
-	out := fail("%s sends its overlay's packets for %s to %s through %s and not into %s: they are as readable there as before", from.Name, to.Name, address, answer.Link, device)
-	out.Readings = []verdict.Reading{{Node: from.Name, What: "ip route get " + address.String(), Text: describeTo(address, answer)}}
+	out := fail("%s sends its overlay's packets for %s to %s through %s and not into %s: they are as readable there "+
+		"as before", from.Name, to.Name, address, answer.Link, device)
+	out.Readings = []verdict.Reading{{Node: from.Name, What: "ip route get " + address.String(),
+		Text: describeTo(address, answer)}}
 	out.Facts = map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link}
 	if theirs := to.Carrier(e.Family).Name; !slices.ContainsFunc(to.Addresses, func(a *evidence.Address) bool {
 		return a.Link == theirs && a.Prefix.Addr() == address
@@ -83,7 +85,8 @@ func (v *view) rangesBelow(e *graph.Edge) verdict.Outcome {
 	case slices.ContainsFunc(e.Peer.AllowedIPs, func(allowed netip.Prefix) bool { return allowed.Contains(address) }):
 		return pass("%s belongs to it", address)
 	}
-	out := fail("on %s the peer of %s does not have %s, the address that its overlay sends to", e.From.Name, e.To.Name, address)
+	out := fail("on %s the peer of %s does not have %s, the address that its overlay sends to",
+		e.From.Name, e.To.Name, address)
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink()}
 	return out
 }

@@ -25,7 +25,8 @@ func (v *view) blind(n *graph.Node) verdict.Outcome {
 	}
 	first := spots[0]
 	out := unknown("on %s, %s", n.Name, first.text)
-	out.Variant, out.Facts = first.variant, map[string]string{"node": n.Name, "link": first.link, "program": first.program}
+	out.Variant, out.Facts = first.variant, map[string]string{"node": n.Name, "link": first.link,
+		"program": first.program}
 	for _, s := range spots[:min(len(spots), maxSpots)] {
 		out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: s.what, Text: s.text})
 	}
@@ -51,7 +52,8 @@ func (v *view) programs(n *graph.Node) (spots []spot) {
 		}
 		spots = append(spots, spot{
 			variant: "xdp", what: "link " + l.Name, link: l.Name, program: fmt.Sprint(l.XDP.ID),
-			text: fmt.Sprintf("the XDP program %d (%s) on %s can take and send frames that no capture sees", l.XDP.ID, l.XDP.Mode, l.Name),
+			text: fmt.Sprintf("the XDP program %d (%s) on %s can take and send frames that no capture sees", l.XDP.ID,
+				l.XDP.Mode, l.Name),
 		})
 	}
 	return spots
@@ -67,14 +69,18 @@ func (v *view) passages(n *graph.Node) (spots []spot) {
 			if d.Program != "" {
 				name = d.Program
 			}
-			spots = append(spots, spot{variant: "program", what: "tc " + d.Hook + " of " + d.Link, link: d.Link, program: d.Program,
-				text: fmt.Sprintf("the BPF program %d (%s) at %s of %s decides where frames go, and is not one of %s", d.ID, name, d.Hook, d.Link, v.Title)})
+			spots = append(spots, spot{variant: "program", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
+				program: d.Program,
+				text: fmt.Sprintf("the BPF program %d (%s) at %s of %s decides where frames go, and is not one of %s",
+					d.ID, name, d.Hook, d.Link, v.Title)})
 		case d.By == "tc" && redirects(d) && !staysInside(n, d.To):
 			spots = append(spots, spot{variant: "redirect", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
-				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, past the routes: %s", d.Hook, d.Link, d.To, d.Rule)})
+				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, past the routes: %s", d.Hook, d.Link, d.To,
+					d.Rule)})
 		case d.By == "nftables" && d.Effect == evidence.EffectForward && strings.Contains(d.Rule, "flow add"):
 			spots = append(spots, spot{variant: "offload", what: "nftables " + d.Table + " " + d.Chain,
-				text: fmt.Sprintf("a flow table takes connections past the packet filter, and past the captures where a card does it: %s", d.Rule)})
+				text: fmt.Sprintf("a flow table takes connections past the packet filter, and past the captures "+
+					"where a card does it: %s", d.Rule)})
 		}
 	}
 	return spots
@@ -140,11 +146,13 @@ func appeared(n *graph.Node, e *evidence.LinkEvent) string {
 	}
 	switch {
 	case !gone:
-		return fmt.Sprintf("%s began to lead out of the host while the captures ran: nothing was captured on it", e.Link)
+		return fmt.Sprintf("%s began to lead out of the host while the captures ran: nothing was captured on it",
+			e.Link)
 	case sent == 0 && received == 0:
 		return ""
 	}
-	return fmt.Sprintf("%s appeared while the captures ran, sent %s, received %d and was removed: nothing was captured on it",
+	return fmt.Sprintf("%s appeared while the captures ran, sent %s, received %d and was removed: nothing was "+
+		"captured on it",
 		e.Link, plural(sent, "frame"), received)
 }
 
@@ -153,7 +161,8 @@ func captured(n *graph.Node, link string) bool { return n.Capture(link) != nil }
 // unread is what of the evidence for this check is missing.
 func (v *view) unread(n *graph.Node) (spots []spot) {
 	for what, text := range map[string]string{
-		evidence.InventoryLinks: "changes of links were not all noticed", evidence.InventoryTC: "the filters of traffic control were not all read",
+		evidence.InventoryLinks: "changes of links were not all noticed", evidence.InventoryTC: "the filters of " +
+			"traffic control were not all read",
 	} {
 		if why, whole := inventory(n, what); !whole {
 			spots = append(spots, spot{variant: "unread", what: what, text: strings.TrimSuffix(text+": "+why, ": ")})
@@ -182,7 +191,8 @@ func inventory(n *graph.Node, what string) (why string, whole bool) {
 func (v *view) nothingUnseen(n *graph.Node) verdict.Outcome {
 	for _, l := range n.Outside() {
 		if len(l.Offloads) > 0 {
-			out := warn("%s of %s can take flows past the captures: %s is on, though nothing was found that uses it", l.Name, n.Name, list(l.Offloads))
+			out := warn("%s of %s can take flows past the captures: %s is on, though nothing was found that uses it",
+				l.Name, n.Name, list(l.Offloads))
 			out.Variant, out.Facts = "offload", map[string]string{"node": n.Name, "link": l.Name}
 			return out
 		}
@@ -193,5 +203,6 @@ func (v *view) nothingUnseen(n *graph.Node) verdict.Outcome {
 			note = "; " + i.Text
 		}
 	}
-	return pass("%s: no program, offload or new link found that hides frames, and no link sent more than was captured%s", n.Name, note)
+	return pass("%s: no program, offload or new link found that hides frames, and no link sent more than was "+
+		"captured%s", n.Name, note)
 }

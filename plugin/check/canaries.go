@@ -88,7 +88,8 @@ func reached(b between, about *evidence.Run) *reach {
 func reachedFull(b between, about *evidence.Run) fate {
 	sent := 0
 	for _, row := range b.sender.Rows {
-		if row.Transport == "udp" && row.Sent > 0 && (row.Size == b.sender.Largest || !slices.Contains(about.Rungs, row.Size)) {
+		if row.Transport == "udp" && row.Sent > 0 &&
+			(row.Size == b.sender.Largest || !slices.Contains(about.Rungs, row.Size)) {
 			sent++
 		}
 	}
@@ -140,15 +141,18 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		out := unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size, from.Name, to.Name, busy)
+		out := unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size,
+			from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
 	case r.small.missing:
 		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
 	case r.small.status == verdict.Inconclusive:
-		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name, cmp.Or(row.Error, "its time was over before"))
+		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name,
+			cmp.Or(row.Error, "its time was over before"))
 	case r.small.answer:
-		out := fail("%s canaries of %d bytes arrive from %s at %s, their answers do not come back", row.Transport, row.Size, from.Name, to.Name)
+		out := fail("%s canaries of %d bytes arrive from %s at %s, their answers do not come back", row.Transport,
+			row.Size, from.Name, to.Name)
 		out.Variant = "answer"
 		return out
 	case r.small.status == verdict.Fail:
@@ -183,11 +187,13 @@ func overrun(e *graph.Edge) string {
 
 // notArrived says that canaries do not arrive, and which firewall may be why.
 func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
-	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport, row.Size, e.From.Name, e.To.Name, row.Sent)
+	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport,
+		row.Size, e.From.Name, e.To.Name, row.Sent)
 	out.Variant, out.Facts = "lost", map[string]string{"node": e.From.Name, "peer": e.To.Name}
 	for _, n := range []*graph.Node{e.To, e.From} {
 		device := n.Carrier(e.Family).Name
-		if dropping := blocking(n, e.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" && device != "" {
+		if dropping := blocking(n, e.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" &&
+			device != "" {
 			out.Add("; the firewall of %s drops what it forwards and does not know", n.Name)
 			out.Variant, out.Readings = "forward", rule(dropping)
 			out.Facts = map[string]string{"node": n.Name, "device": device,
@@ -219,9 +225,11 @@ func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	case full.status == verdict.Pass:
 		return pass("up to %d bytes", size+headerSize(e.Family))
 	}
-	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(e.Family), from.Name, to.Name)
+	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(e.Family),
+		from.Name, to.Name)
 	if full.row.Transport == "tcp" {
-		out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones arrive", size, from.Name, to.Name)
+		out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones "+
+			"arrive", size, from.Name, to.Name)
 	}
 	if full.row.Error != "" {
 		out.Add("%s", ": "+full.row.Error)

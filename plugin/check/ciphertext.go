@@ -29,7 +29,7 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 	if len(expected) == 0 {
 		return unknown("no canary of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
 	}
-	if why := unsoundEnd(e); why != "" {
+	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
 	}
 	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
@@ -65,7 +65,8 @@ func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outco
 	leaving := at.flow == e.Out
 	switch {
 	case at.flow.Data == 0:
-		return fail("no WireGuard data message was seen %s %s between %s and %s", at.way, at.node.Name, e.From.Name, e.To.Name)
+		return fail("no WireGuard data message was seen %s %s between %s and %s",
+			at.way, at.node.Name, e.From.Name, e.To.Name)
 	case at.flow.Repeats > 0 && leaving:
 		return fail("%s on the wire %s %s repeat a counter: WireGuard never does",
 			plural(at.flow.Repeats, "data message"), at.way, at.node.Name)
@@ -73,7 +74,8 @@ func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outco
 		return fail("data messages on the wire %s %s have counters that no session reaches: WireGuard counts by one",
 			at.way, at.node.Name)
 	case at.flow.Jumps:
-		return unknown("data messages %s %s have counters that no session reaches: somebody forges them", at.way, at.node.Name)
+		return unknown("data messages %s %s have counters that no session reaches: somebody forges them",
+			at.way, at.node.Name)
 	case at.flow.Unmatched:
 		return unknown("the sessions that were captured %s %s do not add up to its %s",
 			at.way, at.node.Name, plural(at.flow.Data, "data message"))

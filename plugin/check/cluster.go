@@ -63,7 +63,8 @@ func (v *view) everyNode() verdict.Outcome {
 	case len(left) > 0:
 		return unknown("not tested: %s", list(left))
 	case v.Run.Nodes > len(v.Nodes):
-		return unknown("the run placed its pods on %d nodes, and its record describes %d of them", v.Run.Nodes, len(v.Nodes))
+		return unknown("the run placed its pods on %d nodes, and its record describes %d of them", v.Run.Nodes,
+			len(v.Nodes))
 	case lost != nil:
 		return unknown("the record of the run lacks a message: %s", lost.Text)
 	case len(v.Nodes) < 2:
@@ -95,7 +96,7 @@ func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 	return unknown("the test pod on %s has no IPv%d address, though the node has a range for it", n.Name, family)
 }
 
-// hasFamily says whether pods on the node are meant to have addresses of the
+// hasFamily reports whether pods on the node are meant to have addresses of the
 // family, as far as anything tells.
 func hasFamily(n *graph.Node, family int) bool {
 	told := len(n.PodCIDRs) > 0 || len(n.PodIPs) > 0

@@ -25,7 +25,8 @@ func (v *view) configured() verdict.Outcome {
 		told++
 		servers[configuration.Backend] = append(servers[configuration.Backend], n.Name)
 		if runs := v.Backends[n.Name]; runs != configuration.Backend && runs != "" {
-			out := fail("%s last started with the backend %s, but its lease says %s", n.Name, configuration.Backend, runs)
+			out := fail("%s last started with the backend %s, but its lease says %s",
+				n.Name, configuration.Backend, runs)
 			out.Facts = map[string]string{"node": n.Name}
 			out.Variant = "unlike"
 			return out

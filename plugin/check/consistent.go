@@ -25,7 +25,8 @@ func inconsistent(n *graph.Node) string {
 		case link == nil:
 			return fmt.Sprintf("%s captured on %s, which is none of its links", n.Name, c.Link)
 		case link.Role != c.Role:
-			return fmt.Sprintf("the capture on %s of %s was made as of role %q, and the link has the role %q", c.Link, n.Name, c.Role, link.Role)
+			return fmt.Sprintf("the capture on %s of %s was made as of role %q, and the link has the role %q", c.Link,
+				n.Name, c.Role, link.Role)
 		}
 	}
 	if text := misplaced(n); text != "" {
@@ -33,7 +34,8 @@ func inconsistent(n *graph.Node) string {
 	}
 	for _, name := range n.MarkedLinks() {
 		if l := n.Link(name); l != nil && l.Role == evidence.RoleWireGuard && n.Capture(name) == nil {
-			return fmt.Sprintf("packets of the run were seen on %s of %s, and no capture of it was reported", name, n.Name)
+			return fmt.Sprintf("packets of the run were seen on %s of %s, and no capture of it was reported",
+				name, n.Name)
 		}
 	}
 	for _, c := range n.Captures {
@@ -101,11 +103,13 @@ func misplaced(n *graph.Node) string {
 		case name == "":
 			return fmt.Sprintf("WireGuard messages of %s were seen on none of its links", n.Name)
 		case link == nil || capture == nil || link.Role != evidence.RoleOutside:
-			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is no link that leaves it", n.Name, name)
+			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is no link that leaves it",
+				n.Name, name)
 		case capture.Classes["wireguard"] == 0:
 			return fmt.Sprintf("WireGuard messages were seen on %s of %s, and its capture counted none", name, n.Name)
 		case capture.Frames < n.OnWire[name]:
-			return fmt.Sprintf("the capture on %s of %s counted %s, fewer than the WireGuard messages that were seen there",
+			return fmt.Sprintf("the capture on %s of %s counted %s, fewer than the WireGuard messages that were "+
+				"seen there",
 				name, n.Name, plural(capture.Frames, "frame"))
 		}
 	}

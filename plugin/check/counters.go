@@ -49,17 +49,22 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 		lower, upper := end.moved.Least, end.moved.Most
 		switch {
 		case end.count.Readings < evidence.Readings || int(end.count.Index) != end.device.Index || end.moved.Backwards:
-			return unknown("%s of %s was made anew or lost this peer while it was watched", end.device.Name, end.node.Name)
+			return unknown("%s of %s was made anew or lost this peer while it was watched",
+				end.device.Name, end.node.Name)
 		case upper > maxMoved:
-			return unknown("%s of %s cannot have counted %d bytes %s while it was watched", end.device.Name, end.node.Name, upper, end.verb)
-		case end.node.Unsound != "":
-			return unknown("%s", end.node.Unsound)
+			return unknown("%s of %s cannot have counted %d bytes %s while it was watched", end.device.Name,
+				end.node.Name, upper, end.verb)
+		case end.node.Unverified != "":
+			return unknown("%s", end.node.Unverified)
 		case lower < canaries:
-			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way", end.device.Name, end.node.Name, lower, end.verb, canaries)
+			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way",
+				end.device.Name, end.node.Name, lower, end.verb, canaries)
 		case end.captured < lower+least:
-			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched", end.device.Name, end.node.Name, lower+least, end.verb, end.captured)
+			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched",
+				end.device.Name, end.node.Name, lower+least, end.verb, end.captured)
 		case end.captured > max(upper, sent)+most:
-			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
+			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is "+
+				"this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
 		}
 	}
 	return pass("%s", verdict.Late(func() string {
@@ -75,7 +80,8 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 					end.node.Name, end.verb, lower, end.captured, end.captured-upper, whose))
 				continue
 			}
-			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower, end.captured, upper))
+			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower,
+				end.captured, upper))
 		}
 		return strings.Join(figures, "; ")
 	}))
@@ -96,9 +102,11 @@ func (v *view) fresh(e *graph.Edge) verdict.Outcome {
 	case !e.Sent.Handshake:
 		return fail("%s never completed a handshake with %s", e.From.Name, e.To.Name)
 	case age < 0:
-		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back", e.From.Name, e.To.Name)
+		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back",
+			e.From.Name, e.To.Name)
 	case age > maxHandshakeAge:
-		return fail("the last handshake of %s with %s is %s old, after traffic", e.From.Name, e.To.Name, age.Round(time.Second))
+		return fail("the last handshake of %s with %s is %s old, after traffic", e.From.Name, e.To.Name,
+			age.Round(time.Second))
 	}
 	return pass("handshake %s ago", age.Round(time.Second))
 }

@@ -30,12 +30,13 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 	case e.FromLink() == "" || e.ToLink() == "":
 		return skip("no WireGuard link carries the traffic from %s to %s", from.Name, to.Name)
 	}
-	if why := unsoundEnd(e); why != "" {
+	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
 	}
 	into, outOf := e.Into, e.OutOf
 	c := carriage{uint64(e.FirstArrived), but(into.First, into.FirstAnswers), but(outOf.First, outOf.FirstAnswers)}
-	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, and %d arrived",
+	text := fmt.Sprintf("of the first packets of the new pod on %s, %d were seen entering %s, %d leaving %s of %s, "+
+		"and %d arrived",
 		from.Name, c.into, e.FromLink(), c.outOf, e.ToLink(), to.Name, c.arrived)
 	switch {
 	case c.into == 0 || c.outOf == 0 || c.arrived == 0, !c.seenWhole():

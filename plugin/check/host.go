@@ -25,7 +25,8 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 		out := fail("%s has no %s", n.Name, name)
 		out.Variant, out.Facts, facts["system"] = "missing", facts, n.OSImage
 		if n.Module != nil {
-			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard", Text: loaded(n.Module)})
+			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard",
+				Text: loaded(n.Module)})
 		}
 		if other := v.holdsPort(v.Graph, n, family); other != nil {
 			out.Add(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
@@ -51,9 +52,11 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 // carriedByAnother warns that another WireGuard link does the expected one's
 // work. That it does all of it is for the checks of the wire to find.
 func carriedByAnother(n *graph.Node, carrier *graph.Carrier, family int) verdict.Outcome {
-	out := warn("%s has no %s: its %s saw the IPv%d traffic of the pods", n.Name, carrier.Expected, carrier.Name, family)
+	out := warn("%s has no %s: its %s saw the IPv%d traffic of the pods",
+		n.Name, carrier.Expected, carrier.Name, family)
 	if n.Link(carrier.Expected) != nil {
-		out = warn("%s of %s saw no IPv%d traffic of the pods, its %s did", carrier.Expected, n.Name, family, carrier.Name)
+		out = warn("%s of %s saw no IPv%d traffic of the pods, its %s did",
+			carrier.Expected, n.Name, family, carrier.Name)
 	}
 	out.Variant = "another"
 	out.Facts = map[string]string{"node": n.Name, "device": carrier.Expected, "carrier": carrier.Name}
@@ -76,8 +79,10 @@ func (v *view) deviceRead(n *graph.Node, family int) verdict.Outcome {
 		if p.What == "device" && (p.On == "" || p.On == name) {
 			out := unknown("%s of %s could not be read: %s", name, n.Name, p.Text)
 			out.Variant = string(p.Class)
-			if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" && v.cutOff(v.Graph, n, family) {
-				out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches another through it: it hangs", name, n.Name)
+			if link := n.Link(name); p.Class == evidence.ProblemTimeout && link != nil && link.Kind == "tun" &&
+				v.cutOff(v.Graph, n, family) {
+				out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches "+
+					"another through it: it hangs", name, n.Name)
 				out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
 			}
 			return out
@@ -89,7 +94,7 @@ func (v *view) deviceRead(n *graph.Node, family int) verdict.Outcome {
 	return unknown("%s of %s was not read", name, n.Name)
 }
 
-// cutOff says whether no canary of this family arrived from or at the node,
+// cutOff reports whether no canary of this family arrived from or at the node,
 // though some were sent.
 func (v *view) cutOff(c *graph.Graph, n *graph.Node, family int) bool {
 	sent := uint64(0)

@@ -22,7 +22,7 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 		out.Variant = "tunnel"
 		return out
 	}
-	if why := unsoundEnd(e); why != "" {
+	if why := unverifiedEnd(e); why != "" {
 		return unknown("nothing was seen in clear, but %s", why)
 	}
 	if e.Sender.Sent == 0 {
@@ -54,7 +54,8 @@ func others(e *graph.Edge) string {
 	if !counted || !both {
 		return ""
 	}
-	return fmt.Sprintf("; meanwhile %s without this run's mark in the tunnels of %s and %s", plural(here+there, "packet"), e.From.Name, e.To.Name)
+	return fmt.Sprintf("; meanwhile %s without this run's mark in the tunnels of %s and %s", plural(here+there,
+		"packet"), e.From.Name, e.To.Name)
 }
 
 // unmarked is how many packets a link counted, both ways, between the readings
@@ -72,9 +73,9 @@ func unmarked(c *graph.Graph, n *graph.Node, link string) (packets uint64, count
 	return packets - min(packets, n.MarkedOn(link)), true
 }
 
-func (v *view) strays() verdict.Outcome {
-	if strays := offPodLinks(v.Graph, v.Unattributed); len(strays) > 0 {
-		return leaked(v.Graph, "traffic with this run's mark", strays)
+func (v *view) unattributed() verdict.Outcome {
+	if leaks := offPodLinks(v.Graph, v.Unattributed); len(leaks) > 0 {
+		return leaked(v.Graph, "traffic with this run's mark", leaks)
 	}
 	return pass("")
 }
@@ -99,35 +100,39 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 		if i < 4 {
 			readings = append(readings, verdict.Reading{
 				Node: leak.On, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
-				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource, leak.OuterTarget) + ofOthers(leak),
+				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource,
+					leak.OuterTarget) + ofOthers(leak),
 			})
 		}
 	}
-	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first", Text: hex.EncodeToString(first.Sample)})
+	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first",
+		Text: hex.EncodeToString(first.Sample)})
 	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside
 	switch {
-	case first.By == evidence.BetrayedByRange && strings.HasSuffix(first.Layers, " icmp") && first.OuterSource != first.InnerSource && inside == "":
+	case first.By == evidence.LeakedByRange && strings.HasSuffix(first.Layers, " icmp") &&
+		first.OuterSource != first.InnerSource && inside == "":
 		inside, how = "icmp", "as an ICMP error quotes it"
 	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
 		inside, how = "unknown", "inside packets between the nodes, in a format that is not known"
 	case inside == "":
 		inside, how = "bare", "without any encapsulation"
 	}
-	if first.By == evidence.BetrayedByRange {
+	if first.By == evidence.LeakedByRange {
 		what = packet(c, first)
 	}
 	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
 		what, how, plural(total, "time"), way, first.Link, first.On)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
-	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction, "count": fmt.Sprint(total)}
+	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction,
+		"count": fmt.Sprint(total)}
 	return out
 }
 
 // telling orders leaks by what they were recognised by.
 func telling(by string) int {
-	kinds := []string{evidence.BetrayedByMark, evidence.BetrayedByFlow, evidence.BetrayedByRange}
+	kinds := []string{evidence.LeakedByMark, evidence.LeakedByFlow, evidence.LeakedByRange}
 	if at := slices.Index(kinds, by); at >= 0 {
 		return at
 	}
@@ -138,7 +143,8 @@ func telling(by string) int {
 func packet(c *graph.Graph, leak graph.Leak) string {
 	whose := "another pod"
 	from, to := c.At(leak.Source), c.At(leak.Target)
-	if from != nil && slices.ContainsFunc(from.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == leak.InnerSource }) {
+	if from != nil && slices.ContainsFunc(from.Addresses,
+		func(a *evidence.Address) bool { return a.Prefix.Addr() == leak.InnerSource }) {
 		whose = from.Name + " itself, sent from an address in its pod range,"
 	}
 	text := fmt.Sprintf("a packet of %s (%s)", whose, ends(leak))
@@ -150,7 +156,7 @@ func packet(c *graph.Graph, leak graph.Leak) string {
 
 // ofOthers is what a reading adds of a packet that is not of this run.
 func ofOthers(leak graph.Leak) string {
-	if leak.By != evidence.BetrayedByRange {
+	if leak.By != evidence.LeakedByRange {
 		return ""
 	}
 	return ", the first of them " + ends(leak)
@@ -173,9 +179,12 @@ func ends(leak graph.Leak) string {
 	return fmt.Sprintf("%s → %s, %s", source, target, name)
 }
 
-// ofPods says whether an address is in some node's pod range.
+// ofPods reports whether an address is in some node's pod range.
 func ofPods(c *graph.Graph, ip netip.Addr) bool {
-	return slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool { return rangeOf(n, ip).IsValid() || slices.Contains(n.PodIPs, ip) })
+	return slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool {
+		return rangeOf(n, ip).IsValid() ||
+			slices.Contains(n.PodIPs, ip)
+	})
 }
 
 // encapsulation names what wraps the pod's packet in a Layers text.

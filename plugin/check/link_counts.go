@@ -29,7 +29,7 @@ const (
 // kernel can drop it under load, so more of it is no sign of a leak; whoever
 // sent it is watched where it left.
 func (v *view) linkCounters(n *graph.Node) (spots []spot) {
-	if n.Unsound != "" {
+	if n.Unverified != "" {
 		return nil // that is said by WG0604, and explains any difference
 	}
 	for _, l := range n.Outside() {

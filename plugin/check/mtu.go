@@ -43,7 +43,8 @@ func (v *view) fits(e *graph.Edge) verdict.Outcome {
 	if v.fullSize(e).Status == verdict.Fail {
 		status = verdict.Fail
 	}
-	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", e.FromLink(), e.From.Name, link.MTU, need, answer.Link, room)
+	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", e.FromLink(),
+		e.From.Name, link.MTU, need, answer.Link, room)
 	out.Status, out.Facts = status, map[string]string{"node": e.From.Name, "device": e.FromLink(), "link": answer.Link}
 	return out
 }
@@ -63,7 +64,8 @@ func (v *view) oldPods(n *graph.Node) verdict.Outcome {
 		}
 	}
 	if len(large) > 0 {
-		out := warn("%s on %s have a larger MTU than %s (%d): made before the switch to WireGuard", plural(uint64(len(large)), "pod link"), n.Name, tunnel.Name, tunnel.MTU)
+		out := warn("%s on %s have a larger MTU than %s (%d): made before the switch to WireGuard",
+			plural(uint64(len(large)), "pod link"), n.Name, tunnel.Name, tunnel.MTU)
 		out.Facts = map[string]string{"node": n.Name}
 		out.Readings = []verdict.Reading{{Node: n.Name, What: "links", Text: list(large[:min(len(large), 8)])}}
 		return out

@@ -62,7 +62,7 @@ var brokenOthers = []breakage{
 // otherPods is a packet between pods that are none of the test's.
 func otherPods(source, target int) evidence.Message {
 	return evidence.Message{Sighting: &evidence.Sighting{
-		Link: "eth0", Direction: "tx", Source: source, Target: target, Family: 4, By: evidence.BetrayedByRange, Count: 8,
+		Link: "eth0", Direction: "tx", Source: source, Target: target, Family: 4, By: evidence.LeakedByRange, Count: 8,
 		Layers: "ethernet ipv4 tcp", OuterSource: podOf(source), OuterTarget: podOf(target), InnerSource: podOf(source), InnerTarget: podOf(target),
 		Protocol: 6, SourcePort: 40001, TargetPort: 5432, Sample: []byte{1, 2, 3},
 	}}

@@ -72,7 +72,7 @@ func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, recei
 		if seen.Total() == 0 && seen.First == 0 || name == carrier {
 			continue
 		}
-		if v.above(n, name) && sawAll(n.SeenOn(carrier, other, received, e.Family), seen) {
+		if v.above(n.Link(name)) && sawAll(n.SeenOn(carrier, other, received, e.Family), seen) {
 			continue
 		}
 		kind := "a link that is not known"
@@ -89,9 +89,9 @@ func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, recei
 	return ""
 }
 
-// above reports whether a link may be an overlay above the carrier.
-func (v *view) above(n *graph.Node, link string) bool {
-	l := n.Link(link)
+// above reports whether a link, nil if it is not known, may be an overlay above
+// the carrier.
+func (v *view) above(l *evidence.Link) bool {
 	return !v.Encrypts && l != nil && evidence.OtherTunnel(l) && l.Kind != "tun"
 }
 

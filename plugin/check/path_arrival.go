@@ -24,7 +24,7 @@ func (v *view) arrivalPlan(n *graph.Node, family int, from []netip.Prefix, pod n
 		})
 	}
 	for _, l := range n.Links { // of an overlay above the tunnel they come out there
-		if v.above(n, l.Name) {
+		if v.above(l) {
 			host.In = append(host.In, l.Name)
 		}
 	}
@@ -82,14 +82,16 @@ func (v *view) walkArrival(n *graph.Node, plan *routing.Plan, own netip.Prefix, 
 		if all && !slices.ContainsFunc(every, func(way routing.Way) bool { return escapes(n, &way, own) }) {
 			return
 		}
-		note(concern{status: verdict.Inconclusive, at: n, part: own, reason: "there are more rules and routes than can be followed"})
+		note(concern{status: verdict.Inconclusive, at: n, part: own,
+			reason: "there are more rules and routes than can be followed"})
 	}
 	for i := range ways {
 		way := &ways[i]
 		if !escapes(n, way, own) {
 			continue
 		}
-		c := concern{status: verdict.Inconclusive, at: n, way: way, part: own, reason: "whether it applies to packets of pods cannot be told"}
+		c := concern{status: verdict.Inconclusive, at: n, way: way, part: own,
+			reason: "whether it applies to packets of pods cannot be told"}
 		switch way.Certainty {
 		case routing.Certain:
 			c.status, c.reason = verdict.Fail, ""
@@ -136,14 +138,15 @@ func leadsAway(n *graph.Node, name string) bool {
 func addressed(n *graph.Node, link string) bool {
 	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool {
 		addr := a.Prefix.Addr()
-		return a.Link == link && !addr.IsLinkLocalUnicast() && !slices.ContainsFunc(podRanges(n, family(addr)), func(own netip.Prefix) bool { return own.Contains(addr) })
+		return a.Link == link && !addr.IsLinkLocalUnicast() && !slices.ContainsFunc(podRanges(n, family(addr)),
+			func(own netip.Prefix) bool { return own.Contains(addr) })
 	})
 }
 
 // triedArrival judges a way behind the tunnel that only some packets take: a canary
 // made for it came to the pod, or was seen in clear.
 func triedArrival(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status, string) {
-	marked := func(l graph.Leak) bool { return l.By == evidence.BetrayedByMark }
+	marked := func(l graph.Leak) bool { return l.By == evidence.LeakedByMark }
 	if slices.ContainsFunc(leaks(e), marked) {
 		return verdict.Fail, ""
 	}
@@ -181,7 +184,8 @@ func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 		packets += " (" + condition + ")"
 	}
 	facts["link"] = way.Link
-	out.Reword("%s %s %s, pods of its own, that came out of %s from pods on %s, through %s in clear", n.Name, verb, packets, e.ToLink(), e.From.Name, way.Link)
+	out.Reword("%s %s %s, pods of its own, that came out of %s from pods on %s, through %s in clear", n.Name, verb,
+		packets, e.ToLink(), e.From.Name, way.Link)
 	rule, entry := way.Rule, way.Entry
 	if rule != nil {
 		facts["rule"] = routing.DescribeRule(rule)
@@ -201,7 +205,8 @@ func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 	}
 	for i, d := range way.Marked {
 		if i < 3 {
-			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "statement that marks", Text: routing.DescribeStatement(d)})
+			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "statement that marks",
+				Text: routing.DescribeStatement(d)})
 		}
 	}
 	if c.reason != "" {

@@ -13,7 +13,8 @@ import (
 )
 
 // diverted judges a statement of the sender for packets of its pods to a range.
-func (v *view) diverted(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node, to netip.Prefix) concern {
+func (v *view) diverted(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node,
+	to netip.Prefix) concern {
 	if !leaving(d, n, e.FromLink()) {
 		return concern{status: verdict.Pass}
 	}
@@ -48,7 +49,8 @@ func arriving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	return toPods(&d.Selector, n) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) && !matchesLink(d.Selector.NotIn, tunnel)
+	return toPods(&d.Selector, n) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) &&
+		!matchesLink(d.Selector.NotIn, tunnel)
 }
 
 // toPods reports whether a selector lets a packet leave by a link of the node's
@@ -74,9 +76,10 @@ func onInside(d *evidence.Diversion, n *graph.Node) bool {
 func leadsToPods(n *graph.Node, link string) bool {
 	return slices.ContainsFunc(n.Table, func(e *evidence.Route) bool {
 		to := e.Destination
-		return e.Link == link && to.IsValid() && slices.ContainsFunc(podRanges(n, family(to.Addr())), func(own netip.Prefix) bool {
-			return own.Bits() <= to.Bits() && own.Contains(to.Addr())
-		})
+		return e.Link == link && to.IsValid() && slices.ContainsFunc(podRanges(n, family(to.Addr())),
+			func(own netip.Prefix) bool {
+				return own.Bits() <= to.Bits() && own.Contains(to.Addr())
+			})
 	})
 }
 
@@ -109,7 +112,8 @@ func (v *view) atArrival(e *graph.Edge, note func(concern)) {
 }
 
 // touched judges what a statement does to packets that can meet it.
-func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node, to netip.Prefix) concern {
+func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node,
+	to netip.Prefix) concern {
 	way, touches := plan.Touch(d, to)
 	if !touches {
 		return concern{status: verdict.Pass}
@@ -142,8 +146,9 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 // effects say of a statement what it does.
 var effects = map[string]string{
 	evidence.EffectCopy: "it sends copies elsewhere", evidence.EffectForward: "it sends packets out of another link",
-	evidence.EffectProxy: "it hands packets to a program on the node, which can send them anywhere",
-	evidence.EffectDNAT:  "it sends packets to another address", evidence.EffectBPF: "what the program does cannot be read",
+	evidence.EffectProxy:   "it hands packets to a program on the node, which can send them anywhere",
+	evidence.EffectDNAT:    "it sends packets to another address",
+	evidence.EffectBPF:     "what the program does cannot be read",
 	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
 }
 
@@ -153,7 +158,8 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		return v.forwardedAway(e, c)
 	}
 	from, to, device := e.From, e.To, e.FromLink()
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(e.Family), "range": c.part.String()}
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(e.Family),
+		"range": c.part.String()}
 	out := verdict.Outcome{Status: c.status, Facts: facts}
 	switch {
 	case c.by != nil:
@@ -190,14 +196,17 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		facts["kind"] = kind(l)
 	}
 	if way.Rule != nil {
-		facts["priority"], facts["selectors"], facts["rule"] = fmt.Sprint(way.Rule.Priority), routing.Selectors(way.Rule), routing.DescribeRule(way.Rule)
+		facts["priority"] = fmt.Sprint(way.Rule.Priority)
+		facts["selectors"] = routing.Selectors(way.Rule)
+		facts["rule"] = routing.DescribeRule(way.Rule)
 		out.Add(", by the rule %q", facts["rule"])
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip rule", Text: facts["rule"]})
 	}
 	if way.Entry != nil {
 		facts["route"], facts["table"] = way.Entry.Destination.String(), fmt.Sprint(way.Entry.Table)
 		out.Add(", by the route %q", describe(way.Entry))
-		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(way.Entry)})
+		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table",
+			Text: describe(way.Entry)})
 	}
 	out.Variant = v.atFault(e, c, facts)
 	if way.Hop {
@@ -206,7 +215,8 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 	}
 	for i, d := range way.Marked {
 		if out.Variant = "mark"; i < 3 {
-			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "statement that marks", Text: routing.DescribeStatement(d)})
+			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "statement that marks",
+				Text: routing.DescribeStatement(d)})
 		}
 		facts["statement"] = routing.DescribeStatement(way.Marked[0])
 	}
@@ -225,9 +235,12 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) string {
 	rule, entry := c.way.Rule, c.way.Entry
 	narrow := entry != nil && (c.part.Bits() <= entry.Destination.Bits() && c.part.Overlaps(entry.Destination) ||
-		slices.ContainsFunc(e.From.Table, func(own *evidence.Route) bool { return own.Link == e.FromLink() && wider(own, entry) }))
+		slices.ContainsFunc(e.From.Table, func(own *evidence.Route) bool {
+			return own.Link == e.FromLink() && wider(own, entry)
+		}))
 	switch {
-	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) && entry != nil && entry.Table != mainTable:
+	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) &&
+		entry != nil && entry.Table != mainTable:
 		if !alone(e.From, rule) {
 			delete(facts, "priority") // it does not say which of them
 		}
@@ -251,15 +264,20 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 // all there are.
 func wider(own, entry *evidence.Route) bool {
 	to := own.Destination
-	return to.IsValid() && to.Bits() > 0 && to.Bits() <= entry.Destination.Bits() && to.Contains(entry.Destination.Addr())
+	return to.IsValid() && to.Bits() > 0 && to.Bits() <= entry.Destination.Bits() &&
+		to.Contains(entry.Destination.Addr())
 }
 
 // reencapsulated says that an entry hands packets to a lightweight tunnel.
 func (v *view) reencapsulated(e *graph.Edge, c *concern, out *verdict.Outcome) {
 	entry := c.way.Entry
 	route := describe(entry)
-	out.Variant, out.Facts["route"], out.Facts["table"], out.Facts["link"] = "route", entry.Destination.String(), fmt.Sprint(entry.Table), entry.Link
-	out.Reword("%s hands what is for %s, pods on %s, to the lightweight tunnel %s of the route %q: what that makes of it can go another way than into %s",
+	out.Variant = "route"
+	out.Facts["route"] = entry.Destination.String()
+	out.Facts["table"] = fmt.Sprint(entry.Table)
+	out.Facts["link"] = entry.Link
+	out.Reword("%s hands what is for %s, pods on %s, to the lightweight tunnel %s of the route %q: what that makes "+
+		"of it can go another way than into %s",
 		e.From.Name, c.way.To.String(), e.To.Name, entry.Encap, route, e.FromLink())
 	out.Readings = []verdict.Reading{{Node: e.From.Name, What: "routing table", Text: route}}
 }
@@ -271,7 +289,8 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 	}
 	statement := routing.DescribeStatement(c.by)
 	out.Variant, out.Facts["node"], out.Facts["statement"] = c.by.Effect, n.Name, statement
-	out.Reword("on %s a statement applies to packets from pods on %s to pods on %s: %s", n.Name, e.From.Name, e.To.Name, statement)
+	out.Reword("on %s a statement applies to packets from pods on %s to pods on %s: %s",
+		n.Name, e.From.Name, e.To.Name, statement)
 	if c.status == verdict.Fail {
 		out.Facts["link"] = c.by.To
 		out.Add("; %s, through %s", effects[c.by.Effect], c.by.To)

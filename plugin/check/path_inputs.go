@@ -96,7 +96,8 @@ var overlayPorts = []uint16{8472, 4789}
 func beforeService(d *evidence.Diversion, own []netip.Prefix) *evidence.Diversion {
 	outside := func(p netip.Prefix) bool {
 		covers := func(not netip.Prefix) bool { return not.Bits() <= p.Bits() && not.Contains(p.Addr()) }
-		return slices.ContainsFunc(d.Selector.NotFrom, covers) || len(d.Selector.From) > 0 && !slices.ContainsFunc(d.Selector.From, p.Overlaps)
+		return slices.ContainsFunc(d.Selector.NotFrom, covers) || len(d.Selector.From) > 0 &&
+			!slices.ContainsFunc(d.Selector.From, p.Overlaps)
 	}
 	if !slices.ContainsFunc(own, func(p netip.Prefix) bool { return !outside(p) }) {
 		return nil
@@ -136,7 +137,10 @@ func newPodSpace(c *graph.Graph) *podSpace {
 }
 
 func (s *podSpace) overlaps(p netip.Prefix) bool {
-	at, _ := slices.BinarySearchFunc(s.ranges, p.Masked().Addr(), func(q netip.Prefix, addr netip.Addr) int { return q.Addr().Compare(addr) })
+	at, _ := slices.BinarySearchFunc(s.ranges, p.Masked().Addr(), func(q netip.Prefix,
+		addr netip.Addr) int {
+		return q.Addr().Compare(addr)
+	})
 	return at < len(s.ranges) && s.ranges[at].Overlaps(p) || at > 0 && s.ranges[at-1].Overlaps(p)
 }
 
@@ -147,7 +151,8 @@ func podRanges(n *graph.Node, family int) (ranges []netip.Prefix) {
 			ranges = append(ranges, podRange)
 		}
 	}
-	if ip := n.PodIP(family); ip.IsValid() && !slices.ContainsFunc(ranges, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+	if ip := n.PodIP(family); ip.IsValid() && !slices.ContainsFunc(ranges,
+		func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		ranges = append(ranges, netip.PrefixFrom(ip, ip.BitLen()))
 	}
 	return ranges
@@ -181,7 +186,8 @@ func unreadPaths(run *evidence.Run, n *graph.Node, family int) string {
 				return why
 			}
 			if found = true; !i.Complete {
-				return strings.TrimSuffix(fmt.Sprintf("not all %s of %s were read: %s", needed.name, n.Name, i.Text), ": ")
+				return strings.TrimSuffix(fmt.Sprintf("not all %s of %s were read: %s", needed.name, n.Name, i.Text),
+					": ")
 			}
 		}
 		if !found {
@@ -206,7 +212,8 @@ func lostRules(n *graph.Node, i *evidence.Inventory) string {
 	if reported >= i.Count && i.Count >= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s has %s of IPv%d and reported %d", n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
+	return fmt.Sprintf("%s has %s of IPv%d and reported %d",
+		n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
 }
 
 // hostPort reports whether a statement leads to pods what is for a port of this
@@ -215,14 +222,17 @@ func lostRules(n *graph.Node, i *evidence.Inventory) string {
 // packet has that the host forwards to another's pods
 // (containernetworking/plugins plugins/meta/portmap/portmap.go).
 func hostPort(d *evidence.Diversion) bool {
-	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") || d.Table == "cni_hostport"
-	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) && len(d.Selector.Other) > 0
+	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") ||
+		d.Table == "cni_hostport"
+	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) &&
+		len(d.Selector.Other) > 0
 }
 
 // followsRoutes reports whether a statement forwards by what routing decided for
 // the first packet of a flow: a flowtable.
 func followsRoutes(d *evidence.Diversion) bool {
-	return d.Effect == evidence.EffectForward && d.To == "" && (strings.Contains(d.Rule, "flow add") || strings.Contains(d.Rule, "flow offload"))
+	return d.Effect == evidence.EffectForward && d.To == "" && (strings.Contains(d.Rule, "flow add") ||
+		strings.Contains(d.Rule, "flow offload"))
 }
 
 // without returns the link that packets to a range would leave by if no entry

@@ -41,7 +41,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	case paths.unread != "":
 		return unknown("%s", paths.unread)
 	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
-		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so", from.Name, ip, answer.Link)
+		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so",
+			from.Name, ip, answer.Link)
 	}
 	if v.plainly(e, paths) {
 		return pass("%s", verdict.Late(func() string {
@@ -110,7 +111,8 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 	}
 	if link := e.Route.Link; !all.answers && link != "" && v.Run.Minor >= 1 {
 		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
-			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is not", e.To.PodIP(e.Family), link)})
+			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is "+
+				"not", e.To.PodIP(e.Family), link)})
 	}
 	v.atArrival(e, note)
 	v.forwarded(e, note)
@@ -118,15 +120,18 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 }
 
 // walkTo judges each way to a range.
-func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right []string, all *met, note func(concern)) {
+func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right []string, all *met,
+	note func(concern)) {
 	ways, whole := plan.Ways(to)
 	if !whole {
-		if every, all := plan.Any(to); all && !slices.ContainsFunc(every, func(way routing.Way) bool { return !harmless(&way, right) }) {
+		if every, all := plan.Any(to); all && !slices.ContainsFunc(every,
+			func(way routing.Way) bool { return !harmless(&way, right) }) {
 			ways, whole = every, true
 		}
 	}
 	if !whole {
-		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed", part: to})
+		note(concern{status: verdict.Inconclusive, reason: "there are more rules and routes than can be followed",
+			part: to})
 	}
 	for i := range ways {
 		way := &ways[i]
@@ -162,7 +167,8 @@ func harmless(way *routing.Way, right []string) bool {
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
 func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
-	if end := e.To.Carrier(e.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() && paths.own[slot(family(end))] != nil {
+	if end := e.To.Carrier(e.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() &&
+		paths.own[slot(family(end))] != nil {
 		to := netip.PrefixFrom(end, end.BitLen())
 		v.walkTo(e, paths.own[slot(family(end))], to, []string{e.FromLink()}, &met{}, func(c concern) {
 			if c.way == nil || c.way.Certainty != routing.Doubtful { // what an overlay sends has no mark
@@ -189,7 +195,7 @@ func (v *view) overlayAbove(e *graph.Edge) string {
 	switch {
 	case link == nil || link.Role != evidence.RoleInside:
 		return ""
-	case v.Below != nil, v.above(e.From, link.Name) && e.Into.Total() > 0:
+	case v.Below != nil, v.above(link) && e.Into.Total() > 0:
 		return link.Name
 	}
 	return ""
@@ -208,7 +214,8 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 		case v.foreseen(e.From, e.Family):
 			ranges = append(ranges, podRange)
 		case own:
-			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() && answered.Contains(ip) {
+			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() &&
+				answered.Contains(ip) {
 				podRange = answered
 			}
 			ranges = append(ranges, podRange)
@@ -241,7 +248,8 @@ func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 	}
 	for _, d := range e.From.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(e.From, d) {
-			return warn("%s of %s decides after routing; its decision was seen on the canaries only", d.Program, e.From.Name)
+			return warn("%s of %s decides after routing; its decision was seen on the canaries only",
+				d.Program, e.From.Name)
 		}
 	}
 	return unknown("the routes of %s lead to %s, and the canaries were in %s: what sends them there was not read",

@@ -31,7 +31,8 @@ func (v *view) published(n *graph.Node, family int) verdict.Outcome {
 	case device == nil:
 		return unknown("the device of %s was not read", n.Name)
 	case device.PublicKey != key:
-		out := fail("%s publishes the key %s, its %s holds %s", n.Name, short(key), device.Name, short(device.PublicKey))
+		out := fail("%s publishes the key %s, its %s holds %s", n.Name, short(key), device.Name,
+			short(device.PublicKey))
 		out.Facts = map[string]string{"node": n.Name, "device": device.Name}
 		out.Readings = []verdict.Reading{
 			{Node: n.Name, What: "key in the node's annotation", Text: key},
@@ -74,7 +75,8 @@ func (v *view) unique() verdict.Outcome {
 			out.Facts = map[string]string{"node": nodes[len(nodes)-1]}
 			return out
 		case unrelated == "":
-			unrelated = fmt.Sprintf("; devices that carry no pod traffic share the key %s on %s", short(key), list(nodes))
+			unrelated = fmt.Sprintf("; devices that carry no pod traffic share the key %s on %s", short(key),
+				list(nodes))
 		}
 	}
 	return pass("%s of pod traffic, all different%s", plural(uint64(len(h.carries)), "key"), unrelated)
@@ -125,12 +127,14 @@ func (v *view) knows(e *graph.Edge) verdict.Outcome {
 			if v.Published(e.To, e.Family) == e.ToCarrier.Device.PublicKey {
 				published = "publishes and "
 			}
-			return fmt.Sprintf("%s %sholds %s, %s has it as a peer", e.To.Name, published, short(e.ToCarrier.Device.PublicKey), e.From.Name)
+			return fmt.Sprintf("%s %sholds %s, %s has it as a peer", e.To.Name, published,
+				short(e.ToCarrier.Device.PublicKey), e.From.Name)
 		}))
 	}
 	facts := map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink()}
 	if stale := v.otherPeer(e); stale != nil {
-		out := fail("%s has another key for %s: %s, while %s holds %s", e.From.Name, e.To.Name, short(stale.PublicKey), e.To.Name, short(e.ToCarrier.Device.PublicKey))
+		out := fail("%s has another key for %s: %s, while %s holds %s", e.From.Name, e.To.Name, short(stale.PublicKey),
+			e.To.Name, short(e.ToCarrier.Device.PublicKey))
 		out.Variant, out.Facts = "stale", facts
 		return out
 	}
@@ -164,7 +168,8 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 	case holder == nil:
 		return failed("no peer of %s on %s covers %s, the test pod on %s", e.FromLink(), e.From.Name, ip, e.To.Name)
 	case holder != e.Peer && holder.PublicKey != e.ToCarrier.Device.PublicKey: // Peer is the one with that key
-		return failed("on %s the address %s of %s belongs to the peer %s, not to %s", e.From.Name, ip, e.To.Name, short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
+		return failed("on %s the address %s of %s belongs to the peer %s, not to %s", e.From.Name, ip, e.To.Name,
+			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
 		if podRange.Addr().Is4() == (e.Family == 4) && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
@@ -207,11 +212,13 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		}
 		published, announced = uses.Addr(), uses.Port() == v.Port(e.To, family)
 	}
-	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", e.From.Name, e.To.Name, uses, e.To.Name, published, e.ToCarrier.Device.Port)
+	out := fail("%s sends what is for %s to %s, while %s publishes %s and listens on port %d", e.From.Name, e.To.Name,
+		uses, e.To.Name, published, e.ToCarrier.Device.Port)
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink()}
 	switch {
 	case announced:
-		out.Reword("%s sends what is for %s to %s, which %s publishes, and its %s listens on port %d", e.From.Name, e.To.Name, uses, e.To.Name, e.ToLink(), e.ToCarrier.Device.Port)
+		out.Reword("%s sends what is for %s to %s, which %s publishes, and its %s listens on port %d", e.From.Name,
+			e.To.Name, uses, e.To.Name, e.ToLink(), e.ToCarrier.Device.Port)
 		out.Variant = "announced"
 	case uses.Addr() == published:
 		out.Variant = "port"
@@ -219,7 +226,7 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 	return out
 }
 
-// covers says whether one of the prefixes holds the whole range.
+// covers reports whether one of the prefixes holds the whole range.
 func covers(prefixes []netip.Prefix, whole netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool {
 		return p.Bits() <= whole.Bits() && p.Contains(whole.Addr())

@@ -23,16 +23,19 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		return pass("%s authenticated %d bytes from %s", e.To.Name, authenticated, e.From.Name)
 	}
 	if e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 {
-		return unknown("%s authenticated nothing from %s, and yet canaries arrived: they took another way", e.To.Name, e.From.Name)
+		return unknown("%s authenticated nothing from %s, and yet canaries arrived: they took another way",
+			e.To.Name, e.From.Name)
 	}
 	for _, n := range []*graph.Node{e.From, e.To} {
-		if n.Unsound != "" {
-			return unknown("%s authenticated nothing from %s, and where it was lost cannot be told: %s", e.To.Name, e.From.Name, n.Unsound)
+		if n.Unverified != "" {
+			return unknown("%s authenticated nothing from %s, and where it was lost cannot be told: %s", e.To.Name,
+				e.From.Name, n.Unverified)
 		}
 	}
 	left, arrived := e.Out.Messages(), e.In.Messages()
 	if left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0 {
-		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way", e.To.Name, e.FromLink(), e.From.Name)
+		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
+			e.To.Name, e.FromLink(), e.From.Name)
 	}
 	return lastSeen(e, left, arrived)
 }
@@ -49,7 +52,8 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		facts["iptables"] = "ip6tables"
 	}
 	readings := []verdict.Reading{
-		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes", e.Sent.TX.Least)},
+		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes",
+			e.Sent.TX.Least)},
 		{Node: e.From.Name, What: "captured leaving", Text: describeFlow(e.Out)},
 		{Node: e.To.Name, What: "captured arriving", Text: describeFlow(e.In)},
 		{Node: e.To.Name, What: e.ToLink() + " authenticated", Text: "0 bytes"},
@@ -58,7 +62,8 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	blamed, hooks := e.To, []string{"prerouting", "input"}
 	switch {
 	case arrived > 0:
-		out = fail("%s drops the incoming UDP port %d: WireGuard messages from %s arrive at its network card and never reach %s", e.To.Name, port, e.From.Name, e.ToLink())
+		out = fail("%s drops the incoming UDP port %d: WireGuard messages from %s arrive at its network card and "+
+			"never reach %s", e.To.Name, port, e.From.Name, e.ToLink())
 		out.Variant = "input"
 		dropping := blocking(e.To, outer, port, "prerouting", "input")
 		readings = append(readings, rule(dropping)...)
@@ -66,19 +71,23 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		switch {
 		case dropping != nil:
 		case e.In.Responses > 0:
-			out = fail("%s does not accept what %s sends, handshake answers among it, and no firewall rule was found that drops it: the preshared keys of the two may differ", e.To.Name, e.From.Name)
+			out = fail("%s does not accept what %s sends, handshake answers among it, and no firewall rule was "+
+				"found that drops it: the preshared keys of the two may differ", e.To.Name, e.From.Name)
 			out.Variant = "handshake"
 		case e.In.Initiations > 0 && e.Received.Handshake && e.Received.Age < 0:
-			out = fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was set back, and WireGuard takes none that is older than the last",
+			out = fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was "+
+				"set back, and WireGuard takes none that is older than the last",
 				e.To.Name, e.From.Name, (-time.Duration(e.Received.Age)).Round(time.Second))
 			out.Variant = "clock"
 		}
 	case left > 0:
-		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port, e.From.Name, e.To.Name, e.From.Name)
+		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port,
+			e.From.Name, e.To.Name, e.From.Name)
 		out.Variant, facts["direction"] = "network", "forward"
 		hooks = nil
 	default:
-		out = fail("%s drops its own outgoing UDP to port %d of %s: packets enter %s and nothing leaves the host", e.From.Name, port, e.To.Name, e.FromLink())
+		out = fail("%s drops its own outgoing UDP to port %d of %s: packets enter %s and nothing leaves the host",
+			e.From.Name, port, e.To.Name, e.FromLink())
 		out.Variant, facts["direction"] = "output", "output"
 		facts["node"], facts["peer"] = e.From.Name, e.To.Name
 		blamed, hooks = e.From, []string{"output"}
@@ -109,7 +118,8 @@ func blocking(n *graph.Node, family int, port uint16, hooks ...string) *evidence
 				continue
 			}
 			accepted := slices.ContainsFunc(n.Firewall, func(other *evidence.Firewall) bool {
-				return other.Effect == "accept" && other.Port == port && other.Family == f.Family && other.Table == f.Table && other.Chain == f.Chain
+				return other.Effect == "accept" && other.Port == port && other.Family == f.Family &&
+					other.Table == f.Table && other.Chain == f.Chain
 			})
 			if f.Port != 0 || !accepted {
 				return f
@@ -127,5 +137,6 @@ func rule(f *evidence.Firewall) []verdict.Reading {
 	if f.Packets > 0 {
 		text += fmt.Sprintf(" (%s)", plural(f.Packets, "packet"))
 	}
-	return []verdict.Reading{{What: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain)), Text: text}}
+	return []verdict.Reading{{What: strings.TrimSpace(fmt.Sprintf("%s %s %s %s", f.Tool, f.Family, f.Table, f.Chain)),
+		Text: text}}
 }

@@ -27,34 +27,45 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	case answer.Link == device:
 		return v.wholeRange(e)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
-		return skip("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF program, leads it there", from.Name, ip, device)
+		return skip("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF "+
+			"program, leads it there", from.Name, ip, device)
 	case !v.intended() && answer.Link != "" && len(e.Leaks) == 0:
-		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known", from.Name, ip, to.Name, answer.Link, device)
+		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known",
+			from.Name, ip, to.Name, answer.Link, device)
 	}
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link, "ip": fmt.Sprint(e.Family)}
+	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link,
+		"ip": fmt.Sprint(e.Family)}
 	if answer.Link == "" {
 		out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
 		out.Variant, out.Facts = "none", facts
-		if refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true }); refuses != nil && slices.Contains(refusals, refuses.Type) {
-			out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one", from.Name, ip, to.Name, describe(refuses))
-			facts["type"], facts["route"], facts["table"] = refuses.Type, refuses.Destination.String(), fmt.Sprint(refuses.Table)
+		if refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true }); refuses != nil &&
+			slices.Contains(refusals, refuses.Type) {
+			out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one", from.Name, ip,
+				to.Name, describe(refuses))
+			facts["type"] = refuses.Type
+			facts["route"] = refuses.Destination.String()
+			facts["table"] = fmt.Sprint(refuses.Table)
 			out.Variant, out.Facts = "refused", facts
 		}
 		return out
 	}
-	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s", from.Name, ip, to.Name, answer.Link, device)
+	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s",
+		from.Name, ip, to.Name, answer.Link, device)
 	out.Facts = facts
-	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(), Text: describeTo(ip, answer)})
+	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(),
+		Text: describeTo(ip, answer)})
 	for _, entry := range from.Table {
 		if matches(entry, ip) && entry.Destination.Bits() > 0 {
-			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(entry)})
+			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table",
+				Text: describe(entry)})
 		}
 	}
 	winner := closest(from.Table, ip, func(r *evidence.Route) bool {
 		return r.Link == answer.Link && (answer.Table == 0 || r.Table == answer.Table) && r.Destination.Bits() > 0
 	})
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
-	if podRange := rangeOf(to, ip); winner != nil && into == nil && (!podRange.IsValid() || podRange.Bits() > winner.Destination.Bits()) {
+	if podRange := rangeOf(to, ip); winner != nil && into == nil && (!podRange.IsValid() ||
+		podRange.Bits() > winner.Destination.Bits()) {
 		winner = nil // it is for more than pods, and wins over no other
 	}
 	if winner != nil {
@@ -67,11 +78,13 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
 		out.Variant = kind(link)
-		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "link " + link.Name, Text: kind(link) + ", " + string(link.Role)})
+		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "link " + link.Name,
+			Text: kind(link) + ", " + string(link.Role)})
 	}
 	switch rule := ruleFor(from, answer, ip); {
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
-		out.Reword("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks it up in table %d",
+		out.Reword("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks "+
+			"it up in table %d",
 			from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant, facts["table"] = "rule", fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
@@ -93,18 +106,21 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 	ip := to.PodIP(e.Family)
 	podRange := rangeOf(to, ip)
 	for _, entry := range from.Table {
-		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() && podRange.Contains(entry.Destination.Addr())
+		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() &&
+			podRange.Contains(entry.Destination.Addr())
 		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
 			continue
 		}
-		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "route": entry.Destination.String(), "ip": fmt.Sprint(e.Family)}
+		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device,
+			"route": entry.Destination.String(), "ip": fmt.Sprint(e.Family)}
 		var out verdict.Outcome
 		switch {
 		case slices.Contains(refusals, entry.Type):
 			out = fail("%s refuses to send to %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
 			out.Variant, facts["type"], facts["table"] = "refused", entry.Type, fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
-			out = fail("%s sends what is for %s, a part of the pods on %s, through %s and not into %s, though not what is for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
+			out = fail("%s sends what is for %s, a part of the pods on %s, through %s and not into %s, though not "+
+				"what is for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
 			facts["link"], facts["range"] = entry.Link, podRange.String()
 			if link := from.Link(entry.Link); link != nil {
 				out.Variant, facts["kind"] = kind(link), kind(link)
@@ -146,7 +162,8 @@ func closest(table []*evidence.Route, ip netip.Addr, wanted func(*evidence.Route
 func ruleFor(n *graph.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rule {
 	var first *evidence.Rule
 	for _, r := range n.Rules {
-		if !kernels(r) && r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) && (first == nil || r.Priority < first.Priority) {
+		if !kernels(r) && r.Table == answer.Table && r.Family == family(ip) && (!r.To.IsValid() || r.To.Contains(ip)) &&
+			(first == nil || r.Priority < first.Priority) {
 			first = r
 		}
 	}

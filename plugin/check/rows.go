@@ -101,7 +101,7 @@ var rows = []row{
 			Proof: verdict.P6Reliable, Needs: needProbe,
 			After: []string{"WG0103"},
 		},
-		edge: (*view).sound,
+		edge: (*view).captureVerified,
 	},
 	{
 		Check: verdict.Check{
@@ -325,7 +325,7 @@ var rows = []row{
 			Proof: verdict.P3NoPlaintext, Needs: needProbe, Seen: true,
 			After: []string{"WG0103"},
 		},
-		cluster: (*view).strays,
+		cluster: (*view).unattributed,
 	},
 	{
 		Check: verdict.Check{

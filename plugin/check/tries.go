@@ -122,7 +122,7 @@ func tryFor(e *graph.Edge, plan *routing.Plan, way *routing.Way) *evidence.Try {
 // tried judges a way that only some packets take by the canary that was made for
 // it: where it was seen is evidence, what the tables say is not.
 func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status, string) {
-	marked := func(l graph.Leak) bool { return l.By == evidence.BetrayedByMark }
+	marked := func(l graph.Leak) bool { return l.By == evidence.LeakedByMark }
 	if slices.ContainsFunc(leaks(e), marked) {
 		return verdict.Fail, ""
 	}
@@ -134,7 +134,8 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 	if try == nil {
 		return verdict.Inconclusive, "no canary was sent for it"
 	}
-	into, outOf := trySeen(e.From, try.ID, e.FromLink(), evidence.DirectionTX), trySeen(e.To, try.ID, e.ToLink(), evidence.DirectionRX)
+	into := trySeen(e.From, try.ID, e.FromLink(), evidence.DirectionTX)
+	outOf := trySeen(e.To, try.ID, e.ToLink(), evidence.DirectionRX)
 	sent, received := uint32(0), uint32(0)
 	for _, t := range e.From.Tried {
 		if t.ID == try.ID {
@@ -148,13 +149,16 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 	}
 	switch {
 	case way.Hop && into > 0:
-		return verdict.Inconclusive, "a canary made for it was in the tunnel, and packets of other flows take another of the next hops"
+		return verdict.Inconclusive, "a canary made for it was in the tunnel, and packets of other flows take " +
+			"another of the next hops"
 	case into > 0 && outOf > 0 && outOf >= received:
 		return verdict.Pass, ""
-	case into == 0 && outOf == 0 && received > 0 && e.From.Unsound == "" && e.To.Unsound == "":
-		return verdict.Fail, fmt.Sprintf("a canary made for it arrived %s and was not in the tunnel", plural(uint64(received), "time"))
+	case into == 0 && outOf == 0 && received > 0 && e.From.Unverified == "" && e.To.Unverified == "":
+		return verdict.Fail, fmt.Sprintf("a canary made for it arrived %s and was not in the tunnel",
+			plural(uint64(received), "time"))
 	}
-	return verdict.Inconclusive, fmt.Sprintf("of a canary made for it %d were sent, %d seen entering the tunnel, %d leaving it, and %d arrived", sent, into, outOf, received)
+	return verdict.Inconclusive, fmt.Sprintf("of a canary made for it %d were sent, %d seen entering the tunnel, %d "+
+		"leaving it, and %d arrived", sent, into, outOf, received)
 }
 
 func trySeen(n *graph.Node, id int, link, direction string) (count uint32) {

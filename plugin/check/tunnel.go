@@ -21,7 +21,8 @@ func roamed(e *graph.Edge) string {
 		count    *graph.Count
 		from, to *graph.Node
 	}{{e.Peer, e.Sent, e.From, e.To}, {e.Back().Peer, e.Received, e.To, e.From}} {
-		if end.peer != nil && end.count != nil && end.peer.Endpoint.IsValid() && end.peer.Endpoint != end.count.Endpoint {
+		if end.peer != nil && end.count != nil && end.peer.Endpoint.IsValid() &&
+			end.peer.Endpoint != end.count.Endpoint {
 			return fmt.Sprintf("%s sent what is for %s to %s first and to %s once it had heard from there",
 				end.from.Name, end.to.Name, end.peer.Endpoint, end.count.Endpoint)
 		}

@@ -33,8 +33,8 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 	pods := newPodSpace(g)
 	graph.Parallel(len(g.Nodes), func(i int) {
 		n := g.Nodes[i]
-		n.Unsound = cmp.Or(unsound(n), inconsistent(n))
-		if n.Unsound == "" {
+		n.Unverified = cmp.Or(unverified(n), inconsistent(n))
+		if n.Unverified == "" {
 			n.Uncontrolled = uncontrolled(g.Run.Minor, n)
 		}
 		v.tunnels[i] = tunnelsOf(n)
@@ -54,7 +54,8 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 // explained are the collectors whose failure cannot hide a leak: what they did
 // not read is missing where it is needed, or it only explains. Any other
 // problem of a probe could.
-var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true, "module": true, "diversion": true}
+var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true,
+	"module": true, "diversion": true}
 
 // noCarrier judges a pair whose traffic no WireGuard link is known to carry;
 // none reports whether it is one. Where the network is known to have a tunnel,
@@ -68,7 +69,8 @@ func (v *view) noCarrier(e *graph.Edge) (out verdict.Outcome, none bool) {
 	case v.intended(), len(e.Leaks) > 0:
 		return fail("no WireGuard link carries the traffic from %s to %s", e.From.Name, e.To.Name), true
 	}
-	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: what carries it is not known",
+	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: "+
+		"what carries it is not known",
 		e.From.Name, e.To.Name)
 	return out, true
 }
@@ -79,14 +81,15 @@ func (v *view) intended() bool { return v.Encrypts || v.Below != nil }
 
 // classes of problems that are known: another one could be of any gravity.
 var classes = []evidence.ProblemClass{
-	evidence.ProblemPermission, evidence.ProblemMissing, evidence.ProblemUnsupported, evidence.ProblemTimeout, evidence.ProblemDamaged,
-	evidence.ProblemScheduling, evidence.ProblemImage, evidence.ProblemAdmission, evidence.ProblemLost, evidence.ProblemStarved,
+	evidence.ProblemPermission, evidence.ProblemMissing, evidence.ProblemUnsupported, evidence.ProblemTimeout,
+	evidence.ProblemDamaged, evidence.ProblemScheduling, evidence.ProblemImage, evidence.ProblemAdmission,
+	evidence.ProblemLost, evidence.ProblemStarved,
 	evidence.ProblemInternal,
 }
 
 // unsound says why the captures of a node cannot vouch for what they did not
 // see, empty if they can.
-func unsound(n *graph.Node) string {
+func unverified(n *graph.Node) string {
 	if n.ProbeGap != "" {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap
 	}
@@ -116,7 +119,8 @@ func unsound(n *graph.Node) string {
 		case !c.Started || !c.Alive:
 			return fmt.Sprintf("the capture on %s of %s did not run over the whole window", c.Link, n.Name)
 		case c.Drops > 0:
-			return fmt.Sprintf("the capture on %s of %s lost %d of %d frames", c.Link, n.Name, c.Drops, c.Drops+c.Frames)
+			return fmt.Sprintf("the capture on %s of %s lost %d of %d frames", c.Link, n.Name, c.Drops,
+				c.Drops+c.Frames)
 		case c.Truncated > 0:
 			return fmt.Sprintf("the capture on %s of %s cut %d frames short", c.Link, n.Name, c.Truncated)
 		}

@@ -7,9 +7,9 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// unsoundEnd says why the captures of one of the two nodes cannot vouch for
+// unverifiedEnd says why the captures of one of the two nodes cannot vouch for
 // what they did not see, empty if both can.
-func unsoundEnd(e *graph.Edge) string { return cmp.Or(e.From.Unsound, e.To.Unsound) }
+func unverifiedEnd(e *graph.Edge) string { return cmp.Or(e.From.Unverified, e.To.Unverified) }
 
 func (v *view) mac1(e *graph.Edge) verdict.Outcome {
 	if e.FromCarrier.Device == nil || e.ToCarrier.Device == nil {
@@ -20,7 +20,8 @@ func (v *view) mac1(e *graph.Edge) verdict.Outcome {
 	case handshakes == 0:
 		return skip("no handshake from %s fell into the window; keys are renewed every 120 s", e.From.Name)
 	case e.Out.For == "" || e.Out.For != e.ToCarrier.Device.PublicKey:
-		return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", e.From.Name, e.To.Name, short(e.ToCarrier.Device.PublicKey))
+		return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", e.From.Name,
+			e.To.Name, short(e.ToCarrier.Device.PublicKey))
 	}
 	return pass("%s for the key of %s", plural(uint64(handshakes), "handshake message"), e.To.Name)
 }

@@ -42,7 +42,8 @@ func (g *Graph) attributeAll(samples []*evidence.Sighting, on string) {
 	for _, s := range samples {
 		leak := Leak{s, on}
 		from, to := g.At(s.Source), g.At(s.Target)
-		if from == nil || to == nil || !g.Pairs.Has(from.place, to.place) || !slices.Contains(g.Run.Families, s.Family) {
+		if from == nil || to == nil || !g.Pairs.Has(from.place, to.place) ||
+			!slices.Contains(g.Run.Families, s.Family) {
 			g.Unattributed = append(g.Unattributed, leak)
 			continue
 		}

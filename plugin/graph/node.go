@@ -53,7 +53,7 @@ type Node struct {
 	// What the checks find out of a node once, for all of its edges: why its
 	// captures cannot vouch for what they did not see, and the link on which
 	// no control was seen. Empty if all is fine.
-	Unsound, Uncontrolled string
+	Unverified, Uncontrolled string
 
 	place      int // in Graph.Nodes
 	leaked     bool

@@ -88,7 +88,8 @@ func (n *Node) addTunnels(all []*evidence.Tunnel) {
 	for _, at := range order {
 		t := sums[at]
 		tx := n.withoutStale(t.TX)
-		one := &tunnel{sent: newFlow(&tx, last.sent.Shape), received: newFlow(&t.RX, last.received.Shape), links: t.Links}
+		one := &tunnel{sent: newFlow(&tx, last.sent.Shape), received: newFlow(&t.RX, last.received.Shape),
+			links: t.Links}
 		if slices.Equal(one.links, last.links) {
 			one.links = last.links
 		}

@@ -42,7 +42,8 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind, kinds[kind], len(g.Nodes)))
+		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind,
+			kinds[kind], len(g.Nodes)))
 	}
 	if p.Encrypts {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
@@ -79,7 +80,7 @@ func flannelDevices(g *graph.Graph) func(*graph.Node, int) string {
 	}
 }
 
-// carriesIPv6 says whether the node's first device has an address of its IPv6
+// carriesIPv6 reports whether the node's first device has an address of its IPv6
 // pod range, as flannel gives it in every mode but separate.
 func carriesIPv6(n *graph.Node) bool {
 	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool {

@@ -106,7 +106,7 @@ func Decide(g *graph.Graph) Profile {
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(g), unborn(g), p.Scope)
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -171,8 +171,10 @@ func tested(g *graph.Graph) []Scope {
 		which = "from each node to the next in the order of their names, from the last to the first"
 	}
 	return []Scope{
-		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each, nodes*(nodes-1), which, over)},
-		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)), Why: "--pairs " + g.Run.Pairs + " left them out"},
+		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each,
+			nodes*(nodes-1), which, over)},
+		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)),
+			Why: "--pairs " + g.Run.Pairs + " left them out"},
 	}
 }
 
@@ -191,7 +193,7 @@ func when(run *evidence.Run) string {
 
 // unborn is the scope's word on pods that begin their life: a node without a
 // new pod in the run shows nothing of them.
-func unborn(g *graph.Graph) []Scope {
+func withoutNewPods(g *graph.Graph) []Scope {
 	without := len(g.Nodes) - len(g.Run.Newcomers)
 	if without <= 0 {
 		return nil
@@ -203,8 +205,10 @@ func unborn(g *graph.Graph) []Scope {
 // commonScope is what no network plugin's tunnel covers, and what no run tries.
 var commonScope = []Scope{
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
-	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server", Why: "not pod network traffic; control-plane connections use TLS of their own"},
-	{What: "other hops of traffic to Services, and what proxies, meshes and clients outside the cluster send", Why: "pods' own addresses were tried"},
+	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server",
+		Why: "not pod network traffic; control-plane connections use TLS of their own"},
+	{What: "other hops of traffic to Services, and what proxies, meshes and clients outside the cluster send",
+		Why: "pods' own addresses were tried"},
 	{What: "secondary pod networks (Multus), SCTP, multicast", Why: "not tried"},
 	{What: "what network cards do by themselves", Why: "of their offloads only what links report is known"},
 }

@@ -63,7 +63,8 @@ func (p *Profile) below(g *graph.Graph, n *graph.Node) string {
 	}
 	for _, other := range g.Nodes {
 		for _, family := range []int{4, 6} {
-			if route := n.RouteTo(p.Endpoint(other, family)); other != n && route != nil && n.Device(route.Link) != nil {
+			if route := n.RouteTo(p.Endpoint(other, family)); other != n && route != nil &&
+				n.Device(route.Link) != nil {
 				return route.Link
 			}
 		}

@@ -1,4 +1,4 @@
-// Package remedy holds what mends a failure, as data: by the check's code, the
+// Package remedy holds what fixes a failure, as data: by the check's code, the
 // variant of the failure and the cluster's distribution. It fills in names and
 // runs nothing.
 package remedy
@@ -32,7 +32,7 @@ type Step struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// Hint is what mends one failure, the steps in order.
+// Hint is what fixes one failure, the steps in order.
 type Hint struct {
 	Title string `json:"title"`
 	// Disruption announces what the steps interrupt, empty if nothing.
@@ -95,7 +95,8 @@ func ForAll(findings []verdict.Finding, distribution string) (Hint, bool) {
 func For(f verdict.Finding, distribution string) (Hint, bool) {
 	best, rank := Hint{}, -1
 	for _, r := range table {
-		if r.code != f.Code || r.variant != "" && r.variant != f.Variant || r.distribution != "" && r.distribution != distribution {
+		if r.code != f.Code || r.variant != "" && r.variant != f.Variant || r.distribution != "" &&
+			r.distribution != distribution {
 			continue
 		}
 		specific := 0
@@ -138,7 +139,7 @@ func fill(h Hint, facts map[string]string) (Hint, bool) {
 	return filled, complete
 }
 
-// placeholder says whether a {name} of lower-case letters is left.
+// placeholder reports whether a {name} of lower-case letters is left.
 func placeholder(s string) bool {
 	for {
 		_, after, found := strings.Cut(s, "{")

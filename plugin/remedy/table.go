@@ -152,7 +152,8 @@ var table = []row{
 	{"WG0201", "down", K3s, restartK3s},
 	{"WG0201", "down", RKE2, restartCanal},
 	{"WG0201", "down", Flannel, restartFlannel},
-	{"WG0201", "down", "", Hint{Title: "Bring {device} up, and its routes back; if it does not stay up, its port is taken by another WireGuard device",
+	{"WG0201", "down", "", Hint{Title: "Bring {device} up, and its routes back; if it does not stay up, its port is " +
+		"taken by another WireGuard device",
 		Steps: []Step{{On: "{node}", Command: "ip link set {device} up"}},
 		Note:  "The routes went when it went down: restart the network plugin on {node}, which adds them again.",
 	}},
@@ -260,7 +261,8 @@ var table = []row{
 	{"WG0402", "wide", "", Hint{
 		Title: "Lead all of {range} into the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {range} dev {device}"}},
-		Note:  "The route {route} is for more than pods: leave it as it is. The network plugin's own route lacks a part of the range; it adds its routes when it starts.",
+		Note: "The route {route} is for more than pods: leave it as it is. The network plugin's own route lacks a " +
+			"part of the range; it adds its routes when it starts.",
 	}},
 	{"WG0402", "route", "", Hint{
 		Title: "Remove the route that wins over the tunnel's",
@@ -388,8 +390,9 @@ var k3sSwitch = Hint{
 	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
 	Steps: []Step{
 		{On: EachServer,
-			Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-backend: wireguard-native' >> /etc/rancher/k3s/config.yaml",
-			Note:    "the backend is an option of servers only, the same on all; remove an older flannel-backend line"},
+			Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-backend: wireguard-native' >> " +
+				"/etc/rancher/k3s/config.yaml",
+			Note: "the backend is an option of servers only, the same on all; remove an older flannel-backend line"},
 		{On: EachServer, Command: "systemctl restart k3s"},
 		{
 			On:      EachNode,

@@ -83,7 +83,7 @@ func newDocument(j *check.Judgement) document {
 	d.Leak, d.Besides = leakOf(j), j.Besides
 	if j.FirstCause != nil {
 		d.FirstCause = &cause{Finding: *j.FirstCause}
-		if hint, ok := mend(j); ok {
+		if hint, ok := fix(j); ok {
 			d.FirstCause.Remedy = &hint
 		}
 	}
@@ -113,8 +113,8 @@ func asked(c *graph.Graph) map[string][]string {
 	return pairs
 }
 
-// mend returns what mends the first cause wherever it was found.
-func mend(j *check.Judgement) (remedy.Hint, bool) {
+// fix returns what fixes the first cause wherever it was found.
+func fix(j *check.Judgement) (remedy.Hint, bool) {
 	findings := alike(j)
 	if j.Profile.Encrypts && j.FirstCause == j.Leak { // no switch of the backend would help
 		for i := range findings {

@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// Explain writes what a check is for, what it reads and what mends its
+// Explain writes what a check is for, what it reads and what fixes its
 // failure, as plain text.
 func Explain(w io.Writer, c verdict.Check) error {
 	var t text
@@ -29,7 +29,7 @@ func Explain(w io.Writer, c verdict.Check) error {
 		if about := about(entry); about != "" {
 			t.line("%s:", about)
 		}
-		t.mend(entry.Hint)
+		t.fix(entry.Hint)
 	}
 	_, err := io.WriteString(w, t.String())
 	return err
@@ -90,9 +90,9 @@ func (t *text) document(e remedy.Entry) {
 	if about := about(e); about != "" {
 		title = "(" + about + ") " + title
 	}
-	t.line("To mend it: %s.", title)
+	t.line("To fix it: %s.", title)
 	if e.Hint.Disruption != "" {
-		t.line("Mind: %s.", e.Hint.Disruption)
+		t.line("Disruption: %s.", e.Hint.Disruption)
 	}
 	for _, s := range e.Hint.Steps {
 		t.line("")

@@ -30,7 +30,7 @@ func TestDocumentIsUpToDate(t *testing.T) {
 // Every code has an explanation and, unless it only adds to what others say, a remedy.
 func TestEveryCodeIsExplainedAndMended(t *testing.T) {
 	follows := map[string]string{
-		"WG0607": "a wrong mac1 comes of a wrong key, which WG0301 to WG0303 mend",
+		"WG0607": "a wrong mac1 comes of a wrong key, which WG0301 to WG0303 fix",
 		"WG0608": "what leaks is mended as WG0601",
 		"WG0605": "what bypasses the tunnel is mended as WG0401 and WG0601",
 		"WG0603": "what bypasses the tunnel is mended as WG0401 and WG0601",

@@ -39,7 +39,8 @@ func passed(j *check.Judgement) string {
 	}
 	text += "every test packet was inside the tunnel, no packet of any pod was seen outside it"
 	if paths := j.Totals.Of("WG0402"); paths.Statuses[verdict.Warn] > 0 {
-		return text + ". Programs that cannot be read decide about paths: their decision was seen on the test packets only."
+		return text + ". Programs that cannot be read decide about paths: their decision was seen on the test " +
+			"packets only."
 	}
 	return text + ", and no rule or route leads past it."
 }

@@ -28,7 +28,8 @@ func (t *text) pairs(j *check.Judgement, verbose bool) {
 	for _, p := range j.Pairs {
 		t.line("%s  %s", t.mark(p.Status), t.subject(p.Subject))
 		for _, proof := range verdict.Proofs {
-			t.line("   %s %s %-18s %s", t.mark(p.Steps[proof.Step]), proof.Step, proof.Title, clean(p.Notes[proof.Step]))
+			t.line("   %s %s %-18s %s", t.mark(p.Steps[proof.Step]), proof.Step, proof.Title,
+				clean(p.Notes[proof.Step]))
 		}
 	}
 }
@@ -40,7 +41,8 @@ func (t *text) matrix(r *verdict.Result) {
 		good := step.Statuses[verdict.Pass] + step.Statuses[verdict.Warn]
 		t.line("%s %-18s %d of %d pairs", step.Step, step.Title, good, r.Totals.Pairs)
 	}
-	if left := r.Totals.Statuses[verdict.Fail] + r.Totals.Statuses[verdict.Inconclusive]; left == r.Totals.Pairs && left > maxPairs {
+	if left := r.Totals.Statuses[verdict.Fail] + r.Totals.Statuses[verdict.Inconclusive]; left == r.Totals.Pairs &&
+		left > maxPairs {
 		t.line("No pair is proven.")
 		return
 	}

@@ -38,7 +38,7 @@ func Formats() []string {
 	return names
 }
 
-// Known says whether there is a format of that name.
+// Known reports whether there is a format of that name.
 func Known(format string) bool { return slices.Contains(Formats(), format) }
 
 // Write renders the judgement in the named format.

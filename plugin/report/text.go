@@ -15,7 +15,7 @@ import (
 const detailed = 12
 
 // The text report, top down: the verdict in one sentence, then what decided it
-// with its readings and what mends it, then the proof pair by pair, warnings,
+// with its readings and what fixes it, then the proof pair by pair, warnings,
 // and what the proof does not cover. Nothing is longer than it must be; colours
 // say nothing that the words do not.
 func writeText(w io.Writer, j *check.Judgement, options Options) error {
@@ -70,9 +70,9 @@ func (t *text) cause(j *check.Judgement) {
 		}
 		t.line("  %s%s: %s", where, clean(r.What), clean(r.Text))
 	}
-	if hint, ok := mend(j); ok {
+	if hint, ok := fix(j); ok {
 		t.line("")
-		t.mend(hint)
+		t.fix(hint)
 	}
 	t.line("  More: kubectl wg explain %s", f.Code)
 }
@@ -80,11 +80,11 @@ func (t *text) cause(j *check.Judgement) {
 // maxSteps is how many steps of a remedy are printed: no one types more.
 const maxSteps = 40
 
-// mend prints a hint.
-func (t *text) mend(h remedy.Hint) {
-	t.line("To mend it: %s.", clean(h.Title))
+// fix prints a hint.
+func (t *text) fix(h remedy.Hint) {
+	t.line("To fix it: %s.", clean(h.Title))
 	if h.Disruption != "" {
-		t.line("  Mind: %s.", clean(h.Disruption))
+		t.line("  Disruption: %s.", clean(h.Disruption))
 	}
 	for i, step := range h.Steps {
 		if i == maxSteps {
@@ -142,7 +142,8 @@ func (t *text) paint(s verdict.Status, word string) string {
 	if !t.color {
 		return word
 	}
-	codes := map[verdict.Status]string{verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31", verdict.Inconclusive: "35", verdict.NotApplicable: "2"}
+	codes := map[verdict.Status]string{verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31",
+		verdict.Inconclusive: "35", verdict.NotApplicable: "2"}
 	return "\x1b[" + codes[s] + "m" + word + "\x1b[0m"
 }
 

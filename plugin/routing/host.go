@@ -171,7 +171,8 @@ func (p *Plan) target(i int) int {
 // matters reports whether a rule can change anything. What a goto may lead to
 // is kept.
 func (s *step) matters(p *Plan) bool {
-	if s.Action == "goto" || slices.ContainsFunc(p.host.Rules, func(r *evidence.Rule) bool { return r.Action == "goto" && r.Goto == s.Priority }) {
+	if s.Action == "goto" || slices.ContainsFunc(p.host.Rules,
+		func(r *evidence.Rule) bool { return r.Action == "goto" && r.Goto == s.Priority }) {
 		return true
 	}
 	never := s.base == no
@@ -193,7 +194,8 @@ func maskOf(r *evidence.Rule) uint32 {
 
 // overlays are kinds of links that no packet of a pod comes in by: what arrives
 // on them comes from other hosts, or nothing does.
-var overlays = []string{"vxlan", "geneve", "gre", "gretap", "ip6gre", "ipip", "sit", "ip6tnl", "dummy", "ifb", "wireguard"}
+var overlays = []string{"vxlan", "geneve", "gre", "gretap", "ip6gre", "ipip", "sit", "ip6tnl", "dummy", "ifb",
+	"wireguard"}
 
 // arrivals finds the links that packets of pods come in by: certainly those that
 // lead to pods of this node, perhaps any other that is inside.
@@ -219,7 +221,8 @@ func (p *Plan) arrivals() {
 		vrfs[l.Name] = l.Kind == "vrf"
 	}
 	for _, l := range p.host.Links {
-		if l.Role == evidence.RoleWireGuard || l.Name == "lo" || l.Type == "loopback" || slices.Contains(overlays, l.Kind) {
+		if l.Role == evidence.RoleWireGuard || l.Name == "lo" || l.Type == "loopback" ||
+			slices.Contains(overlays, l.Kind) {
 			continue
 		}
 		// A link of a pod for which that was not proven leads to it nevertheless.
@@ -257,7 +260,8 @@ func (p *Plan) foreign(leads map[string]bool) map[string]bool {
 	for _, own := range p.host.Pods {
 		whole := false
 		for _, t := range p.tables {
-			whole = whole || slices.ContainsFunc(t.at[own.Masked()], func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
+			whole = whole || slices.ContainsFunc(t.at[own.Masked()],
+				func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
 		}
 		if !whole {
 			return nil
@@ -272,7 +276,10 @@ func (p *Plan) foreign(leads map[string]bool) map[string]bool {
 
 // ofPods reports whether a destination is of pods of this node.
 func (p *Plan) ofPods(to netip.Prefix) bool {
-	return slices.ContainsFunc(p.host.Pods, func(own netip.Prefix) bool { return own.Bits() <= to.Bits() && own.Contains(to.Addr()) })
+	return slices.ContainsFunc(p.host.Pods, func(own netip.Prefix) bool {
+		return own.Bits() <= to.Bits() &&
+			own.Contains(to.Addr())
+	})
 }
 
 // arrives reports whether packets of pods come in by a link. One that was not
@@ -322,7 +329,8 @@ func (p *Plan) step(r *evidence.Rule, own bool) step {
 	if r.Users != nil {
 		s.base = s.base.and(p.owned(r.Users))
 	}
-	if r.TOS != 0 || r.DSCP != nil || r.Protocol != 0 || r.SourcePorts != nil || r.TargetPorts != nil || len(r.Other) > 0 {
+	if r.TOS != 0 || r.DSCP != nil || r.Protocol != 0 || r.SourcePorts != nil || r.TargetPorts != nil ||
+		len(r.Other) > 0 {
 		s.base = s.base.and(maybe)
 	}
 	return s
@@ -364,7 +372,8 @@ func (p *Plan) comesFrom(from netip.Prefix) truth {
 
 // narrowed reports whether a rule has conditions beside target and mark.
 func narrowed(r *evidence.Rule) bool {
-	return r.From.IsValid() && r.From.Bits() > 0 || r.In != "" || r.Out != "" || r.TOS != 0 || r.DSCP != nil || r.Protocol != 0 ||
+	return r.From.IsValid() && r.From.Bits() > 0 || r.In != "" || r.Out != "" || r.TOS != 0 || r.DSCP != nil ||
+		r.Protocol != 0 ||
 		r.SourcePorts != nil || r.TargetPorts != nil || r.Users != nil || r.L3MDev || len(r.Other) > 0
 }
 

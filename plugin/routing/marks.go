@@ -59,7 +59,8 @@ func (p *Plan) marks() {
 // the order in which it meets them. Those of one tool and one stage are listed
 // in that order.
 func (p *Plan) marking() []*evidence.Diversion {
-	found := slices.DeleteFunc(slices.Clone(p.host.Diversions), func(d *evidence.Diversion) bool { return !p.marksBefore(d) })
+	found := slices.DeleteFunc(slices.Clone(p.host.Diversions),
+		func(d *evidence.Diversion) bool { return !p.marksBefore(d) })
 	slices.SortStableFunc(found, func(a, b *evidence.Diversion) int { return cmp.Compare(p.stage(a), p.stage(b)) })
 	return found
 }
@@ -182,7 +183,10 @@ type place struct {
 // it: two tools have statements at one stage.
 func (g *group) unordered(o *group) uint32 {
 	for _, here := range g.places {
-		if slices.ContainsFunc(o.places, func(there place) bool { return here.stage == there.stage && here.by != there.by }) {
+		if slices.ContainsFunc(o.places, func(there place) bool {
+			return here.stage == there.stage &&
+				here.by != there.by
+		}) {
 			return g.differs(o)
 		}
 	}

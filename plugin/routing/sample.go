@@ -38,7 +38,8 @@ func (p *Plan) sample(way *Way, left *int) bool {
 		return false
 	}
 	t := p.usual
-	way.Sample = Packet{From: t.from[0], To: to, In: t.in[0].link, Protocol: t.protocol[0], Source: usualSource, Target: t.target[0]}
+	way.Sample = Packet{From: t.from[0], To: to, In: t.in[0].link, Protocol: t.protocol[0], Source: usualSource,
+		Target: t.target[0]}
 	way.Certainty = Certain
 	if way.when == nil {
 		return true
@@ -107,7 +108,8 @@ func (p *Plan) plain(t trial) trial {
 // kernel gives to sockets (udp_flow_src_port, inet_get_local_port_range).
 func (p *Plan) sends(packet *Packet) bool {
 	const first, last = 32768, 60999
-	return p.host.Datagrams == nil || packet.Protocol == protocolUDP && slices.Contains(p.host.Datagrams, packet.Target) &&
+	return p.host.Datagrams == nil || packet.Protocol == protocolUDP && slices.Contains(p.host.Datagrams,
+		packet.Target) &&
 		first <= packet.Source && packet.Source <= last && packet.DSCP == 0
 }
 
@@ -257,7 +259,8 @@ func (p *Plan) meetsOne(packet *Packet, t *term) truth {
 	case t.group != nil:
 		one = p.gave(packet, t.group)
 	case t.entry != nil:
-		one = is(t.entry.TOS == 0).or(p.hasTOS(packet, t.entry.TOS)).and(is(!t.entry.From.IsValid() || t.entry.From.Contains(packet.From)))
+		one = is(t.entry.TOS == 0).or(p.hasTOS(packet, t.entry.TOS)).and(is(!t.entry.From.IsValid() ||
+			t.entry.From.Contains(packet.From)))
 	}
 	if t.doubt {
 		one = one.and(maybe)

@@ -50,7 +50,8 @@ func (t *table) only(to netip.Prefix) bool {
 func (p *Plan) tellsNone() bool {
 	for i := range p.rules {
 		r := &p.rules[i]
-		plainly := r.base == yes && !r.Not && !r.To.IsValid() && maskOf(r.Rule) == 0 && r.SuppressLength == nil && r.SuppressGroup == nil
+		plainly := r.base == yes && !r.Not && !r.To.IsValid() && maskOf(r.Rule) == 0 && r.SuppressLength == nil &&
+			r.SuppressGroup == nil
 		if !plainly || r.Action != "" && r.Action != "lookup" || r.Table == 0 || p.tables[r.Table] == nil {
 			return false
 		}

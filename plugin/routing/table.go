@@ -51,7 +51,8 @@ func newTables(entries []*evidence.Route, family int) map[int]*table {
 func (t *table) sort() {
 	for to, entries := range t.at {
 		slices.SortStableFunc(entries, func(a, b *evidence.Route) int {
-			return cmp.Or(-cmp.Compare(a.TOS, b.TOS), -cmp.Compare(a.From.Bits(), b.From.Bits()), cmp.Compare(a.Metric, b.Metric))
+			return cmp.Or(-cmp.Compare(a.TOS, b.TOS), -cmp.Compare(a.From.Bits(), b.From.Bits()),
+				cmp.Compare(a.Metric, b.Metric))
 		})
 		t.prefixes = append(t.prefixes, to)
 		if !slices.Contains(t.lengths, to.Bits()) {
@@ -78,7 +79,10 @@ func (t *table) covering(p netip.Prefix) (found []netip.Prefix) {
 
 // below returns the destinations inside of a prefix and smaller than it.
 func (t *table) below(p netip.Prefix) []netip.Prefix {
-	from, _ := slices.BinarySearchFunc(t.prefixes, p.Addr(), func(q netip.Prefix, a netip.Addr) int { return q.Addr().Compare(a) })
+	from, _ := slices.BinarySearchFunc(t.prefixes, p.Addr(), func(q netip.Prefix,
+		a netip.Addr) int {
+		return q.Addr().Compare(a)
+	})
 	to := from
 	for to < len(t.prefixes) && p.Contains(t.prefixes[to].Addr()) {
 		to++

@@ -402,7 +402,10 @@ func (p *Plan) leads(e *evidence.Route) Way {
 // which WireGuard does not read (ip_tunnel_core.c, ip_tun_lwt_ops).
 func (p *Plan) plainly(e *evidence.Route) bool {
 	if e.Encap == "ip" || e.Encap == "ip6" {
-		return slices.ContainsFunc(p.host.Links, func(l *evidence.Link) bool { return l.Name == e.Link && l.Role == evidence.RoleWireGuard })
+		return slices.ContainsFunc(p.host.Links, func(l *evidence.Link) bool {
+			return l.Name == e.Link &&
+				l.Role == evidence.RoleWireGuard
+		})
 	}
 	return e.Encap == ""
 }

@@ -32,7 +32,8 @@ func (c *controls) targets(from int) []evidence.ControlTarget {
 	}
 	for _, to := range c.nodes.pairs.Targets(from) {
 		if addr := c.endpointOf(&c.nodes.list[to]); !reached[to] && addr.IsValid() {
-			targets = append(targets, evidence.ControlTarget{Index: to, Endpoint: netip.AddrPortFrom(addr, defaultPort)})
+			targets = append(targets, evidence.ControlTarget{Index: to, Endpoint: netip.AddrPortFrom(addr,
+				defaultPort)})
 		}
 	}
 	slices.SortFunc(targets, func(a, b evidence.ControlTarget) int {

@@ -82,7 +82,8 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 	if err := <-n.placed; err != nil {
 		for _, placing := range n.placings {
 			record.problem(evidence.Problem{
-				Class: evidence.ProblemLost, What: "place " + placing.Role, On: placing.Node, Text: cluster.Line(err.Error()),
+				Class: evidence.ProblemLost, What: "place " +
+					"" + placing.Role, On: placing.Node, Text: cluster.Line(err.Error()),
 			})
 		}
 		return

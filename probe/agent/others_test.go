@@ -45,7 +45,7 @@ func TestOtherPods(t *testing.T) {
 				continue // node 1 has no such pod, and an ICMP error of that may come back
 			}
 			found++
-			if leak.By != evidence.BetrayedByRange || leak.Link != "eth0" || leak.Direction != want || leak.Source != 0 || leak.Target != 1 ||
+			if leak.By != evidence.LeakedByRange || leak.Link != "eth0" || leak.Direction != want || leak.Source != 0 || leak.Target != 1 ||
 				leak.Count != 1 || leak.TargetPort != 5432 || leak.InnerTarget != netip.MustParseAddr("10.42.1.3") || bytes.Contains(leak.Sample, []byte("secret")) {
 				t.Errorf("node %d: %+v", i, leak)
 			}

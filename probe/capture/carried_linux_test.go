@@ -35,7 +35,7 @@ func TestVXLANLeak(t *testing.T) {
 	for direction, s := range map[string]*Session{evidence.DirectionTX: sa, evidence.DirectionRX: sb} {
 		found := false
 		for _, leak := range sightings(s.Stop(t.Context())) {
-			if leak.By == evidence.BetrayedByMark && leak.Direction == direction {
+			if leak.By == evidence.LeakedByMark && leak.Direction == direction {
 				found = true
 				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 ||
 					leak.Target != 1 ||

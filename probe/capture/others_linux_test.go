@@ -29,7 +29,7 @@ func watching(index int, addresses []string, links ...evidence.Link) Config {
 func ofOthers(messages []evidence.Message) map[string]evidence.Sighting {
 	found := map[string]evidence.Sighting{}
 	for _, leak := range sightings(messages) {
-		if leak.By == evidence.BetrayedByRange {
+		if leak.By == evidence.LeakedByRange {
 			found[leak.Link+" "+leak.Direction] = leak
 		}
 	}
@@ -212,7 +212,7 @@ func TestOtherTunnels(t *testing.T) {
 				t.Errorf("%d of 3 canaries seen", seen)
 			}
 			for _, leak := range sightings(outside.Stop(t.Context())) {
-				if leak.By == evidence.BetrayedByMark && leak.Count != 3 {
+				if leak.By == evidence.LeakedByMark && leak.Count != 3 {
 					t.Errorf("%+v", leak)
 				}
 			}

@@ -23,7 +23,7 @@ type Hello struct {
 	NetNS uint64 `json:"netns,omitempty"`
 }
 
-// Module says whether the kernel can do WireGuard, read without loading it.
+// Module reports whether the kernel can do WireGuard, read without loading it.
 type Module struct {
 	Name   string `json:"name"`           // "wireguard"
 	Loaded bool   `json:"loaded"`         // /sys/module/NAME exists

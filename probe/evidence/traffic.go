@@ -91,12 +91,12 @@ const (
 	DirectionRX = "rx" // arriving
 )
 
-// What betrays a pod's traffic in a frame.
+// How pod traffic in clear is recognised in a frame.
 const (
-	BetrayedByMark = "mark" // the run's random mark, anywhere in the frame
-	BetrayedByFlow = "flow" // the two pods' addresses as an IP header has them
-	// BetrayedByRange: a decoded IP header from one node's pod range to another's.
-	BetrayedByRange = "range"
+	LeakedByMark = "mark" // the run's random mark, anywhere in the frame
+	LeakedByFlow = "flow" // the two pods' addresses as an IP header has them
+	// LeakedByRange: a decoded IP header from one node's pod range to another's.
+	LeakedByRange = "range"
 )
 
 // Sighting is pod traffic seen in clear on an outside link: a leak. Equal

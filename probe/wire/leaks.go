@@ -41,12 +41,12 @@ func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *match
 		d.nameCarrier()
 	}
 	key := leakKey{
-		direction: f.Direction, by: evidence.BetrayedByFlow, layers: d.text(),
+		direction: f.Direction, by: evidence.LeakedByFlow, layers: d.text(),
 		source: source, target: target, family: family, first: found.first(),
 		outerSource: d.source, outerTarget: d.target,
 	}
 	if found.at >= 0 {
-		key.by = evidence.BetrayedByMark
+		key.by = evidence.LeakedByMark
 	}
 	one := s.byID[key]
 	switch {

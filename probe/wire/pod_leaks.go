@@ -56,7 +56,7 @@ func (s *leaks) addPods(link string, f *Frame, d *dissection) {
 func (p *podHeader) leak(f *Frame, d *dissection) *evidence.Sighting {
 	one := &evidence.Sighting{
 		Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, Protocol: p.protocol,
-		By: evidence.BetrayedByRange, Layers: d.text(), OuterSource: d.source, OuterTarget: d.target,
+		By: evidence.LeakedByRange, Layers: d.text(), OuterSource: d.source, OuterTarget: d.target,
 	}
 	header := f.Data[p.at:]
 	if p.family == 4 {

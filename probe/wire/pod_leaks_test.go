@@ -175,7 +175,7 @@ func TestOtherPods(t *testing.T) {
 				t.Fatalf("%d leaks", len(seen))
 			}
 			s := seen[0]
-			if s.By != evidence.BetrayedByRange || s.Source != 0 || s.Target != 1 || s.Count != 3 ||
+			if s.By != evidence.LeakedByRange || s.Source != 0 || s.Target != 1 || s.Count != 3 ||
 				s.Layers != row.layers || s.TargetPort != row.port {
 				t.Errorf("seen as %+v", s)
 			}
@@ -312,7 +312,7 @@ func TestFloodOfOthers(t *testing.T) {
 	seen := pick(t, stats.Messages(), leakOf)
 	marked, others, total := 0, 0, uint64(0)
 	for _, s := range seen {
-		if s.By == evidence.BetrayedByMark {
+		if s.By == evidence.LeakedByMark {
 			marked++
 		} else {
 			others++

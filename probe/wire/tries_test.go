@@ -48,7 +48,7 @@ func TestTries(t *testing.T) {
 		t.Errorf("%+v, want %+v", seen, want)
 	}
 	leaks := pick(t, stats.Messages(), leakOf)
-	if len(leaks) != 1 || leaks[0].By != evidence.BetrayedByMark || leaks[0].Source != 0 || leaks[0].Target != 1 {
+	if len(leaks) != 1 || leaks[0].By != evidence.LeakedByMark || leaks[0].Source != 0 || leaks[0].Target != 1 {
 		t.Errorf("%+v", leaks)
 	}
 }

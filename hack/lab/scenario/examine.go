@@ -46,7 +46,7 @@ func (s Scenario) examine(r report) error {
 // maxMemory is what the command may take, in bytes: a node may say much, and two cannot say more than is bounded.
 const maxMemory = 400 << 20
 
-// bounded says whether the command kept within its bounds: of memory, and of what it may write to a terminal.
+// bounded reports whether the command kept within its bounds: of memory, and of what it may write to a terminal.
 func (t *Trial) bounded() error {
 	var problems []error
 	if t.memory > maxMemory {

@@ -17,7 +17,7 @@ type Cluster struct {
 	Alone bool // in a virtual machine, whose kernel it may do with as it likes
 }
 
-// Fits says whether a lab on a ground is such a cluster.
+// Fits reports whether a lab on a ground is such a cluster.
 func (c Cluster) Fits(network topology.Network, nodes int, on string) bool {
 	return network.Plain() == c.Plain() && nodes == c.Nodes && (!c.Alone || on == ground.VM)
 }

@@ -28,7 +28,7 @@ func Identify(role string, pid int) (Process, error) {
 	return Process{Role: role, PID: pid, Start: start}, nil
 }
 
-// Alive tells whether this very process still exists, and is not a zombie.
+// Alive reports whether this very process still exists, and is not a zombie.
 func (p Process) Alive() bool {
 	start, err := startTime(p.PID)
 	return err == nil && start == p.Start && p.PID > 0

@@ -61,7 +61,7 @@ type Namespace struct {
 
 var validName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$`)
 
-// CheckName says whether a lab may have the name: everything that it makes is named after it.
+// CheckName reports whether a lab may have the name: everything that it makes is named after it.
 func CheckName(name string) error {
 	if !validName.MatchString(name) {
 		return fmt.Errorf("lab name %q: want 1 to 24 lower-case letters, digits and dashes, a letter first", name)

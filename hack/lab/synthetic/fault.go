@@ -44,13 +44,13 @@ func (f Fault) check(nodes int) error {
 	return nil
 }
 
-// stale tells whether a node has a stale key for a peer.
+// stale reports whether a node has a stale key for a peer.
 func (w *World) stale(from, to int) bool { return w.has(Fault{StaleKey, from, to}) }
 
-// cut tells whether nothing passes between two nodes.
+// cut reports whether nothing passes between two nodes.
 func (w *World) cut(a, b int) bool { return w.stale(a, b) || w.stale(b, a) }
 
-// leaks tells whether what one node's pods send to another's goes past the tunnel.
+// leaks reports whether what one node's pods send to another's goes past the tunnel.
 func (w *World) leaks(from, to int) bool { return w.has(Fault{Leak, from, to}) }
 
 func (w *World) has(fault Fault) bool {

@@ -43,7 +43,7 @@ const (
 // AllModes are the choices.
 var AllModes = []Mode{Separate, Auto, OverIPv4, OverIPv6}
 
-// Check says whether a network can be asked for.
+// Check reports whether a network can be asked for.
 func (n Network) Check(backends []string) error {
 	if !slices.Contains(backends, n.Backend) {
 		return fmt.Errorf("unknown backend %q: want one of %s", n.Backend, strings.Join(backends, ", "))
@@ -84,10 +84,10 @@ func (n Network) Label() string {
 	return strings.Join(words, "-")
 }
 
-// IPv4 says whether pods have addresses of that family.
+// IPv4 reports whether pods have addresses of that family.
 func (f Families) IPv4() bool { return f != OnlyIPv6 }
 
-// IPv6 says whether pods have addresses of that family.
+// IPv6 reports whether pods have addresses of that family.
 func (f Families) IPv6() bool { return f == OnlyIPv6 || f == Dual }
 
 // PodNetworks are the ranges of all pods.

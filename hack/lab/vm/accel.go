@@ -21,7 +21,7 @@ const kvmDevice = "/dev/kvm"
 // trialTime bounds the boot that shows whether KVM is of use; emulated it takes 3 s.
 const trialTime = 10 * time.Second
 
-// Available says whether this machine can boot a VM, how or why not, and which accelerator it would take.
+// Available reports whether this machine can boot a VM, how or why not, and which accelerator it would take.
 // It changes nothing; what is missing but can be fetched counts as there. AccelKVM is then still subject to a trial
 // boot by Start.
 func Available(ctx context.Context) (ok bool, why, accel string) {

@@ -10,7 +10,7 @@ import (
 )
 
 // awaitReady follows a console log until the machine says that it is ready, and returns its kernel's release. alive
-// tells whether QEMU still runs; without it nothing more will be said.
+// reports whether QEMU still runs; without it nothing more will be said.
 func awaitReady(ctx context.Context, log string, alive func() bool) (release string, err error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

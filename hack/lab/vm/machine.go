@@ -143,7 +143,7 @@ func Open(dir string) (*Machine, error) {
 	return m, nil
 }
 
-// Running tells whether the machine is up.
+// Running reports whether the machine is up.
 func (m *Machine) Running() bool { return m.QEMU.alive() }
 
 // Wait returns the exit status of the machine's command when the machine has powered off. A machine that ended

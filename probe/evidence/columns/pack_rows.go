@@ -29,7 +29,7 @@ func age(handshake, age int64) int64 {
 	return age / millisecond
 }
 
-// packable says whether a column says the same of the peer. The parts of a peer
+// packable reports whether a column says the same of the peer. The parts of a peer
 // with many allowed IPs have its counters in common, which it would sum.
 func packable(p *evidence.Peer) bool { return len(p.AllowedIPs) < 32 && p.Age >= 0 }
 
@@ -69,7 +69,7 @@ func (p *Packer) peers(rows []evidence.Message) []evidence.Message {
 	return messages
 }
 
-// countable says whether a column says the same of the counters: all four
+// countable reports whether a column says the same of the counters: all four
 // readings of a peer with a number, none below the one before.
 func (p *Packer) countable(c *evidence.Count) bool {
 	_, known := p.numbers[[2]string{c.Device, c.PublicKey}]

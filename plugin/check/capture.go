@@ -9,14 +9,15 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func (v *view) sound(e *graph.Edge) verdict.Outcome {
+func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 	from, to := e.From, e.To
 	for _, n := range [...]*graph.Node{from, to} {
 		switch {
-		case n.Unsound != "":
-			return unknown("%s", n.Unsound)
+		case n.Unverified != "":
+			return unknown("%s", n.Unverified)
 		case n.Uncontrolled != "":
-			return unknown("no control was seen on %s of %s: a leak there might have been missed", n.Uncontrolled, n.Name)
+			return unknown("no control was seen on %s of %s: a leak there might have been missed",
+				n.Uncontrolled, n.Name)
 		}
 	}
 	if !e.ControlSent {
@@ -37,7 +38,8 @@ func (v *view) sound(e *graph.Edge) verdict.Outcome {
 	case unseen != "":
 		return unknown("%s", unseen)
 	case !e.ControlLeft:
-		return unknown("the control of %s for %s was not seen leaving on %s", from.Name, to.Name, list(took(from, e.OutLinks)))
+		return unknown("the control of %s for %s was not seen leaving on %s",
+			from.Name, to.Name, list(took(from, e.OutLinks)))
 	case e.ControlArrived:
 	case roamed(e) != "":
 		out := unknown("%s, and so did the control", roamed(e))
@@ -47,7 +49,8 @@ func (v *view) sound(e *graph.Edge) verdict.Outcome {
 		// A NAT lets in what its inside has sent to, port by port: the tunnel and
 		// no control. A leak would be seen where it leaves, as the control was.
 	default:
-		out := unknown("the control of %s was not seen arriving on %s of %s", from.Name, list(took(to, e.InLinks)), to.Name)
+		out := unknown("the control of %s was not seen arriving on %s of %s",
+			from.Name, list(took(to, e.InLinks)), to.Name)
 		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
 		return out
 	}
@@ -138,7 +141,7 @@ func dead(n *graph.Node, l *evidence.Link) bool {
 	return l.NoCarrier && capture != nil && capture.Frames == 0
 }
 
-// controlled says whether the link's capture saw any control.
+// controlled reports whether the link's capture saw any control.
 func controlled(n *graph.Node, link string) bool {
 	capture := n.Capture(link)
 	return capture != nil && capture.ControlTX+capture.ControlRX > 0
