@@ -180,7 +180,7 @@ func TestFlowAtTheBeginning(t *testing.T) {
 		stats := newStats(t, testSubject())
 		stats.Link("tun0", evidence.RoleOutside).Add(Frame{Data: packet, Header: RawIP, Direction: evidence.DirectionTX})
 		seen := pick(t, stats.Messages(), leakOf)
-		if len(seen) != 1 || seen[0].By != evidence.BetrayedByFlow || seen[0].Source != 0 || seen[0].Target != 1 {
+		if len(seen) != 1 || seen[0].By != evidence.LeakedByFlow || seen[0].Source != 0 || seen[0].Target != 1 {
 			t.Errorf("%s: %+v", name, seen)
 		}
 	}

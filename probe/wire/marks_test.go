@@ -44,7 +44,7 @@ func TestMarkAtTheBeginning(t *testing.T) {
 			continue
 		}
 		s := seen[0]
-		if s.By != evidence.BetrayedByMark || s.First != row.first || s.Source != row.source || s.Target != row.target {
+		if s.By != evidence.LeakedByMark || s.First != row.first || s.Source != row.source || s.Target != row.target {
 			t.Errorf("%s: %+v", row.name, s)
 		}
 		if size := min(MarkedSize, len(row.b)); row.source == 0 && len(s.Sample) != size {

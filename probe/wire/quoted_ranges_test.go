@@ -129,7 +129,7 @@ func TestQuotedInAnEncapsulation(t *testing.T) {
 		if (len(seen) == 1) != row.leak {
 			t.Errorf("%s: %d leaks", row.name, len(seen))
 		}
-		if row.leak && (seen[0].OuterSource.String() != row.source || seen[0].By != evidence.BetrayedByRange) {
+		if row.leak && (seen[0].OuterSource.String() != row.source || seen[0].By != evidence.LeakedByRange) {
 			t.Errorf("%s: %+v", row.name, seen[0])
 		}
 	}
