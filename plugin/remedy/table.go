@@ -32,7 +32,6 @@ var table = []row{
 				Command: "kubectl annotate node {node} flannel.alpha.coreos.com/public-ip-overwrite- " +
 					"flannel.alpha.coreos.com/public-ipv6-overwrite-",
 			},
-			//OPEN
 			k3sStep},
 	}},
 	{"WG0106", "", "", Hint{
@@ -223,7 +222,6 @@ var table = []row{
 				Command: "mkdir -p /etc/rancher/k3s && echo 'flannel-iface: {device}' >> " +
 					"/etc/rancher/k3s/config.yaml",
 			},
-			//OPEN
 			k3sStep},
 		Note: "Set node-ip to the address of {device} as well, so that the API server reaches the node through it.",
 	}},
