@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -27,64 +26,74 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 	if canaries == 0 {
 		return unknown("no canary of %s arrived at %s that could be counted", e.From.Name, e.To.Name)
 	}
-	ends := [...]struct {
-		node     *graph.Node
-		device   *evidence.Device
-		count    *graph.Count
-		moved    graph.Moved
-		captured uint64
-		verb     string
-	}{
+	ends := [...]countedEnd{
 		{e.From, e.FromCarrier.Device, e.Sent, e.Sent.TX, e.Out.Bytes, "sent"},
 		{e.To, e.ToCarrier.Device, e.Received, e.Received.RX, e.In.Bytes, "received"},
 	}
-	// A receiver counts only what it can authenticate: not what comes in a session
-	// that it lost when it was restarted. But it is no more than the sender's
-	// device counted as sent, so all of it is this tunnel's ciphertext.
-	// What it still sends to the same endpoint with an old key comes on top of
-	// both bounds, or it would make up for bytes that took another way.
-	least, most, sent := e.StaleSent.Least, e.StaleSent.Most, e.Sent.TX.Most
 	for i := range ends {
-		end := &ends[i]
-		lower, upper := end.moved.Least, end.moved.Most
-		switch {
-		case end.count.Readings < evidence.Readings || int(end.count.Index) != end.device.Index || end.moved.Backwards:
-			return unknown("%s of %s was made anew or lost this peer while it was watched",
-				end.device.Name, end.node.Name)
-		case upper > maxMoved:
-			return unknown("%s of %s cannot have counted %d bytes %s while it was watched", end.device.Name,
-				end.node.Name, upper, end.verb)
-		case end.node.Unverified != "":
-			return unknown("%s", end.node.Unverified)
-		case lower < canaries:
-			return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way",
-				end.device.Name, end.node.Name, lower, end.verb, canaries)
-		case end.captured < lower+least:
-			return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched",
-				end.device.Name, end.node.Name, lower+least, end.verb, end.captured)
-		case end.captured > max(upper, sent)+most:
-			return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is "+
-				"this tunnel's", end.captured, end.device.Name, end.node.Name, upper, end.verb)
+		if out := ends[i].judge(e, canaries); out.Status != 0 {
+			return out
 		}
 	}
-	return pass("%s", verdict.Late(func() string {
-		var figures []string
-		for _, end := range ends {
-			lower, upper := end.moved.Least, end.moved.Most
-			if end.captured > upper {
-				whose := "in a session that it no longer has"
-				if most > 0 {
-					whose = fmt.Sprintf("for a key that %s had before", e.To.Name)
-				}
-				figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",
-					end.node.Name, end.verb, lower, end.captured, end.captured-upper, whose))
-				continue
-			}
-			figures = append(figures, fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes", end.node.Name, end.verb, lower,
-				end.captured, upper))
-		}
-		return strings.Join(figures, "; ")
-	}))
+	return pass("%s; %s", verdict.Late(func() string { return ends[0].figures(e) }),
+		verdict.Late(func() string { return ends[1].figures(e) }))
+}
+
+// countedEnd is what was counted at one end of a tunnel, by the device and on the
+// wire.
+type countedEnd struct {
+	node     *graph.Node
+	device   *evidence.Device
+	count    *graph.Count
+	moved    graph.Moved
+	captured uint64
+	verb     string // sent, received
+}
+
+// judge returns what is wrong with the counters of one end, the zero Outcome if
+// nothing is.
+//
+// A receiver counts only what it can authenticate: not what comes in a session
+// that it lost when it was restarted. But it is no more than the sender's device
+// counted as sent, so all of it is this tunnel's ciphertext. What the sender still
+// sends to the same endpoint with an old key comes on top of both bounds, or it
+// would make up for bytes that took another way.
+func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
+	device, node := c.device.Name, c.node.Name
+	least, most := c.moved.Least+e.StaleSent.Least, max(c.moved.Most, e.Sent.TX.Most)+e.StaleSent.Most
+	switch {
+	case c.count.Readings < evidence.Readings || int(c.count.Index) != c.device.Index || c.moved.Backwards:
+		return unknown("%s of %s was made anew or lost this peer while it was watched", device, node)
+	case c.moved.Most > maxMoved:
+		return unknown("%s of %s cannot have counted %d bytes %s while it was watched",
+			device, node, c.moved.Most, c.verb)
+	case c.node.Unverified != "":
+		return unknown("%s", c.node.Unverified)
+	case c.moved.Least < canaries:
+		return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way",
+			device, node, c.moved.Least, c.verb, canaries)
+	case c.captured < least:
+		return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched",
+			device, node, least, c.verb, c.captured)
+	case c.captured > most:
+		return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is "+
+			"this tunnel's", c.captured, device, node, c.moved.Most, c.verb)
+	}
+	return verdict.Outcome{}
+}
+
+// figures are those of an end with which nothing is wrong.
+func (c *countedEnd) figures(e *graph.Edge) string {
+	if c.captured <= c.moved.Most {
+		return fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes",
+			c.node.Name, c.verb, c.moved.Least, c.captured, c.moved.Most)
+	}
+	whose := "in a session that it no longer has"
+	if e.StaleSent.Most > 0 {
+		whose = fmt.Sprintf("for a key that %s had before", e.To.Name)
+	}
+	return fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",
+		c.node.Name, c.verb, c.moved.Least, c.captured, c.captured-c.moved.Most, whose)
 }
 
 // maxMoved is more than a tunnel can carry while a run lasts: an hour at 1 Tbit/s.

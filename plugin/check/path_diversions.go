@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -157,16 +158,16 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 	if c.at != nil {
 		return v.forwardedAway(e, c)
 	}
-	from, to, device := e.From, e.To, e.FromLink()
-	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "ip": fmt.Sprint(e.Family),
-		"range": c.part.String()}
-	out := verdict.Outcome{Status: c.status, Facts: facts}
+	device := e.FromLink()
+	out := verdict.Outcome{Status: c.status, Facts: map[string]string{
+		"node": e.From.Name, "peer": e.To.Name, "device": device, "ip": fmt.Sprint(e.Family), "range": c.part.String(),
+	}}
 	switch {
 	case c.by != nil:
 		v.describeStatement(e, c, &out)
 		return out
 	case c.way == nil:
-		out.Reword("on %s %s", from.Name, c.reason)
+		out.Reword("on %s %s", e.From.Name, c.reason)
 		return out
 	}
 	way := c.way
@@ -174,23 +175,35 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 		v.reencapsulated(e, c, &out)
 		return out
 	}
+	out.Reword("%s into %s", v.sends(e, c), device)
+	v.describeWay(e, c, &out)
+	if c.reason != "" {
+		out.Add("; %s", c.reason)
+	}
+	return out
+}
+
+// sends says what a node sends through which link, where it should not.
+func (v *view) sends(e *graph.Edge, c *concern) string {
 	verb := "sends"
 	if c.status != verdict.Fail {
 		verb = "may send"
 	}
-	packets := "what is for " + way.To.String()
-	if condition := way.Condition(); condition != "" {
+	packets := "what is for " + c.way.To.String()
+	if condition := c.way.Condition(); condition != "" {
 		packets += " (" + condition + ")"
 	}
-	whose := "pods on " + to.Name
-	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == to.Carrier(e.Family).Endpoint {
-		whose = "where its overlay reaches " + to.Name
+	whose := "pods on " + e.To.Name
+	if v.Below != nil && c.part.IsSingleIP() && c.part.Addr() == e.ToCarrier.Endpoint {
+		whose = "where its overlay reaches " + e.To.Name
 	}
-	link := way.Link
-	if link == "" {
-		link = "a link that is not known"
-	}
-	out.Reword("%s %s %s, %s, through %s and not into %s", from.Name, verb, packets, whose, link, device)
+	link := cmp.Or(c.way.Link, "a link that is not known")
+	return fmt.Sprintf("%s %s %s, %s, through %s and not", e.From.Name, verb, packets, whose, link)
+}
+
+// describeWay adds what makes a way: its rule, its route, what marks packets for it.
+func (v *view) describeWay(e *graph.Edge, c *concern, out *verdict.Outcome) {
+	from, way, facts := e.From, c.way, out.Facts
 	facts["link"] = way.Link
 	if l := from.Link(way.Link); l != nil {
 		facts["kind"] = kind(l)
@@ -223,10 +236,6 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 	if way.Unread {
 		out.Variant = "mark"
 	}
-	if c.reason != "" {
-		out.Add("%s", "; "+c.reason)
-	}
-	return out
 }
 
 // atFault names what of a way is to be changed: its rule, its route, or a next hop

@@ -36,38 +36,38 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link,
 		"ip": fmt.Sprint(e.Family)}
 	if answer.Link == "" {
-		out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
-		out.Variant, out.Facts = "none", facts
-		if refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true }); refuses != nil &&
-			slices.Contains(refusals, refuses.Type) {
-			out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one", from.Name, ip,
-				to.Name, describe(refuses))
-			facts["type"] = refuses.Type
-			facts["route"] = refuses.Destination.String()
-			facts["table"] = fmt.Sprint(refuses.Table)
-			out.Variant, out.Facts = "refused", facts
-		}
-		return out
+		return noRoute(e, ip, facts)
 	}
+	return anotherLink(e, ip, facts)
+}
+
+// noRoute says that the kernel sends what is for a pod nowhere.
+func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
+	from, to, answer := e.From, e.To, e.Route
+	out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
+	out.Variant = "none"
+	refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true })
+	if refuses != nil && slices.Contains(refusals, refuses.Type) {
+		out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one",
+			from.Name, ip, to.Name, describe(refuses))
+		out.Variant = "refused"
+		facts["type"] = refuses.Type
+		facts["route"] = refuses.Destination.String()
+		facts["table"] = fmt.Sprint(refuses.Table)
+	}
+	out.Facts = facts
+	return out
+}
+
+// anotherLink says that the kernel sends what is for a pod through another link
+// than the tunnel, and which rule or route is why.
+func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
+	from, to, device, answer := e.From, e.To, e.FromLink(), e.Route
 	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s",
 		from.Name, ip, to.Name, answer.Link, device)
 	out.Facts = facts
-	out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip route get " + ip.String(),
-		Text: describeTo(ip, answer)})
-	for _, entry := range from.Table {
-		if matches(entry, ip) && entry.Destination.Bits() > 0 {
-			out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table",
-				Text: describe(entry)})
-		}
-	}
-	winner := closest(from.Table, ip, func(r *evidence.Route) bool {
-		return r.Link == answer.Link && (answer.Table == 0 || r.Table == answer.Table) && r.Destination.Bits() > 0
-	})
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
-	if podRange := rangeOf(to, ip); winner != nil && into == nil && (!podRange.IsValid() ||
-		podRange.Bits() > winner.Destination.Bits()) {
-		winner = nil // it is for more than pods, and wins over no other
-	}
+	winner := moreSpecific(e, ip, into)
 	if winner != nil {
 		facts["route"] = winner.Destination.String()
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
@@ -78,25 +78,61 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
 		out.Variant = kind(link)
-		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "link " + link.Name,
-			Text: kind(link) + ", " + string(link.Role)})
 	}
 	switch rule := ruleFor(from, answer, ip); {
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
 		out.Reword("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks "+
-			"it up in table %d",
-			from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
-		out.Variant, facts["table"] = "rule", fmt.Sprint(answer.Table)
+			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
+		out.Variant = "rule"
+		facts["table"] = fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
-			facts["there"], facts["here"], facts["before"] = there.String(), here.String(), fmt.Sprint(rule.Priority-1)
+			facts["there"] = there.String()
+			facts["here"] = here.String()
+			facts["before"] = fmt.Sprint(rule.Priority - 1)
 		}
 	case winner == nil && into == nil:
-		out.Add("%s", ": it has no route into "+device)
+		out.Add(": it has no route into %s", device)
 		out.Variant = "none"
 	}
-	slices.SortStableFunc(out.Readings[1:], func(a, b verdict.Reading) int { return strings.Compare(a.Text, b.Text) })
+	out.Readings = routeReadings(e, ip)
 	return out
+}
+
+// moreSpecific is the entry that wins over the tunnel's for an address, nil if
+// none does: one that is for more than pods wins over no other where the tunnel's
+// is missing.
+func moreSpecific(e *graph.Edge, ip netip.Addr, into *evidence.Route) *evidence.Route {
+	answer := e.Route
+	winner := closest(e.From.Table, ip, func(r *evidence.Route) bool {
+		return r.Link == answer.Link && (answer.Table == 0 || r.Table == answer.Table) && r.Destination.Bits() > 0
+	})
+	podRange := rangeOf(e.To, ip)
+	if winner != nil && into == nil && (!podRange.IsValid() || podRange.Bits() > winner.Destination.Bits()) {
+		return nil
+	}
+	return winner
+}
+
+// routeReadings are the kernel's answer for an address, then the entries that
+// match it and the link.
+func routeReadings(e *graph.Edge, ip netip.Addr) []verdict.Reading {
+	from := e.From
+	readings := []verdict.Reading{{
+		Node: from.Name, What: "ip route get " + ip.String(), Text: describeTo(ip, e.Route),
+	}}
+	for _, entry := range from.Table {
+		if matches(entry, ip) && entry.Destination.Bits() > 0 {
+			readings = append(readings, verdict.Reading{Node: from.Name, What: "routing table", Text: describe(entry)})
+		}
+	}
+	if link := from.Link(e.Route.Link); link != nil {
+		readings = append(readings, verdict.Reading{
+			Node: from.Name, What: "link " + link.Name, Text: kind(link) + ", " + string(link.Role),
+		})
+	}
+	slices.SortStableFunc(readings[1:], func(a, b verdict.Reading) int { return strings.Compare(a.Text, b.Text) })
+	return readings
 }
 
 // wholeRange passes if no entry of the main table leads a part of the other
