@@ -94,12 +94,11 @@ func because(way *routing.Way) string {
 	if way.Rule != nil {
 		text = routing.DescribeRule(way.Rule)
 	}
-	for _, d := range way.Marked {
+	if len(way.Marked) > 0 {
 		if text != "" {
 			text += "; "
 		}
-		text += routing.DescribeStatement(d)
-		break
+		text += routing.DescribeStatement(way.Marked[0])
 	}
 	if text == "" && way.Entry != nil {
 		text = describe(way.Entry)

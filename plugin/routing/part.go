@@ -95,10 +95,10 @@ func (p *Part) String() string {
 		text = p.Addr().String()
 	}
 	for i, hole := range p.Except {
-		switch {
-		case i == 0:
+		switch i {
+		case 0:
 			text += " except " + hole.String()
-		case i == 3:
+		case 3:
 			return text + ", …"
 		default:
 			text += ", " + hole.String()

@@ -97,7 +97,7 @@ func (t *table) split(p Part, limit int) (pieces []Part, whole bool) {
 	if t == nil {
 		return nil, true
 	}
-	rest, some := p, true
+	rest := p
 	inner := t.below(p.Masked())
 	if len(inner) > limit {
 		return nil, false
@@ -111,9 +111,11 @@ func (t *table) split(p Part, limit int) (pieces []Part, whole bool) {
 			continue
 		}
 		pieces = append(pieces, piece)
-		if rest, some = rest.outside(to); !some {
+		outside, some := rest.outside(to)
+		if !some {
 			return pieces, true
 		}
+		rest = outside
 	}
 	if len(pieces) == 0 && len(t.covering(p.Masked())) == 0 {
 		return nil, true

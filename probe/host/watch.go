@@ -56,7 +56,7 @@ func (r Reader) Watch(pods []netip.Prefix) (*Watch, error) {
 	}
 	// Without the privilege to force it, what is allowed has to do.
 	if unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, watchBuffer) != nil {
-		unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
+		_ = unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_RCVBUF, watchBuffer)
 	}
 	address := unix.SockaddrNetlink{Family: unix.AF_NETLINK}
 	for _, group := range groups {
