@@ -82,13 +82,19 @@ func (r Reader) loaded() (bool, error) {
 	return false, lines.Err()
 }
 
-// chains lists all chains; with an error, those that were read before it.
+// chains lists all chains; with an error, those that were read before it. What
+// the kernel says is understood only after all of it has come: the longer an
+// answer takes to be received, the sooner a change interrupts it.
 func (n *nft) chains() (chains []nftChain, err error) {
+	var messages [][]byte
 	err = n.Dump(nftGetChain, make([]byte, sizeofHeader), func(message []byte) {
+		messages = append(messages, message)
+	})
+	for _, message := range messages {
 		if chain, ok := parseChain(message); ok {
 			chains = append(chains, chain)
 		}
-	})
+	}
 	if err != nil {
 		return chains, fmt.Errorf("listing the chains: %w", err)
 	}
