@@ -64,8 +64,10 @@ func TestScopeOfAskedPairs(t *testing.T) {
 	m.Ask("ring")
 	j := Judge(m)
 	proven := slices.IndexFunc(j.Profile.Scope, func(s profile.Scope) bool { return s.Proven })
-	left := slices.IndexFunc(j.Profile.Scope, func(s profile.Scope) bool { return !s.Proven && s.What == "the other 360 ordered pairs of these nodes" })
-	if proven < 0 || left < 0 || j.Profile.Scope[proven].What != "pod to pod for 20 of the 380 ordered pairs of these nodes, from each node to the next in the order of their names, from the last to the first, over IPv4" {
+	left := slices.IndexFunc(j.Profile.Scope, func(s profile.Scope) bool {
+		return !s.Proven && s.What == "the other 360 directions between these nodes"
+	})
+	if proven < 0 || left < 0 || j.Profile.Scope[proven].What != "pod to pod for 20 of the 380 directions between these nodes (a ring through all nodes by name), IPv4" {
 		t.Errorf("%+v", j.Profile.Scope)
 	}
 }

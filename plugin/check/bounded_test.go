@@ -57,8 +57,8 @@ func compareWithComplete(t *testing.T, name string, many, few *verdict.Result) {
 	if many.Verdict != few.Verdict || !reflect.DeepEqual(many.FirstCause, few.FirstCause) {
 		t.Errorf("%s: %s, first cause %+v; want %s, %+v", name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
 	}
-	if !reflect.DeepEqual(many.Leak, few.Leak) || !reflect.DeepEqual(many.Besides, few.Besides) {
-		t.Errorf("%s: leak %+v, besides %+v; want %+v, %+v", name, many.Leak, many.Besides, few.Leak, few.Besides)
+	if !reflect.DeepEqual(many.Causes, few.Causes) {
+		t.Errorf("%s: causes %+v; want %+v", name, many.Causes, few.Causes)
 	}
 	if !reflect.DeepEqual(many.Totals, few.Totals) {
 		t.Errorf("%s: totals %+v, want %+v", name, many.Totals, few.Totals)
@@ -103,7 +103,7 @@ func countedFrom(r *verdict.Result) verdict.Totals {
 				continue
 			}
 			total.Statuses[f.Status]++
-			if f.CausedBy == "" && (f.Status == verdict.Fail || f.Status == verdict.Inconclusive) {
+			if f.CausedBy.Code == "" && (f.Status == verdict.Fail || f.Status == verdict.Inconclusive) {
 				if total.Causes == nil {
 					total.Causes = map[verdict.Status]int{}
 				}

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
@@ -29,30 +31,30 @@ func pastTheTunnel(s map[string][]evidence.Message) {
 // does not follow from, and what else is wrong stands beside it.
 func TestALeakIsTheFirstCause(t *testing.T) {
 	for _, test := range []struct {
-		name                  string
-		breaks                func(s map[string][]evidence.Message)
-		cause, subject        string
-		leak, besides, leakOf string
+		name   string
+		breaks func(s map[string][]evidence.Message)
+		leakOf string
+		causes []string
 	}{
 		{"a leak alone", func(s map[string][]evidence.Message) {
 			s["probe/node-3"] = append(s["probe/node-3"], seenInClear(2, 0))
-		}, "WG0601", "node-3 → node-1", "WG0601", "", "node-3 → node-1"},
+		}, "node-3 → node-1", []string{"plaintext WG0601 node-3 → node-1"}},
 		{"a leak, and an outage elsewhere", func(s map[string][]evidence.Message) {
 			blocked(s)
 			s["probe/node-3"] = append(s["probe/node-3"], seenInClear(2, 0))
-		}, "WG0601", "node-3 → node-1", "WG0601", "WG0501", "node-3 → node-1"},
+		}, "node-3 → node-1", []string{"plaintext WG0601 node-3 → node-1", "blocked WG0501 node-1 → node-2"}},
 		{"a leak on the very pair that has an outage", func(s map[string][]evidence.Message) {
 			blocked(s)
 			s["probe/node-1"] = append(s["probe/node-1"], seenInClear(0, 1))
-		}, "WG0601", "node-1 → node-2", "WG0601", "WG0501", "node-1 → node-2"},
+		}, "node-1 → node-2", []string{"plaintext WG0601 node-1 → node-2", "blocked WG0501 node-1 → node-2"}},
 		{"a new pod's leak on a pair that has an outage", func(s map[string][]evidence.Message) {
 			blocked(s)
 			s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
-		}, "WG0609", "node-1 → node-2", "WG0609", "WG0501", "node-1 → node-2"},
+		}, "node-1 → node-2", []string{"plaintext WG0609 node-1 → node-2", "blocked WG0501 node-1 → node-2"}},
 		{"a leak that a route explains", func(s map[string][]evidence.Message) {
 			pastTheTunnel(s)
 			s["probe/node-3"] = append(s["probe/node-3"], seenInClear(2, 0))
-		}, "WG0401", "node-3 → node-1", "WG0601", "", "node-3 → node-1"},
+		}, "node-3 → node-1", []string{"plaintext WG0401 node-3 → node-1"}},
 		{"a leak that a route explains, and an earlier failure elsewhere", func(s map[string][]evidence.Message) {
 			pastTheTunnel(s)
 			s["probe/node-3"] = append(s["probe/node-3"], seenInClear(2, 0))
@@ -63,35 +65,37 @@ func TestALeakIsTheFirstCause(t *testing.T) {
 					m.Peer = &p
 				}
 			})
-		}, "WG0401", "node-3 → node-1", "WG0601", "WG0302", "node-3 → node-1"},
+		}, "node-3 → node-1", []string{"plaintext WG0401 node-3 → node-1", "misconfigured WG0302 node-1 → node-2"}},
 		{"two leaks, of which a route explains one", func(s map[string][]evidence.Message) {
 			pastTheTunnel(s)
 			s["probe/node-3"] = append(s["probe/node-3"], seenInClear(2, 0))
 			s["probe/node-1"] = append(s["probe/node-1"], seenInClear(0, 1))
-		}, "WG0601", "node-1 → node-2", "WG0601", "WG0401", "node-1 → node-2"},
-		{"an outage alone", blocked, "WG0501", "node-1 → node-2", "", "", ""},
+		}, "node-1 → node-2", []string{"plaintext WG0601 node-1 → node-2", "plaintext WG0401 node-3 → node-1"}},
+		{"an outage alone", blocked, "", []string{"blocked WG0501 node-1 → node-2"}},
 	} {
 		streams := healthy(3)
 		test.breaks(streams)
 		j := Judge(record(t, streams))
-		got := func(f *verdict.Finding) string {
-			if f == nil {
-				return ""
-			}
-			return f.Code
+		var causes []string
+		for _, c := range j.Causes {
+			causes = append(causes, fmt.Sprint(c.Kind, " ", c.Code, " ", c.Subject))
 		}
-		if got(j.FirstCause) != test.cause || got(j.Leak) != test.leak || got(j.Besides) != test.besides {
-			t.Errorf("%s: %s, leak %q, besides %q, want %s, %q, %q", test.name, got(j.FirstCause), got(j.Leak), got(j.Besides), test.cause, test.leak, test.besides)
+		if !slices.Equal(causes, test.causes) {
+			t.Errorf("%s: %q, want %q", test.name, causes, test.causes)
 			continue
 		}
-		if j.FirstCause.Subject.String() != test.subject || j.Leak != nil && j.Leak.Subject.String() != test.leakOf {
-			t.Errorf("%s: of %s", test.name, j.FirstCause.Subject)
+		leakOf := ""
+		if leaks := j.Causes[0].Leaks; len(leaks) > 0 {
+			leakOf = leaks[0].String()
+		}
+		if leakOf != test.leakOf {
+			t.Errorf("%s: a leak of %q, want %q", test.name, leakOf, test.leakOf)
 		}
 	}
 }
 
-// Of many pairs a result lists a bounded number of findings; the leak and its
-// cause are among them, however many others come first.
+// Of many pairs a result lists a bounded number of findings; the cause of a leak
+// is the first cause, however many others come first.
 func TestALeakAmongManyFailures(t *testing.T) {
 	const nodes = 40
 	m := mesh.New(nodes)
@@ -111,7 +115,7 @@ func TestALeakAmongManyFailures(t *testing.T) {
 	if r.FirstCause == nil || r.FirstCause.Code != "WG0401" || r.FirstCause.Subject.Node != mesh.Name(nodes-1) {
 		t.Errorf("first cause %+v", r.FirstCause)
 	}
-	if r.Leak == nil || r.Leak.Code != "WG0601" || r.Besides == nil || r.Besides.Code != "WG0302" {
-		t.Errorf("leak %+v, besides %+v", r.Leak, r.Besides)
+	if r.Causes[0].LeakCount != 1 || r.Causes[1].Code != "WG0302" || r.Causes[1].Count != (nodes-1)*(nodes-2) {
+		t.Errorf("causes %+v", r.Causes)
 	}
 }

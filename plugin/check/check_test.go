@@ -80,7 +80,7 @@ func bad(j *Judgement) []string {
 	var lines []string
 	for _, f := range j.Findings {
 		if f.Status == verdict.Fail || f.Status == verdict.Inconclusive {
-			lines = append(lines, f.Code+" "+f.Status.String()+" "+f.Subject.String()+": "+f.Text+" <- "+f.CausedBy)
+			lines = append(lines, f.Code+" "+f.Status.String()+" "+f.Subject.String()+": "+f.Text+" <- "+f.CausedBy.Code)
 		}
 	}
 	return lines

@@ -105,8 +105,8 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 			})
 		}
 	}
-	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first",
-		Text: hex.EncodeToString(first.Sample)})
+	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first frame",
+		Text: hex.EncodeToString(first.Sample), Raw: true})
 	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside

@@ -66,7 +66,7 @@ func TestMeshNamesABrokenProbe(t *testing.T) {
 // causes are the findings that are not fine and that no other explains.
 func causes(r *verdict.Result) (names []string) {
 	for _, f := range r.Findings {
-		if (f.Status == verdict.Fail || f.Status == verdict.Inconclusive) && f.CausedBy == "" {
+		if (f.Status == verdict.Fail || f.Status == verdict.Inconclusive) && f.CausedBy.Code == "" {
 			names = append(names, f.Code+" "+f.Subject.String())
 		}
 	}

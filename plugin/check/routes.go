@@ -56,6 +56,7 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 		facts["table"] = fmt.Sprint(refuses.Table)
 	}
 	out.Facts = facts
+	out.Kind = verdict.Blocked
 	return out
 }
 
@@ -153,7 +154,8 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 		switch {
 		case slices.Contains(refusals, entry.Type):
 			out = fail("%s refuses to send to %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
-			out.Variant, facts["type"], facts["table"] = "refused", entry.Type, fmt.Sprint(entry.Table)
+			out.Variant, out.Kind = "refused", verdict.Blocked
+			facts["type"], facts["table"] = entry.Type, fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
 			out = fail("%s sends what is for %s, a part of the pods on %s, through %s and not into %s, though not "+
 				"what is for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)

@@ -31,6 +31,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0101", Title: "the network plugin is one that encrypts, the same on every node",
+			Failed: "the network plugin does not encrypt, or not on every node",
 			Why: "A backend that does not encrypt sends pod traffic in clear unless an encrypting network lies " +
 				"below it; nodes with different backends do not reach each other.",
 			Reads: "node annotations of the network plugin",
@@ -40,6 +41,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0102", Title: "every node takes part",
+			Failed: "a node was not tested",
+			Kind:   verdict.Unproven,
 			Why: "A node that was not tested is not proven: a single one without WireGuard can carry the traffic " +
 				"that matters.",
 			Reads: "nodes: conditions, taints, operating system",
@@ -49,15 +52,19 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0103", Title: "the run's pods started and answered",
-			Why:   "Without a probe and a test pod on a node there is no evidence of it.",
-			Reads: "pods, events, the plugin's own account",
-			Needs: needBoth,
+			Failed: "the run's pods did not start or did not answer",
+			Kind:   verdict.Unproven,
+			Why:    "Without a probe and a test pod on a node there is no evidence of it.",
+			Reads:  "pods, events, the plugin's own account",
+			Needs:  needBoth,
 		},
 		node: (*view).started,
 	},
 	{
 		Check: verdict.Check{
 			Code: "WG0107", Title: "the test pod has an address of the family that is tested",
+			Failed: "a test pod has no address of a family that was to be tested",
+			Kind:   verdict.Unproven,
 			Why: "What was asked for and cannot be tested is not proven. A cluster of one family has no traffic " +
 				"of the other; that is no failure, and no proof either.",
 			Reads: "the test pod's addresses, the node's pod ranges",
@@ -68,6 +75,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0104", Title: "the nodes run the backend that they are configured with",
+			Failed: "a node does not run the backend that it is configured with",
 			Why: "A backend that was configured and not yet started, or on an agent instead of the servers, " +
 				"encrypts nothing.",
 			Reads: "node annotations: the arguments K3s last started with, the backend of the lease",
@@ -77,6 +85,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0105", Title: "no node publishes an address that its configuration no longer asks for",
+			Failed: "a node publishes an outdated address",
 			Why: "Flannel's annotation public-ip-overwrite outlives the option that wrote it and keeps the " +
 				"tunnel's endpoint at the old address.",
 			Reads: "node annotations: public-ip-overwrite, the arguments K3s last started with",
@@ -86,6 +95,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0106", Title: "no two nodes publish the same endpoint",
+			Failed: "two nodes publish the same endpoint",
 			Why: "Two nodes behind one address and port cannot both be reached: one of them gets the other's " +
 				"datagrams.",
 			Reads: "node annotations: the published address and port",
@@ -95,6 +105,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0604", Title: "a leak would have been seen",
+			Failed: "a leak could have been missed",
+			Kind:   verdict.Unproven,
 			Why: "That nothing was seen in clear means something only if the same capture, in the same window, " +
 				"saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
 			Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
@@ -106,6 +118,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0611", Title: "nothing passes the captures unseen",
+			Failed: "packets can pass the captures unseen",
+			Kind:   verdict.Unproven,
 			Why: "A packet socket does not see all that crosses a link: an XDP program takes and sends frames " +
 				"before it, some offloads after it, and a link that appears meanwhile is not captured at all. " +
 				"What can do so is looked for, and the link's own counters are compared with what was captured " +
@@ -120,6 +134,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0201", Title: "the WireGuard device is there and up",
+			Failed: "the WireGuard device is missing or down",
 			Why: "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one " +
 				"called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is " +
 				"up.",
@@ -132,6 +147,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0202", Title: "the WireGuard device could be read",
+			Failed: "the WireGuard device could not be read",
+			Kind:   verdict.Unproven,
 			Why: "Keys, peers and byte counters of the device are half of the proof; they need CAP_NET_ADMIN in " +
 				"the host's network namespace.",
 			Reads: "the device as wgctrl gives it",
@@ -143,6 +160,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0301", Title: "each node holds the key that it publishes",
+			Failed: "a node's published key is not the one in use",
 			Why: "The published key is what the others encrypt for. A key that the node's device does not hold " +
 				"belongs to a device of the past, or to somebody else.",
 			Reads: "the network plugin's node annotation, the device's public key",
@@ -154,6 +172,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0303", Title: "no two nodes share a key",
+			Failed: "two nodes share a key",
 			Why: "The kernel ignores, without a word, a peer that has the device's own key; on other nodes the " +
 				"last one to be configured takes over the addresses. Cloned machines do this.",
 			Reads: "the public keys of all devices, the keys that nodes publish",
@@ -165,9 +184,10 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0302", Title: "each node has the others as peers, with the keys they hold",
-			Why:   "A peer with a stale key gets no handshake; a missing peer gets no traffic.",
-			Reads: "the peers of the sending node's device, the key of the receiving node's device",
-			Proof: verdict.P7Keys, Needs: needProbe,
+			Failed: "a node has no peer, or an outdated key, for another node",
+			Why:    "A peer with a stale key gets no handshake; a missing peer gets no traffic.",
+			Reads:  "the peers of the sending node's device, the key of the receiving node's device",
+			Proof:  verdict.P7Keys, Needs: needProbe,
 			After: []string{"WG0103", "WG0107", "WG0201", "WG0202", "WG0301", "WG0303"},
 		},
 		edge: (*view).knows,
@@ -175,6 +195,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0306", Title: "each node sends to where the other says it is",
+			Failed: "a node sends to an endpoint that is not the other node's",
 			Why: "An endpoint that is not the other node's sends its ciphertext to nobody, or to a stranger. " +
 				"After a change of address the others keep the old one until they hear from it or are restarted.",
 			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses",
@@ -186,17 +207,20 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0304", Title: "the pod range of each node belongs to its peer, and to that alone",
+			Failed: "a pod range belongs to no peer, or to the wrong one",
 			Why: "WireGuard routes by allowed IPs: a pod address under no peer is refused, under the wrong one it " +
 				"is encrypted for the wrong node.",
 			Reads: "allowed IPs of all peers of the device, pod ranges, the test pod's address",
 			Proof: verdict.P7Keys, Needs: needProbe,
-			After: []string{"WG0103", "WG0107", "WG0201", "WG0202", "WG0302"},
+			After: []string{"WG0103", "WG0107", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302"},
 		},
 		edge: (*view).ranges,
 	},
 	{
 		Check: verdict.Check{
 			Code: "WG0401", Title: "the route to the other nodes' pods leads into the tunnel",
+			Failed: "the route to another node's pods does not lead into the tunnel",
+			Kind:   verdict.Plaintext,
 			Why: "A healthy tunnel that no route leads into encrypts nothing. A more specific route, left over " +
 				"from another backend or added by another network, wins over the tunnel's without a word.",
 			Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to " +
@@ -209,6 +233,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0402", Title: "no rule, route or filter gives a pod's packet another way",
+			Failed: "a rule, route or filter gives pod packets another path",
+			Kind:   verdict.Plaintext,
 			Why: "A test pod's packets stand for those of all pods only if nothing on the node treats others " +
 				"otherwise: a rule for one port or one part of the pod range, a second next hop, a mark, a " +
 				"statement that copies packets.",
@@ -222,6 +248,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0504", Title: "an encrypted packet of full size fits the link below the tunnel",
+			Failed: "encrypted packets of full size do not fit the link below the tunnel",
+			Kind:   verdict.Blocked,
 			Why: "What does not fit is cut into fragments outside, which many networks drop: small packets pass, " +
 				"transfers stall.",
 			Reads: "MTU of the WireGuard link and of the link that the kernel reaches the peer's endpoint through",
@@ -233,6 +261,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0505", Title: "no pod has a larger MTU than the tunnel",
+			Failed: "pods have a larger MTU than the tunnel",
 			Why: "Pods keep the MTU they were created with. After a switch to WireGuard the old ones send packets " +
 				"that do not fit the tunnel.",
 			Reads: "MTU of the links to local pods and of the WireGuard link",
@@ -244,6 +273,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0501", Title: "the tunnel's UDP datagrams arrive at the other node's WireGuard",
+			Failed: "WireGuard's UDP packets do not arrive at the other node",
+			Kind:   verdict.Blocked,
 			Why: "A firewall on a node or between the nodes that drops the tunnel's port looks like a broken " +
 				"cluster. Where the datagrams were last seen says who drops them.",
 			Reads: "WireGuard messages captured leaving one node and arriving at the other, what the receiver's " +
@@ -259,6 +290,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0502", Title: "pods on the two nodes reach each other",
+			Failed: "pods on two nodes do not reach each other",
+			Kind:   verdict.Blocked,
 			Why: "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are " +
 				"authenticated with a key of this run, so nobody in between can give them.",
 			Reads: "canaries sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP",
@@ -273,9 +306,11 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0503", Title: "packets of full size pass",
-			Why:   "A tunnel whose MTU is too large for the network below it passes pings and stalls transfers.",
-			Reads: "canaries as large as the pod's own link takes, sent with DF set",
-			Proof: verdict.P1Delivered, Needs: needPod, Outage: true,
+			Failed: "packets of full size do not pass",
+			Kind:   verdict.Blocked,
+			Why:    "A tunnel whose MTU is too large for the network below it passes pings and stalls transfers.",
+			Reads:  "canaries as large as the pod's own link takes, sent with DF set",
+			Proof:  verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",
 				"WG0303", "WG0302", "WG0306", "WG0304", "WG0401", "WG0504", "WG0501", "WG0502",
@@ -286,6 +321,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0609", Title: "the first packets of a new pod's life are encrypted too",
+			Failed: "the first packets of a new pod are not encrypted",
+			Kind:   verdict.Plaintext,
 			Why: "Where agents learn of pods one by one, a pod can be reached before every node knows it, and " +
 				"what a node does not know it may send in clear. Pods that have been there for a while do not " +
 				"show it.",
@@ -302,6 +339,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0601", Title: "no pod traffic crosses the wire in clear",
+			Failed: "pod traffic crosses the wire in plaintext",
+			Kind:   verdict.Plaintext,
 			Why: "One packet of a pod that can be read on a link that leaves the host is the failure this tool " +
 				"exists to find.",
 			Reads: "every frame on every link that leaves a host, searched for the run's mark at any place, for the " +
@@ -319,7 +358,9 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",
-			Why: "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
+			Failed: "packets cross the wire in plaintext",
+			Kind:   verdict.Plaintext,
+			Why:    "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
 			Reads: "frames that bear the run's mark and name no pair of it, and packets of other pods between nodes " +
 				"whose pair was not tested",
 			Proof: verdict.P3NoPlaintext, Needs: needProbe, Seen: true,
@@ -330,6 +371,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
+			Failed: "packets that arrived were not seen in the tunnel",
+			Kind:   verdict.Unproven,
 			Why: "That the marks are found in clear on the WireGuard link shows that the search works on this " +
 				"very traffic, and that it went this way.",
 			Reads: "marked frames captured on the WireGuard link of both nodes",
@@ -345,6 +388,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0602", Title: "ciphertext of the right number and size crosses the wire",
+			Failed: "the ciphertext on the wire is not that of the packets that arrived",
+			Kind:   verdict.Unproven,
 			Why: "Something on UDP port 51820 proves nothing, a keepalive does as much. These are data messages " +
 				"between these two endpoints, of the very sizes that the canaries become, with counters that " +
 				"never repeat.",
@@ -354,7 +399,7 @@ var rows = []row{
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
 				"WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401", "WG0402", "WG0501",
-				"WG0502", "WG0503", "WG0601",
+				"WG0502", "WG0503", "WG0601", "WG0605",
 			},
 		},
 		edge: (*view).ciphertext,
@@ -362,6 +407,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0607", Title: "handshakes in the window were made for the receiver's key",
+			Failed: "a handshake was made for another key",
 			Why: "A handshake message's mac1 can be checked with public keys alone and holds for exactly one " +
 				"receiver.",
 			Reads: "captured initiations and responses, public keys of the devices",
@@ -369,7 +415,7 @@ var rows = []row{
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
 				"WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401", "WG0402", "WG0501",
-				"WG0502", "WG0503", "WG0601",
+				"WG0502", "WG0503", "WG0601", "WG0605",
 			},
 		},
 		edge: (*view).mac1,
@@ -377,6 +423,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0603", Title: "what the kernel counted is what was captured",
+			Failed: "the kernel's counters and the captured bytes differ",
+			Kind:   verdict.Unproven,
 			Why: "A receiver counts only what it could authenticate. That this equals the bytes seen on the wire " +
 				"means that what was captured was this tunnel's ciphertext and all of it.",
 			Reads: "per-peer byte counters on both nodes, read before and after the captures and before and after " +
@@ -385,7 +433,7 @@ var rows = []row{
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
 				"WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401", "WG0402", "WG0501",
-				"WG0502", "WG0503", "WG0601", "WG0602",
+				"WG0502", "WG0503", "WG0601", "WG0602", "WG0605",
 			},
 		},
 		edge: (*view).counted,
@@ -393,6 +441,8 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0606", Title: "the handshake is fresh after traffic",
+			Failed: "the handshake is missing or too old",
+			Kind:   verdict.Unproven,
 			Why: "A session that carries traffic renews its key every two minutes. An old handshake without " +
 				"traffic says nothing, with traffic it says that the tunnel is dead.",
 			Reads: "age of the last handshake by the node's own clock, after the canaries",
@@ -400,7 +450,7 @@ var rows = []row{
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
 				"WG0301", "WG0303", "WG0302", "WG0306", "WG0304", "WG0401", "WG0402", "WG0501",
-				"WG0502", "WG0503", "WG0601",
+				"WG0502", "WG0503", "WG0601", "WG0605",
 			},
 		},
 		edge: (*view).fresh,
@@ -408,6 +458,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0701", Title: "WireGuard runs in the kernel",
+			Failed: "userspace WireGuard: encrypted, but slower",
 			Why: "A userspace implementation encrypts as well as the kernel's and takes several times its " +
 				"processor time.",
 			Reads: "how the device was read: from the kernel or through a control socket",
@@ -419,6 +470,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0801", Title: "every address family of the pods was tested",
+			Failed: "an address family of the pods was not tested",
 			Why: "Each family has a tunnel or at least allowed IPs of its own; that one is encrypted says nothing " +
 				"of the other.",
 			Reads: "pod ranges of the nodes, families of the run",

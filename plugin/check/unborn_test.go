@@ -11,7 +11,7 @@ import (
 // A run that made no new pod, or fewer than there are nodes, may pass, and must
 // not be silent about what it did not look at.
 func TestScopeOfNewPods(t *testing.T) {
-	for newcomers, want := range map[int]string{0: "on 3 of the 3 nodes", 1: "on 2 of the 3 nodes"} {
+	for newcomers, want := range map[int]string{0: "on 3 of 3 nodes", 1: "on 2 of 3 nodes"} {
 		streams := healthy(3)
 		each(streams[evidence.PluginStream], func(m *evidence.Message) {
 			if m.Run != nil {

@@ -15,13 +15,14 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
-// addFormatFlags adds -o with the report's own formats and those in which
+// addFormatFlags adds --details, and -o with the report's own formats and those in which
 // kubectl prints parts of an object: name, jsonpath, go-template and their
 // relatives. To them the object is the document that -o json prints.
-func addFormatFlags(command *cobra.Command) *genericclioptions.PrintFlags {
+func (r *root) addFormatFlags(command *cobra.Command) *genericclioptions.PrintFlags {
 	flags := genericclioptions.NewPrintFlags("").WithDefaultOutput("text")
 	flags.JSONYamlPrintFlags = nil // these two are the report's own
 	flags.AddFlags(command)
+	command.Flags().BoolVar(&r.details, "details", false, "show the figures of every pair of nodes")
 	names := formats(flags)
 	command.Flags().Lookup("output").Usage = "format of the report: " + strings.Join(names, ", ")
 	completeWith(command, "output", names...)
@@ -41,11 +42,15 @@ func formats(flags *genericclioptions.PrintFlags) []string {
 type writer func(io.Writer, *check.Judgement) error
 
 // writerFor returns the writer that the flags name. Its error is one of usage.
-func (r *root) writerFor(flags *genericclioptions.PrintFlags) (writer, error) {
+func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (writer, error) {
 	format := *flags.OutputFormat
 	templateAlone := *flags.TemplatePrinterFlags.TemplateArgument != "" && !flags.OutputFlagSpecified()
+	options := report.Options{
+		Color: !r.noColor && colourful(r.streams.Out), Width: width(r.streams.Out),
+		Verbose: r.verbose, Details: r.details, FailOnWarn: failOn == failOnWarn,
+	}
 	if report.Known(format) && !templateAlone {
-		options := report.Options{Color: !r.noColor && colourful(r.streams.Out), Verbose: r.verbose}
+		r.format = format
 		return func(w io.Writer, j *check.Judgement) error { return report.Write(w, format, j, options) }, nil
 	}
 	printer, err := flags.ToPrinter()
@@ -55,13 +60,13 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags) (writer, error) {
 	case err != nil:
 		return nil, usagef("e.g. -o jsonpath='{.firstCause.code}'", "-o %s: %w", format, err)
 	}
-	return func(w io.Writer, j *check.Judgement) error { return printObject(w, printer, j) }, nil
+	return func(w io.Writer, j *check.Judgement) error { return printObject(w, printer, j, options) }, nil
 }
 
 // printObject writes what a printer of cli-runtime makes of a report.
-func printObject(w io.Writer, printer printers.ResourcePrinter, j *check.Judgement) error {
+func printObject(w io.Writer, printer printers.ResourcePrinter, j *check.Judgement, options report.Options) error {
 	var document bytes.Buffer
-	if err := report.Write(&document, "json", j, report.Options{}); err != nil {
+	if err := report.Write(&document, "json", j, options); err != nil {
 		return err
 	}
 	var object unstructured.Unstructured

@@ -32,7 +32,7 @@ func TestFormats(t *testing.T) {
 		"jsonpath as JSON":  {[]string{"-o", "jsonpath-as-json={.exitCode}"}, "[\n    1\n]\n"},
 		"go-template":       {[]string{"-o", `go-template={{range .run.nodes}}{{.}} {{end}}`}, "node-1 node-2 "},
 		"template":          {[]string{"--template", "{{.kind}}"}, "Verification"},
-		"template and text": {[]string{"-o", "text", "--template", "{{.kind}}"}, "FAIL  …"},
+		"template and text": {[]string{"-o", "text", "--template", "{{.kind}}"}, "✗ FAIL  …"},
 		"name":              {[]string{"-o", "name"}, "verification.kubectl-wg.io/…"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestTemplateErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		"unknown":              {[]string{"-o", "xml"}, exitUsage, "one of: text, json, yaml, name, go-template,"},
+		"unknown":              {[]string{"-o", "xml"}, exitUsage, "one of: text, short, json, yaml, name, go-template,"},
 		"empty":                {[]string{"-o", ""}, exitUsage, "hint: one of: text"},
 		"no template":          {[]string{"-o", "jsonpath"}, exitUsage, "no template given"},
 		"jsonpath, syntax":     {[]string{"-o", "jsonpath={.verdict"}, exitUsage, "unclosed action"},
@@ -94,9 +94,9 @@ func TestTemplatesAreSafeToShow(t *testing.T) {
 	j.FirstCause.Text = "red \x1b[31m, right \u202e, two\nlines"
 	for _, format := range []string{"jsonpath={.firstCause.text}", "go-template={{.firstCause.text}}"} {
 		r := &root{}
-		flags := addFormatFlags(&cobra.Command{})
+		flags := r.addFormatFlags(&cobra.Command{})
 		*flags.OutputFormat = format
-		write, err := r.writerFor(flags)
+		write, err := r.writerFor(flags, "fail")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ func (r *root) write(write writer, j *check.Judgement) error {
 	if err := write(&buffer, j); err != nil {
 		return err
 	}
+	r.reported = true
 	if _, err := buffer.WriteTo(r.streams.Out); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
@@ -31,6 +32,19 @@ func (r *root) write(write writer, j *check.Judgement) error {
 func terminal(w any) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// width is how many columns the terminal has, 0 where w is none.
+func width(w any) int {
+	file, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // colourful reports whether colours are written to w; see https://no-color.org.

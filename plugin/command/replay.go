@@ -26,7 +26,7 @@ func (r *root) replay() *cobra.Command {
 The exit code is that of the run. FILE can be - for stdin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			write, err := r.writerFor(format)
+			write, err := r.writerFor(format, failOn)
 			if err != nil {
 				return err
 			}
@@ -42,13 +42,13 @@ The exit code is that of the run. FILE can be - for stdin.`,
 			if err := r.write(write, j); err != nil {
 				return err
 			}
-			if code := exitCode(j.Result, failOn); code != exitVerified {
+			if code, _ := j.Exit(failOn == failOnWarn); code != exitVerified {
 				return outcome(code)
 			}
 			return nil
 		},
 	}
-	format = addFormatFlags(command)
+	format = r.addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
 	command.Flags().StringVar(&failOn, "fail-on", "fail", failOnUsage)
 	completeWith(command, "fail-on", "fail", "warn")
@@ -57,8 +57,11 @@ The exit code is that of the run. FILE can be - for stdin.`,
 
 const failOnUsage = "what makes the exit code 1: fail, or warn for warnings too"
 
+// failOnWarn is the value of --fail-on that makes warnings count.
+const failOnWarn = "warn"
+
 func validFailOn(value string) error {
-	if value != "fail" && value != "warn" {
+	if value != "fail" && value != failOnWarn {
 		return usagef("one of: fail, warn", "--fail-on %s is not known", value)
 	}
 	return nil

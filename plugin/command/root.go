@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // Streams are the three standard streams. Reports go to Out, everything else
@@ -46,7 +47,21 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	if err != nil && !root.started {
 		err = usageError(err, "see: "+ran.CommandPath()+" --help")
 	}
-	return fail(streams.Err, err)
+	code := fail(streams.Err, err)
+	if code == exitCouldNotRun && !root.reported {
+		root.reportFailure(err)
+	}
+	return code
+}
+
+// reportFailure writes why there is no verdict in the format that was asked for:
+// what reads a document from stdout is not left without one.
+func (r *root) reportFailure(err error) {
+	message := cluster.Redact(err.Error())
+	hint := strings.Join(hints(err), "; ")
+	if err := report.WriteFailure(r.streams.Out, r.format, exitCouldNotRun, message, hint); err != nil {
+		r.log().Debug("writing the report", "error", err)
+	}
 }
 
 // root is what all commands share.
@@ -59,6 +74,9 @@ type root struct {
 	quiet      bool
 	noColor    bool
 	started    bool // the command line is valid
+	details    bool
+	format     string // of the report: one of its own, see package report
+	reported   bool   // a report was written
 }
 
 func (r *root) command() *cobra.Command {

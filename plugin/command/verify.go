@@ -19,7 +19,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
 // verifyFlags are the flags as they were typed.
@@ -67,7 +66,7 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
   kubectl wg verify --pairs 8`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			write, err := r.writerFor(f.format)
+			write, err := r.writerFor(f.format, f.failOn)
 			if err != nil {
 				return err
 			}
@@ -94,7 +93,7 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.StringVar(&f.printRole, "print-role", "", "only print the `role` for an operator: cluster or namespaced")
 	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the run; judging has some seconds in any case")
-	f.format = addFormatFlags(command)
+	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", failOnUsage)
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
@@ -197,6 +196,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 		return err
 	}
 	o.Cluster = client
+	o.Context, o.Server = r.identity()
 	if f.printManifests {
 		return r.printManifests(ctx, o)
 	}
@@ -243,7 +243,8 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 		return errors.Join(err, left)
 	}
 	progress.pause()
-	return ends(exitCode(judgement.Result, f.failOn), errors.Join(r.write(write, judgement), left))
+	code, _ := judgement.Exit(f.failOn == failOnWarn)
+	return ends(code, errors.Join(r.write(write, judgement), left))
 }
 
 // ends returns the error that ends the program with a verdict's exit code,
@@ -256,17 +257,6 @@ func ends(code int, err error) error {
 		return outcome(code)
 	}
 	return &after{outcome(code), err}
-}
-
-func exitCode(result *verdict.Result, failOn string) int {
-	code := result.ExitCode()
-	warned := slices.ContainsFunc(result.Findings, func(f verdict.Finding) bool {
-		return f.Status == verdict.Warn
-	})
-	if code == exitVerified && failOn == "warn" && warned {
-		return exitNotVerified
-	}
-	return code
 }
 
 func (r *root) completeNodes(command *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {

@@ -87,21 +87,3 @@ func TestFlannelPublishesPerFamily(t *testing.T) {
 		}
 	}
 }
-
-// The scope says of which moment a run speaks.
-func TestWhen(t *testing.T) {
-	const began = 1795313070828508443 // 2026-11-22
-	for _, test := range []struct {
-		run  evidence.Run
-		want string
-	}{
-		{evidence.Run{}, ""},
-		{evidence.Run{Started: began}, ", at 2026-11-22 02:04:30 UTC"},
-		{evidence.Run{Started: began, Ended: began}, ", from 2026-11-22 02:04:30 to 02:04:30 UTC"},
-		{evidence.Run{Started: began, Ended: began + 12e9}, ", from 2026-11-22 02:04:30 to 02:04:42 UTC"},
-	} {
-		if got := when(&test.run); got != test.want {
-			t.Errorf("%q, want %q", got, test.want)
-		}
-	}
-}

@@ -13,10 +13,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Profile is the expectation that a cluster is judged against.
@@ -161,54 +159,44 @@ func tested(g *graph.Graph) []Scope {
 	for _, family := range g.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
-	over := ", over " + strings.Join(names, " and ") + when(&g.Run)
+	over := ", " + strings.Join(names, " and ")
 	if g.Pairs.All() || len(g.Nodes) == 0 {
 		return []Scope{{Proven: true, What: "pod to pod between these nodes" + over}}
 	}
 	nodes, each := len(g.Nodes), g.Pairs.Each()
-	which := fmt.Sprintf("from each node to %d others that this run's name chooses", each)
-	if g.Run.Pairs == "ring" {
-		which = "from each node to the next in the order of their names, from the last to the first"
+	which := fmt.Sprintf("each node to %d others, chosen from the run ID", each)
+	switch {
+	case g.Run.Pairs == "ring":
+		which = "a ring through all nodes by name"
+	case each == 1:
+		which = "each node to 1 other, chosen from the run ID"
 	}
 	return []Scope{
-		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d ordered pairs of these nodes, %s%s", nodes*each,
+		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s", nodes*each,
 			nodes*(nodes-1), which, over)},
-		{What: fmt.Sprintf("the other %d ordered pairs of these nodes", nodes*(nodes-1-each)),
+		{What: fmt.Sprintf("the other %d directions between these nodes", nodes*(nodes-1-each)),
 			Why: "--pairs " + g.Run.Pairs + " left them out"},
 	}
 }
 
-// when is the moment that a run speaks of, empty if its record does not say.
-func when(run *evidence.Run) string {
-	const clock = "15:04:05"
-	began := time.Unix(0, run.Started).UTC()
-	switch {
-	case run.Started == 0:
-		return ""
-	case run.Ended < run.Started:
-		return began.Format(", at 2006-01-02 " + clock + " UTC")
-	}
-	return began.Format(", from 2006-01-02 "+clock) + time.Unix(0, run.Ended).UTC().Format(" to "+clock+" UTC")
-}
-
-// unborn is the scope's word on pods that begin their life: a node without a
-// new pod in the run shows nothing of them.
+// withoutNewPods is the scope's word on pods that begin their life: a node without
+// a new pod in the run shows nothing of them.
 func withoutNewPods(g *graph.Graph) []Scope {
 	without := len(g.Nodes) - len(g.Run.Newcomers)
 	if without <= 0 {
 		return nil
 	}
-	return []Scope{{What: fmt.Sprintf("the first packets of new pods on %d of the %d nodes", without, len(g.Nodes)),
-		Why: "none was made there while every link was watched, see --new-pods"}}
+	return []Scope{{What: fmt.Sprintf("first packets of new pods on %d of %d nodes", without, len(g.Nodes)),
+		Why: "no new pod was started there while every link was captured, see --new-pods"}}
 }
 
 // commonScope is what no network plugin's tunnel covers, and what no run tries.
 var commonScope = []Scope{
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
-	{What: "host network: node to node, hostNetwork pods, kubelet, etcd, API server",
-		Why: "not pod network traffic; control-plane connections use TLS of their own"},
-	{What: "other hops of traffic to Services, and what proxies, meshes and clients outside the cluster send",
-		Why: "pods' own addresses were tried"},
-	{What: "secondary pod networks (Multus), SCTP, multicast", Why: "not tried"},
-	{What: "what network cards do by themselves", Why: "of their offloads only what links report is known"},
+	{What: "host network (kubelet, API server, etcd)",
+		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of their own"},
+	{What: "other hops to Services, proxies, meshes",
+		Why: "the first hop of NodePort and LoadBalancer traffic depends on the client, not on the cluster"},
+	{What: "Multus, SCTP, multicast", Why: "secondary pod networks and these protocols were not tried"},
+	{What: "offloads of network cards", Why: "of what cards do by themselves only what links report is known"},
 }

@@ -20,24 +20,21 @@ func TestScopeOfPairs(t *testing.T) {
 		proven string
 		out    string // "" if no pair was left out
 	}{
-		{"all", evidence.Run{Families: []int{4}}, 5, "pod to pod between these nodes, over IPv4", ""},
+		{"all", evidence.Run{Families: []int{4}}, 5, "pod to pod between these nodes, IPv4", ""},
 		{"both families", evidence.Run{Families: []int{4, 6}, Pairs: "all"}, 3,
-			"pod to pod between these nodes, over IPv4 and IPv6", ""},
+			"pod to pod between these nodes, IPv4 and IPv6", ""},
 		{"a ring of two is all", evidence.Run{Families: []int{4}, Pairs: "ring"}, 2,
-			"pod to pod between these nodes, over IPv4", ""},
-		{"no node", evidence.Run{Families: []int{4}, Pairs: "ring"}, 0, "pod to pod between these nodes, over IPv4", ""},
+			"pod to pod between these nodes, IPv4", ""},
+		{"no node", evidence.Run{Families: []int{4}, Pairs: "ring"}, 0, "pod to pod between these nodes, IPv4", ""},
 		{"a ring", evidence.Run{Families: []int{6}, Pairs: "ring"}, 5,
-			"pod to pod for 5 of the 20 ordered pairs of these nodes, " +
-				"from each node to the next in the order of their names, from the last to the first, over IPv6",
-			"the other 15 ordered pairs of these nodes"},
+			"pod to pod for 5 of the 20 directions between these nodes (a ring through all nodes by name), IPv6",
+			"the other 15 directions between these nodes"},
 		{"some others", evidence.Run{Families: []int{4}, Pairs: "3", ID: "x"}, 7,
-			"pod to pod for 21 of the 42 ordered pairs of these nodes, " +
-				"from each node to 3 others that this run's name chooses, over IPv4",
-			"the other 21 ordered pairs of these nodes"},
+			"pod to pod for 21 of the 42 directions between these nodes (each node to 3 others, chosen from the run ID), IPv4",
+			"the other 21 directions between these nodes"},
 		{"few others", evidence.Run{Families: []int{4}, Pairs: "2", ID: "x"}, 9,
-			"pod to pod for 18 of the 72 ordered pairs of these nodes, " +
-				"from each node to 2 others that this run's name chooses, over IPv4",
-			"the other 54 ordered pairs of these nodes"},
+			"pod to pod for 18 of the 72 directions between these nodes (each node to 2 others, chosen from the run ID), IPv4",
+			"the other 54 directions between these nodes"},
 	} {
 		scope := Decide(cluster(test.run, evidence.Cluster{}, nodes(test.nodes)...)).Scope
 		if !scope[0].Proven || scope[0].What != test.proven {
@@ -49,7 +46,7 @@ func TestScopeOfPairs(t *testing.T) {
 			if line.Proven {
 				t.Errorf("%s: more is proven: %+v", test.name, line)
 			}
-			if strings.Contains(line.What, "ordered pairs") {
+			if strings.Contains(line.What, "directions") {
 				out = line.What
 				why = line.Why
 			}
@@ -70,9 +67,9 @@ func TestScopeOfNewPods(t *testing.T) {
 		want  string
 	}{
 		{"on every node", 3, []int{0, 1, 2}, ""},
-		{"on one of three", 3, []int{1}, "the first packets of new pods on 2 of the 3 nodes"},
-		{"on all but one", 3, []int{0, 1}, "the first packets of new pods on 1 of the 3 nodes"},
-		{"on none", 2, nil, "the first packets of new pods on 2 of the 2 nodes"},
+		{"on one of three", 3, []int{1}, "first packets of new pods on 2 of 3 nodes"},
+		{"on all but one", 3, []int{0, 1}, "first packets of new pods on 1 of 3 nodes"},
+		{"on none", 2, nil, "first packets of new pods on 2 of 2 nodes"},
 	} {
 		run := evidence.Run{Families: []int{4}}
 		for _, node := range test.made {
@@ -82,7 +79,7 @@ func TestScopeOfNewPods(t *testing.T) {
 		for _, line := range Decide(cluster(run, evidence.Cluster{}, nodes(test.nodes)...)).Scope {
 			if strings.Contains(line.What, "new pods") {
 				got = line.What
-				wantEqual(t, test.name, line.Why, "none was made there while every link was watched, see --new-pods")
+				wantEqual(t, test.name, line.Why, "no new pod was started there while every link was captured, see --new-pods")
 			}
 		}
 		wantEqual(t, test.name, got, test.want)

@@ -11,92 +11,164 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
-	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// document is the report as data: what -o json and -o yaml print. Fields are
-// added, never renamed.
+// apiVersion of the document. docs/json.md has its fields, and why it changed.
+const (
+	apiVersion = "kubectl-wg.io/v2"
+	kind       = "Verification"
+)
+
+// document is the report as data: what -o json and -o yaml print. Within a version
+// fields are added, never renamed.
 type document struct {
-	APIVersion string          `json:"apiVersion"` // "kubectl-wg.io/v1"
-	Kind       string          `json:"kind"`       // "Verification"
-	Verdict    verdict.Verdict `json:"verdict"`
-	ExitCode   int             `json:"exitCode"`
-	Headline   string          `json:"headline"` // the verdict in a sentence or two
-	Run        run             `json:"run"`
-	Profile    network         `json:"profile"`
-	FirstCause *cause          `json:"firstCause,omitempty"`
-	// Leak is a packet of a pod that was seen in clear, where the first cause is
-	// what led it there. Besides is something wrong that has nothing to do with it.
-	Leak    *verdict.Finding `json:"leak,omitempty"`
-	Besides *verdict.Finding `json:"besides,omitempty"`
-	// Totals are there if Pairs and Findings are not all, but those that are not
-	// fine: of many pairs, and of each kind a bounded number.
-	Totals   *verdict.Totals   `json:"totals,omitempty"`
-	Pairs    []verdict.Pair    `json:"pairs"`
-	Findings []verdict.Finding `json:"findings"`
-	Scope    []profile.Scope   `json:"scope"`
+	APIVersion  string          `json:"apiVersion"`
+	Kind        string          `json:"kind"`
+	Verdict     verdict.Verdict `json:"verdict"`
+	FailureKind verdict.Kind    `json:"failureKind,omitempty"`
+	ExitCode    int             `json:"exitCode"`
+	Reason      string          `json:"reason,omitempty"` // why the exit code is not that of the verdict
+	Headline    string          `json:"headline"`
+	Notes       []string        `json:"notes,omitempty"` // what a PASS does not rest on
+	Cluster     clusterOf       `json:"cluster"`
+	Run         runOf           `json:"run"`
+	Profile     network         `json:"profile"`
+	// FirstCause is the first of Causes, for those who want only one.
+	FirstCause *cause            `json:"firstCause,omitempty"`
+	Causes     []cause           `json:"causes"`
+	Totals     totals            `json:"totals"`
+	Pairs      []pair            `json:"pairs"`
+	Findings   []verdict.Finding `json:"findings"`
+	Scope      []scopeOf         `json:"scope"`
 }
 
-type run struct {
-	ID      string   `json:"id"`
-	Started string   `json:"started,omitempty"` // RFC 3339, UTC
-	Version string   `json:"version"`
-	Nodes   []string `json:"nodes"`
+type clusterOf struct {
+	Context      string `json:"context,omitempty"`
+	Server       string `json:"server,omitempty"`
+	Version      string `json:"version,omitempty"` // of the API server
+	Distribution string `json:"distribution,omitempty"`
+}
+
+type runOf struct {
+	ID       string   `json:"id"`
+	Started  string   `json:"started,omitempty"` // RFC 3339, UTC
+	Ended    string   `json:"ended,omitempty"`
+	Seconds  float64  `json:"seconds,omitempty"`
+	Version  string   `json:"version"` // of the plugin
+	Families []int    `json:"families"`
+	Nodes    []string `json:"nodes"`
 	// Asked are the nodes that each node was to send to, where that was not all.
 	Asked map[string][]string `json:"asked,omitempty"`
 }
 
 type network struct {
-	Name         string   `json:"name"`
-	Title        string   `json:"title"`
-	Distribution string   `json:"distribution,omitempty"`
-	Recognised   []string `json:"recognised,omitempty"`
+	Name       string   `json:"name"`
+	Title      string   `json:"title"`
+	Recognised []string `json:"recognised,omitempty"`
 }
 
+// cause is a cause with what fixes it and how to verify that.
 type cause struct {
 	verdict.Finding
-	Remedy *remedy.Hint `json:"remedy,omitempty"`
+	Failed       string                `json:"failed"` // what is wrong, in the check's words
+	Variant      string                `json:"variant,omitempty"`
+	Count        int                   `json:"count"`
+	Subjects     []verdict.Subject     `json:"subjects"`
+	Leaks        int                   `json:"leaks"`
+	Leak         *verdict.Finding      `json:"leak,omitempty"`
+	Consequences []verdict.Consequence `json:"consequences,omitempty"`
+	Remedy       *remedy.Hint          `json:"remedy,omitempty"`
+	Verify       string                `json:"verify"`
 }
 
-func newDocument(j *check.Judgement) document {
+type totals struct {
+	verdict.Totals
+	Complete bool  `json:"complete"` // pairs and findings are all there are
+	Warnings int   `json:"warnings"`
+	Figures  total `json:"figures"`
+}
+
+type pair struct {
+	verdict.Pair
+	Figures figures `json:"figures"`
+}
+
+// scopeOf is one line of what a verdict is about, or is not. Only what a PASS
+// covers is proven.
+type scopeOf struct {
+	Covered bool   `json:"covered"`
+	Proven  bool   `json:"proven"`
+	What    string `json:"what"`
+	Why     string `json:"why,omitempty"`
+}
+
+func newDocument(j *check.Judgement, options Options) document {
 	d := document{
-		APIVersion: "kubectl-wg.io/v1", Kind: "Verification",
-		Verdict: j.Verdict, ExitCode: j.ExitCode(), Headline: headline(j),
-		Run:      run{ID: j.Graph.Run.ID, Version: j.Graph.Run.Version, Nodes: []string{}},
-		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Distribution, j.Profile.Recognised},
-		Pairs:    j.Pairs,
+		APIVersion: apiVersion, Kind: kind,
+		Verdict: j.Verdict, FailureKind: j.Kind(), Headline: headline(j), Notes: limits(j),
+		Cluster: clusterOf{j.Graph.Cluster.Context, j.Graph.Cluster.Server, j.Graph.Cluster.Version,
+			j.Profile.Distribution},
+		Run:      newRun(j.Graph),
+		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Recognised},
+		Causes:   []cause{},
+		Totals:   totals{j.Totals, j.Complete, j.Warnings(), totalOf(j.Graph)},
+		Pairs:    []pair{},
 		Findings: j.Findings,
-		Scope:    j.Profile.Scope,
+		Scope:    scopes(j),
 	}
-	if !j.Complete {
-		d.Totals = &j.Totals
+	d.ExitCode, d.Reason = j.Exit(options.FailOnWarn)
+	for i := range j.Causes {
+		d.Causes = append(d.Causes, newCause(j, &j.Causes[i]))
 	}
-	if j.Graph.Run.Started != 0 {
-		d.Run.Started = time.Unix(0, j.Graph.Run.Started).UTC().Format(time.RFC3339)
+	if len(d.Causes) > 0 {
+		d.FirstCause = &d.Causes[0]
 	}
-	for _, n := range j.Graph.Nodes {
-		d.Run.Nodes = append(d.Run.Nodes, n.Name)
-	}
-	d.Run.Asked = asked(j.Graph)
-	d.Leak, d.Besides = leakOf(j), j.Besides
-	if j.FirstCause != nil {
-		d.FirstCause = &cause{Finding: *j.FirstCause}
-		if hint, ok := fix(j); ok {
-			d.FirstCause.Remedy = &hint
+	for _, p := range j.Pairs {
+		one := pair{Pair: p}
+		if from, to := j.Graph.Node(p.Node), j.Graph.Node(p.Peer); from != nil && to != nil {
+			one.Figures = figuresOf(j.Graph.Edge(from, to, p.Family))
 		}
+		d.Pairs = append(d.Pairs, one)
 	}
 	return d
 }
 
-// leakOf returns the leak that the first cause explains, nil if there is none or
-// if it is the first cause itself.
-func leakOf(j *check.Judgement) *verdict.Finding {
-	if j.Leak == j.FirstCause {
-		return nil
+func newRun(g *graph.Graph) runOf {
+	r := runOf{ID: g.Run.ID, Version: g.Run.Version, Families: g.Run.Families, Nodes: []string{}, Asked: asked(g)}
+	for _, n := range g.Nodes {
+		r.Nodes = append(r.Nodes, n.Name)
 	}
-	return j.Leak
+	if g.Run.Started != 0 {
+		r.Started = time.Unix(0, g.Run.Started).UTC().Format(time.RFC3339)
+	}
+	if g.Run.Ended > g.Run.Started && g.Run.Started != 0 {
+		r.Ended = time.Unix(0, g.Run.Ended).UTC().Format(time.RFC3339)
+		r.Seconds = float64((g.Run.Ended-g.Run.Started)/1e6) / 1e3
+	}
+	return r
+}
+
+func newCause(j *check.Judgement, c *verdict.Cause) cause {
+	one := cause{
+		Finding: c.Finding, Failed: failed(&c.Finding), Variant: c.Variant, Count: c.Count, Leaks: c.LeakCount,
+		Leak: c.Leak, Consequences: c.Consequences, Verify: again(c),
+	}
+	for _, f := range c.All() {
+		one.Subjects = append(one.Subjects, f.Subject)
+	}
+	if hint, ok := fix(j, c); ok {
+		one.Remedy = &hint
+	}
+	return one
+}
+
+func scopes(j *check.Judgement) (all []scopeOf) {
+	for _, s := range j.Profile.Scope {
+		all = append(all, scopeOf{s.Proven, s.Proven && j.Verdict == verdict.Passed, s.What, s.Why})
+	}
+	return all
 }
 
 // asked lists the pairs of a run that did not test all of them.
@@ -113,32 +185,43 @@ func asked(c *graph.Graph) map[string][]string {
 	return pairs
 }
 
-// fix returns what fixes the first cause wherever it was found.
-func fix(j *check.Judgement) (remedy.Hint, bool) {
-	findings := alike(j)
-	if j.Profile.Encrypts && j.FirstCause == j.Leak { // no switch of the backend would help
-		for i := range findings {
-			findings[i].Variant = "past"
-		}
-	}
-	return remedy.ForAll(findings, j.Profile.RunsAs)
+// failure is the document of a run that came to no verdict.
+type failure struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Verdict    string `json:"verdict"` // "ERROR"
+	ExitCode   int    `json:"exitCode"`
+	Error      struct {
+		Message string `json:"message"`
+		Hint    string `json:"hint,omitempty"`
+	} `json:"error"`
 }
 
-// alike returns the first cause and the findings of the same code and status
-// that no other explains either.
-func alike(j *check.Judgement) []verdict.Finding {
-	same := []verdict.Finding{*j.FirstCause}
-	for i := range j.Findings {
-		f := &j.Findings[i]
-		if f != j.FirstCause && f.Code == j.FirstCause.Code && f.Status == j.FirstCause.Status && f.CausedBy == "" {
-			same = append(same, *f)
-		}
+// WriteFailure writes what -o json or -o yaml prints where there is no verdict:
+// the exit code, what went wrong, and a hint, which may be empty. Other formats
+// have nothing to print then, and nothing is written.
+func WriteFailure(w io.Writer, format string, exitCode int, message, hint string) error {
+	f := failure{APIVersion: apiVersion, Kind: kind, Verdict: "ERROR", ExitCode: exitCode}
+	f.Error.Message, f.Error.Hint = message, hint
+	switch format {
+	case "json":
+		return printJSON(w, f)
+	case "yaml":
+		return printYAML(w, f)
 	}
-	return same
+	return nil
 }
 
-func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {
-	text, err := encode(j)
+func writeJSON(w io.Writer, j *check.Judgement, options Options) error {
+	return printJSON(w, newDocument(j, options))
+}
+
+func writeYAML(w io.Writer, j *check.Judgement, options Options) error {
+	return printYAML(w, newDocument(j, options))
+}
+
+func printJSON(w io.Writer, document any) error {
+	text, err := encode(document)
 	if err != nil {
 		return fmt.Errorf("writing the report as json: %w", err)
 	}
@@ -146,8 +229,8 @@ func writeJSON(w io.Writer, j *check.Judgement, _ Options) error {
 	return err
 }
 
-func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
-	text, err := encode(j)
+func printYAML(w io.Writer, document any) error {
+	text, err := encode(document)
 	if err != nil {
 		return fmt.Errorf("writing the report as yaml: %w", err)
 	}
@@ -162,10 +245,11 @@ func writeYAML(w io.Writer, j *check.Judgement, _ Options) error {
 	return err
 }
 
-func encode(j *check.Judgement) (string, error) {
+func encode(document any) (string, error) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
-	err := encoder.Encode(newDocument(j))
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(document)
 	return text.String(), err
 }

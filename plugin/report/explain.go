@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
@@ -12,42 +14,40 @@ import (
 // Explain writes what a check is for, what it reads and what fixes its
 // failure, as plain text.
 func Explain(w io.Writer, c verdict.Check) error {
-	var t text
+	t := text{width: defaultWidth, Options: Options{Details: true}}
 	t.line("%s  %s", c.Code, c.Title)
 	t.line("")
-	t.line("%s", c.Why)
+	t.para("", "", 0, c.Why)
 	t.line("")
-	t.line("Reads: %s.", c.Reads)
+	t.labelled("Failed", meaning(c))
+	t.labelled("Reads", sentence(c.Reads))
 	if c.Proof != "" {
-		t.line("Part of the proof: %s.", step(c.Proof))
+		t.labelled("Proof", stepOf(c.Proof))
 	}
 	if len(c.After) > 0 {
-		t.line("Can be a consequence of: %s.", strings.Join(c.After, ", "))
+		t.labelled("Follows", "it can be a consequence of "+strings.Join(c.After, ", "))
 	}
-	for _, entry := range remedy.Of(c.Code) {
+	for _, e := range grouping(c.Code) {
 		t.line("")
-		if about := about(entry); about != "" {
-			t.line("%s:", about)
+		if about := strings.Join(e.when, "; "); about != "" {
+			t.para("", "", margin, about+":")
 		}
-		t.fix(entry.Hint)
+		t.fix(shown(e.Hint, "<$1>"))
 	}
 	_, err := io.WriteString(w, t.String())
 	return err
 }
 
-// about says what an entry is for: "vxlan, on k3s".
-func about(e remedy.Entry) string {
-	parts := []string{}
-	if e.Variant != "" {
-		parts = append(parts, e.Variant)
+// meaning says what is wrong when a check fails, and what that means.
+func meaning(c verdict.Check) string {
+	kind := c.Kind
+	if kind == "" {
+		kind = verdict.Misconfigured
 	}
-	if e.Distribution != "" {
-		parts = append(parts, "on "+e.Distribution)
-	}
-	return strings.Join(parts, ", ")
+	return fmt.Sprintf("%s (%s)", failed(&verdict.Finding{Status: verdict.Fail, Title: c.Title, Failed: c.Failed}), kind)
 }
 
-func step(p verdict.Proof) string {
+func stepOf(p verdict.Proof) string {
 	for _, proof := range verdict.Proofs {
 		if proof.Step == p {
 			return fmt.Sprintf("%s, %s", p, proof.Title)
@@ -56,58 +56,48 @@ func step(p verdict.Proof) string {
 	return string(p)
 }
 
-// Document writes all checks as one page of Markdown, a section for each code.
-func Document(w io.Writer, table []verdict.Check) error {
-	var t text
-	t.line("# Checks")
-	t.line("")
-	t.line("Written by `make generate` from the table that judges. Each check reads as a true sentence when it passes; rows stand")
-	t.line("in causal order, so what comes first can explain what comes later. Codes are stable and never used again.")
-	for _, c := range table {
-		t.line("")
-		t.line("## %s", c.Code)
-		t.line("")
-		t.line("**%s.** %s", c.Title, c.Why)
-		t.line("")
-		t.line("- Reads: %s.", c.Reads)
-		if c.Proof != "" {
-			t.line("- Part of the proof: %s.", step(c.Proof))
-		}
-		if len(c.After) > 0 {
-			t.line("- Can be a consequence of: %s.", strings.Join(c.After, ", "))
-		}
-		for _, entry := range remedy.Of(c.Code) {
-			t.document(entry)
-		}
-	}
-	_, err := io.WriteString(w, t.String())
-	return err
+// entry is a remedy with all that it is for.
+type entry struct {
+	remedy.Hint
+	when []string
 }
 
-func (t *text) document(e remedy.Entry) {
-	t.line("")
-	title := e.Hint.Title
-	if about := about(e); about != "" {
-		title = "(" + about + ") " + title
-	}
-	t.line("To fix it: %s.", title)
-	if e.Hint.Disruption != "" {
-		t.line("Disruption: %s.", e.Hint.Disruption)
-	}
-	for _, s := range e.Hint.Steps {
-		t.line("")
-		t.line("On %s:", s.On)
-		t.line("")
-		for _, line := range strings.Split(s.Command, "\n") {
-			t.line("    %s", line)
+// grouping joins the remedies of a code that are the same.
+func grouping(code string) (all []entry) {
+	for _, e := range remedy.Of(code) {
+		about := when(code, e)
+		known := false
+		for i := range all {
+			if reflect.DeepEqual(all[i].Hint, e.Hint) {
+				known = true
+				all[i].when = append(all[i].when, about)
+			}
 		}
-		if s.Note != "" {
-			t.line("")
-			t.line("(%s)", s.Note)
+		if !known {
+			one := entry{Hint: e.Hint}
+			if about != "" {
+				one.when = []string{about}
+			}
+			all = append(all, one)
 		}
 	}
-	if e.Hint.Note != "" {
-		t.line("")
-		t.line("%s", e.Hint.Note)
+	return all
+}
+
+var placeholder = regexp.MustCompile(`\{([a-z]+)\}`)
+
+// shown is a hint whose {names} are written <name> in commands, as manuals do,
+// and in prose as it says.
+func shown(h remedy.Hint, prose string) remedy.Hint {
+	name := func(s string) string { return placeholder.ReplaceAllString(s, prose) }
+	h.Title = name(h.Title)
+	h.Disruption = name(h.Disruption)
+	h.Note = name(h.Note)
+	steps := make([]remedy.Step, len(h.Steps))
+	for i, s := range h.Steps {
+		command := placeholder.ReplaceAllString(s.Command, "<$1>")
+		steps[i] = remedy.Step{On: name(s.On), Command: command, Note: name(s.Note)}
 	}
+	h.Steps = steps
+	return h
 }

@@ -9,36 +9,100 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// The first line claims what was shown: of a recording of an earlier version
-// less than of one of this.
+// The headline says what kind of failure it is, and claims what was observed.
 func TestHeadline(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(j *check.Judgement)
 		want   string
 	}{
-		{"host-healthy-wireguard", func(*check.Judgement) {}, "Pod traffic between the 2 nodes is encrypted by WireGuard: every test packet was seen inside the tunnel, " +
-			"and none outside it. Other pods' packets and other paths were not read by the version that recorded this."},
-		{"host-healthy-wireguard", func(j *check.Judgement) { j.Graph.Run.Minor = evidence.Minor },
-			"Pod traffic between the 2 nodes is encrypted by WireGuard: every test packet was inside the tunnel, " +
-				"no packet of any pod was seen outside it, and no rule or route leads past it."},
+		{"host-healthy-wireguard", nil, "Pod traffic between 2 nodes is encrypted by WireGuard"},
+		{"host-healthy-dual", nil, "Pod traffic between 2 nodes over IPv4 and IPv6 is encrypted by WireGuard"},
+		{"host-healthy-dual-one-family", nil, "Pod traffic between 2 nodes over IPv6 alone is encrypted by WireGuard"},
+		{"host-stale-flannel-route", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
+		{"host-host-gw", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
+		{"host-udp-blocked", nil, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); " +
+			"no plaintext was seen"},
+		{"host-udp-blocked", func(j *check.Judgement) {
+			for i := range j.Totals.Steps { // the captures prove nothing
+				j.Totals.Steps[i].Statuses = map[verdict.Status]int{verdict.Inconclusive: 2}
+			}
+		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2)"},
+		{"host-udp-blocked", func(j *check.Judgement) {
+			j.Causes = append(j.Causes, verdict.Cause{Finding: verdict.Finding{Status: verdict.Fail, Title: "t"}})
+		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); also: not true: t; " +
+			"no plaintext was seen"},
+		{"host-udp-blocked", func(j *check.Judgement) {
+			j.Causes = append(j.Causes, j.Causes[0], j.Causes[0])
+		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); and 2 other causes; " +
+			"no plaintext was seen"},
+		{"host-published-key", nil, "MISCONFIGURED: a node's published key is not the one in use (node-2); " +
+			"no plaintext was seen"},
+		{"host-image-missing", func(j *check.Judgement) { j.Causes = nil }, "NOT PROVEN: the proof is incomplete"},
+	} {
+		j := judged(t, test.name)
+		if test.change != nil {
+			test.change(j)
+		}
+		if got := headline(j); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// Of what is not proven the headline says why, and how much is.
+func TestHeadlineOfInconclusive(t *testing.T) {
+	j := judged(t, "host-probe-blind")
+	got := headline(j)
+	if !strings.HasPrefix(got, "NOT PROVEN: ") || !strings.HasSuffix(got, "directions proven)") ||
+		!strings.Contains(got, strings.TrimSuffix(j.FirstCause.Text, ".")) {
+		t.Errorf("%q", got)
+	}
+}
+
+// A PASS says what it does not rest on.
+func TestLimits(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(j *check.Judgement)
+		want   string
+	}{
+		{"host-healthy-wireguard", nil, "were not read by the version that recorded this"},
+		{"host-healthy-wireguard", func(j *check.Judgement) { j.Graph.Run.Minor = evidence.Minor }, ""},
 		{"host-healthy-wireguard", func(j *check.Judgement) {
 			j.Graph.Run.Minor = evidence.Minor
 			paths := j.Totals.Of("WG0402")
 			paths.Statuses[verdict.Warn] = 2
-		}, "seen outside it. Programs that cannot be read decide about paths: their decision was seen on the test packets only."},
-		{"host-healthy-dual", func(*check.Judgement) {}, "Pod traffic between the 2 nodes over IPv4 and IPv6 is encrypted"},
-		{"host-healthy-dual-one-family", func(*check.Judgement) {}, "Pod traffic between the 2 nodes over IPv6 alone is encrypted"},
-		{"host-stale-flannel-route", func(*check.Judgement) {}, "the more specific one. So pod traffic from node-1 to node-2 crosses the wire in clear inside VXLAN"},
-		{"host-host-gw", func(j *check.Judgement) { j.Besides = &verdict.Finding{Text: "node-3 is down"} }, "in clear without any encapsulation: seen"},
-		{"host-host-gw", func(j *check.Judgement) { j.Besides = &verdict.Finding{Text: "node-3 is down"} }, ". Besides, node-3 is down."},
-		{"host-udp-blocked", func(*check.Judgement) {}, "node-2 drops the incoming UDP port 51820"},
-		{"host-image-missing", func(j *check.Judgement) { j.FirstCause = nil }, "The proof is incomplete."},
+		}, "Programs that cannot be read decide about paths"},
+		{"host-vxlan", nil, ""},
 	} {
 		j := judged(t, test.name)
-		test.change(j)
-		if got := headline(j); !strings.Contains(got, test.want) {
+		if test.change != nil {
+			test.change(j)
+		}
+		got := strings.Join(limits(j), " ")
+		if !strings.Contains(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q in it", test.name, got, test.want)
+		}
+	}
+}
+
+// The last line repeats the verdict, and says why the exit code is another.
+func TestLastLine(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		options Options
+		want    string
+	}{
+		{"host-healthy-wireguard", Options{}, "✓ PASS  2 of 2 directions proven, 2 warnings; per pair: --details\n"},
+		{"host-healthy-wireguard", Options{Details: true}, "✓ PASS  2 of 2 directions proven, 2 warnings\n"},
+		{"host-healthy-wireguard", Options{FailOnWarn: true, Width: 120},
+			"✓ PASS  2 of 2 directions proven, 2 warnings (exit 1: --fail-on warn, warnings: 2); per pair: --details\n"},
+		{"host-vxlan", Options{}, "✗ FAIL  PLAINTEXT: 0 of 2 directions proven (exit 1); kubectl wg explain WG0601\n"},
+	} {
+		j := judged(t, test.name)
+		if got := fit(j, test.options); !strings.HasSuffix(got, "\n"+test.want) {
+			t.Errorf("%s: %q", test.name, got[len(got)-150:])
 		}
 	}
 }

@@ -1,6 +1,9 @@
 // Package report renders a judgement. Each format has a file of its own and
 // sees only the judgement: no cluster, no clock. Whatever came from a node is
 // escaped before it is written.
+//
+// The text report is made of parts, a file each: header, causes, fix, proof,
+// warnings, scope. It is made to be read on one screen; see fit in text.go.
 package report
 
 import (
@@ -15,8 +18,12 @@ import (
 // Options are what a renderer may be told.
 type Options struct {
 	Color   bool // ANSI colours, text only
-	Verbose bool // every finding, text only
-	Version string
+	Verbose bool // every finding and raw bytes, text only
+	Details bool // the figures of every pair, text only
+	// Width is that of the terminal in columns, text only; 0 is 80.
+	Width int
+	// FailOnWarn makes the exit code of a PASS with warnings 1.
+	FailOnWarn bool
 }
 
 // formats are the renderers by name, in the order in which help names them.
@@ -25,6 +32,7 @@ var formats = []struct {
 	write func(io.Writer, *check.Judgement, Options) error
 }{
 	{"text", writeText},
+	{"short", writeShort},
 	{"json", writeJSON},
 	{"yaml", writeYAML},
 }

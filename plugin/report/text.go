@@ -4,40 +4,180 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// detailed is up to how many pairs each step is printed with its figures;
-// above, a pair is a line and only what deviates is spelled out.
-const detailed = 12
+const (
+	defaultWidth = 80
+	minWidth     = 40
+	maxWidth     = 120 // longer lines are hard to read
+	// screen is how many lines a terminal has at least.
+	screen = 24
+	// perCause is how many more lines a report has for each further cause.
+	perCause = 10
+)
 
-// The text report, top down: the verdict in one sentence, then what decided it
-// with its readings and what fixes it, then the proof pair by pair, warnings,
-// and what the proof does not cover. Nothing is longer than it must be; colours
-// say nothing that the words do not.
+// The columns of the text report.
+const (
+	margin = 2  // of everything but the verdict
+	column = 12 // where what follows a label begins
+)
+
+// writeText writes the text report, top down: the verdict in one sentence, what
+// was verified, each cause with its evidence and its fix, the proof, warnings,
+// what is not covered, and the verdict again. Colours say nothing that the words
+// do not.
 func writeText(w io.Writer, j *check.Judgement, options Options) error {
-	t := &text{color: options.Color, families: j.Graph.Run.Families}
-	t.headline(j)
-	t.cause(j)
-	t.pairs(j, options.Verbose)
-	t.findings(j, options.Verbose)
-	t.scope(j)
-	_, err := io.WriteString(w, t.String())
+	_, err := io.WriteString(w, fit(j, options))
 	return err
 }
 
-type text struct {
-	strings.Builder
-	color    bool
-	families []int // of the run: with more than one each is named
+// terseness is how much of a report is left out, so that it fits one screen.
+type terseness int
+
+// Each leaves out what those before do.
+const (
+	full    terseness = iota
+	fewer             // empty lines between the parts only, one reading of each cause
+	least             // no expectation, what follows and what is covered in one line
+	dense             // commands of several nodes in one line
+	packed            // no empty lines
+	densest           // no titles of checks, no readings but a leak
+)
+
+// fit returns the report as long as it may be on one screen, or as short as it
+// can be. With details nothing is left out.
+func fit(j *check.Judgement, options Options) string {
+	if options.Details || options.Verbose {
+		return newText(j, options, full).report()
+	}
+	limit := lines(j)
+	plain := options
+	plain.Color = false
+	t := newText(j, plain, full)
+	for t.terse < densest && rows(t.report(), t.width) > limit {
+		t.Reset()
+		t.terse++
+	}
+	t.Reset()
+	t.Color = options.Color
+	return t.report()
 }
 
-func (t *text) headline(j *check.Judgement) {
-	t.line("%s  %s", t.paint(statusOf(j.Verdict), string(j.Verdict)), clean(headline(j)))
-	t.line("%s, %s. Run %s.", clean(j.Profile.Title), count(len(j.Graph.Nodes), "node"), clean(j.Graph.Run.ID))
+// lines is how many lines a report may have: a screen, and more for further causes.
+func lines(j *check.Judgement) int {
+	further := max(len(j.Decisive())-1, 0)
+	beside := min(len(j.Causes)-len(j.Decisive()), 1)
+	return screen + perCause*further + beside
+}
+
+// text is a report that is being written.
+type text struct {
+	strings.Builder
+	*check.Judgement
+	Options
+	names names
+	width int
+	terse terseness
+	sum   func() total // the figures of the run, which take time to sum
+}
+
+func newText(j *check.Judgement, options Options, terse terseness) *text {
+	width := options.Width
+	if width == 0 {
+		width = defaultWidth
+	}
+	return &text{
+		Judgement: j, Options: options, names: newNames(j), terse: terse,
+		width: min(max(width, minWidth), maxWidth),
+		sum:   sync.OnceValue(func() total { return totalOf(j.Graph) }),
+	}
+}
+
+func (t *text) report() string {
+	t.headline()
+	t.header()
+	t.causes()
+	t.proof()
+	t.warnings()
+	t.scope()
+	if t.Details {
+		t.pairs()
+	}
+	if t.Verbose {
+		t.findings()
+	}
+	t.lastLine()
+	return t.String()
+}
+
+func (t *text) line(format string, args ...any) {
+	fmt.Fprintf(t, format, args...)
+	t.WriteByte('\n')
+}
+
+// gap is an empty line within a part of the report, part one before a part.
+func (t *text) gap() {
+	if t.terse < fewer {
+		t.WriteByte('\n')
+	}
+}
+
+func (t *text) part() {
+	if t.terse < packed {
+		t.WriteByte('\n')
+	}
+}
+
+// para writes text behind a label, at a column, wrapped to the width. A label that
+// is longer moves the first line. Its style is one of paint.
+func (t *text) para(style, label string, indent int, text string) {
+	begin := max(indent, utf8.RuneCountInString(label))
+	for i, line := range wrap(clean(text), max(t.width-begin, minWidth/2), max(t.width-indent, minWidth/2)) {
+		if i > 0 {
+			label, style = "", ""
+			begin = indent
+		}
+		pad := strings.Repeat(" ", begin-utf8.RuneCountInString(label))
+		t.line("%s", strings.TrimRight(t.paint(style, label)+pad+line, " "))
+	}
+}
+
+// labelled writes text behind a label in the columns of the report.
+func (t *text) labelled(label, text string) {
+	label = strings.Repeat(" ", margin) + label
+	if len(label) >= column {
+		label += " "
+	}
+	t.para(bold, label, column, text)
+}
+
+// The styles of paint, as SGR codes of ECMA-48.
+const (
+	bold    = "1"
+	command = "36"
+)
+
+var statusStyles = map[verdict.Status]string{
+	verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31", verdict.Inconclusive: "35", verdict.NotApplicable: "2",
+}
+
+var marks = map[verdict.Status]string{
+	verdict.Pass: "✓", verdict.Warn: "!", verdict.Fail: "✗", verdict.Inconclusive: "?", verdict.NotApplicable: "–",
+}
+
+// mark is one character a status, the same width with and without colour.
+func (t *text) mark(s verdict.Status) string { return t.paint(statusStyles[s], marks[s]) }
+
+func (t *text) paint(style, word string) string {
+	if !t.Color || style == "" || word == "" {
+		return word
+	}
+	return "\x1b[" + style + "m" + word + "\x1b[0m"
 }
 
 func statusOf(v verdict.Verdict) verdict.Status {
@@ -50,110 +190,19 @@ func statusOf(v verdict.Verdict) verdict.Status {
 	return verdict.Inconclusive
 }
 
-func (t *text) cause(j *check.Judgement) {
-	f := j.FirstCause
-	if f == nil {
-		return
-	}
-	t.line("")
-	t.line("First cause: %s, %s. What should be true: %s.", f.Code, t.subject(f.Subject), f.Title)
-	same := alike(j)[1:]
-	if others := j.Totals.Of(f.Code).Causes[f.Status] - 1; others == 1 && len(same) == 1 {
-		t.line("  The same for %s.", t.subject(same[0].Subject))
-	} else if others > 0 {
-		t.line("  The same for %d others.", others)
-	}
-	for _, r := range f.Readings {
-		where := ""
-		if r.Node != "" {
-			where = clean(r.Node) + ": "
-		}
-		t.line("  %s%s: %s", where, clean(r.What), clean(r.Text))
-	}
-	if hint, ok := fix(j); ok {
-		t.line("")
-		t.fix(hint)
-	}
-	t.line("  More: kubectl wg explain %s", f.Code)
-}
-
-// maxSteps is how many steps of a remedy are printed: no one types more.
-const maxSteps = 40
-
-// fix prints a hint.
-func (t *text) fix(h remedy.Hint) {
-	t.line("To fix it: %s.", clean(h.Title))
-	if h.Disruption != "" {
-		t.line("  Disruption: %s.", clean(h.Disruption))
-	}
-	for i, step := range h.Steps {
-		if i == maxSteps {
-			t.line("  … and %d more steps; -o json has all that are known", len(h.Steps)-i)
-			break
-		}
-		where := "on " + clean(step.On)
-		if step.On == remedy.Operator {
-			where = "where you use kubectl"
-		}
-		t.line("  %d. %s:", i+1, where)
-		for _, line := range strings.Split(step.Command, "\n") {
-			t.line("       %s", clean(line))
-		}
-		if step.Note != "" {
-			t.line("     (%s)", clean(step.Note))
-		}
-	}
-	if h.Note != "" {
-		t.line("  %s", clean(h.Note))
-	}
-}
-
-func (t *text) scope(j *check.Judgement) {
-	t.line("")
-	t.line("Scope of this verdict:")
-	for _, s := range j.Profile.Scope {
-		switch {
-		case s.Proven && j.Verdict == verdict.Passed:
-			t.line("  proven: %s", s.What)
-		case s.Proven:
-			t.line("  tested: %s", s.What)
-		default:
-			t.line("  outside: %s (%s)", s.What, s.Why)
-		}
-	}
-}
-
-func (t *text) subject(s verdict.Subject) string { return clean(s.Named(t.families)) }
-
-func (t *text) line(format string, args ...any) {
-	fmt.Fprintf(t, format, args...)
-	t.WriteByte('\n')
-}
-
-// mark is one character a status, the same width with and without colour.
-func (t *text) mark(s verdict.Status) string {
-	signs := map[verdict.Status]string{
-		verdict.Pass: "✓", verdict.Warn: "!", verdict.Fail: "✗", verdict.Inconclusive: "?", verdict.NotApplicable: "–",
-	}
-	return t.paint(s, signs[s])
-}
-
-func (t *text) paint(s verdict.Status, word string) string {
-	if !t.color {
-		return word
-	}
-	codes := map[verdict.Status]string{verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31",
-		verdict.Inconclusive: "35", verdict.NotApplicable: "2"}
-	return "\x1b[" + codes[s] + "m" + word + "\x1b[0m"
-}
-
+// count is a number of things with an s for more than one.
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s %ss", grouped(n), what)
 }
 
-// sentence ends text with a full stop. It may begin with a node's name, so its
-// first letter stays as it is.
-func sentence(text string) string { return strings.TrimSuffix(text, ".") + "." }
+// grouped writes a number with a comma between thousands.
+func grouped[N int | uint64](n N) string {
+	digits := fmt.Sprint(n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}

@@ -28,6 +28,7 @@ func (r *Run) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	survey.Cluster.Context, survey.Cluster.Server = o.Context, o.Server
 	r.record.add(evidence.Message{Cluster: &survey.Cluster})
 	for _, n := range survey.Nodes {
 		r.record.add(evidence.Message{Node: &n})

@@ -1,39 +1,121 @@
 package verdict
 
-import "slices"
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
 
-// findCauses finds what decided the verdict: the first cause, and beside it
-// what a reader must not miss. A packet of a pod that was seen in clear goes
-// before everything that it does not follow from, whatever its place in the
-// table: its cause if it has one, else the leak itself. Otherwise the first
-// finding of the table counts that no other explains.
-func (j *judging) findCauses(r *Result) {
-	decided := r.Verdict.decidedBy()
-	if decided == 0 {
-		return
+// Cause is one thing that is wrong and that nothing else explains: the findings
+// of one check and variant, and how many others follow from them.
+type Cause struct {
+	Finding // of the first subject; its kind is plaintext if something leaked
+	// Alike are further findings of the same check, status and variant that
+	// nothing explains: a bounded number. Count is how many there are with the first.
+	Alike []Finding
+	Count int
+	// Consequences count what this explains, by check, in the order of the table.
+	Consequences []Consequence
+	// Leaks are the subjects of which a packet was seen in clear: by this cause, or
+	// because of it. A bounded number, LeakCount is how many there are.
+	Leaks     []Subject
+	LeakCount int
+	// Leak is the first of them where this is not itself a leak.
+	Leak *Finding
+}
+
+// Consequence counts the findings of one check and status that a cause explains.
+type Consequence struct {
+	Code   string `json:"code"`
+	Status Status `json:"status"`
+	Count  int    `json:"count"`
+}
+
+// Origin names the finding that explains another.
+type Origin struct {
+	Code string `json:"code"`
+	Subject
+}
+
+// All returns the cause's findings, the first one first.
+func (c *Cause) All() []Finding { return append([]Finding{c.Finding}, c.Alike...) }
+
+// IsLeak reports whether the cause is itself a packet that was seen in clear.
+func (c *Cause) IsLeak() bool { return c.LeakCount > 0 && c.Leak == nil }
+
+// Explained counts all consequences.
+func (c *Cause) Explained() int {
+	sum := 0
+	for _, one := range c.Consequences {
+		sum += one.Count
 	}
-	var leak, cause *found
-	if decided == Fail {
-		leak, cause = j.leak(r)
-	}
-	if leak != nil {
-		r.show(j.finding(leak.judged, leak.on))
-		r.show(j.finding(cause.judged, cause.on))
-		r.Leak = r.finding(leak.in(j))
-		r.FirstCause = r.finding(cause.in(j))
-	}
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Status != decided || f.CausedBy != "" {
+	return sum
+}
+
+// Bounds of what a result holds of its causes.
+const (
+	maxCauses = 50
+	maxAlike  = 200 // findings of one cause
+)
+
+// group collects a cause while the findings are looked through.
+type group struct {
+	*judged
+	status   Status
+	variant  string
+	first    subject
+	alike    []subject
+	count    int
+	explains map[consequence]int
+
+	leaks     []found
+	leakCount int
+	leakedAt  int // place among the leaks in the order of the table, from 1; 0 if none
+}
+
+// groupKey names a cause: a check, by its place in the table, status and variant.
+type groupKey struct {
+	place   int
+	status  Status
+	variant string
+}
+
+// consequence is what is counted under a cause: a check, by its place, and status.
+type consequence struct {
+	place  int
+	status Status
+}
+
+// explain finds which findings explain which, and groups those that nothing
+// explains into causes. All was judged before.
+func (j *judging) explain() {
+	groups := map[groupKey]*group{}
+	leaks := 0
+	for i := range j.checks {
+		k := &j.checks[i]
+		if k.worst < Inconclusive {
 			continue
 		}
-		if r.FirstCause == nil {
-			r.FirstCause = f
-		}
-		if r.Leak != nil && r.Besides == nil && f.Code != r.FirstCause.Code && !j.isLeak(f.Code) {
-			r.Besides = f
+		for _, on := range j.subjects(k) {
+			status := j.status(k, on)
+			if status < Inconclusive {
+				continue
+			}
+			root := j.root(found{k, on})
+			group := j.groupOf(groups, root)
+			if root.judged == k && root.on == on {
+				group.add(on)
+				k.unexplained[status]++
+			} else {
+				group.explains[consequence{i, status}]++
+			}
+			if status == Fail && k.leaks() {
+				leaks++
+				group.leak(found{k, on}, root.on, leaks)
+			}
 		}
 	}
+	j.groups = slices.SortedFunc(maps.Values(groups), compareGroups)
 }
 
 // found is a finding by its place.
@@ -42,83 +124,140 @@ type found struct {
 	on subject
 }
 
-// leak returns the leak that was seen and that nothing explains, else the first
-// one, and what is its cause in the end, nil if there is no leak.
-func (j *judging) leak(r *Result) (leak, cause *found) {
-	for i := range j.checks {
-		k := &j.checks[i]
-		if !k.leaks() || k.worst < Fail {
-			continue
-		}
-		unexplained := r.Totals.Of(k.Code).Causes[Fail] > 0
-		at, ok := j.firstFailed(k, unexplained)
-		switch {
-		case ok && unexplained:
-			return &found{k, at}, &found{k, at}
-		case ok && leak == nil:
-			leak = &found{k, at}
-		}
-	}
-	if leak == nil {
-		return nil, nil
-	}
-	return leak, j.root(leak)
-}
-
-func (j *judging) isLeak(code string) bool {
-	return slices.ContainsFunc(j.checks, func(k judged) bool { return k.Code == code && k.leaks() })
-}
-
-// firstFailed returns the first subject of which a check failed, and if
-// unexplained is set the first of which nothing explains that.
-func (j *judging) firstFailed(k *judged, unexplained bool) (subject, bool) {
-	for _, on := range j.subjects(k) {
-		if j.status(k, on) == Fail && (!unexplained || j.causedBy(k, Fail, on) == "") {
-			return on, true
-		}
-	}
-	return subject{}, false
-}
-
-// root follows a finding to the one that explains it and that nothing explains.
-func (j *judging) root(f *found) *found {
+// root follows a finding to the one that explains it and that nothing explains:
+// the finding itself if nothing does.
+func (j *judging) root(f found) found {
 	for range j.checks { // each cause stands above in the table
-		before, on := j.causeOf(f.judged, Fail, f.on)
+		before, on := j.causeOf(f.judged, j.status(f.judged, f.on), f.on)
 		if before == nil {
 			break
 		}
-		f = &found{before, on}
+		f = found{before, on}
 	}
 	return f
 }
 
-// in names where a finding stands in a result.
-func (f *found) in(j *judging) (code string, on Subject) { return f.Code, j.named(f.on) }
-
-// finding returns the finding of a code and subject, nil if it is not listed.
-func (r *Result) finding(code string, on Subject) *Finding {
-	for i := range r.Findings {
-		if f := &r.Findings[i]; f.Code == code && f.Subject == on {
-			return f
+// groupOf returns the group that a finding belongs to, a new one if need be.
+func (j *judging) groupOf(groups map[groupKey]*group, f found) *group {
+	key := groupKey{f.place, j.status(f.judged, f.on), j.variant(f.judged, j.leading(f))}
+	if groups[key] == nil {
+		groups[key] = &group{
+			judged: f.judged, status: key.status, variant: key.variant, first: f.on,
+			explains: map[consequence]int{},
 		}
 	}
-	return nil
+	return groups[key]
 }
 
-// show lists a finding that a bounded result left out, in the order of the table.
-func (r *Result) show(f Finding) {
-	if r.finding(f.Code, f.Subject) != nil {
-		return
+// leading is the direction of an edge by whose variant a finding is grouped. What
+// stops one direction mostly shows in the other as well, in another way: answers
+// that do not come back. Both are one cause, named by the first that nothing explains.
+func (j *judging) leading(f found) subject {
+	back := subject{f.on.to, f.on.from, f.on.family}
+	if f.Edge == nil || f.on.from < f.on.to || j.status(f.judged, back) != j.status(f.judged, f.on) {
+		return f.on
 	}
-	at := len(r.Findings)
-	place := func(code string) int {
-		return slices.IndexFunc(r.Totals.Checks, func(c CheckTotal) bool { return c.Code == code })
+	if before, _ := j.causeOf(f.judged, j.status(f.judged, back), back); before != nil {
+		return f.on
 	}
-	for i := range r.Findings {
-		if place(r.Findings[i].Code) > place(f.Code) {
-			at = i
-			break
+	return back
+}
+
+func (g *group) add(on subject) {
+	if g.count++; len(g.alike) < maxAlike {
+		g.alike = append(g.alike, on)
+	}
+}
+
+// leak notes that a packet was seen in clear because of root. The
+// group is then about root first.
+func (g *group) leak(seen found, root subject, at int) {
+	if g.leakedAt == 0 {
+		g.leakedAt = at
+		g.first = root
+	}
+	if g.leakCount++; len(g.leaks) < maxAlike {
+		g.leaks = append(g.leaks, seen)
+	}
+}
+
+// rank is the order of causes: a leak that nothing explains, what explains a leak,
+// what failed, what is inconclusive.
+func (g *group) rank() int {
+	switch {
+	case g.status == Fail && g.judged.leaks():
+		return 0
+	case g.leakedAt > 0:
+		return 1
+	case g.status == Fail:
+		return 2
+	}
+	return 3
+}
+
+func compareGroups(a, b *group) int {
+	return cmp.Or(
+		cmp.Compare(a.rank(), b.rank()),
+		cmp.Compare(a.leakedAt, b.leakedAt),
+		cmp.Compare(a.place, b.place),
+		slices.Compare(a.first.order(), b.first.order()),
+		cmp.Compare(a.variant, b.variant),
+	)
+}
+
+// order is how subjects of one check are ordered.
+func (s subject) order() []int { return []int{s.from, s.to, s.family} }
+
+// causes puts the groups into words.
+func (j *judging) causes() (all []Cause) {
+	for _, g := range j.groups[:min(len(j.groups), maxCauses)] {
+		c := Cause{Finding: j.finding(g.judged, g.first), Count: g.count, LeakCount: g.leakCount}
+		for _, on := range g.alike {
+			if on != g.first {
+				c.Alike = append(c.Alike, j.finding(g.judged, on))
+			}
+		}
+		for _, seen := range g.leaks {
+			c.Leaks = append(c.Leaks, j.named(seen.on))
+		}
+		if g.leakCount > 0 {
+			c.Kind = Plaintext
+			if first := g.leaks[0]; !g.judged.leaks() {
+				leak := j.finding(first.judged, first.on)
+				c.Leak = &leak
+			}
+		}
+		c.Consequences = j.consequences(g)
+		all = append(all, c)
+	}
+	return all
+}
+
+func (j *judging) consequences(g *group) (all []Consequence) {
+	order := func(a, b consequence) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(b.status, a.status))
+	}
+	for _, one := range slices.SortedFunc(maps.Keys(g.explains), order) {
+		all = append(all, Consequence{j.checks[one.place].Code, one.status, g.explains[one]})
+	}
+	return all
+}
+
+// Decisive returns the causes that made the verdict: of a FAIL those that failed.
+func (r *Result) Decisive() (some []Cause) {
+	for i := range r.Causes {
+		if r.Causes[i].Status == r.Verdict.decidedBy() {
+			some = append(some, r.Causes[i])
 		}
 	}
-	r.Findings = slices.Insert(r.Findings, at, f)
+	return some
+}
+
+// Kind is the gravest of the causes' kinds, "" if there is none.
+func (r *Result) Kind() Kind {
+	var worst Kind
+	for i := range r.Causes {
+		worst = Graver(worst, r.Causes[i].Kind)
+	}
+	return worst
 }

@@ -19,6 +19,11 @@ const (
 type Check struct {
 	Code  string
 	Title string // reads as a true sentence when the check passes
+	// Failed says what is wrong when the check fails, as a sentence of its own.
+	Failed string
+	// Kind is what a failure means for the traffic unless the outcome says so
+	// itself, empty for Misconfigured.
+	Kind  Kind
 	Why   string // why it matters, for explain and the docs
 	Reads string // which evidence it reads
 	Proof Proof  // the step of the proof it belongs to, empty if none

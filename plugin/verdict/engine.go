@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 )
@@ -17,7 +18,8 @@ func Judge(g *graph.Graph, table []Check, detailed int) *Result {
 	j := newJudging(g, table)
 	j.judgeNodes()
 	j.judgeEdges()
-	r := &Result{Totals: j.totals()}
+	j.explain()
+	r := &Result{Totals: j.totals(), Causes: j.causes()}
 	r.Verdict = j.overall(&r.Totals)
 	r.Complete = r.Totals.Pairs <= detailed
 	if r.Complete {
@@ -25,7 +27,9 @@ func Judge(g *graph.Graph, table []Check, detailed int) *Result {
 	} else {
 		r.Findings, r.Pairs = j.deviations(), j.unproven(&r.Totals)
 	}
-	j.findCauses(r)
+	if len(r.Causes) > 0 {
+		r.FirstCause = &r.Causes[0].Finding
+	}
 	return r
 }
 
@@ -36,17 +40,38 @@ type judging struct {
 	edges  []subject // of all pairs of the run, in order
 	shared [][]steps // by node's place and family, see share
 	proofs []Status  // of the edges' whole proofs, see place
+	groups []*group  // the causes, see explain
 	totalsOfSteps
 }
 
 // judged is one check with what it found.
 type judged struct {
 	*Check
+	place int // in the table
 	// outcomes are those of the cluster, the nodes, or the nodes and families.
 	outcomes []Outcome
 	statuses []Status // of the edges; 0 where none is tested
+	variants variants // of the edges that are not fine
 	worst    Status   // of all subjects, failed or inconclusive
 	after    []*judged
+	// unexplained counts the subjects of each status that nothing explains.
+	unexplained [Fail + 1]int
+}
+
+// variants are those of some edges by their place, see judging.place. Edges are
+// judged several at a time.
+type variants struct {
+	mu sync.Mutex
+	of map[int]string
+}
+
+func (v *variants) add(place int, variant string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.of == nil {
+		v.of = map[int]string{}
+	}
+	v.of[place] = variant
 }
 
 func newJudging(g *graph.Graph, table []Check) *judging {
@@ -55,6 +80,7 @@ func newJudging(g *graph.Graph, table []Check) *judging {
 	for i := range table {
 		k := &j.checks[i]
 		k.Check = &table[i]
+		k.place = i
 		for _, code := range k.After {
 			if before := byCode[code]; before != nil {
 				k.after = append(k.after, before)
@@ -129,6 +155,14 @@ func (j *judging) status(k *judged, on subject) Status {
 	return k.outcomes[j.place(on)].Status
 }
 
+// variant returns the variant of what a check found of a subject that is not fine.
+func (j *judging) variant(k *judged, on subject) string {
+	if k.Edge != nil {
+		return k.variants.of[j.place(on)]
+	}
+	return k.outcomes[j.place(on)].Variant
+}
+
 // judgeNodes judges the cluster and every node.
 func (j *judging) judgeNodes() {
 	for i := range j.checks {
@@ -201,7 +235,8 @@ func (j *judging) finding(k *judged, on subject) Finding {
 		found = k.outcomes[j.place(on)]
 	}
 	return Finding{
-		Code: k.Code, Title: k.Title, Proof: k.Proof, Status: found.Status, Subject: j.named(on),
+		Code: k.Code, Title: k.Title, Failed: k.Failed, Proof: k.Proof,
+		Status: found.Status, Kind: k.kindOf(&found), Subject: j.named(on),
 		Text: found.Text(), Readings: found.Readings, Variant: found.Variant, Facts: found.Facts,
 		CausedBy: j.causedBy(k, found.Status, on),
 	}

@@ -129,7 +129,7 @@ func TestVerdictOfStatuses(t *testing.T) {
 	}{
 		{"all passes", among(2), with(), Passed, 0},
 		{"a warning", among(2), with(Check{Code: "X", Node: finds{"a": Warn}.node}), Passed, 0},
-		{"not applicable", among(2), with(Check{Code: "X", Node: finds{"a": NotApplicable}.node}), Passed, 0},
+		{"notApplicable", among(2), with(Check{Code: "X", Node: finds{"a": NotApplicable}.node}), Passed, 0},
 		{"the cluster fails", among(2), with(Check{Code: "X", Cluster: cluster(Fail)}), Failed, 1},
 		{"a node fails", among(2), with(Check{Code: "X", Node: finds{"b": Fail}.node}), Failed, 1},
 		{"an edge fails", among(2), with(Check{Code: "X", Edge: finds{"ba4": Fail}.edge}), Failed, 1},

@@ -1,15 +1,15 @@
 package verdict
 
-// causedBy returns the code of the first check that k comes after and that is
-// not fine, as gravely, on a subject that bears on this one; empty if none.
-func (j *judging) causedBy(k *judged, s Status, on subject) string {
-	if before, _ := j.causeOf(k, s, on); before != nil {
-		return before.Code
+// causedBy names what explains a finding, see causeOf; it is zero if nothing does.
+func (j *judging) causedBy(k *judged, s Status, on subject) Origin {
+	if before, cause := j.causeOf(k, s, on); before != nil {
+		return Origin{before.Code, j.named(cause)}
 	}
-	return ""
+	return Origin{}
 }
 
-// causeOf returns that check and the subject, nil if there is none.
+// causeOf returns the first check that k comes after and that is not fine, as
+// gravely, on a subject that bears on this one, and that subject; nil if none.
 func (j *judging) causeOf(k *judged, s Status, on subject) (*judged, subject) {
 	if s != Fail && s != Inconclusive {
 		return nil, subject{}

@@ -63,10 +63,10 @@ func TestCauses(t *testing.T) {
 			if test.explained {
 				want = "A"
 			}
-			same(t, "cause", finding(t, r, "B", test.on).CausedBy, want)
+			same(t, "cause", finding(t, r, "B", test.on).CausedBy.Code, want)
 			test.after.After = nil
 			r = Judge(running(3, "all", nil, 4, 6), with(test.before, test.after), all)
-			same(t, "without After", finding(t, r, "B", test.on).CausedBy, "")
+			same(t, "without After", finding(t, r, "B", test.on).CausedBy.Code, "")
 		})
 	}
 }
@@ -88,7 +88,7 @@ func TestFirstOfSeveralCauses(t *testing.T) {
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Cluster: cluster(Fail)}, {Code: "fine", Cluster: cluster(Pass)},
 			{Code: "X", After: test.after, Cluster: cluster(Fail)}, {Code: "below", Cluster: cluster(Fail)},
 		}, all)
-		same(t, "cause", finding(t, r, "X", "").CausedBy, test.want)
+		same(t, "cause", finding(t, r, "X", "").CausedBy.Code, test.want)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestOutageExplainsNoLeak(t *testing.T) {
 		r := Judge(among(2), with(
 			Check{Code: "A", Outage: test.outage, Edge: finds{"ab4": Fail}.edge},
 			Check{Code: "B", Seen: test.seen, After: []string{"A"}, Edge: finds{"ab4": test.status}.edge}), all)
-		same(t, "cause", finding(t, r, "B", "ab4").CausedBy, test.want)
+		same(t, "cause", finding(t, r, "B", "ab4").CausedBy.Code, test.want)
 	}
 }
 
@@ -118,9 +118,9 @@ func TestUntestedEdgesExplainNothing(t *testing.T) {
 		Check{Code: "B", After: []string{"A"}, Edge: finds{"ab4": Fail, "bc4": Fail}.edge},
 		Check{Code: "C", After: []string{"A"}, Node: finds{"a": Fail, "b": Fail}.node}), all)
 	for subject, want := range map[string]string{"ab4": "", "bc4": "A"} {
-		same(t, subject, finding(t, r, "B", subject).CausedBy, want)
+		same(t, subject, finding(t, r, "B", subject).CausedBy.Code, want)
 	}
 	for subject, want := range map[string]string{"a": "", "b": "A"} {
-		same(t, subject, finding(t, r, "C", subject).CausedBy, want)
+		same(t, subject, finding(t, r, "C", subject).CausedBy.Code, want)
 	}
 }

@@ -38,7 +38,7 @@ func (j *judging) deviations() (some []Finding) {
 				continue
 			}
 			count, bound := unexplained, maxFindings
-			if j.causedBy(k, status, on) != "" {
+			if before, _ := j.causeOf(k, status, on); before != nil {
 				count, bound = explained, maxExplained
 			}
 			if count[status]++; k.Cluster != nil || count[status] <= bound {

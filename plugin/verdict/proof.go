@@ -87,6 +87,9 @@ func (j *judging) proofOfEdge(e *graph.Edge, at int) steps {
 		}
 		found := j.judgeEdge(k, e)
 		k.statuses[at] = found.Status
+		if found.Status >= Inconclusive && found.Variant != "" {
+			k.variants.add(at, found.Variant)
+		}
 		own.add(stepOf(k.Proof), found.Status)
 	}
 	family := slices.Index(j.g.Run.Families, e.Family)

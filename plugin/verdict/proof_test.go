@@ -48,7 +48,7 @@ func TestStepOfProof(t *testing.T) {
 		{"nobody's", nil, Inconclusive},
 		{"only the cluster's", []Check{step(Check{Cluster: cluster(Pass)})}, Inconclusive},
 		{"only nodes'", []Check{step(Check{Node: finds{}.node})}, Inconclusive},
-		{"not applicable", []Check{step(Check{Edge: finds{"ab4": NotApplicable}.edge})}, Inconclusive},
+		{"notApplicable", []Check{step(Check{Edge: finds{"ab4": NotApplicable}.edge})}, Inconclusive},
 		{"not applicable, and one passes", []Check{step(Check{Edge: finds{"ab4": NotApplicable}.edge}), ok}, Pass},
 		{"a warning only", []Check{step(Check{Edge: finds{"ab4": Warn}.edge})}, Warn},
 		{"not applicable, and a node fails", []Check{step(Check{Edge: finds{"ab4": NotApplicable}.edge}),

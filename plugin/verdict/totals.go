@@ -51,16 +51,6 @@ func (t *CheckTotal) worst() Status {
 	return worst
 }
 
-func (t *CheckTotal) cause(s Status, by string) {
-	if s < Inconclusive || by != "" {
-		return
-	}
-	if t.Causes == nil {
-		t.Causes = map[Status]int{}
-	}
-	t.Causes[s]++
-}
-
 // Of returns the count of a check's findings, zero for an unknown code.
 func (t *Totals) Of(code string) CheckTotal {
 	for _, c := range t.Checks {
@@ -116,11 +106,16 @@ func (j *judging) unprovenNodes() (some []NodeTotal) {
 func (j *judging) totalOf(k *judged) CheckTotal {
 	t := CheckTotal{Code: k.Code, Statuses: map[Status]int{}}
 	for _, on := range j.subjects(k) {
-		status := j.status(k, on)
-		t.Statuses[status]++
-		if k.worst >= Inconclusive {
-			t.cause(status, j.causedBy(k, status, on))
+		t.Statuses[j.status(k, on)]++
+	}
+	for status, count := range k.unexplained {
+		if count == 0 {
+			continue
 		}
+		if t.Causes == nil {
+			t.Causes = map[Status]int{}
+		}
+		t.Causes[Status(status)] = count
 	}
 	return t
 }

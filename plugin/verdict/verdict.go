@@ -22,7 +22,7 @@ const (
 	Fail
 )
 
-var statusNames = [...]string{"", "not applicable", "pass", "warn", "inconclusive", "fail"}
+var statusNames = [...]string{"", "notApplicable", "pass", "warn", "inconclusive", "fail"}
 
 func (s Status) String() string { return statusNames[s] }
 
@@ -120,6 +120,7 @@ type Reading struct {
 	Node string `json:"node,omitempty"` // where it was read
 	What string `json:"what"`
 	Text string `json:"value"`
+	Raw  bool   `json:"-"` // bytes, which a reader wants to see only if asked for
 }
 
 // Outcome is what a check finds of one subject. Its text is made only where it is
@@ -131,6 +132,9 @@ type Outcome struct {
 	// encapsulation of a leak. Facts are what the remedy fills in.
 	Variant string
 	Facts   map[string]string
+	// Kind is what a failure means for the traffic, where it is another than the
+	// check's.
+	Kind Kind
 
 	format string
 	args   []any
@@ -162,15 +166,17 @@ func (l Late) String() string { return l() }
 // Finding is an outcome in its place.
 type Finding struct {
 	Code     string            `json:"code"`
-	Title    string            `json:"title"`
+	Title    string            `json:"title"` // what should be true
+	Failed   string            `json:"-"`     // what is wrong if it failed, see Check
 	Proof    Proof             `json:"proof,omitempty"`
 	Status   Status            `json:"status"`
+	Kind     Kind              `json:"failureKind,omitempty"` // of what failed or is inconclusive
 	Subject  Subject           `json:"subject"`
 	Text     string            `json:"text"`
 	Readings []Reading         `json:"readings,omitempty"`
-	CausedBy string            `json:"causedBy,omitempty"` // code of the finding that explains this one
-	Variant  string            `json:"variant,omitempty"`
-	Facts    map[string]string `json:"facts,omitempty"`
+	CausedBy Origin            `json:"causedBy,omitzero"` // the finding that explains this one
+	Variant  string            `json:"-"`
+	Facts    map[string]string `json:"-"`
 }
 
 // Pair is the proof of one ordered pair and family.
@@ -183,19 +189,27 @@ type Pair struct {
 
 // Result is everything a renderer needs.
 type Result struct {
-	Verdict    Verdict  `json:"verdict"`
-	FirstCause *Finding `json:"firstCause,omitempty"`
-	// Leak is a packet of a pod that was seen in clear, the one that the first
-	// cause is or explains; nil if none was seen. Besides is then something
-	// wrong with another cause, nil if there is none.
-	Leak    *Finding `json:"-"`
-	Besides *Finding `json:"-"`
+	Verdict Verdict
+	// Causes are what is wrong and nothing explains: a leak that nothing explains
+	// first, then what explains leaks, then failures in the order of the table, then
+	// what is inconclusive. A bounded number.
+	Causes []Cause
+	// FirstCause is that of the first cause, nil if there is none.
+	FirstCause *Finding
 	// Complete reports that Pairs and Findings are all there are. Otherwise they
 	// are those that are not fine, a bounded number of each kind; see Detailed.
-	Complete bool      `json:"-"`
-	Totals   Totals    `json:"-"`
-	Pairs    []Pair    `json:"pairs"`
-	Findings []Finding `json:"findings"` // in the order of the table
+	Complete bool
+	Totals   Totals
+	Pairs    []Pair
+	Findings []Finding // in the order of the table
+}
+
+// Warnings counts the findings that are warnings.
+func (r *Result) Warnings() (sum int) {
+	for i := range r.Totals.Checks {
+		sum += r.Totals.Checks[i].Statuses[Warn]
+	}
+	return sum
 }
 
 // ExitCode returns 0 for PASS, 1 for FAIL, 3 for INCONCLUSIVE.
@@ -208,4 +222,14 @@ func (r *Result) ExitCode() int {
 	default:
 		return 3
 	}
+}
+
+// Exit returns the exit code, and why if it is not that of the verdict:
+// failOnWarn makes warnings count.
+func (r *Result) Exit(failOnWarn bool) (code int, reason string) {
+	code = r.ExitCode()
+	if warnings := r.Warnings(); code == 0 && failOnWarn && warnings > 0 {
+		return 1, fmt.Sprintf("--fail-on warn, warnings: %d", warnings)
+	}
+	return code, ""
 }

@@ -79,7 +79,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestStatuses(t *testing.T) {
 	order := []Status{0, NotApplicable, Pass, Warn, Inconclusive, Fail}
-	names := []string{"", "not applicable", "pass", "warn", "inconclusive", "fail"}
+	names := []string{"", "notApplicable", "pass", "warn", "inconclusive", "fail"}
 	for i, s := range order {
 		same(t, "name", s.String(), names[i])
 		for j, other := range order {

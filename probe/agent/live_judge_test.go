@@ -127,7 +127,7 @@ func (o outcome) want(t *testing.T, verdict string, causes ...string) {
 	}
 	t.Errorf("got %s %s %q, want %s %v", o.Verdict, o.FirstCause.Code, o.FirstCause.Text, verdict, causes)
 	for _, f := range o.Findings {
-		if f.Status != "pass" && f.Status != "not applicable" {
+		if f.Status != "pass" && f.Status != "notApplicable" {
 			t.Logf("%s %s: %s", f.Code, f.Status, f.Text)
 		}
 	}

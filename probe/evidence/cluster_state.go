@@ -44,6 +44,11 @@ type Newcomer struct {
 type Cluster struct {
 	Version      string `json:"version"`                // of the API server
 	Distribution string `json:"distribution,omitempty"` // k3s, rke2, or empty
+	// Context is what the operator's kubeconfig calls the cluster, never with the
+	// name of a user in it; Server is the API server's address, scheme, host and
+	// port. Both are empty in recordings of earlier versions.
+	Context string `json:"context,omitempty"`
+	Server  string `json:"server,omitempty"`
 	// Objects are the CNI's own configuration, by "kind/namespace/name", cut
 	// to what the profiles read.
 	Objects map[string]map[string]string `json:"objects,omitempty"`

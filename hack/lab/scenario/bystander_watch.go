@@ -57,7 +57,7 @@ func named(_ context.Context, t *Trial) error {
 // takeNotes notes what a scenario wants to be known.
 func (t *Trial) takeNotes(ctx context.Context, s Scenario) error {
 	for _, f := range t.report.Findings {
-		if f.Code == s.Noted && f.Status != "not applicable" {
+		if f.Code == s.Noted && f.Status != "notApplicable" {
 			t.notes = append(t.notes, f.Text)
 		}
 	}
