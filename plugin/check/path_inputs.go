@@ -39,7 +39,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) || hostPort(d) {
+		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
 			continue
 		}
 		paths.statements++
@@ -214,18 +214,6 @@ func lostRules(n *graph.Node, i *evidence.Inventory) string {
 	}
 	return fmt.Sprintf("%s has %s of IPv%d and reported %d",
 		n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
-}
-
-// hostPort reports whether a statement leads to pods what is for a port of this
-// host, as the portmap plugin writes it: its chains are entered under the
-// condition that the target is an address of the host (addrtype, fib), which no
-// packet has that the host forwards to another's pods
-// (containernetworking/plugins plugins/meta/portmap/portmap.go).
-func hostPort(d *evidence.Diversion) bool {
-	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") ||
-		d.Table == "cni_hostport"
-	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) &&
-		len(d.Selector.Other) > 0
 }
 
 // followsRoutes reports whether a statement forwards by what routing decided for

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -19,7 +20,10 @@ import (
 )
 
 // Reader reads packet filters. Its zero value reads the real ones.
-type Reader struct{ Root kernel.Root }
+type Reader struct {
+	Root kernel.Root
+	pods []netip.Prefix // see Diversions
+}
 
 // native is the byte order of netlink's numbers.
 var native = binary.NativeEndian
@@ -46,8 +50,11 @@ func (r *result) limit(most int, kind string) {
 // Diversions returns what can give pods' packets another way than the routing
 // tables: statements of packet filters, filters of traffic control, IPsec
 // policies. Each inventory reports whether all of its kind was read; reading one
-// kind does not depend on another.
-func (r Reader) Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+// kind does not depend on another. pods are where pods of any node can be.
+func (r Reader) Diversions(
+	links []evidence.Link, pods []netip.Prefix,
+) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+	r.pods = pods
 	var all []evidence.Diversion
 	var inventories []evidence.Inventory
 	var problems []evidence.Problem

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -44,7 +45,7 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 		return result{}, err
 	}
 	defer conn.Close()
-	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links) })
+	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods) })
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = conn.readCalm(w)
 	}
@@ -59,8 +60,10 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 }
 
 // readAll reads all rules in one dump.
-func (n *nft) readAll(links []evidence.Link) (*walk, error) {
+func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix) (*walk, error) {
 	w := newWalk("nftables", links, n.set)
+	w.pods = pods
+	w.maps = n.large
 	chains, err := n.chains()
 	if err != nil {
 		return w, err
