@@ -34,10 +34,15 @@ func leaving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, tunnel) {
+	return reaches(d, tunnel)
+}
+
+// reaches reports whether a statement can apply to what leaves by a link.
+func reaches(d *evidence.Diversion, link string) bool {
+	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, link) {
 		return false
 	}
-	return !matchesLink(d.Selector.NotOut, tunnel)
+	return !matchesLink(d.Selector.NotOut, link)
 }
 
 // arriving is the same for a packet that has left the tunnel on its way to a pod.

@@ -21,7 +21,9 @@ type nodePaths struct {
 	// many of all kinds there are.
 	diverting  []*evidence.Diversion
 	statements int
-	unread     string // why what was read is not enough, empty if it is
+	// leaves are those that the host's own packets meet, of an overlay's among them.
+	leaves []*evidence.Diversion
+	unread string // why what was read is not enough, empty if it is
 }
 
 // slot is the place of a family in what is kept by family.
@@ -40,6 +42,12 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
+			continue
+		}
+		if v.Below != nil && ofOwn(d) {
+			paths.leaves = append(paths.leaves, d)
+		}
+		if d.Hook == "output" {
 			continue
 		}
 		paths.statements++
@@ -77,6 +85,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 		for i, own := range []int{4, 6} {
 			host := *h
 			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, overlayPorts, nil, netip.Addr{}
+			host.Diversions = paths.leaves
 			from := v.Endpoint(n, own)
 			if slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == from }) {
 				host.Pods, host.Pod = []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}, from
@@ -86,6 +95,9 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	}
 	return paths
 }
+
+// ofOwn reports whether a statement can apply to what the host sends itself.
+func ofOwn(d *evidence.Diversion) bool { return d.Hook == "output" || d.Hook == "postrouting" }
 
 // overlayPorts are the UDP ports of VXLAN: Linux's, which Flannel takes, and IANA's.
 var overlayPorts = []uint16{8472, 4789}

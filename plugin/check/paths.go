@@ -165,16 +165,25 @@ func harmless(way *routing.Way, right []string) bool {
 	return way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link)
 }
 
-// walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
+// walkBelow judges the ways of the overlay's own packets into a WireGuard below it,
+// and the statements that they meet before it.
 func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
-	if end := e.To.Carrier(e.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() &&
-		paths.own[slot(family(end))] != nil {
-		to := netip.PrefixFrom(end, end.BitLen())
-		v.walkTo(e, paths.own[slot(family(end))], to, []string{e.FromLink()}, &met{}, func(c concern) {
-			if c.way == nil || c.way.Certainty != routing.Doubtful { // what an overlay sends has no mark
-				note(c)
-			}
-		})
+	end := e.To.Carrier(e.Family).Endpoint
+	if len(v.Below.Overhead) == 0 || !end.IsValid() || paths.own[slot(family(end))] == nil {
+		return
+	}
+	plan := paths.own[slot(family(end))]
+	to := netip.PrefixFrom(end, end.BitLen())
+	v.walkTo(e, plan, to, []string{e.FromLink()}, &met{}, func(c concern) {
+		// What an overlay sends has no mark unless a statement sets one.
+		if c.way == nil || c.way.Certainty != routing.Doubtful || len(c.way.Marked) > 0 {
+			note(c)
+		}
+	})
+	for _, d := range paths.leaves {
+		if d.Effect != evidence.EffectMark && reaches(d, e.FromLink()) {
+			note(v.touched(e, plan, d, e.From, to))
+		}
 	}
 }
 

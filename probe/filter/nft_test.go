@@ -176,8 +176,8 @@ func TestNftManyOfKubeProxy(t *testing.T) {
 	}
 }
 
-// Statements by hook and family, and what is nobody's business: the host's own
-// packets, and kube-proxy's translation of Services.
+// Statements by hook and family, and what is nobody's business: marks by which
+// nothing is routed any more, and kube-proxy's translation of Services.
 func TestNftHooks(t *testing.T) {
 	_, lines := readNft(t, `
 table ip nat {
@@ -197,6 +197,10 @@ table ip nat {
   }
 }
 table ip m { chain o { type route hook output priority mangle; meta mark set 0x5
+  }
+  chain early { type filter hook output priority raw; meta mark set 0x8
+  }
+  chain late { type filter hook output priority filter; meta mark set 0x9
   }
 }
 table netdev n {
@@ -219,12 +223,14 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 		`"effect":"copy","family":"netdev","table":"n","chain":"e","hook":"egress","link":"eth0","to":"lo"`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"f","hook":"forward","mark":6`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"i","hook":"input","mark":7`,
+		`"table":"m","chain":"o","hook":"output","mark":5`,
+		`"table":"m","chain":"early","hook":"output","mark":8`,
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("no %s in\n%s", want, strings.Join(lines, "\n"))
 		}
 	}
-	if len(lines) != 7 {
+	if len(lines) != 9 {
 		t.Errorf("%d:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 }

@@ -46,12 +46,13 @@ type walk struct {
 	incomplete string
 }
 
-// baseChain is where packets enter. The hook is one that pods' packets pass: what
-// only the host's own packets pass is left out.
+// baseChain is where packets enter. The hook is one that pods' packets pass, or
+// those of an overlay that carries them.
 type baseChain struct {
 	chainName
 	hook  string
 	links []string // of netdev
+	late  bool     // a mark that is set there changes no decision of routing any more
 }
 
 // proxyKind is a kind of statement in kube-proxy's chains of a table.
@@ -219,10 +220,10 @@ func (w *walk) summary(at chainName, depth int) summary {
 	return s
 }
 
-// late reports whether a statement sets a mark behind the routing decision: that
-// no longer decides where a packet goes that the host forwards.
+// late reports whether a statement sets a mark behind the last routing decision:
+// that no longer decides where a packet goes.
 func late(s statement, from baseChain) bool {
-	behind := from.hook == "forward" || from.hook == "postrouting"
+	behind := from.hook == "forward" || from.hook == "postrouting" || from.late
 	return s.effect == evidence.EffectMark && from.family != unix.NFPROTO_BRIDGE && behind
 }
 
@@ -231,7 +232,7 @@ var familyNames = map[uint8]string{
 	unix.NFPROTO_BRIDGE: "bridge", unix.NFPROTO_NETDEV: "netdev",
 }
 
-// report keeps the statements of a rule that packets reach which the host forwards.
+// report keeps the statements of a rule that packets reach which leave the host.
 func (w *walk) report(rule rule, from baseChain, r *reading) {
 	for _, s := range r.wanted(rule.chainName) {
 		if s.condition.never || s.condition.ofHost() || late(s.statement, from) {
