@@ -31,9 +31,10 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.told()
 	pods := newPodSpace(g)
+	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {
 		n := g.Nodes[i]
-		n.Unverified = cmp.Or(unverified(n), inconsistent(n))
+		n.Unverified = cmp.Or(unverified(n), inconsistent(n), displaced(n, homes))
 		if n.Unverified == "" {
 			n.Uncontrolled = uncontrolled(g.Run.Minor, n)
 		}
