@@ -447,12 +447,22 @@ func TestPathsOfOtherSystems(t *testing.T) {
 		{"a proxy for what leaves by a card", []evidence.Message{theirs("", "eth0", evidence.EffectProxy, "forward")}, verdict.Pass},
 		{"a bridge that pods may be behind", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77),
 			{Route: &evidence.Route{Destination: cidr("10.42.0.128/25"), Link: "docker0", Table: 254}}}, verdict.Fail},
+		{"a rule for Docker's bridge where each pod has a link of its own", append(linkOfItsOwn(), docker,
+			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Pass},
+		{"a rule for a bridge of more than the pods", append(linkOfItsOwn(), docker,
+			evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/15"), Link: "docker0", Table: 254}},
+			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Inconclusive},
 		{"a pair that a pod may be behind", []evidence.Message{insideLink("veth9", "veth"), ruled(evidence.Rule{Priority: 50, In: "veth9", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Inconclusive},
 		{"a proxy for what leaves by the pods' bridge", []evidence.Message{theirs("", "cni0", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
 		{"a proxy for what leaves by a link that was not listed", []evidence.Message{theirs("", "veth99", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(2)
+			if len(test.with) > 1 && test.with[0].Link != nil && test.with[0].Link.Name == "cali7" {
+				s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+					return m.Route != nil && m.Route.Link == "cni0"
+				})
+			}
 			onNode1(test.with...)(s)
 			f := pathFinding(t, s)
 			if back := pathFindingOf(t, s, "node-2", "node-1"); back.Status > f.Status {
@@ -463,6 +473,14 @@ func TestPathsOfOtherSystems(t *testing.T) {
 			}
 		})
 	}
+}
+
+// linkOfItsOwn is a pod with a route and a link of its own, and the block of its node.
+func linkOfItsOwn() []evidence.Message {
+	link := insideLink("cali7", "veth")
+	link.Link.PeerNS, link.Link.Index = true, 78
+	return []evidence.Message{link, {Route: &evidence.Route{Destination: cidr("10.42.0.2/32"), Link: "cali7", Table: 254}},
+		{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Type: "blackhole", Table: 254}}}
 }
 
 // What is said to be at fault is what can be changed without harm to anything

@@ -235,6 +235,18 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 	}
 }
 
+// No packet enters a table that sleeps.
+func TestNftDormant(t *testing.T) {
+	for flags, want := range map[string]int{"": 1, "flags dormant; ": 0} {
+		t.Run(flags, func(t *testing.T) {
+			script := "table ip x { " + flags + "chain pre { type filter hook prerouting priority mangle; meta mark set 1\n}\n}\n"
+			if _, lines := readNft(t, script); len(lines) != want {
+				t.Errorf("%q", lines)
+			}
+		})
+	}
+}
+
 // A chain can be attached to many links, and many chains can lead to one.
 func TestNftManyLinks(t *testing.T) {
 	enter(t)
