@@ -155,6 +155,7 @@ var effects = map[string]string{
 	evidence.EffectProxy:   "it hands packets to a program on the node, which can send them anywhere",
 	evidence.EffectDNAT:    "it sends packets to another address",
 	evidence.EffectBPF:     "what the program does cannot be read",
+	evidence.EffectTunnel:  "the overlay sends them to a host that is not reached through the tunnel",
 	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
 }
 
@@ -307,7 +308,11 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 		n.Name, e.From.Name, e.To.Name, statement)
 	if c.status == verdict.Fail {
 		out.Facts["link"] = c.by.To
-		out.Add("; %s, through %s", effects[c.by.Effect], c.by.To)
+		through := "through"
+		if c.by.Effect == evidence.EffectTunnel {
+			out.Facts["link"], through = c.by.Link, "to"
+		}
+		out.Add("; %s, %s %s", effects[c.by.Effect], through, c.by.To)
 	} else if c.reason != "" {
 		out.Add("%s", "; "+c.reason)
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,7 +24,9 @@ type nodePaths struct {
 	statements int
 	// leaves are those that the host's own packets meet, of an overlay's among them.
 	leaves []*evidence.Diversion
-	unread string // why what was read is not enough, empty if it is
+	// remotes are hosts that overlays send to, and that the kernel was not asked for.
+	remotes []*evidence.Diversion
+	unread  string // why what was read is not enough, empty if it is
 }
 
 // slot is the place of a family in what is kept by family.
@@ -39,9 +42,16 @@ func (v *view) pathsOf(n *graph.Node, family int) *nodePaths { return v.nodes[n.
 func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	run := &v.Run
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
+	if why, whole := inventory(n, evidence.InventoryFDB); v.Below != nil && !whole && why != "" {
+		paths.unread = cmp.Or(paths.unread, "where the overlay of "+n.Name+" sends packets was not read: "+why)
+	}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
+			continue
+		}
+		if d.By == "fdb" {
+			paths.remotes = append(paths.remotes, d)
 			continue
 		}
 		if v.Below != nil && ofOwn(d) {

@@ -114,6 +114,15 @@ func TestPathsOfAnOverlay(t *testing.T) {
 	marked := func(s evidence.Selector) []evidence.Message {
 		return append(below(evidence.Rule{Mark: 0x77, Mask: 0xff}), sent(evidence.EffectMark, s))
 	}
+	remote := func(to, host string) evidence.Message {
+		d := &evidence.Diversion{By: "fdb", Effect: evidence.EffectTunnel, Link: "flannel.1", To: host, Rule: "lladdr 02:00:00:00:00:07 dst " + host}
+		if to != "" {
+			d.Selector.To = []netip.Prefix{cidr(to)}
+		}
+		return evidence.Message{Diversion: d}
+	}
+	beside := past("203.0.113.0/24", 254)
+	onOverlay := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.77/32"), Link: "flannel.1", Table: 254, Type: "unicast"}}
 	one := func(effect string, s evidence.Selector) []evidence.Message {
 		return []evidence.Message{sent(effect, s)}
 	}
@@ -131,6 +140,15 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"another target", one(evidence.EffectDNAT, evidence.Selector{Protocol: []uint8{17}}), verdict.Inconclusive, "another address"},
 		{"another target for others", one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
 		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}), verdict.Inconclusive, "copies"},
+		{"a pod by another host past the tunnel", []evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"the other node's own link by another host past the tunnel", []evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
+		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")}, verdict.Pass, ""},
+		{"another node's pods", []evidence.Message{beside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
+		{"what no entry is for", []evidence.Message{beside, remote("", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
+		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
+		{"where the overlay sends was not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
+			verdict.Inconclusive, "not permitted"},
 		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}), verdict.Pass, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -185,6 +185,48 @@ func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
 			note(v.touched(e, plan, d, e.From, to))
 		}
 	}
+	for _, d := range paths.remotes {
+		if d.Link == e.Route.Link {
+			note(v.sentTo(e, paths, d))
+		}
+	}
+}
+
+// sentTo judges another host that the overlay sends to than the one where it ends
+// on the other node: that is reached through the tunnel too, or no pods are behind it.
+func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) concern {
+	c := concern{status: verdict.Pass, by: d, reason: effects[d.Effect]}
+	for _, podRange := range v.rangesTo(e) {
+		if len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, podRange.Overlaps) {
+			c.part = podRange
+		}
+	}
+	if !c.part.IsValid() {
+		return c
+	}
+	worse := func(status verdict.Status) { c.status = max(c.status, status) }
+	host, err := netip.ParseAddr(d.To)
+	if err != nil {
+		worse(verdict.Inconclusive)
+		return c
+	}
+	worst := verdict.Inconclusive
+	if slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
+		worst = verdict.Fail
+	}
+	v.walkTo(e, paths.own[slot(family(host))], netip.PrefixFrom(host, host.BitLen()), []string{e.FromLink()}, &met{},
+		func(way concern) { worse(min(way.status, worst)) })
+	return c
+}
+
+// uses reports whether an entry leads to a neighbour of which a remote says where it is.
+func uses(entry *evidence.Route, d *evidence.Diversion) bool {
+	next := entry.Gateway
+	if !next.IsValid() && entry.Destination.IsSingleIP() {
+		next = entry.Destination.Addr()
+	}
+	return entry.Link == d.Link && next.IsValid() &&
+		slices.ContainsFunc(d.Selector.To, func(to netip.Prefix) bool { return to.Contains(next) })
 }
 
 // rightLinks are those that pods' packets may leave by: the tunnel, and above a

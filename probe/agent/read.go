@@ -180,7 +180,7 @@ func (s *session) newDiversions() []evidence.Inventory {
 	for _, others := range s.read.Ranges {
 		pods = append(pods, others.Prefixes...)
 	}
-	found, inventories, problems := s.options.Filters.Diversions(s.links.Links, pods)
+	found, inventories, problems := s.options.Filters.Diversions(s.links.Links, pods, s.read.Destinations)
 	s.problem(problems...)
 	for _, diversion := range found {
 		key, err := json.Marshal(diversion)

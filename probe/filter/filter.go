@@ -23,6 +23,7 @@ import (
 type Reader struct {
 	Root kernel.Root
 	pods []netip.Prefix // see Diversions
+	ends []netip.Addr
 }
 
 // native is the byte order of netlink's numbers.
@@ -50,11 +51,13 @@ func (r *result) limit(most int, kind string) {
 // Diversions returns what can give pods' packets another way than the routing
 // tables: statements of packet filters, filters of traffic control, IPsec
 // policies. Each inventory reports whether all of its kind was read; reading one
-// kind does not depend on another. pods are where pods of any node can be.
+// kind does not depend on another. pods are where pods of any node can be; what an
+// overlay sends to one of the ends is not reported.
 func (r Reader) Diversions(
-	links []evidence.Link, pods []netip.Prefix,
+	links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
 ) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	r.pods = pods
+	r.ends = ends
 	var all []evidence.Diversion
 	var inventories []evidence.Inventory
 	var problems []evidence.Problem
@@ -67,6 +70,7 @@ func (r Reader) Diversions(
 		{evidence.InventoryIptables, "firewall", "iptables", r.iptables},
 		{evidence.InventoryTC, "diversion", "tc", r.trafficControl},
 		{evidence.InventoryXFRM, "diversion", "xfrm", r.xfrm},
+		{evidence.InventoryFDB, "diversion", "fdb", r.forwarding},
 	} {
 		found, err := kind.read(links)
 		if err != nil {
