@@ -26,6 +26,8 @@ type nodePaths struct {
 	leaves []*evidence.Diversion
 	// remotes are hosts that overlays send to, and that the kernel was not asked for.
 	remotes []*evidence.Diversion
+	// servers take packets for the host's own addresses and send them to other hosts.
+	servers []*evidence.Diversion
 	unread  string // why what was read is not enough, empty if it is
 }
 
@@ -42,6 +44,9 @@ func (v *view) pathsOf(n *graph.Node, family int) *nodePaths { return v.nodes[n.
 func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	run := &v.Run
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
+	if why, whole := inventory(n, evidence.InventoryIPVS); !whole && why != "" {
+		paths.unread = cmp.Or(paths.unread, "the virtual servers of "+n.Name+" were not read: "+why)
+	}
 	if why, whole := inventory(n, evidence.InventoryFDB); v.Below != nil && !whole && why != "" {
 		paths.unread = cmp.Or(paths.unread, "where the overlay of "+n.Name+" sends packets was not read: "+why)
 	}
@@ -50,8 +55,12 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
 			continue
 		}
-		if d.By == "fdb" {
+		switch d.By {
+		case "fdb":
 			paths.remotes = append(paths.remotes, d)
+			continue
+		case "ipvs":
+			paths.servers = append(paths.servers, d)
 			continue
 		}
 		if v.Below != nil && ofOwn(d) {

@@ -61,7 +61,7 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
 	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) || len(paths.diverting) > 0 ||
-		len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
+		len(paths.servers) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -102,6 +102,7 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 	right := v.rightLinks(e)
 	for _, podRange := range v.rangesTo(e) {
 		v.walkTo(e, paths.plan, podRange, right, &all, note)
+		v.served(e, paths, podRange, note)
 		for _, d := range paths.diverting {
 			note(v.diverted(e, paths.plan, d, e.From, podRange))
 		}
@@ -157,6 +158,24 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 			c.reason = "whether it applies to packets of pods cannot be told"
 		}
 		note(c)
+	}
+}
+
+// served judges virtual servers on addresses of a range that the host has itself.
+func (v *view) served(e *graph.Edge, paths *nodePaths, to netip.Prefix, note func(concern)) {
+	if len(paths.servers) == 0 {
+		return
+	}
+	ways, _ := paths.plan.Ways(to)
+	for _, way := range ways {
+		for _, d := range paths.servers {
+			some := len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, func(own netip.Prefix) bool {
+				return way.To.Has(own.Addr())
+			})
+			if way.Answer == routing.Local && some {
+				note(concern{status: verdict.Inconclusive, by: d, part: to, reason: effects[d.Effect]})
+			}
+		}
 	}
 }
 

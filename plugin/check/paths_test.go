@@ -37,6 +37,33 @@ var brokenPaths = []breakage{
 		ruled(evidence.Rule{Priority: 50, Mark: 0x80000, Mask: 0xff0000, Table: 254})), verdict.Passed, ""},
 }
 
+// A virtual server takes what is for a pod only where the host has its address too.
+func TestPathsByVirtualServer(t *testing.T) {
+	own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.9/32"), Link: "lo", Table: 255, Type: "local"}}
+	server := func(s evidence.Selector) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "ipvs", Effect: evidence.EffectDNAT, Hook: "input", Selector: s, Rule: "virtual server"}}
+	}
+	on := server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.9/32")}, Protocol: []uint8{6}})
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+	}{
+		{"an address of the host alone", []evidence.Message{own}, verdict.Pass},
+		{"a server alone", []evidence.Message{on}, verdict.Pass},
+		{"both", []evidence.Message{own, on}, verdict.Inconclusive},
+		{"a server for a mark", []evidence.Message{own, server(evidence.Selector{MarkIs: 7, MarkMask: 0xffffffff})}, verdict.Inconclusive},
+		{"a server on another address", []evidence.Message{own, server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.8/32")}})}, verdict.Pass},
+		{"the servers were not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryIPVS, Text: "not permitted"}}}, verdict.Inconclusive},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
 // lightweight is an entry whose packets a lightweight tunnel takes.
 func lightweight(encap, link string) evidence.Message {
 	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}

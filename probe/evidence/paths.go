@@ -37,6 +37,7 @@ const (
 	InventoryTC       = "tc"       // filters of traffic control
 	InventoryXFRM     = "xfrm"     // IPsec policies
 	InventoryFDB      = "fdb"      // where overlays send what is for pods
+	InventoryIPVS     = "ipvs"     // virtual servers of IPVS
 	InventoryLinks    = "links"    // changes of links were listened for from ReadingReady to ReadingAfter
 )
 
@@ -73,7 +74,7 @@ type Selector struct {
 // Diversion is something beside routing tables that can give a packet another
 // way, or make the tables answer otherwise.
 type Diversion struct {
-	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm, fdb
+	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm, fdb, ipvs
 	Effect string `json:"effect"`           // see the Effect constants
 	Family string `json:"family,omitempty"` // ip, ip6, inet, bridge, netdev; empty for tc and xdp
 	Table  string `json:"table,omitempty"`

@@ -71,6 +71,7 @@ func (r Reader) Diversions(
 		{evidence.InventoryTC, "diversion", "tc", r.trafficControl},
 		{evidence.InventoryXFRM, "diversion", "xfrm", r.xfrm},
 		{evidence.InventoryFDB, "diversion", "fdb", r.forwarding},
+		{evidence.InventoryIPVS, "diversion", "ipvs", r.virtualServers},
 	} {
 		found, err := kind.read(links)
 		if err != nil {
