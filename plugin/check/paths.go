@@ -44,6 +44,11 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so",
 			from.Name, ip, answer.Link)
 	}
+	if text := switched(from); text != "" {
+		if worst, _ := v.worstPath(e, paths); worst.status == verdict.Pass {
+			return warn("%s", text)
+		}
+	}
 	if v.plainly(e, paths) {
 		return pass("%s", verdict.Late(func() string {
 			_, met := v.worstPath(e, paths)
@@ -55,6 +60,19 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 		return pass("%s", verdict.Late(func() string { return v.onlyWay(e, paths, met) }))
 	}
 	return v.otherWay(e, &worst)
+}
+
+// switched says that a node's pods are behind Open vSwitch, empty if none is known to
+// be: its flows decide before the routing tables, and are not read.
+func switched(n *graph.Node) string {
+	for _, l := range n.Links {
+		master := n.Link(l.Master)
+		if master != nil && master.Kind == "openvswitch" && slices.Contains(podPipes, l.Kind) && l.PeerNS {
+			return fmt.Sprintf("%s of %s is a port of Open vSwitch, whose flows decide before the routes and were not "+
+				"read: what they do was seen on the canaries only", l.Name, n.Name)
+		}
+	}
+	return ""
 }
 
 // plainly reports whether one entry leads all pods of the other node into the

@@ -64,6 +64,27 @@ func TestPathsByVirtualServer(t *testing.T) {
 	}
 }
 
+// What Open vSwitch does with pods' packets is not read.
+func TestPathsBehindOpenVSwitch(t *testing.T) {
+	ovs := evidence.Message{Link: &evidence.Link{Index: 60, Name: "ovs-system", Kind: "openvswitch", Role: evidence.RoleInside}}
+	port := evidence.Message{Link: &evidence.Link{Index: 61, Name: "pod-1", Kind: "veth", PeerNS: true, Master: "ovs-system", Up: true, Role: evidence.RoleInside}}
+	card := evidence.Message{Link: &evidence.Link{Index: 62, Name: "eth1", Master: "ovs-system", Up: true, Role: evidence.RoleOutside}}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"a pod":                 {[]evidence.Message{ovs, port}, verdict.Warn},
+		"a card":                {[]evidence.Message{ovs, card}, verdict.Pass},
+		"a pod and a clear way": {[]evidence.Message{ovs, port, past("10.42.1.128/25", 254)}, verdict.Fail},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
 // lightweight is an entry whose packets a lightweight tunnel takes.
 func lightweight(encap, link string) evidence.Message {
 	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}
