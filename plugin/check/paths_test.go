@@ -417,6 +417,8 @@ func TestPathsByStatement(t *testing.T) {
 		{"a program of a network that is not there", statement("bpf", func(d *evidence.Diversion) {
 			d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "cil_from_container"
 		}), verdict.Inconclusive},
+		{"a target that is not known", statement("bpf", func(d *evidence.Diversion) { d.Hook = "forward" }), verdict.Inconclusive},
+		{"a target that is not known, for others", statement("bpf", func(d *evidence.Diversion) { d.Hook, d.Selector = "forward", to("192.0.2.0/24") }), verdict.Pass},
 		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x" }), verdict.Pass},
 	} {
 		s := healthy(2)
@@ -452,6 +454,10 @@ func TestPathsByUnnamedProgram(t *testing.T) {
 	onNode1(cilium)(s)
 	if f := pathFinding(t, s); f.Status != verdict.Pass {
 		t.Errorf("with Cilium: %s: %s", f.Status, f.Text)
+	}
+	onNode1(evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: "bpf", Family: "ip", Hook: "prerouting", Rule: "target ROUTE"}})(s)
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive {
+		t.Errorf("a target that is not known, with Cilium: %s: %s", f.Status, f.Text)
 	}
 }
 

@@ -306,7 +306,7 @@ func TestNftExpressions(t *testing.T) {
 	for name, want := range map[string]string{
 		"flow_offload": evidence.EffectForward, "queue": evidence.EffectProxy, "tproxy": evidence.EffectProxy,
 		"fwd": evidence.EffectForward,
-		"dup": evidence.EffectCopy, "a-later-one": evidence.EffectMark,
+		"dup": evidence.EffectCopy, "a-later-one": evidence.EffectBPF,
 	} {
 		r := rule{body: nftRule{{name: name}}}.glance()
 		if len(r.statements) != 1 || r.statements[0].effect != want {
@@ -357,6 +357,39 @@ func TestIptablesNft(t *testing.T) {
 			found, err := Reader{}.nftables(nil)
 			checkFound(t, found, err, test.want)
 		})
+	}
+}
+
+// ebtables writes its own targets into nf_tables.
+func TestEbtablesNft(t *testing.T) {
+	for line, want := range map[string][]string{
+		"-t nat -A PREROUTING -p ipv4 --ip-dst 10.42.1.9 -j mark --mark-set 7":        {`"effect":"mark"`, `"family":"bridge"`},
+		"-t nat -A PREROUTING -i veth0 -j dnat --to-destination 02:00:00:00:00:07":    {`"effect":"dnat"`, `"family":"bridge"`},
+		"-t nat -A PREROUTING -i veth0 -j redirect":                                   nil,
+		"-t nat -A POSTROUTING -o veth0 -j snat --to-source 02:00:00:00:00:07":        nil,
+		"-t nat -A PREROUTING -p arp -j arpreply --arpreply-mac 02:00:00:00:00:07":    nil,
+		"-t filter -A FORWARD -i vnet0 -p ipv4 --ip-src 198.51.100.9 -j ACCEPT --log": nil,
+		"-t filter -A FORWARD -i vnet0 -s ! 02:00:00:00:00:09 -j DROP":                nil,
+	} {
+		t.Run(line, func(t *testing.T) {
+			enter(t)
+			run(t, "ebtables-nft "+line)
+			found, err := Reader{}.nftables(nil)
+			checkFound(t, found, err, want)
+		})
+	}
+}
+
+// What a target does that is not known cannot be told.
+func TestUnknownTargets(t *testing.T) {
+	for name, want := range map[string]string{"ROUTE": evidence.EffectBPF, "HMARK": evidence.EffectMark, "RAWDNAT": evidence.EffectDNAT, "TARPIT": ""} {
+		got, r := "", reading{}
+		if r.target(name, 0, nil); len(r.statements) > 0 {
+			got = r.statements[0].effect
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 
