@@ -66,6 +66,33 @@ func add(stream string, messages ...evidence.Message) func(map[string][]evidence
 	return func(s map[string][]evidence.Message) { s[stream] = append(s[stream], messages...) }
 }
 
+// swap exchanges the messages of one kind between the probes of two nodes.
+func swap(which func(*evidence.Message) bool) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		taken := map[string][]evidence.Message{}
+		for _, stream := range []string{"probe/node-1", "probe/node-2"} {
+			for _, m := range s[stream] {
+				if which(&m) {
+					taken[stream] = append(taken[stream], m)
+				}
+			}
+			s[stream] = slices.DeleteFunc(s[stream], func(m evidence.Message) bool { return which(&m) })
+		}
+		s["probe/node-1"] = slices.Concat(taken["probe/node-2"], s["probe/node-1"])
+		s["probe/node-2"] = slices.Concat(taken["probe/node-1"], s["probe/node-2"])
+		for _, stream := range []string{"probe/node-1", "probe/node-2"} { // hello is the first
+			slices.SortStableFunc(s[stream], func(a, b evidence.Message) int { return first(b) - first(a) })
+		}
+	}
+}
+
+func first(m evidence.Message) int {
+	if m.Hello != nil {
+		return 1
+	}
+	return 0
+}
+
 // contradictions are edits of a healthy recording's evidence after which it
 // cannot be true any more, with the verdict and a part of what is said of it.
 var contradictions = []struct {
@@ -110,6 +137,35 @@ var contradictions = []struct {
 			return m.Capture != nil && m.Capture.Link == "flannel-wg"
 		})
 	}, verdict.Undecided, "packets of the run were seen on flannel-wg of node-1"},
+	{"the hello of another node", edit(func(m *evidence.Message) {
+		if m.Hello != nil {
+			m.Hello = &evidence.Hello{Schema: m.Hello.Schema, Role: "probe", Node: "node-2"}
+		}
+	}), verdict.Undecided, `it was written on "node-2", and not on node-1`},
+	{"the hello of no node", edit(func(m *evidence.Message) {
+		if m.Hello != nil {
+			m.Hello = &evidence.Hello{Schema: m.Hello.Schema, Role: "probe"}
+		}
+	}), verdict.Undecided, `it was written on "", and not on node-1`},
+	{"the hellos of two nodes are swapped", swap(func(m *evidence.Message) bool { return m.Hello != nil }), verdict.Undecided,
+		`it was written on "node-2"`},
+	{"a pod's stream with a probe's hello", func(s map[string][]evidence.Message) {
+		s["pod/node-1"][0].Hello = &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: "node-1"}
+	}, verdict.Undecided, `by "probe", and not by a pod`},
+	{"a second hello", add("probe/node-1", evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: "node-1"}}),
+		verdict.Undecided, "describes who writes it"},
+	{"the addresses of two nodes are swapped", swap(func(m *evidence.Message) bool { return m.Address != nil }), verdict.Undecided,
+		"eth0 of node-1 has the address 192.0.2.12 of node-2"},
+	{"the devices of two nodes are swapped", swap(func(m *evidence.Message) bool { return m.Device != nil }), verdict.Failed, "publishes the key"},
+	{"the routing tables of two nodes are swapped", swap(func(m *evidence.Message) bool { return m.Route != nil }), verdict.Undecided, ""},
+	{"a probe on a node that the run does not have", add("probe/node-9",
+		evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: "node-9"}}), verdict.Undecided,
+		"of a node that the run does not have"},
+	{"a first look at one", add("look/node-9",
+		evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: "node-9"}}), verdict.Undecided,
+		"of a node that the run does not have"},
+	{"a node without a probe", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") }, verdict.Undecided, ""},
+	{"a node without a pod's account", func(s map[string][]evidence.Message) { delete(s, "pod/node-2") }, verdict.Undecided, ""},
 	{"a link is told of twice, once as inside", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Link == nil || m.Link.Name != "eth0" {
 			return nil

@@ -3,7 +3,9 @@ package check
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -44,6 +46,38 @@ func inconsistent(n *graph.Node) string {
 		}
 	}
 	return ""
+}
+
+// homesOf are the nodes by the internal addresses that the API has of them.
+func homesOf(g *graph.Graph) map[netip.Addr]*graph.Node {
+	homes := map[netip.Addr]*graph.Node{}
+	for _, n := range g.Nodes {
+		for _, a := range n.Node.Addresses {
+			if addr, err := netip.ParseAddr(a.Addr); err == nil && a.Type == "InternalIP" {
+				homes[addr] = n
+			}
+		}
+	}
+	return homes
+}
+
+// displaced says that a node's links have the address of another node, and not
+// its own: what was written there is of the other.
+func displaced(n *graph.Node, homes map[netip.Addr]*graph.Node) string {
+	var foreign []string
+	for _, a := range n.Addresses {
+		addr := a.Prefix.Addr()
+		switch home := homes[addr]; home {
+		case nil:
+		case n:
+			return ""
+		default:
+			foreign = append(foreign, fmt.Sprintf("%s of %s has the address %s of %s, and no link has its own", a.Link,
+				n.Name, addr, home.Name))
+		}
+	}
+	slices.Sort(foreign)
+	return strings.Join(foreign[:min(len(foreign), 1)], "")
 }
 
 // miscounted reports whether a capture counted more of a part than of the whole:

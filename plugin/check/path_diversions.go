@@ -34,10 +34,15 @@ func leaving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, tunnel) {
+	return reaches(d, tunnel)
+}
+
+// reaches reports whether a statement can apply to what leaves by a link.
+func reaches(d *evidence.Diversion, link string) bool {
+	if len(d.Selector.Out) > 0 && !matchesLink(d.Selector.Out, link) {
 		return false
 	}
-	return !matchesLink(d.Selector.NotOut, tunnel)
+	return !matchesLink(d.Selector.NotOut, link)
 }
 
 // arriving is the same for a packet that has left the tunnel on its way to a pod.
@@ -150,6 +155,7 @@ var effects = map[string]string{
 	evidence.EffectProxy:   "it hands packets to a program on the node, which can send them anywhere",
 	evidence.EffectDNAT:    "it sends packets to another address",
 	evidence.EffectBPF:     "what the program does cannot be read",
+	evidence.EffectTunnel:  "the overlay sends them to a host that is not reached through the tunnel",
 	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
 }
 
@@ -302,7 +308,11 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 		n.Name, e.From.Name, e.To.Name, statement)
 	if c.status == verdict.Fail {
 		out.Facts["link"] = c.by.To
-		out.Add("; %s, through %s", effects[c.by.Effect], c.by.To)
+		through := "through"
+		if c.by.Effect == evidence.EffectTunnel {
+			out.Facts["link"], through = c.by.Link, "to"
+		}
+		out.Add("; %s, %s %s", effects[c.by.Effect], through, c.by.To)
 	} else if c.reason != "" {
 		out.Add("%s", "; "+c.reason)
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,7 +22,13 @@ type nodePaths struct {
 	// many of all kinds there are.
 	diverting  []*evidence.Diversion
 	statements int
-	unread     string // why what was read is not enough, empty if it is
+	// leaves are those that the host's own packets meet, of an overlay's among them.
+	leaves []*evidence.Diversion
+	// remotes are hosts that overlays send to, and that the kernel was not asked for.
+	remotes []*evidence.Diversion
+	// servers take packets for the host's own addresses and send them to other hosts.
+	servers []*evidence.Diversion
+	unread  string // why what was read is not enough, empty if it is
 }
 
 // slot is the place of a family in what is kept by family.
@@ -37,9 +44,29 @@ func (v *view) pathsOf(n *graph.Node, family int) *nodePaths { return v.nodes[n.
 func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	run := &v.Run
 	paths := &nodePaths{unread: unreadPaths(run, n, family)}
+	if why, whole := inventory(n, evidence.InventoryIPVS); !whole && why != "" {
+		paths.unread = cmp.Or(paths.unread, "the virtual servers of "+n.Name+" were not read: "+why)
+	}
+	if why, whole := inventory(n, evidence.InventoryFDB); v.Below != nil && !whole && why != "" {
+		paths.unread = cmp.Or(paths.unread, "where the overlay of "+n.Name+" sends packets was not read: "+why)
+	}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) || hostPort(d) {
+		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
+			continue
+		}
+		switch d.By {
+		case "fdb":
+			paths.remotes = append(paths.remotes, d)
+			continue
+		case "ipvs":
+			paths.servers = append(paths.servers, d)
+			continue
+		}
+		if v.Below != nil && ofOwn(d) {
+			paths.leaves = append(paths.leaves, d)
+		}
+		if d.Hook == "output" {
 			continue
 		}
 		paths.statements++
@@ -77,6 +104,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 		for i, own := range []int{4, 6} {
 			host := *h
 			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, overlayPorts, nil, netip.Addr{}
+			host.Diversions = paths.leaves
 			from := v.Endpoint(n, own)
 			if slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == from }) {
 				host.Pods, host.Pod = []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}, from
@@ -86,6 +114,9 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	}
 	return paths
 }
+
+// ofOwn reports whether a statement can apply to what the host sends itself.
+func ofOwn(d *evidence.Diversion) bool { return d.Hook == "output" || d.Hook == "postrouting" }
 
 // overlayPorts are the UDP ports of VXLAN: Linux's, which Flannel takes, and IANA's.
 var overlayPorts = []uint16{8472, 4789}
@@ -214,18 +245,6 @@ func lostRules(n *graph.Node, i *evidence.Inventory) string {
 	}
 	return fmt.Sprintf("%s has %s of IPv%d and reported %d",
 		n.Name, plural(uint64(max(i.Count, 0)), "rule"), i.Family, reported)
-}
-
-// hostPort reports whether a statement leads to pods what is for a port of this
-// host, as the portmap plugin writes it: its chains are entered under the
-// condition that the target is an address of the host (addrtype, fib), which no
-// packet has that the host forwards to another's pods
-// (containernetworking/plugins plugins/meta/portmap/portmap.go).
-func hostPort(d *evidence.Diversion) bool {
-	ofPortmap := strings.HasPrefix(d.Chain, "CNI-HOSTPORT-") || strings.HasPrefix(d.Chain, "CNI-DN-") ||
-		d.Table == "cni_hostport"
-	return ofPortmap && (d.Effect == evidence.EffectDNAT || d.Effect == evidence.EffectMark) &&
-		len(d.Selector.Other) > 0
 }
 
 // followsRoutes reports whether a statement forwards by what routing decided for

@@ -83,6 +83,8 @@ func TestPathMutations(t *testing.T) {
 		{"WireGuard below, what its own address sends past it", vpn, nil, below(evidence.Rule{From: cidr("198.18.0.11/32")}), verdict.Failed, "WG0402 from 198.18.0.11"},
 		{"WireGuard below, some of the overlay's flows past it", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 32768, To: 40000}}), verdict.Undecided, "WG0402 sport 32768"},
 		{"WireGuard below, a port that sockets are not given", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 53, To: 53}}), verdict.Passed, ""},
+		{"what a node sends itself is marked", "host-healthy-paths", nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 100}),
+			past("0.0.0.0/0", 100), sent(evidence.EffectMark, evidence.Selector{}), sent(evidence.EffectDNAT, evidence.Selector{})}, verdict.Passed, ""},
 		{"WireGuard below, TCP past it", vpn, nil, below(evidence.Rule{Protocol: 6}), verdict.Passed, ""},
 		{"WireGuard below, what another address sends past it", vpn, nil, below(evidence.Rule{From: cidr("203.0.113.9/32")}), verdict.Passed, ""},
 	} {
@@ -105,6 +107,74 @@ func TestPathMutations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Statements that an overlay's own packets meet before the WireGuard below it.
+func TestPathsOfAnOverlay(t *testing.T) {
+	marked := func(s evidence.Selector) []evidence.Message {
+		return append(below(evidence.Rule{Mark: 0x77, Mask: 0xff}), sent(evidence.EffectMark, s))
+	}
+	remote := func(to, host string) evidence.Message {
+		d := &evidence.Diversion{By: "fdb", Effect: evidence.EffectTunnel, Link: "flannel.1", To: host, Rule: "lladdr 02:00:00:00:00:07 dst " + host}
+		if to != "" {
+			d.Selector.To = []netip.Prefix{cidr(to)}
+		}
+		return evidence.Message{Diversion: d}
+	}
+	beside := past("203.0.113.0/24", 254)
+	onOverlay := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.77/32"), Link: "flannel.1", Table: 254, Type: "unicast"}}
+	one := func(effect string, s evidence.Selector) []evidence.Message {
+		return []evidence.Message{sent(effect, s)}
+	}
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+		says string
+	}{
+		{"nothing", nil, verdict.Pass, ""},
+		{"all are marked", marked(evidence.Selector{}), verdict.Fail, "fwmark 0x77"},
+		{"its port is marked", marked(evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}), verdict.Fail, "fwmark 0x77"},
+		{"some are marked", marked(evidence.Selector{Other: []string{"statistic"}}), verdict.Inconclusive, "fwmark 0x77"},
+		{"others are marked", marked(evidence.Selector{Protocol: []uint8{6}}), verdict.Pass, ""},
+		{"another target", one(evidence.EffectDNAT, evidence.Selector{Protocol: []uint8{17}}), verdict.Inconclusive, "another address"},
+		{"another target for others", one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
+		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}), verdict.Inconclusive, "copies"},
+		{"a pod by another host past the tunnel", []evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"the other node's own link by another host past the tunnel", []evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
+		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")}, verdict.Pass, ""},
+		{"another node's pods", []evidence.Message{beside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
+		{"what no entry is for", []evidence.Message{beside, remote("", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
+		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
+		{"where the overlay sends was not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
+			verdict.Inconclusive, "not permitted"},
+		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}), verdict.Pass, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := streamsOf(t, "host-healthy-vpn")
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Run != nil {
+					m.Run.Minor = 1
+				}
+			})
+			each(healthy(2)["probe/node-1"], func(m *evidence.Message) {
+				if m.Inventory != nil {
+					onNode1(evidence.Message{Inventory: m.Inventory})(s)
+				}
+			})
+			onNode1(test.with...)(s)
+			if f := pathFinding(t, s); f.Status != test.want || !strings.Contains(f.Text, test.says) {
+				t.Errorf("%s, want %s with %q: %s", f.Status, test.want, test.says, f.Text)
+			}
+		})
+	}
+}
+
+// sent is a statement for what a node sends itself.
+func sent(effect string, s evidence.Selector) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip", Table: "mangle", Chain: "OUTPUT",
+		Hook: "output", Mark: 0x77, Mask: 0xff, Selector: s, Rule: effect}}
 }
 
 // below is a rule for packets between the machines, and the table that leads past

@@ -44,6 +44,11 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so",
 			from.Name, ip, answer.Link)
 	}
+	if text := switched(from); text != "" {
+		if worst, _ := v.worstPath(e, paths); worst.status == verdict.Pass {
+			return warn("%s", text)
+		}
+	}
 	if v.plainly(e, paths) {
 		return pass("%s", verdict.Late(func() string {
 			_, met := v.worstPath(e, paths)
@@ -57,11 +62,24 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	return v.otherWay(e, &worst)
 }
 
+// switched says that a node's pods are behind Open vSwitch, empty if none is known to
+// be: its flows decide before the routing tables, and are not read.
+func switched(n *graph.Node) string {
+	for _, l := range n.Links {
+		master := n.Link(l.Master)
+		if master != nil && master.Kind == "openvswitch" && slices.Contains(podPipes, l.Kind) && l.PeerNS {
+			return fmt.Sprintf("%s of %s is a port of Open vSwitch, whose flows decide before the routes and were not "+
+				"read: what they do was seen on the canaries only", l.Name, n.Name)
+		}
+	}
+	return ""
+}
+
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
 	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) || len(paths.diverting) > 0 ||
-		len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
+		len(paths.servers) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -102,6 +120,7 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 	right := v.rightLinks(e)
 	for _, podRange := range v.rangesTo(e) {
 		v.walkTo(e, paths.plan, podRange, right, &all, note)
+		v.served(e, paths, podRange, note)
 		for _, d := range paths.diverting {
 			note(v.diverted(e, paths.plan, d, e.From, podRange))
 		}
@@ -160,22 +179,91 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 	}
 }
 
+// served judges virtual servers on addresses of a range that the host has itself.
+func (v *view) served(e *graph.Edge, paths *nodePaths, to netip.Prefix, note func(concern)) {
+	if len(paths.servers) == 0 {
+		return
+	}
+	ways, _ := paths.plan.Ways(to)
+	for _, way := range ways {
+		for _, d := range paths.servers {
+			some := len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, func(own netip.Prefix) bool {
+				return way.To.Has(own.Addr())
+			})
+			if way.Answer == routing.Local && some {
+				note(concern{status: verdict.Inconclusive, by: d, part: to, reason: effects[d.Effect]})
+			}
+		}
+	}
+}
+
 // harmless reports whether a way leads out of one of the right links, or nowhere.
 func harmless(way *routing.Way, right []string) bool {
 	return way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link)
 }
 
-// walkBelow judges the ways of the overlay's own packets into a WireGuard below it.
+// walkBelow judges the ways of the overlay's own packets into a WireGuard below it,
+// and the statements that they meet before it.
 func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
-	if end := e.To.Carrier(e.Family).Endpoint; len(v.Below.Overhead) > 0 && end.IsValid() &&
-		paths.own[slot(family(end))] != nil {
-		to := netip.PrefixFrom(end, end.BitLen())
-		v.walkTo(e, paths.own[slot(family(end))], to, []string{e.FromLink()}, &met{}, func(c concern) {
-			if c.way == nil || c.way.Certainty != routing.Doubtful { // what an overlay sends has no mark
-				note(c)
-			}
-		})
+	end := e.To.Carrier(e.Family).Endpoint
+	if len(v.Below.Overhead) == 0 || !end.IsValid() || paths.own[slot(family(end))] == nil {
+		return
 	}
+	plan := paths.own[slot(family(end))]
+	to := netip.PrefixFrom(end, end.BitLen())
+	v.walkTo(e, plan, to, []string{e.FromLink()}, &met{}, func(c concern) {
+		// What an overlay sends has no mark unless a statement sets one.
+		if c.way == nil || c.way.Certainty != routing.Doubtful || len(c.way.Marked) > 0 {
+			note(c)
+		}
+	})
+	for _, d := range paths.leaves {
+		if d.Effect != evidence.EffectMark && reaches(d, e.FromLink()) {
+			note(v.touched(e, plan, d, e.From, to))
+		}
+	}
+	for _, d := range paths.remotes {
+		if d.Link == e.Route.Link {
+			note(v.sentTo(e, paths, d))
+		}
+	}
+}
+
+// sentTo judges another host that the overlay sends to than the one where it ends
+// on the other node: that is reached through the tunnel too, or no pods are behind it.
+func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) concern {
+	c := concern{status: verdict.Pass, by: d, reason: effects[d.Effect]}
+	for _, podRange := range v.rangesTo(e) {
+		if len(d.Selector.To) == 0 || slices.ContainsFunc(d.Selector.To, podRange.Overlaps) {
+			c.part = podRange
+		}
+	}
+	if !c.part.IsValid() {
+		return c
+	}
+	worse := func(status verdict.Status) { c.status = max(c.status, status) }
+	host, err := netip.ParseAddr(d.To)
+	if err != nil {
+		worse(verdict.Inconclusive)
+		return c
+	}
+	worst := verdict.Inconclusive
+	if slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
+		worst = verdict.Fail
+	}
+	v.walkTo(e, paths.own[slot(family(host))], netip.PrefixFrom(host, host.BitLen()), []string{e.FromLink()}, &met{},
+		func(way concern) { worse(min(way.status, worst)) })
+	return c
+}
+
+// uses reports whether an entry leads to a neighbour of which a remote says where it is.
+func uses(entry *evidence.Route, d *evidence.Diversion) bool {
+	next := entry.Gateway
+	if !next.IsValid() && entry.Destination.IsSingleIP() {
+		next = entry.Destination.Addr()
+	}
+	return entry.Link == d.Link && next.IsValid() &&
+		slices.ContainsFunc(d.Selector.To, func(to netip.Prefix) bool { return to.Contains(next) })
 }
 
 // rightLinks are those that pods' packets may leave by: the tunnel, and above a

@@ -37,6 +37,54 @@ var brokenPaths = []breakage{
 		ruled(evidence.Rule{Priority: 50, Mark: 0x80000, Mask: 0xff0000, Table: 254})), verdict.Passed, ""},
 }
 
+// A virtual server takes what is for a pod only where the host has its address too.
+func TestPathsByVirtualServer(t *testing.T) {
+	own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.9/32"), Link: "lo", Table: 255, Type: "local"}}
+	server := func(s evidence.Selector) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "ipvs", Effect: evidence.EffectDNAT, Hook: "input", Selector: s, Rule: "virtual server"}}
+	}
+	on := server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.9/32")}, Protocol: []uint8{6}})
+	for _, test := range []struct {
+		name string
+		with []evidence.Message
+		want verdict.Status
+	}{
+		{"an address of the host alone", []evidence.Message{own}, verdict.Pass},
+		{"a server alone", []evidence.Message{on}, verdict.Pass},
+		{"both", []evidence.Message{own, on}, verdict.Inconclusive},
+		{"a server for a mark", []evidence.Message{own, server(evidence.Selector{MarkIs: 7, MarkMask: 0xffffffff})}, verdict.Inconclusive},
+		{"a server on another address", []evidence.Message{own, server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.8/32")}})}, verdict.Pass},
+		{"the servers were not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryIPVS, Text: "not permitted"}}}, verdict.Inconclusive},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// What Open vSwitch does with pods' packets is not read.
+func TestPathsBehindOpenVSwitch(t *testing.T) {
+	ovs := evidence.Message{Link: &evidence.Link{Index: 60, Name: "ovs-system", Kind: "openvswitch", Role: evidence.RoleInside}}
+	port := evidence.Message{Link: &evidence.Link{Index: 61, Name: "pod-1", Kind: "veth", PeerNS: true, Master: "ovs-system", Up: true, Role: evidence.RoleInside}}
+	card := evidence.Message{Link: &evidence.Link{Index: 62, Name: "eth1", Master: "ovs-system", Up: true, Role: evidence.RoleOutside}}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"a pod":                 {[]evidence.Message{ovs, port}, verdict.Warn},
+		"a card":                {[]evidence.Message{ovs, card}, verdict.Pass},
+		"a pod and a clear way": {[]evidence.Message{ovs, port, past("10.42.1.128/25", 254)}, verdict.Fail},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
 // lightweight is an entry whose packets a lightweight tunnel takes.
 func lightweight(encap, link string) evidence.Message {
 	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}
@@ -359,7 +407,9 @@ func TestPathsByStatement(t *testing.T) {
 		{"a proxy for a mark that nothing sets", statement("proxy", func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
 		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
 		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
-		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"addrtype"} }), verdict.Pass},
+		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"daddr type local"} }), verdict.Pass},
+		{"a chain that bears the name of one for host ports", statement("dnat",
+			func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"statistic"} }), verdict.Inconclusive},
 		{"another pod in the place of one", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
 		{"IPsec", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24") }), verdict.Inconclusive},
 		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24") }), verdict.Pass},
@@ -367,6 +417,8 @@ func TestPathsByStatement(t *testing.T) {
 		{"a program of a network that is not there", statement("bpf", func(d *evidence.Diversion) {
 			d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "cil_from_container"
 		}), verdict.Inconclusive},
+		{"a target that is not known", statement("bpf", func(d *evidence.Diversion) { d.Hook = "forward" }), verdict.Inconclusive},
+		{"a target that is not known, for others", statement("bpf", func(d *evidence.Diversion) { d.Hook, d.Selector = "forward", to("192.0.2.0/24") }), verdict.Pass},
 		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x" }), verdict.Pass},
 	} {
 		s := healthy(2)
@@ -402,6 +454,10 @@ func TestPathsByUnnamedProgram(t *testing.T) {
 	onNode1(cilium)(s)
 	if f := pathFinding(t, s); f.Status != verdict.Pass {
 		t.Errorf("with Cilium: %s: %s", f.Status, f.Text)
+	}
+	onNode1(evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: "bpf", Family: "ip", Hook: "prerouting", Rule: "target ROUTE"}})(s)
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive {
+		t.Errorf("a target that is not known, with Cilium: %s: %s", f.Status, f.Text)
 	}
 }
 
@@ -445,12 +501,22 @@ func TestPathsOfOtherSystems(t *testing.T) {
 		{"a proxy for what leaves by a card", []evidence.Message{theirs("", "eth0", evidence.EffectProxy, "forward")}, verdict.Pass},
 		{"a bridge that pods may be behind", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77),
 			{Route: &evidence.Route{Destination: cidr("10.42.0.128/25"), Link: "docker0", Table: 254}}}, verdict.Fail},
+		{"a rule for Docker's bridge where each pod has a link of its own", append(linkOfItsOwn(), docker,
+			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Pass},
+		{"a rule for a bridge of more than the pods", append(linkOfItsOwn(), docker,
+			evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/15"), Link: "docker0", Table: 254}},
+			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Inconclusive},
 		{"a pair that a pod may be behind", []evidence.Message{insideLink("veth9", "veth"), ruled(evidence.Rule{Priority: 50, In: "veth9", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Inconclusive},
 		{"a proxy for what leaves by the pods' bridge", []evidence.Message{theirs("", "cni0", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
 		{"a proxy for what leaves by a link that was not listed", []evidence.Message{theirs("", "veth99", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(2)
+			if len(test.with) > 1 && test.with[0].Link != nil && test.with[0].Link.Name == "cali7" {
+				s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+					return m.Route != nil && m.Route.Link == "cni0"
+				})
+			}
 			onNode1(test.with...)(s)
 			f := pathFinding(t, s)
 			if back := pathFindingOf(t, s, "node-2", "node-1"); back.Status > f.Status {
@@ -461,6 +527,14 @@ func TestPathsOfOtherSystems(t *testing.T) {
 			}
 		})
 	}
+}
+
+// linkOfItsOwn is a pod with a route and a link of its own, and the block of its node.
+func linkOfItsOwn() []evidence.Message {
+	link := insideLink("cali7", "veth")
+	link.Link.PeerNS, link.Link.Index = true, 78
+	return []evidence.Message{link, {Route: &evidence.Route{Destination: cidr("10.42.0.2/32"), Link: "cali7", Table: 254}},
+		{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Type: "blackhole", Table: 254}}}
 }
 
 // What is said to be at fault is what can be changed without harm to anything

@@ -26,14 +26,15 @@ type view struct {
 // newView resolves the graph for a profile's eyes.
 func newView(g *graph.Graph, p profile.Profile) *view {
 	g.Resolve(func(n *graph.Node, family int) graph.Carrier {
-		return graph.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family)}
+		return graph.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family), Assigned: p.Encrypts}
 	})
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.told()
 	pods := newPodSpace(g)
+	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {
 		n := g.Nodes[i]
-		n.Unverified = cmp.Or(unverified(n), inconsistent(n))
+		n.Unverified = cmp.Or(unverified(n), inconsistent(n), displaced(n, homes))
 		if n.Unverified == "" {
 			n.Uncontrolled = uncontrolled(g.Run.Minor, n)
 		}

@@ -13,11 +13,27 @@ import (
 // whatever the order of messages.
 type conflicts struct{ probe, pod string }
 
-func conflict(noted *string, what string) {
-	text := "it describes " + what + " in two ways"
+func conflict(noted *string, what string) { contradiction(noted, "it describes "+what+" in two ways") }
+
+func contradiction(noted *string, text string) {
 	if *noted == "" || text < *noted {
 		*noted = text
 	}
+}
+
+// hello checks who speaks in a stream: one agent, in the role and on the node that
+// the stream is named after. What was written on another node shows nothing of
+// this one.
+func (s *single) hello(h *evidence.Hello, role, node string, noted *string) {
+	switch before, known := s.kept["hello"]; {
+	case h.Node != node:
+		contradiction(noted, fmt.Sprintf("it was written on %q, and not on %s", h.Node, node))
+	case h.Role != role:
+		contradiction(noted, fmt.Sprintf("it was written by %q, and not by a %s", h.Role, role))
+	case known && !reflect.DeepEqual(before, h):
+		conflict(noted, "who writes it")
+	}
+	s.kept["hello"] = h
 }
 
 // single finds messages of one node that contradict each other: of each of its
@@ -35,6 +51,8 @@ func newSingle() *single {
 // add remembers what a message is about, and notes a conflict with an earlier one.
 func (s *single) add(n *Node, m *evidence.Message) {
 	switch {
+	case m.Hello != nil:
+		s.hello(m.Hello, "probe", n.Name, &n.conflicts.probe)
 	case m.Link != nil:
 		s.keep(n, "the link "+m.Link.Name, m.Link)
 		s.keep(n, fmt.Sprintf("the link with index %d", m.Link.Index), m.Link)

@@ -63,7 +63,7 @@ func New(recording Recorded) *Graph { return NewUntil(nil, recording) }
 // be hostile.
 func NewUntil(done <-chan struct{}, recording Recorded) *Graph {
 	g := &Graph{done: done, byName: map[string]*Node{}, byIndex: map[int]*Node{}, Gap: gap(recording)}
-	g.readPlugin(recording.Messages(evidence.PluginStream))
+	g.readPlugin(recording.Messages(evidence.PluginStream), recording.Streams())
 	g.each(func(n *Node) { g.readNode(n, recording) })
 	if g.ended() {
 		return nil

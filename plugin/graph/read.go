@@ -34,7 +34,7 @@ func gap(recording Recorded) string {
 }
 
 // readPlugin reads the plugin's stream: which nodes there are and what was asked.
-func (g *Graph) readPlugin(messages []*evidence.Message) {
+func (g *Graph) readPlugin(messages []*evidence.Message, streams []string) {
 	var pods []*evidence.Pod
 	for _, m := range messages {
 		switch {
@@ -64,6 +64,7 @@ func (g *Graph) readPlugin(messages []*evidence.Message) {
 		}
 	}
 	g.readFamilies()
+	g.Gap = cmp.Or(g.Gap, g.stranger(streams))
 	slices.SortFunc(g.Nodes, func(a, b *Node) int { return a.Index - b.Index })
 	for i, n := range g.Nodes {
 		n.place = i
@@ -79,6 +80,17 @@ func (g *Graph) readPlugin(messages []*evidence.Message) {
 		}
 	}
 	g.readPods(pods)
+}
+
+// stranger names a stream of a node that the run does not have: what was said there
+// belongs to nobody.
+func (g *Graph) stranger(streams []string) string {
+	for _, stream := range streams {
+		if _, node := evidence.SplitStream(stream); stream != evidence.PluginStream && g.byName[node] == nil {
+			return "of " + stream + ", it is of a node that the run does not have"
+		}
+	}
+	return ""
 }
 
 // lacks notes what the plugin's stream lacks. The first counts.
@@ -121,6 +133,7 @@ func (g *Graph) readNode(n *Node, recording Recorded) {
 	damage := g.unpack(n, recording.Messages(probe), r.addProbe)
 	n.ProbeGap = cmp.Or(n.ProbeGap, damage, n.conflicts.probe)
 	r.finish()
+	r.single = newSingle()
 	damage = g.unpack(n, recording.Messages(pod), r.addPod)
 	n.PodGap = cmp.Or(n.PodGap, damage, n.conflicts.pod)
 }
@@ -186,6 +199,8 @@ func (r *reading) finish() {
 func (r *reading) addPod(m *evidence.Message) {
 	n := r.n
 	switch {
+	case m.Hello != nil:
+		r.single.hello(m.Hello, "pod", n.Name, &n.conflicts.pod)
 	case m.Sighting != nil:
 		n.Leaks = append(n.Leaks, m.Sighting)
 	case m.Tried != nil:

@@ -20,9 +20,12 @@ const ciliumPrograms = "cil_"
 // network. One that tcx attached has no name that a probe may read; Cilium is
 // known to attach its own there.
 func OwnProgram(n *graph.Node, d *evidence.Diversion) bool {
+	if d.By != "tc" {
+		return false
+	}
 	for link, program := range programs {
 		runs := slices.ContainsFunc(n.Links, func(l *evidence.Link) bool { return strings.HasPrefix(l.Name, link) })
-		unnamed := d.Program == "" && program == ciliumPrograms
+		unnamed := d.Program == "" && d.ID != 0 && program == ciliumPrograms
 		if runs && (unnamed || d.Program != "" && strings.HasPrefix(d.Program, program)) {
 			return true
 		}

@@ -254,24 +254,51 @@ func (p *Plan) arrivals() {
 }
 
 // foreign are bridges and TUN devices that no pod is behind, as Docker's, those of
-// virtual machines, and VPNs: the ranges of this node's pods lead elsewhere, so that
-// nothing would come back to one there.
+// virtual machines, and VPNs: the ranges of this node's pods lead elsewhere, or each
+// pod has a route of its own, so that nothing would come back to one there.
 func (p *Plan) foreign(leads map[string]bool) map[string]bool {
+	whole := true
 	for _, own := range p.host.Pods {
-		whole := false
-		for _, t := range p.tables {
-			whole = whole || slices.ContainsFunc(t.at[own.Masked()],
-				func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
-		}
-		if !whole {
+		exact, single := p.routed(own, leads)
+		if !exact && !single {
 			return nil
 		}
+		whole = whole && exact
 	}
 	links := map[string]bool{}
 	for _, l := range p.host.Links {
-		links[l.Name] = (l.Kind == "bridge" || l.Kind == "tun") && !leads[l.Name]
+		other := (l.Kind == "bridge" || l.Kind == "tun") && !leads[l.Name]
+		links[l.Name] = other && (whole || !p.reachesPods(l.Name))
 	}
 	return links
+}
+
+// routed reports whether an entry for a range of pods leads to them, and whether one
+// for a part of it does.
+func (p *Plan) routed(own netip.Prefix, leads map[string]bool) (exact, single bool) {
+	for _, t := range p.tables {
+		for to, entries := range t.at {
+			found := own.Bits() <= to.Bits() && own.Contains(to.Addr()) &&
+				slices.ContainsFunc(entries, func(e *evidence.Route) bool { return leads[e.Link] && !refuses(e) })
+			single = single || found
+			exact = exact || found && to == own.Masked()
+		}
+	}
+	return exact, single
+}
+
+// reachesPods reports whether an entry that is for pods of this node and others
+// leads out of a link; one for half of all addresses is a VPN's.
+func (p *Plan) reachesPods(link string) bool {
+	for _, t := range p.tables {
+		for to, entries := range t.at {
+			if to.Bits() > 1 && slices.ContainsFunc(p.host.Pods, to.Overlaps) &&
+				slices.ContainsFunc(entries, func(e *evidence.Route) bool { return e.Link == link }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ofPods reports whether a destination is of pods of this node.

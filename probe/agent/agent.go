@@ -52,7 +52,9 @@ type Host interface {
 // Filters reads packet filters; filter.Reader does.
 type Filters interface {
 	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
-	Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
+	Diversions(
+		links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
+	) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
 }
 
 // Devices reads WireGuard devices; device.Reader does.

@@ -55,7 +55,9 @@ func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Probl
 	return []evidence.Firewall{{Tool: "nftables", Port: ports[0], Effect: "accept"}}, nil
 }
 
-func (*fakeHost) Diversions([]evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+func (*fakeHost) Diversions(
+	[]evidence.Link, []netip.Prefix, []netip.Addr,
+) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
 }
 

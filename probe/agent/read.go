@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
@@ -175,7 +176,11 @@ func (s *session) tellDiversions() {
 // newDiversions reports the statements that were not reported yet: at the last
 // reading those that came while packets were watched.
 func (s *session) newDiversions() []evidence.Inventory {
-	found, inventories, problems := s.options.Filters.Diversions(s.links.Links)
+	pods := slices.Clone(s.read.PodRanges)
+	for _, others := range s.read.Ranges {
+		pods = append(pods, others.Prefixes...)
+	}
+	found, inventories, problems := s.options.Filters.Diversions(s.links.Links, pods, s.read.Destinations)
 	s.problem(problems...)
 	for _, diversion := range found {
 		key, err := json.Marshal(diversion)

@@ -36,6 +36,8 @@ const (
 	InventoryIptables = "iptables" // the same of iptables-legacy
 	InventoryTC       = "tc"       // filters of traffic control
 	InventoryXFRM     = "xfrm"     // IPsec policies
+	InventoryFDB      = "fdb"      // where overlays send what is for pods
+	InventoryIPVS     = "ipvs"     // virtual servers of IPVS
 	InventoryLinks    = "links"    // changes of links were listened for from ReadingReady to ReadingAfter
 )
 
@@ -72,7 +74,7 @@ type Selector struct {
 // Diversion is something beside routing tables that can give a packet another
 // way, or make the tables answer otherwise.
 type Diversion struct {
-	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm
+	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm, fdb, ipvs
 	Effect string `json:"effect"`           // see the Effect constants
 	Family string `json:"family,omitempty"` // ip, ip6, inet, bridge, netdev; empty for tc and xdp
 	Table  string `json:"table,omitempty"`
@@ -103,6 +105,7 @@ const (
 	EffectDNAT    = "dnat"    // changes its target address
 	EffectBPF     = "bpf"     // a program decides; what it does cannot be read
 	EffectEncrypt = "encrypt" // an IPsec policy applies to it
+	EffectTunnel  = "tunnel"  // the overlay of Link sends it to the host To
 )
 
 // XDP is an XDP program on a link. It decides on frames before, or instead of,

@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -19,7 +20,11 @@ import (
 )
 
 // Reader reads packet filters. Its zero value reads the real ones.
-type Reader struct{ Root kernel.Root }
+type Reader struct {
+	Root kernel.Root
+	pods []netip.Prefix // see Diversions
+	ends []netip.Addr
+}
 
 // native is the byte order of netlink's numbers.
 var native = binary.NativeEndian
@@ -46,8 +51,13 @@ func (r *result) limit(most int, kind string) {
 // Diversions returns what can give pods' packets another way than the routing
 // tables: statements of packet filters, filters of traffic control, IPsec
 // policies. Each inventory reports whether all of its kind was read; reading one
-// kind does not depend on another.
-func (r Reader) Diversions(links []evidence.Link) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+// kind does not depend on another. pods are where pods of any node can be; what an
+// overlay sends to one of the ends is not reported.
+func (r Reader) Diversions(
+	links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
+) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
+	r.pods = pods
+	r.ends = ends
 	var all []evidence.Diversion
 	var inventories []evidence.Inventory
 	var problems []evidence.Problem
@@ -60,6 +70,8 @@ func (r Reader) Diversions(links []evidence.Link) ([]evidence.Diversion, []evide
 		{evidence.InventoryIptables, "firewall", "iptables", r.iptables},
 		{evidence.InventoryTC, "diversion", "tc", r.trafficControl},
 		{evidence.InventoryXFRM, "diversion", "xfrm", r.xfrm},
+		{evidence.InventoryFDB, "diversion", "fdb", r.forwarding},
+		{evidence.InventoryIPVS, "diversion", "ipvs", r.virtualServers},
 	} {
 		found, err := kind.read(links)
 		if err != nil {

@@ -56,6 +56,7 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 		}
 		for _, table := range tables {
 			w := newWalk("iptables-legacy", nil, nil)
+			w.pods = r.pods
 			name := fmt.Sprintf("table %s of %s", table, familyNames[family.family])
 			if unread := family.read(table, w); unread != nil {
 				err = fmt.Errorf("%s: %w", name, unread)
@@ -145,8 +146,12 @@ func getsockopt(socket, level, option int, value []byte) error {
 	return nil
 }
 
-// xtHookNames are the hooks that pods' packets pass, by number.
-var xtHookNames = map[int]string{0: "prerouting", 2: "forward", 4: "postrouting"}
+// xtHookNames are the hooks that pods' packets pass, and those of an overlay, by number.
+var xtHookNames = map[int]string{0: "prerouting", 2: "forward", 3: "output", 4: "postrouting"}
+
+// notRouted are the tables that a packet of the host passes after it was routed
+// again for the last time, by mangle or nat (ipt_mangle_out, nf_nat_ipv4_local_fn).
+var notRouted = []string{"filter", "security"}
 
 // parse adds what the two questions were answered by to a walk. A table is a row
 // of entries: the chains of its hooks, each beginning at an offset that the info
@@ -162,7 +167,8 @@ func (f *xtFamily) parse(table string, info, entries []byte, w *walk) {
 		chain := chainName{f.family, table, strings.ToUpper(name)}
 		t.heads[int(native.Uint32(info[xtNameSize+4+4*hook:]))] = chain.chain
 		if name != "" {
-			w.bases = append(w.bases, baseChain{chainName: chain, hook: name})
+			late := name == "output" && slices.Contains(notRouted, table)
+			w.bases = append(w.bases, baseChain{chainName: chain, hook: name, late: late})
 		}
 	}
 	whole := t.each(func(e xtEntry) {

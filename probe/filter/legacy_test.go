@@ -42,6 +42,7 @@ func TestIptablesLegacyChains(t *testing.T) {
 		run(t, "iptables-legacy "+line)
 	}
 	run(t, "iptables-legacy -t mangle -A FORWARD -j MARK --set-mark 6") // too late to decide on a way
+	run(t, "iptables-legacy -t filter -A OUTPUT -j MARK --set-mark 6")  // as is this
 	run(t, "ip6tables-legacy -t mangle -A PREROUTING -d 2001:db8:1::/48 -p tcp --dport 81 -j MARK --set-mark 3")
 	found, err := Reader{}.iptables(nil)
 	checkFound(t, found, err, []string{
@@ -49,8 +50,9 @@ func TestIptablesLegacyChains(t *testing.T) {
 		`"selector":{"from":["10.42.0.0/24"],"other":["no earlier rule of PREROUTING applies"]}`,
 		`"table":"raw","chain":"PREROUTING","hook":"prerouting","mark":4,"mask":4294967295,"selector":{"from":["0.0.0.0/0"],"notTo":["10.0.0.0/8"],"in":["eth1"]}`,
 		`"family":"ip6","table":"mangle","chain":"PREROUTING","hook":"prerouting","mark":3,"mask":4294967295,"selector":{"to":["2001:db8:1::/48"],"protocol":"Bg==","target":[{"from":81,"to":81}]}`,
+		`"table":"mangle","chain":"OUTPUT","hook":"output","mark":9`,
 	})
-	if len(found.diversions) != 4 {
+	if len(found.diversions) != 5 {
 		t.Errorf("%+v", found)
 	}
 }

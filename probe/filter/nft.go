@@ -18,6 +18,7 @@ import (
 
 // Messages of linux/netfilter/nf_tables.h.
 const (
+	nftGetTable    = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETTABLE
 	nftGetChain    = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETCHAIN
 	nftGetRule     = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE
 	nftGetSet      = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETSET
@@ -98,7 +99,30 @@ func (n *nft) chains() (chains []nftChain, err error) {
 	if err != nil {
 		return chains, fmt.Errorf("listing the chains: %w", err)
 	}
-	return chains, nil
+	dormant, err := n.dormant()
+	for i := range chains {
+		chains[i].base = chains[i].base && !dormant[tableOf(chains[i].chainName)]
+	}
+	return chains, err
+}
+
+// dormant lists the tables whose chains no packet enters (NFT_TABLE_F_DORMANT).
+func (n *nft) dormant() (map[chainName]bool, error) {
+	const flag = 1
+	tables := map[chainName]bool{}
+	err := n.Dump(nftGetTable, make([]byte, sizeofHeader), func(message []byte) {
+		if len(message) < sizeofHeader {
+			return
+		}
+		a := kernel.Parse(message, sizeofHeader)
+		if a.Big(unix.NFTA_TABLE_FLAGS)&flag != 0 {
+			tables[chainName{family: message[0], table: a.Text(unix.NFTA_TABLE_NAME)}] = true
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the tables: %w", err)
+	}
+	return tables, nil
 }
 
 // rules calls visit with each rule of all chains.

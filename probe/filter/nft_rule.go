@@ -146,7 +146,7 @@ func (r *reading) divert(e expression) {
 		r.load(e)
 	default:
 		r.condition.other("expression %s", e.name)
-		r.do(unknownMark(0xffffffff, "expression "+e.name+", which is not known"))
+		r.add(evidence.EffectBPF, "expression "+e.name+", which is not known", "")
 	}
 }
 

@@ -22,6 +22,7 @@ type set struct {
 	intervals bool
 	changes   bool // packets or time change what is in it
 	whole     bool // all elements are there
+	err       error
 	elements  []element
 }
 
@@ -41,13 +42,24 @@ func (n *nft) set(at chainName, name string) set {
 	at.chain = name
 	known, ok := n.sets[at]
 	if !ok && len(n.sets) < maxSets {
-		known = n.readSet(at)
+		known = n.readSet(at, maxElements)
 		n.sets[at] = known
 	}
 	return known
 }
 
-func (n *nft) readSet(at chainName) (s set) {
+// large returns a set or map of kube-proxy, which can be large. That others change
+// meanwhile does not matter.
+func (n *nft) large(at chainName, name string) set {
+	at.chain = name
+	known, _ := kernel.Retry(func() (set, error) {
+		s := n.readSet(at, maxMapElements)
+		return s, s.err
+	})
+	return known
+}
+
+func (n *nft) readSet(at chainName, most int) (s set) {
 	request := []byte{at.family, 0, 0, 0}
 	err := n.Dump(nftGetSet, kernel.Append(request, unix.NFTA_SET_TABLE, at.table), func(message []byte) {
 		if a := kernel.Parse(message, sizeofHeader); a.Text(unix.NFTA_SET_NAME) == at.chain {
@@ -57,16 +69,16 @@ func (n *nft) readSet(at chainName) (s set) {
 		}
 	})
 	if err != nil {
-		return set{}
+		return set{err: err}
 	}
 	request = kernel.Append(request, unix.NFTA_SET_ELEM_LIST_TABLE, at.table)
 	request = kernel.Append(request, unix.NFTA_SET_ELEM_LIST_SET, at.chain)
-	err = n.Dump(nftGetElements, request, func(message []byte) {
-		if len(s.elements) <= maxElements {
+	s.err = n.Dump(nftGetElements, request, func(message []byte) {
+		if len(s.elements) <= most {
 			s.elements = append(s.elements, parseElements(message)...)
 		}
 	})
-	s.whole = err == nil && len(s.elements) <= maxElements && !s.changes
+	s.whole = s.err == nil && len(s.elements) <= most && !s.changes
 	return s
 }
 
@@ -94,18 +106,32 @@ func parseElements(message []byte) (list []element) {
 
 // spans are the values of a set in their order.
 func (s set) spans() (list []span) {
+	for _, e := range s.ranged() {
+		if !e.any && len(e.key) > 0 {
+			list = append(list, span{e.key, e.end})
+		}
+	}
+	return list
+}
+
+// ranged are the elements of a set in the order of their keys, each with the last
+// key that it is for.
+func (s set) ranged() (list []element) {
 	elements := slices.Clone(s.elements)
 	slices.SortStableFunc(elements, func(a, b element) int { return bytes.Compare(a.key, b.key) })
 	for i, e := range elements {
 		switch {
-		case e.stop || e.any || len(e.key) == 0:
+		case e.stop:
+			continue
+		case e.any || e.end != nil:
 		case !s.intervals:
-			list = append(list, span{e.key, e.key})
+			e.end = e.key
 		case i+1 < len(elements) && len(elements[i+1].key) == len(e.key):
-			list = append(list, span{e.key, step(elements[i+1].key, -1)})
+			e.end = step(elements[i+1].key, -1)
 		default:
-			list = append(list, span{e.key, bytes.Repeat([]byte{0xff}, len(e.key))})
+			e.end = bytes.Repeat([]byte{0xff}, len(e.key))
 		}
+		list = append(list, e)
 	}
 	return list
 }
@@ -142,6 +168,9 @@ func (r *reading) lookup(e expression) {
 		r.registers[to] = register{}
 	case !values.whole || slices.ContainsFunc(values.elements, unordered):
 		r.condition.other("in set @%s", name)
+		if from.field == fieldTarget && from.mask == nil && e.Big(unix.NFTA_LOOKUP_FLAGS)&inverted == 0 {
+			r.targetSets = append(r.targetSets, name)
+		}
 	default:
 		r.among(from, values.spans(), e.Big(unix.NFTA_LOOKUP_FLAGS)&inverted != 0)
 	}
@@ -153,6 +182,7 @@ func (r *reading) decideBy(from register, name string, values set) {
 	r.ends = true
 	r.hidden = true
 	r.mapped = true
+	r.byMap = proxyStep{byMap: name, keyed: from.field == fieldTarget && from.mask == nil, sets: r.targetSets}
 	if r.set != nil && !values.whole {
 		r.do(unknownMark(0xffffffff, "verdict map @"+name+", which was not read whole"))
 		return

@@ -176,8 +176,8 @@ func TestNftManyOfKubeProxy(t *testing.T) {
 	}
 }
 
-// Statements by hook and family, and what is nobody's business: the host's own
-// packets, and kube-proxy's translation of Services.
+// Statements by hook and family, and what is nobody's business: marks by which
+// nothing is routed any more, and kube-proxy's translation of Services.
 func TestNftHooks(t *testing.T) {
 	_, lines := readNft(t, `
 table ip nat {
@@ -197,6 +197,10 @@ table ip nat {
   }
 }
 table ip m { chain o { type route hook output priority mangle; meta mark set 0x5
+  }
+  chain early { type filter hook output priority raw; meta mark set 0x8
+  }
+  chain late { type filter hook output priority filter; meta mark set 0x9
   }
 }
 table netdev n {
@@ -219,13 +223,27 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 		`"effect":"copy","family":"netdev","table":"n","chain":"e","hook":"egress","link":"eth0","to":"lo"`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"f","hook":"forward","mark":6`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"i","hook":"input","mark":7`,
+		`"table":"m","chain":"o","hook":"output","mark":5`,
+		`"table":"m","chain":"early","hook":"output","mark":8`,
 	} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("no %s in\n%s", want, strings.Join(lines, "\n"))
 		}
 	}
-	if len(lines) != 7 {
+	if len(lines) != 9 {
 		t.Errorf("%d:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}
+
+// No packet enters a table that sleeps.
+func TestNftDormant(t *testing.T) {
+	for flags, want := range map[string]int{"": 1, "flags dormant; ": 0} {
+		t.Run(flags, func(t *testing.T) {
+			script := "table ip x { " + flags + "chain pre { type filter hook prerouting priority mangle; meta mark set 1\n}\n}\n"
+			if _, lines := readNft(t, script); len(lines) != want {
+				t.Errorf("%q", lines)
+			}
+		})
 	}
 }
 
@@ -288,7 +306,7 @@ func TestNftExpressions(t *testing.T) {
 	for name, want := range map[string]string{
 		"flow_offload": evidence.EffectForward, "queue": evidence.EffectProxy, "tproxy": evidence.EffectProxy,
 		"fwd": evidence.EffectForward,
-		"dup": evidence.EffectCopy, "a-later-one": evidence.EffectMark,
+		"dup": evidence.EffectCopy, "a-later-one": evidence.EffectBPF,
 	} {
 		r := rule{body: nftRule{{name: name}}}.glance()
 		if len(r.statements) != 1 || r.statements[0].effect != want {
@@ -339,6 +357,39 @@ func TestIptablesNft(t *testing.T) {
 			found, err := Reader{}.nftables(nil)
 			checkFound(t, found, err, test.want)
 		})
+	}
+}
+
+// ebtables writes its own targets into nf_tables.
+func TestEbtablesNft(t *testing.T) {
+	for line, want := range map[string][]string{
+		"-t nat -A PREROUTING -p ipv4 --ip-dst 10.42.1.9 -j mark --mark-set 7":        {`"effect":"mark"`, `"family":"bridge"`},
+		"-t nat -A PREROUTING -i veth0 -j dnat --to-destination 02:00:00:00:00:07":    {`"effect":"dnat"`, `"family":"bridge"`},
+		"-t nat -A PREROUTING -i veth0 -j redirect":                                   nil,
+		"-t nat -A POSTROUTING -o veth0 -j snat --to-source 02:00:00:00:00:07":        nil,
+		"-t nat -A PREROUTING -p arp -j arpreply --arpreply-mac 02:00:00:00:00:07":    nil,
+		"-t filter -A FORWARD -i vnet0 -p ipv4 --ip-src 198.51.100.9 -j ACCEPT --log": nil,
+		"-t filter -A FORWARD -i vnet0 -s ! 02:00:00:00:00:09 -j DROP":                nil,
+	} {
+		t.Run(line, func(t *testing.T) {
+			enter(t)
+			run(t, "ebtables-nft "+line)
+			found, err := Reader{}.nftables(nil)
+			checkFound(t, found, err, want)
+		})
+	}
+}
+
+// What a target does that is not known cannot be told.
+func TestUnknownTargets(t *testing.T) {
+	for name, want := range map[string]string{"ROUTE": evidence.EffectBPF, "HMARK": evidence.EffectMark, "RAWDNAT": evidence.EffectDNAT, "TARPIT": ""} {
+		got, r := "", reading{}
+		if r.target(name, 0, nil); len(r.statements) > 0 {
+			got = r.statements[0].effect
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -21,11 +22,12 @@ var divertingHooks = map[uint8]map[uint32]string{
 	unix.NFPROTO_IPV4: ipHooks, unix.NFPROTO_IPV6: ipHooks,
 	// Frames that a bridge hands to routing pass its input.
 	unix.NFPROTO_BRIDGE: {0: "prerouting", 1: "input", 2: "forward", 4: "postrouting"},
-	unix.NFPROTO_INET:   {0: "prerouting", 2: "forward", 4: "postrouting", 5: "ingress"},
+	unix.NFPROTO_INET:   {0: "prerouting", 2: "forward", 3: "output", 4: "postrouting", 5: "ingress"},
 	unix.NFPROTO_NETDEV: {0: "ingress", 1: "egress"},
 }
 
-var ipHooks = map[uint32]string{0: "prerouting", 2: "forward", 4: "postrouting"}
+// What a host sends itself passes the output hook: packets of an overlay too.
+var ipHooks = map[uint32]string{0: "prerouting", 2: "forward", 3: "output", 4: "postrouting"}
 
 // nftables reads the statements of nf_tables that mark, copy or divert pods'
 // packets, those of iptables-nft among them.
@@ -44,7 +46,7 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 		return result{}, err
 	}
 	defer conn.Close()
-	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links) })
+	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods) })
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = conn.readCalm(w)
 	}
@@ -59,8 +61,10 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 }
 
 // readAll reads all rules in one dump.
-func (n *nft) readAll(links []evidence.Link) (*walk, error) {
+func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix) (*walk, error) {
 	w := newWalk("nftables", links, n.set)
+	w.pods = pods
+	w.maps = n.large
 	chains, err := n.chains()
 	if err != nil {
 		return w, err
@@ -78,10 +82,18 @@ func (w *walk) enter(chains []nftChain) {
 	})
 	for _, chain := range chains {
 		if hook := divertingHooks[chain.family][chain.hook]; chain.base && hook != "" {
-			w.bases = append(w.bases, baseChain{chain.chainName, hook, chain.links})
+			behind := !slices.ContainsFunc(chains, func(later nftChain) bool {
+				return isRouted(later) && later.priority >= chain.priority
+			})
+			w.bases = append(w.bases, baseChain{chain.chainName, hook, chain.links, hook == "output" && behind})
 		}
 	}
 }
+
+// isRouted reports whether a packet is routed again that a chain marked: what a
+// host sends, by a chain of type route (nf_route_table_hook4 of
+// net/netfilter/nft_chain_route.c), as iptables-nft makes it for the table mangle.
+func isRouted(c nftChain) bool { return c.base && c.kind == "route" }
 
 // Where kube-proxy writes thousands of rules every second no list of all rules is
 // ever consistent. Those of one chain are, and only kube-proxy's own change so

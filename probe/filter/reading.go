@@ -43,6 +43,8 @@ type reading struct {
 	settles    bool // it takes all packets out of the chain that its conditions apply to
 	hidden     bool // it has a condition that is not among its conditions
 	mapped     bool // a verdict map decides
+	byMap      proxyStep
+	targetSets []string // that the target must be in, and that were not read
 	packets    uint64
 
 	// Of nf_tables.

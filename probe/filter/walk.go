@@ -4,6 +4,7 @@ package filter
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -29,10 +30,14 @@ type walk struct {
 
 	bases   []baseChain
 	rules   map[chainName][]rule
-	ofProxy map[chainName][]rule // of kube-proxy's chains those of interest, by table
-	kinds   map[proxyKind]bool   // of statements there
-	count   int                  // of all rules
-	kept    int                  // of those that are not kube-proxy's
+	pods    []netip.Prefix // where pods can be
+	maps    func(at chainName, name string) set
+	proxied map[chainName]*proxied
+	foreign map[chainName][]string // chains that those of kube-proxy lead to, by table
+	ofProxy map[chainName][]rule   // of kube-proxy's chains those of interest, by table
+	kinds   map[proxyKind]bool     // of statements there
+	count   int                    // of all rules
+	kept    int                    // of those that are not kube-proxy's
 
 	summaries map[chainName]summary
 	visits    map[visited]int
@@ -41,12 +46,13 @@ type walk struct {
 	incomplete string
 }
 
-// baseChain is where packets enter. The hook is one that pods' packets pass: what
-// only the host's own packets pass is left out.
+// baseChain is where packets enter. The hook is one that pods' packets pass, or
+// those of an overlay that carries them.
 type baseChain struct {
 	chainName
 	hook  string
 	links []string // of netdev
+	late  bool     // a mark that is set there changes no decision of routing any more
 }
 
 // proxyKind is a kind of statement in kube-proxy's chains of a table.
@@ -71,6 +77,7 @@ func newWalk(by string, links []evidence.Link, set func(chainName, string) set) 
 	w := &walk{
 		by: by, set: set, links: map[uint32]string{}, rules: map[chainName][]rule{},
 		ofProxy: map[chainName][]rule{}, kinds: map[proxyKind]bool{},
+		proxied: map[chainName]*proxied{}, foreign: map[chainName][]string{},
 		summaries: map[chainName]summary{}, visits: map[visited]int{},
 	}
 	for _, link := range links {
@@ -79,35 +86,15 @@ func newWalk(by string, links []evidence.Link, set func(chainName, string) set) 
 	return w
 }
 
-// isKubeProxys reports whether a chain is kube-proxy's: what it does to Services'
-// addresses is its job, and its mark only asks for masquerading.
-func isKubeProxys(at chainName) bool {
-	return strings.HasPrefix(at.chain, "KUBE-") || at.table == "kube-proxy"
-}
-
 func tableOf(at chainName) chainName { return chainName{family: at.family, table: at.table} }
 
-// add takes a rule. Of kube-proxy's there can be tens of thousands; which of them
-// leads where does not matter, so one of each kind of statement is enough.
+// add takes a rule.
 func (w *walk) add(r rule) {
 	w.count++
-	if !isKubeProxys(r.chainName) {
+	if isKubeProxys(r.chainName) {
+		w.addProxied(r)
+	} else {
 		w.keep(r)
-		return
-	}
-	at := tableOf(r.chainName)
-	for _, s := range r.glance().wanted(r.chainName) {
-		kind := proxyKind{at, s.statement}
-		if w.kinds[kind] {
-			continue
-		}
-		if len(w.kinds) >= maxDiversions {
-			w.lack("more than %d kinds of statements in chains of kube-proxy", maxDiversions)
-			return
-		}
-		w.kinds[kind] = true
-		w.ofProxy[at] = append(w.ofProxy[at], r)
-		return
 	}
 }
 
@@ -128,8 +115,7 @@ func (w *walk) lack(format string, args ...any) {
 // wanted returns the statements of interest of a rule of a chain.
 func (r *reading) wanted(at chainName) []conditional {
 	return slices.DeleteFunc(r.statements, func(s conditional) bool {
-		translates := s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
-		return translates && isKubeProxys(at)
+		return translates(s) && isKubeProxys(at)
 	})
 }
 
@@ -155,8 +141,7 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 		w.lack("jumps deeper than %d", maxDepth)
 		return
 	}
-	if isKubeProxys(at) {
-		w.visitProxy(at, from, reached)
+	if reached.ofHost() { // packets that the host forwards have none of its addresses
 		return
 	}
 	key := visited{at, from.hook}
@@ -168,6 +153,10 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
 		from.links = nil // nor is it known where they come from
+	}
+	if isKubeProxys(at) {
+		w.visitProxy(at, from, reached, depth)
+		return
 	}
 	earlier := false
 	for _, rule := range w.rules[at] {
@@ -197,20 +186,6 @@ func (w *walk) goOn(rule rule, reached *condition) bool {
 	return alone.settles && reached.without(alone.condition)
 }
 
-// visitProxy reports once what kube-proxy's chains of a table do, for some
-// packets that reach them.
-func (w *walk) visitProxy(at chainName, from baseChain, reached condition) {
-	key := visited{tableOf(at), from.hook}
-	if w.visits[key]++; w.visits[key] > 1 {
-		return
-	}
-	for _, rule := range w.ofProxy[tableOf(at)] {
-		start := condition{family: reached.family}
-		start.other("what kube-proxy sends to chain %s", rule.chain)
-		w.report(rule, from, w.read(rule, start))
-	}
-}
-
 func (w *walk) read(rule rule, reached condition) *reading {
 	return rule.read(reached, w.links, func(name string, _ field) set { return w.set(rule.chainName, name) })
 }
@@ -224,7 +199,8 @@ func (w *walk) summary(at chainName, depth int) summary {
 		return summary{bears: true, ends: true}
 	}
 	if isKubeProxys(at) {
-		return summary{bears: len(w.ofProxy[tableOf(at)]) > 0, ends: true}
+		table := tableOf(at)
+		return summary{bears: len(w.ofProxy[table])+len(w.foreign[table])+len(w.proxied) > 0, ends: true}
 	}
 	w.summaries[at] = summary{} // until it is known; the kernel has no loops
 	var s summary
@@ -244,10 +220,10 @@ func (w *walk) summary(at chainName, depth int) summary {
 	return s
 }
 
-// late reports whether a statement sets a mark behind the routing decision: that
-// no longer decides where a packet goes that the host forwards.
+// late reports whether a statement sets a mark behind the last routing decision:
+// that no longer decides where a packet goes.
 func late(s statement, from baseChain) bool {
-	behind := from.hook == "forward" || from.hook == "postrouting"
+	behind := from.hook == "forward" || from.hook == "postrouting" || from.late
 	return s.effect == evidence.EffectMark && from.family != unix.NFPROTO_BRIDGE && behind
 }
 
@@ -256,21 +232,29 @@ var familyNames = map[uint8]string{
 	unix.NFPROTO_BRIDGE: "bridge", unix.NFPROTO_NETDEV: "netdev",
 }
 
-// report keeps the statements of a rule that packets reach which the host forwards.
+// report keeps the statements of a rule that packets reach which leave the host.
 func (w *walk) report(rule rule, from baseChain, r *reading) {
 	for _, s := range r.wanted(rule.chainName) {
 		if s.condition.never || s.condition.ofHost() || late(s.statement, from) {
 			continue
 		}
-		if len(w.found) >= maxDiversions {
-			w.lack("more than %d statements that mark, copy or divert", maxDiversions)
+		if !w.keepFound(rule.chainName, from, s) {
 			return
 		}
-		selector := s.condition.selector()
-		w.found = append(w.found, bounded(evidence.Diversion{
-			By: w.by, Family: familyNames[rule.family], Table: rule.table, Chain: rule.chain, Hook: from.hook,
-			Link: strings.Join(from.links, " "), Selector: selector,
-			Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Rule: shown(selector, s.text),
-		}))
 	}
+}
+
+// keepFound keeps a statement of a chain; false if there are too many.
+func (w *walk) keepFound(at chainName, from baseChain, s conditional) bool {
+	if len(w.found) >= maxDiversions {
+		w.lack("more than %d statements that mark, copy or divert", maxDiversions)
+		return false
+	}
+	selector := s.condition.selector()
+	w.found = append(w.found, bounded(evidence.Diversion{
+		By: w.by, Family: familyNames[at.family], Table: at.table, Chain: at.chain, Hook: from.hook,
+		Link: strings.Join(from.links, " "), Selector: selector,
+		Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Rule: shown(selector, s.text),
+	}))
+	return true
 }

@@ -109,6 +109,9 @@ var harmlessTargets = []string{
 	"MASQUERADE", "SNAT", "CT", "NOTRACK", "TCPMSS", "TTL", "HL", "DSCP", "TOS",
 	"CHECKSUM", "CLASSIFY", "TRACE", "AUDIT", "CONNSECMARK", "SECMARK", "ECN",
 	"IDLETIMER", "LED", "RATEEST", "SYNPROXY", "TCPOPTSTRIP", "SNPT", "NETFLOW",
+	"TARPIT", "DELUDE", "CHAOS", "LOGMARK", "ACCOUNT", "CONNLABEL", "IPV4OPTSSTRIP", "RAWSNAT",
+	// Those of ebtables: "redirect" hands a frame to this host, whose routes then decide.
+	"arpreply", "snat", "log", "nflog", "redirect",
 }
 
 // endingTargets are targets behind which no rule of the chain sees the packet.
@@ -137,16 +140,18 @@ func (r *reading) target(name string, revision int, info []byte) {
 		r.connmark(revision, info)
 	case name == "SET" && (revision < 3 || len(info) >= 10 && native.Uint16(info[8:]) == noSet):
 		// Only since revision 3 can it take a mark from a set.
+	case slices.Contains([]string{"MARK", "CONNMARK", "SET", "HMARK", "IPMARK", "mark"}, name):
+		r.do(unknownMark(0xffffffff, "target "+name+", of a kind that is not known"))
 	case name == "TEE" && len(info) >= 32:
 		r.do(statement{effect: evidence.EffectCopy, to: r.gateway(info), text: name})
 	case name == "TPROXY":
 		r.tproxy(info)
 	case name == "NFQUEUE" || name == "REDIRECT":
 		r.add(evidence.EffectProxy, name, "")
-	case name == "DNAT" || name == "NETMAP" || name == "DNPT":
+	case slices.Contains([]string{"DNAT", "NETMAP", "DNPT", "RAWDNAT", "FULLCONENAT", "dnat"}, name):
 		r.add(evidence.EffectDNAT, name, "")
 	default:
-		r.do(unknownMark(0xffffffff, "target "+name+", which is not known"))
+		r.add(evidence.EffectBPF, "target "+name+", which is not known", "")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // Watch listens for changes of links, of the addresses and routes that a link's
@@ -46,6 +47,7 @@ const watchBuffer = 8 << 20
 var groups = []int{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+	unix.RTNLGRP_TC,
 }
 
 // Watch begins to listen. What is on the host is passed later, to Known.
@@ -160,8 +162,39 @@ func (w *Watch) notice(kind uint16, message []byte) {
 		}
 	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
 		w.paths.rule(message, kind == unix.RTM_DELRULE)
+	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
+		w.filter(message, kind == unix.RTM_DELTFILTER)
 	}
 }
+
+// sizeofTcMessage is that of struct tcmsg in linux/rtnetlink.h: family, link,
+// handle, parent, info.
+const sizeofTcMessage = 20
+
+// withoutFilters are queueing disciplines that a link gets by itself, and in which
+// there are no filters.
+var withoutFilters = []string{"noqueue", "noop", "mq", "pfifo", "pfifo_fast", "bfifo", "fq", "tbf"}
+
+// filter takes that a filter of traffic control was removed, or a discipline with
+// all of its filters. One that stays is read at the end; one that is gone with its
+// link, as a pod's, leaves no packet another way.
+func (w *Watch) filter(message []byte, single bool) {
+	if len(message) < sizeofTcMessage {
+		return
+	}
+	l := w.state.links[int(native.Uint32(message[4:]))]
+	kind := kernel.Parse(message, sizeofTcMessage).Text(tcaKind)
+	if l == nil || l.watched.added > 0 || !single && slices.Contains(withoutFilters, kind) {
+		return
+	}
+	what := "discipline"
+	if single {
+		what = "filter"
+	}
+	w.paths.noteText(evidence.InventoryTC, fmt.Sprintf("the %s %s at %s was removed", what, kind, l.Name))
+}
+
+const tcaKind = 1 // TCA_KIND of linux/rtnetlink.h
 
 // link takes a change of a link.
 func (w *Watch) link(l *link, removed bool) {

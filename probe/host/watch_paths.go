@@ -57,10 +57,13 @@ func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 	}
 }
 
-// Inventories name the first change of routes and of rules; none if there was none.
+// Inventories name the first change of routes, of filters and of rules; none if
+// there was none.
 func (w *Watch) Inventories() (list []evidence.Inventory) {
-	if text := w.paths.changes[evidence.InventoryRoutes]; text != "" {
-		list = append(list, evidence.Inventory{What: evidence.InventoryRoutes, Text: text})
+	for _, what := range []string{evidence.InventoryRoutes, evidence.InventoryTC} {
+		if text := w.paths.changes[what]; text != "" {
+			list = append(list, evidence.Inventory{What: what, Text: text})
+		}
 	}
 	if text := w.paths.changes[evidence.InventoryRules]; text != "" {
 		for _, family := range families {
@@ -72,9 +75,13 @@ func (w *Watch) Inventories() (list []evidence.Inventory) {
 
 // note keeps the first change of a kind.
 func (p paths) note(what, description, change string) {
-	if p.changes[what] == "" {
-		name := strings.TrimSuffix(what, "s")
-		p.changes[what] = fmt.Sprintf("the %s %s %s while packets were watched", name, description, change)
+	name := strings.TrimSuffix(what, "s")
+	p.noteText(what, fmt.Sprintf("the %s %s %s", name, description, change))
+}
+
+func (p paths) noteText(what, text string) {
+	if p.bears != nil && p.changes[what] == "" {
+		p.changes[what] = text + " while packets were watched"
 	}
 }
 

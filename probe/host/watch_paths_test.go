@@ -40,6 +40,14 @@ func TestWatchPaths(t *testing.T) {
 		{"a rule", nil, []string{"ip rule add pref 50 to 10.42.1.7 lookup 7"}, "rules", "50 of IPv4"},
 		{"a rule of IPv6 that goes", nil, []string{"ip -6 rule add pref 50 lookup 7", "ip -6 rule del pref 50"},
 			"rules", "50 of IPv6"},
+		{"a filter for a moment", nil, []string{"tc qdisc add dev eth0 clsact",
+			"tc filter add dev eth0 ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev wan",
+			"tc filter del dev eth0 ingress"}, "tc", "the filter u32 at eth0 was removed while"},
+		{"filters that go", []string{"tc qdisc add dev eth0 clsact"}, []string{"tc qdisc del dev eth0 clsact"}, "tc",
+			"the discipline clsact at eth0 was removed"},
+		{"a filter that stays", nil, []string{"tc qdisc add dev eth0 clsact"}, "", ""},
+		{"filters that go with their link", nil, []string{"ip link add pod type veth peer name eth1",
+			"tc qdisc add dev pod clsact", "tc qdisc del dev pod clsact", "ip link del pod"}, "", ""},
 		{"a rule before the watch", []string{"ip rule add pref 50 lookup 7"}, nil, "rules", "is new"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,224 @@
+//go:build linux
+
+package filter
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// kube-proxy can have tens of thousands of rules. What they do to Services'
+// addresses is its job, and which of them leads where does not matter. But a name
+// is no proof: anybody can call a chain KUBE-SOMETHING. So each kind of statement
+// there is reported once, and what gives packets another target is trusted only as
+// far as no packet for a pod can come to it: every way there is for an address that
+// no pod has, of a Service or of this host.
+
+// isKubeProxys reports whether a chain has a name as kube-proxy gives it.
+func isKubeProxys(at chainName) bool {
+	return strings.HasPrefix(at.chain, "KUBE-") || at.table == "kube-proxy"
+}
+
+// proxied is what is kept of a chain of kube-proxy: what it does to the target of
+// packets for pods, and where it leads those.
+type proxied struct {
+	steps      []proxyStep
+	translates *conditional // nil if nothing does
+}
+
+// proxyStep is a jump to a chain, or to those of a verdict map.
+type proxyStep struct {
+	chain string
+	byMap string
+	keyed bool     // the keys of the map begin with the packet's target
+	sets  []string // that the packet's target must be in
+}
+
+// maxMapElements bounds what is read of a verdict map of kube-proxy, which has an
+// element for each port of each Service.
+const maxMapElements = 1 << 18
+
+// addProxied keeps a rule of one of kube-proxy's chains.
+func (w *walk) addProxied(r rule) {
+	read := r.glance()
+	for _, s := range read.statements {
+		if translates(s) && !w.aside(s.condition) {
+			w.chainOf(r.chainName).translate(s)
+		}
+	}
+	for _, d := range read.decisions {
+		next := chainName{r.family, r.table, d.chain}
+		switch {
+		case d.chain == "":
+		case !isKubeProxys(next):
+			w.addForeign(next)
+		case !w.aside(d.condition):
+			w.chainOf(r.chainName).lead(proxyStep{chain: d.chain, sets: read.targetSets})
+		}
+	}
+	if read.mapped && !w.aside(read.condition) {
+		w.chainOf(r.chainName).lead(read.byMap)
+	}
+	w.addKind(r, read)
+}
+
+// addKind keeps a rule if there is a kind of statement in it that none before had
+// in this table.
+func (w *walk) addKind(r rule, read *reading) {
+	at := tableOf(r.chainName)
+	for _, s := range read.wanted(r.chainName) {
+		kind := proxyKind{at, s.statement}
+		if w.kinds[kind] {
+			continue
+		}
+		if len(w.kinds) >= maxDiversions {
+			w.lack("more than %d kinds of statements in chains of kube-proxy", maxDiversions)
+			return
+		}
+		w.kinds[kind] = true
+		w.ofProxy[at] = append(w.ofProxy[at], r)
+		return
+	}
+}
+
+// addForeign notes a chain that kube-proxy's lead to and that is not its own.
+func (w *walk) addForeign(next chainName) {
+	at := tableOf(next)
+	if !slices.Contains(w.foreign[at], next.chain) {
+		if len(w.foreign[at]) >= maxDiversions {
+			w.lack("chains of kube-proxy lead to more than %d others", maxDiversions)
+			return
+		}
+		w.foreign[at] = append(w.foreign[at], next.chain)
+	}
+}
+
+func (w *walk) chainOf(at chainName) *proxied {
+	if w.proxied[at] == nil {
+		w.proxied[at] = &proxied{}
+	}
+	return w.proxied[at]
+}
+
+func (p *proxied) translate(s conditional) {
+	if p.translates == nil {
+		p.translates = &s
+	}
+}
+
+func (p *proxied) lead(step proxyStep) {
+	if step.byMap != "" || len(step.sets) > 0 ||
+		!slices.ContainsFunc(p.steps, func(s proxyStep) bool { return s.chain == step.chain && len(s.sets) == 0 }) {
+		p.steps = append(p.steps, step)
+	}
+}
+
+// translates reports whether a statement gives packets another target.
+func translates(s conditional) bool {
+	return s.effect == evidence.EffectDNAT || s.text == "redirect" || s.text == "REDIRECT"
+}
+
+// aside reports whether a condition is met by no packet for a pod: it asks for an
+// address of this host, or for one outside of all pod ranges.
+func (w *walk) aside(c condition) bool {
+	if c.never || c.ofHost() {
+		return true
+	}
+	return len(c.To) > 0 && !slices.ContainsFunc(c.To, w.forPods)
+}
+
+// forPods reports whether an address of a range can be a pod's.
+func (w *walk) forPods(to netip.Prefix) bool { return slices.ContainsFunc(w.pods, to.Overlaps) }
+
+// visitProxy reports once what kube-proxy's chains of a table do, for some
+// packets that reach them, and follows those for pods.
+func (w *walk) visitProxy(at chainName, from baseChain, reached condition, depth int) {
+	w.translated(at, from, reached)
+	key := visited{tableOf(at), from.hook}
+	if w.visits[key]++; w.visits[key] > 1 {
+		return
+	}
+	for _, rule := range w.ofProxy[tableOf(at)] {
+		start := condition{family: reached.family}
+		start.other("what kube-proxy sends to chain %s", rule.chain)
+		w.report(rule, from, w.read(rule, start))
+	}
+	for _, next := range w.foreign[tableOf(at)] {
+		start := condition{family: reached.family}
+		start.other("what chains of kube-proxy send to chain %s", next)
+		w.visit(chainName{at.family, at.table, next}, from, start, depth+1)
+	}
+}
+
+// translated reports a statement that gives packets for pods another target, if
+// they can come to one from a chain of kube-proxy.
+func (w *walk) translated(at chainName, from baseChain, reached condition) {
+	seen := map[string]bool{at.chain: true}
+	for waiting := []string{at.chain}; len(waiting) > 0; waiting = waiting[1:] {
+		here := chainName{at.family, at.table, waiting[0]}
+		chain := w.proxied[here]
+		if chain == nil {
+			continue
+		}
+		if s := chain.translates; s != nil {
+			reached.other("what comes to chain %s, which is not for an address of a Service alone", here.chain)
+			w.keepFound(here, from, conditional{reached, s.statement})
+			return
+		}
+		for _, step := range chain.steps {
+			for _, next := range w.follow(here, step) {
+				if !seen[next] {
+					seen[next] = true
+					waiting = append(waiting, next)
+				}
+			}
+		}
+	}
+}
+
+// follow returns the chains that a step leads packets for pods to.
+func (w *walk) follow(at chainName, step proxyStep) (chains []string) {
+	for _, name := range step.sets {
+		if !slices.ContainsFunc(w.elements(at, name), func(e element) bool { return w.keyForPods(at, e) }) {
+			return nil
+		}
+	}
+	if step.byMap == "" {
+		return []string{step.chain}
+	}
+	for _, e := range w.elements(at, step.byMap) {
+		if e.verdict.chain != "" && (!step.keyed || w.keyForPods(at, e)) {
+			chains = append(chains, e.verdict.chain)
+		}
+	}
+	return chains
+}
+
+// elements are those of a set or map of kube-proxy. Those of one that changes
+// while it is read are taken as they come, as its rules are.
+func (w *walk) elements(at chainName, name string) []element {
+	if w.maps == nil {
+		return nil
+	}
+	found := w.maps(at, name)
+	if len(found.elements) > maxMapElements || !found.whole && len(found.elements) == 0 {
+		w.lack("the map or set %s of kube-proxy was not read whole", name)
+	}
+	return found.ranged()
+}
+
+// keyForPods reports whether the address that an element's key begins with can be
+// a pod's.
+func (w *walk) keyForPods(at chainName, e element) bool {
+	length := map[int]int{4: 4, 6: 16}[at.version()]
+	if length == 0 || e.any || len(e.key) < length || len(e.end) < length {
+		return true
+	}
+	first, _ := netip.AddrFromSlice(e.key[:length])
+	last, _ := netip.AddrFromSlice(e.end[:length])
+	between := prefixesBetween(first, last)
+	return len(between) > maxAlternatives || slices.ContainsFunc(between, w.forPods)
+}
