@@ -33,6 +33,9 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return unknown("%s", why)
 	}
 	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
+		if at.flow.Data == 0 && at.outer(e) != "" {
+			return unknown("%s", at.outer(e))
+		}
 		if out := at.judge(e, expected); out.Status != 0 {
 			return out
 		}
@@ -56,6 +59,18 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return fmt.Sprintf("%s out, %d in, %s among them, %s",
 			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + onTheWay(e)
 	}))
+}
+
+// outer says that the messages of an end go inside of another tunnel, empty if
+// they do not.
+func (at *end) outer(e *graph.Edge) string {
+	if at.node != e.From {
+		e = e.Back()
+	}
+	if l := outerTunnel(e); l != nil {
+		return insideOuter(e, l)
+	}
+	return ""
 }
 
 // judge returns what is wrong with the messages at one end, the zero Outcome if

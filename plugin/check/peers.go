@@ -172,9 +172,12 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if podRange.Addr().Is4() == (e.Family == 4) && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
+		if podRange.Addr().Is4() == (e.Family == 4) && v.PodRanges && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
+	}
+	if e.Rival != nil && !v.PodRanges {
+		return pass("%s belongs to it", e.Held)
 	}
 	if e.Rival != nil {
 		return failed("on %s the peer %s also has %s, a part of the pods of %s",
@@ -196,6 +199,9 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		return fail("%s has no endpoint for %s, which publishes %s", e.From.Name, e.To.Name, published)
 	}
 	uses := e.Peer.Endpoint
+	if out, private := v.privateEndpoint(e); private {
+		return out
+	}
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {
 		return pass("%s sends to %s", e.From.Name, uses)
 	}
@@ -220,6 +226,10 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		out.Reword("%s sends what is for %s to %s, which %s publishes, and its %s listens on port %d", e.From.Name,
 			e.To.Name, uses, e.To.Name, e.ToLink(), e.ToCarrier.Device.Port)
 		out.Variant = "announced"
+	case uses.Addr() == published && uses.Port() == e.FromCarrier.Device.Port:
+		out.Reword("%s sends what is for %s to port %d, on which its own %s listens, and %s of %s listens on port %d",
+			e.From.Name, e.To.Name, uses.Port(), e.FromLink(), e.ToLink(), e.To.Name, e.ToCarrier.Device.Port)
+		out.Variant = "own"
 	case uses.Addr() == published:
 		out.Variant = "port"
 	}

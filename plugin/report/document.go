@@ -115,13 +115,8 @@ func asked(c *graph.Graph) map[string][]string {
 
 // fix returns what fixes the first cause wherever it was found.
 func fix(j *check.Judgement) (remedy.Hint, bool) {
-	findings := alike(j)
-	if j.Profile.Encrypts && j.FirstCause == j.Leak { // no switch of the backend would help
-		for i := range findings {
-			findings[i].Variant = "past"
-		}
-	}
-	return remedy.ForAll(findings, j.Profile.RunsAs)
+	hint, ok := remedy.ForAll(alike(j), j.Profile.RunsAs)
+	return hint.WithUnits(j.Unit), ok
 }
 
 // alike returns the first cause and the findings of the same code and status
