@@ -130,7 +130,7 @@ func (v *view) oneEndpoint(endpoint netip.AddrPort, nodes []*graph.Node) verdict
 	}
 	out.Variant, out.Facts["link"] = "same", link
 	out.Add(": each of them has this address, %s has it on %s", first.Name, link)
-	if card := v.distinctCard(endpoint.Addr()); card != "" {
+	if card := v.distinctCard(link, endpoint.Addr()); card != "" {
 		address := addressOn(first, card, endpoint.Addr().Is4())
 		out.Facts["card"], out.Facts["address"] = card, address.String()
 		out.Add("; on %s they differ, %s has %s there", card, first.Name, address)
@@ -159,11 +159,15 @@ func addressOn(n *graph.Node, link string, four bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// distinctCard is the name of the only link on which all nodes have addresses of
-// the family of the shared one, each another; empty if there is none or several.
-func (v *view) distinctCard(shared netip.Addr) string {
+// distinctCard is the name of the only link, beside the one with the shared
+// address, on which all nodes have addresses of its family, each another; empty if
+// there is none or several.
+func (v *view) distinctCard(taken string, shared netip.Addr) string {
 	only := ""
 	for _, l := range v.Nodes[0].Outside() {
+		if l.Name == taken {
+			continue
+		}
 		seen := map[netip.Addr]bool{shared: true, {}: true}
 		distinct := !slices.ContainsFunc(v.Nodes, func(n *graph.Node) bool {
 			addr := addressOn(n, l.Name, shared.Is4())
