@@ -172,12 +172,9 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if podRange.Addr().Is4() == (e.Family == 4) && v.PodRanges && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
+		if podRange.Addr().Is4() == (e.Family == 4) && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
-	}
-	if e.Rival != nil && !v.PodRanges {
-		return pass("%s belongs to it", e.Held)
 	}
 	if e.Rival != nil {
 		return failed("on %s the peer %s also has %s, a part of the pods of %s",

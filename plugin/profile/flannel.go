@@ -37,7 +37,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 	}
 	p := Profile{
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
-		Backend: backend, Backends: backends, Encrypts: backend == "wireguard", PodRanges: true,
+		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
 	}

@@ -125,7 +125,7 @@ func TestNamedNetworks(t *testing.T) {
 	} {
 		g := cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, surveyed{annotations: test.annotations})
 		p := Decide(g)
-		if p.RunsAs != test.want || p.Name != "unknown" || p.PodRanges {
+		if p.RunsAs != test.want || p.Name != "unknown" {
 			t.Errorf("%v: %q, %q, want %q", test.annotations, p.RunsAs, p.Name, test.want)
 		}
 	}

@@ -40,9 +40,6 @@ type Profile struct {
 	// Delegates says that the backend hands pods' packets to a program that is not
 	// the network plugin's own. Whether that encrypts is known by evidence alone.
 	Delegates bool
-	// PodRanges says that a node's pods have addresses of its spec.podCIDRs and no
-	// others. Where a network allocates addresses itself these ranges mean nothing.
-	PodRanges bool
 	// Backend names what carries pod traffic: wireguard, vxlan, host-gw, …
 	Backend string
 	// FailClosed: traffic that finds no peer is dropped rather than sent in clear.
