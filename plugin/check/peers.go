@@ -178,7 +178,7 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 	}
 	if e.Rival != nil {
 		return failed("on %s the peer %s also has %s, a part of the pods of %s",
-			e.From.Name, short(e.Rival.PublicKey), e.Rival.Part(e.To, e.Held.Bits()), e.To.Name)
+			e.From.Name, short(e.Rival.PublicKey), e.Rival.Part(e.ToRanges(), e.Holder), e.To.Name)
 	}
 	return pass("%s is its alone", e.Held)
 }

@@ -66,25 +66,35 @@ func (p *Peer) longest(ip netip.Addr) (longest netip.Prefix) {
 	return longest
 }
 
-// rival returns the first other peer that has a part of a node's pods of one
-// family, no less specific than what the holder has of them; nil if none has.
-func (a *allowed) rival(n *Node, family int, holder *Peer, held netip.Prefix) (first *Peer) {
-	consider := func(prefix netip.Prefix) {
-		if held.IsValid() && prefix.Bits() < held.Bits() {
-			return
-		}
-		for _, p := range a.peers[prefix] {
-			if p != holder && (first == nil || p.rank < first.rank) {
-				first = p
+// rival returns the first other peer that has a part of some pod ranges, no less
+// specific than what the holder has there; nil if none has.
+func (a *allowed) rival(ranges []netip.Prefix, holder *Peer) (first *Peer) {
+	for _, podRange := range ranges {
+		podRange = podRange.Masked()
+		a.overlapping(podRange, func(prefix netip.Prefix) {
+			for _, p := range a.peers[prefix] {
+				if p != holder && (first == nil || p.rank < first.rank) && !holder.outdoes(prefix, podRange) {
+					first = p
+				}
 			}
-		}
-	}
-	for _, podRange := range n.PodCIDRs {
-		if familyOf(podRange.Addr()) == family {
-			a.overlapping(podRange.Masked(), consider)
-		}
+		})
 	}
 	return first
+}
+
+// outdoes reports whether the kernel prefers what a peer has of a range to a prefix
+// that overlaps the range.
+func (p *Peer) outdoes(prefix, podRange netip.Prefix) bool {
+	if p == nil {
+		return false
+	}
+	part := podRange
+	if prefix.Bits() > part.Bits() {
+		part = prefix
+	}
+	return slices.ContainsFunc(p.AllowedIPs, func(own netip.Prefix) bool {
+		return own.Bits() > prefix.Bits() && own.Bits() <= part.Bits() && own.Contains(part.Addr())
+	})
 }
 
 // overlapping calls do with every allowed prefix that overlaps a range, which is
@@ -105,12 +115,12 @@ func (a *allowed) overlapping(podRange netip.Prefix, do func(netip.Prefix)) {
 	}
 }
 
-// Part is the first of a peer's allowed IPs that overlaps a node's pod ranges and
-// is at least that specific, the zero Prefix if none does.
-func (p *PeerConfig) Part(n *Node, bits int) netip.Prefix {
+// Part is the first of a peer's allowed IPs that overlaps one of some pod ranges,
+// where the holder has nothing more specific; the zero Prefix if none does.
+func (p *PeerConfig) Part(ranges []netip.Prefix, holder *Peer) netip.Prefix {
 	for _, prefix := range p.AllowedIPs {
-		for _, podRange := range n.PodCIDRs {
-			if prefix.Overlaps(podRange) && prefix.Bits() >= bits {
+		for _, podRange := range ranges {
+			if prefix.Overlaps(podRange) && !holder.outdoes(prefix, podRange) {
 				return prefix
 			}
 		}

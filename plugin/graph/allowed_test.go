@@ -92,6 +92,10 @@ func TestRival(t *testing.T) {
 		{name: "more, which is as specific", b: []string{"10.0.0.0/16"}, c: []string{"10.0.0.0/16"}, four: "key-c"},
 		{name: "more, and the holder even more", b: []string{"0.0.0.0/0"}, c: []string{"10.0.0.0/15"}, four: ""},
 		{name: "a part where the holder has more", b: []string{"10.0.0.0/16"}, c: []string{"10.0.1.64/26"}, four: "key-c"},
+		{name: "a part beside an address that the holder has by itself", b: []string{"10.0.1.0/24", "10.0.1.2/32"},
+			c: []string{"10.0.1.128/25"}, four: "key-c"},
+		{name: "a part of which the holder has more specific ones", b: []string{"10.0.1.0/24", "10.0.1.128/25"},
+			c: []string{"10.0.1.0/24"}, four: "key-c"},
 		{name: "where nobody holds the pod", c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "all where nobody else has anything", c: []string{"10.0.1.0/24"}},
 		{name: "of IPv6", b: []string{"10.0.1.0/24", "fd00:0:0:1::/64"}, c: []string{"fd00:0:0:1:8000::/65"}, six: "key-c"},
@@ -142,17 +146,38 @@ func TestRivalOfOddRanges(t *testing.T) {
 	}
 }
 
+// Where a network assigns ranges of its own, what the API has of a node is not its
+// pods': only what leads to its test pod is.
+func TestRivalOfOtherRanges(t *testing.T) {
+	for _, test := range []struct {
+		to, others string // of the route to b's pod 10.0.1.2; allowed IPs of c
+		want       string
+	}{
+		{"10.0.1.0/26", "10.0.1.64/26", ""},
+		{"10.0.1.0/26", "10.0.1.32/27", "key-c"},
+		{"10.0.0.0/16", "10.0.1.64/26", "key-c"},
+	} {
+		f := ground([]int{4}, "a", "b", "c").say("probe/a", peer("key-b", endpoint(1), "10.0.1.0/26"),
+			peer("key-c", endpoint(2), test.others), &evidence.Route{For: podIP(1, 4), Link: "wg0", Destination: prefix(test.to)})
+		g := graph.New(f)
+		g.Resolve(func(*graph.Node, int) graph.Carrier { return graph.Carrier{Name: "wg0"} })
+		same(t, test.to+" "+test.others, keyOf(g.Edge(g.Nodes[0], g.Nodes[1], 4).Rival), test.want)
+	}
+}
+
 func TestPart(t *testing.T) {
-	n := &graph.Node{Node: evidence.Node{PodCIDRs: prefixes("10.0.1.0/24", "fd00:0:0:1::/64")}}
+	ranges := prefixes("10.0.1.0/24", "fd00:0:0:1::/64")
 	p := &graph.PeerConfig{
 		AllowedIPs: prefixes("10.0.2.0/24", "10.0.0.0/16", "10.0.1.64/26", "10.0.1.65/32", "fd00:0:0:1::/80"),
 	}
-	for bits, want := range map[int]string{
-		-1: "10.0.0.0/16", 16: "10.0.0.0/16", 17: "10.0.1.64/26", 26: "10.0.1.64/26",
-		27: "10.0.1.65/32", 80: "fd00:0:0:1::/80",
+	for held, want := range map[string]string{
+		"": "10.0.0.0/16", "10.0.0.0/16": "10.0.0.0/16", "10.0.1.0/24": "10.0.1.64/26", "10.0.1.64/27": "10.0.0.0/16",
 	} {
-		same(t, want, p.Part(n, bits), prefix(want))
+		holder := &graph.Peer{PeerConfig: &graph.PeerConfig{}}
+		if held != "" {
+			holder.AllowedIPs = prefixes(held)
+		}
+		same(t, held, p.Part(ranges, holder), prefix(want))
 	}
-	same(t, "nothing as specific", p.Part(n, 81), netip.Prefix{})
-	same(t, "of a node without pods", p.Part(&graph.Node{}, 0), netip.Prefix{})
+	same(t, "of a node without pods", p.Part(nil, nil), netip.Prefix{})
 }

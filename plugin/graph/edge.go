@@ -108,6 +108,10 @@ func (e *Edge) received(p *Peer) {
 	}
 }
 
+// ToRanges are where To's pods are as far as From is known to send all of that to
+// them, see Carrier.Assigned.
+func (e *Edge) ToRanges() []netip.Prefix { return e.From.rangesOf(e.To, e.Family) }
+
 // Back returns the edge of the other direction.
 func (e *Edge) Back() *Edge { return e.graph.Edge(e.To, e.From, e.Family) }
 

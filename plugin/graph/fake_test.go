@@ -115,7 +115,7 @@ func prefixes(all ...string) (parsed []netip.Prefix) {
 // resolved is the graph of a recording in which wg0 should carry everything.
 func resolved(recording graph.Recorded) *graph.Graph {
 	g := graph.New(recording)
-	g.Resolve(func(*graph.Node, int) graph.Carrier { return graph.Carrier{Name: "wg0"} })
+	g.Resolve(func(*graph.Node, int) graph.Carrier { return graph.Carrier{Name: "wg0", Assigned: true} })
 	return g
 }
 

@@ -13,6 +13,9 @@ type Carrier struct {
 	Endpoint netip.Addr       // where the node says that its tunnel ends
 	Device   *evidence.Device // nil if it was not read
 	Link     *evidence.Link   // nil if there is none
+	// Assigned: the pods on a node have addresses of the ranges that the API
+	// assigns to it. Some networks assign their own.
+	Assigned bool
 }
 
 // half is what one node knows of its traffic with another. An edge is made of two.
@@ -93,10 +96,31 @@ func (g *Graph) resolve(n *Node, family int) {
 		}
 		ip := other.PodIP(family)
 		h.holder = allowed.holder(ip)
-		h.rival = allowed.rival(other, family, h.holder, h.holder.longest(ip))
 		h.route = n.RouteTo(ip)
+		h.rival = allowed.rival(n.rangesOf(other, family), h.holder)
 		h.controlLeft, h.controlCame = n.controlled(other)
 	}
+}
+
+// rangesOf are where the pods of another node are, as far as a node sends all of
+// that to it. Where the API does not say so they are where its test pod is: the
+// destination of the route to that.
+func (n *Node) rangesOf(other *Node, family int) (ranges []netip.Prefix) {
+	ip, route := other.PodIP(family), n.RouteTo(other.PodIP(family))
+	for _, podRange := range other.PodCIDRs {
+		if familyOf(podRange.Addr()) != family {
+			continue
+		}
+		switch own := podRange.Contains(ip); {
+		case n.Carrier(family).Assigned, own && route == nil:
+		case !own:
+			continue
+		case route.Destination.Bits() > podRange.Bits() && route.Destination.Contains(ip):
+			podRange = route.Destination
+		}
+		ranges = append(ranges, podRange)
+	}
+	return ranges
 }
 
 // controlled reports whether controls for another node were seen leaving on an
