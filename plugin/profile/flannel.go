@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -40,8 +41,9 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
+		RunsAs: cmp.Or(distribution(g), "flannel"),
 	}
-	if distribution(g) == "k3s" {
+	if p.RunsAs == "k3s" {
 		p.Unit = k3sUnit(g)
 		if slices.ContainsFunc(g.Nodes, k3sWithoutFlannel) {
 			p.RunsAs, p.Unit = "flannel", nil

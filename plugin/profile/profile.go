@@ -8,7 +8,6 @@
 package profile
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -101,9 +100,6 @@ func Decide(g *graph.Graph) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(g); ok {
 			p.Distribution = distribution(g)
-			if p.RunsAs == "" && p.Backend != "" {
-				p.RunsAs = cmp.Or(p.Distribution, "flannel")
-			}
 			if p.Unit == nil {
 				p.Unit = func(*graph.Node) string { return "" }
 			}

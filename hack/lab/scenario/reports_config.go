@@ -80,7 +80,7 @@ func privateEndpoints(nodes []string) []Command {
 	for i, node := range nodes {
 		address := fmt.Sprintf("10.99.0.%d", i+1)
 		commands = append(commands,
-			shell(node, "ip link add inner0 type dummy; ip link set inner0 up; ip address add %s/32 dev inner0", address),
+			shell(node, "ip address add %s/32 dev lo", address),
 			kubectl("annotate", "--overwrite", "node", node, "flannel.alpha.coreos.com/public-ip-overwrite="+address))
 	}
 	return append(commands, restartFlannel(nodes)...)
@@ -88,8 +88,8 @@ func privateEndpoints(nodes []string) []Command {
 
 func publicEndpoints(nodes []string) []Command {
 	commands := []Command{nodeArgs(nodes[0], "wireguard")}
-	for _, node := range nodes {
-		commands = append(commands, shell(node, "ip link delete inner0 2>/dev/null || true"),
+	for i, node := range nodes {
+		commands = append(commands, shell(node, "ip address del 10.99.0.%d/32 dev lo 2>/dev/null || true", i+1),
 			kubectl("annotate", "node", node, "flannel.alpha.coreos.com/public-ip-overwrite-"))
 	}
 	return append(commands, restartFlannel(nodes)...)
