@@ -38,13 +38,7 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 	case unseen != "":
 		return unknown("%s", unseen)
 	case !e.ControlLeft && outerTunnel(e) != nil:
-		l := outerTunnel(e)
-		out := unknown("%s", insideOuter(e, l))
-		out.Variant = "inside"
-		out.Facts = map[string]string{"node": from.Name, "peer": to.Name, "device": e.FromLink(), "link": l.Name}
-		out.Readings = []verdict.Reading{{Node: from.Name, What: "ip route get " + e.Sent.Endpoint.Addr().String(),
-			Text: describeTo(e.Sent.Endpoint.Addr(), e.EndpointRoute)}}
-		return out
+		return insideOuter(e, outerTunnel(e))
 	case !e.ControlLeft:
 		return unknown("the control of %s for %s was not seen leaving on %s",
 			from.Name, to.Name, list(took(from, e.OutLinks)))

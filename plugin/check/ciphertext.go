@@ -33,8 +33,8 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return unknown("%s", why)
 	}
 	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
-		if at.flow.Data == 0 && at.outer(e) != "" {
-			return unknown("%s", at.outer(e))
+		if out, inside := at.inside(e); inside {
+			return out
 		}
 		if out := at.judge(e, expected); out.Status != 0 {
 			return out
@@ -61,16 +61,20 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 	}))
 }
 
-// outer says that the messages of an end go inside of another tunnel, empty if
-// they do not.
-func (at *end) outer(e *graph.Edge) string {
+// inside judges an end of which no message was seen, since they go inside of
+// another tunnel; it reports whether it is one.
+func (at *end) inside(e *graph.Edge) (out verdict.Outcome, is bool) {
+	if at.flow.Data > 0 {
+		return out, false
+	}
 	if at.node != e.From {
 		e = e.Back()
 	}
-	if l := outerTunnel(e); l != nil {
-		return insideOuter(e, l)
+	l := outerTunnel(e)
+	if l == nil {
+		return out, false
 	}
-	return ""
+	return insideOuter(e, l), true
 }
 
 // judge returns what is wrong with the messages at one end, the zero Outcome if

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -72,7 +73,7 @@ func intoTUN(e *graph.Edge, tun string) string {
 // are then not on the wire themselves, but inside of what that tunnel makes of
 // them.
 func outerTunnel(e *graph.Edge) *evidence.Link {
-	if e.EndpointRoute == nil || e.EndpointRoute.Link == e.FromLink() {
+	if e.Sent == nil || e.EndpointRoute == nil || e.EndpointRoute.Link == e.FromLink() {
 		return nil
 	}
 	l := e.From.Link(e.EndpointRoute.Link)
@@ -83,13 +84,22 @@ func outerTunnel(e *graph.Edge) *evidence.Link {
 }
 
 // insideOuter says that a carrier's datagrams are inside of another tunnel.
-func insideOuter(e *graph.Edge, l *evidence.Link) string {
+func insideOuter(e *graph.Edge, l *evidence.Link) verdict.Outcome {
 	what := "another WireGuard device"
 	if unaskedTUN(l) {
 		what = "a TUN device"
 	}
-	return fmt.Sprintf("%s of %s reaches %s through %s, %s: its messages are not on the wire themselves, so they "+
-		"cannot be compared with what was sent", e.FromLink(), e.From.Name, e.To.Name, l.Name, what)
+	out := unknown("%s of %s reaches %s through %s, %s: its messages are not on the wire themselves, so they cannot be "+
+		"compared with what was sent", e.FromLink(), e.From.Name, e.To.Name, l.Name, what)
+	out.Variant = "inside"
+	out.Facts = map[string]string{
+		"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink(), "link": l.Name,
+	}
+	to := e.Sent.Endpoint.Addr()
+	out.Readings = []verdict.Reading{
+		{Node: e.From.Name, What: "ip route get " + to.String(), Text: describeTo(to, e.EndpointRoute)},
+	}
+	return out
 }
 
 // natted says that the receiver is behind a NAT that lets the tunnel in: what

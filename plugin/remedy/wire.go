@@ -33,6 +33,8 @@ var wireRemedies = []row{
 		Note: "Find what treats the traffic of new pods differently, such as an agent that writes a route, a rule " +
 			"or an address list per pod, and whether it has a strict mode.",
 	}},
+	// Changes nothing by itself.
+	{"WG0602", "inside", "", insideOther},
 	{"WG0602", "", "", Hint{
 		Title: "Find which way the traffic takes",
 		Note:  "kubectl wg verify --record FILE keeps what was seen; kubectl wg replay FILE shows it again.",
