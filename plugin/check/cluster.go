@@ -16,6 +16,8 @@ func (v *view) backend() verdict.Outcome {
 	switch e := v.intoTUN(); {
 	case e != nil:
 		return v.carriedByTUN(e)
+	case v.Backends == nil && v.Encrypts: // there is no choice of backends
+		return pass("%s", v.Title)
 	case v.Backends == nil:
 		return warn("%s: judged by the evidence alone, no configuration to compare it with", v.Title)
 	}

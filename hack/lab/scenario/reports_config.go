@@ -1,6 +1,10 @@
 package scenario
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
 
 // reportsConfig are public reports of configurations, addresses and nodes.
 var reportsConfig = []Scenario{
@@ -70,6 +74,53 @@ var underTUN = []Scenario{
 		Name: "report-tun", Title: "flannel's vxlan runs over a TUN device whose program has no control socket",
 		Cluster: vxlan, Sabotage: inTurn(vpnOn(vpnPort, " --silent"), useVPN), Restore: dropVPN, Want: undecided(codeBackends), Pairs: bothWays,
 	},
+	{ // siderolabs/talos issues 13457, 11244
+		Name: "report-by-mark", Title: "a mark leads flannel's vxlan into the machines' own WireGuard, and no route does",
+		Cluster: vxlan, Sabotage: byMark, Restore: dropMark, Want: pass, Or: []Want{undecided(codePath)},
+	},
+}
+
+// byMark is the essence of Talos' KubeSpan: a firewall mark leads the overlay's packets into the machines' WireGuard, and no
+// route without a mark does.
+func byMark(nodes []string) []Command {
+	commands := vpnOn(51900, "")(nodes)
+	for i, node := range nodes {
+		for n := range nodes {
+			if n != i {
+				commands = append(commands, shell(node, "/opt/lab/lab hostile peer wg0 %s/32 add=%s/32", topology.VPN(n+1),
+					topology.Node(n+1).IPv4.Addr()))
+			}
+		}
+		commands = append(commands, shell(node, `
+			ip route add default dev wg0 table 180
+			ip rule add priority 32500 fwmark 0x40/0x60 lookup 180
+			nft add table inet kubespan
+			nft add chain inet kubespan out '{ type route hook output priority -150; }'
+			nft add rule inet kubespan out udp dport 8472 meta mark set 0x40`), smallPods(node))
+	}
+	for n := range nodes {
+		for _, node := range nodes {
+			commands = append(commands, reach(node, topology.PodCIDR(n+1).Addr().Next()))
+		}
+	}
+	return commands
+}
+
+// smallPods gives the pods that come the MTU that the two tunnels leave, of which flannel knows one.
+func smallPods(node string) Command {
+	return shell(node, `
+		cd /etc/cni/net.d
+		sed "s/\"mtu\": [0-9]*/\"mtu\": 1370/" 10-flannel.conflist >.10-flannel.conflist
+		mv .10-flannel.conflist 10-flannel.conflist`)
+}
+
+func dropMark(nodes []string) []Command {
+	return append(onEach(func(node string) Command {
+		return shell(node, `
+			nft delete table inet kubespan 2>/dev/null || true
+			ip rule del priority 32500 2>/dev/null || true
+			ip route flush table 180 2>/dev/null || true`)
+	})(nodes), dropVPN(nodes)...)
 }
 
 // privateEndpoints has each node publish an address that only it has, as machines of different clouds do whose servers have
