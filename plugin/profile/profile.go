@@ -4,7 +4,8 @@
 // and the nodes said and judges nothing.
 //
 // To add a system: one file with a Profile's recognise function, one line in
-// systems, recorded surveys in testdata, one lab topology.
+// systems, its remedies in a file of package remedy, the annotations that it reads
+// in package cluster's allow-list, recorded surveys in testdata, one lab topology.
 package profile
 
 import (

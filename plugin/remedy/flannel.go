@@ -46,6 +46,11 @@ var flannelRemedies = []row{
 		Note: "It took {link}, which has the same address on every machine. Name another one by --iface or " +
 			"--iface-regex in the arguments of the DaemonSet kube-flannel-ds.",
 	}},
+	// Prints no command: all nodes have the same arguments.
+	{"WG0401", "below", Flannel, Hint{
+		Title: "Have Flannel on {node} use the WireGuard device {device}, as its peers do",
+		Note:  "Add --iface={device} to the arguments of the DaemonSet kube-flannel-ds.",
+	}},
 	// Prints no command: the reachable address is not known.
 	{"WG0306", "private", Flannel, Hint{
 		Title: "Have {node} publish an address that {peer} reaches",
@@ -86,6 +91,12 @@ func (f flannelRun) rows() []row {
 			Note: "The controller manager gives each node a part of the cluster's range when it joins. If none is " +
 				"left, delete the Node objects of machines that no longer exist, which frees theirs: kubectl get " +
 				"nodes -o custom-columns=NAME:.metadata.name,RANGE:.spec.podCIDR lists them.",
+		}},
+		// Prints no command: a port is one of the whole cluster's configuration, and of the NAT's.
+		{"WG0106", "", f.system, Hint{
+			Title: "Give each node an endpoint of its own",
+			Note: "Behind one address each node needs a port of its own: set \"ListenPort\" in " + f.netConf + " for " +
+				"{node} and have the NAT forward it. Flannel before 0.26.5 cannot use different ports.",
 		}},
 		// Loads a module, which stays until the next boot; restarts the plugin on one node.
 		{"WG0201", "missing", f.system, Hint{

@@ -86,12 +86,6 @@ var k3sRemedies = []row{
 		Note: "It took {link}, which has the same address on every machine. Set flannel-iface: <card> and node-ip: " +
 			"<its address> in /etc/rancher/k3s/config.yaml of each node and restart K3s.",
 	}},
-	// Prints no command: a port is one of the whole cluster's configuration, and of the NAT's.
-	{"WG0106", "", K3s, Hint{
-		Title: "Give each node an endpoint of its own",
-		Note: "Behind one address each node needs a port of its own: set \"ListenPort\" in the file of --flannel-conf " +
-			"on {node} and have the NAT forward it. Flannel before 0.26.5 cannot use different ports.",
-	}},
 	// Prints no command: the public address is not known.
 	{"WG0306", "external", K3s, Hint{
 		Title: "Tell K3s the public address of {node}",

@@ -33,6 +33,11 @@ var rke2Remedies = []row{
 		Note: "It took {link}, which has the same address on every machine. Name another one as flannel.iface or " +
 			"flannel.regexIface in the HelmChartConfig rke2-canal of kube-system.",
 	}},
+	// Prints no command: a HelmChartConfig holds all of the chart's values.
+	{"WG0401", "below", RKE2, Hint{
+		Title: "Have Canal on {node} use the WireGuard device {device}, as its peers do",
+		Note:  "Set flannel.iface: {device} in the HelmChartConfig rke2-canal of kube-system.",
+	}},
 	// Prints no command: the reachable address is not known.
 	{"WG0306", "private", RKE2, Hint{
 		Title: "Have {node} publish an address that {peer} reaches",

@@ -15,9 +15,7 @@ func TestFlannelIsMendedHoweverItIsRun(t *testing.T) {
 		"WG0101 tun",      // --vpn-auth
 		"WG0102 notready", // an agent's configuration
 		"WG0102 old",      // the same
-		"WG0106 ",         // the general row says as much
 		"WG0306 external", // --flannel-external-ip
-		"WG0401 below",    // --flannel-iface
 	}
 	for _, r := range table {
 		if r.distribution != K3s || slices.Contains(only, r.code) || slices.Contains(variants, r.code+" "+r.variant) {
