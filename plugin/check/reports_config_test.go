@@ -119,6 +119,23 @@ var brokenReports = []breakage{
 	}, verdict.Failed, "WG0304"},
 	{"report 10: a mark leads the overlay's packets into the machines' WireGuard", byMark, verdict.Passed, ""},
 	{"report 11: the tunnel is inside of another WireGuard", insideWireGuard, verdict.Undecided, "WG0604"},
+	{"report 11: the tunnel is inside of a TUN device", func(s map[string][]evidence.Message) {
+		insideWireGuard(s)
+		for i := range 3 {
+			name := fmt.Sprintf("probe/node-%d", i+1)
+			s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+				return m.Device != nil && m.Device.Name == "wg0" || m.Peer != nil && m.Peer.Device == "wg0" || m.Tunnel != nil
+			})
+			each(s[name], func(m *evidence.Message) {
+				switch {
+				case m.Link != nil && m.Link.Name == "wg0":
+					m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
+				case m.Capture != nil && m.Capture.Link == "wg0":
+					m.Capture.Role = evidence.RoleInside
+				}
+			})
+		}
+	}, verdict.Undecided, "WG0604"},
 	{"report 13: a private address behind the default gateway", func(s map[string][]evidence.Message) {
 		overGateway(s)
 		unanswered(s)
@@ -209,6 +226,7 @@ var reportWords = map[string]struct{ code, variant, text string }{
 	"report 8: an overlay over a TUN device":               {"WG0101", "tun", "what node-1 sends to node-2 goes into tailscale0, a TUN device whose program cannot be asked"},
 	"report 8: the same, and a leak":                       {"WG0601", "vxlan", "in clear inside VXLAN"},
 	"report 11: the tunnel is inside of another WireGuard": {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device"},
+	"report 11: the tunnel is inside of a TUN device":      {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, a TUN device"},
 	"report 13: a private address behind the default gateway": {"WG0306", "private",
 		"node-2 publishes 192.168.36.11, a private address that node-1 reaches only through its default gateway 192.0.2.1"},
 	"report 13: the same, and the servers have --flannel-external-ip": {"WG0306", "external", "node-2 publishes 192.168.36.11"},

@@ -89,12 +89,12 @@ func k3sVPN(n *graph.Node) string {
 
 // k3sUnit names the systemd unit of a node: servers and agents have different
 // ones (k3s install.sh). The role is what the node wrote when it started, else
-// the label that every server has.
+// a label that every server has.
 func k3sUnit(g *graph.Graph) func(*graph.Node) string {
-	const label = "node-role.kubernetes.io/control-plane"
 	server := func(n *graph.Node) bool {
-		_, labelled := n.Labels[label]
-		return labelled
+		_, apart := n.Labels["node-role.kubernetes.io/etcd"] // a server that only keeps the data
+		_, plain := n.Labels["node-role.kubernetes.io/control-plane"]
+		return plain || apart
 	}
 	labelled := slices.ContainsFunc(g.Nodes, server)
 	return func(n *graph.Node) string {

@@ -96,6 +96,8 @@ func TestK3sUnits(t *testing.T) {
 	wantEqual(t, "one without the label that a server has", p.Unit(g.Nodes[2]), "k3s-agent")
 	g.Nodes[2].Labels = map[string]string{label: "true"}
 	wantEqual(t, "one with it", Decide(g).Unit(g.Nodes[2]), "k3s")
+	g.Nodes[2].Labels = map[string]string{"node-role.kubernetes.io/etcd": "true"}
+	wantEqual(t, "one that only keeps the data", Decide(g).Unit(g.Nodes[2]), "k3s")
 	g.Nodes[0].Annotations["k3s.io/node-args"] = `["server","--flannel-backend","none"]`
 	p = Decide(g)
 	wantEqual(t, "K3s does not run Flannel", p.Unit(g.Nodes[1]), "")
