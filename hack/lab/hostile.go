@@ -80,6 +80,7 @@ func newHostileCommand() *cobra.Command {
 			return hostile.Young(command.Context(), command.OutOrStdout(), args[0], spared)
 		},
 	}
+	var silent *bool
 	vpn := &cobra.Command{
 		Use: "vpn NAME PORT N NODES", Args: cobra.ExactArgs(4),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -89,9 +90,10 @@ func newHostileCommand() *cobra.Command {
 			if err := errors.Join(err, nErr, nodesErr); err != nil {
 				return fmt.Errorf("reading the numbers: %w", err)
 			}
-			return hostile.VPN(command.Context(), args[0], port, n, nodes)
+			return hostile.VPN(command.Context(), args[0], port, n, nodes, *silent)
 		},
 	}
+	silent = vpn.Flags().Bool("silent", false, "close the control socket, as programs do that have none")
 	command.AddCommand(vpn, peer, fake, second, echo, tunnel, tee, young)
 	command.AddCommand(trafficCommands()...)
 	return command

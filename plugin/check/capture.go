@@ -37,6 +37,8 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 	switch {
 	case unseen != "":
 		return unknown("%s", unseen)
+	case !e.ControlLeft && outerTunnel(e) != nil:
+		return insideOuter(e, outerTunnel(e))
 	case !e.ControlLeft:
 		return unknown("the control of %s for %s was not seen leaving on %s",
 			from.Name, to.Name, list(took(from, e.OutLinks)))

@@ -33,6 +33,9 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return unknown("%s", why)
 	}
 	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
+		if out, inside := at.inside(e); inside {
+			return out
+		}
 		if out := at.judge(e, expected); out.Status != 0 {
 			return out
 		}
@@ -56,6 +59,22 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return fmt.Sprintf("%s out, %d in, %s among them, %s",
 			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + onTheWay(e)
 	}))
+}
+
+// inside judges an end of which no message was seen, since they go inside of
+// another tunnel; it reports whether it is one.
+func (at *end) inside(e *graph.Edge) (out verdict.Outcome, is bool) {
+	if at.flow.Data > 0 {
+		return out, false
+	}
+	if at.node != e.From {
+		e = e.Back()
+	}
+	l := outerTunnel(e)
+	if l == nil {
+		return out, false
+	}
+	return insideOuter(e, l), true
 }
 
 // judge returns what is wrong with the messages at one end, the zero Outcome if

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -12,30 +13,39 @@ import (
 )
 
 func (v *view) backend() verdict.Outcome {
-	if v.Backends == nil {
+	switch e := v.intoTUN(); {
+	case e != nil:
+		return v.carriedByTUN(e)
+	case v.Backends == nil && v.Encrypts: // there is no choice of backends
+		return pass("%s", v.Title)
+	case v.Backends == nil:
 		return warn("%s: judged by the evidence alone, no configuration to compare it with", v.Title)
 	}
 	used := map[string][]string{}
 	for _, n := range v.Nodes {
-		backend := v.Backends[n.Name]
-		if backend == "" {
-			backend = "none"
-		}
-		used[backend] = append(used[backend], n.Name)
+		used[v.Backends[n.Name]] = append(used[v.Backends[n.Name]], n.Name)
 	}
-	if len(used) > 1 {
-		var groups []string
-		for _, backend := range slices.Sorted(maps.Keys(used)) {
-			groups = append(groups, fmt.Sprintf("%s on %s", backend, list(used[backend])))
+	without := used[""]
+	delete(used, "")
+	switch {
+	case len(used) > 1:
+		out := fail("the nodes run different backends: %s", grouped(used))
+		if len(without) > 0 {
+			out.Add("; none on %s", list(without))
 		}
-		out := fail("the nodes run different backends: %s", list(groups))
 		out.Variant = "mixed"
+		if odd := v.unlike(used); len(odd) == 1 {
+			out.Facts = map[string]string{"node": odd[0]}
+		}
 		return out
-	}
-	if v.Below != nil {
+	case len(without) > 0:
+		return v.unleased(without)
+	case v.Below != nil:
 		return pass("%s", v.Title)
-	}
-	if !v.Encrypts {
+	case v.Delegates:
+		return warn("%s: a program that is not the network plugin's own carries the pods' packets, judged by the "+
+			"evidence alone", v.Title)
+	case !v.Encrypts:
 		out := warn("%s does not encrypt; only an encrypting network below it could", v.Title)
 		out.Variant = "plain"
 		return out
@@ -43,25 +53,120 @@ func (v *view) backend() verdict.Outcome {
 	return pass("%s on all %d nodes", v.Title, len(v.Nodes))
 }
 
+// unlike are the nodes whose backend is not the one that the servers are
+// configured with, or that the profile expects if they do not say.
+func (v *view) unlike(used map[string][]string) (odd []string) {
+	right := v.Backend
+	for _, n := range v.Nodes {
+		if c := v.Configured(n); c.Role == "server" && c.Backend != "" {
+			right = c.Backend
+			break
+		}
+	}
+	for backend, nodes := range used {
+		if backend != right {
+			odd = append(odd, nodes...)
+		}
+	}
+	return odd
+}
+
+// grouped lists nodes by what they run.
+func grouped(nodes map[string][]string) string {
+	var groups []string
+	for _, what := range slices.Sorted(maps.Keys(nodes)) {
+		groups = append(groups, fmt.Sprintf("%s on %s", what, list(nodes[what])))
+	}
+	return list(groups)
+}
+
+// unleased says that the network plugin never started on some nodes: that is
+// not another backend. Without a pod range it cannot.
+func (v *view) unleased(names []string) verdict.Outcome {
+	var rangeless []string
+	for _, name := range names {
+		if n := v.Node(name); n != nil && len(n.PodCIDRs) == 0 {
+			rangeless = append(rangeless, name)
+		}
+	}
+	if len(rangeless) > 0 {
+		out := fail("%s has no pod range (spec.podCIDR is empty), so the network plugin has no lease for it: the "+
+			"cluster's range may be used up", list(rangeless))
+		out.Variant, out.Facts = "rangeless", map[string]string{"node": rangeless[0]}
+		return out
+	}
+	out := fail("the network plugin wrote no lease for %s: it has not started there", list(names))
+	out.Variant, out.Facts = "unleased", map[string]string{"node": names[0]}
+	return out
+}
+
+// intoTUN returns an edge whose traffic goes into a TUN device that cannot be
+// asked, nil if there is none: one for the first node that has one.
+func (v *view) intoTUN() *graph.Edge {
+	if v.intended() {
+		return nil
+	}
+	for _, n := range v.Nodes {
+		if !slices.ContainsFunc(n.Links, unaskedTUN) {
+			continue
+		}
+		for e := range v.EdgesFrom(n) {
+			if v.tunOf(e) != "" {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// carriedByTUN says that what carries an edge's traffic cannot be asked.
+func (v *view) carriedByTUN(e *graph.Edge) verdict.Outcome {
+	tun := v.tunOf(e)
+	out := unknown("%s: %s", v.Title, intoTUN(e, tun))
+	out.Variant, out.Facts = "tun", map[string]string{"node": e.From.Name, "peer": e.To.Name, "link": tun}
+	if l := e.From.Link(tun); l != nil {
+		out.Readings = append(out.Readings, verdict.Reading{
+			Node: e.From.Name, What: "link " + tun, Text: kind(l) + ", no control socket of a WireGuard",
+		})
+	}
+	if seen := e.From.SeenOn(tun, e.To, false, e.Family).Total(); seen > 0 {
+		out.Readings = append(out.Readings, verdict.Reading{
+			Node: e.From.Name, What: "test packets for " + e.To.Name + " entering " + tun, Text: fmt.Sprint(seen),
+		})
+	}
+	return out
+}
+
 func (v *view) everyNode() verdict.Outcome {
 	var chosen, left []string
+	var failed *evidence.Node // the first that is not Ready
 	for _, n := range v.Nodes {
 		if !n.Ready {
 			left = append(left, n.Name+" (it is not Ready)")
 		}
 	}
 	for _, n := range v.Excluded {
-		text := n.Name + " (" + n.Excluded + ")"
+		text := n.Name + " (" + n.Excluded + notReady(n) + ")"
 		if n.Chosen {
 			chosen = append(chosen, text)
-		} else {
-			left = append(left, text)
+			continue
+		}
+		left = append(left, text)
+		if failed == nil && !n.Ready && n.NotReady != "" {
+			failed = n
 		}
 	}
 	lost := lostMessage(v.Problems)
 	switch {
 	case len(left) > 0:
-		return unknown("not tested: %s", list(left))
+		out := unknown("not tested: %s", list(left))
+		if failed != nil {
+			out.Variant, out.Facts = "notready", map[string]string{"node": failed.Name, "system": failed.OSImage}
+			if tooOld(failed) {
+				out.Variant = "old"
+			}
+		}
+		return out
 	case v.Run.Nodes > len(v.Nodes):
 		return unknown("the run placed its pods on %d nodes, and its record describes %d of them", v.Run.Nodes,
 			len(v.Nodes))
@@ -73,6 +178,22 @@ func (v *view) everyNode() verdict.Outcome {
 		return pass("%d nodes; left out on request: %s", len(v.Nodes), list(chosen))
 	}
 	return pass("all %d nodes", len(v.Nodes))
+}
+
+// notReady adds to the reason why a node was left out what its condition says,
+// and its system: where the kernel has no WireGuard the network plugin ends.
+func notReady(n *evidence.Node) string {
+	if n.Ready || n.NotReady == "" || n.Chosen {
+		return ""
+	}
+	text := ": " + strings.TrimRight(n.NotReady, ". ")
+	if n.OSImage+n.Kernel != "" {
+		text += fmt.Sprintf("; %s, kernel %s", n.OSImage, n.Kernel)
+	}
+	if tooOld(n) {
+		text += fmt.Sprintf(", which is older than %d.%d, the first with WireGuard", firstKernel.major, firstKernel.minor)
+	}
+	return text
 }
 
 // lostMessage returns the plugin's problem that a message did not fit its

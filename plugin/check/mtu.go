@@ -7,7 +7,7 @@ import (
 )
 
 // What WireGuard adds to a packet: IP header, UDP header, 16 bytes of message
-// header and 16 of tag. Flannel always subtracts the IPv6 figure.
+// header and 16 of tag. A network plugin may subtract the IPv6 figure always.
 const (
 	overhead4 = 60
 	overhead6 = 80

@@ -118,7 +118,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 // ofOwn reports whether a statement can apply to what the host sends itself.
 func ofOwn(d *evidence.Diversion) bool { return d.Hook == "output" || d.Hook == "postrouting" }
 
-// overlayPorts are the UDP ports of VXLAN: Linux's, which Flannel takes, and IANA's.
+// overlayPorts are the UDP ports of VXLAN: Linux's and IANA's.
 var overlayPorts = []uint16{8472, 4789}
 
 // beforeService is a statement that marks what is for other addresses than pods'.

@@ -196,6 +196,9 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		return fail("%s has no endpoint for %s, which publishes %s", e.From.Name, e.To.Name, published)
 	}
 	uses := e.Peer.Endpoint
+	if out, private := v.privateEndpoint(e); private {
+		return out
+	}
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {
 		return pass("%s sends to %s", e.From.Name, uses)
 	}
@@ -220,6 +223,10 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		out.Reword("%s sends what is for %s to %s, which %s publishes, and its %s listens on port %d", e.From.Name,
 			e.To.Name, uses, e.To.Name, e.ToLink(), e.ToCarrier.Device.Port)
 		out.Variant = "announced"
+	case uses.Addr() == published && uses.Port() == e.FromCarrier.Device.Port:
+		out.Reword("%s sends what is for %s to port %d, on which its own %s listens, and %s of %s listens on port %d",
+			e.From.Name, e.To.Name, uses.Port(), e.FromLink(), e.ToLink(), e.To.Name, e.ToCarrier.Device.Port)
+		out.Variant = "own"
 	case uses.Addr() == published:
 		out.Variant = "port"
 	}

@@ -78,7 +78,7 @@ var rows = []row{
 			Failed: "a node does not run the backend that it is configured with",
 			Why: "A backend that was configured and not yet started, or on an agent instead of the servers, " +
 				"encrypts nothing.",
-			Reads: "node annotations: the arguments K3s last started with, the backend of the lease",
+			Reads: "node annotations: the arguments that the distribution last started with, the backend of the lease",
 		},
 		cluster: (*view).configured,
 	},
@@ -86,9 +86,9 @@ var rows = []row{
 		Check: verdict.Check{
 			Code: "WG0105", Title: "no node publishes an address that its configuration no longer asks for",
 			Failed: "a node publishes an outdated address",
-			Why: "Flannel's annotation public-ip-overwrite outlives the option that wrote it and keeps the " +
+			Why: "An annotation that overwrites a node's address outlives the option that wrote it and keeps the " +
 				"tunnel's endpoint at the old address.",
-			Reads: "node annotations: public-ip-overwrite, the arguments K3s last started with",
+			Reads: "node annotations: the overwriting address, the arguments that the distribution last started with",
 		},
 		node: (*view).overwritten,
 	},
@@ -111,7 +111,7 @@ var rows = []row{
 				"saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
 			Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
 			Proof: verdict.P6Reliable, Needs: needProbe,
-			After: []string{"WG0103"},
+			After: []string{"WG0103", "WG0101"},
 		},
 		edge: (*view).captureVerified,
 	},
@@ -135,9 +135,9 @@ var rows = []row{
 		Check: verdict.Check{
 			Code: "WG0201", Title: "the WireGuard device is there and up",
 			Failed: "the WireGuard device is missing or down",
-			Why: "The name of a link proves nothing: a link called flannel-wg may be of another kind, and one " +
-				"called flannel.1 was WireGuard in old releases. What counts is the link's kind and that it is " +
-				"up.",
+			Why: "The name of a link proves nothing: one that is called like the tunnel may be of another kind, and " +
+				"one that is called like an overlay may be WireGuard. What counts is the link's kind and that it " +
+				"is up.",
 			Reads: "links by rtnetlink with their kind, control sockets of userspace WireGuard",
 			Needs: needProbe,
 			After: []string{"WG0103", "WG0101", "WG0104"},
@@ -466,6 +466,17 @@ var rows = []row{
 			After: []string{"WG0103", "WG0202"},
 		},
 		node: (*view).kernel,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0702", Title: "a tunnel through a NAT is kept open",
+			Why: "A NAT forgets a node that is silent. Until that node sends something itself, the others cannot " +
+				"reach its pods; a keepalive on the inner node prevents this.",
+			Reads: "the peer's endpoint in use, the addresses and the port of the other node, its keepalive interval",
+			Needs: needProbe,
+			After: []string{"WG0103", "WG0202"},
+		},
+		node: (*view).keptOpen,
 	},
 	{
 		Check: verdict.Check{

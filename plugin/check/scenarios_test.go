@@ -122,7 +122,7 @@ var scenarios = map[string]expectation{
 	// Clusters and probes that want to be believed.
 	"host-fake-wireguard":      {verdict.Failed, "WG0601", []string{"a datagram shaped like WireGuard"}},
 	"host-fake-wireguard-bare": {verdict.Failed, "WG0201", []string{"a tun link, not WireGuard", "variant impostor"}},
-	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in a format that is not known", "variant unknown"}},
+	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in a format that is not known", "variant past"}},
 	"host-tee":                 {verdict.Failed, "WG0601", []string{"leaving eth0 of node-1"}},
 	"host-leak-young":          {verdict.Failed, "WG0609", []string{"of a new pod's first packets", "leaving eth0 of node-1"}},
 	"host-tee-second-nic":      {verdict.Failed, "WG0601", []string{"leaving eth1 of node-1"}},

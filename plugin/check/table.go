@@ -22,6 +22,15 @@ type Judgement struct {
 	Profile profile.Profile
 }
 
+// Unit is the systemd unit that restarts the network plugin on a node, "" if it
+// is not known.
+func (j *Judgement) Unit(node string) string {
+	if n := j.Graph.Node(node); n != nil {
+		return j.Profile.Unit(n)
+	}
+	return ""
+}
+
 // Judge judges a recording.
 func Judge(recording graph.Recorded) *Judgement { return judgeUntil(nil, recording) }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -30,6 +31,77 @@ func roamed(e *graph.Edge) string {
 	return ""
 }
 
+// unaskedTUN reports whether a link is a TUN device without WireGuard's control
+// socket: what its program does with packets cannot be read.
+func unaskedTUN(l *evidence.Link) bool {
+	return l.Kind == "tun" && l.Up && l.Role == evidence.RoleInside
+}
+
+// tunOf returns the TUN device into which the traffic of an edge goes that no
+// WireGuard link is known to carry, empty if there is none. The run's packets
+// that were seen there show it, else the kernel's routes to the other pod and to
+// where the other node's overlay is.
+func (v *view) tunOf(e *graph.Edge) string {
+	if v.intended() || e.FromLink() != "" {
+		return ""
+	}
+	for _, l := range e.From.Links {
+		if unaskedTUN(l) && e.From.SeenOn(l.Name, e.To, false, e.Family).Total() > 0 {
+			return l.Name
+		}
+	}
+	for _, to := range []netip.Addr{e.To.PodIP(e.Family), e.ToCarrier.Endpoint} {
+		route := e.From.RouteTo(to)
+		if route == nil {
+			continue
+		}
+		if l := e.From.Link(route.Link); l != nil && unaskedTUN(l) {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// intoTUN says that an edge's traffic goes into a TUN device, see tunOf.
+func intoTUN(e *graph.Edge, tun string) string {
+	return fmt.Sprintf("what %s sends to %s goes into %s, a TUN device whose program cannot be asked: whether it "+
+		"encrypts cannot be proven", e.From.Name, e.To.Name, tun)
+}
+
+// outerTunnel returns the tunnel of the machines into which the carrier of an edge
+// sends its own datagrams, nil if they go to a link that leaves the host: they
+// are then not on the wire themselves, but inside of what that tunnel makes of
+// them.
+func outerTunnel(e *graph.Edge) *evidence.Link {
+	if e.Sent == nil || e.EndpointRoute == nil || e.EndpointRoute.Link == e.FromLink() {
+		return nil
+	}
+	l := e.From.Link(e.EndpointRoute.Link)
+	if l == nil || l.Role != evidence.RoleWireGuard && !unaskedTUN(l) {
+		return nil
+	}
+	return l
+}
+
+// insideOuter says that a carrier's datagrams are inside of another tunnel.
+func insideOuter(e *graph.Edge, l *evidence.Link) verdict.Outcome {
+	what := "another WireGuard device"
+	if unaskedTUN(l) {
+		what = "a TUN device"
+	}
+	out := unknown("%s of %s reaches %s through %s, %s: its messages are not on the wire themselves, so they cannot be "+
+		"compared with what was sent", e.FromLink(), e.From.Name, e.To.Name, l.Name, what)
+	out.Variant = "inside"
+	out.Facts = map[string]string{
+		"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink(), "link": l.Name,
+	}
+	to := e.Sent.Endpoint.Addr()
+	out.Readings = []verdict.Reading{
+		{Node: e.From.Name, What: "ip route get " + to.String(), Text: describeTo(to, e.EndpointRoute)},
+	}
+	return out
+}
+
 // natted says that the receiver is behind a NAT that lets the tunnel in: what
 // is for it is sent to an address that it does not have, and arrived. That it has
 // not rests on two readings: its own, and its InternalIP in the API.
@@ -38,7 +110,7 @@ func natted(e *graph.Edge) bool {
 		return false
 	}
 	endpoint := e.Sent.Endpoint.Addr().Unmap()
-	own := slices.ContainsFunc(e.To.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == endpoint })
+	own := slices.ContainsFunc(e.To.Addresses, hasAddress(endpoint))
 	listed := false
 	for _, a := range e.To.Node.Addresses {
 		addr, err := netip.ParseAddr(a.Addr)
@@ -49,6 +121,11 @@ func natted(e *graph.Edge) bool {
 		own = own || addr == endpoint
 	}
 	return listed && !own && e.In.Data > 0 && e.Received.RX.Least > 0
+}
+
+// hasAddress returns what recognises an address of a link as the given one.
+func hasAddress(addr netip.Addr) func(*evidence.Address) bool {
+	return func(a *evidence.Address) bool { return a.Prefix.Addr() == addr }
 }
 
 // sendsTo names where the sender's ciphertext goes.

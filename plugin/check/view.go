@@ -70,6 +70,9 @@ func (v *view) noCarrier(e *graph.Edge) (out verdict.Outcome, none bool) {
 	case v.intended(), len(e.Leaks) > 0:
 		return fail("no WireGuard link carries the traffic from %s to %s", e.From.Name, e.To.Name), true
 	}
+	if tun := v.tunOf(e); tun != "" {
+		return unknown("%s; it was seen in clear nowhere", intoTUN(e, tun)), true
+	}
 	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: "+
 		"what carries it is not known",
 		e.From.Name, e.To.Name)

@@ -41,7 +41,7 @@ func describe(n *corev1.Node, extra map[string]string) (evidence.Node, []evidenc
 		Name: n.Name, Labels: nodeLabels(n), Annotations: map[string]string{},
 		Kubelet: cut(info.KubeletVersion), OSImage: cut(info.OSImage), Kernel: cut(info.KernelVersion),
 		Runtime: cut(info.ContainerRuntimeVersion), OS: cut(info.OperatingSystem), Arch: cut(info.Architecture),
-		Ready: ready(n), Cordoned: n.Spec.Unschedulable,
+		Ready: ready(n), NotReady: notReady(n), Cordoned: n.Spec.Unschedulable,
 		Addresses: nodeAddresses(n), PodCIDRs: podRanges(n),
 	}
 	var problems []evidence.Problem
@@ -151,6 +151,17 @@ func ready(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
+}
+
+// notReady returns the reason and the message of the condition Ready where it does
+// not hold, as one line.
+func notReady(n *corev1.Node) string {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue {
+			return cut(strings.Join(strings.Fields(Redact(c.Reason+": "+c.Message)), " "))
+		}
+	}
+	return ""
 }
 
 // excluded returns why a node is not tested, empty if it is, and whether the

@@ -51,6 +51,38 @@ func TestExcluded(t *testing.T) {
 	}
 }
 
+// Why a node is not Ready is kept, on one line, bounded and without secrets.
+func TestNotReadyIsKept(t *testing.T) {
+	condition := func(status corev1.ConditionStatus, reason, message string) *corev1.Node {
+		return node(func(n *corev1.Node) {
+			n.Status.Conditions = []corev1.NodeCondition{
+				{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionFalse, Reason: "KubeletHasSufficientMemory"},
+				{Type: corev1.NodeReady, Status: status, Reason: reason, Message: message},
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		node *corev1.Node
+		want string
+	}{
+		"Ready":        {condition(corev1.ConditionTrue, "KubeletReady", "kubelet is posting ready status"), ""},
+		"no condition": {node(func(n *corev1.Node) { n.Status.Conditions = nil }), ""},
+		"not Ready": {condition(corev1.ConditionFalse, "KubeletNotReady", "container runtime network not ready:\n  cni"),
+			"KubeletNotReady: container runtime network not ready: cni"},
+		"unknown":  {condition(corev1.ConditionUnknown, "NodeStatusUnknown", ""), "NodeStatusUnknown:"},
+		"a secret": {condition(corev1.ConditionFalse, "R", "join with --token abcdef0123456789"), "R: join with --token (hidden)"},
+	} {
+		about, _ := describe(test.node, nil)
+		if about.NotReady != test.want {
+			t.Errorf("%s: %q, want %q", name, about.NotReady, test.want)
+		}
+	}
+	about, _ := describe(condition(corev1.ConditionFalse, "R", strings.Repeat("<", 5000)), nil)
+	if len(about.NotReady) > maxText || strings.Contains(about.NotReady, "<") {
+		t.Errorf("%d bytes: %q", len(about.NotReady), about.NotReady)
+	}
+}
+
 func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 	const data = `{"Port":51820,"PublicKey":"k"}`
 	about, problems := describe(node(func(n *corev1.Node) {

@@ -121,14 +121,15 @@ func TestEqualPeersAreOne(t *testing.T) {
 		{"endpoint", func(p *evidence.Peer) { p.Endpoint = endpoint(9) }, false},
 		{"allowed IPs", func(p *evidence.Peer) { p.AllowedIPs = prefixes("10.0.0.0/25") }, false},
 		{"fewer", func(p *evidence.Peer) { p.AllowedIPs = nil }, false},
+		{"keepalive", func(p *evidence.Peer) { p.Keepalive = 25 }, false},
 	} {
 		changed := *base
 		test.change(&changed)
 		g := graph.New(abc().say("probe/b", base).say("probe/c", &changed))
 		b, c := g.Node("b").Peers[0], g.Node("c").Peers[0]
 		same(t, test.name, b.PeerConfig == c.PeerConfig, test.one)
-		same(t, test.name+" of c", []any{c.Device, c.PublicKey, c.Endpoint, c.AllowedIPs},
-			[]any{changed.Device, changed.PublicKey, changed.Endpoint, changed.AllowedIPs})
+		same(t, test.name+" of c", []any{c.Device, c.PublicKey, c.Endpoint, c.AllowedIPs, c.Keepalive},
+			[]any{changed.Device, changed.PublicKey, changed.Endpoint, changed.AllowedIPs, changed.Keepalive})
 	}
 }
 

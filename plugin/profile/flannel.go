@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -40,6 +41,13 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
+		RunsAs: cmp.Or(distribution(g), "flannel"),
+	}
+	if p.RunsAs == "k3s" {
+		p.Unit = k3sUnit(g)
+		if slices.ContainsFunc(g.Nodes, k3sWithoutFlannel) {
+			p.RunsAs, p.Unit = "flannel", nil
+		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		p.Recognised = append(p.Recognised, fmt.Sprintf("%sbackend-type=%s on %d of %d nodes", flannelPrefix, kind,
@@ -53,7 +61,28 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		return p, true
 	}
 	p.underlay(g)
+	p.delegate(g)
 	return p, true
+}
+
+// extension is the backend with which Flannel only runs commands that are given
+// to it: K3s has Tailscale carry the pods' packets so, and had its first
+// WireGuard backend do it until v1.26.
+const extension = "extension"
+
+// delegate describes a cluster with the backend extension.
+func (p *Profile) delegate(g *graph.Graph) {
+	if p.Backend != extension {
+		return
+	}
+	p.Delegates = true
+	for _, n := range g.Nodes {
+		if vpn := k3sVPN(n); vpn != "" {
+			p.Name, p.Title = "k3s-"+vpn, vpnTitles[vpn]
+			p.Recognised = append(p.Recognised, "--vpn-auth in k3s.io/node-args of "+n.Name)
+			return
+		}
+	}
 }
 
 // The devices of the backend (flannel pkg/backend/wireguard/wireguard.go).

@@ -4,11 +4,11 @@
 // and the nodes said and judges nothing.
 //
 // To add a system: one file with a Profile's recognise function, one line in
-// systems, recorded surveys in testdata, one lab topology.
+// systems, its remedies in a file of package remedy, the annotations that it reads
+// in package cluster's allow-list, recorded surveys in testdata, one lab topology.
 package profile
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,12 +25,19 @@ type Profile struct {
 	// Distribution is "k3s", "rke2" or "" for any other.
 	Distribution string
 	// RunsAs is what runs the network plugin, by which remedies are chosen: the
-	// distribution, "flannel" for Flannel by its own manifest, "" where it is not known.
+	// distribution, "flannel" for Flannel by its own manifest, the name of a network
+	// without a profile that its objects show, "" where it is not known.
 	RunsAs string
+	// Unit is the systemd unit that restarts the network plugin on a node, "" if
+	// it is not known or if none does.
+	Unit func(n *graph.Node) string
 	// Recognised is the evidence for this profile, one phrase each.
 	Recognised []string
 	// Encrypts says that the CNI is meant to encrypt pod traffic itself.
 	Encrypts bool
+	// Delegates says that the backend hands pods' packets to a program that is not
+	// the network plugin's own. Whether that encrypts is known by evidence alone.
+	Delegates bool
 	// Backend names what carries pod traffic: wireguard, vxlan, host-gw, …
 	Backend string
 	// FailClosed: traffic that finds no peer is dropped rather than sent in clear.
@@ -64,7 +71,7 @@ type Profile struct {
 // Configuration is what a node's own command line says of its backend.
 type Configuration struct {
 	Role       string
-	Backend    string // in the words of Backends; "" if it cannot be told
+	Backend    string // in the words of Backends; "" if it is not known
 	Explicit   bool   // the backend was named, it is not the default
 	ExternalIP bool   // endpoints are meant to be the nodes' external addresses
 }
@@ -92,8 +99,8 @@ func Decide(g *graph.Graph) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(g); ok {
 			p.Distribution = distribution(g)
-			if p.Backend != "" {
-				p.RunsAs = cmp.Or(p.Distribution, "flannel")
+			if p.Unit == nil {
+				p.Unit = func(*graph.Node) string { return "" }
 			}
 			if p.Configured == nil {
 				p.Configured = func(*graph.Node) Configuration { return Configuration{} }
@@ -132,7 +139,7 @@ func distribution(g *graph.Graph) string {
 // device that the kernel routes pod traffic to.
 func unknown(g *graph.Graph) (Profile, bool) {
 	return Profile{
-		Name: "unknown", Title: "a network this version does not know",
+		Name: "unknown", Title: "a network this version does not know", RunsAs: named(g),
 		Recognised: []string{"no annotation of a known CNI on any node"},
 		Device:     routed,
 		Published:  func(*graph.Node, int) string { return "" },

@@ -6,6 +6,8 @@ var captureRemedies = []row{
 		Title: "Run again: the endpoint has settled",
 		Note:  "If it goes on changing, the node publishes an address that is not its own: see WG0306.",
 	}},
+	// Changes nothing by itself.
+	{"WG0604", "inside", "", insideOther},
 	{"WG0604", "kept", "", Hint{
 		Title: "Let the control pass from {node} to {peer} while verify runs",
 		Note: "It is a UDP datagram to {endpoint}, from another port than WireGuard's and not one of its " +
@@ -42,4 +44,11 @@ var captureRemedies = []row{
 		Title: "Switch off what is not used on {node}",
 		Note:  "ethtool -k {link} lists a card's offloads, ethtool -K {link} hw-tc-offload off switches one off.",
 	}},
+}
+
+// insideOther is for a tunnel whose messages another tunnel hides.
+var insideOther = Hint{
+	Title: "Nothing is known to be wrong: {device} is inside of {link}, which hides its messages from the captures",
+	Note: "For a proof have the endpoints of {device} be addresses that are not behind {link}. A tunnel in a tunnel " +
+		"costs twice as much, too.",
 }

@@ -2,36 +2,69 @@ package remedy
 
 // clusterRemedies are for the cluster, its configuration and the run (WG01xx) on any system.
 var clusterRemedies = []row{
+	// Changes, where it is done: the carrier of the pods' traffic of the nodes that are restarted.
 	{"WG0101", "mixed", "", Hint{
 		Title:      "Bring every node to the same backend",
 		Disruption: "pod traffic of each node stops while it restarts: use a maintenance window",
 		Note:       "Restart the network plugin on the nodes that still run the old backend.",
 	}},
+	// Changes nothing: what the program does cannot be read.
+	{"WG0101", "tun", "", Hint{
+		Title: "Find out what the program behind {link} of {node} does with packets",
+		Note: "Many VPNs encrypt, some do not. For a proof use a WireGuard of the network plugin or of the kernel in " +
+			"place of it.",
+	}},
+	// Changes nothing.
+	{"WG0101", "unleased", "", Hint{Title: "Find out why the network plugin did not start on {node}"}},
+	// Changes nothing.
+	{"WG0101", "rangeless", "", Hint{Title: "Give {node} a pod range"}},
+	// Changes nothing by itself.
 	{"WG0106", "", "", Hint{
 		Title: "Give each node an endpoint of its own",
-		Note: "Behind one address each node needs a port of its own: set ListenPort by --flannel-conf on {node} " +
-			"and forward it.",
+		Note: "Behind one address each node needs a port of its own: set it in the network plugin's configuration on " +
+			"{node}, and have the NAT forward it.",
 	}},
+	// Changes nothing by itself.
+	{"WG0106", "same", "", Hint{
+		Title: "Have the network plugin use a card on which the nodes differ",
+		Note:  "It took {link}, which has the same address on every machine.",
+	}},
+	// Changes nothing.
+	{"WG0102", "notready", "", Hint{
+		Title: "Bring {node} up, or leave it out with --nodes",
+		Note:  "kubectl describe node {node} shows its conditions; the log of its network plugin says more.",
+	}},
+	// Changes nothing by itself: the advice names packages.
+	{"WG0102", "old", "", Hint{
+		Title: "Give {node} a kernel with WireGuard, or leave it out with --nodes",
+		Note:  "{module}. Then look at the log of its network plugin if it is still not Ready.",
+	}},
+	// Changes nothing by itself.
 	{"WG0102", "", "", Hint{
 		Title: "Test the missing nodes, or leave them out on purpose",
 		Note:  "Make the nodes Ready and schedulable, or name those to test with --nodes.",
 	}},
+	// Changes nothing.
 	{"WG0107", "", "", Hint{
-		Title: "Test the families that the pods have",
-		Note: "Leave --family away. For a second family the cluster needs pod and service ranges of it from its " +
-			"beginning.",
+		Title: "Omit --family",
+		Note:  "The pods have addresses of one family only. Dual-stack ranges must be set when the cluster is created.",
 	}},
+	// Changes nothing by itself: an image is loaded or mirrored.
 	{"WG0103", "image", "", Hint{
 		Title: "Let the nodes pull the probe's image",
 		Note: "Mirror the image and name it with --image and --image-pull-secret, or load it on the nodes and " +
 			"use --image-pull-policy=Never.",
 	}},
+	// Changes nothing by itself: no policy is named to be weakened.
 	{"WG0103", "admission", "", Hint{
-		Title: "Let the run's pods be admitted",
+		Title: "Allow the test pods to be created",
 		Note: "A policy, quota or webhook refused them. kubectl wg verify --print-manifests shows what is " +
 			"created; use --namespace with a namespace that admits it.",
 	}},
+	// Changes nothing by itself.
 	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
-	{"WG0103", "lost", "", Hint{Title: "Run again once the node and the API server answer steadily"}},
+	// Changes nothing.
+	{"WG0103", "lost", "", Hint{Title: "Run again once node and API server are stable"}},
+	// Changes nothing.
 	{"WG0103", "", "", Hint{Title: "Look at the node and its kubelet, then run again"}},
 }

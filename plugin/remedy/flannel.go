@@ -1,29 +1,68 @@
 package remedy
 
-// flannelRemedies are for Flannel by its own manifest.
+import "strings"
+
+// Flannel is run by K3s itself, by RKE2's chart and by its own manifest. What fixes
+// it is the same but for how it is restarted and where its configuration is.
+type flannelRun struct {
+	system  string // see K3s
+	name    string // for a reader
+	restart Step   // of one node
+	// netConf is where the fields of its net-conf.json are set.
+	netConf string
+	logs    string // a command that shows what it said on a node
+}
+
+// byManifest is Flannel as its own manifest installs it.
+var byManifest = flannelRun{
+	system: Flannel, name: "Flannel", restart: flannelStep,
+	netConf: "net-conf.json in the ConfigMap kube-flannel/kube-flannel-cfg",
+	logs:    "kubectl -n kube-flannel logs -l app=flannel --prefix --tail=100",
+}
+
+// flannelRemedies are for Flannel by its own manifest only.
 var flannelRemedies = []row{
+	// Changes the carrier of all pods' traffic and their MTU; reboots every node.
 	{"WG0101", "plain", Flannel, flannelSwitch},
-	{"WG0306", "", Flannel, restartFlannel},
-	{"WG0201", "missing", Flannel, Hint{
-		Title: "Restart Flannel on {node}: it makes the device when it starts", Disruption: pauses,
-		Steps: []Step{loadModule, flannelStep},
-	}},
-	{"WG0201", "down", Flannel, restartFlannel},
-	{"WG0202", "hangs", Flannel, restartFlannel},
-	{"WG0301", "", Flannel, restartFlannel},
-	{"WG0302", "", Flannel, restartFlannel},
-	{"WG0304", "", Flannel, restartFlannel},
-	{"WG0303", "", Flannel, newKey(flannelStep)},
-	{"WG0401", "none", Flannel, restartFlannel},
-	{"WG0501", "clock", Flannel, forgetHandshakes("Flannel", flannelStep)},
+	// Changes the same.
 	{"WG0601", "vxlan", Flannel, flannelSwitch},
+	// Changes the same.
 	{"WG0601", "bare", Flannel, flannelSwitch},
-	{"WG0606", "", Flannel, restartFlannel},
+	// Changes nothing else: a node that is restarted takes the backend of the configuration.
+	{"WG0101", "mixed", Flannel, Hint{
+		Title: "Bring every node to the backend of Flannel's configuration",
+		Note: "On a node that runs another: restart its Flannel pod, then reboot it, which removes the links and " +
+			"routes of the backend before.",
+	}},
+	// Prints no command: which card is right is known, where the manifest has its arguments is not.
+	{"WG0106", "same", Flannel, Hint{
+		Title: "Have Flannel use {card}, on which the nodes differ",
+		Note: "It took {link}, which has the same address on every machine; {peer} has {address} on {card}. Add " +
+			"--iface={card} to the arguments of the DaemonSet kube-flannel-ds.",
+	}},
+	// Prints no command: the card is not known.
+	{"WG0106", "same", Flannel, Hint{
+		Title: "Have Flannel use a card on which the nodes differ",
+		Note: "It took {link}, which has the same address on every machine. Name another one by --iface or " +
+			"--iface-regex in the arguments of the DaemonSet kube-flannel-ds.",
+	}},
+	// Prints no command: all nodes have the same arguments.
+	{"WG0401", "below", Flannel, Hint{
+		Title: "Have Flannel on {node} use the WireGuard device {device}, as its peers do",
+		Note:  "Add --iface={device} to the arguments of the DaemonSet kube-flannel-ds.",
+	}},
+	// Prints no command: the reachable address is not known.
+	{"WG0306", "private", Flannel, Hint{
+		Title: "Have {node} publish an address that {peer} reaches",
+		Note: "If a router between the two networks knows {address}, open UDP port {port} there instead, in both " +
+			"directions. Else annotate the node with flannel.alpha.coreos.com/public-ip-overwrite: <public address " +
+			"of {node}>, and restart its Flannel pod.",
+	}},
 }
 
 var flannelSwitch = Hint{
 	Title:      "Switch Flannel to the WireGuard backend",
-	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
+	Disruption: "pod traffic between nodes stops until every node has been restarted: use a maintenance window",
 	Steps: []Step{
 		{On: Operator, Command: "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
 			Note: "in net-conf.json set \"Backend\": {\"Type\": \"wireguard\"}"},
@@ -33,8 +72,108 @@ var flannelSwitch = Hint{
 	},
 }
 
-var restartFlannel = Hint{
-	Title:      "Restart Flannel on {node}: it makes the device, its routes and its peers again",
-	Disruption: pauses,
-	Steps:      []Step{flannelStep},
+// rows are the remedies for Flannel however it is run.
+func (f flannelRun) rows() []row {
+	restart := Hint{
+		Title:      "Restart " + f.name + " on {node}: it makes the device, its routes and its peers again",
+		Disruption: pauses,
+		Steps:      []Step{f.restart},
+	}
+	return []row{
+		// Changes nothing: it reads the nodes and the log.
+		{"WG0101", "unleased", f.system, Hint{
+			Title: "Find out why " + f.name + " did not start on {node}",
+			Note:  "Its log says why: " + f.logs,
+		}},
+		// Changes nothing: ranges of nodes that still exist must not be freed.
+		{"WG0101", "rangeless", f.system, Hint{
+			Title: "Give {node} a pod range",
+			Note: "The controller manager gives each node a part of the cluster's range when it joins. If none is " +
+				"left, delete the Node objects of machines that no longer exist, which frees theirs: kubectl get " +
+				"nodes -o custom-columns=NAME:.metadata.name,RANGE:.spec.podCIDR lists them.",
+		}},
+		// Prints no command: a port is one of the whole cluster's configuration, and of the NAT's.
+		{"WG0106", "", f.system, Hint{
+			Title: "Give each node an endpoint of its own",
+			Note: "Behind one address each node needs a port of its own: set \"ListenPort\" in " + f.netConf + " for " +
+				"{node} and have the NAT forward it. Flannel before 0.26.5 cannot use different ports.",
+		}},
+		// Loads a module, which stays until the next boot; restarts the plugin on one node.
+		{"WG0201", "missing", f.system, Hint{
+			Title: "Restart " + f.name + " on {node}: it makes the device when it starts", Disruption: pauses,
+			Steps: []Step{loadModule, f.restart},
+		}},
+		// Restarts the plugin on one node.
+		{"WG0201", "down", f.system, restart},
+		// Prints no command: which of the two devices gives way is the operator's choice.
+		{"WG0201", "port", f.system, Hint{
+			Title: "Give one of the two WireGuard devices another port",
+			Note: "Set \"ListenPort\" in " + f.netConf + ", the same on every node, and restart " + f.name + "; or " +
+				"change the port of {link}.",
+		}},
+		// Restarts the plugin on one node.
+		{"WG0202", "hangs", f.system, restart},
+		// Restarts the plugin on one node.
+		{"WG0301", "", f.system, restart},
+		// Restarts the plugin on one node.
+		{"WG0302", "", f.system, restart},
+		// Removes a key that other devices of the node may share (that of IPv6); all others learn the new one.
+		{"WG0303", "", f.system, newKey(f.restart)},
+		// Restarts the plugin on one node.
+		{"WG0304", "", f.system, restart},
+		// Restarts the plugin on one node.
+		{"WG0306", "", f.system, restart},
+		// Prints no command: a port is one of the whole cluster's configuration and of its firewalls.
+		{"WG0306", "announced", f.system, Hint{
+			Title: "Have {peer} listen on the port that it publishes",
+			Note: "Flannel publishes ListenPortV6 for its IPv6 address, in the modes auto and ipv6 too, where " +
+				"{device} listens on ListenPort alone: give both the same port in " + f.netConf + ", on every node, " +
+				"and restart " + f.name + ".",
+		}},
+		// Prints no command, as before.
+		{"WG0306", "own", f.system, Hint{
+			Title: "Give all nodes the same port, or update Flannel",
+			Note: "Flannel before 0.26.5 takes its own port for that of its peers (flannel-io/flannel issue 2200). " +
+				"Set the same \"ListenPort\" in " + f.netConf + " on every node and restart " + f.name + ".",
+		}},
+		// Restarts the plugin on one node; what removed the routes is not changed.
+		{"WG0401", "none", f.system, Hint{
+			Title: restart.Title, Disruption: restart.Disruption, Steps: restart.Steps, Note: foreignRoutes,
+		}},
+		// Restarts the plugin on both nodes.
+		{"WG0501", "handshake", f.system, Hint{
+			Title:      "Restart " + f.name + " on both nodes: it sets the preshared key, or none, on all peers",
+			Disruption: "running pods keep running; traffic between the two and the others is interrupted for seconds",
+			Steps:      []Step{f.restart, onOther(f.restart)},
+			Note:       "If \"PSK\" is set in " + f.netConf + ", it must be the same on every node.",
+		}},
+		// Restarts the plugin on one node; the clock is not changed.
+		{"WG0501", "clock", f.system, forgetHandshakes(f.name, f.restart)},
+		// Prints no command: the MTU is of the whole cluster, and running pods keep theirs.
+		{"WG0503", "fits", f.system, Hint{
+			Title: "Lower the tunnel's MTU to {mtu}",
+			Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set \"MTU\": {underlay} in " + f.netConf + ", of " +
+				"which Flannel subtracts 80 itself. Restart " + f.name + " and recreate the pods.",
+		}},
+		// Restarts the plugin on one node.
+		{"WG0606", "", f.system, restart},
+		// Prints no command: the file is replaced whole, and every node has it.
+		{"WG0702", "", f.system, Hint{
+			Title: "Have {node} send keepalives",
+			Note: "Set \"PersistentKeepaliveInterval\": 25 (seconds) in " + f.netConf + ", and restart " + f.name +
+				" on {node}.",
+		}},
+	}
+}
+
+// foreignRoutes is what keeps routes that a network manager does not know.
+const foreignRoutes = "If systemd-networkd or NetworkManager removed them when it restarted, they go again with its " +
+	"next restart: set ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf, or " +
+	"unmanaged-devices=interface-name:flannel* in NetworkManager's [keyfile]."
+
+// onOther is a restart on the other node, however it is run.
+func onOther(step Step) Step {
+	step.On = strings.ReplaceAll(step.On, "{node}", "{peer}")
+	step.Command = strings.ReplaceAll(step.Command, "{node}", "{peer}")
+	return step
 }

@@ -4,8 +4,8 @@ package remedy
 var reachRemedies = []row{
 	{"WG0504", "", "", Hint{
 		Title: "Lower the tunnel's MTU, or raise that of {link}",
-		Note: "Set the MTU of the link below in the network plugin's configuration (Flannel subtracts the " +
-			"overhead itself), restart it, and make the pods anew.",
+		Note: "Set it in the network plugin's configuration (some subtract the overhead from the MTU of the link " +
+			"below themselves), restart it, and recreate the pods.",
 	}},
 	{"WG0505", "", "", Hint{
 		Title: "Make the old pods anew",
@@ -61,8 +61,8 @@ var reachRemedies = []row{
 	}},
 	{"WG0503", "fits", "", Hint{
 		Title: "Lower the tunnel's MTU to {mtu}",
-		Note: "Packets of {mtu} bytes pass from {node} to {peer}. In Flannel's configuration this is \"MTU\": " +
-			"{underlay}, of which it subtracts 80 itself. Restart the network plugin and make the pods anew.",
+		Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set it in the network plugin's configuration; for " +
+			"one that subtracts WireGuard's overhead itself this is {underlay}. Restart it and recreate the pods.",
 	}},
 	{"WG0503", "", "", Hint{
 		Title: "Lower the tunnel's MTU",

@@ -1,36 +1,63 @@
 package remedy
 
-// rke2Remedies are for RKE2, whose chart installs Canal.
+// canal is Flannel as RKE2's chart for Canal installs it.
+var canal = flannelRun{
+	system: RKE2, name: "Canal", restart: canalStep,
+	netConf: "net-conf.json in the ConfigMap kube-system/rke2-canal-config",
+	logs:    "kubectl -n kube-system logs -l k8s-app=canal -c kube-flannel --prefix --tail=100",
+}
+
+// rke2Remedies are for RKE2 only.
 var rke2Remedies = []row{
-	{"WG0101", "mixed", RKE2, rebootAll},
+	// Changes the carrier of all pods' traffic and their MTU; reboots every node.
 	{"WG0101", "plain", RKE2, rke2Switch},
-	{"WG0306", "", RKE2, restartCanal},
-	{"WG0201", "missing", RKE2, Hint{
-		Title: "Restart Canal on {node}: it makes the device when it starts", Disruption: pauses,
-		Steps: []Step{loadModule, canalStep},
-	}},
-	{"WG0201", "down", RKE2, restartCanal},
-	{"WG0202", "hangs", RKE2, restartCanal},
-	{"WG0301", "", RKE2, restartCanal},
-	{"WG0302", "", RKE2, restartCanal},
-	{"WG0304", "", RKE2, restartCanal},
-	{"WG0303", "", RKE2, newKey(canalStep)},
-	{"WG0401", "none", RKE2, restartCanal},
-	{"WG0501", "clock", RKE2, forgetHandshakes("Canal", canalStep)},
+	// Changes the same.
 	{"WG0601", "vxlan", RKE2, rke2Switch},
+	// Changes the same.
 	{"WG0601", "bare", RKE2, rke2Switch},
-	{"WG0606", "", RKE2, restartCanal},
+	// Changes nothing else: a node that is restarted takes the backend of the chart.
+	{"WG0101", "mixed", RKE2, Hint{
+		Title: "Bring every node to the backend of Canal's chart",
+		Note: "On a node that runs another: restart its Canal pod, then reboot it, which removes the links and routes " +
+			"of the backend before.",
+	}},
+	// Prints no command: a HelmChartConfig holds all of the chart's values, which may be there already.
+	{"WG0106", "same", RKE2, Hint{
+		Title: "Have Canal use {card}, on which the nodes differ",
+		Note: "It took {link}, which has the same address on every machine; {peer} has {address} on {card}. Set " +
+			"flannel.iface: {card} in the HelmChartConfig rke2-canal of kube-system.",
+	}},
+	// Prints no command: the card is not known.
+	{"WG0106", "same", RKE2, Hint{
+		Title: "Have Canal use a card on which the nodes differ",
+		Note: "It took {link}, which has the same address on every machine. Name another one as flannel.iface or " +
+			"flannel.regexIface in the HelmChartConfig rke2-canal of kube-system.",
+	}},
+	// Prints no command: a HelmChartConfig holds all of the chart's values.
+	{"WG0401", "below", RKE2, Hint{
+		Title: "Have Canal on {node} use the WireGuard device {device}, as its peers do",
+		Note:  "Set flannel.iface: {device} in the HelmChartConfig rke2-canal of kube-system.",
+	}},
+	// Prints no command: the reachable address is not known.
+	{"WG0306", "private", RKE2, Hint{
+		Title: "Have {node} publish an address that {peer} reaches",
+		Note: "If a router between the two networks knows {address}, open UDP port {port} there instead, in both " +
+			"directions. Else set node-external-ip: <public address of {node}> in /etc/rancher/rke2/config.yaml of " +
+			"{node}, and annotate the node with flannel.alpha.coreos.com/public-ip-overwrite: <the same address>.",
+	}},
 }
 
 var rke2Switch = Hint{
 	Title:      "Switch Canal to the WireGuard backend",
-	Disruption: "pod traffic between nodes stops until every node was restarted: use a maintenance window",
+	Disruption: "pod traffic between nodes stops until every node has been restarted: use a maintenance window",
 	Steps: []Step{
 		{
 			On: Operator,
-			Command: "kubectl apply -f - <<'EOF'\napiVersion: helm.cattle.io/v1\nkind: " +
+			Command: "kubectl create -f - <<'EOF'\napiVersion: helm.cattle.io/v1\nkind: " +
 				"HelmChartConfig\nmetadata: {name: rke2-canal, namespace: kube-system}\nspec:\n  " +
 				"valuesContent: |-\n    flannel:\n      backend: wireguard\nEOF",
+			Note: "if it exists already, add flannel.backend to its values: kubectl -n kube-system edit " +
+				"helmchartconfig rke2-canal",
 		},
 		{On: Operator, Command: "kubectl -n kube-system rollout restart daemonset rke2-canal"},
 		{
@@ -40,10 +67,4 @@ var rke2Switch = Hint{
 		},
 		{On: Operator, Command: "kubectl wg verify"},
 	},
-}
-
-var restartCanal = Hint{
-	Title:      "Restart Canal on {node}: it makes the device, its routes and its peers again",
-	Disruption: pauses,
-	Steps:      []Step{canalStep},
 }

@@ -6,17 +6,10 @@ import "slices"
 // and RKE2 documentation on network options, flannel's backend documentation,
 // and what the lab's repairs showed.
 var table = slices.Concat(
-	k3sRemedies, rke2Remedies, flannelRemedies,
+	k3sRemedies, k3s.rows(), rke2Remedies, canal.rows(), flannelRemedies, byManifest.rows(),
+	calicoRemedies, ciliumRemedies,
 	clusterRemedies, captureRemedies, deviceRemedies, routeRemedies, reachRemedies, wireRemedies,
 )
-
-// rebootAll brings nodes to the backend that the servers are configured with.
-var rebootAll = Hint{
-	Title:      "Bring every node to the servers' backend by a reboot",
-	Disruption: "each node and its pods stop while it reboots: use a maintenance window, one node after the other",
-	Steps:      []Step{rebootEach},
-	Note:       "The servers must all be configured with the same flannel-backend.",
-}
 
 // What restarts the network plugin of one node.
 var (
@@ -58,10 +51,4 @@ func forgetHandshakes(plugin string, restart Step) Hint {
 		Steps:      []Step{restart},
 		Note:       "Then keep the clocks right, with NTP and a battery-backed clock, or the next boot brings it back.",
 	}
-}
-
-// onPeer is a step on the other node.
-func onPeer(step Step) Step {
-	step.On = "{peer}"
-	return step
 }

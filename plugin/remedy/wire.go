@@ -6,6 +6,11 @@ var wireRemedies = []row{
 		Title: "Use the kernel's WireGuard",
 		Note:  "Install the module for this kernel and restart the network plugin: kubectl wg explain WG0201.",
 	}},
+	// Changes nothing by itself.
+	{"WG0702", "", "", Hint{
+		Title: "Have {node} send keepalives",
+		Note:  "Set a persistent keepalive of 25 s in the network plugin's configuration.",
+	}},
 	{"WG0801", "", "", Hint{Title: "Test all families", Note: "Leave --family away, or say --family all."}},
 	{"WG0601", "tunnel", "", Hint{
 		Title: "Find what leads the pods' packets into the other tunnel",
@@ -15,8 +20,7 @@ var wireRemedies = []row{
 	}},
 	{"WG0601", "", "", Hint{
 		Title: "Switch the network plugin to an encrypting backend, or put WireGuard below it",
-		Note: "For Flannel: set \"Backend\": {\"Type\": \"wireguard\"} in net-conf.json, restart it on every " +
-			"node and remove the links of the old backend.",
+		Note:  "After the switch restart it on every node and remove the links of the old backend.",
 	}},
 	{"WG0601", "past", "", Hint{
 		Title: "Find what leads these packets past the tunnel of {node}, or copies them",
@@ -26,10 +30,11 @@ var wireRemedies = []row{
 	}},
 	{"WG0609", "", "", Hint{
 		Title: "Have nodes drop what they do not know yet, rather than send it in clear",
-		Note: "For Cilium: encryption strict mode for egress and ingress, in a current release. For others: find " +
-			"what treats the traffic of new pods differently, such as an agent that writes a route, a rule or " +
-			"an address list per pod.",
+		Note: "Find what treats the traffic of new pods differently, such as an agent that writes a route, a rule " +
+			"or an address list per pod, and whether it has a strict mode.",
 	}},
+	// Changes nothing by itself.
+	{"WG0602", "inside", "", insideOther},
 	{"WG0602", "", "", Hint{
 		Title: "Find which way the traffic takes",
 		Note:  "kubectl wg verify --record FILE keeps what was seen; kubectl wg replay FILE shows it again.",

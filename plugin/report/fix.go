@@ -18,7 +18,8 @@ func fix(j *check.Judgement, c *verdict.Cause) (remedy.Hint, bool) {
 			findings[i].Variant = "past"
 		}
 	}
-	return remedy.ForAll(findings, j.Profile.RunsAs)
+	hint, known := remedy.ForAll(findings, j.Profile.RunsAs)
+	return hint.WithUnits(j.Unit), known
 }
 
 // maxNamed is how many nodes a printed command to verify again names at most; of

@@ -71,7 +71,10 @@ type Node struct {
 	OS          string            `json:"os,omitempty"`
 	Arch        string            `json:"arch,omitempty"`
 	Ready       bool              `json:"ready"`
-	Cordoned    bool              `json:"cordoned,omitempty"`
+	// NotReady is the reason and the message of the condition Ready where it does
+	// not hold; empty in recordings of earlier versions.
+	NotReady string `json:"notReady,omitempty"`
+	Cordoned bool   `json:"cordoned,omitempty"`
 	// Excluded is why the node does not take part. Chosen says that the
 	// operator left it out on purpose; otherwise the run cannot pass.
 	Excluded string `json:"excluded,omitempty"`

@@ -25,11 +25,12 @@ func Second(ctx context.Context, name string, port int, cloned bool) error {
 	if cloned {
 		key = vpnKey(0) // no node has this number
 	}
-	return serve(ctx, name, "198.51.100.1/24", wgtypes.Config{PrivateKey: &key, ListenPort: &port})
+	return serve(ctx, name, "198.51.100.1/24", wgtypes.Config{PrivateKey: &key, ListenPort: &port}, false)
 }
 
-// serve runs a userspace WireGuard device with an address until the context ends.
-func serve(ctx context.Context, name, address string, config wgtypes.Config) error {
+// serve runs a userspace WireGuard device with an address until the context ends. A silent one closes its control socket
+// once it is configured.
+func serve(ctx context.Context, name, address string, config wgtypes.Config, silent bool) error {
 	link, err := tun.CreateTUN(name, 1420)
 	if err != nil {
 		return fmt.Errorf("creating %s: %w", name, err)
@@ -61,6 +62,11 @@ func serve(ctx context.Context, name, address string, config wgtypes.Config) err
 	defer client.Close()
 	if err := client.ConfigureDevice(name, config); err != nil {
 		return fmt.Errorf("configuring %s: %w", name, err)
+	}
+	if silent {
+		if err := socket.Close(); err != nil {
+			return fmt.Errorf("closing the socket of %s: %w", name, err)
+		}
 	}
 	if err := ip("address", "add", address, "dev", name); err != nil {
 		return err

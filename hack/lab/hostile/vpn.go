@@ -13,8 +13,9 @@ import (
 )
 
 // VPN runs the n-th node's device of a WireGuard that the machines have among themselves, as wg-quick would set it up,
-// until the context ends. The nodes know each other's keys without a word, since the lab makes them of their numbers.
-func VPN(ctx context.Context, name string, port, n, nodes int) error {
+// until the context ends. The nodes know each other's keys without a word, since the lab makes them of their numbers. A
+// silent one has no control socket once it is configured, as Tailscale's has none.
+func VPN(ctx context.Context, name string, port, n, nodes int, silent bool) error {
 	own, keepalive := vpnKey(n), 25*time.Second
 	config := wgtypes.Config{PrivateKey: &own, ListenPort: &port}
 	for peer := 1; peer <= nodes; peer++ {
@@ -28,7 +29,7 @@ func VPN(ctx context.Context, name string, port, n, nodes int) error {
 			AllowedIPs:                  []net.IPNet{{IP: topology.VPN(peer).AsSlice(), Mask: net.CIDRMask(32, 32)}},
 		})
 	}
-	return serve(ctx, name, topology.VPN(n).String()+"/24", config)
+	return serve(ctx, name, topology.VPN(n).String()+"/24", config, silent)
 }
 
 func vpnKey(n int) wgtypes.Key {

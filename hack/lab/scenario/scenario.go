@@ -110,6 +110,7 @@ const (
 	codeDeaf      = "WG0604"
 	codeMac1      = "WG0607"
 	codeFirst     = "WG0609"
+	codeKept      = "WG0702"
 	codeFamilies  = "WG0801"
 )
 
@@ -154,10 +155,11 @@ var Groups = []Group{
 	{Name: "paths", Scenarios: slices.Concat(pathLeaks, pathHarmless)},
 	{Name: "blind", Scenarios: blind},
 	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},
+	{Name: "reports-config", Scenarios: reportsConfig},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
-	{Name: "underlay", Scenarios: underlay},
+	{Name: "underlay", Scenarios: slices.Concat(underlay, underTUN)},
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},

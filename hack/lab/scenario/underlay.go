@@ -33,18 +33,26 @@ var underlay = []Scenario{
 
 const vpnPort = 51820
 
-func vpn(nodes []string) []Command {
-	var commands []Command
-	for i, node := range nodes {
-		commands = append(commands, start(node, "vpn", fmt.Sprintf("vpn wg0 %d %d %d", vpnPort, i+1, len(nodes)),
-			"ip route show dev wg0 2>/dev/null | grep -q 198.18.0.0/24"))
+func vpn(nodes []string) []Command { return vpnOn(vpnPort, "")(nodes) }
+
+// vpnOn starts the machines' WireGuard on a port, with options of the lab's command.
+func vpnOn(port int, options string) func([]string) []Command {
+	return func(nodes []string) []Command {
+		var commands []Command
+		for i, node := range nodes {
+			commands = append(commands, start(node, "vpn", fmt.Sprintf("vpn wg0 %d %d %d%s", port, i+1, len(nodes), options),
+				"ip route show dev wg0 2>/dev/null | grep -q 198.18.0.0/24"))
+		}
+		return commands
 	}
-	return commands
 }
 
 // overVPN has flannel use the machines' WireGuard on all nodes, and gives new pods the MTU that is left to them.
-func overVPN(nodes []string) []Command {
-	commands := vpn(nodes)
+func overVPN(nodes []string) []Command { return append(vpn(nodes), useVPN(nodes)...) }
+
+// useVPN is overVPN where that WireGuard runs already.
+func useVPN(nodes []string) []Command {
+	var commands []Command
 	for _, node := range nodes {
 		commands = append(commands, shell(node, "mkdir -p /etc/rancher/k3s; echo 'flannel-iface: wg0' >>/etc/rancher/k3s/config.yaml"),
 			restarted(node), podMTU(node))

@@ -1,0 +1,512 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// annotate changes the annotations of all nodes.
+func annotate(s map[string][]evidence.Message, change func(i int, annotations map[string]string)) {
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil && m.Node.Index >= 0 {
+			change(m.Node.Index, m.Node.Annotations)
+		}
+	})
+}
+
+// vpnAddress is where a node is reached in a VPN of the machines.
+func vpnAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{100, 64, 0, byte(10 + i)}) }
+
+// overTUN has pods' packets carried by a TUN device without a control socket in
+// place of the WireGuard device, which no probe can then read: directly, or
+// inside of an overlay's packets between the addresses of the VPN.
+//
+//	pod — cni0 — (flannel.1 —) tailscale0 100.64.0.(10+i) — eth0 — wire
+func overTUN(s map[string][]evidence.Message, tun, overlay string) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Tunnel != nil
+		})
+		first := tun
+		if overlay != "" {
+			first = overlay
+		}
+		var also []evidence.Message
+		for n := range s[name] {
+			m := &s[name][n]
+			switch {
+			case m.Link != nil && m.Link.Name == "flannel-wg":
+				m.Link = &evidence.Link{Index: 3, Name: tun, Kind: "tun", Up: true, MTU: 1280, Role: evidence.RoleInside, Why: "a tun device"}
+			case m.Capture != nil && m.Capture.Link == "flannel-wg":
+				m.Capture.Link, m.Capture.Role = tun, evidence.RoleInside
+			case m.Capture != nil:
+				m.Capture.Classes = nil
+			case m.Route != nil && m.Route.Link == "flannel-wg":
+				m.Route.Link = first
+			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
+				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: tun, Type: "unicast", Table: 52}
+			case m.Witness != nil && m.Witness.Link == "flannel-wg":
+				m.Witness.Link = tun
+				if overlay != "" {
+					inner := *m.Witness
+					inner.Link = overlay
+					also = append(also, evidence.Message{Witness: &inner})
+				}
+			case m.Witness != nil:
+				m.Witness = &evidence.Witness{Link: m.Witness.Link, Direction: m.Witness.Direction, Family: 4}
+			case m.LinkCount != nil && m.LinkCount.Link == "flannel-wg":
+				m.LinkCount.Link = tun
+			}
+		}
+		if overlay != "" {
+			also = append(also,
+				evidence.Message{Link: &evidence.Link{Index: 7, Name: overlay, Kind: "vxlan", Up: true, MTU: 1230, Role: evidence.RoleInside, Why: "an overlay"}},
+				evidence.Message{Capture: &evidence.Capture{Link: overlay, Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+		}
+		s[name] = append(s[name], also...)
+	}
+	annotate(s, func(i int, a map[string]string) {
+		delete(a, "flannel.alpha.coreos.com/backend-data")
+		a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String()
+	})
+}
+
+// brokenReports are what public reports tell of configurations, addresses and
+// nodes, see reportWords.
+var brokenReports = []breakage{
+	{"report 7: K3s has Tailscale carry the pods' packets", func(s map[string][]evidence.Message) {
+		overTUN(s, "tailscale0", "")
+		backendOf(s, "extension")
+		arguments(s, `"--vpn-auth","name=tailscale,(hidden)"`)
+	}, verdict.Undecided, "WG0101"},
+	{"report 7: the first WireGuard backend of K3s", func(s map[string][]evidence.Message) {
+		backendOf(s, "extension")
+		arguments(s, `"--flannel-backend","wireguard"`)
+	}, verdict.Passed, ""},
+	{"report 8: an overlay over a TUN device", func(s map[string][]evidence.Message) {
+		overTUN(s, "tailscale0", "flannel.1")
+		backendOf(s, "vxlan")
+	}, verdict.Undecided, "WG0101"},
+	{"report 8: the same, and a leak", func(s map[string][]evidence.Message) {
+		overTUN(s, "tailscale0", "flannel.1")
+		backendOf(s, "vxlan")
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601"},
+	{"report 9: a network that allocates addresses itself", func(s map[string][]evidence.Message) {
+		ofNoKnownSystem(s)
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil {
+				m.Node.PodCIDRs = []netip.Prefix{podRange((m.Node.Index + 1) % 3)}
+			}
+		})
+	}, verdict.Passed, ""},
+	{"report 9: the same, and a pod of one node belongs to another's peer", func(s map[string][]evidence.Message) {
+		ofNoKnownSystem(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Peer != nil && m.Peer.PublicKey == publicKey(2) {
+				m.Peer.AllowedIPs = append(m.Peer.AllowedIPs, netip.PrefixFrom(podIP(1), 32))
+			}
+		})
+	}, verdict.Failed, "WG0304"},
+	{"report 10: a mark leads the overlay's packets into the machines' WireGuard", byMark, verdict.Passed, ""},
+	{"report 11: the tunnel is inside of another WireGuard", insideWireGuard, verdict.Undecided, "WG0604"},
+	{"report 11: the tunnel is inside of a TUN device", func(s map[string][]evidence.Message) {
+		insideWireGuard(s)
+		for i := range 3 {
+			name := fmt.Sprintf("probe/node-%d", i+1)
+			s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+				return m.Device != nil && m.Device.Name == "wg0" || m.Peer != nil && m.Peer.Device == "wg0" || m.Tunnel != nil
+			})
+			each(s[name], func(m *evidence.Message) {
+				switch {
+				case m.Link != nil && m.Link.Name == "wg0":
+					m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
+				case m.Capture != nil && m.Capture.Link == "wg0":
+					m.Capture.Role = evidence.RoleInside
+				}
+			})
+		}
+	}, verdict.Undecided, "WG0604"},
+	{"report 13: a private address behind the default gateway", func(s map[string][]evidence.Message) {
+		overGateway(s)
+		unanswered(s)
+	}, verdict.Failed, "WG0306"},
+	{"report 13: the same, and the servers have --flannel-external-ip", func(s map[string][]evidence.Message) {
+		overGateway(s)
+		unanswered(s)
+		arguments(s, `"--flannel-backend","wireguard-native","--flannel-external-ip"`)
+	}, verdict.Failed, "WG0306"},
+	{"report 13: a router between private networks", overGateway, verdict.Passed, ""},
+	{"report 14: all nodes publish one address that they all have", func(s map[string][]evidence.Message) {
+		annotate(s, func(_ int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = "10.0.2.15" })
+		for i := range 3 {
+			name := fmt.Sprintf("probe/node-%d", i+1)
+			s[name] = append(s[name], address("eth0", "10.0.2.15/24"), address("eth1", fmt.Sprintf("192.168.56.%d/24", 2+i)),
+				evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, MTU: 1500, Role: evidence.RoleOutside}},
+				evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true, ControlTX: 1}})
+		}
+	}, verdict.Failed, "WG0106"},
+	{"report 14: the same without another card", func(s map[string][]evidence.Message) {
+		annotate(s, func(_ int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = "10.0.2.15" })
+		for i := range 3 {
+			name := fmt.Sprintf("probe/node-%d", i+1)
+			s[name] = append(s[name], address("eth0", "10.0.2.15/24"))
+		}
+	}, verdict.Failed, "WG0106"},
+	{"report 16: an agent whose kernel has no WireGuard", func(s map[string][]evidence.Message) {
+		s["plugin"] = append(s["plugin"], notReadyNode("3.10.0-957.el7.x86_64", "CentOS Linux 7 (Core)"))
+	}, verdict.Undecided, "WG0102"},
+	{"report 16: an agent that is not Ready for another reason", func(s map[string][]evidence.Message) {
+		s["plugin"] = append(s["plugin"], notReadyNode("5.4.0-216-generic", "Ubuntu 20.04.6 LTS"))
+	}, verdict.Undecided, "WG0102"},
+	{"report 16: the backend in an agent's configuration", func(s map[string][]evidence.Message) {
+		annotate(s, func(i int, a map[string]string) {
+			a["k3s.io/node-args"] = `["agent","--flannel-backend","wireguard-native"]`
+			if i == 0 {
+				a["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native"]`
+			}
+		})
+	}, verdict.Passed, ""},
+	{"the configured backend would end the encryption", func(s map[string][]evidence.Message) { arguments(s, `"--cluster-cidr","10.42.0.0/16"`) },
+		verdict.Failed, "WG0104"},
+	{"K3s was told not to run Flannel, which runs by its own manifest", func(s map[string][]evidence.Message) {
+		arguments(s, `"--flannel-backend","none"`)
+	}, verdict.Passed, ""},
+	{"a node has no lease, since it has no pod range", func(s map[string][]evidence.Message) {
+		withoutLease(s)
+		each(s["plugin"], func(m *evidence.Message) {
+			if m.Node != nil && m.Node.Index == 2 {
+				m.Node.PodCIDRs = nil
+			}
+		})
+	}, verdict.Failed, "WG0101"},
+	{"a node has no lease", withoutLease, verdict.Failed, "WG0101"},
+	{"a node with another backend", func(s map[string][]evidence.Message) {
+		annotate(s, func(i int, a map[string]string) {
+			if i == 2 {
+				a["flannel.alpha.coreos.com/backend-type"] = "host-gw"
+			}
+		})
+	}, verdict.Failed, "WG0101"},
+	{"report 21: behind a NAT without keepalives", func(s map[string][]evidence.Message) { throughNAT(s, 0) }, verdict.Passed, ""},
+	{"report 21: behind a NAT with keepalives", func(s map[string][]evidence.Message) { throughNAT(s, 25) }, verdict.Passed, ""},
+	{"report 21: a source port that is rewritten, without keepalives", func(s map[string][]evidence.Message) { otherPort(s, 0) },
+		verdict.Passed, ""},
+	{"flannel 2200: each node takes its own port for that of the others", func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			switch {
+			case m.Device != nil:
+				m.Device.Port = 51999
+			case m.Peer != nil:
+				m.Peer.Endpoint = netip.AddrPortFrom(m.Peer.Endpoint.Addr(), 51999)
+			}
+		})
+		for n := range 2 {
+			count(s[fmt.Sprintf("probe/node-%d", n+2)], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+			lost(s, 0, n+1)
+			lost(s, n+1, 0)
+		}
+	}, verdict.Failed, "WG0306"},
+}
+
+// reportWords are the variant of what a report is about, a part of its text, and
+// the code where it only warns.
+var reportWords = map[string]struct{ code, variant, text string }{
+	"report 7: K3s has Tailscale carry the pods' packets":  {"WG0101", "tun", "K3s with Tailscale (--vpn-auth): what node-1 sends to node-2 goes into tailscale0"},
+	"report 7: the first WireGuard backend of K3s":         {"WG0101", "", delegated},
+	"report 8: an overlay over a TUN device":               {"WG0101", "tun", "what node-1 sends to node-2 goes into tailscale0, a TUN device whose program cannot be asked"},
+	"report 8: the same, and a leak":                       {"WG0601", "vxlan", "in clear inside VXLAN"},
+	"report 11: the tunnel is inside of another WireGuard": {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device"},
+	"report 11: the tunnel is inside of a TUN device":      {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, a TUN device"},
+	"report 13: a private address behind the default gateway": {"WG0306", "private",
+		"node-2 publishes 192.168.36.11, a private address that node-1 reaches only through its default gateway 192.0.2.1"},
+	"report 13: the same, and the servers have --flannel-external-ip": {"WG0306", "external", "node-2 publishes 192.168.36.11"},
+	"report 14: all nodes publish one address that they all have": {"WG0106", "same",
+		"node-1 has it on eth0; on eth1 they differ, node-1 has 192.168.56.2 there"},
+	"report 14: the same without another card":                          {"WG0106", "same", "each of them has this address, node-1 has it on eth0"},
+	"one endpoint for two nodes":                                        {"WG0106", "", "publish the same endpoint"},
+	"report 16: an agent whose kernel has no WireGuard":                 {"WG0102", "old", "KubeletNotReady: cni plugin not initialized; CentOS Linux 7 (Core), kernel 3.10.0-957.el7.x86_64, which is older than 5.6"},
+	"report 16: an agent that is not Ready for another reason":          {"WG0102", "notready", "KubeletNotReady: cni plugin not initialized; Ubuntu 20.04.6 LTS"},
+	"report 16: the backend in an agent's configuration":                {"WG0104", "agent", "may stop them when they start again"},
+	"the configured backend would end the encryption":                   {"WG0104", "unnamed", "when it starts again it runs vxlan"},
+	"configured and not started":                                        {"WG0104", "unlike", "last started with the backend wireguard, but its lease says vxlan"},
+	"a node has no lease, since it has no pod range":                    {"WG0101", "rangeless", "node-3 has no pod range"},
+	"a node has no lease":                                               {"WG0101", "unleased", "the network plugin wrote no lease for node-3"},
+	"a node with another backend":                                       {"WG0101", "mixed", "host-gw on node-3, wireguard on node-1, node-2"},
+	"report 21: behind a NAT without keepalives":                        {"WG0702", "", "node-2 is behind a NAT: node-1 sends to 203.0.113.9:40001, where it was last heard, and it sends no keepalives"},
+	"report 21: a source port that is rewritten, without keepalives":    {"WG0702", "", "rewrites the source port of node-2"},
+	"flannel 2200: each node takes its own port for that of the others": {"WG0306", "own", "to port 51999, on which its own flannel-wg listens"},
+}
+
+// delegated is a part of what is said where nothing is wrong or to be fixed.
+const delegated = "a program that is not the network plugin's own"
+
+func TestReportsOfConfigurations(t *testing.T) {
+	for _, row := range broken {
+		want, ok := reportWords[row.name]
+		if !ok {
+			continue
+		}
+		s := healthy(3)
+		row.breaks(s)
+		j := Judge(record(t, s))
+		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
+			return f.Code == want.code && f.CausedBy == "" && f.Status >= verdict.Warn
+		})
+		if at < 0 {
+			t.Errorf("%s: no %s is found", row.name, want.code)
+			continue
+		}
+		f := j.Findings[at]
+		if f.Variant != want.variant || !strings.Contains(f.Text, want.text) {
+			t.Errorf("%s: variant %q, %s\nwant %q, %s", row.name, f.Variant, f.Text, want.variant, want.text)
+		}
+		if hint, ok := remedyOf(j, &f); !ok && want.text != delegated {
+			t.Errorf("%s: no remedy", row.name)
+		} else {
+			t.Logf("%s\n\t%s: %s\n\t%s", row.name, f.Code, f.Text, hint)
+		}
+	}
+}
+
+// What is behind a NAT and sends keepalives is not warned of.
+func TestKeepalivesKeepANATOpen(t *testing.T) {
+	s := healthy(3)
+	throughNAT(s, 25)
+	for _, f := range Judge(record(t, s)).Findings {
+		if f.Code == "WG0702" && (f.Status != verdict.Pass ||
+			(f.Subject.Node == "node-2") != strings.Contains(f.Text, "it sends a keepalive every 25 s")) {
+			t.Errorf("%s %s: %s", f.Subject, f.Status, f.Text)
+		}
+	}
+}
+
+// remedyOf is the title and the commands of a finding's remedy.
+func remedyOf(j *Judgement, f *verdict.Finding) (string, bool) {
+	hint, ok := remedy.For(*f, j.Profile.RunsAs)
+	text := hint.Title
+	for _, step := range hint.WithUnits(j.Unit).Steps {
+		text += "\n\t\t" + step.On + ": " + step.Command
+	}
+	return text + "\n\t\t" + hint.Note, ok
+}
+
+// arguments gives node-1 those of a K3s server.
+func arguments(s map[string][]evidence.Message, flags string) {
+	annotate(s, func(i int, a map[string]string) {
+		if i == 0 {
+			a["k3s.io/node-args"] = `["server",` + flags + `]`
+		}
+	})
+}
+
+func backendOf(s map[string][]evidence.Message, backend string) {
+	annotate(s, func(_ int, a map[string]string) { a["flannel.alpha.coreos.com/backend-type"] = backend })
+}
+
+// ofNoKnownSystem leaves nothing by which a network is known.
+func ofNoKnownSystem(s map[string][]evidence.Message) {
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Annotations = nil
+		}
+	})
+}
+
+func withoutLease(s map[string][]evidence.Message) {
+	annotate(s, func(i int, a map[string]string) {
+		if i == 2 {
+			clear(a)
+		}
+	})
+}
+
+func address(link, prefix string) evidence.Message {
+	return evidence.Message{Address: &evidence.Address{Link: link, Prefix: netip.MustParsePrefix(prefix)}}
+}
+
+func notReadyNode(kernel, image string) evidence.Message {
+	return evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "it is not Ready",
+		NotReady: "KubeletNotReady: cni plugin not initialized", Kernel: kernel, OSImage: image}}
+}
+
+// privateAddress is where a node of another network is.
+func privateAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 36, byte(10 + i)}) }
+
+// moveNodes gives the nodes other addresses, and node-1 another route to them.
+func moveNodes(s map[string][]evidence.Message, to func(i int) netip.Addr, route evidence.Route) {
+	place := func(addr netip.Addr) netip.Addr { return to(int(addr.As4()[3]) - 10) }
+	for i := range 3 {
+		each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
+			switch {
+			case m.Peer != nil:
+				m.Peer.Endpoint = netip.AddrPortFrom(place(m.Peer.Endpoint.Addr()), m.Peer.Endpoint.Port())
+			case m.Count != nil:
+				m.Count.Endpoint = netip.AddrPortFrom(place(m.Count.Endpoint.Addr()), m.Count.Endpoint.Port())
+			case m.Tunnel != nil:
+				moved := *m.Tunnel
+				moved.Local = netip.AddrPortFrom(place(moved.Local.Addr()), moved.Local.Port())
+				moved.Remote = netip.AddrPortFrom(place(moved.Remote.Addr()), moved.Remote.Port())
+				m.Tunnel = &moved
+			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
+				answer := route
+				answer.For = place(m.Route.For)
+				m.Route = &answer
+			}
+		})
+	}
+	annotate(s, func(i int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = to(i).String() })
+}
+
+// overGateway has the nodes publish private addresses, which they reach through
+// their default gateways.
+func overGateway(s map[string][]evidence.Message) {
+	moveNodes(s, privateAddress, evidence.Route{Link: "eth0", Type: "unicast", Table: 254,
+		Destination: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("192.0.2.1")})
+}
+
+// unanswered has nothing of node-1's arrive at node-2, nor the other way.
+func unanswered(s map[string][]evidence.Message) {
+	for i := range 2 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		count(s[name], 1-i, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+		each(s[name], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == privateAddress(1-i) {
+				m.Tunnel.RX = evidence.Flow{}
+				m.Tunnel.TX = evidence.Flow{Initiations: 4, Bytes: 4 * 148}
+			}
+		})
+	}
+	undelivered(s)
+}
+
+// throughNAT puts node-2 behind a NAT: the others send to where it was last heard.
+func throughNAT(s map[string][]evidence.Message, keepalive int) {
+	behindNAT("192.0.2.11")(s)
+	heardAt(s, netip.MustParseAddrPort("203.0.113.9:40001"), keepalive)
+}
+
+// otherPort has something change the port from which node-2 sends.
+func otherPort(s map[string][]evidence.Message, keepalive int) {
+	s["probe/node-2"] = append(s["probe/node-2"], address("eth0", "192.0.2.11/24"))
+	heardAt(s, netip.AddrPortFrom(underlay(1), 40001), keepalive)
+}
+
+// heardAt has node-1 send to where it last heard node-2, which sends keepalives or none.
+func heardAt(s map[string][]evidence.Message, at netip.AddrPort, keepalive int) {
+	each(s["probe/node-1"], func(m *evidence.Message) {
+		switch {
+		case m.Peer != nil && m.Peer.PublicKey == publicKey(1):
+			m.Peer.Endpoint = at
+		case m.Count != nil && m.Count.PublicKey == publicKey(1):
+			m.Count.Endpoint = at
+		case m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1):
+			m.Tunnel.Remote = at
+		}
+	})
+	each(s["probe/node-2"], func(m *evidence.Message) {
+		if m.Peer != nil {
+			m.Peer.Keepalive = keepalive
+		}
+	})
+}
+
+// byMark has the overlay's packets be led by a firewall mark into a WireGuard of
+// the machines, to which no route without a mark leads.
+//
+//	pod — cni0 — flannel.1 — (mark) — kubespan — eth0 192.0.2.(10+i) — wire
+func byMark(s map[string][]evidence.Message) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		var also []evidence.Message
+		for n := range s[name] {
+			m := &s[name][n]
+			switch {
+			case m.Link != nil && m.Link.Name == "flannel-wg":
+				m.Link.Name = "kubespan"
+			case m.Capture != nil && m.Capture.Link == "flannel-wg":
+				m.Capture.Link = "kubespan"
+			case m.Device != nil:
+				m.Device.Name = "kubespan"
+			case m.Peer != nil:
+				m.Peer.Device = "kubespan"
+				m.Peer.AllowedIPs = []netip.Prefix{netip.PrefixFrom(m.Peer.Endpoint.Addr(), 32)}
+			case m.Count != nil:
+				m.Count.Device = "kubespan"
+			case m.Route != nil && m.Route.Link == "flannel-wg":
+				m.Route.Link = "flannel.1"
+			case m.Tunnel != nil:
+				for _, flow := range []*evidence.Flow{&m.Tunnel.TX, &m.Tunnel.RX} {
+					flow.Sizes = []evidence.SizeCount{
+						{Size: dataSize(28+64+50, 1420), Count: 4}, {Size: dataSize(28+333+50, 1420), Count: 2},
+						{Size: dataSize(28+1392+50, 1420), Count: 2},
+					}
+				}
+			case m.Witness != nil && m.Witness.Link == "flannel-wg":
+				m.Witness.Link = "kubespan"
+				inner := *m.Witness
+				inner.Link = "flannel.1"
+				also = append(also, evidence.Message{Witness: &inner})
+			case m.LinkCount != nil && m.LinkCount.Link == "flannel-wg":
+				m.LinkCount.Link = "kubespan"
+			}
+		}
+		s[name] = append(s[name], also...)
+		s[name] = append(s[name],
+			evidence.Message{Link: &evidence.Link{Index: 7, Name: "flannel.1", Kind: "vxlan", Up: true, MTU: 1370, Role: evidence.RoleInside, Why: "an overlay"}},
+			evidence.Message{Capture: &evidence.Capture{Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+	}
+	backendOf(s, "vxlan")
+}
+
+// insideWireGuard has the tunnel's endpoints lie in another WireGuard of the
+// machines.
+//
+//	pod — cni0 — flannel-wg — wg0 100.64.0.(10+i) — eth0 — wire
+func insideWireGuard(s map[string][]evidence.Message) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool { return m.Tunnel != nil })
+		for n := range s[name] {
+			m := &s[name][n]
+			inner := func(at netip.AddrPort) netip.AddrPort {
+				return netip.AddrPortFrom(vpnAddress(int(at.Addr().As4()[3])-10), at.Port())
+			}
+			switch {
+			case m.Peer != nil:
+				m.Peer.Endpoint = inner(m.Peer.Endpoint)
+			case m.Count != nil:
+				m.Count.Endpoint = inner(m.Count.Endpoint)
+			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
+				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: "wg0", Type: "unicast", Table: 254}
+			case m.Witness != nil && m.Witness.Link == "eth0":
+				m.Witness = &evidence.Witness{Link: "eth0", Direction: m.Witness.Direction, Family: 4}
+			}
+		}
+		s[name] = append(s[name],
+			evidence.Message{Link: &evidence.Link{Index: 5, Name: "wg0", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
+			evidence.Message{Device: &evidence.Device{Name: "wg0", Index: 5, PublicKey: publicKey(40 + i), Port: 51900, Peers: 2}},
+			evidence.Message{Capture: &evidence.Capture{Link: "wg0", Role: evidence.RoleWireGuard, Started: true, Alive: true}})
+		for j := range 3 {
+			if i == j {
+				continue
+			}
+			remote := netip.AddrPortFrom(underlay(j), 51900)
+			s[name] = append(s[name],
+				evidence.Message{Peer: &evidence.Peer{Device: "wg0", PublicKey: publicKey(40 + j), Endpoint: remote, AllowedIPs: []netip.Prefix{netip.PrefixFrom(vpnAddress(j), 32)}}},
+				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote, Links: []string{"eth0"}}})
+		}
+	}
+	annotate(s, func(i int, a map[string]string) {
+		a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String()
+	})
+}
