@@ -145,8 +145,8 @@ func getsockopt(socket, level, option int, value []byte) error {
 	return nil
 }
 
-// xtHookNames are the hooks that pods' packets pass, by number.
-var xtHookNames = map[int]string{0: "prerouting", 2: "forward", 4: "postrouting"}
+// xtHookNames are the hooks by number.
+var xtHookNames = map[int]string{0: "prerouting", 1: "input", 2: "forward", 3: "output", 4: "postrouting"}
 
 // parse adds what the two questions were answered by to a walk. A table is a row
 // of entries: the chains of its hooks, each beginning at an offset that the info
@@ -161,7 +161,7 @@ func (f *xtFamily) parse(table string, info, entries []byte, w *walk) {
 		name := xtHookNames[hook]
 		chain := chainName{f.family, table, strings.ToUpper(name)}
 		t.heads[int(native.Uint32(info[xtNameSize+4+4*hook:]))] = chain.chain
-		if name != "" {
+		if ipHooks[uint32(hook)] != "" { // pods' packets pass it
 			w.bases = append(w.bases, baseChain{chainName: chain, hook: name})
 		}
 	}
