@@ -30,11 +30,12 @@ type PeerConfig struct {
 	Configured bool
 	Endpoint   netip.AddrPort
 	AllowedIPs []netip.Prefix
+	Preshared  bool // a preshared key is set
 }
 
 func (p *PeerConfig) equal(other *PeerConfig) bool {
 	return p.Device == other.Device && p.PublicKey == other.PublicKey && p.Configured == other.Configured &&
-		p.Endpoint == other.Endpoint && slices.Equal(p.AllowedIPs, other.AllowedIPs)
+		p.Endpoint == other.Endpoint && p.Preshared == other.Preshared && slices.Equal(p.AllowedIPs, other.AllowedIPs)
 }
 
 // peerConfigs keeps the last configuration that was read of each key, which is
@@ -134,7 +135,7 @@ func (r *reading) addPeer(part *evidence.Peer) {
 	default:
 		p.PeerConfig = r.g.configs.one(&PeerConfig{
 			Device: part.Device, PublicKey: part.PublicKey, Configured: true,
-			Endpoint: part.Endpoint, AllowedIPs: part.AllowedIPs,
+			Endpoint: part.Endpoint, AllowedIPs: part.AllowedIPs, Preshared: part.Preshared,
 		})
 	}
 }

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -209,14 +210,9 @@ func TestFirewallLegacy(t *testing.T) {
 func TestFirewallTC(t *testing.T) {
 	for filter, want := range map[string]string{
 		"protocol ip flower ip_proto udp dst_port 51820 action drop":                        "udp dport 51820 flower action drop = drop 51820",
-		"protocol ip flower src_ip 192.0.2.0/24 ip_proto udp action drop":                   "ip saddr 192.0.2.0/24 meta l4proto udp flower action drop = drop 0",
 		"protocol ip u32 match ip protocol 17 0xff match ip dport 51820 0xffff action drop": "udp dport 51820 u32 action drop = drop 51820",
-		"protocol ip u32 match ip src 192.0.2.11/32 action drop":                            "ip saddr 192.0.2.11 u32 action drop = drop 0",
 		"protocol all matchall action drop":                                                 "matchall action drop = drop 0",
 		"protocol ip flower ip_proto tcp dst_port 51820 action drop":                        "",
-		"protocol ip flower ip_proto udp dst_port 53 action drop":                           "",
-		"protocol arp matchall action drop":                                                 "",
-		"protocol ip flower ip_proto udp dst_port 51820 action ok":                          "",
 	} {
 		t.Run(filter, func(t *testing.T) {
 			enter(t)
@@ -224,17 +220,74 @@ func TestFirewallTC(t *testing.T) {
 			run(t, "tc qdisc add dev eth0 clsact")
 			run(t, "tc filter add dev eth0 ingress "+filter)
 			found, problems := Reader{}.Firewall(traffic, links())
-			got := ""
-			for _, f := range found {
-				got += fmt.Sprintf("%s = %s %d", f.Rule, f.Effect, f.Port)
-				if f.Tool != "tc" || f.Hook != "ingress" || f.Link != "eth0" || len(f.When.Other) > 0 {
-					t.Errorf("%+v %+v", f, f.When)
-				}
-			}
-			if got != want && got != "meta nfproto ipv4 "+want || len(problems) > 0 {
+			if got := dropLine(found); got != want && got != "meta nfproto ipv4 "+want || len(problems) > 0 {
 				t.Errorf("%q, want %q; %v", got, want, problems)
 			}
 		})
+	}
+}
+
+func dropLine(found []evidence.Firewall) (line string) {
+	for _, f := range found {
+		line += fmt.Sprintf("%s = %s %d", f.Rule, f.Effect, f.Port)
+		if len(f.When.Other) > 0 {
+			line += " if " + strings.Join(f.When.Other, ", ")
+		}
+	}
+	return line
+}
+
+// The same as TestFirewallTC for filters that the kernel may not have.
+func TestFirewallTCFilters(t *testing.T) {
+	key := func(kind uint16, value ...byte) []byte { return encode(kind, value) }
+	word := func(mask, value uint32, offset uint32) (b []byte) {
+		b = binary.BigEndian.AppendUint32(b, mask)
+		b = binary.BigEndian.AppendUint32(b, value)
+		return native.AppendUint32(native.AppendUint32(b, offset), 0)
+	}
+	selector := func(words ...[]byte) []byte {
+		head := append([]byte{0, 0, byte(len(words)), 0}, make([]byte, 12)...)
+		return encode(5, append([][]byte{head}, words...)...)
+	}
+	const shot, ok = 2, 0
+	ip, arp := []byte{0x08, 0x00}, []byte{0x08, 0x06}
+	for name, test := range map[string]struct {
+		kind     string
+		protocol []byte
+		action   uint32
+		keys     []byte
+		want     string
+	}{
+		"port": {"flower", ip, shot, slices.Concat(key(8, ip...), key(9, 17), key(21, 0xca, 0x6c), key(38, 0xff, 0xff), key(86, 0, 0, 0, 0)),
+			"udp dport 51820 flower action drop = drop 51820"},
+		"sender": {"flower", ip, shot, slices.Concat(key(9, 17), key(10, 192, 0, 2, 0), key(11, 255, 255, 255, 0)),
+			"ip saddr 192.0.2.0/24 meta l4proto udp flower action drop = drop 0"},
+		"another key": {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0xca, 0x6c), key(73, 1)),
+			"udp dport 51820 (flower key 73) flower action drop = drop 51820 if flower key 73"},
+		"ports under a mask": {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0xca, 0x6c), key(38, 0xff, 0)),
+			"meta l4proto udp (a port under a mask) flower action drop = drop 0 if a port under a mask"},
+		"tcp":         {"flower", ip, shot, slices.Concat(key(9, 6), key(19, 0xca, 0x6c)), ""},
+		"other port":  {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0, 53)), ""},
+		"passes":      {"flower", ip, ok, key(9, 17), ""},
+		"arp":         {"matchall", arp, shot, nil, ""},
+		"everything":  {"matchall", []byte{0, 3}, shot, nil, "matchall action drop = drop 0"},
+		"u32":         {"u32", ip, shot, selector(word(0xff0000, 17<<16, 8), word(0xffff, 51820, 20)), "udp dport 51820 u32 action drop = drop 51820"},
+		"u32, sender": {"u32", ip, shot, selector(word(0xffffffff, 0xc000020b, 12)), "ip saddr 192.0.2.11 u32 action drop = drop 0"},
+		"u32, else":   {"u32", ip, shot, selector(word(0xff, 1, 0)), "(u32 0x1/0xff at 0) u32 action drop = drop 0 if u32 0x1/0xff at 0"},
+		"cut short":   {"u32", ip, shot, encode(5, []byte{0, 0, 9, 0}), "(a selector that cannot be read) u32 action drop = drop 0 if a selector that cannot be read"},
+	} {
+		message := make([]byte, sizeofTcMessage)
+		native.PutUint32(message[4:], 2)
+		native.PutUint32(message[12:], clsactIngress)
+		native.PutUint32(message[16:], 1<<16|uint32(native.Uint16(test.protocol)))
+		parms := native.AppendUint32(make([]byte, 8), test.action)
+		gact := encode(1, encode(tcaKind, []byte("gact\x00")), encode(tcaOptions, encode(2, parms, make([]byte, 8))))
+		options := encode(tcaOptions, encode(actionLists[test.kind], gact), test.keys)
+		w := newFirewall(traffic, []evidence.Link{{Index: 2, Name: "eth0"}})
+		w.filter(slices.Concat(message, encode(tcaKind, []byte(test.kind+"\x00")), options))
+		if got := dropLine(w.found); got != test.want && got != "meta nfproto ipv4 "+test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
 	}
 }
 

@@ -60,7 +60,8 @@ func (w *firewall) filter(message []byte) {
 	hook := hookOf(native.Uint32(message[12:]))
 	link := w.links[native.Uint32(message[4:])]
 	c := filterCondition(kind, options)
-	c.etherType(binary.BigEndian.Uint16(message[16:]))
+	protocol := uint16(native.Uint32(message[16:])) // in network order, below the priority
+	c.etherType(bigPort(native.AppendUint16(nil, protocol)))
 	bears, port := w.concerns(hook, c)
 	if !bears || link == "" {
 		return
