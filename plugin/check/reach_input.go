@@ -259,6 +259,7 @@ func (u *unaccepted) reversePath() (verdict.Outcome, bool) {
 		if u.family != 4 || back == nil || back.Link == "" || back.Link == name || link == nil || link.ReversePath != strict {
 			continue
 		}
+		u.links = []string{name}
 		out := u.drops("rp_filter of %s is strict (1), and the route back to %s leaves by %s", name, u.passing.from, back.Link)
 		out.Variant = "reverse-path"
 		out.Facts["link"] = name

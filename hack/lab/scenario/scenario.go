@@ -154,6 +154,7 @@ var Groups = []Group{
 	{Name: "paths", Scenarios: slices.Concat(pathLeaks, pathHarmless)},
 	{Name: "blind", Scenarios: blind},
 	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},
+	{Name: "reach", Scenarios: reportsReach},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
@@ -162,7 +163,7 @@ var Groups = []Group{
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
-	{Name: "kernel", Scenarios: kernel, Apart: true},
+	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 
 // All returns all scenarios in the order of their groups.
