@@ -20,6 +20,7 @@ type between struct {
 type reach struct {
 	small, full fate
 	fits        int    // the largest size that arrived, where a full one did not; 0 = none was tried
+	passes      int    // the largest size below the full one that arrived
 	sent        uint32 // small ones that were answered, repeats included
 	icmp        bool
 	notes       []string
@@ -38,7 +39,7 @@ func (v *view) reach(e *graph.Edge) *reach {
 }
 
 func reached(b between, about *evidence.Run) *reach {
-	r := &reach{full: reachedFull(b, about), fits: fits(b, about.Rungs)}
+	r := &reach{full: reachedFull(b, about), fits: fits(b, about.Rungs), passes: fits(b, about.Sizes)}
 	kinds := map[string]uint32{}
 	repeats := uint32(0)
 	for _, row := range b.sender.Rows {
@@ -107,15 +108,16 @@ func reachedFull(b between, about *evidence.Run) fate {
 		case row.Answered > 0 && got != nil && got.Received > 0:
 			continue
 		}
-		return fate{status: verdict.Fail, row: *row}
+		return fate{status: verdict.Fail, answer: got != nil && got.Received > 0, row: *row}
 	}
 	return fate{status: verdict.Pass}
 }
 
-// fits returns the largest of the sizes that were tried where a full one was lost.
-func fits(b between, rungs []int) int {
+// fits returns the largest of some sizes below the full one that arrived and was
+// answered, 0 if none was.
+func fits(b between, sizes []int) int {
 	most := 0
-	for _, size := range rungs {
+	for _, size := range sizes {
 		row, got := find(b.sender.Rows, "udp", size), find(b.receiver.Rows, "udp", size)
 		if size < b.sender.Largest && row != nil && row.Answered > 0 && got != nil && got.Received > 0 {
 			most = max(most, size)
@@ -151,10 +153,7 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name,
 			cmp.Or(row.Error, "its time was over before"))
 	case r.small.answer:
-		out := fail("%s canaries of %d bytes arrive from %s at %s, their answers do not come back", row.Transport,
-			row.Size, from.Name, to.Name)
-		out.Variant = "answer"
-		return out
+		return notAnswered(e, row)
 	case r.small.status == verdict.Fail:
 		return notArrived(e, row)
 	}
@@ -185,30 +184,10 @@ func overrun(e *graph.Edge) string {
 	return ""
 }
 
-// notArrived says that canaries do not arrive, and which firewall may be why.
-func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
-	out := fail("%s canaries of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport,
-		row.Size, e.From.Name, e.To.Name, row.Sent)
-	out.Variant, out.Facts = "lost", map[string]string{"node": e.From.Name, "peer": e.To.Name}
-	for _, n := range []*graph.Node{e.To, e.From} {
-		device := n.Carrier(e.Family).Name
-		if dropping := blocking(n, e.Family, 0, "forward"); dropping != nil && dropping.Tool == "nftables" &&
-			device != "" {
-			out.Add("; the firewall of %s drops what it forwards and does not know", n.Name)
-			out.Variant, out.Readings = "forward", rule(dropping)
-			out.Facts = map[string]string{"node": n.Name, "device": device,
-				"family": dropping.Family, "table": dropping.Table, "chain": dropping.Chain}
-			break
-		}
-	}
-	return out
-}
-
 func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	from, to, full := e.From, e.To, &v.reach(e).full
-	size, status := e.Sender.Largest, full.status
-	untunnelled := e.FromLink() == ""
-	if status == verdict.Fail && untunnelled {
+	status := full.status
+	if status == verdict.Fail && e.FromLink() == "" {
 		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
 	}
 	if status == verdict.Fail && overrun(e) != "" {
@@ -223,25 +202,66 @@ func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	case full.status == verdict.Inconclusive:
 		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
 	case full.status == verdict.Pass:
-		return pass("up to %d bytes", size+headerSize(e.Family))
+		return pass("up to %d bytes", e.Sender.Largest+headerSize(e.Family))
 	}
-	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+headerSize(e.Family),
-		from.Name, to.Name)
+	return v.lostFull(e, status)
+}
+
+// lostFull says which packets of full size are lost, in which direction, and which
+// pass.
+func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
+	reached := v.reach(e)
+	full := reached.full
+	size := e.Sender.Largest
+	from, to := e.From, e.To
+	if full.answer {
+		from, to = to, from // they arrived, and what is as large came back never
+	}
+	header := headerSize(e.Family)
+	out := fail("packets of %d bytes from the pod on %s to the pod on %s are lost", size+header, from.Name, to.Name)
 	if full.row.Transport == "tcp" {
-		out = fail("TCP canaries of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones "+
+		out = fail("TCP test packets of %d bytes from the pod on %s to the pod on %s are lost, of which smaller ones "+
 			"arrive", size, from.Name, to.Name)
 	}
 	if full.row.Error != "" {
 		out.Add("%s", ": "+full.row.Error)
 	}
-	if untunnelled {
+	if e.FromLink() == "" {
 		out.Add("%s", "; no WireGuard tunnel carries them")
 	}
-	out.Status, out.Facts = status, map[string]string{"node": from.Name, "peer": to.Name}
-	if fits := v.reach(e).fits; fits > 0 {
-		fits += headerSize(e.Family)
-		out.Add("; those of %d bytes arrive", fits)
-		out.Variant, out.Facts["mtu"], out.Facts["underlay"] = "fits", strconv.Itoa(fits), strconv.Itoa(fits+overhead6)
+	out.Status = status
+	out.Facts = map[string]string{"node": from.Name, "peer": to.Name, "size": strconv.Itoa(size + header)}
+	out.Readings = sizeReadings(e)
+	most := reached.fits
+	switch {
+	case most > 0:
+		most += header
+		out.Variant = "fits"
+		out.Facts["underlay"] = strconv.Itoa(most + overhead6)
+	case reached.passes > 0:
+		most = reached.passes + header
+		out.Variant = "between"
+	default:
+		return out
 	}
+	out.Add("; those of %d bytes arrive", most)
+	out.Facts["mtu"] = strconv.Itoa(most)
 	return out
+}
+
+// sizeReadings are the sizes of UDP test packets that were answered, and that were not.
+func sizeReadings(e *graph.Edge) []verdict.Reading {
+	var answered, lost []string
+	header := headerSize(e.Family)
+	for _, row := range e.Sender.Rows {
+		switch {
+		case row.Transport != "udp" || row.Sent == 0:
+		case row.Answered > 0:
+			answered = append(answered, strconv.Itoa(row.Size+header))
+		default:
+			lost = append(lost, strconv.Itoa(row.Size+header))
+		}
+	}
+	text := "answered: " + list(answered) + "; not answered: " + list(lost)
+	return []verdict.Reading{{Node: e.From.Name, What: "UDP packets to the pod on " + e.To.Name + ", by bytes", Text: text}}
 }

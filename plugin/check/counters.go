@@ -70,7 +70,7 @@ func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
 	case c.node.Unverified != "":
 		return unknown("%s", c.node.Unverified)
 	case c.moved.Least < canaries:
-		return fail("%s of %s counted %d bytes %s while canaries of %d bytes travelled: they took another way",
+		return fail("%s of %s counted %d bytes %s, and test packets of %d bytes arrived: the rest bypassed the tunnel",
 			device, node, c.moved.Least, c.verb, canaries)
 	case c.captured < least:
 		return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched",

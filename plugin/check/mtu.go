@@ -23,6 +23,9 @@ func (v *view) fits(e *graph.Edge) verdict.Outcome {
 	if answer == nil {
 		return skip("the route to the endpoint %s was not read", endpoint)
 	}
+	if answer.Link == e.FromLink() {
+		return skip("the route to the endpoint %s leads into %s itself", endpoint, e.FromLink())
+	}
 	room := answer.MTU
 	if room == 0 {
 		if below := e.From.Link(answer.Link); below != nil {
@@ -39,8 +42,9 @@ func (v *view) fits(e *graph.Edge) verdict.Outcome {
 	if need <= room {
 		return pass("%d + %d bytes fit %d of %s", link.MTU, need-link.MTU, room, answer.Link)
 	}
+	// It explains that full packets are lost where small ones pass, and nothing else.
 	status := verdict.Warn
-	if v.fullSize(e).Status == verdict.Fail {
+	if v.fullSize(e).Status == verdict.Fail && v.reach(e).small.status == verdict.Pass {
 		status = verdict.Fail
 	}
 	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", e.FromLink(),

@@ -37,13 +37,13 @@ var told = map[string]expectation{
 	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
 	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
 	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
-	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
+	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 
 	// Flannel's own backend on the kernel's WireGuard.
 	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
 	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
 	"vm-clock-set-back":      {verdict.Failed, "WG0501", []string{"takes no handshake of node-1", "59m", "future of its own clock"}},
-	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"node-2 drops the incoming UDP port 51820", "drop"}},
+	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 
 	// Where the kernel's WireGuard could answer otherwise than the userspace one of the host ground.
 	"vm-healthy-one-restarted":  {verdict.Passed, "", nil},
@@ -52,7 +52,7 @@ var told = map[string]expectation{
 	"vm-healthy-vpn":            {verdict.Passed, "", nil},
 	"vm-healthy-dual":           {verdict.Passed, "", nil},
 	"vm-shared-key":             {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
-	"vm-psk-one-side":           {verdict.Failed, "WG0501", []string{"the preshared keys of the two may differ"}},
+	"vm-psk-one-side":           {verdict.Failed, "WG0501", []string{"node-1 has a preshared key for node-2, which has none for it"}},
 	"vm-port-taken":             {verdict.Failed, "WG0201", []string{"the UDP port 51820 of its tunnel is taken by wg7"}},
 	"vm-device-down":            {verdict.Failed, "WG0201", []string{"flannel-wg of node-2 is down"}},
 	"vm-v6-stale-route-one-way": {verdict.Failed, "WG0401", []string{"2001:db8:42:1::/64 over flannel-v6.1"}},

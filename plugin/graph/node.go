@@ -25,8 +25,11 @@ type Node struct {
 	Sockets   []*evidence.Socket
 	Devices   []*evidence.Device
 	Firewall  []*evidence.Firewall
-	Captures  []*evidence.Capture
-	Problems  []evidence.Problem // of the probe
+	// Neighbours are next hops that did not answer, StackCounts counters that rose.
+	Neighbours  []*evidence.Neighbour
+	StackCounts []*evidence.StackCount
+	Captures    []*evidence.Capture
+	Problems    []evidence.Problem // of the probe
 	// PodProblems are those of the test pod.
 	PodProblems []evidence.Problem
 

@@ -30,12 +30,14 @@ type PeerConfig struct {
 	Configured bool
 	Endpoint   netip.AddrPort
 	AllowedIPs []netip.Prefix
-	Keepalive  int // seconds between keepalives, 0 for none
+	Keepalive  int  // seconds between keepalives, 0 for none
+	Preshared  bool // a preshared key is set
 }
 
 func (p *PeerConfig) equal(other *PeerConfig) bool {
 	return p.Device == other.Device && p.PublicKey == other.PublicKey && p.Configured == other.Configured &&
-		p.Endpoint == other.Endpoint && p.Keepalive == other.Keepalive && slices.Equal(p.AllowedIPs, other.AllowedIPs)
+		p.Endpoint == other.Endpoint && p.Keepalive == other.Keepalive && p.Preshared == other.Preshared &&
+		slices.Equal(p.AllowedIPs, other.AllowedIPs)
 }
 
 // peerConfigs keeps the last configuration that was read of each key, which is
@@ -135,7 +137,7 @@ func (r *reading) addPeer(part *evidence.Peer) {
 	default:
 		p.PeerConfig = r.g.configs.one(&PeerConfig{
 			Device: part.Device, PublicKey: part.PublicKey, Configured: true,
-			Endpoint: part.Endpoint, AllowedIPs: part.AllowedIPs, Keepalive: part.Keepalive,
+			Endpoint: part.Endpoint, AllowedIPs: part.AllowedIPs, Keepalive: part.Keepalive, Preshared: part.Preshared,
 		})
 	}
 }

@@ -236,6 +236,10 @@ func (n *Node) addHost(m *evidence.Message) {
 		n.Devices = append(n.Devices, m.Device)
 	case m.Firewall != nil:
 		n.Firewall = append(n.Firewall, m.Firewall)
+	case m.Neighbour != nil:
+		n.Neighbours = append(n.Neighbours, m.Neighbour)
+	case m.StackCount != nil:
+		n.StackCounts = append(n.StackCounts, m.StackCount)
 	case m.Capture != nil:
 		n.Captures = append(n.Captures, m.Capture)
 	case m.Sighting != nil:

@@ -163,9 +163,10 @@ func TestHostState(t *testing.T) {
 	inventory, diversion := &evidence.Inventory{What: "rules"}, &evidence.Diversion{By: "tc"}
 	count, event := &evidence.LinkCount{Link: "eth0"}, &evidence.LinkEvent{What: "down"}
 	entry := &evidence.Route{Destination: prefix("10.0.0.0/16"), Link: "wg0"}
+	neighbour, rise := &evidence.Neighbour{Link: "eth0", State: "failed"}, &evidence.StackCount{Name: "UdpInErrors", Rise: 3}
 	problem := evidence.Problem{What: "device", Text: "denied"}
 	f := abc().say("probe/b", hello, module, address, rule, seen, socket, firewall, capture, inventory, diversion,
-		count, event, entry, &problem)
+		count, event, entry, neighbour, rise, &problem)
 	tried, podProblem := &evidence.Tried{ID: 1}, evidence.Problem{What: "icmp"}
 	f.say("pod/b", tried, &podProblem)
 	n := graph.New(f).Node("b")
@@ -177,6 +178,8 @@ func TestHostState(t *testing.T) {
 	same(t, "tries in tunnels", n.TriesSeen, []*evidence.TrySeen{seen})
 	same(t, "sockets", n.Sockets, []*evidence.Socket{socket})
 	same(t, "firewall", n.Firewall, []*evidence.Firewall{firewall})
+	same(t, "neighbours", n.Neighbours, []*evidence.Neighbour{neighbour})
+	same(t, "counters of the stack", n.StackCounts, []*evidence.StackCount{rise})
 	same(t, "captures", n.Captures, []*evidence.Capture{capture})
 	same(t, "inventories", n.Inventories, []*evidence.Inventory{inventory})
 	same(t, "diversions", n.Diversions, []*evidence.Diversion{diversion})

@@ -19,10 +19,8 @@ func TestFor(t *testing.T) {
 		{"elsewhere", verdict.Finding{Code: "WG0601", Variant: "geneve"}, "", "encrypting backend"},
 		{"a leak past a tunnel", verdict.Finding{Code: "WG0601", Variant: "past", Facts: map[string]string{"node": "node-1"}}, "k3s", "past the tunnel of node-1"},
 		{"a stale overlay", verdict.Finding{Code: "WG0401", Variant: "vxlan", Facts: map[string]string{"node": "node-1", "link": "flannel.1"}}, "k3s", "ip link delete flannel.1"},
-		{"a rule of nftables", verdict.Finding{Code: "WG0501", Variant: "nftables", Facts: map[string]string{
-			"node": "node-2", "port": "51820", "family": "inet", "table": "filter", "chain": "input"}}, "", "nft insert rule inet filter input udp dport 51820 accept"},
-		{"a table's name that a shell would read", verdict.Finding{Code: "WG0501", Variant: "nftables", Facts: map[string]string{
-			"node": "node-2", "port": "51820", "family": "inet", "table": "$(reboot)", "chain": "input"}}, "", ""},
+		{"a table's name that a shell would read", verdict.Finding{Code: "WG0501", Variant: "nft-rule", Facts: with(ruleFacts, "table", "$(reboot)")}, "",
+			"Accept UDP port 51820 from the other node"},
 		{"a link's name that a shell would read", verdict.Finding{Code: "WG0401", Variant: "vxlan", Facts: map[string]string{"node": "node-1", "link": "a;reboot"}}, "k3s", ""},
 		{"no remedy", verdict.Finding{Code: "WG9999"}, "k3s", ""},
 	} {

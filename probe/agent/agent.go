@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -46,12 +47,14 @@ type Host interface {
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
 	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
+	StackCounts() host.StackCounts
+	Neighbours(hops []host.Hop, links []evidence.Link) ([]evidence.Neighbour, []evidence.Problem)
 	Watch(pods []netip.Prefix) (*host.Watch, error)
 }
 
 // Filters reads packet filters; filter.Reader does.
 type Filters interface {
-	Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem)
+	Firewall(traffic filter.Traffic, links []evidence.Link) ([]evidence.Firewall, []evidence.Problem)
 	Diversions(
 		links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
 	) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)

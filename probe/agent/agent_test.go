@@ -119,7 +119,7 @@ func TestProbeSession(t *testing.T) {
 	}
 	want := "hello " +
 		"module link link socket device peer route route inventory problem firewall diversion inventory ready " + // reading the rules is at fault
-		"ready ready control ready ready capture tunnel ready count linkCount inventory problem ready " + // and so is reading them again
+		"ready ready control ready ready capture tunnel ready count linkCount stackCount neighbour inventory problem ready " + // and so is reading them again
 		"problem ready problem ready bye"
 	if got := kinds(messages); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -65,7 +65,7 @@ func (s *session) endWatch() {
 	}
 	s.inventory([]evidence.Inventory{inventory})
 	s.guard("route", func() {
-		entries, _, problems := s.options.Host.Tables(s.links.Links, s.read, s.id.Index)
+		entries, _, problems := s.options.Host.Tables(s.links.Links, s.routing, s.id.Index)
 		s.problem(problems...)
 		rules, _, problems := s.options.Host.Rules()
 		s.problem(problems...)

@@ -10,13 +10,15 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
 // fakeHost is a node with one card and one WireGuard device.
 type fakeHost struct {
-	late atomic.Bool // a second card appeared
-	hang chan struct{}
+	late  atomic.Bool // a second card appeared
+	stack atomic.Int32
+	hang  chan struct{}
 }
 
 func (*fakeHost) System() evidence.Hello  { return evidence.Hello{BootID: "boot"} }
@@ -51,14 +53,26 @@ func (*fakeHost) Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Prob
 	panic("a private thing: " + secret)
 }
 
-func (*fakeHost) Firewall(ports []uint16) ([]evidence.Firewall, []evidence.Problem) {
-	return []evidence.Firewall{{Tool: "nftables", Port: ports[0], Effect: "accept"}}, nil
+func (*fakeHost) Firewall(traffic filter.Traffic, _ []evidence.Link) ([]evidence.Firewall, []evidence.Problem) {
+	return []evidence.Firewall{{Tool: "nftables", Port: traffic.Ports[0], Effect: "accept"}}, nil
 }
 
 func (*fakeHost) Diversions(
 	[]evidence.Link, []netip.Prefix, []netip.Addr,
 ) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
+}
+
+// StackCounts rise by one with each reading.
+func (f *fakeHost) StackCounts() host.StackCounts {
+	return host.StackCounts{"UdpInCsumErrors": uint64(f.stack.Add(1))}
+}
+
+func (*fakeHost) Neighbours(hops []host.Hop, _ []evidence.Link) (all []evidence.Neighbour, _ []evidence.Problem) {
+	for _, hop := range hops {
+		all = append(all, evidence.Neighbour{Address: hop.Address, Link: hop.Link, State: "failed"})
+	}
+	return all, nil
 }
 
 func (*fakeHost) Watch([]netip.Prefix) (*host.Watch, error) { return &host.Watch{}, nil }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -57,11 +58,13 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	case evidence.ReadingBefore:
 		s.problem(problems...)
 		s.problem(deviceProblems...)
+		s.stack = s.options.Host.StackCounts()
 		s.tell(ctx)
 	case evidence.ReadingAfter:
 		s.problem(deviceProblems...)
 		s.writePacked(s.counters.Messages())
 		s.write(s.counted.Messages()...)
+		s.tellDropped()
 		s.endWatch()
 	default:
 		s.problem(deviceProblems...)
@@ -115,10 +118,29 @@ func (s *session) tell(ctx context.Context) {
 	}
 }
 
+// tellDropped reports what shows at the end of a run that datagrams of the tunnel
+// were dropped: counters of the network stack, next hops that do not answer.
+func (s *session) tellDropped() {
+	for _, count := range s.options.Host.StackCounts().Rises(s.stack) {
+		s.write(evidence.Message{StackCount: &count})
+	}
+	neighbours, problems := s.options.Host.Neighbours(s.hops, s.links.Links)
+	s.problem(problems...)
+	for _, neighbour := range neighbours {
+		s.write(evidence.Message{Neighbour: &neighbour})
+	}
+}
+
 func (s *session) tellRoutes() {
 	answers, problems := s.options.Host.Answers(s.questions())
 	s.problem(problems...)
-	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.read, s.id.Index)
+	s.routing = s.read
+	s.routing.Destinations = slices.Clone(s.read.Destinations)
+	for _, endpoint := range s.devices.Endpoints() {
+		s.routing.Destinations = append(s.routing.Destinations, endpoint.Addr.Addr())
+	}
+	s.hops = hopsTo(s.devices.Endpoints(), answers)
+	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.routing, s.id.Index)
 	s.problem(problems...)
 	s.entries = entries
 	var messages []evidence.Message
@@ -127,6 +149,23 @@ func (s *session) tellRoutes() {
 	}
 	s.writePacked(messages)
 	s.inventory(inventories)
+}
+
+// hopsTo are the next hops on the kernel's ways to endpoints.
+func hopsTo(endpoints []device.Endpoint, answers []evidence.Route) (hops []host.Hop) {
+	for _, answer := range answers {
+		isEndpoint := slices.ContainsFunc(endpoints, func(e device.Endpoint) bool {
+			return e.Addr.Addr() == answer.For && e.Mark == answer.Mark
+		})
+		hop := host.Hop{Address: answer.Gateway, Link: answer.Link}
+		if !hop.Address.IsValid() {
+			hop.Address = answer.For
+		}
+		if isEndpoint && hop.Link != "" && !slices.Contains(hops, hop) {
+			hops = append(hops, hop)
+		}
+	}
+	return hops
 }
 
 // questions are the destinations as asked and the endpoints of all peers, those
@@ -160,8 +199,20 @@ func (s *session) tellRules() {
 	s.inventory(inventories)
 }
 
+// maxPorts bounds the ports that rules are read for.
+const maxPorts = 64
+
 func (s *session) tellFirewall() {
-	rules, problems := s.options.Filters.Firewall(s.devices.Ports())
+	traffic := filter.Traffic{Ports: s.devices.Ports(), Pods: slices.Clone(s.read.PodRanges)}
+	for _, endpoint := range s.devices.Endpoints() { // what leaves is for the ports of others
+		if port := endpoint.Addr.Port(); !slices.Contains(traffic.Ports, port) && len(traffic.Ports) < maxPorts {
+			traffic.Ports = append(traffic.Ports, port)
+		}
+	}
+	for _, pods := range s.read.Ranges {
+		traffic.Pods = append(traffic.Pods, pods.Prefixes...)
+	}
+	rules, problems := s.options.Filters.Firewall(traffic, s.links.Links)
 	s.problem(problems...)
 	for _, rule := range rules {
 		s.write(evidence.Message{Firewall: &rule})

@@ -38,6 +38,9 @@ type session struct {
 	watch    *host.Watch      // of changes of links; nil unless it runs
 	entries  []evidence.Route // of routing tables, at the first reading
 	rules    []evidence.Rule
+	routing  evidence.ReadRequest // what the tables were read for, see tellRoutes
+	hops     []host.Hop           // to the peers' endpoints, at the first reading
+	stack    host.StackCounts     // at the first reading
 	// diversions are those that were reported, see newDiversions.
 	diversions map[string]bool
 	capture    Capture

@@ -28,39 +28,41 @@ type Message struct {
 	// has none (0): it is no evidence and may be dropped.
 	Seq uint32 `json:"seq,omitempty"`
 
-	Hello     *Hello     `json:"hello,omitempty"`
-	Module    *Module    `json:"module,omitempty"`
-	Link      *Link      `json:"link,omitempty"`
-	Address   *Address   `json:"address,omitempty"`
-	Route     *Route     `json:"route,omitempty"`
-	Rule      *Rule      `json:"rule,omitempty"`
-	Socket    *Socket    `json:"socket,omitempty"`
-	Device    *Device    `json:"device,omitempty"`
-	Peer      *Peer      `json:"peer,omitempty"`
-	Count     *Count     `json:"count,omitempty"`
-	Firewall  *Firewall  `json:"firewall,omitempty"`
-	Inventory *Inventory `json:"inventory,omitempty"`
-	Diversion *Diversion `json:"diversion,omitempty"`
-	LinkCount *LinkCount `json:"linkCount,omitempty"`
-	LinkEvent *LinkEvent `json:"linkEvent,omitempty"`
-	Ready     *Ready     `json:"ready,omitempty"`
-	Canary    *Canary    `json:"canary,omitempty"`
-	Capture   *Capture   `json:"capture,omitempty"`
-	Tunnel    *Tunnel    `json:"tunnel,omitempty"`
-	Sighting  *Sighting  `json:"sighting,omitempty"`
-	Witness   *Witness   `json:"witness,omitempty"`
-	Control   *Control   `json:"control,omitempty"`
-	Tried     *Tried     `json:"tried,omitempty"`
-	TrySeen   *TrySeen   `json:"trySeen,omitempty"`
-	Problem   *Problem   `json:"problem,omitempty"`
-	Peers     *Peers     `json:"peers,omitempty"`
-	Counts    *Counts    `json:"counts,omitempty"`
-	Canaries  *Canaries  `json:"canaries,omitempty"`
-	Tunnels   *Tunnels   `json:"tunnels,omitempty"`
-	Routes    *Routes    `json:"routes,omitempty"`
-	Controls  *Controls  `json:"controls,omitempty"`
-	Progress  *Progress  `json:"progress,omitempty"`
-	Bye       *Bye       `json:"bye,omitempty"`
+	Hello      *Hello      `json:"hello,omitempty"`
+	Module     *Module     `json:"module,omitempty"`
+	Link       *Link       `json:"link,omitempty"`
+	Address    *Address    `json:"address,omitempty"`
+	Route      *Route      `json:"route,omitempty"`
+	Rule       *Rule       `json:"rule,omitempty"`
+	Socket     *Socket     `json:"socket,omitempty"`
+	Device     *Device     `json:"device,omitempty"`
+	Peer       *Peer       `json:"peer,omitempty"`
+	Count      *Count      `json:"count,omitempty"`
+	Firewall   *Firewall   `json:"firewall,omitempty"`
+	Neighbour  *Neighbour  `json:"neighbour,omitempty"`
+	StackCount *StackCount `json:"stackCount,omitempty"`
+	Inventory  *Inventory  `json:"inventory,omitempty"`
+	Diversion  *Diversion  `json:"diversion,omitempty"`
+	LinkCount  *LinkCount  `json:"linkCount,omitempty"`
+	LinkEvent  *LinkEvent  `json:"linkEvent,omitempty"`
+	Ready      *Ready      `json:"ready,omitempty"`
+	Canary     *Canary     `json:"canary,omitempty"`
+	Capture    *Capture    `json:"capture,omitempty"`
+	Tunnel     *Tunnel     `json:"tunnel,omitempty"`
+	Sighting   *Sighting   `json:"sighting,omitempty"`
+	Witness    *Witness    `json:"witness,omitempty"`
+	Control    *Control    `json:"control,omitempty"`
+	Tried      *Tried      `json:"tried,omitempty"`
+	TrySeen    *TrySeen    `json:"trySeen,omitempty"`
+	Problem    *Problem    `json:"problem,omitempty"`
+	Peers      *Peers      `json:"peers,omitempty"`
+	Counts     *Counts     `json:"counts,omitempty"`
+	Canaries   *Canaries   `json:"canaries,omitempty"`
+	Tunnels    *Tunnels    `json:"tunnels,omitempty"`
+	Routes     *Routes     `json:"routes,omitempty"`
+	Controls   *Controls   `json:"controls,omitempty"`
+	Progress   *Progress   `json:"progress,omitempty"`
+	Bye        *Bye        `json:"bye,omitempty"`
 
 	// The plugin's own stream: what it saw of the cluster and what it did.
 	Run     *Run     `json:"run,omitempty"`
@@ -74,44 +76,46 @@ type Kind string
 
 // The kinds of message. KindUnknown is a message of a later minor version.
 const (
-	KindHello     Kind = "hello"
-	KindModule    Kind = "module"
-	KindLink      Kind = "link"
-	KindAddress   Kind = "address"
-	KindRoute     Kind = "route"
-	KindRule      Kind = "rule"
-	KindSocket    Kind = "socket"
-	KindDevice    Kind = "device"
-	KindPeer      Kind = "peer"
-	KindCount     Kind = "count"
-	KindFirewall  Kind = "firewall"
-	KindInventory Kind = "inventory"
-	KindDiversion Kind = "diversion"
-	KindLinkCount Kind = "linkCount"
-	KindLinkEvent Kind = "linkEvent"
-	KindTried     Kind = "tried"
-	KindTrySeen   Kind = "trySeen"
-	KindReady     Kind = "ready"
-	KindCanary    Kind = "canary"
-	KindCapture   Kind = "capture"
-	KindTunnel    Kind = "tunnel"
-	KindSighting  Kind = "sighting"
-	KindWitness   Kind = "witness"
-	KindControl   Kind = "control"
-	KindProblem   Kind = "problem"
-	KindPeers     Kind = "peers"
-	KindCounts    Kind = "counts"
-	KindCanaries  Kind = "canaries"
-	KindTunnels   Kind = "tunnels"
-	KindRoutes    Kind = "routes"
-	KindControls  Kind = "controls"
-	KindProgress  Kind = "progress"
-	KindBye       Kind = "bye"
-	KindRun       Kind = "run"
-	KindCluster   Kind = "cluster"
-	KindNode      Kind = "node"
-	KindPod       Kind = "pod"
-	KindUnknown   Kind = "unknown"
+	KindHello      Kind = "hello"
+	KindModule     Kind = "module"
+	KindLink       Kind = "link"
+	KindAddress    Kind = "address"
+	KindRoute      Kind = "route"
+	KindRule       Kind = "rule"
+	KindSocket     Kind = "socket"
+	KindDevice     Kind = "device"
+	KindPeer       Kind = "peer"
+	KindCount      Kind = "count"
+	KindFirewall   Kind = "firewall"
+	KindNeighbour  Kind = "neighbour"
+	KindStackCount Kind = "stackCount"
+	KindInventory  Kind = "inventory"
+	KindDiversion  Kind = "diversion"
+	KindLinkCount  Kind = "linkCount"
+	KindLinkEvent  Kind = "linkEvent"
+	KindTried      Kind = "tried"
+	KindTrySeen    Kind = "trySeen"
+	KindReady      Kind = "ready"
+	KindCanary     Kind = "canary"
+	KindCapture    Kind = "capture"
+	KindTunnel     Kind = "tunnel"
+	KindSighting   Kind = "sighting"
+	KindWitness    Kind = "witness"
+	KindControl    Kind = "control"
+	KindProblem    Kind = "problem"
+	KindPeers      Kind = "peers"
+	KindCounts     Kind = "counts"
+	KindCanaries   Kind = "canaries"
+	KindTunnels    Kind = "tunnels"
+	KindRoutes     Kind = "routes"
+	KindControls   Kind = "controls"
+	KindProgress   Kind = "progress"
+	KindBye        Kind = "bye"
+	KindRun        Kind = "run"
+	KindCluster    Kind = "cluster"
+	KindNode       Kind = "node"
+	KindPod        Kind = "pod"
+	KindUnknown    Kind = "unknown"
 )
 
 // Kind returns which payload is set and an error if more than one is.
@@ -125,6 +129,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindAddress, m.Address != nil}, {KindRoute, m.Route != nil}, {KindRule, m.Rule != nil},
 		{KindSocket, m.Socket != nil}, {KindDevice, m.Device != nil}, {KindPeer, m.Peer != nil},
 		{KindCount, m.Count != nil}, {KindFirewall, m.Firewall != nil}, {KindReady, m.Ready != nil},
+		{KindNeighbour, m.Neighbour != nil}, {KindStackCount, m.StackCount != nil},
 		{KindInventory, m.Inventory != nil}, {KindDiversion, m.Diversion != nil}, {KindLinkCount, m.LinkCount != nil},
 		{KindLinkEvent, m.LinkEvent != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},

@@ -69,6 +69,9 @@ type Link struct {
 	Offloads []string `json:"offloads,omitempty"`
 	Role     LinkRole `json:"role"`
 	Why      string   `json:"why"` // the reason for Role, a phrase
+	// ReversePath is the IPv4 rp_filter that applies to a link that leaves the host,
+	// the larger of the link's own and that of all: 1 strict, 2 loose.
+	ReversePath int `json:"reversePath,omitempty"`
 
 	RXErrors  uint64 `json:"rxErrors,omitempty"`
 	TXErrors  uint64 `json:"txErrors,omitempty"`
@@ -157,20 +160,49 @@ type Socket struct {
 	Device string `json:"device"`
 }
 
-// Firewall is one rule of the host's packet filter that bears on the tunnel.
+// Firewall is one rule of the host's packet filters that bears on the tunnel or
+// on the pods' packets, in the order in which a packet meets the rules of a hook.
 type Firewall struct {
-	Tool   string `json:"tool"`             // nftables, iptables-legacy, ufw, firewalld
-	Family string `json:"family,omitempty"` // ip, ip6, inet, netdev
+	Tool   string `json:"tool"`             // nftables, iptables-legacy, ufw, firewalld, tc
+	Family string `json:"family,omitempty"` // ip, ip6, inet, netdev, bridge
 	Table  string `json:"table,omitempty"`
 	Chain  string `json:"chain,omitempty"`
-	Hook   string `json:"hook,omitempty"` // input, output, forward, …
+	Hook   string `json:"hook,omitempty"` // prerouting, input, forward, output, postrouting, ingress, egress
 	Policy string `json:"policy,omitempty"`
 	Rule   string `json:"rule,omitempty"` // rendered for a reader
-	// Effect is what the rule does to a matching tunnel packet: "drop",
-	// "accept", or "present" when only its existence is known.
+	// Effect is what the rule does to a matching packet: "drop", "accept", "dnat",
+	// or "present" when only its existence is known.
 	Effect  string `json:"effect"`
-	Port    uint16 `json:"port,omitempty"`
+	Port    uint16 `json:"port,omitempty"`    // one of the tunnel's that the rule names
 	Packets uint64 `json:"packets,omitempty"` // the rule's counter, if it has one
+
+	// The rest is missing in recordings of earlier versions.
+
+	// Base is the base chain from which jumps lead to the rule.
+	Base string `json:"base,omitempty"`
+	Link string `json:"link,omitempty"` // that the chain or the filter is attached to, of netdev and tc
+	// Handle is the rule's in nf_tables, Number its place in its chain, from 1. A
+	// chain's policy has no handle; its number is that of a rule appended to it.
+	Handle uint64 `json:"handle,omitempty"`
+	Number int    `json:"number,omitempty"`
+	// When are the conditions of the rule and of the jumps that lead to it, but for
+	// the target port. Of protocols only ICMP, TCP, UDP and ICMPv6 are named.
+	When *Selector `json:"when,omitempty"`
+}
+
+// Neighbour is the next hop of a peer's endpoint whose link-layer address the
+// kernel asked for and did not get.
+type Neighbour struct {
+	Address netip.Addr `json:"address"`
+	Link    string     `json:"link"`
+	State   string     `json:"state"` // failed or incomplete, as `ip neighbour` names it
+}
+
+// StackCount is a counter of the kernel's network stack that rose during the run,
+// by the name that /proc/net gives it, as UdpInCsumErrors.
+type StackCount struct {
+	Name string `json:"name"`
+	Rise uint64 `json:"rise"`
 }
 
 // ProblemClass is why a collector could not do its job.

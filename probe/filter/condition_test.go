@@ -194,25 +194,33 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// How a rule of a firewall is shown, and which ports it is about.
+// A rule of a firewall is shown whole, and it is known which ports it is about.
 func TestWords(t *testing.T) {
 	many := portRanges(1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15, 17, 17)
+	udp := []uint8{unix.IPPROTO_UDP}
+	one := []netip.Prefix{netip.MustParsePrefix("192.0.2.11/32")}
+	pods := []netip.Prefix{netip.MustParsePrefix("2001:db8:1::/64")}
 	for _, test := range []struct {
 		selector evidence.Selector
 		want     string
-		every    bool
 	}{
-		{evidence.Selector{}, "drop", true},
-		{evidence.Selector{Protocol: []uint8{unix.IPPROTO_UDP}}, "drop", true},
-		{evidence.Selector{Target: portRanges(51820, 51820)}, "udp dport 51820 drop", false},
-		{evidence.Selector{Target: many}, "udp dport { 1, 3, 5, 7, 9, 11, 13, 15, … } drop", false},
-		{evidence.Selector{NotIn: []string{"lo"}}, `iifname != "lo" drop`, false},
-		{evidence.Selector{Out: []string{"eth0"}, DSCP: []uint8{1}}, `oifname "eth0" … drop`, false},
-		{evidence.Selector{MarkMask: 1}, "… drop", false},
+		{evidence.Selector{}, "drop"},
+		{evidence.Selector{Protocol: udp}, "meta l4proto udp drop"},
+		{evidence.Selector{Protocol: udp, Target: portRanges(51820, 51820)}, "udp dport 51820 drop"},
+		{evidence.Selector{Protocol: udp, From: one, Target: portRanges(51820, 51820)},
+			"ip saddr 192.0.2.11 udp dport 51820 drop"},
+		{evidence.Selector{NotFrom: one, To: one}, "ip saddr != 192.0.2.11 ip daddr 192.0.2.11 drop"},
+		{evidence.Selector{Target: many}, "udp dport { 1, 3, 5, 7, 9, 11, 13, 15, … } drop"},
+		{evidence.Selector{Protocol: []uint8{6, 17}, Source: portRanges(7, 9)},
+			"meta l4proto { tcp, udp } th sport 7-9 drop"},
+		{evidence.Selector{NotIn: []string{"lo"}}, `iifname != "lo" drop`},
+		{evidence.Selector{Out: []string{"eth0"}, DSCP: []uint8{1}}, `oifname "eth0" ip dscp 1 drop`},
+		{evidence.Selector{MarkMask: 1}, "mark 0x0/0x1 drop"},
+		{evidence.Selector{Other: []string{"protocol not in [6 50]", "limit"}}, "meta l4proto != { tcp, 50 } (limit) drop"},
 	} {
 		c := condition{Selector: test.selector}
-		if got := words(c, 0, "drop"); got != test.want || c.everyUDP(0) != test.every {
-			t.Errorf("%q, every packet: %t, want %q", got, c.everyUDP(0), test.want)
+		if got := words(c, 0, "drop"); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
 		}
 	}
 	c := condition{Selector: evidence.Selector{Target: portRanges(1, 9), Protocol: []uint8{unix.IPPROTO_TCP}}}
@@ -223,7 +231,16 @@ func TestWords(t *testing.T) {
 	if port, ok := c.udpTo([]uint16{10, 9, 1}); !ok || port != 9 {
 		t.Error(port, ok)
 	}
-	if c.family = 4; !strings.HasPrefix(words(c, 0, "drop"), "…") || strings.HasPrefix(words(c, 4, "drop"), "…") {
+	c = condition{Selector: evidence.Selector{Other: []string{"protocol not in [6 17]"}}}
+	if c.ofUDP() {
+		t.Error("a rule for all but TCP and UDP is about UDP")
+	}
+	c = condition{family: 6, Selector: evidence.Selector{From: pods}}
+	if got := words(c, 0, "drop"); got != "ip6 saddr 2001:db8:1::/64 drop" {
+		t.Error(got)
+	}
+	c = condition{family: 4}
+	if words(c, 0, "drop") != "meta nfproto ipv4 drop" || words(c, 4, "drop") != "drop" {
 		t.Error("a condition on the family is not shown, or that of the table is")
 	}
 }

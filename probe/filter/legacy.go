@@ -146,8 +146,8 @@ func getsockopt(socket, level, option int, value []byte) error {
 	return nil
 }
 
-// xtHookNames are the hooks that pods' packets pass, and those of an overlay, by number.
-var xtHookNames = map[int]string{0: "prerouting", 2: "forward", 3: "output", 4: "postrouting"}
+// xtHookNames are the hooks by number.
+var xtHookNames = map[int]string{0: "prerouting", 1: "input", 2: "forward", 3: "output", 4: "postrouting"}
 
 // notRouted are the tables that a packet of the host passes after it was routed
 // again for the last time, by mangle or nat (ipt_mangle_out, nf_nat_ipv4_local_fn).
@@ -166,7 +166,7 @@ func (f *xtFamily) parse(table string, info, entries []byte, w *walk) {
 		name := xtHookNames[hook]
 		chain := chainName{f.family, table, strings.ToUpper(name)}
 		t.heads[int(native.Uint32(info[xtNameSize+4+4*hook:]))] = chain.chain
-		if name != "" {
+		if ipHooks[uint32(hook)] != "" { // pods' packets pass it, or an overlay's
 			late := name == "output" && slices.Contains(notRouted, table)
 			w.bases = append(w.bases, baseChain{chainName: chain, hook: name, late: late})
 		}

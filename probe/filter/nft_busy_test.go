@@ -28,7 +28,7 @@ func TestNftBusy(t *testing.T) {
 	for range 5 {
 		found, err := Reader{}.nftables(nil)
 		checkFound(t, found, err, []string{`"mark":7`})
-		if _, problems := (Reader{}).Firewall([]uint16{51820}); len(problems) > 0 {
+		if _, problems := (Reader{}).Firewall(traffic, nil); len(problems) > 0 {
 			t.Error(problems)
 		}
 	}

@@ -71,14 +71,21 @@ func readRule(family uint8, values set, body ...expression) *reading {
 	return rule{at, nftRule(body)}.read(condition{}, nil, func(string, field) set { return values })
 }
 
-// reported returns what the report has of the firewall of one rule.
-func reported(family uint8, ports []uint16, r *reading) []evidence.Firewall {
-	w := firewall{ports: ports}
-	at := baseChain{chainName: chainName{family: family, table: "filter", chain: "input"}, hook: "input"}
-	for _, d := range r.decisions {
-		w.follow(at, r, d)
+// firewallOf reads a firewall whose chain input has one rule, with its one set.
+// Of the chains that the rule leads to it returns the names.
+func firewallOf(family uint8, ports []uint16, values set, body ...expression) (found []evidence.Firewall, led []string) {
+	at := chainName{family: family, table: "filter", chain: "input"}
+	w := newFirewall(Traffic{Ports: ports}, nil)
+	w.set = func(chainName, string) set { return values }
+	w.rules = func(of chainName) ([]numberedRule, error) {
+		if of != at {
+			led = append(led, of.chain)
+			return nil, nil
+		}
+		return []numberedRule{{rule: rule{at, nftRule(body)}, number: 1}}, nil
 	}
-	return w.found
+	w.enter(firewallBase{baseChain: baseChain{chainName: at, hook: "input"}, policy: codeAccept})
+	return w.found, led
 }
 
 // ofPorts returns the ports of some that a rule decides about.
@@ -130,10 +137,11 @@ func TestRulePorts(t *testing.T) {
 		{"two that leave one", []expression{loadPort, isPort(gte, 100), isPort(lte, 100)}, []uint16{100},
 			"udp dport 100 drop"},
 		{"two that leave none", []expression{loadPort, isPort(gt, 100), isPort(lt, 101)}, nil, ""},
-		{"the source port", []expression{loadSource, isPort(eq, 100)}, nil, "… drop"},
-		{"a range of source ports", []expression{loadSource, portsBetween(unix.NFT_RANGE_EQ, 100, 200)}, nil, "… drop"},
+		{"the source port", []expression{loadSource, isPort(eq, 100)}, nil, "udp sport 100 drop"},
+		{"a range of source ports", []expression{loadSource, portsBetween(unix.NFT_RANGE_EQ, 100, 200)}, nil, "udp sport 100-200 drop"},
 		{"an IPv6 address in a range",
-			[]expression{loadPort, between(unix.NFT_RANGE_EQ, make([]byte, 16), make([]byte, 16))}, nil, "… drop"},
+			[]expression{loadPort, between(unix.NFT_RANGE_EQ, make([]byte, 16), make([]byte, 16))}, nil,
+			"(a condition that is not read) drop"},
 	} {
 		r := readRule(unix.NFPROTO_INET, set{}, append(slices.Clone(test.exprs), dropIt)...)
 		if got := ofPorts(r, edges...); !slices.Equal(got, test.ports) {
@@ -200,9 +208,10 @@ func TestVerdictMap(t *testing.T) {
 		{"a range before the port", true, []element{at(51000, drop), end(51820)}, "[]"},
 		{"no decision", false, []element{{key: onPort(51820)}}, "[]"},
 	} {
-		r := readRule(unix.NFPROTO_INET, set{intervals: test.intervals, whole: true, elements: test.elements}, loadPort, by)
+		values := set{intervals: test.intervals, whole: true, elements: test.elements}
+		found, _ := firewallOf(unix.NFPROTO_INET, []uint16{51820}, values, loadPort, by)
 		got := []string{}
-		for _, f := range reported(unix.NFPROTO_INET, []uint16{51820}, r) {
+		for _, f := range found {
 			got = append(got, f.Effect+" "+f.Rule)
 		}
 		if fmt.Sprint(got) != test.want {
@@ -212,19 +221,15 @@ func TestVerdictMap(t *testing.T) {
 	// Of the chains that it leads to, only the asked ports' is followed.
 	jumps := set{whole: true, elements: []element{
 		at(22, verdict{code: codeJump, chain: "others"}), at(51820, verdict{code: codeJump, chain: "tunnels"})}}
-	r := readRule(unix.NFPROTO_INET, jumps, loadPort, by)
-	w := firewall{ports: []uint16{51820}}
-	for _, d := range r.decisions {
-		w.follow(baseChain{hook: "input"}, r, d)
-	}
-	if len(w.queue) != 1 || w.queue[0].chain != "tunnels" || len(w.found) != 0 {
-		t.Errorf("%+v", w)
+	found, led := firewallOf(unix.NFPROTO_INET, []uint16{51820}, jumps, loadPort, by)
+	if !slices.Equal(led, []string{"tunnels"}) || len(found) != 0 {
+		t.Errorf("%q %+v", led, found)
 	}
 }
 
 // A rule for another protocol concerns no tunnel. In the header the protocol
 // stands at byte 9 of IPv4 and at byte 6 of IPv6. Protocols that are excluded are a
-// condition that is not understood.
+// condition that no list expresses.
 func TestRuleProtocol(t *testing.T) {
 	const eq, neq, v4, v6, both = unix.NFT_CMP_EQ, unix.NFT_CMP_NEQ, unix.NFPROTO_IPV4, unix.NFPROTO_IPV6,
 		unix.NFPROTO_INET
@@ -241,7 +246,7 @@ func TestRuleProtocol(t *testing.T) {
 		{"udp", both, []expression{loadProtocol, is(eq, unix.IPPROTO_UDP)}, true, false},
 		{"any", both, nil, true, false},
 		{"tcp", both, []expression{loadProtocol, is(eq, unix.IPPROTO_TCP)}, false, false},
-		{"not udp", both, []expression{loadProtocol, is(neq, unix.IPPROTO_UDP)}, true, true},
+		{"not udp", both, []expression{loadProtocol, is(neq, unix.IPPROTO_UDP)}, false, true},
 		{"not tcp", both, []expression{loadProtocol, is(neq, unix.IPPROTO_TCP)}, true, true},
 		{"IPv4 header", v4, []expression{header(9, 1), is(eq, unix.IPPROTO_TCP)}, false, false},
 		{"IPv6 header", v6, []expression{header(6, 1), is(eq, unix.IPPROTO_TCP)}, false, false},
@@ -256,15 +261,15 @@ func TestRuleProtocol(t *testing.T) {
 		if udp, others := r.condition.ofUDP(), len(r.condition.Other) > 0; udp != test.udp || others != test.others {
 			t.Errorf("%s: UDP %v, other conditions %v: %+v", test.name, udp, others, r.condition)
 		}
-		concerns := len(reported(test.family, []uint16{51820}, r)) > 0
-		if concerns != (test.udp && !test.others) {
+		found, _ := firewallOf(test.family, []uint16{51820}, set{}, append(slices.Clone(test.exprs), dropIt)...)
+		if concerns := len(found) > 0; concerns != test.udp {
 			t.Errorf("%s: concerns a tunnel: %v", test.name, concerns)
 		}
 	}
 }
 
-// Without a condition on the port only what drops everything counts, since what
-// accepts something else than the tunnel's datagrams stops nothing.
+// What may apply to the tunnel's datagrams is reported, whether it names the port
+// or not, and nothing else.
 func TestRuleConcerns(t *testing.T) {
 	tunnel := []expression{loadPort, isPort(unix.NFT_CMP_EQ, 51820)}
 	on := func(op uint32, load expression, name string) []expression {
@@ -280,7 +285,7 @@ func TestRuleConcerns(t *testing.T) {
 		want  string
 	}{
 		{"drops all", []expression{dropIt}, "[drop 0 drop]"},
-		{"accepts all", []expression{acceptIt}, "[]"},
+		{"accepts all", []expression{acceptIt}, "[accept 0 accept]"},
 		{"rejects all", []expression{{name: "reject"}}, "[drop 0 reject]"},
 		{"rejects all, by iptables", []expression{target("REJECT")}, "[drop 0 reject]"},
 		{"another target of iptables", []expression{target("MARK")}, "[]"},
@@ -288,8 +293,8 @@ func TestRuleConcerns(t *testing.T) {
 		{"accepts the tunnel", slices.Concat(tunnel, []expression{acceptIt}), "[accept 51820 udp dport 51820 accept]"},
 		{"only counts", slices.Concat(tunnel, []expression{{name: "counter"}}), "[]"},
 		{"logs and drops", []expression{{name: "log"}, dropIt}, "[drop 0 drop]"},
-		{"what arrives on a link", append(on(eq, loadIn, "eth0\x00"), dropIt), "[]"},
-		{"what leaves by others", append(on(neq, loadOut, "wg0\x00"), dropIt), "[]"},
+		{"what arrives on a link", append(on(eq, loadIn, "eth0\x00"), dropIt), `[drop 0 iifname "eth0" drop]`},
+		{"what leaves by others", append(on(neq, loadOut, "wg0\x00"), dropIt), `[drop 0 oifname != "wg0" drop]`},
 		{"the tunnel's on a link", slices.Concat(on(eq, loadIn, "eth0\x00"), tunnel, []expression{dropIt}),
 			`[drop 51820 iifname "eth0" udp dport 51820 drop]`},
 		{"the tunnel's by others", slices.Concat(on(neq, loadOut, "wg0\x00"), tunnel, []expression{dropIt}),
@@ -297,14 +302,14 @@ func TestRuleConcerns(t *testing.T) {
 		{"two links", slices.Concat(on(eq, loadIn, "a\x00"), on(eq, loadOut, "b\x00"), tunnel, []expression{dropIt}),
 			`[drop 51820 iifname "a" oifname "b" udp dport 51820 drop]`},
 		{"two conditions that are not read", []expression{loadMeta(0xff), is(eq, 1), loadMeta(0xff), is(neq, 2), dropIt},
-			"[]"},
+			"[drop 0 (a condition that is not read) drop]"},
 		{"the tunnel's, with a condition that is not read",
 			slices.Concat([]expression{loadMeta(0xff), is(eq, 1)}, tunnel, []expression{dropIt}),
-			"[drop 51820 … udp dport 51820 drop]"},
+			"[drop 51820 udp dport 51820 (a condition that is not read) drop]"},
 	} {
-		r := readRule(unix.NFPROTO_INET, set{}, test.exprs...)
+		found, _ := firewallOf(unix.NFPROTO_INET, []uint16{51821, 51820}, set{}, test.exprs...)
 		got := []string{}
-		for _, f := range reported(unix.NFPROTO_INET, []uint16{51821, 51820}, r) {
+		for _, f := range found {
 			got = append(got, fmt.Sprint(f.Effect, " ", f.Port, " ", f.Rule))
 		}
 		if fmt.Sprint(got) != test.want {

@@ -46,6 +46,9 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 			l.Role = evidence.RoleOutside
 			l.Why = "its routes could not be read"
 		}
+		if l.Role == evidence.RoleOutside {
+			l.ReversePath = r.reversePath(l.Name)
+		}
 		result.Links = append(result.Links, l.Link)
 		if counts(l.Link) {
 			result.Stats = append(result.Stats, l.stats)

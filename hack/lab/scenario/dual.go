@@ -48,7 +48,7 @@ var dualSabotaged = []Scenario{
 		Sabotage: on(shell("node-2", "ip6tables -I INPUT -p udp --dport 51821 -j DROP")),
 		Restore: on(shell("node-2", `
 			while ip6tables -D INPUT -p udp --dport 51821 -j DROP 2>/dev/null; do :; done
-			while ip6tables -D INPUT -p udp --dport 51821 -j ACCEPT 2>/dev/null; do :; done`)),
+			while ip6tables -D INPUT -s 2001:db8::11 -p udp --dport 51821 -j ACCEPT 2>/dev/null; do :; done`)),
 		Want: fail(codeBlocked), Pairs: only6, Tested: 4,
 	},
 	{

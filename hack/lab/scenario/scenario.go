@@ -156,6 +156,7 @@ var Groups = []Group{
 	{Name: "blind", Scenarios: blind},
 	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},
 	{Name: "reports-config", Scenarios: reportsConfig},
+	{Name: "reach", Scenarios: reportsReach},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
@@ -164,7 +165,7 @@ var Groups = []Group{
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
-	{Name: "kernel", Scenarios: kernel, Apart: true},
+	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 
 // All returns all scenarios in the order of their groups.

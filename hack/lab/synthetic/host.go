@@ -9,6 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/agent"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
 
@@ -127,7 +128,17 @@ func (h *Host) Rules() (rules []evidence.Rule, inventories []evidence.Inventory,
 }
 
 // Firewall is empty.
-func (h *Host) Firewall([]uint16) ([]evidence.Firewall, []evidence.Problem) { return nil, nil }
+func (h *Host) Firewall(filter.Traffic, []evidence.Link) ([]evidence.Firewall, []evidence.Problem) {
+	return nil, nil
+}
+
+// StackCounts never rise.
+func (h *Host) StackCounts() host.StackCounts { return nil }
+
+// Neighbours all answer.
+func (h *Host) Neighbours([]host.Hop, []evidence.Link) ([]evidence.Neighbour, []evidence.Problem) {
+	return nil, nil
+}
 
 // Diversions are none.
 func (h *Host) Diversions([]evidence.Link) (_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem) {

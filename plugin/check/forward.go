@@ -1,0 +1,120 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// forwardHooks are those that pods' packets pass, in order.
+var forwardHooks = []string{"prerouting", "forward", "postrouting"}
+
+// notArrived says that test packets do not arrive, and what drops them, as far
+// as it was found.
+func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
+	out := fail("%s test packets of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport,
+		row.Size, e.From.Name, e.To.Name, row.Sent)
+	out.Variant = "lost"
+	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name}
+	forwarded(&out, e, row)
+	return out
+}
+
+// notAnswered says that test packets arrive and their answers do not come back,
+// and what drops those.
+func notAnswered(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
+	out := fail("%s test packets of %d bytes from %s arrive at the pod on %s, their answers do not come back", row.Transport,
+		row.Size, e.From.Name, e.To.Name)
+	out.Variant = "answer"
+	out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name}
+	forwarded(&out, e.Back(), row)
+	return out
+}
+
+// forwarded adds which rule of the two nodes drops what is on its way from one
+// pod to another: one that does for certain, then NetworkPolicies, then what may.
+func forwarded(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
+	ends := []struct {
+		node *graph.Node
+		passing
+	}{
+		{e.To, passing{in: tunnelLinks(e.ToLink())}}, {e.From, passing{out: tunnelLinks(e.FromLink())}},
+	}
+	var found [2]dropped
+	for i := range ends {
+		p := &ends[i].passing
+		p.family = e.Family
+		p.from = e.From.PodIP(e.Family)
+		p.to = e.To.PodIP(e.Family)
+		p.protocol = protocolTCP
+		if row.Transport == "udp" {
+			p.protocol = protocolUDP
+		}
+		found[i] = p.meets(ends[i].node, forwardHooks...)
+	}
+	for i, d := range found {
+		if d.certain != nil {
+			byForwardRule(out, e, ends[i].node, d.certain)
+			return
+		}
+	}
+	for i, d := range found {
+		if len(d.policies) > 0 {
+			n := ends[i].node
+			out.Add("; %s enforces network policies (chain %s), and one may select the test pods", n.Name,
+				strings.TrimPrefix(d.policies[0].Rule, "jump "))
+			out.Variant = "policies"
+			out.Facts["node"] = n.Name
+			out.Readings = ruleReadings(n, append(d.policies[:1:1], d.doubtful...)...)
+			return
+		}
+	}
+	for i, d := range found {
+		if len(d.doubtful) > 0 {
+			n := ends[i].node
+			out.Add("; a rule of %s whose conditions were not all understood may drop them (chain %s)", n.Name,
+				whereIs(d.doubtful[0]))
+			out.Variant = "doubtful"
+			out.Facts["node"] = n.Name
+			out.Readings = ruleReadings(n, d.doubtful...)
+			return
+		}
+	}
+}
+
+// byForwardRule adds a rule of a node that drops the packets for certain.
+func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *evidence.Firewall) {
+	out.Facts = map[string]string{"node": n.Name, "peer": e.From.Name, "device": n.Carrier(e.Family).Name, "ip": "ip"}
+	if n == e.From {
+		out.Facts["peer"] = e.To.Name
+	}
+	if e.Family == 6 {
+		out.Facts["ip"] = "ip6"
+	}
+	addRule(out, n, f)
+	if isDefault(f) {
+		out.Add("; the firewall of %s drops what it forwards and nothing accepts (chain %s)", n.Name, whereIs(f))
+		out.Variant = "forward-policy"
+		return
+	}
+	out.Add("; a firewall rule of %s drops them (chain %s)", n.Name, whereIs(f))
+	from, to := rangeOf(e.From, e.From.PodIP(e.Family)), rangeOf(e.To, e.To.PodIP(e.Family))
+	if from.IsValid() && to.IsValid() {
+		out.Facts["here"] = to.String()
+		out.Facts["there"] = from.String()
+	}
+	if !ofPolicies(f) {
+		out.Variant = "forward-" + out.Variant
+	}
+}
+
+// tunnelLinks are the links by which packets come out of a tunnel or go into it,
+// none if that is not known.
+func tunnelLinks(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}

@@ -1,0 +1,216 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// outputHooks are those that a datagram of the host passes before a capture sees
+// it leave, in order.
+var outputHooks = []string{"output", "postrouting", "egress"}
+
+// unsent are datagrams of a tunnel that do not leave the node.
+type unsent struct {
+	*graph.Edge
+	endpoint netip.Addr
+	port     uint16
+}
+
+// notSent says why packets enter the tunnel and no message leaves the host: the
+// route to the endpoint first, then filters, then the neighbour.
+func notSent(e *graph.Edge) verdict.Outcome {
+	u := &unsent{e, e.Sent.Endpoint.Addr(), e.Sent.Endpoint.Port()}
+	p := passing{
+		family: family(u.endpoint), from: ownAddress(e.From, e.Received.Endpoint.Addr()), to: u.endpoint,
+		protocol: protocolUDP, port: u.port,
+	}
+	if e.EndpointRoute != nil && e.EndpointRoute.Link != "" {
+		p.out = []string{e.EndpointRoute.Link}
+		p.bridged = bridged(e.From, p.out)
+	}
+	found := p.meets(e.From, outputHooks...)
+	for _, cause := range []func() (verdict.Outcome, bool){
+		u.refused, u.loop,
+		func() (verdict.Outcome, bool) { return u.rule(found.certain) },
+		u.neighbour, u.otherTunnel,
+	} {
+		if out, found := cause(); found {
+			return out
+		}
+	}
+	out := fail("packets for %s enter %s of %s, and no WireGuard message leaves the host: what drops its UDP to %s was not found",
+		e.To.Name, e.FromLink(), e.From.Name, e.Sent.Endpoint)
+	out.Variant = "output"
+	out.Facts = u.facts()
+	if len(found.doubtful) > 0 {
+		out.Add(", a rule whose conditions were not all understood may (chain %s)", whereIs(found.doubtful[0]))
+		out.Readings = ruleReadings(e.From, found.doubtful...)
+	}
+	out.Readings = append(out.Readings, u.routeReading()...)
+	return out
+}
+
+func (u *unsent) facts() map[string]string {
+	facts := map[string]string{
+		"node": u.From.Name, "peer": u.To.Name, "port": fmt.Sprint(u.port), "device": u.FromLink(),
+		"end": "daddr", "side": "destination", "version": fmt.Sprint(family(u.endpoint)),
+	}
+	addAddress(facts, u.endpoint)
+	return facts
+}
+
+// routeReading is the kernel's answer for the endpoint, and the entry that it is from.
+func (u *unsent) routeReading() (readings []verdict.Reading) {
+	answer := u.EndpointRoute
+	if answer == nil {
+		return nil
+	}
+	text := answer.Error
+	if text == "" {
+		text = describeTo(u.endpoint, answer)
+	}
+	readings = append(readings, verdict.Reading{Node: u.From.Name, What: "ip route get " + u.endpoint.String(), Text: text})
+	if entry := u.entry(); entry != nil && entry.Destination.Bits() > 0 {
+		readings = append(readings, verdict.Reading{Node: u.From.Name, What: "routing table", Text: describe(entry)})
+	}
+	return readings
+}
+
+// entry is the most specific entry for the endpoint that was reported, of the
+// answer's table where that is known.
+func (u *unsent) entry() *evidence.Route {
+	answer := u.EndpointRoute
+	return closest(u.From.Table, u.endpoint, func(r *evidence.Route) bool {
+		return answer.Table == 0 || answer.Link == "" || r.Table == answer.Table && r.Link == answer.Link
+	})
+}
+
+// onlyFor reports whether an entry is for the endpoint alone and the only one of
+// its kind, so that a command can name it for certain.
+func (u *unsent) onlyFor(entry *evidence.Route) bool {
+	if entry == nil || !entry.Destination.IsSingleIP() || entry.Table == 0 {
+		return false
+	}
+	same := 0
+	for _, r := range u.From.Table {
+		if r.Destination == entry.Destination {
+			same++
+		}
+	}
+	return same == 1
+}
+
+// byRoute is a fault of the route to the endpoint.
+func (u *unsent) byRoute(variant string, out verdict.Outcome) (verdict.Outcome, bool) {
+	out.Variant = variant
+	out.Facts = u.facts()
+	out.Readings = u.routeReading()
+	if entry := u.entry(); u.onlyFor(entry) {
+		out.Facts["route"] = entry.Destination.String()
+		out.Facts["table"] = fmt.Sprint(entry.Table)
+		out.Facts["type"] = entry.Type
+		if entry.Link != "" {
+			out.Facts["link"] = entry.Link
+		}
+	}
+	return out, true
+}
+
+// refused: the kernel has no route to the endpoint, or one that refuses.
+func (u *unsent) refused() (verdict.Outcome, bool) {
+	answer := u.EndpointRoute
+	if answer == nil || answer.Link != "" && !slices.Contains(refusals, answer.Type) {
+		return verdict.Outcome{}, false
+	}
+	entry := u.entry()
+	if entry != nil && slices.Contains(refusals, entry.Type) {
+		return u.byRoute("unreachable", fail("%s cannot send to the endpoint of %s, %s: the route %s refuses it",
+			u.From.Name, u.To.Name, u.endpoint, describe(entry)))
+	}
+	why := answer.Error
+	if why == "" {
+		why = answer.Type
+	}
+	return u.byRoute("no-route", fail("%s has no route to the endpoint of %s, %s: %s", u.From.Name, u.To.Name, u.endpoint, why))
+}
+
+// loop: the way to the endpoint leads into the tunnel itself.
+func (u *unsent) loop() (verdict.Outcome, bool) {
+	answer := u.EndpointRoute
+	if answer == nil || answer.Link != u.FromLink() {
+		return verdict.Outcome{}, false
+	}
+	out := fail("the route of %s to the endpoint of %s, %s, leads into %s itself: a loop, and nothing of it leaves the host",
+		u.From.Name, u.To.Name, u.endpoint, answer.Link)
+	if covers := answer.Destination; covers.IsValid() && !covers.IsSingleIP() {
+		out.Add(" (the route %s covers the nodes' own network)", covers)
+	}
+	return u.byRoute("loop", out)
+}
+
+// otherTunnel: the way to the endpoint leads into another tunnel, and nothing of
+// it arrives.
+func (u *unsent) otherTunnel() (verdict.Outcome, bool) {
+	answer := u.EndpointRoute
+	if answer == nil {
+		return verdict.Outcome{}, false
+	}
+	link := u.From.Link(answer.Link)
+	if link == nil || link.Role == evidence.RoleOutside {
+		return verdict.Outcome{}, false
+	}
+	return u.byRoute("vpn", fail("the route of %s to the endpoint of %s, %s, leads into %s (%s), and nothing of it arrives",
+		u.From.Name, u.To.Name, u.endpoint, link.Name, kind(link)))
+}
+
+// rule: a rule of the host's own firewall drops what it sends.
+func (u *unsent) rule(f *evidence.Firewall) (verdict.Outcome, bool) {
+	if f == nil {
+		return verdict.Outcome{}, false
+	}
+	out := fail("packets for %s enter %s of %s, and its kernel drops the WireGuard messages before they leave: %s",
+		u.To.Name, u.FromLink(), u.From.Name, whatDrops(f, u.port))
+	out.Facts = u.facts()
+	addRule(&out, u.From, f)
+	if strings.Contains(out.Variant, "-") {
+		out.Variant = "output-" + out.Variant
+	}
+	return out, true
+}
+
+// neighbour: the next hop to the endpoint does not answer.
+func (u *unsent) neighbour() (verdict.Outcome, bool) {
+	answer := u.EndpointRoute
+	if answer == nil {
+		return verdict.Outcome{}, false
+	}
+	hop := answer.Gateway
+	if !hop.IsValid() {
+		hop = u.endpoint
+	}
+	for _, n := range u.From.Neighbours {
+		if n.Address != hop || n.Link != answer.Link {
+			continue
+		}
+		asks := "ARP"
+		if hop.Is6() {
+			asks = "neighbour discovery"
+		}
+		out := fail("%s gets no answer to %s for %s on %s, so nothing for %s leaves it", u.From.Name, asks, hop, n.Link, u.To.Name)
+		out.Variant = "neighbour"
+		out.Facts = u.facts()
+		out.Facts["link"] = n.Link
+		out.Facts["hop"] = hop.String()
+		out.Readings = append(u.routeReading(), verdict.Reading{
+			Node: u.From.Name, What: "ip neighbour show dev " + n.Link, Text: hop.String() + " " + n.State,
+		})
+		return out, true
+	}
+	return verdict.Outcome{}, false
+}

@@ -1,0 +1,476 @@
+package check
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+type streams = map[string][]evidence.Message
+
+// unacceptedRun: what node-1 sends arrives at node-2's card, and WireGuard there
+// counts none of it. more is what node-2's probe says besides.
+func unacceptedRun(more ...evidence.Message) streams {
+	s := healthy(3)
+	count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
+	undelivered(s)
+	for i := range 3 {
+		s[probeOf(i)] = append(s[probeOf(i)], evidence.Message{Address: &evidence.Address{
+			Link: "eth0", Prefix: netip.PrefixFrom(underlay(i), 24)}})
+	}
+	s["probe/node-2"] = append(s["probe/node-2"], more...)
+	return s
+}
+
+func probeOf(i int) string { return []string{"probe/node-1", "probe/node-2", "probe/node-3"}[i] }
+
+// unsentRun: what enters node-1's tunnel for node-2 does not leave the host.
+func unsentRun(more ...evidence.Message) streams {
+	s := unacceptedRun()
+	for i, remote := range []netip.Addr{underlay(1), underlay(0)} {
+		each(s[probeOf(i)], func(m *evidence.Message) {
+			if m.Tunnel == nil || m.Tunnel.Remote.Addr() != remote {
+				return
+			}
+			tunnel := *m.Tunnel
+			if i == 0 {
+				tunnel.TX = evidence.Flow{}
+			} else {
+				tunnel.RX = evidence.Flow{}
+			}
+			m.Tunnel = &tunnel
+		})
+	}
+	s["probe/node-1"] = append(s["probe/node-1"], more...)
+	return s
+}
+
+// inputRule is a rule of the input hook of an iptables-nft table, with its conditions.
+func inputRule(effect, chain, rule string, when evidence.Selector) evidence.Message {
+	f := &evidence.Firewall{
+		Tool: "nftables", Family: "ip", Table: "filter", Chain: chain, Base: "INPUT", Hook: "input", Effect: effect, Rule: rule,
+		Handle: 7, Number: 3, When: &when,
+	}
+	if len(when.Target) > 0 {
+		f.Port = when.Target[0].From
+	}
+	return evidence.Message{Firewall: f}
+}
+
+func policy(base string) evidence.Message {
+	m := inputRule("drop", base, "policy drop", evidence.Selector{})
+	m.Firewall.Base = base
+	m.Firewall.Hook = strings.ToLower(base)
+	m.Firewall.Handle = 0
+	return m
+}
+
+// rewritten changes a firewall's message.
+func rewritten(m evidence.Message, change func(*evidence.Firewall)) evidence.Message {
+	change(m.Firewall)
+	return m
+}
+
+func prefixes(list ...string) (all []netip.Prefix) {
+	for _, text := range list {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+func at51820(s evidence.Selector) evidence.Selector {
+	s.Protocol = []byte{protocolUDP}
+	s.Target = []evidence.Ports{{From: 51820, To: 51820}}
+	return s
+}
+
+func counter(name string) evidence.Message {
+	return evidence.Message{StackCount: &evidence.StackCount{Name: name, Rise: 12}}
+}
+
+// preshared sets a preshared key of one node for another.
+func preshared(s streams, node, peer int) {
+	each(s[probeOf(node)], func(m *evidence.Message) {
+		if m.Peer != nil && m.Peer.PublicKey == publicKey(peer) {
+			p := *m.Peer
+			p.Preshared = true
+			m.Peer = &p
+		}
+	})
+}
+
+// answered lets handshake answers be among what arrives at node-2.
+func answered(s streams) {
+	each(s["probe/node-2"], func(m *evidence.Message) {
+		if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(0) {
+			tunnel := *m.Tunnel
+			tunnel.RX.Responses = 3
+			m.Tunnel = &tunnel
+		}
+	})
+}
+
+// onLink changes a link of node-2.
+func onLink(s streams, name string, change func(*evidence.Link)) {
+	each(s["probe/node-2"], func(m *evidence.Message) {
+		if m.Link != nil && m.Link.Name == name {
+			link := *m.Link
+			change(&link)
+			m.Link = &link
+		}
+	})
+}
+
+// reached is one fault between node-1 and node-2, with the variant of WG0501
+// that it must be told by, parts of the text and the readings, and facts of the
+// remedy ("" = must not be there).
+type reachedCase struct {
+	name    string
+	run     func() streams
+	variant string
+	says    []string
+	facts   map[string]string
+}
+
+const reachesCard = "WireGuard messages of node-1 reach eth0 of node-2"
+
+var reachedCases = []reachedCase{
+	// Rules.
+	{"a rule for one sender, shown whole", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "ip saddr 192.0.2.10 udp dport 51820 drop", at51820(evidence.Selector{From: prefixes("192.0.2.10/32")})))
+	}, "iptables-rule", []string{reachesCard, "its kernel drops them before flannel-wg", "chain ip filter INPUT", "ip saddr 192.0.2.10 udp dport 51820 drop"},
+		map[string]string{"address": "192.0.2.10", "side": "source", "number": "3", "handle": "7", "iptables": "iptables-nft"}},
+	{"a rule for another sender", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "drop", at51820(evidence.Selector{From: prefixes("203.0.113.7/32")})))
+	}, "dropped", []string{reachesCard, "what drops them was not found"}, map[string]string{"handle": ""}},
+	{"a rule for a sender that names no port", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "ip saddr 192.0.2.0/24 drop", evidence.Selector{From: prefixes("192.0.2.0/24")}))
+	}, "iptables-rule", []string{"ip saddr 192.0.2.0/24 drop"}, nil},
+	{"a rule for all but TCP", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "meta l4proto != tcp drop", evidence.Selector{Protocol: []byte{1, 17, 58}}))
+	}, "iptables-rule", []string{"meta l4proto != tcp drop"}, nil},
+	{"a rule for TCP", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "meta l4proto tcp drop", evidence.Selector{Protocol: []byte{6}}))
+	}, "dropped", nil, nil},
+	{"a rule for another link", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", `iifname "eth1" drop`, evidence.Selector{In: []string{"eth1"}}))
+	}, "dropped", nil, nil},
+	{"a rule of nf_tables' own", func() streams {
+		return unacceptedRun(rewritten(inputRule("drop", "input", "udp dport 51820 drop", at51820(evidence.Selector{})), func(f *evidence.Firewall) {
+			f.Family, f.Table, f.Base = "inet", "fw", "input"
+		}))
+	}, "nft-rule", []string{"chain inet fw input"}, map[string]string{"handle": "7", "iptables": "", "ip": "ip", "end": "saddr"}},
+	{"a rule behind one that accepts", func() streams {
+		return unacceptedRun(inputRule("accept", "INPUT", "udp dport 51820 accept", at51820(evidence.Selector{})),
+			inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{})))
+	}, "dropped", nil, nil},
+	{"an accept behind the rule", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{})),
+			inputRule("accept", "INPUT", "udp dport 51820 accept", at51820(evidence.Selector{})))
+	}, "iptables-rule", nil, nil},
+	{"a policy that nothing accepts against", func() streams {
+		return unacceptedRun(inputRule("accept", "INPUT", `iifname "lo" accept`, evidence.Selector{In: []string{"lo"}}), policy("INPUT"))
+	}, "iptables-policy", []string{"accepts no UDP port 51820", "policy drop"}, map[string]string{"chain": "INPUT"}},
+	{"a policy, and an accept in a chain of ufw", func() streams {
+		return unacceptedRun(inputRule("accept", "ufw-user-input", "udp dport 51820 accept", at51820(evidence.Selector{})), policy("INPUT"))
+	}, "dropped", nil, nil},
+	{"a policy, and an accept under a condition that is not understood", func() streams {
+		return unacceptedRun(inputRule("accept", "ufw-user-input", "udp dport 51820 (limit) accept", at51820(evidence.Selector{Other: []string{"limit"}})), policy("INPUT"))
+	}, "doubtful", []string{"a rule whose conditions were not all understood may (chain ip filter INPUT)", "policy drop"}, nil},
+	{"a last rule that rejects what nothing accepted", func() streams {
+		return unacceptedRun(rewritten(inputRule("drop", "filter_INPUT", "reject", evidence.Selector{}), func(f *evidence.Firewall) {
+			f.Tool, f.Family, f.Table, f.Base = "firewalld", "inet", "firewalld", "filter_INPUT"
+		}))
+	}, "nft-rule", []string{"firewalld inet firewalld filter_INPUT reject"}, nil},
+	{"a rule that may drop it", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 (limit) drop", at51820(evidence.Selector{Other: []string{"limit"}})))
+	}, "doubtful", []string{"what drops them is not known", "(limit) drop"}, map[string]string{"handle": ""}},
+	{"iptables-legacy", func() streams {
+		return unacceptedRun(rewritten(inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{})), func(f *evidence.Firewall) {
+			f.Tool, f.Handle = "iptables-legacy", 0
+		}))
+	}, "iptables-rule", []string{"iptables-legacy ip filter INPUT"}, map[string]string{"iptables": "iptables-legacy"}},
+	{"a chain of the card", func() streams {
+		return unacceptedRun(rewritten(inputRule("drop", "in", "udp dport 51820 drop", at51820(evidence.Selector{In: []string{"eth0"}})), func(f *evidence.Firewall) {
+			f.Family, f.Table, f.Base, f.Hook, f.Link = "netdev", "t", "in", "ingress", "eth0"
+		}))
+	}, "nft-rule", []string{"chain netdev t in on eth0"}, nil},
+	{"a filter of traffic control", func() streams {
+		return unacceptedRun(evidence.Message{Firewall: &evidence.Firewall{Tool: "tc", Chain: "ingress", Base: "ingress", Hook: "ingress", Link: "eth0",
+			Effect: "drop", Rule: "udp dport 51820 flower action drop", When: &evidence.Selector{In: []string{"eth0"}}}})
+	}, "tc", []string{reachesCard, "a filter of traffic control (tc) on eth0 drops UDP port 51820"}, nil},
+	{"a rule in a chain of network policies", func() streams {
+		return unacceptedRun(inputRule("drop", "cali-from-host-endpoint", "drop", evidence.Selector{}))
+	}, "policies", nil, nil},
+	{"a bridge's rule, and no bridge", func() streams {
+		return unacceptedRun(rewritten(inputRule("drop", "pre", "drop", evidence.Selector{}), func(f *evidence.Firewall) {
+			f.Family, f.Hook = "bridge", "prerouting"
+		}))
+	}, "dropped", nil, nil},
+
+	// Other causes behind the card.
+	{"a translation of the port", func() streams {
+		return unacceptedRun(rewritten(inputRule("dnat", "PREROUTING", "udp dport 51820 DNAT", at51820(evidence.Selector{Other: []string{toHost}})), func(f *evidence.Firewall) {
+			f.Table, f.Base, f.Hook = "nat", "PREROUTING", "prerouting"
+		}))
+	}, "dnat", []string{reachesCard, "sends them elsewhere", "chain ip nat PREROUTING"}, nil},
+	{"a translation for a Service's own address", func() streams {
+		return unacceptedRun(rewritten(inputRule("dnat", "KUBE-SERVICES", "jump KUBE-SVC-A", at51820(evidence.Selector{To: prefixes("10.43.0.7/32")})), func(f *evidence.Firewall) {
+			f.Table, f.Base, f.Hook = "nat", "PREROUTING", "prerouting"
+		}))
+	}, "dropped", nil, nil},
+	{"a strict rp_filter, and a route back by another card", func() streams {
+		s := unacceptedRun(evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}},
+			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true, ControlTX: 1, ControlRX: 1}})
+		onLink(s, "eth0", func(l *evidence.Link) { l.ReversePath = 1 })
+		route(s["probe/node-2"], evidence.Route{For: underlay(0), Link: "eth1", Type: "unicast", Table: 254})
+		return s
+	}, "reverse-path", []string{reachesCard, "rp_filter of eth0 is strict (1), and the route back to 192.0.2.10 leaves by eth1"}, map[string]string{"link": "eth0"}},
+	{"a loose rp_filter", func() streams {
+		s := unacceptedRun()
+		onLink(s, "eth0", func(l *evidence.Link) { l.ReversePath = 2 })
+		route(s["probe/node-2"], evidence.Route{For: underlay(0), Link: "cni0", Type: "unicast", Table: 254})
+		return s
+	}, "dropped", nil, nil},
+	{"a strict rp_filter, and the route back by the same card", func() streams {
+		s := unacceptedRun()
+		onLink(s, "eth0", func(l *evidence.Link) { l.ReversePath = 1 })
+		return s
+	}, "dropped", nil, nil},
+	{"the counter of rp_filter", func() streams { return unacceptedRun(counter("IPReversePathFilter")) }, "reverse-path",
+		[]string{reachesCard, "IPReversePathFilter rose by 12"}, nil},
+	{"wrong checksums", func() streams { return unacceptedRun(counter("UdpInCsumErrors")) }, "checksum",
+		[]string{reachesCard, "wrong checksums", "UdpInCsumErrors rose by 12"}, nil},
+	{"wrong checksums of the other family", func() streams { return unacceptedRun(counter("Udp6InCsumErrors")) }, "dropped", nil, nil},
+	{"an XDP program", func() streams {
+		s := unacceptedRun()
+		onLink(s, "eth0", func(l *evidence.Link) { l.XDP = &evidence.XDP{Mode: "native", ID: 44} })
+		return s
+	}, "program", []string{"a BPF program on eth0 can", "XDP program 44"}, nil},
+	{"a BPF program of traffic control", func() streams {
+		return unacceptedRun(evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: evidence.EffectBPF, Hook: "ingress", Link: "eth0", Rule: "bpf cali_from_host"}})
+	}, "program", []string{"bpf cali_from_host"}, nil},
+
+	// Keys.
+	{"a preshared key at one end", func() streams { s := unacceptedRun(); preshared(s, 0, 1); answered(s); return s }, "handshake",
+		[]string{"node-1 has a preshared key for node-2, which has none for it", "preshared key for node-1 none"}, nil},
+	{"a preshared key at the other end", func() streams { s := unacceptedRun(); preshared(s, 1, 0); return s }, "handshake",
+		[]string{"node-2 has a preshared key for node-1, which has none for it"}, nil},
+	{"a preshared key at both ends", func() streams { s := unacceptedRun(); preshared(s, 0, 1); preshared(s, 1, 0); answered(s); return s },
+		"handshake", []string{"may differ"}, nil},
+	{"a preshared key at both ends, and no answer that is not accepted", func() streams { s := unacceptedRun(); preshared(s, 0, 1); preshared(s, 1, 0); return s },
+		"dropped", nil, nil},
+	{"no preshared key, and answers that are not accepted", func() streams { s := unacceptedRun(); answered(s); return s }, "dropped",
+		[]string{reachesCard, "what drops them was not found"}, nil},
+	{"a policy with an accept for the port, and a preshared key at one end", func() streams {
+		s := unacceptedRun(inputRule("accept", "ufw-user-input", "udp dport 51820 accept", at51820(evidence.Selector{})), policy("INPUT"))
+		preshared(s, 0, 1)
+		return s
+	}, "handshake", nil, nil},
+
+	// What does not leave.
+	{"an unreachable route to the endpoint", func() streams {
+		s := unsentRun(entry("192.0.2.11/32", "", "unreachable", 254))
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Error: "no route to host"})
+		return s
+	}, "unreachable", []string{"node-1 cannot send to the endpoint of node-2, 192.0.2.11: the route unreachable 192.0.2.11/32 refuses it", "no route to host"},
+		map[string]string{"route": "192.0.2.11/32", "type": "unreachable", "table": "254"}},
+	{"a blackhole for more than the endpoint", func() streams {
+		s := unsentRun(entry("192.0.2.0/28", "", "blackhole", 254))
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Error: "invalid argument"})
+		return s
+	}, "unreachable", []string{"blackhole 192.0.2.0/28"}, map[string]string{"route": ""}},
+	{"no route to the endpoint", func() streams {
+		s := unsentRun()
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Error: "network is unreachable"})
+		return s
+	}, "no-route", []string{"node-1 has no route to the endpoint of node-2, 192.0.2.11: network is unreachable"}, nil},
+	{"a loop", func() streams {
+		s := unsentRun(entry("192.0.2.11/32", "flannel-wg", "unicast", 254))
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "flannel-wg", Destination: prefixes("192.0.2.11/32")[0], Type: "unicast", Table: 254})
+		return s
+	}, "loop", []string{"leads into flannel-wg itself: a loop"}, map[string]string{"route": "192.0.2.11/32", "link": "flannel-wg"}},
+	{"a pod range that covers the nodes", func() streams {
+		s := unsentRun(entry("192.0.0.0/16", "flannel-wg", "unicast", 254))
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "flannel-wg", Destination: prefixes("192.0.0.0/16")[0], Type: "unicast", Table: 254})
+		return s
+	}, "loop", []string{"the route 192.0.0.0/16 covers the nodes' own network"}, map[string]string{"route": ""}},
+	{"another VPN", func() streams {
+		s := unsentRun(evidence.Message{Link: &evidence.Link{Index: 8, Name: "tun7", Kind: "tun", Up: true, MTU: 1500, Role: evidence.RoleInside}})
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "tun7", Type: "unicast", Table: 254})
+		return s
+	}, "vpn", []string{"leads into tun7 (tun), and nothing of it arrives"}, nil},
+	{"a neighbour that does not answer", func() streams {
+		return unsentRun(evidence.Message{Neighbour: &evidence.Neighbour{Address: underlay(1), Link: "eth0", State: "failed"}})
+	}, "neighbour", []string{"node-1 gets no answer to ARP for 192.0.2.11 on eth0", "192.0.2.11 failed"}, map[string]string{"hop": "192.0.2.11"}},
+	{"a neighbour of another", func() streams {
+		return unsentRun(evidence.Message{Neighbour: &evidence.Neighbour{Address: underlay(2), Link: "eth0", State: "failed"}})
+	}, "output", []string{"no WireGuard message leaves the host"}, nil},
+	{"a rule for what is sent", func() streams {
+		return unsentRun(rewritten(inputRule("drop", "OUTPUT", "udp dport 51820 drop", at51820(evidence.Selector{})), func(f *evidence.Firewall) {
+			f.Base, f.Hook = "OUTPUT", "output"
+		}))
+	}, "output-iptables-rule", []string{"its kernel drops the WireGuard messages before they leave"}, map[string]string{"address": "192.0.2.11", "side": "destination"}},
+	{"a rule for what is sent to another", func() streams {
+		return unsentRun(rewritten(inputRule("drop", "OUTPUT", "drop", evidence.Selector{To: prefixes("192.0.2.12/32")}), func(f *evidence.Firewall) {
+			f.Base, f.Hook = "OUTPUT", "output"
+		}))
+	}, "output", nil, nil},
+}
+
+// Each fault has its own cause, in words that are true of it.
+func TestReached(t *testing.T) {
+	for _, test := range reachedCases {
+		t.Run(test.name, func(t *testing.T) {
+			f := Judge(record(t, test.run())).FirstCause
+			if f == nil || f.Code != "WG0501" || f.Status != verdict.Fail || f.Subject.Node != "node-1" || f.Variant != test.variant {
+				t.Fatalf("%+v, want variant %s", f, test.variant)
+			}
+			text := f.Text
+			for _, r := range f.Readings {
+				text += "\n" + r.Node + " " + r.What + " " + r.Text
+			}
+			for _, part := range test.says {
+				if !strings.Contains(text, part) {
+					t.Errorf("%q is not in\n%s", part, text)
+				}
+			}
+			for name, want := range test.facts {
+				if f.Facts[name] != want {
+					t.Errorf("fact %s is %q, want %q", name, f.Facts[name], want)
+				}
+			}
+			if strings.Contains(text, "preshared") && f.Variant != "handshake" {
+				t.Error("preshared keys are blamed:\n" + text)
+			}
+		})
+	}
+}
+
+// forwardRule is a rule of node-2's iptables-nft in the forward hook.
+func forwardRule(effect, rule string, when evidence.Selector) evidence.Message {
+	return rewritten(inputRule(effect, "FORWARD", rule, when), func(f *evidence.Firewall) {
+		f.Base, f.Hook = "FORWARD", "forward"
+	})
+}
+
+// What pods send is dropped by a rule, a policy, a NetworkPolicy, or by what is
+// not known; only what certainly drops it is blamed.
+func TestForwarded(t *testing.T) {
+	accepts := forwardRule("accept", "ip saddr 10.42.0.0/16 accept", evidence.Selector{From: prefixes("10.42.0.0/16")})
+	kubeRouter := forwardRule("present", "jump KUBE-ROUTER-FORWARD", evidence.Selector{})
+	for _, test := range []struct {
+		name    string
+		rules   []evidence.Message
+		variant string
+		says    string
+		node    string // fact
+	}{
+		{"nothing", nil, "lost", "do not arrive at the pod on node-2", "node-1"},
+		{"a rule", []evidence.Message{forwardRule("drop", "ip daddr 10.42.1.0/24 drop", evidence.Selector{To: prefixes("10.42.1.0/24")})},
+			"forward-iptables-rule", "a firewall rule of node-2 drops them (chain ip filter FORWARD)", "node-2"},
+		{"a rule for all but TCP", []evidence.Message{forwardRule("drop", "meta l4proto != tcp drop", evidence.Selector{Protocol: []byte{17}})},
+			"forward-iptables-rule", "a firewall rule of node-2 drops them", "node-2"},
+		{"a rule for others", []evidence.Message{forwardRule("drop", "ip saddr 172.17.0.0/16 drop", evidence.Selector{From: prefixes("172.17.0.0/16")})},
+			"lost", "", "node-1"},
+		{"a policy", []evidence.Message{policy("FORWARD")}, "forward-policy", "the firewall of node-2 drops what it forwards and nothing accepts", "node-2"},
+		{"a policy, and Flannel's accept", []evidence.Message{accepts, policy("FORWARD")}, "lost", "", "node-1"},
+		{"network policies", []evidence.Message{kubeRouter, accepts}, "policies", "node-2 enforces network policies (chain KUBE-ROUTER-FORWARD)", "node-2"},
+		{"network policies before a policy", []evidence.Message{kubeRouter, policy("FORWARD")}, "policies", "one may select the test pods", "node-2"},
+		{"a rule before network policies", []evidence.Message{forwardRule("drop", "drop", evidence.Selector{}), kubeRouter}, "forward-iptables-rule", "", "node-2"},
+		{"a rule that is not understood", []evidence.Message{forwardRule("drop", "(ct state) drop", evidence.Selector{Other: []string{"ct state"}})},
+			"doubtful", "may drop them", "node-2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := healthy(3)
+			undelivered(s)
+			s["probe/node-2"] = append(s["probe/node-2"], test.rules...)
+			f := Judge(record(t, s)).FirstCause
+			if f == nil || f.Code != "WG0502" || f.Variant != test.variant || !strings.Contains(f.Text, test.says) || f.Facts["node"] != test.node {
+				t.Fatalf("%+v", f)
+			}
+			narrow := f.Facts["there"] == "10.42.0.0/24" && f.Facts["here"] == "10.42.1.0/24" && f.Facts["handle"] == "7"
+			if commands := f.Variant == "forward-iptables-rule"; commands != narrow && f.Variant != "forward-policy" {
+				t.Errorf("facts %v", f.Facts)
+			}
+		})
+	}
+}
+
+// An MTU that does not fit is a failure only where small packets pass, and a loop
+// is not an MTU.
+func TestSizeIsNoOutage(t *testing.T) {
+	small := func(s streams) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "eth0" {
+				m.Link.MTU = 1400
+			}
+		})
+	}
+	blocked := unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{})))
+	small(blocked)
+	stalled := healthy(3)
+	small(stalled)
+	each(stalled["pod/node-1"], func(m *evidence.Message) {
+		if m.Canary != nil && m.Canary.Peer == 1 {
+			m.Canary.Rows[2].Answered = 0
+		}
+	})
+	undelivery := healthy(3)
+	small(undelivery)
+	undelivered(undelivery)
+	for name, test := range map[string]struct {
+		run  streams
+		code string
+	}{"a port that is blocked": {blocked, "WG0501"}, "full packets that are lost": {stalled, "WG0504"}, "all packets that are lost": {undelivery, "WG0502"}} {
+		if f := Judge(record(t, test.run)).FirstCause; f == nil || f.Code != test.code {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	for _, c := range reachedCases {
+		if c.variant != "loop" {
+			continue
+		}
+		j := Judge(record(t, c.run()))
+		if slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool {
+			return f.Code == "WG0504" && f.Subject.Node == "node-1" && f.Subject.Peer == "node-2" && f.Status != verdict.NotApplicable
+		}) {
+			t.Error("a loop has an MTU")
+		}
+	}
+}
+
+// Packets of full size are said to be lost in the direction that lost them, with
+// what passes.
+func TestLostFull(t *testing.T) {
+	for name, test := range map[string]struct {
+		arrived uint32
+		want    string
+	}{
+		"the packet": {0, "packets of 1420 bytes from the pod on node-1 to the pod on node-2 are lost; those of 361 bytes arrive"},
+		"its answer": {3, "packets of 1420 bytes from the pod on node-2 to the pod on node-1 are lost; those of 361 bytes arrive"},
+	} {
+		s := healthy(3)
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == 1 {
+				m.Canary.Rows[2].Answered = 0
+			}
+		})
+		each(s["pod/node-2"], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == 0 {
+				m.Canary.Rows[2].Received = test.arrived
+			}
+		})
+		f := Judge(record(t, s)).FirstCause
+		if f == nil || f.Code != "WG0503" || f.Text != test.want || f.Variant != "between" || f.Facts["mtu"] != "361" || f.Facts["size"] != "1420" {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if f != nil && (len(f.Readings) == 0 || !strings.Contains(f.Readings[0].Text, "answered: 92, 361; not answered: 1420")) {
+			t.Errorf("%s: %+v", name, f.Readings)
+		}
+	}
+}
