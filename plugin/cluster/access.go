@@ -93,6 +93,12 @@ func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []ma
 	if err := c.Permitted(ctx, run); err != nil {
 		return err
 	}
+	return c.tryObjects(ctx, run, placings)
+}
+
+// tryObjects creates as a dry run what can be: Jobs only where their namespace
+// exists.
+func (c *Client) tryObjects(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
 	if run.Own() {
 		return c.tryNamespaces(ctx, run)
 	}
@@ -142,7 +148,7 @@ func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []mani
 }
 
 func (c *Client) try(ctx context.Context, what string, create func(context.Context) error) error {
-	err := c.call(ctx, "creating the "+what+" as a dry run", create)
+	err := c.callFor(ctx, createTimeout, patience, "creating the "+what+" as a dry run", create)
 	if rejected(err) {
 		return &Refused{What: what, Err: err}
 	}

@@ -111,7 +111,7 @@ func (c *Client) remove(ctx context.Context, l Leftover) error {
 
 func (c *Client) removeFrom(ctx context.Context, l Leftover, namespace string) error {
 	background := metav1.DeletePropagationBackground
-	err := c.callFor(ctx, removalPatience, "removing", func(ctx context.Context) error {
+	err := c.callFor(ctx, callTimeout, removalPatience, "removing", func(ctx context.Context) error {
 		options := metav1.DeleteOptions{PropagationPolicy: &background}
 		if l.Own {
 			return c.api.CoreV1().Namespaces().Delete(ctx, namespace, options)

@@ -15,16 +15,17 @@ import (
 // request again, for as long as patience. It does not wait for a server that has
 // never answered: then a wrong address is more likely than a late server.
 func (c *Client) call(ctx context.Context, what string, request func(context.Context) error) error {
-	return c.callFor(ctx, patience, what, request)
+	return c.callFor(ctx, callTimeout, patience, what, request)
 }
 
+// callFor is call with other limits: of one request, and of all repetitions.
 func (c *Client) callFor(
-	ctx context.Context, limit time.Duration, what string, request func(context.Context) error,
+	ctx context.Context, each, limit time.Duration, what string, request func(context.Context) error,
 ) error {
 	began := time.Now()
 	wait := 100 * time.Millisecond
 	for {
-		once, cancel := context.WithTimeout(ctx, callTimeout)
+		once, cancel := context.WithTimeout(ctx, each)
 		err := request(once)
 		cancel()
 		if err == nil || answered(err) {
@@ -38,6 +39,9 @@ func (c *Client) callFor(
 		}
 		if !c.reached.Load() && transient(err) {
 			return &Unreachable{fmt.Errorf("%s: %w", what, err)}
+		}
+		if failed := asWebhookFailure(err); failed != nil { // each attempt takes as long
+			return fmt.Errorf("%s: %w", what, failed)
 		}
 		if !transient(err) || time.Since(began) > limit {
 			return fmt.Errorf("%s: %w", what, err)

@@ -39,7 +39,7 @@ If you are not allowed to search everywhere, the exit code is not 0.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeoutCause(command.Context(), f.timeout, run.ErrTime)
+			ctx, cancel := context.WithTimeoutCause(command.Context(), f.timeout, run.TimedOut(f.timeout))
 			defer cancel()
 			return r.runCleanup(ctx, client, f, runs)
 		},

@@ -33,7 +33,7 @@ The exit code is that of the run. FILE can be - for stdin.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.ErrTime)
+			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			j, err := r.judgeRecording(ctx, args[0])
 			if err != nil {

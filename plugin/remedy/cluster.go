@@ -21,17 +21,4 @@ var clusterRemedies = []row{
 		Note: "Leave --family away. For a second family the cluster needs pod and service ranges of it from its " +
 			"beginning.",
 	}},
-	{"WG0103", "image", "", Hint{
-		Title: "Let the nodes pull the probe's image",
-		Note: "Mirror the image and name it with --image and --image-pull-secret, or load it on the nodes and " +
-			"use --image-pull-policy=Never.",
-	}},
-	{"WG0103", "admission", "", Hint{
-		Title: "Let the run's pods be admitted",
-		Note: "A policy, quota or webhook refused them. kubectl wg verify --print-manifests shows what is " +
-			"created; use --namespace with a namespace that admits it.",
-	}},
-	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
-	{"WG0103", "lost", "", Hint{Title: "Run again once the node and the API server answer steadily"}},
-	{"WG0103", "", "", Hint{Title: "Look at the node and its kubelet, then run again"}},
 }

@@ -7,7 +7,7 @@ import "slices"
 // and what the lab's repairs showed.
 var table = slices.Concat(
 	k3sRemedies, rke2Remedies, flannelRemedies,
-	clusterRemedies, captureRemedies, deviceRemedies, routeRemedies, reachRemedies, wireRemedies,
+	clusterRemedies, runRemedies, captureRemedies, deviceRemedies, routeRemedies, reachRemedies, wireRemedies,
 )
 
 // rebootAll brings nodes to the backend that the servers are configured with.

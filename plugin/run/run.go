@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (r *Run) Collect(ctx context.Context) error {
 
 // phase does one step of a run within the time that is left.
 func (r *Run) phase(ctx context.Context, name string, do func(context.Context) error) error {
-	within, cancel := context.WithDeadlineCause(ctx, r.deadline, ErrTime)
+	within, cancel := context.WithDeadlineCause(ctx, r.deadline, TimedOut(r.options.Timeout))
 	defer cancel()
 	r.options.Progress.Phase(name)
 	began := time.Now()
@@ -104,8 +105,7 @@ func (r *Run) preflight(ctx context.Context) error {
 // objects says what the run creates on its nodes.
 func (r *Run) objects() manifests.Run { return r.options.objects(len(r.nodes.list)) }
 
-// place creates the pods and waits for them, for at most three quarters of the
-// whole time, so that those which did start still take part.
+// place creates the pods and waits for them.
 func (r *Run) place(ctx context.Context) (err error) {
 	r.about.Nodes = len(r.nodes.list)
 	if r.placement, err = r.options.Cluster.Open(ctx, r.objects()); err != nil {
@@ -115,15 +115,12 @@ func (r *Run) place(ctx context.Context) (err error) {
 		return err
 	}
 	r.agents = newAgents(ctx, r)
-	r.agents.probes, r.agents.pods = r.agents.await(ctx, r.patience())
+	r.agents.probes, r.agents.pods = r.agents.await(ctx)
 	if len(r.agents.probes) == 0 {
 		return &NotPlaced{r.placement.Problems()}
 	}
 	return nil
 }
-
-// patience is how long pods are waited for.
-func (r *Run) patience() time.Duration { return r.options.Timeout * 3 / 4 }
 
 // Evidence ends the record of the run and returns all that was recorded: after
 // an error of Open or Collect, what there was until then. It is called once,
@@ -175,7 +172,7 @@ func (r *Run) Judge(ctx context.Context, recorded *recording.Recording) (*check.
 		ctx = context.WithoutCancel(ctx)
 	}
 	limit := max(time.Until(r.deadline), judgeTime)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: it takes more than %s", ErrTime, limit.Round(time.Second)))
 	defer cancel()
 	r.options.Progress.Phase("judging")
 	began := time.Now()

@@ -37,7 +37,7 @@ func (r *Run) secondPass(ctx context.Context, plan *plan) error {
 	if err := r.placement.Add(ctx, placings); err != nil {
 		return err
 	}
-	second, _ := agents.await(ctx, r.patience())
+	second, _ := agents.await(ctx)
 	replaced := agents.replace(second)
 	agents.each(ctx, "reading the nodes again", second, plan.read)
 	agents.each(ctx, "ending the first pass", replaced, end)
