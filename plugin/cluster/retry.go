@@ -43,6 +43,9 @@ func (c *Client) callFor(
 		if failed := asWebhookFailure(err); failed != nil { // each attempt takes as long
 			return fmt.Errorf("%s: %w", what, failed)
 		}
+		if apierrors.IsUnauthorized(err) {
+			return &Unauthorized{fmt.Errorf("%s: %w", what, err)}
+		}
 		if !transient(err) || time.Since(began) > limit {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -64,6 +67,18 @@ func (e *Unreachable) Unwrap() error { return e.Err }
 func (e *Unreachable) Hint() string {
 	return "the API server does not answer; " +
 		"check that kubectl get nodes works with the same KUBECONFIG, --kubeconfig and --context"
+}
+
+// Unauthorized is the error for credentials that the server does not accept.
+type Unauthorized struct{ Err error }
+
+func (e *Unauthorized) Error() string { return e.Err.Error() }
+func (e *Unauthorized) Unwrap() error { return e.Err }
+
+// Hint describes what may be wrong with the credentials.
+func (e *Unauthorized) Hint() string {
+	return "the API server does not accept these credentials: the token or certificate may have expired, or be of another " +
+		"cluster; kubectl auth whoami shows the same, with the same KUBECONFIG, --kubeconfig, --context and --token"
 }
 
 // answered reports whether the error is the server's own answer.

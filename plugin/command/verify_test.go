@@ -156,7 +156,7 @@ func (tr *trial) verify(t *testing.T) int {
 // phases returns those that were shown, in order.
 func (tr *trial) phases() (shown []string) {
 	known := []string{
-		"surveying the cluster", "asking for permission", "placing the pods", "collecting evidence", "removing the pods",
+		"reading cluster state", "checking permissions", "starting probe pods", "testing", "cleaning up",
 		"judging",
 	}
 	for line := range strings.Lines(tr.errs.String()) {
@@ -178,7 +178,7 @@ func TestVerifyInOrder(t *testing.T) {
 	if !tr.kept {
 		t.Error("the evidence was not kept before the removal")
 	}
-	if phases := tr.phases(); len(phases) != 6 || phases[4] != "removing the pods" || phases[5] != "judging" {
+	if phases := tr.phases(); len(phases) != 6 || phases[4] != "cleaning up" || phases[5] != "judging" {
 		t.Errorf("phases %q", phases)
 	}
 	if tr.leftBehind != "kubectl wg cleanup test22" || *tr.root.interrupts.left.Load() != "" {
@@ -212,7 +212,7 @@ func TestVerifyThatFails(t *testing.T) {
 	if code != exitCouldNotRun || tr.out.Len() > 0 || !strings.Contains(tr.errs.String(), "no probe became Ready") {
 		t.Errorf("exit %d\n%s%s", code, &tr.out, &tr.errs)
 	}
-	if phases := tr.phases(); !tr.kept || phases[len(phases)-1] != "removing the pods" {
+	if phases := tr.phases(); !tr.kept || phases[len(phases)-1] != "cleaning up" {
 		t.Errorf("kept %t, phases %q", tr.kept, phases)
 	}
 }

@@ -102,7 +102,7 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 	for _, p := range n.placement.Problems() {
 		if p.What == "place "+manifests.Newcomer {
 			p.Hint = "it can be left out with --new-pods 0"
-			record.problem(p)
+			record.problem(named(p))
 		}
 	}
 }

@@ -62,9 +62,9 @@ func Open(ctx context.Context, o Options) (*Run, error) {
 		name string
 		do   func(context.Context) error
 	}{
-		{"surveying the cluster", r.survey},
-		{"asking for permission", r.preflight},
-		{"placing the pods", r.place},
+		{"reading cluster state", r.survey},
+		{"checking permissions", r.preflight},
+		{"starting probe pods", r.place},
 	} {
 		if err := r.phase(ctx, phase.name, phase.do); err != nil {
 			return r, err
@@ -77,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Run, error) {
 // a *Failure; that agents were lost, or the time was over, is evidence and no
 // error.
 func (r *Run) Collect(ctx context.Context) error {
-	return r.phase(ctx, "collecting evidence", r.collect)
+	return r.phase(ctx, "testing", r.collect)
 }
 
 // phase does one step of a run within the time that is left.
@@ -137,6 +137,10 @@ func (r *Run) Evidence() *recording.Recording {
 // removal bounds how long the removal is tried, beyond a server's absence.
 const removal = 75 * time.Second
 
+// podsGone is how long to wait for the pods to be gone from a namespace that is
+// not the run's own, whose quota they use until then. They have ended before.
+const podsGone = 20 * time.Second
+
 // Close closes all sessions and removes what the run made, unless it is to be
 // kept. The end of ctx does not stop it: a time limit or an interrupt must not.
 func (r *Run) Close(ctx context.Context) error {
@@ -153,12 +157,15 @@ func (r *Run) Close(ctx context.Context) error {
 		r.options.Progress.Note("kept: what is in " + kept + "; remove it with: " + cluster.CleanupCommand(objects))
 		return nil
 	}
-	r.options.Progress.Phase("removing the pods")
+	r.options.Progress.Phase("cleaning up")
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
 	defer cancel()
 	err := r.placement.Remove(ctx)
-	r.options.Log.Debug("phase", "name", "removing the pods", "took", time.Since(began), "error", err)
+	if objects := r.options.Objects; err == nil && !objects.Own() && !r.placement.AwaitPodsGone(ctx, podsGone) {
+		r.options.Progress.Note("the pods of this run are still terminating in namespace " + objects.Namespace)
+	}
+	r.options.Log.Debug("phase", "name", "cleaning up", "took", time.Since(began), "error", err)
 	return err
 }
 

@@ -31,7 +31,7 @@ func (r *Run) secondPass(ctx context.Context, plan *plan) error {
 	if len(placings) == 0 {
 		return nil
 	}
-	r.options.Progress.Detail("second pass for userspace WireGuard")
+	r.options.Progress.Detail("starting a second probe where WireGuard runs in userspace")
 	began := time.Now()
 	defer func() { r.options.Log.Debug("step", "name", "second pass", "took", time.Since(began)) }()
 	if err := r.placement.Add(ctx, placings); err != nil {
