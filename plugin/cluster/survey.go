@@ -158,6 +158,18 @@ func (c *Client) NodeNames(ctx context.Context) ([]string, error) {
 	return names(nodes), err
 }
 
+// NamespaceNames lists the names of all namespaces, for completion.
+func (c *Client) NamespaceNames(ctx context.Context) ([]string, error) {
+	var names []string
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Namespaces().List(ctx, options)
+	}
+	_, err := c.list(ctx, "the namespaces", metav1.ListOptions{}, page, func(item runtime.Object) {
+		names = append(names, item.(*corev1.Namespace).Name)
+	})
+	return names, err
+}
+
 func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {
 	var nodes []corev1.Node
 	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {

@@ -52,7 +52,7 @@ func TestCleanup(t *testing.T) {
 		remains   int
 		unseen    bool
 	}{
-		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing is left", 0, false},
+		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing to clean up", 0, false},
 		"left":                  {left(time.Hour, ended), nil, nil, "removed namespaces kubectl-wg-abc234 ", 0, false},
 		"left, Jobs removed":    {left(time.Minute), nil, nil, "removed namespaces", 0, false},
 		"left a moment ago":     {left(time.Second, ended), nil, nil, "removed namespaces", 0, false},
@@ -75,7 +75,7 @@ func TestCleanup(t *testing.T) {
 				t.Errorf("err = %v", err)
 			}
 			got := out.String()
-			if !strings.Contains(got, test.want) || test.unseen && strings.Contains(got, "nothing is left") {
+			if !strings.Contains(got, test.want) || test.unseen && strings.Contains(got, "nothing to clean up") {
 				t.Errorf("stdout %q", got)
 			}
 			test.api.ReactionChain = test.api.ReactionChain[len(test.forbidden):]

@@ -45,7 +45,7 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags) (writer, error) {
 	format := *flags.OutputFormat
 	templateAlone := *flags.TemplatePrinterFlags.TemplateArgument != "" && !flags.OutputFlagSpecified()
 	if report.Known(format) && !templateAlone {
-		options := report.Options{Color: !r.noColor && colourful(r.streams.Out), Verbose: r.verbose}
+		options := report.Options{Color: r.colored(), Verbose: r.verbose}
 		return func(w io.Writer, j *check.Judgement) error { return report.Write(w, format, j, options) }, nil
 	}
 	printer, err := flags.ToPrinter()

@@ -122,6 +122,9 @@ func (r *Run) place(ctx context.Context) (err error) {
 	return nil
 }
 
+// Created reports whether the run has created something in the cluster.
+func (r *Run) Created() bool { return r.placement != nil }
+
 // Evidence ends the record of the run and returns all that was recorded: after
 // an error of Open or Collect, what there was until then. It is called once,
 // and before Close, so that the evidence can be kept whatever happens then.
