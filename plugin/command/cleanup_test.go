@@ -94,3 +94,31 @@ func refuseLists(api *fake.Clientset, resources []string) {
 		})
 	}
 }
+
+// A run that is named and of which there is nothing is an error; the others are
+// removed.
+func TestCleanupOfNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		runs    []string
+		out     string
+		missing string
+	}{
+		"no such run":   {[]string{"xyz"}, "", "nothing to clean up of xyz"},
+		"one of two":    {[]string{"abc234", "xyz"}, "removed namespaces", "nothing to clean up of xyz"},
+		"twice":         {[]string{"abc234", "abc234"}, "removed namespaces", ""},
+		"its namespace": {[]string{"kubectl-wg-abc234-pods", "kubectl-wg-abc234"}, "removed namespaces", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			r := &root{streams: Streams{Out: &out, Err: &errs}, config: genericclioptions.NewConfigFlags(false)}
+			client := cluster.New(left(time.Hour), nil, nil, slog.New(slog.DiscardHandler))
+			err := r.runCleanup(t.Context(), client, cleanupFlags{}, test.runs)
+			if (err == nil) != (test.missing == "") || err != nil && (err.Error() != test.missing || fail(&errs, err) != exitCouldNotRun) {
+				t.Errorf("err = %v", err)
+			}
+			if !strings.HasPrefix(out.String(), test.out) || test.out == "" && out.Len() > 0 {
+				t.Errorf("stdout %q", out.String())
+			}
+		})
+	}
+}

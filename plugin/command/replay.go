@@ -88,7 +88,7 @@ func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgemen
 		}
 		return check.JudgeWithin(ctx, read.recording)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("reading was interrupted: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("reading the recording: %w", context.Cause(ctx))
 	}
 }
 
