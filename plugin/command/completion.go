@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 )
@@ -44,25 +43,26 @@ func (r *root) addCompletion(command *cobra.Command) {
 	completeWith(command, "color", colors...)
 	completeWith(command, "verbose", "0", "1", "6", "7", "8", "9")
 	command.RegisterFlagCompletionFunc("namespace", r.completeFromAPI((*cluster.Client).NamespaceNames))
-	command.RegisterFlagCompletionFunc("context", r.completeFromConfig(func(c *api.Config) []string {
-		return slices.Sorted(maps.Keys(c.Contexts))
-	}))
-	command.RegisterFlagCompletionFunc("cluster", r.completeFromConfig(func(c *api.Config) []string {
-		return slices.Sorted(maps.Keys(c.Clusters))
-	}))
-	command.RegisterFlagCompletionFunc("user", r.completeFromConfig(func(c *api.Config) []string {
-		return slices.Sorted(maps.Keys(c.AuthInfos))
-	}))
+	for _, flag := range []string{"context", "cluster", "user"} {
+		command.RegisterFlagCompletionFunc(flag, r.completeFromConfig(flag))
+	}
 }
 
-// completeFromConfig completes with names in the kubeconfig.
-func (r *root) completeFromConfig(names func(*api.Config) []string) cobra.CompletionFunc {
+// completeFromConfig completes a flag with names in the kubeconfig.
+func (r *root) completeFromConfig(flag string) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		config, err := r.config.ToRawKubeConfigLoader().RawConfig()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		return names(&config), cobra.ShellCompDirectiveNoFileComp
+		names := slices.Sorted(maps.Keys(config.Contexts))
+		switch flag {
+		case "cluster":
+			names = slices.Sorted(maps.Keys(config.Clusters))
+		case "user":
+			names = slices.Sorted(maps.Keys(config.AuthInfos))
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
@@ -337,7 +336,7 @@ func exitCode(result *verdict.Result, failOn string) int {
 func (r *root) connect() (*cluster.Client, error) {
 	config, err := r.config.ToRESTConfig()
 	if err == nil {
-		err = r.configured(config)
+		err = r.configured(config.Host)
 	}
 	if err != nil {
 		return nil, &noConnection{err}
@@ -347,10 +346,10 @@ func (r *root) connect() (*cluster.Client, error) {
 
 // configured returns an error if no kubeconfig was found, so that the server is
 // only kubectl's default: that there is none on this machine is not the point.
-func (r *root) configured(config *rest.Config) error {
+func (r *root) configured(server string) error {
 	loader := r.config.ToRawKubeConfigLoader()
 	raw, err := loader.RawConfig()
-	chosen := *r.config.APIServer != "" || len(raw.Clusters) > 0 || !strings.HasSuffix(config.Host, "localhost:8080")
+	chosen := *r.config.APIServer != "" || len(raw.Clusters) > 0 || !strings.HasSuffix(server, "localhost:8080")
 	if err != nil || chosen {
 		return err
 	}

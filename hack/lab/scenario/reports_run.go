@@ -11,7 +11,7 @@ var reportsRun = []Scenario{
 		Name: "kubelet-dropped", Title: "a firewall on one node drops what the API server sends to the kubelet",
 		Cluster: wireguard, Sabotage: on(nftRule("node-2", "input", 0, "tcp dport 10250 counter drop")), Restore: onEach(dropTable),
 		Want: undecided(codeStarted), Pairs: bothWays,
-		Says: []string{"the API server cannot reach the kubelet of node-2 at 192.0.2.12:10250", "i/o timeout", "Let the API server reach the kubelet"},
+		Says: []string{"the API server cannot reach the kubelet of node-2 at 192.0.2.12:10250", "i/o timeout", "each agent needs its tunnel to every server"},
 	},
 	{
 		Name: "kubelet-rejected", Title: "a firewall on one node rejects it",
