@@ -8,6 +8,7 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -174,5 +175,42 @@ func TestRemovalThatHangs(t *testing.T) {
 	want := "NamespaceDeletionDiscoveryFailure: " + why
 	if shown != want || err == nil || !strings.Contains(err.Error(), "still removing it (timed out): "+want) {
 		t.Errorf("shown %q, err = %v", shown, err)
+	}
+}
+
+// A policy that rejects the probe's Job, and not the test pod's, is known before
+// anything is created.
+func TestPolicy(t *testing.T) {
+	const policy = `admission webhook "validate.kyverno.svc-fail" denied the request: policy Job/default/x for resource violation: disallow-host-namespaces`
+	for name, test := range map[string]struct {
+		namespace, text string
+		rejects         string // the roles
+		want            bool
+	}{
+		"host namespaces":   {"", policy, "probe", true},
+		"policy of its own": {"", "ValidatingAdmissionPolicy 'no-host' with binding 'all' denied request: no", "probe", true},
+		"that namespace":    {"", policy, "probe pod", false},
+		"no permission":     {"", "User jane cannot create jobs", "probe", false},
+		"nothing":           {"", "", "", false},
+		"a named namespace": {"mine", policy, "probe", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := fake.NewSimpleClientset()
+			api.PrependReactor("create", "jobs", func(action clienttesting.Action) (bool, runtime.Object, error) {
+				create := action.(clienttesting.CreateActionImpl)
+				if len(create.CreateOptions.DryRun) == 0 {
+					t.Error("a Job was created")
+				}
+				role := create.Object.(*batchv1.Job).Labels[manifests.LabelRole]
+				if strings.Contains(test.rejects, role) {
+					return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "x", errors.New(test.text))
+				}
+				return true, create.Object, nil
+			})
+			run := manifests.Run{ID: "a", Namespace: test.namespace, Lifetime: time.Minute}
+			if got := client(api).Policy(t.Context(), run); (got != "") != test.want {
+				t.Error(got)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -99,7 +100,15 @@ func (r *Run) phase(ctx context.Context, name string, do func(context.Context) e
 
 // preflight checks that everything which the run needs is permitted.
 func (r *Run) preflight(ctx context.Context) error {
-	return r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings())
+	var words string
+	var trying sync.WaitGroup
+	trying.Go(func() { words = r.options.Cluster.Policy(ctx, r.objects()) })
+	err := r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings())
+	trying.Wait()
+	if err == nil && words != "" {
+		r.options.Progress.Note("a policy may reject the probes: " + words)
+	}
+	return err
 }
 
 // objects says what the run creates on its nodes.
