@@ -9,6 +9,7 @@ import (
 	"embed"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -151,6 +152,18 @@ func RoleFile(name string) []byte {
 		return nil
 	}
 	return text
+}
+
+// RoleIn returns the namespaced role for a namespace that exists, without the
+// manifest of a namespace: labels of one that is used for something else are not
+// to be changed.
+func RoleIn(namespace string) []byte {
+	text := string(RoleFile(RoleNamespaced))
+	before, rest, _ := strings.Cut(text, "apiVersion: v1\nkind: Namespace\n")
+	_, roles, _ := strings.Cut(rest, "---\n")
+	named := strings.NewReplacer("--namespace kubectl-wg", "--namespace "+namespace, "-n kubectl-wg", "-n "+namespace,
+		"namespace: kubectl-wg", "namespace: "+namespace)
+	return []byte(named.Replace(before + roles))
 }
 
 func load(name string, into any) error {

@@ -260,7 +260,7 @@ func TestReportsOfConfigurations(t *testing.T) {
 		row.breaks(s)
 		j := Judge(record(t, s))
 		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
-			return f.Code == want.code && f.CausedBy == "" && f.Status >= verdict.Warn
+			return f.Code == want.code && f.CausedBy.Code == "" && f.Status >= verdict.Warn
 		})
 		if at < 0 {
 			t.Errorf("%s: no %s is found", row.name, want.code)

@@ -87,7 +87,7 @@ func (v *view) intended() bool { return v.Encrypts || v.Below != nil }
 var classes = []evidence.ProblemClass{
 	evidence.ProblemPermission, evidence.ProblemMissing, evidence.ProblemUnsupported, evidence.ProblemTimeout,
 	evidence.ProblemDamaged, evidence.ProblemScheduling, evidence.ProblemImage, evidence.ProblemAdmission,
-	evidence.ProblemLost, evidence.ProblemStarved,
+	evidence.ProblemLost, evidence.ProblemUnreachable, evidence.ProblemWebhook, evidence.ProblemStarved,
 	evidence.ProblemInternal,
 }
 

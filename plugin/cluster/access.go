@@ -1,12 +1,16 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -56,17 +60,82 @@ func (a access) String() string {
 
 // MissingAccess is the error for permissions that the operator lacks, all of
 // them at once.
-type MissingAccess struct{ What []string }
-
-func (e *MissingAccess) Error() string {
-	return "you are not allowed to " + strings.Join(e.What, ", ")
+type MissingAccess struct {
+	What      []string
+	Namespace string // that the operator named, empty for the run's own
+	User      string // the operator's name as the server knows it, empty if it does not say
 }
 
-// Hint describes how to get the permissions.
+func (e *MissingAccess) Error() string {
+	return "your user is not allowed to: " + strings.Join(e.What, ", ")
+}
+
+// Hint is the commands by which an administrator gives the permissions.
 func (e *MissingAccess) Hint() string {
-	return "an administrator runs: kubectl wg verify --print-role | kubectl apply -f - ; " +
-		"and binds the role kubectl-wg to you. It amounts to cluster-admin; " +
-		"for less, use --print-role=namespaced and --namespace"
+	to := subject(e.User)
+	if e.Namespace == "" {
+		return "ask a cluster administrator to run: kubectl wg verify --print-role | kubectl apply -f - && " +
+			"kubectl create clusterrolebinding kubectl-wg --clusterrole=kubectl-wg " + to +
+			" ; it amounts to cluster-admin, for less see: kubectl wg verify --print-role --namespace NAME"
+	}
+	in := quote(e.Namespace)
+	return "ask a cluster administrator to run: kubectl wg verify --print-role -n " + in + " | kubectl apply -f - && " +
+		"kubectl create clusterrolebinding kubectl-wg-nodes --clusterrole=kubectl-wg-nodes " + to + " && " +
+		"kubectl create rolebinding kubectl-wg -n " + in + " --role=kubectl-wg " + to
+}
+
+// subject names a user as `kubectl create rolebinding` does.
+func subject(user string) string {
+	if account, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
+		return "--serviceaccount=" + quote(account)
+	}
+	return "--user=" + quote(cmp.Or(user, "YOUR-NAME"))
+}
+
+// quote makes a word of a text that a shell could read in another way.
+func quote(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-"
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// NoNamespace is the error for a namespace that does not exist, or is about to.
+type NoNamespace struct {
+	Name   string
+	Ending bool // it is being removed
+}
+
+func (e *NoNamespace) Error() string {
+	if e.Ending {
+		return fmt.Sprintf("the namespace %s is being removed", e.Name)
+	}
+	return fmt.Sprintf("the namespace %s does not exist", e.Name)
+}
+
+// Hint describes how to get a namespace.
+func (e *NoNamespace) Hint() string {
+	if e.Ending {
+		return "use another namespace, or omit --namespace"
+	}
+	return "omit --namespace, or create it: kubectl create namespace " + quote(e.Name) + " && kubectl label namespace " +
+		quote(e.Name) + " pod-security.kubernetes.io/enforce=privileged"
+}
+
+// noNamespace reads an error from creating something in a namespace, nil if it
+// is about something else.
+func noNamespace(err error, name string) *NoNamespace {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return nil
+	}
+	details := status.Status().Details
+	ending := apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	if ending || apierrors.IsNotFound(err) && details != nil && details.Kind == "namespaces" {
+		return &NoNamespace{Name: name, Ending: ending}
+	}
+	return nil
 }
 
 // Refused is the error for an object that the server does not admit.
@@ -93,10 +162,19 @@ func (c *Client) Preflight(ctx context.Context, run manifests.Run, placings []ma
 	if err := c.Permitted(ctx, run); err != nil {
 		return err
 	}
+	return c.tryObjects(ctx, run, placings)
+}
+
+// tryObjects creates as a dry run what can be: Jobs only where their namespace
+// exists.
+func (c *Client) tryObjects(ctx context.Context, run manifests.Run, placings []manifests.Placing) error {
 	if run.Own() {
 		return c.tryNamespaces(ctx, run)
 	}
-	return c.tryJobs(ctx, run, placings)
+	if err := c.tryJobs(ctx, run, placings); err != nil {
+		return err
+	}
+	return c.fits(ctx, run, placings)
 }
 
 // dryRun is what all objects of Preflight are created with.
@@ -134,6 +212,9 @@ func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []mani
 			_, err := c.api.BatchV1().Jobs(job.Namespace).Create(ctx, job, dryRun)
 			return err
 		})
+		if missing := noNamespace(err, job.Namespace); missing != nil {
+			return missing
+		}
 		if err != nil {
 			return err
 		}
@@ -142,7 +223,7 @@ func (c *Client) tryJobs(ctx context.Context, run manifests.Run, placings []mani
 }
 
 func (c *Client) try(ctx context.Context, what string, create func(context.Context) error) error {
-	err := c.call(ctx, "creating the "+what+" as a dry run", create)
+	err := c.callFor(ctx, createTimeout, patience, "creating the "+what+" as a dry run", create)
 	if rejected(err) {
 		return &Refused{What: what, Err: err}
 	}
@@ -157,13 +238,13 @@ func rejected(err error) bool {
 // Permitted returns MissingAccess if the operator lacks a permission.
 func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	lacking := make([]string, len(needed))
-	group, ctx := errgroup.WithContext(ctx)
+	group, asking := errgroup.WithContext(ctx)
 	for i, a := range needed {
 		if a.own && !run.Own() || a.newPods && run.NewPods == 0 {
 			continue
 		}
 		group.Go(func() error {
-			allowed, err := c.allowed(ctx, a, run.NamespaceOf("probe"))
+			allowed, err := c.allowed(asking, a, run.NamespaceOf("probe"))
 			if err == nil && !allowed {
 				lacking[i] = a.String()
 			}
@@ -175,9 +256,27 @@ func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	}
 	lacking = slices.DeleteFunc(lacking, func(what string) bool { return what == "" })
 	if len(lacking) > 0 {
-		return &MissingAccess{What: lacking}
+		return &MissingAccess{What: lacking, Namespace: run.Namespace, User: c.user(ctx)}
 	}
 	return nil
+}
+
+// user returns the operator's name as the server knows it, empty if it does not
+// say.
+func (c *Client) user(ctx context.Context) string {
+	name := ""
+	err := c.call(ctx, "asking for the user's name", func(ctx context.Context) error {
+		review := &authenticationv1.SelfSubjectReview{}
+		answer, err := c.api.AuthenticationV1().SelfSubjectReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err == nil {
+			name = answer.Status.UserInfo.Username
+		}
+		return err
+	})
+	if err != nil {
+		c.log.Debug("the user's name is not known", "error", err)
+	}
+	return name
 }
 
 func (c *Client) allowed(ctx context.Context, a access, namespace string) (bool, error) {

@@ -33,6 +33,11 @@ const parallel = 32
 // callTimeout bounds one request, so that a server that vanished is noticed.
 const callTimeout = 15 * time.Second
 
+// createTimeout bounds a request that creates something: before it is answered
+// admission webhooks are asked, each of which may take 30 s
+// (admissionregistration.k8s.io/v1, timeoutSeconds).
+const createTimeout = 35 * time.Second
+
 // patience is how long requests are repeated to a server that answered before.
 const patience = 20 * time.Second
 

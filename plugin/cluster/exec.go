@@ -3,10 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 
-	"github.com/gorilla/websocket"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -41,14 +41,35 @@ func (r *remote) Exec(
 		VersionedParams(&corev1.PodExecOptions{
 			Container: manifests.Container, Command: command, Stdin: true, Stdout: true, Stderr: true,
 		}, scheme.ParameterCodec).URL()
+	streams := remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr}
 	socket, err := r.sockets.open(ctx, url)
 	switch {
 	case err == nil:
-		return socket.run(ctx, stdin, stdout, stderr)
-	case errors.Is(err, websocket.ErrBadHandshake), errors.Is(err, errProtocol), httpstream.IsHTTPSProxyError(err):
-		return r.spdy(ctx, url, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+		err = socket.run(ctx, stdin, stdout, stderr)
+	case withoutWebSockets(err):
+		err = bothErrors(err, r.spdy(ctx, url, streams))
 	}
-	return err
+	if context.Cause(ctx) != nil {
+		return err
+	}
+	return ofKubelet(err)
+}
+
+// withoutWebSockets reports whether an attempt failed in a way that SPDY may not.
+func withoutWebSockets(err error) bool {
+	var answer *refused
+	if errors.As(err, &answer) {
+		return answer.unsupported()
+	}
+	return errors.Is(err, errProtocol) || httpstream.IsHTTPSProxyError(err)
+}
+
+// bothErrors returns the errors of two attempts, nil if the second succeeded.
+func bothErrors(first, second error) error {
+	if second == nil || first.Error() == second.Error() {
+		return second
+	}
+	return fmt.Errorf("%w; and over SPDY: %w", first, second)
 }
 
 func (r *remote) spdy(ctx context.Context, url *url.URL, streams remotecommand.StreamOptions) error {

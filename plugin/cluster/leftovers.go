@@ -22,7 +22,7 @@ type Unseen struct {
 }
 
 func (e *Unseen) Error() string {
-	return "you are not allowed to list " + strings.Join(e.What, " and ") + ": leftovers there are unknown"
+	return "your user is not allowed to list " + strings.Join(e.What, " and ") + ": leftovers there are unknown"
 }
 
 // Hint describes how to search less, or how to get the permission.

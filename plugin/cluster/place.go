@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,12 +86,13 @@ func (p *Placement) events(namespace string) *cache.ListWatch {
 // create creates an object. A request that has begun is finished even if ctx
 // ends, since otherwise the object could appear after its removal.
 func (c *Client) create(ctx context.Context, what string, request func(context.Context) error) error {
-	err := c.call(ctx, what, func(ctx context.Context) error {
+	err := c.callFor(ctx, createTimeout, patience, what, func(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(callTimeout, cancel) })()
 		return request(finish)
 	})
 	if apierrors.IsAlreadyExists(err) {
@@ -125,29 +129,38 @@ func (p *Placement) add(ctx context.Context, placing manifests.Placing, job *bat
 		}
 		return err
 	})
-	if rejected(err) {
-		reason := err.Error()
-		p.change(func() {
-			s.failure = &evidence.Problem{
-				Class: evidence.ProblemAdmission, Text: Line(reason), Hint: hintAdmission(reason),
-			}
-		})
+	if failure := notAdmitted(err); failure != nil {
+		p.change(func() { s.failure = failure })
 		return nil
 	}
 	return err
 }
 
+// notAdmitted returns why an object was not admitted as a problem of its pod,
+// nil for an error that concerns the whole run.
+func notAdmitted(err error) *evidence.Problem {
+	var webhook *WebhookFailed
+	switch {
+	case errors.As(err, &webhook):
+		return &evidence.Problem{Class: evidence.ProblemWebhook, Text: Line(webhook.Error()), Hint: webhook.Hint()}
+	case rejected(err):
+		text := err.Error()
+		return &evidence.Problem{Class: evidence.ProblemAdmission, Text: Line(text), Hint: hintAdmission(text)}
+	}
+	return nil
+}
+
 // Await returns when every pod is Ready or cannot become Ready any more, or when
 // ctx ends; then the pods that are not Ready are problems too. It calls becameReady
-// once for each such pod, and progress when numbers change.
-func (p *Placement) Await(ctx context.Context, progress func(ready, all int), becameReady func(evidence.Pod)) {
+// once for each such pod, and progress when something changes.
+func (p *Placement) Await(ctx context.Context, progress func(Waiting), becameReady func(evidence.Pod)) {
 	for {
-		ready, settled, all := p.count()
+		state, settled := p.waiting()
 		for _, pod := range p.newlyReady() {
 			becameReady(pod)
 		}
-		progress(ready, all)
-		if settled == all {
+		progress(state)
+		if settled == state.All {
 			return
 		}
 		select {
@@ -159,18 +172,64 @@ func (p *Placement) Await(ctx context.Context, progress func(ready, all int), be
 	}
 }
 
-func (p *Placement) count() (ready, settled, all int) {
+// Waiting is how far the start of a run's pods is.
+type Waiting struct {
+	Ready, All int
+	// Reason is why most of the others are not Ready yet, with their nodes; empty
+	// if that is not known.
+	Reason string
+}
+
+func (w Waiting) String() string {
+	text := fmt.Sprintf("%d of %d Ready", w.Ready, w.All)
+	if w.Reason != "" {
+		text += "; " + w.Reason
+	}
+	return text
+}
+
+// waiting returns the state of all pods, and how many are Ready or cannot
+// become so.
+func (p *Placement) waiting() (state Waiting, settled int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	state.All = len(p.slots)
+	reasons := map[string]map[string]bool{} // their nodes
 	for _, s := range p.slots {
 		if s.ready {
-			ready++
+			state.Ready++
 		}
 		if s.ready || s.failure != nil {
 			settled++
 		}
+		if reason := s.reason(); reason != "" {
+			if reasons[reason] == nil {
+				reasons[reason] = map[string]bool{}
+			}
+			reasons[reason][s.placing.Node] = true
+		}
 	}
-	return ready, settled, len(p.slots)
+	state.Reason = mostFrequent(reasons)
+	return state, settled
+}
+
+// mostFrequent returns the reason that most nodes have, with the node's name if
+// it is one.
+func mostFrequent(reasons map[string]map[string]bool) string {
+	most := ""
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		if len(reasons[reason]) > len(reasons[most]) {
+			most = reason
+		}
+	}
+	nodes := slices.Collect(maps.Keys(reasons[most]))
+	switch len(nodes) {
+	case 0:
+		return ""
+	case 1:
+		return nodes[0] + ": " + most
+	}
+	return fmt.Sprintf("%d nodes: %s", len(nodes), most)
 }
 
 func (p *Placement) giveUp(cause error) {
@@ -180,15 +239,23 @@ func (p *Placement) giveUp(cause error) {
 		if s.ready || s.failure != nil {
 			continue
 		}
-		waited := time.Since(s.created).Round(time.Second)
-		text := fmt.Sprintf("not Ready after %s (%v): %s", waited, cause, describeState(s.pod))
-		if s.note != "" {
-			text += "; " + s.note
-		}
-		s.failure = &evidence.Problem{
-			Class: evidence.ProblemTimeout, Text: Line(text), Hint: "allow more time with --timeout",
-		}
+		s.failure = s.late(cause)
 	}
+}
+
+// late is why a pod that is not Ready is given up: what is known to have kept it
+// waiting, else its state.
+func (s *slot) late(cause error) *evidence.Problem {
+	if s.trouble != nil {
+		late := *s.trouble
+		late.Text = Line(fmt.Sprintf("not Ready, %v: %s", cause, s.trouble.Text))
+		return &late
+	}
+	text := fmt.Sprintf("not Ready, %v: %s", cause, describeState(s.pod))
+	if s.note != "" {
+		text += "; " + s.note
+	}
+	return &evidence.Problem{Class: evidence.ProblemTimeout, Text: Line(text), Hint: "allow more time with --timeout"}
 }
 
 // change applies a change to the slots and wakes Await.

@@ -40,7 +40,7 @@ func TestLateReady(t *testing.T) {
 	}
 	p.seePod(pod, false)
 	ready := 0
-	p.Await(t.Context(), func(int, int) {}, func(evidence.Pod) { ready++ })
+	p.Await(t.Context(), func(Waiting) {}, func(evidence.Pod) { ready++ })
 	if len(p.Problems()) != 0 || ready != 1 {
 		t.Errorf("problems %+v, %d Ready", p.Problems(), ready)
 	}

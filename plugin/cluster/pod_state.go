@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,15 +19,15 @@ var waitingReasons = map[string]struct {
 	class evidence.ProblemClass
 	hint  string
 }{
-	"ErrImagePull":               {evidence.ProblemImage, hintImage},
-	"ImagePullBackOff":           {evidence.ProblemImage, hintImage},
+	"ErrImagePull":               {evidence.ProblemImage, ""}, // see hintPull
+	"ImagePullBackOff":           {evidence.ProblemImage, ""},
 	"ErrImageNeverPull":          {evidence.ProblemImage, hintNeverPull},
 	"InvalidImageName":           {evidence.ProblemImage, "correct --image"},
 	"ImageInspectError":          {evidence.ProblemImage, hintImage},
-	"RegistryUnavailable":        {evidence.ProblemImage, hintImage},
+	"RegistryUnavailable":        {evidence.ProblemImage, ""},
 	"SignatureValidationFailed":  {evidence.ProblemImage, hintImage},
 	"CreateContainerConfigError": {evidence.ProblemAdmission, ""},
-	"CreateContainerError":       {evidence.ProblemImage, ""},
+	"CreateContainerError":       {evidence.ProblemImage, hintRun},
 	"RunContainerError":          {evidence.ProblemImage, hintRun},
 }
 
@@ -77,7 +78,11 @@ func containerFailure(state *corev1.ContainerState) *evidence.Problem {
 		known, ok := waitingReasons[waiting.Reason]
 		if ok && !retriedSoon(waiting) {
 			text := waiting.Reason + ": " + waiting.Message
-			return &evidence.Problem{Class: known.class, Hint: known.hint, Text: Line(text)}
+			hint := known.hint
+			if hint == "" && known.class == evidence.ProblemImage {
+				hint = hintPull(waiting.Message)
+			}
+			return &evidence.Problem{Class: known.class, Hint: hint, Text: Line(text)}
 		}
 	}
 	if ended := state.Terminated; ended != nil {
@@ -94,7 +99,12 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 		return nil, ""
 	}
 	text := Line(event.Reason + ": " + withoutSuffix(event.Message, event.InvolvedObject.Name))
+	if failure := pullFailure(event); failure != nil {
+		return failure, ""
+	}
 	switch event.Reason {
+	case "MissingClusterDNS", "DNSConfigForming", "CheckLimitsForResolvConf", "InvalidDiskCapacity":
+		return nil, "" // of the node, and no reason to wait
 	case "FailedScheduling":
 		return &evidence.Problem{Class: evidence.ProblemScheduling, Text: text}, ""
 	case "FailedMount":
@@ -102,12 +112,73 @@ func eventFailure(event *corev1.Event) (failure *evidence.Problem, note string) 
 			return &evidence.Problem{Class: evidence.ProblemMissing, Text: text}, ""
 		}
 	case "FailedCreate": // of the Job controller
+		if webhook := webhookFailed(event.Message); webhook != nil {
+			text := "FailedCreate: " + webhook.Error()
+			return &evidence.Problem{Class: evidence.ProblemWebhook, Text: Line(text), Hint: webhook.Hint()}, ""
+		}
 		if final(event.Message) {
 			hint := hintAdmission(event.Message)
 			return &evidence.Problem{Class: evidence.ProblemAdmission, Text: text, Hint: hint}, ""
 		}
 	}
 	return nil, text
+}
+
+// pullFailure reads the kubelet's event about an image that it could not pull.
+// It comes up to a minute before the pod's state says so.
+func pullFailure(event *corev1.Event) *evidence.Problem {
+	rest, ok := strings.CutPrefix(event.Message, "Failed to pull image ")
+	if event.Reason != "Failed" || !ok {
+		return nil
+	}
+	_, why, named := strings.Cut(rest, `": `)
+	if !named {
+		why = rest
+	}
+	return &evidence.Problem{Class: evidence.ProblemImage, Text: Line("ErrImagePull: " + why), Hint: hintPull(why)}
+}
+
+// occurrences is how often an event was seen by its source.
+func occurrences(event *corev1.Event) int32 {
+	count := max(event.Count, 1)
+	if event.Series != nil {
+		count = max(count, event.Series.Count)
+	}
+	return count
+}
+
+// pulling matches the texts of problems with pulling an image.
+var pulling = regexp.MustCompile(`^(?:ErrImagePull|ImagePullBackOff|RegistryUnavailable): `)
+
+// noRegistry matches what a pull says when it did not reach the registry, or the
+// registry was busy: the next try may succeed.
+var noRegistry = regexp.MustCompile(`lookup |no such host|server misbehaving|i/o timeout|connection (?:refused|reset)|` +
+	`no route to host|network is unreachable|TLS handshake timeout|deadline exceeded|Client\.Timeout|\bEOF\b|` +
+	`(?i:too ?many ?requests)|\b50[0234] |temporar`)
+
+// mayPass reports whether the next try of the kubelet or the Job controller may
+// be without the problem. Both try again within seconds.
+func mayPass(p *evidence.Problem) bool {
+	switch p.Class {
+	case evidence.ProblemImage:
+		return pulling.MatchString(p.Text) && noRegistry.MatchString(p.Text)
+	case evidence.ProblemWebhook:
+		return true
+	}
+	return false
+}
+
+// hintPull describes what helps against an image that cannot be pulled.
+func hintPull(why string) string {
+	const elsewhere = "mirror the image and name it with --image, or load it onto the nodes and use " +
+		"--image-pull-policy=Never; kubectl wg verify --print-images names it"
+	switch {
+	case strings.Contains(why, "lookup ") || strings.Contains(why, "no such host"):
+		return "the node cannot resolve the name of the image's registry: check the node's DNS; or " + elsewhere
+	case noRegistry.MatchString(why):
+		return "the node cannot reach the image's registry: check its way there and its proxy; or " + elsewhere
+	}
+	return hintImage
 }
 
 // final reports whether a refusal to create a pod is final, as that of a policy

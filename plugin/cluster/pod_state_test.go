@@ -78,6 +78,7 @@ func TestEventFailure(t *testing.T) {
 		admission = evidence.ProblemAdmission
 		noFolder  = `MountVolume.SetUp failed for volume "s" : hostPath type check failed: /x is not a directory`
 		security  = `Error creating: pods "wg-x-probe-0-abcde" is forbidden: violates PodSecurity "baseline:latest": y`
+		calling   = `Internal error occurred: failed calling webhook "a.b": failed to call webhook: Post "https://c.svc:443/": EOF`
 		tooEarly  = `pods "x" is forbidden: error looking up service account ns/default: not found`
 	)
 	for name, test := range map[string]struct {
@@ -90,7 +91,11 @@ func TestEventFailure(t *testing.T) {
 		"quota":            {"FailedCreate", `pods "x" is forbidden: exceeded quota: q`, admission, false},
 		"webhook":          {"FailedCreate", `admission webhook "a.b" denied the request: no`, admission, false},
 		"too early":        {"FailedCreate", tooEarly, "", true},
-		"webhook is away":  {"FailedCreate", "Internal error occurred: failed calling webhook", "", true},
+		"webhook is away":  {"FailedCreate", calling, evidence.ProblemWebhook, false},
+		"pull":             {"Failed", `Failed to pull image "x/y:z": rpc error: not found`, evidence.ProblemImage, false},
+		"pull, of old":     {"Failed", `Failed to pull image from the registry`, evidence.ProblemImage, false},
+		"after a pull":     {"Failed", "Error: ErrImagePull", "", true},
+		"of the node":      {"MissingClusterDNS", "kubelet does not have ClusterDNS IP configured", "", false},
 		"no folder":        {"FailedMount", noFolder, evidence.ProblemMissing, false},
 		"mount, later":     {"FailedMount", "timed out", "", true},
 		"network, later":   {"FailedCreatePodSandBox", "cni not ready", "", true},

@@ -2,11 +2,11 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -111,7 +111,7 @@ func (c *Client) remove(ctx context.Context, l Leftover) error {
 
 func (c *Client) removeFrom(ctx context.Context, l Leftover, namespace string) error {
 	background := metav1.DeletePropagationBackground
-	err := c.callFor(ctx, removalPatience, "removing", func(ctx context.Context) error {
+	err := c.callFor(ctx, callTimeout, removalPatience, "removing", func(ctx context.Context) error {
 		options := metav1.DeleteOptions{PropagationPolicy: &background}
 		if l.Own {
 			return c.api.CoreV1().Namespaces().Delete(ctx, namespace, options)
@@ -128,35 +128,62 @@ func ofRun(run string) metav1.ListOptions {
 	return metav1.ListOptions{LabelSelector: manifests.LabelRun + "=" + run}
 }
 
-// RemoveLeftover removes a leftover and waits until it is gone.
-func (c *Client) RemoveLeftover(ctx context.Context, l Leftover) error {
+// RemoveLeftover removes a leftover and waits until it is gone. It calls waiting
+// with what the removal waits for, when the server says so.
+func (c *Client) RemoveLeftover(ctx context.Context, l Leftover, waiting func(string)) error {
 	if err := c.remove(ctx, l); err != nil {
 		return err
 	}
 	for _, namespace := range l.Namespaces {
-		if err := c.awaitGone(ctx, l, namespace); err != nil {
+		if err := c.awaitGone(ctx, l, namespace, waiting); err != nil {
 			return l.behind(err)
 		}
 	}
 	return nil
 }
 
-func (c *Client) awaitGone(ctx context.Context, l Leftover, namespace string) error {
+// StillThere is the error for what the server has not finished to remove.
+type StillThere struct {
+	Why   string // in the server's words, empty if it does not say
+	Cause error  // of the end of the wait
+}
+
+func (e *StillThere) Error() string {
+	if e.Why == "" {
+		return fmt.Sprintf("the server is still removing it (%v)", e.Cause)
+	}
+	return fmt.Sprintf("the server is still removing it (%v): %s", e.Cause, e.Why)
+}
+
+func (e *StillThere) Unwrap() error { return e.Cause }
+
+func (c *Client) awaitGone(ctx context.Context, l Leftover, namespace string, waiting func(string)) error {
+	last := ""
 	for {
-		gone, err := c.gone(ctx, l, namespace)
+		gone, why, err := c.gone(ctx, l, namespace)
+		if ctx.Err() != nil {
+			return &StillThere{last, context.Cause(ctx)}
+		}
 		if err != nil || gone {
 			return err
 		}
+		last = why
+		waiting(why)
 		if !sleep(ctx, 250*time.Millisecond) {
-			return errors.New("the server is still removing it")
+			return &StillThere{last, context.Cause(ctx)}
 		}
 	}
 }
 
-func (c *Client) gone(ctx context.Context, l Leftover, namespace string) (gone bool, err error) {
+// gone reports whether nothing is left of a run in a namespace, and else what
+// the server says that it waits for.
+func (c *Client) gone(ctx context.Context, l Leftover, namespace string) (gone bool, why string, err error) {
 	err = c.call(ctx, "waiting for the removal", func(ctx context.Context) error {
 		if l.Own {
-			_, err := c.api.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+			n, err := c.api.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+			if err == nil {
+				why = unfinished(n)
+			}
 			return err
 		}
 		pods, err := c.api.CoreV1().Pods(namespace).List(ctx, ofRun(l.Run))
@@ -164,11 +191,50 @@ func (c *Client) gone(ctx context.Context, l Leftover, namespace string) (gone b
 			return err
 		}
 		jobs, err := c.api.BatchV1().Jobs(namespace).List(ctx, ofRun(l.Run))
-		gone = err == nil && len(pods.Items) == 0 && len(jobs.Items) == 0
+		if err == nil {
+			gone = len(pods.Items) == 0 && len(jobs.Items) == 0
+			why = fmt.Sprintf("%d pods and %d Jobs", len(pods.Items), len(jobs.Items))
+		}
 		return err
 	})
 	if apierrors.IsNotFound(err) {
-		return true, nil
+		return true, "", nil
 	}
-	return gone, err
+	return gone, why, err
+}
+
+// unfinished returns what keeps a namespace from being removed, from its
+// conditions; an API service that does not answer, for example.
+func unfinished(n *corev1.Namespace) string {
+	var all []string
+	for _, c := range n.Status.Conditions {
+		if c.Status == corev1.ConditionTrue {
+			all = append(all, fmt.Sprintf("%s: %s", c.Type, c.Message))
+		}
+	}
+	return Line(strings.Join(all, "; "))
+}
+
+// AwaitPodsGone waits until the pods of the run are gone, for at most so long,
+// and reports whether they are. Until then they count in the quota of their
+// namespace.
+func (p *Placement) AwaitPodsGone(ctx context.Context, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		left := 0
+		for _, namespace := range p.run.Namespaces() {
+			pods, err := p.client.api.CoreV1().Pods(namespace).List(ctx, ofRun(p.run.ID))
+			if err != nil {
+				return false
+			}
+			left += len(pods.Items)
+		}
+		if left == 0 {
+			return true
+		}
+		if !sleep(ctx, 250*time.Millisecond) {
+			return false
+		}
+	}
 }

@@ -57,7 +57,7 @@ func TestRemoval(t *testing.T) {
 	if in, err := c.Leftovers(t.Context(), "mine"); err != nil || len(in) != 1 || in[0].Run != "def567" {
 		t.Errorf("in one namespace: %+v, %v", in, err)
 	}
-	if err := c.RemoveLeftover(t.Context(), first); err != nil {
+	if err := c.RemoveLeftover(t.Context(), first, func(string) {}); err != nil {
 		t.Error(err)
 	}
 	for _, name := range first.Namespaces {

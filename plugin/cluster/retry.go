@@ -15,16 +15,17 @@ import (
 // request again, for as long as patience. It does not wait for a server that has
 // never answered: then a wrong address is more likely than a late server.
 func (c *Client) call(ctx context.Context, what string, request func(context.Context) error) error {
-	return c.callFor(ctx, patience, what, request)
+	return c.callFor(ctx, callTimeout, patience, what, request)
 }
 
+// callFor is call with other limits: of one request, and of all repetitions.
 func (c *Client) callFor(
-	ctx context.Context, limit time.Duration, what string, request func(context.Context) error,
+	ctx context.Context, each, limit time.Duration, what string, request func(context.Context) error,
 ) error {
 	began := time.Now()
 	wait := 100 * time.Millisecond
 	for {
-		once, cancel := context.WithTimeout(ctx, callTimeout)
+		once, cancel := context.WithTimeout(ctx, each)
 		err := request(once)
 		cancel()
 		if err == nil || answered(err) {
@@ -38,6 +39,12 @@ func (c *Client) callFor(
 		}
 		if !c.reached.Load() && transient(err) {
 			return &Unreachable{fmt.Errorf("%s: %w", what, err)}
+		}
+		if failed := asWebhookFailure(err); failed != nil { // each attempt takes as long
+			return fmt.Errorf("%s: %w", what, failed)
+		}
+		if apierrors.IsUnauthorized(err) {
+			return &Unauthorized{fmt.Errorf("%s: %w", what, err)}
 		}
 		if !transient(err) || time.Since(began) > limit {
 			return fmt.Errorf("%s: %w", what, err)
@@ -60,6 +67,18 @@ func (e *Unreachable) Unwrap() error { return e.Err }
 func (e *Unreachable) Hint() string {
 	return "the API server does not answer; " +
 		"check that kubectl get nodes works with the same KUBECONFIG, --kubeconfig and --context"
+}
+
+// Unauthorized is the error for credentials that the server does not accept.
+type Unauthorized struct{ Err error }
+
+func (e *Unauthorized) Error() string { return e.Err.Error() }
+func (e *Unauthorized) Unwrap() error { return e.Err }
+
+// Hint describes what may be wrong with the credentials.
+func (e *Unauthorized) Hint() string {
+	return "the API server does not accept these credentials: the token or certificate may have expired, or be of another " +
+		"cluster; kubectl auth whoami shows the same, with the same KUBECONFIG, --kubeconfig, --context and --token"
 }
 
 // answered reports whether the error is the server's own answer.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -22,7 +23,52 @@ type slot struct {
 	reported bool        // Await has reported that
 	wait     time.Duration
 	failure  *evidence.Problem // why it cannot become Ready, nil if it still can
+	trouble  *evidence.Problem // why it is not Ready yet, which may pass; nil if that is not known
 	note     string            // the last warning, to explain a wait that was too long
+	attempts map[types.UID]int32
+}
+
+// fail notes why the pod cannot become Ready, or why it is not Ready yet if that
+// may pass and was not seen twice.
+func (s *slot) fail(problem *evidence.Problem, again bool) {
+	switch {
+	case problem == nil:
+	case mayPass(problem) && !again:
+		s.trouble = problem
+	case s.failure == nil:
+		s.failure = problem
+	}
+}
+
+// again counts an event about an attempt to start the pod, and reports whether
+// it was not the first. The same attempt may be told more than once.
+func (s *slot) again(event *corev1.Event) bool {
+	if s.attempts == nil {
+		s.attempts = map[types.UID]int32{}
+	}
+	s.attempts[event.UID] = occurrences(event)
+	return s.triedAgain()
+}
+
+func (s *slot) triedAgain() bool {
+	all := int32(0)
+	for _, count := range s.attempts {
+		all += count
+	}
+	return all > 1
+}
+
+// reason is why the pod is not Ready, empty if it is or nothing is known.
+func (s *slot) reason() string {
+	switch {
+	case s.ready:
+		return ""
+	case s.failure != nil:
+		return s.failure.Text
+	case s.trouble != nil:
+		return s.trouble.Text
+	}
+	return s.note
 }
 
 // Pods returns the state of all pods, by node and role.

@@ -75,8 +75,8 @@ func newSockets(config *rest.Config) (*sockets, error) {
 // protocol that can close stdin.
 var errProtocol = errors.New("the server does not support " + remotecommand.StreamProtocolV5Name)
 
-// open starts the command of an exec request. Its error wraps ErrBadHandshake
-// or errProtocol if the server may support SPDY instead.
+// open starts the command of an exec request. Its error wraps refused if the
+// server answered something else, see withoutWebSockets.
 func (s *sockets) open(ctx context.Context, exec *url.URL) (*socket, error) {
 	dialing := &dialing{dialer: s.dialer}
 	withCredentials, err := transport.HTTPWrappersForConfig(s.transport, dialing)
@@ -117,8 +117,9 @@ func (d *dialing) RoundTrip(request *http.Request) (response *http.Response, err
 	}
 	d.conn, response, err = d.dialer.DialContext(request.Context(), to.String(), request.Header)
 	if err != nil {
-		if response != nil {
-			err = fmt.Errorf("%w: %s", err, response.Status)
+		if response != nil { // its body was read, up to a bound
+			body, _ := io.ReadAll(response.Body)
+			err = newRefused(response, body)
 		}
 		return nil, err
 	}
@@ -233,5 +234,5 @@ func exitError(text []byte) error {
 	if status.Status == metav1.StatusSuccess {
 		return nil
 	}
-	return errors.New(cmp.Or(status.Message, "the command failed without a reason"))
+	return &refused{server: true, words: Line(cmp.Or(status.Message, "the command failed without a reason"))}
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -29,6 +30,7 @@ var v5 = []string{remotecommand.StreamProtocolV5Name}
 type execServer struct {
 	protocols []string
 	status    int
+	says      string // the message of an answer that is not a session; without, it names the method
 	command   func(*websocket.Conn)
 	requests  atomic.Int32
 	resumed   atomic.Int32
@@ -49,7 +51,7 @@ func (s *execServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(max(s.status, http.StatusBadRequest))
 		json.NewEncoder(w).Encode(metav1.Status{
 			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-			Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Message: r.Method + ": no such pod",
+			Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Message: cmp.Or(s.says, r.Method+": no such pod"),
 		})
 		return
 	}

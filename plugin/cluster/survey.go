@@ -38,7 +38,11 @@ type Survey struct {
 type UnknownNodes struct{ Names, Have []string }
 
 func (e *UnknownNodes) Error() string {
-	return "no such node: " + strings.Join(e.Names, ", ")
+	quoted := make([]string, len(e.Names))
+	for i, name := range e.Names {
+		quoted[i] = quote(name)
+	}
+	return "no such node: " + strings.Join(quoted, ", ")
 }
 
 // Hint names the nodes that exist.
@@ -52,6 +56,47 @@ func (e *UnknownNodes) Hint() string {
 
 // ExitCode is that of a usage error.
 func (e *UnknownNodes) ExitCode() int { return 2 }
+
+// TooFewSelected is the error for a selection of fewer than two nodes.
+type TooFewSelected struct {
+	Selection Selection
+	Only      string // the one that is selected, empty if there is none
+}
+
+func (e *TooFewSelected) Error() string {
+	by := fmt.Sprintf("--node-selector %s", e.Selection.Selector)
+	if len(e.Selection.Names) > 0 {
+		by = "--nodes together with " + by
+	}
+	if e.Only == "" {
+		return "no node matches " + by
+	}
+	return fmt.Sprintf("only %s matches %s; a proof needs two nodes", e.Only, by)
+}
+
+// ExitCode is that of a usage error.
+func (e *TooFewSelected) ExitCode() int { return 2 }
+
+// enough returns TooFewSelected if a selector leaves fewer than two nodes,
+// whatever their state.
+func enough(selection Selection, nodes []corev1.Node) error {
+	if selection.Selector == nil {
+		return nil
+	}
+	var selected []string
+	for i := range nodes {
+		if selection.has(&nodes[i]) {
+			selected = append(selected, nodes[i].Name)
+		}
+	}
+	switch len(selected) {
+	case 0:
+		return &TooFewSelected{Selection: selection}
+	case 1:
+		return &TooFewSelected{Selection: selection, Only: selected[0]}
+	}
+	return nil
+}
 
 // Survey reads the nodes, the server's version and the CNI's configuration.
 // Only the nodes are required; what else cannot be read is a Problem.
@@ -81,6 +126,9 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 	if err := missing(selection.Names, nodes); err != nil {
 		return nil, err
 	}
+	if err := enough(selection, nodes); err != nil {
+		return nil, err
+	}
 	survey.Cluster.Distribution = distribution(survey.Cluster.Version, nodes)
 	survey.Cluster.Objects = configuration.objects
 	survey.Problems = append(survey.Problems, configuration.problems...)
@@ -108,6 +156,18 @@ func (s *Survey) add(nodes []corev1.Node, configuration *configuration, selectio
 func (c *Client) NodeNames(ctx context.Context) ([]string, error) {
 	nodes, err := c.nodes(ctx)
 	return names(nodes), err
+}
+
+// NamespaceNames lists the names of all namespaces, for completion.
+func (c *Client) NamespaceNames(ctx context.Context) ([]string, error) {
+	var names []string
+	page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.api.CoreV1().Namespaces().List(ctx, options)
+	}
+	_, err := c.list(ctx, "the namespaces", metav1.ListOptions{}, page, func(item runtime.Object) {
+		names = append(names, item.(*corev1.Namespace).Name)
+	})
+	return names, err
 }
 
 func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {

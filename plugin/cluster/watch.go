@@ -96,7 +96,7 @@ func (p *Placement) seePod(pod *corev1.Pod, deleted bool) {
 		case deleted:
 			s.failure = &evidence.Problem{Class: evidence.ProblemAdmission, Text: "the pod was deleted"}
 		default:
-			s.failure = podFailure(pod)
+			s.fail(podFailure(pod), s.triedAgain())
 		}
 	})
 }
@@ -115,9 +115,7 @@ func (p *Placement) seeEvent(event *corev1.Event) {
 		if note != "" {
 			s.note = note
 		}
-		if s.failure == nil {
-			s.failure = failure
-		}
+		s.fail(failure, failure != nil && mayPass(failure) && s.again(event))
 	})
 }
 

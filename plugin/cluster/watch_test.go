@@ -78,7 +78,7 @@ func TestFollow(t *testing.T) {
 	ready := 0
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	p.Await(ctx, func(int, int) {}, func(evidence.Pod) { ready++ })
+	p.Await(ctx, func(Waiting) {}, func(evidence.Pod) { ready++ })
 	p.Leave()
 	if want := []string{"3", "5"}; ready != 1 || lists != 2 || !slices.Equal(versions[:2], want) {
 		t.Errorf("%d Ready, %d lists, watches from %v, want %v", ready, lists, versions, want)

@@ -52,7 +52,7 @@ func TestCleanup(t *testing.T) {
 		remains   int
 		unseen    bool
 	}{
-		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing is left", 0, false},
+		"nothing":               {fake.NewSimpleClientset(), nil, nil, "nothing to clean up", 0, false},
 		"left":                  {left(time.Hour, ended), nil, nil, "removed namespaces kubectl-wg-abc234 ", 0, false},
 		"left, Jobs removed":    {left(time.Minute), nil, nil, "removed namespaces", 0, false},
 		"left a moment ago":     {left(time.Second, ended), nil, nil, "removed namespaces", 0, false},
@@ -75,7 +75,7 @@ func TestCleanup(t *testing.T) {
 				t.Errorf("err = %v", err)
 			}
 			got := out.String()
-			if !strings.Contains(got, test.want) || test.unseen && strings.Contains(got, "nothing is left") {
+			if !strings.Contains(got, test.want) || test.unseen && strings.Contains(got, "nothing to clean up") {
 				t.Errorf("stdout %q", got)
 			}
 			test.api.ReactionChain = test.api.ReactionChain[len(test.forbidden):]
@@ -91,6 +91,34 @@ func refuseLists(api *fake.Clientset, resources []string) {
 	for _, resource := range slices.Clone(resources) {
 		api.PrependReactor("list", resource, func(action clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "", errors.New("no"))
+		})
+	}
+}
+
+// A run that is named and of which there is nothing is an error; the others are
+// removed.
+func TestCleanupOfNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		runs    []string
+		out     string
+		missing string
+	}{
+		"no such run":   {[]string{"xyz"}, "", "nothing to clean up of xyz"},
+		"one of two":    {[]string{"abc234", "xyz"}, "removed namespaces", "nothing to clean up of xyz"},
+		"twice":         {[]string{"abc234", "abc234"}, "removed namespaces", ""},
+		"its namespace": {[]string{"kubectl-wg-abc234-pods", "kubectl-wg-abc234"}, "removed namespaces", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			r := &root{streams: Streams{Out: &out, Err: &errs}, config: genericclioptions.NewConfigFlags(false)}
+			client := cluster.New(left(time.Hour), nil, nil, slog.New(slog.DiscardHandler))
+			err := r.runCleanup(t.Context(), client, cleanupFlags{}, test.runs)
+			if (err == nil) != (test.missing == "") || err != nil && (err.Error() != test.missing || fail(&errs, err) != exitCouldNotRun) {
+				t.Errorf("err = %v", err)
+			}
+			if !strings.HasPrefix(out.String(), test.out) || test.out == "" && out.Len() > 0 {
+				t.Errorf("stdout %q", out.String())
+			}
 		})
 	}
 }

@@ -39,16 +39,57 @@ func TestExitCodes(t *testing.T) {
 		"explain WG9999":                    {2, "hint: kubectl wg explain lists all codes"},
 		"nonsense":                          {2, "unknown command"},
 		"verify --nonsense":                 {2, "hint: see: kubectl wg verify --help"},
-		"verify extra":                      {2, "unknown command"},
+		"verify node1":                      {2, "hint: to test only some nodes: kubectl wg verify --nodes node1,NODE"},
+		"verify node1 node2":                {2, "--nodes node1,node2"},
+		"verify --nods a":                   {2, "hint: did you mean --nodes? see: kubectl wg verify --help"},
+		"verify --node-selectr a":           {2, "did you mean --node-selector?"},
+		"verify --out json":                 {2, "did you mean --output?"},
+		"verify --selector a=b":             {2, "did you mean --node-selector?"},
+		"verify -l a=b":                     {2, "did you mean --node-selector?"},
+		"status":                            {2, "\tverify"},
+		"check":                             {2, "\tverify"},
+		"test":                              {2, "\tverify"},
+		"clean":                             {2, "\tcleanup"},
+		"describe":                          {2, "\texplain"},
+		"verify --nodes a":                  {2, "--nodes names only a; a proof needs two nodes"},
+		"verify --nodes a,a":                {2, "--nodes names only a"},
+		"verify --nodes a,,":                {2, "--nodes names only a"},
+		"verify --nodes=":                   {2, "--nodes is empty"},
+		"verify --nodes ,":                  {2, "--nodes is empty"},
+		"verify --node-selector=":           {2, "--node-selector is empty"},
+		"verify --family=":                  {2, "--family is empty"},
+		"verify --record=":                  {2, "--record is empty"},
+		"verify --record -":                 {2, "--record - is not a file"},
+		"verify --record /dev/null":         {2, "/dev/null is not a regular file"},
+		"verify --record /":                 {2, "is not a regular file"},
+		"verify --timeout 5":                {2, "hint: a number with its unit, e.g. 90s or 5m"},
+		"verify --print-role=none":          {2, "one of: cluster, namespaced"},
+		"verify -n a/b":                     {2, "not a valid name of a namespace"},
+		"verify -v=x":                       {2, "not a level from 0 to 10"},
+		"verify -v=11":                      {2, "not a level from 0 to 10"},
+		"verify --color=sometimes":          {2, "one of: auto, always, never"},
+		"--version":                         {0, ""},
+		"options":                           {0, ""},
+		"version -o json":                   {0, ""},
+		"version -o yaml":                   {0, ""},
+		"version -o xml":                    {2, "one of: text, json, yaml"},
+		"explain WG04":                      {0, ""},
+		"explain 0401":                      {0, ""},
+		"explain WG0401 wg0501":             {0, ""},
+		"explain WG0401 WG9":                {2, "there is no check WG9"},
+		"replay":                            {2, "no recording is named"},
+		"replay a b":                        {2, "more than one recording"},
+		"verify":                            {4, "no kubeconfig was found at "},
+		"verify --kubeconfig /nowhere/at":   {4, "/nowhere/at"},
 		"verify -o xml":                     {2, "hint: one of: text, short, json, yaml"},
 		"verify --family 5":                 {2, "hint: one of: 4, 6, all"},
 		"verify --fail-on never":            {2, "hint: one of: fail, warn"},
 		"verify --pairs none":               {2, "--pairs"},
-		"verify --timeout 1s":               {2, "too short"},
+		"verify --timeout 1s":               {2, "--timeout 1s is too short, the minimum is 5s"},
 		"verify --image-pull-policy maybe":  {2, "hint: one of: Always, IfNotPresent, Never"},
 		"verify --image-pull-secret s":      {2, "--namespace"},
 		"verify --node-selector =":          {2, "--node-selector"},
-		"verify --record /nowhere/at/all/f": {2, "is not a folder"},
+		"verify --record /nowhere/at/all/f": {2, "directory /nowhere/at/all does not exist"},
 		"verify --server http://127.0.0.1:1 --request-timeout 2s": {4, "hint: the API server does not answer"},
 		"cleanup --server http://127.0.0.1:1":                     {4, "hint: the API server does not answer"},
 		"cleanup --all x":                                         {2, "exclude each other"},
@@ -149,11 +190,12 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the first signal does nothing")
 	}
-	if !errors.Is(context.Cause(ctx), ErrInterrupted) {
+	var interrupted *Interrupted
+	if !errors.As(context.Cause(ctx), &interrupted) || interrupted.Signal != os.Interrupt {
 		t.Error(context.Cause(ctx))
 	}
 	signals <- os.Interrupt
-	if code := <-codes; code != exitCouldNotRun || !strings.Contains(w.String(), "kubectl wg cleanup abc234") {
+	if code := <-codes; code != 130 || !strings.Contains(w.String(), "kubectl wg cleanup abc234") {
 		t.Errorf("exit %d: %s", code, w.String())
 	}
 }

@@ -46,7 +46,7 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (wr
 	format := *flags.OutputFormat
 	templateAlone := *flags.TemplatePrinterFlags.TemplateArgument != "" && !flags.OutputFlagSpecified()
 	options := report.Options{
-		Color: !r.noColor && colourful(r.streams.Out), Width: width(r.streams.Out),
+		Color: r.colored(), Width: width(r.streams.Out),
 		Verbose: r.verbose, Details: r.details, FailOnWarn: failOn == failOnWarn,
 	}
 	if report.Known(format) && !templateAlone {

@@ -5,13 +5,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
-	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
@@ -50,28 +48,6 @@ func width(w any) int {
 // colourful reports whether colours are written to w; see https://no-color.org.
 func colourful(w any) bool {
 	return terminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-// writeRecording writes the recording to a file, completely or not at all.
-func writeRecording(path string, r *recording.Recording) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".kubectl-wg-*")
-	if err != nil {
-		return fmt.Errorf("writing the evidence: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(file.Name())
-			err = fmt.Errorf("writing the evidence: %w", err)
-		}
-	}()
-	if _, err := r.WriteTo(file); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
 
 // printManifests prints what a run with these options would create.

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -20,11 +22,15 @@ func (r *root) replay() *cobra.Command {
 	var timeout time.Duration
 	var format *genericclioptions.PrintFlags
 	command := &cobra.Command{
-		Use:   "replay FILE",
-		Short: "Judge recorded evidence again, without a cluster",
+		Use:        "replay FILE",
+		SuggestFor: []string{"load", "open", "judge", "report", "render"},
+		Short:      "Judge recorded evidence again, without a cluster",
 		Long: `Judge the evidence that "verify --record FILE" wrote, and report in any format.
-The exit code is that of the run. FILE can be - for stdin.`,
-		Args: cobra.ExactArgs(1),
+The exit code is that of the run. FILE can be - for stdin, and can be compressed
+with gzip.`,
+		Example: `  kubectl wg replay evidence.ndjson
+  kubectl wg replay -o json evidence.ndjson.gz`,
+		Args: oneFile,
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := r.writerFor(format, failOn)
 			if err != nil {
@@ -33,7 +39,7 @@ The exit code is that of the run. FILE can be - for stdin.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.ErrTime)
+			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			j, err := r.judgeRecording(ctx, args[0])
 			if err != nil {
@@ -62,7 +68,7 @@ const failOnWarn = "warn"
 
 func validFailOn(value string) error {
 	if value != "fail" && value != failOnWarn {
-		return usagef("one of: fail, warn", "--fail-on %s is not known", value)
+		return usagef("one of: fail, warn", "invalid value %q for --fail-on", value)
 	}
 	return nil
 }
@@ -85,7 +91,7 @@ func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgemen
 		}
 		return check.JudgeWithin(ctx, read.recording)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("reading was interrupted: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("reading the recording: %w", context.Cause(ctx))
 	}
 }
 
@@ -99,5 +105,36 @@ func (r *root) readRecording(path string) (*recording.Recording, error) {
 		from = file
 	}
 	defer from.Close()
-	return recording.Read(from)
+	unpacked, err := unpack(from)
+	if err != nil {
+		return nil, err
+	}
+	return recording.Read(unpacked)
+}
+
+// unpack returns what a file holds that may be compressed with gzip. How much
+// that is, recording.Read bounds.
+func unpack(from io.Reader) (io.Reader, error) {
+	const magic = "\x1f\x8b"
+	buffered := bufio.NewReader(from)
+	if start, err := buffered.Peek(len(magic)); err != nil || string(start) != magic {
+		return buffered, nil // what cannot be read is an error of the next read
+	}
+	unpacked, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, fmt.Errorf("unpacking the recording: %w", err)
+	}
+	return unpacked, nil
+}
+
+// oneFile requires the name of a recording.
+func oneFile(_ *cobra.Command, args []string) error {
+	const hint = "kubectl wg replay FILE: what kubectl wg verify --record FILE wrote, or - for stdin"
+	switch len(args) {
+	case 0:
+		return usagef(hint, "no recording is named")
+	case 1:
+		return nil
+	}
+	return usagef(hint, "more than one recording is named")
 }

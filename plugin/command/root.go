@@ -5,14 +5,15 @@ package command
 
 import (
 	"context"
+	"errors"
 	"io"
-	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/klog/v2"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
@@ -38,13 +39,14 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	if strings.TrimSuffix(filepath.Base(args[0]), ".exe") == completer {
 		command.SetArgs(append([]string{cobra.ShellCompRequestCmd}, args[1:]...))
 	} else {
-		command.SetArgs(args[1:])
+		command.SetArgs(joinLevel(args[1:]))
 	}
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)
 	command.SetErr(streams.Err)
 	ran, err := command.ExecuteContextC(ctx)
-	if err != nil && !root.started {
+	var known *usage
+	if err != nil && !root.started && !errors.As(err, &known) {
 		err = usageError(err, "see: "+ran.CommandPath()+" --help")
 	}
 	code := fail(streams.Err, err)
@@ -69,10 +71,12 @@ type root struct {
 	streams    Streams
 	config     *genericclioptions.ConfigFlags
 	interrupts *Interrupts
-	verbose    bool
-	logging    bool // log what is done, without every finding in the report
+	level      level // of -v
+	verbose    bool  // it is not 0
+	logging    bool  // log what is done, without every finding in the report
 	quiet      bool
 	noColor    bool
+	color      string
 	started    bool // the command line is valid
 	details    bool
 	format     string // of the report: one of its own, see package report
@@ -82,34 +86,54 @@ type root struct {
 func (r *root) command() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "kubectl-wg",
-		Short: "Prove that traffic between a cluster's nodes is encrypted by WireGuard",
-		Long: `Prove, or refuse to prove, that pod traffic between the nodes of a cluster is
-encrypted by WireGuard: from what is seen on the wire, not from configuration.`,
+		Short: "Verify that pod traffic between nodes is encrypted by WireGuard",
+		Long: `Verify that pod traffic between nodes is encrypted by WireGuard, by capturing
+packets rather than trusting configuration.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl wg"},
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if !slices.Contains(colors, r.color) {
+				return usagef("one of: "+strings.Join(colors, ", "), "invalid value %q for --color", r.color)
+			}
 			r.started = true
-			klog.SetSlogLogger(r.log())
+			r.verbose = r.level > 0
+			r.logRequests()
+			return nil
 		},
 	}
-	flags := command.PersistentFlags()
-	flags.BoolVarP(&r.verbose, "verbose", "v", false, "show every finding, and log to stderr what is done")
-	flags.BoolVar(&r.logging, "log", false, "log to stderr what is done")
-	flags.MarkHidden("log") // for measurements with many nodes, where every finding is too much
-	flags.BoolVarP(&r.quiet, "quiet", "q", false, "show no progress")
-	flags.BoolVar(&r.noColor, "no-color", false, "use no colours (also NO_COLOR)")
-	r.config.AddFlags(flags)
-	flags.Lookup("namespace").Usage = "Use this existing namespace for all pods instead of creating two"
-	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version())
+	r.addGlobalFlags(command)
+	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
+	command.SetVersionTemplate(versionText())
+	r.addCompletion(command)
 	return command
 }
 
-func (r *root) log() *slog.Logger {
-	if !r.verbose && !r.logging {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(r.streams.Err, &slog.HandlerOptions{
-		Level: slog.LevelDebug, ReplaceAttr: cluster.RedactAttr,
-	}))
+// addGlobalFlags adds the flags that all commands have. Those of kubectl are
+// shown by `kubectl wg options` only, as kubectl does: they would hide the others.
+func (r *root) addGlobalFlags(command *cobra.Command) {
+	flags := command.PersistentFlags()
+	flags.VarP(&r.level, "verbose", "v", "show every finding, and log to stderr what is done; from -v=6 on, requests too")
+	flags.Lookup("verbose").NoOptDefVal = "1"
+	flags.BoolVar(&r.logging, "log", false, "log to stderr what is done")
+	flags.MarkHidden("log") // for measurements with many nodes, where every finding is too much
+	flags.BoolVarP(&r.quiet, "quiet", "q", false, "hide progress")
+	flags.StringVar(&r.color, "color", "auto", "when to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
+	flags.BoolVar(&r.noColor, "no-color", false, "the same as --color=never")
+	var kubectl pflag.FlagSet
+	r.config.AddFlags(&kubectl)
+	kubectl.VisitAll(func(f *pflag.Flag) { f.Hidden = f.Name != "namespace" })
+	flags.AddFlagSet(&kubectl)
+	flags.Lookup("namespace").Usage = "use this existing namespace for all pods instead of creating two"
+	command.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "v" { // --v=6, as with kubectl
+			name = "verbose"
+		}
+		return pflag.NormalizedName(name)
+	})
+	command.SetFlagErrorFunc(flagError)
+	command.SetUsageTemplate(command.UsageTemplate() + `
+Use "kubectl wg options" for kubectl's own flags: --context, --kubeconfig, --as and others.
+`)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -45,27 +45,41 @@ type verifyFlags struct {
 func (r *root) verify() *cobra.Command {
 	var f verifyFlags
 	command := &cobra.Command{
-		Use:   "verify",
-		Short: "Prove that pod traffic between nodes is encrypted",
+		Use:        "verify",
+		SuggestFor: []string{"check", "test", "run", "prove", "status", "start", "audit", "scan", "doctor"},
+		Short:      "Prove that pod traffic between nodes is encrypted",
 		Long: `Start a test pod and a probe on each node, send marked traffic between all pairs
 of test pods and capture on every network interface. PASS means that the traffic
 arrived, that it was seen as WireGuard ciphertext, and that it was seen nowhere
 in clear.
 
 Everything that is created is removed again; --print-manifests shows it first.
+Nodes that are cordoned or tainted are tested too, since pods run on them.
 
-Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.`,
+Exit code: 0 verified, 1 not encrypted or a check failed, 2 usage,
+3 inconclusive, 4 could not run or could not write; 130 or 143 if interrupted.`,
 		Example: `  kubectl wg verify
   kubectl wg verify --nodes node1,node2 --record evidence.ndjson
+  kubectl wg verify --node-selector topology.kubernetes.io/zone=a
   kubectl wg verify -o json --fail-on warn
   kubectl wg verify -o jsonpath='{.firstCause.code}'
+
+  # Without Internet: an image of your own registry, or one that the nodes have.
+  kubectl wg verify --image registry.example/wg-probe:v1
+  kubectl wg verify --image-pull-policy Never
+
+  # In a namespace that exists, without the right to create one.
+  kubectl wg verify --namespace kubectl-wg
 
   # In a large cluster, faster: each node sends to the next one, or to 8 others.
   # The verdict names the tested pairs and claims nothing about the others.
   kubectl wg verify --pairs ring
   kubectl wg verify --pairs 8`,
-		Args: cobra.NoArgs,
+		Args: noNodes,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if err := emptyFlag(command); err != nil {
+				return err
+			}
 			write, err := r.writerFor(f.format, f.failOn)
 			if err != nil {
 				return err
@@ -86,12 +100,14 @@ Exit code: 0 verified, 1 not verified, 2 usage, 3 inconclusive, 4 could not run.
 	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
 	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")
 	flags.StringSliceVar(&f.pullSecrets, "image-pull-secret", nil, "secrets for the image's registry, with --namespace")
-	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay")
+	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay; "+
+		"compressed if it ends with .gz")
 	flags.BoolVar(&f.keep, "keep", false, "do not remove what was created")
-	flags.BoolVar(&f.printManifests, "print-manifests", false, "only print what would be created")
-	flags.BoolVar(&f.printImages, "print-images", false, "only print the images that nodes must be able to pull")
-	flags.StringVar(&f.printRole, "print-role", "", "only print the `role` for an operator: cluster or namespaced")
-	flags.Lookup("print-role").NoOptDefVal = manifests.RoleCluster
+	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
+	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
+	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
+		"(with --namespace the role for that one)")
+	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the run; judging has some seconds in any case")
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
@@ -120,37 +136,85 @@ func (r *root) validate(f *verifyFlags) error {
 	_, pairsError := graph.NewPairs(f.pairs, "", 2)
 	switch {
 	case !knownFamily:
-		return usagef("one of: 4, 6, all", "--family %s is not an address family", f.family)
+		return usagef("one of: 4, 6, all", "invalid value %q for --family", f.family)
 	case pairsError != nil:
 		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case f.pullPolicy != "" && !slices.Contains(pullPolicies, f.pullPolicy):
-		return usagef("one of: "+strings.Join(pullPolicies, ", "), "--image-pull-policy %s is not known", f.pullPolicy)
+		return usagef("one of: "+strings.Join(pullPolicies, ", "), "invalid value %q for --image-pull-policy", f.pullPolicy)
 	case f.timeout < minTimeout:
-		return usagef("at least "+minTimeout.String(), "--timeout %s is too short", f.timeout)
+		return usagef("the default, 2m, is enough for most clusters", "--timeout %s is too short, the minimum is %s",
+			f.timeout, minTimeout)
 	case f.image == "" || strings.ContainsAny(f.image, " \t\n"):
 		return usagef("e.g. "+defaultImage(), "--image %q is not a valid image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
 		return usagef("name the namespace of the secret with --namespace", "--image-pull-secret needs --namespace")
-	case f.printRole != "" && manifests.RoleFile(f.printRole) == nil:
-		return usagef("one of: cluster, namespaced", "--print-role=%s is not known", f.printRole)
+	case !validNamespace(*r.config.Namespace):
+		return usagef("", "%q is not a valid name of a namespace", *r.config.Namespace)
+	case f.printRole != "" && r.role(f.printRole) == nil:
+		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
 		return usagef("", "--new-pods %d is not between 0 and %d", f.newPods, maxNewPods)
 	case f.buffer < 0:
 		return usagef("", "--capture-buffer is negative")
 	}
-	if folder := filepath.Dir(f.record); f.record != "" && !isFolder(folder) {
-		return usagef("create it first", "--record: %s is not a folder", folder)
+	if err := errors.Join(f.cleanNodes(), validFailOn(f.failOn)); err != nil {
+		return err
 	}
-	return validFailOn(f.failOn)
+	return recordable(f.record)
+}
+
+// cleanNodes removes blanks and repetitions from --nodes, and returns a usage
+// error if fewer than two names are left.
+func (f *verifyFlags) cleanNodes() error {
+	var names []string
+	for _, name := range f.nodes {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	f.nodes = names
+	if len(names) == 1 {
+		return usagef("name another node, or omit --nodes to test all",
+			"--nodes names only %s; a proof needs two nodes", names[0])
+	}
+	return nil
+}
+
+// noNodes refuses arguments, which are likely to be nodes.
+func noNodes(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	names := strings.Join(args, ",")
+	if len(args) == 1 {
+		names += ",NODE"
+	}
+	return usagef("to test only some nodes: kubectl wg verify --nodes "+names, "verify takes no arguments: %q", args[0])
+}
+
+// validNamespace reports whether a name can be one of a namespace, or is empty.
+func validNamespace(name string) bool { return name == "" || len(validation.IsDNS1123Label(name)) == 0 }
+
+// roleByNamespace is the value of --print-role without one.
+const roleByNamespace = "auto"
+
+// role returns the manifest that --print-role names, nil if there is none.
+func (r *root) role(name string) []byte {
+	namespace := *r.config.Namespace
+	switch {
+	case name == roleByNamespace && namespace == "":
+		name = manifests.RoleCluster
+	case name == roleByNamespace:
+		name = manifests.RoleNamespaced
+	}
+	if name == manifests.RoleNamespaced && namespace != "" {
+		return manifests.RoleIn(namespace)
+	}
+	return manifests.RoleFile(name)
 }
 
 // minTimeout is the least --timeout: pods alone take seconds to start.
 const minTimeout = 5 * time.Second
-
-func isFolder(path string) bool {
-	about, err := os.Stat(path)
-	return err == nil && about.IsDir()
-}
 
 // verifyOptions validates the flags and turns them into options.
 func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
@@ -188,7 +252,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
 		return err
 	case f.printRole != "":
-		_, err := r.streams.Out.Write(manifests.RoleFile(f.printRole))
+		_, err := r.streams.Out.Write(r.role(f.printRole))
 		return err
 	}
 	client, err := r.connect()
@@ -222,9 +286,7 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 	// The evidence is kept first, so that neither a failure nor a second
 	// interrupt loses it.
 	evidence := verification.Evidence()
-	if f.record != "" {
-		failed = errors.Join(failed, writeRecording(f.record, evidence))
-	}
+	notRecorded := record(f.record, evidence, progress)
 
 	// Whatever happened, what was made is removed. It comes before judging:
 	// evidence from a node is not to be trusted, and must not keep anything alive
@@ -233,18 +295,19 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 	if left == nil {
 		r.interrupts.Left("")
 	}
+	afterwards := errors.Join(left, notRecorded)
 	if failed != nil {
-		return errors.Join(failed, left)
+		return errors.Join(interruption(failed, verification, left, o.Keep), afterwards)
 	}
 
 	// The verdict stands, whatever happens after it.
 	judgement, err := verification.Judge(ctx, evidence)
 	if err != nil {
-		return errors.Join(err, left)
+		return errors.Join(interruption(err, verification, left, o.Keep), afterwards)
 	}
 	progress.pause()
 	code, _ := judgement.Exit(f.failOn == failOnWarn)
-	return ends(code, errors.Join(r.write(write, judgement), left))
+	return ends(code, errors.Join(r.write(write, judgement), afterwards))
 }
 
 // ends returns the error that ends the program with a verdict's exit code,
@@ -259,33 +322,37 @@ func ends(code int, err error) error {
 	return &after{outcome(code), err}
 }
 
-func (r *root) completeNodes(command *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	client, err := r.connect()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	late := errors.New("completion takes too long")
-	ctx, cancel := context.WithTimeoutCause(command.Context(), 3*time.Second, late)
-	defer cancel()
-	names, err := client.NodeNames(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	// In a list, complete what follows the last comma.
-	done := typed[:strings.LastIndexByte(typed, ',')+1]
-	for i := range names {
-		names[i] = done + names[i]
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-}
-
 // connect returns a client for the cluster that kubectl's own flags name.
 func (r *root) connect() (*cluster.Client, error) {
 	config, err := r.config.ToRESTConfig()
+	if err == nil {
+		err = r.configured(config.Host)
+	}
 	if err != nil {
 		return nil, &noConnection{err}
 	}
 	return cluster.Connect(config, "kubectl-wg/"+version, r.log())
+}
+
+// configured returns an error if no kubeconfig was found, so that the server is
+// only kubectl's default: that there is none on this machine is not the point.
+func (r *root) configured(server string) error {
+	loader := r.config.ToRawKubeConfigLoader()
+	raw, err := loader.RawConfig()
+	chosen := *r.config.APIServer != "" || len(raw.Clusters) > 0 || !strings.HasSuffix(server, "localhost:8080")
+	if err != nil || chosen {
+		return err
+	}
+	var missing []string
+	for _, path := range loader.ConfigAccess().GetLoadingPrecedence() {
+		if _, err := os.Stat(path); err != nil {
+			missing = append(missing, path)
+		}
+	}
+	if len(missing) == 0 {
+		return errors.New("the kubeconfig names no cluster")
+	}
+	return fmt.Errorf("no kubeconfig was found at %s", strings.Join(missing, ", "))
 }
 
 // noConnection is the error for a cluster that is not configured.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +47,10 @@ type trial struct {
 	kept        bool // the evidence was there when the removal began
 	leftBehind  string
 	refuseJobs  bool
-	refuseToEnd bool // no namespace may be removed
+	refuseToEnd bool   // no namespace may be removed
+	interruptAt string // the resource at whose creation signal comes
+	signal      os.Signal
+	interrupt   func(resource string)
 }
 
 func newTrial(t *testing.T) *trial {
@@ -65,6 +69,9 @@ func newTrial(t *testing.T) *trial {
 	tr.api = fake.NewSimpleClientset(nodes...)
 	tr.api.PrependReactor("create", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		create := action.(clienttesting.CreateActionImpl)
+		if tr.interrupt != nil && len(create.CreateOptions.DryRun) == 0 {
+			tr.interrupt(action.GetResource().Resource)
+		}
 		switch object := create.Object.(type) {
 		case *authorizationv1.SelfSubjectAccessReview:
 			object.Status.Allowed = true
@@ -146,7 +153,16 @@ func (tr *trial) verify(t *testing.T) int {
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "ippools"}:             "IPPoolList",
 		{Group: "cilium.io", Version: "v2", Resource: "ciliumnodes"}:                     "CiliumNodeList",
 	})
-	err := tr.root.verifyCluster(t.Context(), tr.flags, run.Options{
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	if at := tr.interruptAt; at != "" {
+		tr.interrupt = func(resource string) {
+			if resource == at {
+				cancel(&Interrupted{tr.signal})
+			}
+		}
+	}
+	err := tr.root.verifyCluster(ctx, tr.flags, run.Options{
 		Cluster: cluster.New(tr.api, objects, tr, log),
 		Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second, Log: log,
 	}, asText)
@@ -156,7 +172,7 @@ func (tr *trial) verify(t *testing.T) int {
 // phases returns those that were shown, in order.
 func (tr *trial) phases() (shown []string) {
 	known := []string{
-		"surveying the cluster", "asking for permission", "placing the pods", "collecting evidence", "removing the pods",
+		"reading cluster state", "checking permissions", "starting probe pods", "testing", "cleaning up",
 		"judging",
 	}
 	for line := range strings.Lines(tr.errs.String()) {
@@ -178,7 +194,7 @@ func TestVerifyInOrder(t *testing.T) {
 	if !tr.kept {
 		t.Error("the evidence was not kept before the removal")
 	}
-	if phases := tr.phases(); len(phases) != 6 || phases[4] != "removing the pods" || phases[5] != "judging" {
+	if phases := tr.phases(); len(phases) != 6 || phases[4] != "cleaning up" || phases[5] != "judging" {
 		t.Errorf("phases %q", phases)
 	}
 	if tr.leftBehind != "kubectl wg cleanup test22" || *tr.root.interrupts.left.Load() != "" {
@@ -212,7 +228,7 @@ func TestVerifyThatFails(t *testing.T) {
 	if code != exitCouldNotRun || tr.out.Len() > 0 || !strings.Contains(tr.errs.String(), "no probe became Ready") {
 		t.Errorf("exit %d\n%s%s", code, &tr.out, &tr.errs)
 	}
-	if phases := tr.phases(); !tr.kept || phases[len(phases)-1] != "removing the pods" {
+	if phases := tr.phases(); !tr.kept || phases[len(phases)-1] != "cleaning up" {
 		t.Errorf("kept %t, phases %q", tr.kept, phases)
 	}
 }
@@ -235,5 +251,34 @@ func TestEnds(t *testing.T) {
 		if got != test.want || (w.Len() > 0) != (test.err != nil) {
 			t.Errorf("exit %d after the verdict %d and %v: %q", got, test.code, test.err, w.String())
 		}
+	}
+}
+
+// A run that a signal ends says when, and what became of what it created; its
+// exit code is the shell's.
+func TestVerifyInterrupted(t *testing.T) {
+	for name, test := range map[string]struct {
+		at          string
+		signal      os.Signal
+		refuseToEnd bool
+		code        int
+		want        string
+	}{
+		"before":   {"selfsubjectaccessreviews", os.Interrupt, false, 130, "error: interrupted while checking permissions; nothing was created"},
+		"starting": {"jobs", os.Interrupt, false, 130, "error: interrupted while starting probe pods; what the run created was removed"},
+		"SIGTERM":  {"jobs", syscall.SIGTERM, false, 143, "error: interrupted (terminated) while starting probe pods; what the run created was removed"},
+		"left":     {"jobs", syscall.SIGHUP, true, 129, "not all that the run created could be removed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTrial(t)
+			tr.interruptAt, tr.signal, tr.refuseToEnd = test.at, test.signal, test.refuseToEnd
+			code := tr.verify(t)
+			if code != test.code || tr.out.Len() > 0 || !strings.Contains(tr.errs.String(), test.want) {
+				t.Errorf("exit %d\n%s%s", code, &tr.out, &tr.errs)
+			}
+			if test.refuseToEnd != strings.Contains(tr.errs.String(), "hint: kubectl wg cleanup test22") {
+				t.Errorf("%s", &tr.errs)
+			}
+		})
 	}
 }

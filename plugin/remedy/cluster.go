@@ -49,22 +49,4 @@ var clusterRemedies = []row{
 		Title: "Omit --family",
 		Note:  "The pods have addresses of one family only. Dual-stack ranges must be set when the cluster is created.",
 	}},
-	// Changes nothing by itself: an image is loaded or mirrored.
-	{"WG0103", "image", "", Hint{
-		Title: "Let the nodes pull the probe's image",
-		Note: "Mirror the image and name it with --image and --image-pull-secret, or load it on the nodes and " +
-			"use --image-pull-policy=Never.",
-	}},
-	// Changes nothing by itself: no policy is named to be weakened.
-	{"WG0103", "admission", "", Hint{
-		Title: "Allow the test pods to be created",
-		Note: "A policy, quota or webhook refused them. kubectl wg verify --print-manifests shows what is " +
-			"created; use --namespace with a namespace that admits it.",
-	}},
-	// Changes nothing by itself.
-	{"WG0103", "scheduling", "", Hint{Title: "Make room on the node, or leave it out with --nodes"}},
-	// Changes nothing.
-	{"WG0103", "lost", "", Hint{Title: "Run again once node and API server are stable"}},
-	// Changes nothing.
-	{"WG0103", "", "", Hint{Title: "Look at the node and its kubelet, then run again"}},
 }

@@ -80,14 +80,22 @@ func (a *agent) name(stream string) said {
 // as a problem.
 func (a *agent) lose(step string, err error) evidence.Problem {
 	a.lost = err
-	class := evidence.ProblemLost
-	if errors.Is(err, ErrTime) || errors.Is(err, context.DeadlineExceeded) {
-		class = evidence.ProblemTimeout
-	}
-	return evidence.Problem{
-		Class: class, What: "session " + a.role, On: a.node.Name,
+	lost := evidence.Problem{
+		Class: evidence.ProblemLost, What: "session " + a.role, On: a.node.Name,
 		Text: cluster.Line(fmt.Sprintf("the %s on %s was lost at the step %q: %v", a.role, a.node.Name, step, err)),
 	}
+	var unreachable *cluster.KubeletUnreachable
+	var distrusted *cluster.KubeletDistrusted
+	switch {
+	case errors.As(err, &unreachable):
+		lost.Class = evidence.ProblemUnreachable
+		lost.Text = cluster.Line(unreachable.About("the kubelet of " + a.node.Name))
+	case errors.As(err, &distrusted):
+		lost.Hint = distrusted.Hint()
+	case errors.Is(err, ErrTime), errors.Is(err, context.DeadlineExceeded):
+		lost.Class = evidence.ProblemTimeout
+	}
+	return lost
 }
 
 // testPodsOf returns what others know of the pods in which the agents are.

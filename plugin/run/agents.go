@@ -22,7 +22,8 @@ type agents struct {
 	record    *record
 	progress  Progress
 	log       *slog.Logger
-	routes    bool // which way a node sends to each of the others matters
+	routes    bool          // which way a node sends to each of the others matters
+	timeout   time.Duration // of the whole run
 
 	probes  []*agent // by node, as pods
 	pods    []*agent
@@ -52,19 +53,21 @@ func newAgents(ctx context.Context, r *Run) *agents {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	return &agents{
 		placement: r.placement, nodes: &r.nodes, identity: r.identity, record: r.record, routes: r.overlay != nil,
-		progress: r.options.Progress, log: r.options.Log,
+		progress: r.options.Progress, log: r.options.Log, timeout: r.options.Timeout,
 		openers: make(chan struct{}, openers), senders: make(chan struct{}, senders), life: life, stop: stop,
 	}
 }
 
-// await waits for all pods and opens a session with each as soon as it is
-// Ready: the first sessions open while the last pods start. It returns the new
-// agents, by node.
-func (as *agents) await(ctx context.Context, limit time.Duration) (probes, pods []*agent) {
-	waiting, cancel := context.WithTimeoutCause(ctx, limit, ErrTime)
+// await waits for all pods, for at most three quarters of the whole time, so
+// that those which did start still take part. It opens a session with each as
+// soon as it is Ready: the first sessions open while the last pods start. It
+// returns the new agents, by node.
+func (as *agents) await(ctx context.Context) (probes, pods []*agent) {
+	limit := as.timeout * 3 / 4
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, timedOutOf(limit, as.timeout))
 	defer cancel()
-	as.placement.Await(waiting, func(ready, all int) {
-		as.progress.Detail(fmt.Sprintf("%d of %d Ready", ready, all))
+	as.placement.Await(waiting, func(state cluster.Waiting) {
+		as.progress.Detail(state.String())
 	}, func(pod evidence.Pod) {
 		if a := as.open(ctx, pod); a.role == "probe" {
 			probes = append(probes, a)

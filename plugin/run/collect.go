@@ -39,8 +39,8 @@ func (r *Run) collect(ctx context.Context) error {
 	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingReady))
 
 	// The canaries, and cleartext on purpose beside them.
-	agents.each(ctx, "sending controls", agents.probes, plan.control)
-	agents.each(ctx, "sending canaries", agents.pods, plan.send)
+	agents.each(ctx, "sending control packets", agents.probes, plan.control)
+	agents.each(ctx, "sending test packets", agents.pods, plan.send)
 	r.awaitNewPods(ctx, newPods, plan)
 	wait(ctx, drainTime+plan.pods.slowest()/8)
 	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingDrained))
@@ -50,8 +50,8 @@ func (r *Run) collect(ctx context.Context) error {
 	agents.each(ctx, "stopping captures", agents.pods, stop)
 	agents.each(ctx, "stopping captures", agents.probes, stop)
 	wait(ctx, settleTime)
-	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingAfter))
-	agents.each(ctx, "ending sessions", agents.all(), end)
+	agents.each(ctx, "reading final counters", agents.probes, reading(evidence.ReadingAfter))
+	agents.each(ctx, "stopping probes", agents.all(), end)
 	return nil
 }
 

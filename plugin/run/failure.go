@@ -5,12 +5,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// ErrTime is the cause when --timeout was over.
-var ErrTime = errors.New("the time given by --timeout is over")
+// ErrTime is what the cause wraps when --timeout was over, or the part of it that
+// a step has.
+var ErrTime = errors.New("timed out")
+
+// TimedOut is the cause when a command's --timeout was over.
+func TimedOut(limit time.Duration) error {
+	return fmt.Errorf("%w after %s (--timeout)", ErrTime, limit)
+}
+
+// timedOutOf is the cause when a step had its part of --timeout.
+func timedOutOf(limit, timeout time.Duration) error {
+	return fmt.Errorf("%w after %s of the %s given by --timeout", ErrTime, limit, timeout)
+}
 
 // Failure is the error of a phase that kept the run from a verdict.
 type Failure struct {

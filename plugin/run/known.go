@@ -162,8 +162,7 @@ func (l firstLook) Messages(stream string) []*evidence.Message {
 // overlay returns where an overlay sends what is for each node, by its index.
 // Only of a network that does not encrypt is it asked which way that goes: a
 // WireGuard of the machines could be on it.
-func overlay(surveyed *graph.Graph) map[int][]netip.Addr {
-	decided := profile.Decide(surveyed)
+func overlay(decided profile.Profile, surveyed *graph.Graph) map[int][]netip.Addr {
 	if decided.Encrypts {
 		return nil
 	}

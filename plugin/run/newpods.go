@@ -91,8 +91,8 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 	limit := newPodTime + slowest
 	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("a new pod takes more than %s", limit))
 	defer cancel()
-	n.placement.Await(waiting, func(ready, all int) {
-		progress.Detail(fmt.Sprintf("new pods send their first packets, %d of %d pods Ready", ready, all))
+	n.placement.Await(waiting, func(state cluster.Waiting) {
+		progress.Detail("new pods send their first packets, " + state.String())
 	}, func(evidence.Pod) {})
 	for _, pod := range n.placement.Pods() {
 		if pod.Role == manifests.Newcomer {
@@ -102,7 +102,7 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 	for _, p := range n.placement.Problems() {
 		if p.What == "place "+manifests.Newcomer {
 			p.Hint = "it can be left out with --new-pods 0"
-			record.problem(p)
+			record.problem(named(p))
 		}
 	}
 }

@@ -39,7 +39,7 @@ type Options struct {
 
 // Progress shows a waiting person what goes on.
 type Progress interface {
-	// Phase begins a phase, e.g. "placing the pods".
+	// Phase begins a phase, e.g. "starting probe pods".
 	Phase(name string)
 	// Detail says how far the phase is, e.g. "3 of 4 Ready".
 	Detail(text string)

@@ -1,10 +1,13 @@
 package run
 
 import (
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -67,8 +70,21 @@ func (r *record) pods(placement *cluster.Placement) {
 		r.add(evidence.Message{Pod: &pod})
 	}
 	for _, p := range placement.Problems() {
-		r.problem(p)
+		r.problem(named(p))
 	}
+}
+
+// named adds to the reason why a pod did not start which pod that is.
+func named(p evidence.Problem) evidence.Problem {
+	pod := strings.TrimPrefix(p.What, "place ")
+	switch pod {
+	case "pod":
+		pod = "test pod"
+	case manifests.Newcomer:
+		pod = "new pod"
+	}
+	p.Text = cluster.Line(fmt.Sprintf("the %s on %s did not start: %s", pod, p.On, p.Text))
+	return p
 }
 
 // end records what the run was asked for and did, and ends the stream.

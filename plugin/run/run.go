@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -61,9 +63,9 @@ func Open(ctx context.Context, o Options) (*Run, error) {
 		name string
 		do   func(context.Context) error
 	}{
-		{"surveying the cluster", r.survey},
-		{"asking for permission", r.preflight},
-		{"placing the pods", r.place},
+		{"reading cluster state", r.survey},
+		{"checking permissions", r.preflight},
+		{"starting probe pods", r.place},
 	} {
 		if err := r.phase(ctx, phase.name, phase.do); err != nil {
 			return r, err
@@ -76,12 +78,12 @@ func Open(ctx context.Context, o Options) (*Run, error) {
 // a *Failure; that agents were lost, or the time was over, is evidence and no
 // error.
 func (r *Run) Collect(ctx context.Context) error {
-	return r.phase(ctx, "collecting evidence", r.collect)
+	return r.phase(ctx, "testing", r.collect)
 }
 
 // phase does one step of a run within the time that is left.
 func (r *Run) phase(ctx context.Context, name string, do func(context.Context) error) error {
-	within, cancel := context.WithDeadlineCause(ctx, r.deadline, ErrTime)
+	within, cancel := context.WithDeadlineCause(ctx, r.deadline, TimedOut(r.options.Timeout))
 	defer cancel()
 	r.options.Progress.Phase(name)
 	began := time.Now()
@@ -98,14 +100,21 @@ func (r *Run) phase(ctx context.Context, name string, do func(context.Context) e
 
 // preflight checks that everything which the run needs is permitted.
 func (r *Run) preflight(ctx context.Context) error {
-	return r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings())
+	var words string
+	var trying sync.WaitGroup
+	trying.Go(func() { words = r.options.Cluster.Policy(ctx, r.objects()) })
+	err := r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings())
+	trying.Wait()
+	if err == nil && words != "" {
+		r.options.Progress.Note("a policy may reject the probes: " + words)
+	}
+	return err
 }
 
 // objects says what the run creates on its nodes.
 func (r *Run) objects() manifests.Run { return r.options.objects(len(r.nodes.list)) }
 
-// place creates the pods and waits for them, for at most three quarters of the
-// whole time, so that those which did start still take part.
+// place creates the pods and waits for them.
 func (r *Run) place(ctx context.Context) (err error) {
 	r.about.Nodes = len(r.nodes.list)
 	if r.placement, err = r.options.Cluster.Open(ctx, r.objects()); err != nil {
@@ -115,15 +124,15 @@ func (r *Run) place(ctx context.Context) (err error) {
 		return err
 	}
 	r.agents = newAgents(ctx, r)
-	r.agents.probes, r.agents.pods = r.agents.await(ctx, r.patience())
+	r.agents.probes, r.agents.pods = r.agents.await(ctx)
 	if len(r.agents.probes) == 0 {
 		return &NotPlaced{r.placement.Problems()}
 	}
 	return nil
 }
 
-// patience is how long pods are waited for.
-func (r *Run) patience() time.Duration { return r.options.Timeout * 3 / 4 }
+// Created reports whether the run has created something in the cluster.
+func (r *Run) Created() bool { return r.placement != nil }
 
 // Evidence ends the record of the run and returns all that was recorded: after
 // an error of Open or Collect, what there was until then. It is called once,
@@ -139,6 +148,10 @@ func (r *Run) Evidence() *recording.Recording {
 
 // removal bounds how long the removal is tried, beyond a server's absence.
 const removal = 75 * time.Second
+
+// podsGone is how long to wait for the pods to be gone from a namespace that is
+// not the run's own, whose quota they use until then. They have ended before.
+const podsGone = 20 * time.Second
 
 // Close closes all sessions and removes what the run made, unless it is to be
 // kept. The end of ctx does not stop it: a time limit or an interrupt must not.
@@ -156,12 +169,15 @@ func (r *Run) Close(ctx context.Context) error {
 		r.options.Progress.Note("kept: what is in " + kept + "; remove it with: " + cluster.CleanupCommand(objects))
 		return nil
 	}
-	r.options.Progress.Phase("removing the pods")
+	r.options.Progress.Phase("cleaning up")
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removal)
 	defer cancel()
 	err := r.placement.Remove(ctx)
-	r.options.Log.Debug("phase", "name", "removing the pods", "took", time.Since(began), "error", err)
+	if objects := r.options.Objects; err == nil && !objects.Own() && !r.placement.AwaitPodsGone(ctx, podsGone) {
+		r.options.Progress.Note("the pods of this run are still terminating in namespace " + objects.Namespace)
+	}
+	r.options.Log.Debug("phase", "name", "cleaning up", "took", time.Since(began), "error", err)
 	return err
 }
 
@@ -175,7 +191,7 @@ func (r *Run) Judge(ctx context.Context, recorded *recording.Recording) (*check.
 		ctx = context.WithoutCancel(ctx)
 	}
 	limit := max(time.Until(r.deadline), judgeTime)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: it takes more than %s", ErrTime, limit.Round(time.Second)))
 	defer cancel()
 	r.options.Progress.Phase("judging")
 	began := time.Now()

@@ -153,8 +153,8 @@ func (s *shortened) Read(p []byte) (int, error) {
 // A signal may come in every phase; nothing is left then, of objects or goroutines.
 func TestVerifyInterrupted(t *testing.T) {
 	for _, at := range []string{
-		"surveying the cluster", "asking for permission", "placing the pods", "collecting evidence",
-		"reading the nodes", "starting the captures", "sending controls", "sending canaries", "stopping captures", "ending sessions",
+		"reading cluster state", "checking permissions", "starting probe pods", "testing",
+		"reading the nodes", "starting the captures", "sending control packets", "sending test packets", "stopping captures", "stopping probes",
 	} {
 		t.Run(at, func(t *testing.T) {
 			w := newWorld(t, "a", "b")

@@ -31,13 +31,13 @@ func (r *Run) secondPass(ctx context.Context, plan *plan) error {
 	if len(placings) == 0 {
 		return nil
 	}
-	r.options.Progress.Detail("second pass for userspace WireGuard")
+	r.options.Progress.Detail("starting a second probe where WireGuard runs in userspace")
 	began := time.Now()
 	defer func() { r.options.Log.Debug("step", "name", "second pass", "took", time.Since(began)) }()
 	if err := r.placement.Add(ctx, placings); err != nil {
 		return err
 	}
-	second, _ := agents.await(ctx, r.patience())
+	second, _ := agents.await(ctx)
 	replaced := agents.replace(second)
 	agents.each(ctx, "reading the nodes again", second, plan.read)
 	agents.each(ctx, "ending the first pass", replaced, end)

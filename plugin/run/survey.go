@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -47,8 +51,64 @@ func (r *Run) survey(ctx context.Context) error {
 	if count == 0 {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))
 	}
-	r.overlay = overlay(graph.New(r.recording))
+	surveyed := graph.New(r.recording)
+	decided := profile.Decide(surveyed)
+	if err := missingFamily(o.Families, r.nodes.list, decided.RunsAs != ""); err != nil {
+		return err
+	}
+	r.overlay = overlay(decided, surveyed)
 	return nil
+}
+
+// NoFamily is the error for address families that no two nodes have pods of.
+type NoFamily struct {
+	Family int      // one that was asked for
+	On     []string // the nodes that have it, at most one
+	Have   []int    // the families of the others
+}
+
+func (e *NoFamily) Error() string {
+	if len(e.On) > 0 {
+		return fmt.Sprintf("--family %d: only %s has an IPv%[1]d pod range", e.Family, e.On[0])
+	}
+	return fmt.Sprintf("--family %d: no node has an IPv%[1]d pod range", e.Family)
+}
+
+// Hint names the families that could be tested.
+func (e *NoFamily) Hint() string {
+	if len(e.Have) == 1 {
+		return fmt.Sprintf("omit --family: the pods have IPv%d only", e.Have[0])
+	}
+	return "omit --family"
+}
+
+// ExitCode is that of a usage error.
+func (e *NoFamily) ExitCode() int { return 2 }
+
+// missingFamily returns NoFamily if none of the families can be tested. That is
+// known before any pod is there where pods get their addresses from the nodes'
+// ranges, as with Flannel; others have ranges of their own.
+func missingFamily(families []int, nodes []evidence.Node, fromNodes bool) error {
+	on := map[int][]string{}
+	for _, n := range nodes {
+		fromNodes = fromNodes && len(n.PodCIDRs) > 0
+		for _, family := range []int{4, 6} {
+			if slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == (family == 4) }) {
+				on[family] = append(on[family], n.Name)
+			}
+		}
+	}
+	tested := func(family int) bool { return len(on[family]) > 1 }
+	if !fromNodes || len(nodes) < 2 || len(families) == 0 || slices.ContainsFunc(families, tested) {
+		return nil
+	}
+	missing := &NoFamily{Family: families[0], On: on[families[0]]}
+	for _, family := range []int{4, 6} {
+		if tested(family) {
+			missing.Have = append(missing.Have, family)
+		}
+	}
+	return missing
 }
 
 // remind notes what a killed run has left: no one else will.
@@ -64,11 +124,18 @@ func remind(ctx context.Context, o Options) {
 	}
 }
 
-// reasons says of each node why it takes no part.
+// reasons says why nodes take no part, and which, those aside that were not
+// selected.
 func reasons(nodes []evidence.Node) []string {
-	var lines []string
+	excluded := map[string][]string{}
 	for _, n := range nodes {
-		lines = append(lines, n.Name+": "+n.Excluded)
+		if !n.Chosen {
+			excluded[n.Excluded] = append(excluded[n.Excluded], n.Name)
+		}
+	}
+	var lines []string
+	for _, reason := range slices.Sorted(maps.Keys(excluded)) {
+		lines = append(lines, some(excluded[reason])+": "+reason)
 	}
 	return lines
 }

@@ -219,6 +219,8 @@ const (
 	ProblemImage       ProblemClass = "image"       // the image could not be pulled or started
 	ProblemAdmission   ProblemClass = "admission"   // a policy, quota or webhook refused the object
 	ProblemLost        ProblemClass = "lost"        // the session with the agent broke
+	ProblemUnreachable ProblemClass = "unreachable" // the API server does not reach the node's kubelet
+	ProblemWebhook     ProblemClass = "webhook"     // the API server does not reach an admission webhook
 	ProblemStarved     ProblemClass = "starved"     // it got the processor too seldom to do it in time
 	ProblemInternal    ProblemClass = "internal"    // a fault of this program
 )

@@ -15,11 +15,11 @@ type Disturbance func(context.Context, *Trial) error
 
 // The phases of the command, as it names them.
 const (
-	surveying  = "surveying the cluster"
-	permission = "asking for permission"
-	placing    = "placing the pods"
-	collecting = "collecting evidence"
-	removing   = "removing the pods"
+	surveying  = "reading cluster state"
+	permission = "checking permissions"
+	placing    = "starting probe pods"
+	collecting = "testing"
+	removing   = "cleaning up"
 )
 
 // send sends a signal in a phase, or some time into it.

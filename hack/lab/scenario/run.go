@@ -81,7 +81,7 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 	began := time.Now()
 	outcome.Got, outcome.Problem = trial.run(ctx, scenario)
 	outcome.Took = time.Since(began)
-	outcome.Problem = errors.Join(outcome.Problem, scenario.Witness.testify(ctx, trial), trial.bounded(), trial.takeNotes(ctx, scenario))
+	outcome.Problem = errors.Join(outcome.Problem, scenario.Witness.testify(ctx, trial), trial.bounded(), trial.spoke(scenario.Says), trial.takeNotes(ctx, scenario))
 	if outcome.Problem == nil {
 		outcome.Problem = errors.Join(compareAny(outcome.Got, append([]Want{scenario.Want}, scenario.Or...)), scenario.examine(trial.report))
 		if outcome.Problem != nil {

@@ -63,6 +63,8 @@ type Scenario struct {
 	Or []Want
 	// Witness watches beside the product, and has to see that the scenario is what it says. Nil asks nobody.
 	Witness *Witness
+	// Says are texts that the command must say, on stderr or as its first cause.
+	Says []string
 	// Noted is a code whose findings' words are noted, and Measured a command whose output is, when the command has ended.
 	Noted    string
 	Measured *Command
@@ -152,6 +154,7 @@ var Groups = []Group{
 	{Name: "switched", Scenarios: switched},
 	{Name: "hostile", Scenarios: hostile},
 	{Name: "interrupted", Scenarios: interrupted},
+	{Name: "reports-run", Scenarios: reportsRun},
 	{Name: "paths", Scenarios: slices.Concat(pathLeaks, pathHarmless)},
 	{Name: "blind", Scenarios: blind},
 	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},

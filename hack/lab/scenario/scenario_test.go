@@ -97,7 +97,7 @@ func TestTrial(t *testing.T) {
 		{name: "undisturbed", script: `echo placing >&2`, disturb: send(syscall.SIGINT, "collecting", 0), fails: errUndisturbed.Error()},
 		{
 			name: "nobody reads", disturb: deaf,
-			script: `trap '' PIPE; echo placing the pods >&2; while echo more >&2; do sleep 0.1; done; echo '{"verdict":"PASS"}'`,
+			script: `trap '' PIPE; echo starting probe pods >&2; while echo more >&2; do sleep 0.1; done; echo '{"verdict":"PASS"}'`,
 			got:    pass,
 		},
 	} {
