@@ -90,7 +90,7 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		}
 	}
 	if outcome.Problem == nil && scenario.Want.Verdict == "FAIL" && scenario.Unmendable == "" {
-		outcome.Problem = trial.mend(ctx)
+		outcome.Problem = trial.repair(ctx)
 	}
 	if scenario.After != nil {
 		outcome.Problem = errors.Join(outcome.Problem, scenario.After(ctx, trial))
