@@ -191,6 +191,10 @@ type report struct {
 			Steps []step `json:"steps"`
 		} `json:"remedy"`
 	} `json:"firstCause"`
+	// Causes are the root causes. Reports of earlier versions have none.
+	Causes []struct {
+		Code string `json:"code"`
+	} `json:"causes"`
 	Pairs []struct {
 		Node   string `json:"node"`
 		Peer   string `json:"peer"`
@@ -198,10 +202,28 @@ type report struct {
 		Status string `json:"status"`
 	} `json:"pairs"`
 	Findings []struct {
-		Code   string `json:"code"`
-		Status string `json:"status"`
-		Text   string `json:"text"`
+		Code     string `json:"code"`
+		Status   string `json:"status"`
+		Text     string `json:"text"`
+		CausedBy string `json:"causedBy"`
 	} `json:"findings"`
+}
+
+// roots are the codes of the root causes: as the report lists them, else of the failures that nothing explains.
+func (r report) roots() []string {
+	var codes []string
+	for _, cause := range r.Causes {
+		codes = append(codes, cause.Code)
+	}
+	if codes != nil {
+		return codes
+	}
+	for _, f := range r.Findings {
+		if f.Status == "fail" && f.CausedBy == "" && !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
+		}
+	}
+	return codes
 }
 
 // says is the first cause in the report's words, nil if there is none.

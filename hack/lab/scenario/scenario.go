@@ -56,6 +56,8 @@ type Scenario struct {
 	Tested int
 	// Findings are codes that must have been found with the given status somewhere.
 	Findings map[string]string
+	// Causes are codes that must all be among the root causes, the first one or others.
+	Causes []string
 	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
 	// empty they are executed, and the next verdict must be PASS.
 	Unmendable string
