@@ -54,7 +54,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -146,6 +146,10 @@ $(GOLANGCI):
 
 generate: ## Write again what is generated; tests say if it is out of date
 	for module in $(MODULES); do (cd $$module && go generate ./...) || exit 1; done
+
+screens: ## Write docs/screens again: what eight cases look like on a terminal; a test says if they are out of date
+	@$(GO_BUILD) -o bin/kubectl-wg-dev ./cmd/kubectl-wg
+	@go run ./hack/screens -binary bin/kubectl-wg-dev
 
 graph: ## Print which package imports which
 	@go run ./hack/architecture/graph
