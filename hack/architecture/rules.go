@@ -46,7 +46,7 @@ var Layers = []Layer{
 }
 
 // pure packages decide and render, and touch nothing: no network, no file, no
-// clock. The same recording gives the same result everywhere and for ever.
+// clock. The same recording gives the same result everywhere and at any time.
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",

@@ -16,7 +16,7 @@ var captureRemedies = []row{
 	// Prints no command: nothing has to be changed.
 	{"WG0604", "", "", Hint{
 		Title: "Run again when the nodes are less busy",
-		Note:  "A capture that lost frames cannot vouch for what it did not see.",
+		Note:  "A capture that dropped frames cannot prove that nothing leaked.",
 	}},
 	// Prints no command: the program may be a part of the network or its protection.
 	{"WG0611", "xdp", "", Hint{

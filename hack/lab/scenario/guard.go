@@ -14,7 +14,7 @@ import (
 )
 
 // guard tries with real packets what was closed before a repair and must be closed after it: a port of a pod that a
-// NetworkPolicy denies, and the tunnel's ports of each host for an address that is no node's.
+// NetworkPolicy denies, and the tunnel's ports of each host for an address of no node.
 //
 //	node-1                                              node-2
 //	guarded 10.42.0.249 ── FORWARD ── flannel-wg ═══ flannel-wg ── FORWARD ── 10.42.1.249 guarded
@@ -170,7 +170,7 @@ func (g guard) count(ctx context.Context, node string, pod guardedPod) (crossing
 	return crossing{denied: numbers[0], allowed: numbers[1], dropped: numbers[2]}, nil
 }
 
-// open sends a datagram to the tunnel's ports of each node, from an address that is no node's, and returns those that no
+// open sends a datagram to the tunnel's ports of each node, from an address of no node, and returns those that no
 // filter of the node drops.
 func (g guard) open(ctx context.Context) (map[string]bool, error) {
 	open := map[string]bool{}
@@ -268,7 +268,7 @@ func judgeCrossings(crossings map[string]crossing) error {
 	return errors.Join(problems...)
 }
 
-// judgePorts returns which ports are open to an address that is no node's and were not before.
+// judgePorts returns which ports are open to an address of no node and were not before.
 func judgePorts(before, after map[string]bool) error {
 	var opened []string
 	for port := range after {
@@ -280,5 +280,5 @@ func judgePorts(before, after map[string]bool) error {
 		return nil
 	}
 	slices.Sort(opened)
-	return fmt.Errorf("the repair opens ports to addresses that are no node's: %s", strings.Join(opened, ", "))
+	return fmt.Errorf("the repair opens ports to addresses of no node: %s", strings.Join(opened, ", "))
 }

@@ -31,7 +31,7 @@ func TestJudgePorts(t *testing.T) {
 	if err := judgePorts(two, one); err != nil {
 		t.Errorf("a port was closed: %v", err)
 	}
-	if err := judgePorts(one, two); err == nil || !strings.Contains(err.Error(), "no node's: 2") {
+	if err := judgePorts(one, two); err == nil || !strings.Contains(err.Error(), "of no node: 2") {
 		t.Errorf("a port was opened: %v", err)
 	}
 }

@@ -90,7 +90,7 @@ var exclusions = []exclusion{
 	},
 }
 
-// apart returns why b is no second fault beside a, empty if it is.
+// apart returns why b is not a second fault together with a, empty if it is.
 func apart(a, b Scenario) string {
 	if a.Want.FirstCause == b.Want.FirstCause {
 		return "both have one cause"

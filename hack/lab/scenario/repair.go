@@ -125,8 +125,8 @@ func (t *Trial) standIn(ctx context.Context, node string) error {
 	return nil
 }
 
-// follow does what K3s does when it starts: an agent asks its server for the backend, and the server notes what it was
-// told. It is done before each command, since any may restart K3s.
+// follow does what K3s does when it starts: an agent asks its server for the backend, and the server notes how it was
+// configured. It is done before each command, since any may restart K3s.
 func (t *Trial) follow(ctx context.Context, node string) error {
 	config, err := t.shell(ctx, t.lab.Nodes[0], "cat /etc/rancher/k3s/config.yaml 2>/dev/null || true")
 	if err != nil {

@@ -120,7 +120,7 @@ func Empty(ctx context.Context, lab *state.Lab) error {
 	return nil
 }
 
-// patience is how long a cluster may take to remove what the command told it to. After its API server died, the
+// patience is how long a cluster may take to remove what the command asked it to. After its API server died, the
 // controller manager may wait for half a minute before it watches namespaces again, and try a removal in steps of 5, 10
 // and 20 s.
 const patience = 2 * time.Minute

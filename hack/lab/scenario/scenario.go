@@ -46,7 +46,7 @@ type Scenario struct {
 	Args              []string // of verify
 	// Lies are the nodes whose probe lies, and how, see command liar. Args has to name the image.
 	Lies map[string]string
-	// Disturb befalls the command while it runs; nil lets it be.
+	// Disturb acts on the command while it runs; nil does nothing.
 	Disturb Disturbance
 	Want    Want
 	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2", or of one
