@@ -85,6 +85,10 @@ var exclusions = []exclusion{
 		"nothing leaves the tunnel that a node could refuse to forward, or that could be too large",
 	},
 	{
+		causes(codeRoute), causes(codePods),
+		"nothing of the pods enters the tunnel, so nothing leaves it that a node could refuse to forward",
+	},
+	{
 		causes(codeRoute, codePods), causes(codeSize, codeFits),
 		"where nothing passes the tunnel, a small MTU is a warning",
 	},

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -69,21 +70,21 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
+// decode reads a report as the lab does.
+func decode(t *testing.T, text string) (r report) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestRootCauses(t *testing.T) {
-	listed, found := report{}, report{}
-	listed.Causes = append(listed.Causes, struct {
-		Code string `json:"code"`
-	}{"WG0401"})
-	found.Findings = append(found.Findings, []struct {
-		Code     string `json:"code"`
-		Status   string `json:"status"`
-		Text     string `json:"text"`
-		CausedBy string `json:"causedBy"`
-	}{
-		{Code: "WG0401", Status: "fail"}, {Code: "WG0401", Status: "fail"}, {Code: "WG0501", Status: "fail", CausedBy: "WG0401"},
-		{Code: "WG0701", Status: "warn"}, {Code: "WG0502", Status: "fail"},
-	}...)
-	listed.Findings = found.Findings
+	const findings = `"findings":[{"code":"WG0401","status":"fail"},{"code":"WG0401","status":"fail"},
+		{"code":"WG0501","status":"fail","causedBy":"WG0401"},{"code":"WG0503","status":"fail","causedBy":{"code":"WG0401","node":"node-1"}},
+		{"code":"WG0701","status":"warn"},{"code":"WG0502","status":"fail"}]}`
+	listed := decode(t, `{"causes":[{"code":"WG0401"}],`+findings)
+	found := decode(t, "{"+findings)
 	if got := listed.roots(); !slices.Equal(got, []string{"WG0401"}) {
 		t.Errorf("the report's own list: %v", got)
 	}

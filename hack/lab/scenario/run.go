@@ -202,10 +202,10 @@ type report struct {
 		Status string `json:"status"`
 	} `json:"pairs"`
 	Findings []struct {
-		Code     string `json:"code"`
-		Status   string `json:"status"`
-		Text     string `json:"text"`
-		CausedBy string `json:"causedBy"`
+		Code     string          `json:"code"`
+		Status   string          `json:"status"`
+		Text     string          `json:"text"`
+		CausedBy json.RawMessage `json:"causedBy"` // a code or more of it; of a root cause nothing
 	} `json:"findings"`
 }
 
@@ -219,7 +219,7 @@ func (r report) roots() []string {
 		return codes
 	}
 	for _, f := range r.Findings {
-		if f.Status == "fail" && f.CausedBy == "" && !slices.Contains(codes, f.Code) {
+		if f.Status == "fail" && f.CausedBy == nil && !slices.Contains(codes, f.Code) {
 			codes = append(codes, f.Code)
 		}
 	}
