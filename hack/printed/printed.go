@@ -6,6 +6,7 @@ package printed
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ func Command(command string) []string {
 
 // programs are those that a remedy may call. Another one is read by a reviewer first.
 var programs = map[string]func(words []string) []string{
-	"echo": nil, "mkdir": nil, "modprobe": nil, "ethtool": nil,
+	"echo": nil, "mkdir": nil, "touch": nil, "modprobe": nil, "ethtool": nil, "sed": sed,
 	"ip": ip, "nft": nft, "iptables": iptables, "ip6tables": iptables, "{iptables}": iptables,
 	"iptables-legacy": iptables, "ip6tables-legacy": iptables, "ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl,
 	"kubectl": kubectl, "reboot": func([]string) []string { return []string{Reboot} },
@@ -68,16 +69,19 @@ func ip(words []string) (problems []string) {
 	return problems
 }
 
-// nft may add a rule for addresses, and must not empty or remove anything.
+// nft may add a rule for addresses, and must not empty or remove anything. At the
+// head of a chain that forwards it would come before the chains of NetworkPolicies;
+// at the position of another rule it does not.
 func nft(words []string) (problems []string) {
-	text := " " + strings.Join(words, " ") + " "
-	if len(words) == 0 || words[0] != "add" && words[0] != "insert" {
-		problems = append(problems, "nft does something else than adding a rule")
+	if len(words) < 5 || words[0] != "add" && words[0] != "insert" || words[1] != "rule" {
+		return []string{"nft does something else than adding a rule"}
 	}
-	if strings.Contains(text, " accept ") && !strings.Contains(text, " saddr ") && !strings.Contains(text, " daddr ") {
+	if slices.Contains(words, "accept") && !slices.ContainsFunc(words, func(word string) bool {
+		return word == "saddr" || word == "daddr" || word == "{end}"
+	}) {
 		problems = append(problems, "it accepts packets of all addresses")
 	}
-	if len(words) > 4 && words[0] == "insert" && strings.EqualFold(words[4], "forward") {
+	if words[0] == "insert" && strings.EqualFold(words[4], "forward") && (len(words) < 6 || words[5] != "position") {
 		problems = append(problems, "it comes before the chains of NetworkPolicies in FORWARD")
 	}
 	return append(problems, everyone(words)...)
@@ -85,31 +89,33 @@ func nft(words []string) (problems []string) {
 
 // iptables: likewise. To delete another's drop opens as much as an accept does.
 func iptables(words []string) (problems []string) {
-	var verb, chain, target string
+	var verb, chain, number, target string
 	addressed := false
-	for i, word := range words {
-		value := ""
-		if i+1 < len(words) {
-			value = words[i+1]
+	next := func(i int) string {
+		if i < len(words) && !strings.HasPrefix(words[i], "-") {
+			return words[i]
 		}
+		return ""
+	}
+	for i, word := range words {
 		switch word {
 		case "-A", "-I", "-D", "-R", "-F", "-X", "-P", "-N", "-Z", "--append", "--insert", "--delete", "--flush", "--policy":
-			verb, chain = word, value
+			verb, chain, number = strings.TrimLeft(word, "-")[:1], next(i+1), next(i+2)
 		case "-j", "--jump", "-g":
-			target = value
-		case "-s", "--source", "-d", "--destination":
+			target = next(i + 1)
+		case "-s", "--source", "-d", "--destination", "--{side}":
 			addressed = true
 		}
 	}
-	add := verb == "-A" || verb == "--append" || verb == "-I" || verb == "--insert"
-	taken := verb == "-D" || verb == "--delete"
-	if !add && !taken {
+	adds := strings.EqualFold(verb, "a") || strings.EqualFold(verb, "i")
+	deletes := strings.EqualFold(verb, "d")
+	if !adds && !deletes {
 		problems = append(problems, "iptables does something else than adding or deleting a rule")
 	}
-	if !addressed && (add && target == "ACCEPT" || taken && (target == "DROP" || target == "REJECT")) {
+	if !addressed && (adds && target == "ACCEPT" || deletes && (target == "DROP" || target == "REJECT")) {
 		problems = append(problems, "it accepts packets of all addresses")
 	}
-	if (verb == "-I" || verb == "--insert") && chain == "FORWARD" {
+	if strings.EqualFold(verb, "i") && chain == "FORWARD" && (number == "" || number == "1") {
 		problems = append(problems, "it comes before the chains of NetworkPolicies in FORWARD")
 	}
 	return append(problems, everyone(words)...)
@@ -150,6 +156,16 @@ func firewalld(words []string) []string {
 	return everyone(words)
 }
 
+// sed may take an option out of K3s' configuration, before it is set again.
+func sed(words []string) []string {
+	if len(words) != 3 || words[0] != "-i" || !option.MatchString(words[1]) || words[2] != "/etc/rancher/k3s/config.yaml" {
+		return []string{"sed does something else than removing an option of K3s"}
+	}
+	return nil
+}
+
+var option = regexp.MustCompile(`^/\^[a-z-]+:/d$`)
+
 // remove: a key that Flannel makes again.
 func remove(words []string) []string {
 	if len(words) != 2 || words[0] != "-f" || words[1] != "/run/flannel/wgkey" {
@@ -186,7 +202,7 @@ var broad = []struct {
 	{regexp.MustCompile(`ufw allow \S+/(udp|tcp)`), "ufw allow PORT opens the port to everyone"},
 	{regexp.MustCompile(`ufw disable|(stop|disable|mask) (--now )?(ufw|firewalld|nftables)`), "it switches the firewall off"},
 	{regexp.MustCompile(`[io]ifname \S+ accept`), "it accepts all that comes by a link"},
-	{regexp.MustCompile(`-I FORWARD`), "it comes before the chains of NetworkPolicies in FORWARD"},
+	{regexp.MustCompile(`-I FORWARD( -| 1 |$)`), "it comes before the chains of NetworkPolicies in FORWARD"},
 	{regexp.MustCompile(`-P (INPUT|FORWARD|OUTPUT) ACCEPT`), "it makes a chain accept everything"},
 	{regexp.MustCompile(`(iptables|nft) (-F|flush)`), "it empties a firewall"},
 	{regexp.MustCompile(`kubectl delete (networkpolic|netpol|node)`), "it deletes what others need"},

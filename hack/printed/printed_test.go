@@ -48,6 +48,11 @@ func TestCommand(t *testing.T) {
 		"firewall-cmd --permanent '--add-rich-rule=rule family=ipv4 source address=192.0.2.11 port port=51820 protocol=udp accept'",
 		"kubectl -n kube-flannel delete pod -l app=flannel --field-selector spec.nodeName=node-1",
 		"rm -f /run/flannel/wgkey",
+		"nft insert rule ip filter FORWARD position 7 ip saddr 10.42.0.0/24 ip daddr 10.42.1.0/24 accept",
+		"nft insert rule {family} {table} {chain} position {handle} {ip} {end} {address} udp dport {port} accept",
+		"iptables -t filter -I FORWARD 3 -s 10.42.0.0/24 -d 10.42.1.0/24 -j ACCEPT",
+		"{iptables} -t {table} -I {chain} {number} --{side} {address} -p udp --dport {port} -j ACCEPT",
+		"mkdir -p /etc/rancher/k3s && touch /etc/rancher/k3s/config.yaml && sed -i '/^flannel-iface:/d' /etc/rancher/k3s/config.yaml",
 	} {
 		if problems := Command(command); len(problems) > 0 {
 			t.Errorf("%q: %q", command, problems)
@@ -79,6 +84,9 @@ func TestCommand(t *testing.T) {
 		"firewall-cmd --permanent --add-port=51820/udp":          "all addresses",
 		"firewall-cmd --zone=trusted --add-interface=flannel-wg": "all addresses",
 		"firewall-cmd --zone=trusted --add-source=0.0.0.0/0":     "names all addresses",
+		"iptables -I FORWARD 1 -s 10.42.0.0/16 -j ACCEPT":        "before the chains",
+		"nft insert rule ip filter FORWARD position 7 accept":    "all addresses",
+		"sed -i '/^PermitRootLogin:/d' /etc/ssh/sshd_config":     "removing an option",
 		"rm -rf /run/flannel":                                    "removes other files",
 		"systemctl stop firewalld":                               "something else",
 		"kubectl delete networkpolicy --all":                     "deletes other objects",
@@ -101,7 +109,7 @@ func TestText(t *testing.T) {
 	for _, text := range []string{
 		"with ufw: ufw allow 51820/udp", "firewall-cmd --permanent --add-port=51820/udp", "systemctl disable --now firewalld",
 		"nft insert rule ip filter FORWARD iifname flannel-wg accept", "kubectl delete networkpolicy x", "iptables -P FORWARD ACCEPT",
-		"iptables -F", "iptables -I FORWARD -i x", "ufw disable",
+		"iptables -F", "iptables -I FORWARD -i x", "iptables -I FORWARD", "ufw disable",
 	} {
 		if len(Text(text)) == 0 {
 			t.Errorf("%q is fine", text)

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -64,7 +63,7 @@ func read(source string) (comments, error) {
 			if !ok {
 				return true
 			}
-			one := comment{above(set, file, literal), filepath.Base(path)}
+			one := comment{about(set, file, literal), filepath.Base(path)}
 			if k.system != "" && !token.IsExported(k.system) { // a field: each of the systems
 				for _, system := range flannels {
 					at := key{k.code, k.variant, system}
@@ -108,14 +107,20 @@ func keyOf(literal *ast.CompositeLit) (k key, ok bool) {
 	return k, strings.HasPrefix(k.code, "WG")
 }
 
-// above returns the comment that ends on the line above a literal, as one line.
-func above(set *token.FileSet, file *ast.File, literal *ast.CompositeLit) string {
-	line := set.Position(literal.Pos()).Line
-	at := slices.IndexFunc(file.Comments, func(group *ast.CommentGroup) bool {
-		return set.Position(group.End()).Line == line-1
-	})
-	if at < 0 {
-		return ""
+// about returns the comment of a literal as one line: that on its first or its
+// last line, else that on the lines above it.
+func about(set *token.FileSet, file *ast.File, literal *ast.CompositeLit) string {
+	first, last := set.Position(literal.Pos()), set.Position(literal.End())
+	above := ""
+	for _, group := range file.Comments {
+		from, to := set.Position(group.Pos()), set.Position(group.End())
+		text := strings.Join(strings.Fields(group.Text()), " ")
+		switch {
+		case from.Line == first.Line || from.Line == last.Line:
+			return text
+		case to.Line == first.Line-1 && from.Column == first.Column:
+			above = text
+		}
 	}
-	return strings.Join(strings.Fields(file.Comments[at].Text()), " ")
+	return above
 }

@@ -28,7 +28,7 @@ func TestPageIsUpToDate(t *testing.T) {
 // unreviewed are the files of plugin/remedy that have rows without a comment. One
 // whose rows all have theirs is removed here.
 var unreviewed = []string{
-	"cluster.go", "devices.go", "flannel.go", "k3s.go", "reach.go", "rke2.go", "routes.go",
+	"cluster.go", "devices.go", "flannel.go", "k3s.go", "reach.go", "rke2.go",
 }
 
 // Above each row stands what else its commands change, or why it has none.
@@ -73,6 +73,11 @@ var rows = []row{
 	}},
 	// Restarts it.
 	{"WG0102", "", f.system, Hint{Title: "d"}},
+	{"WG0104", "", "", narrow}, // Nothing.
+	{"WG0105", "", "", Hint{ // Nothing: it is not known.
+		Title: "e",
+	}},
+	{"WG0106", "", "", narrow},
 }
 
 // modules are something else.
@@ -91,14 +96,14 @@ var modules = []struct{ a, b string }{
 	var got []string
 	for _, k := range []key{
 		{"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", ""}, {"WG0102", "", "k3s"}, {"WG0102", "", "flannel"},
-		{"WG0103", "", ""},
+		{"WG0103", "", ""}, {"WG0104", "", ""}, {"WG0105", "", ""}, {"WG0106", "", ""},
 	} {
 		one := found.take(k)
 		got = append(got, one.file+": "+one.text)
 	}
 	want := []string{
 		"rows.go: Changes nothing.", "rows.go: Changes the first of two, on one node.", "rows.go: ", "rows.go: Restarts it.",
-		"rows.go: Restarts it.", ": ",
+		"rows.go: Restarts it.", ": ", "rows.go: Nothing.", "rows.go: Nothing: it is not known.", "rows.go: ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

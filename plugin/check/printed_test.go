@@ -124,7 +124,7 @@ func (k known) step(f verdict.Finding, step remedy.Step) string {
 			if !ok {
 				continue
 			}
-			problem = k.facts(row.Command, facts)
+			problem = k.facts(f.Code, row.Command, facts)
 			for _, found := range printed.Command(step.Command) {
 				if !slices.Contains(printed.Command(row.Command), found) {
 					problem = found // by what was filled in
@@ -157,14 +157,14 @@ func factsOf(row, command string) (map[string]string, bool) {
 }
 
 // facts returns which fact of a command the evidence does not have.
-func (k known) facts(row string, facts map[string]string) string {
+func (k known) facts(code, row string, facts map[string]string) string {
 	for name, value := range facts {
 		ok := k.words[value]
 		switch name {
 		case "node", "peer":
 			ok = k.nodes[value]
-		case "ip":
-			ok = value == "4" || value == "6"
+		case "ip", "version", "end", "side":
+			ok = slices.Contains([]string{"4", "6", "ip", "ip6", "saddr", "daddr", "source", "destination"}, value)
 		case "iptables":
 			ok = value == "iptables" || value == "ip6tables"
 		case "before": // the priority of a rule that is there, less one
@@ -174,7 +174,7 @@ func (k known) facts(row string, facts map[string]string) string {
 			priority, err := strconv.Atoi(value)
 			ok = err == nil && k.rules[priority]
 		case "range", "route", "here", "there":
-			ok = k.ofPods(value)
+			ok = k.ofPods(value) || code == "WG0501" && k.ofNode(value)
 		case "link":
 			ok = ok && (!strings.HasPrefix(row, "ip link delete") || k.madeHere(value))
 		}
@@ -195,6 +195,13 @@ func (k known) ofPods(text string) bool {
 	return err == nil && slices.ContainsFunc(k.pods, func(pods netip.Prefix) bool {
 		return pods.Overlaps(prefix) && 2*prefix.Bits() >= pods.Bits()
 	})
+}
+
+// ofNode reports whether a prefix is one address of the evidence, such as a
+// peer's endpoint.
+func (k known) ofNode(text string) bool {
+	prefix, err := netip.ParsePrefix(text)
+	return err == nil && prefix.IsSingleIP() && k.words[prefix.Addr().String()]
 }
 
 // madeHere reports whether a link is one that a program made: not hardware, nor
@@ -227,8 +234,14 @@ func TestFactsOfACommand(t *testing.T) {
 			t.Errorf("%s: want %v", route, want)
 		}
 	}
+	k.words["192.0.2.12"] = true
+	for route, want := range map[string]bool{"192.0.2.12/32": true, "192.0.2.13/32": false, "192.0.2.0/24": false, "0.0.0.0/0": false} {
+		if got := k.facts("WG0501", "", map[string]string{"route": route}) == ""; got != want {
+			t.Errorf("the route %s to an endpoint: %v, want %v", route, got, want)
+		}
+	}
 	for link, want := range map[string]bool{"flannel.1": true, "eth0": false, "eth1": false} {
-		if got := k.facts("ip link delete {link}", map[string]string{"link": link}) == ""; got != want {
+		if got := k.facts("WG0401", "ip link delete {link}", map[string]string{"link": link}) == ""; got != want {
 			t.Errorf("deleting %s: %v, want %v", link, got, want)
 		}
 	}
