@@ -72,7 +72,8 @@ one that is started for it and removed afterwards.`,
 	flags.BoolVar(&options.list, "list", false, "list scenarios and what is expected of them")
 	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
-	flags.IntVar(&options.pairs, "pairs", 0, "run so many pairs of sabotages at once, chosen by --seed: the report must name both causes")
+	flags.IntVar(&options.pairs, "pairs", 0,
+		"run so many pairs of sabotages at once, chosen by --seed: the report must name both causes")
 	flags.Uint64Var(&options.seed, "seed", 1, "which pairs --pairs chooses")
 	flags.IntVar(&options.repeat, "repeat", 1, "how often to run each scenario")
 	flags.DurationVar(&options.lasting, "for", 0, "repeat the scenarios until this time is over")

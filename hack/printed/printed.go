@@ -24,7 +24,8 @@ func Command(command string) []string {
 var programs = map[string]func(words []string) []string{
 	"echo": nil, "mkdir": nil, "touch": nil, "modprobe": nil, "ethtool": nil, "sed": sed,
 	"ip": ip, "nft": nft, "iptables": iptables, "ip6tables": iptables, "{iptables}": iptables,
-	"iptables-legacy": iptables, "ip6tables-legacy": iptables, "ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl,
+	"iptables-legacy": iptables, "ip6tables-legacy": iptables,
+	"ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl,
 	"kubectl": kubectl, "reboot": func([]string) []string { return []string{Reboot} },
 }
 
@@ -99,7 +100,8 @@ func iptables(words []string) (problems []string) {
 	}
 	for i, word := range words {
 		switch word {
-		case "-A", "-I", "-D", "-R", "-F", "-X", "-P", "-N", "-Z", "--append", "--insert", "--delete", "--flush", "--policy":
+		case "-A", "-I", "-D", "-R", "-F", "-X", "-P", "-N", "-Z",
+			"--append", "--insert", "--delete", "--flush", "--policy":
 			verb, chain, number = strings.TrimLeft(word, "-")[:1], next(i+1), next(i+2)
 		case "-j", "--jump", "-g":
 			target = next(i + 1)
@@ -158,7 +160,8 @@ func firewalld(words []string) []string {
 
 // sed may take an option out of K3s' configuration, before it is set again.
 func sed(words []string) []string {
-	if len(words) != 3 || words[0] != "-i" || !option.MatchString(words[1]) || words[2] != "/etc/rancher/k3s/config.yaml" {
+	const file = "/etc/rancher/k3s/config.yaml"
+	if len(words) != 3 || words[0] != "-i" || !option.MatchString(words[1]) || words[2] != file {
 		return []string{"sed does something else than removing an option of K3s"}
 	}
 	return nil
@@ -200,7 +203,10 @@ var broad = []struct {
 }{
 	{regexp.MustCompile(`--add-port`), "firewall-cmd --add-port opens the port to everyone"},
 	{regexp.MustCompile(`ufw allow \S+/(udp|tcp)`), "ufw allow PORT opens the port to everyone"},
-	{regexp.MustCompile(`ufw disable|(stop|disable|mask) (--now )?(ufw|firewalld|nftables)`), "it switches the firewall off"},
+	{
+		regexp.MustCompile(`ufw disable|(stop|disable|mask) (--now )?(ufw|firewalld|nftables)`),
+		"it switches the firewall off",
+	},
 	{regexp.MustCompile(`[io]ifname \S+ accept`), "it accepts all that comes by a link"},
 	{regexp.MustCompile(`-I FORWARD( -| 1 |$)`), "it comes before the chains of NetworkPolicies in FORWARD"},
 	{regexp.MustCompile(`-P (INPUT|FORWARD|OUTPUT) ACCEPT`), "it makes a chain accept everything"},

@@ -25,8 +25,10 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"a; b", "a | b", "a & b", "a > b", "a < b", "a $(b)", "a `b`", "a $b", "a *", "a ?", "a [b]", "a {b,c}", "a {}", "a ~", "a # b", "a \\b",
-		"a \"b\"", "a 'b", "a\nb", "a\tb", "a (b)", "a !b", "a <<EOF\nb\nEOF", "a <<'EOF'\nb\nEOF\nc", "a 'b\nc'", "a ä",
+		"a; b", "a | b", "a & b", "a > b", "a < b", "a $(b)", "a `b`", "a $b", "a *", "a ?",
+		"a [b]", "a {b,c}", "a {}", "a ~", "a # b", "a \\b",
+		"a \"b\"", "a 'b", "a\nb", "a\tb", "a (b)", "a !b",
+		"a <<EOF\nb\nEOF", "a <<'EOF'\nb\nEOF\nc", "a 'b\nc'", "a ä",
 	} {
 		if list, problems := split(line); len(problems) == 0 {
 			t.Errorf("%q is taken for %q", line, list)
@@ -45,14 +47,16 @@ func TestCommand(t *testing.T) {
 		"{iptables} -I INPUT -s {from} -p udp --dport {port} -j ACCEPT",
 		"iptables -D INPUT -s 192.0.2.11 -p udp --dport 51820 -j DROP",
 		"ufw allow from 192.0.2.11 to any port 51820 proto udp",
-		"firewall-cmd --permanent '--add-rich-rule=rule family=ipv4 source address=192.0.2.11 port port=51820 protocol=udp accept'",
+		"firewall-cmd --permanent '--add-rich-rule=rule family=ipv4 source address=192.0.2.11 port port=51820 " +
+			"protocol=udp accept'",
 		"kubectl -n kube-flannel delete pod -l app=flannel --field-selector spec.nodeName=node-1",
 		"rm -f /run/flannel/wgkey",
 		"nft insert rule ip filter FORWARD position 7 ip saddr 10.42.0.0/24 ip daddr 10.42.1.0/24 accept",
 		"nft insert rule {family} {table} {chain} position {handle} {ip} {end} {address} udp dport {port} accept",
 		"iptables -t filter -I FORWARD 3 -s 10.42.0.0/24 -d 10.42.1.0/24 -j ACCEPT",
 		"{iptables} -t {table} -I {chain} {number} --{side} {address} -p udp --dport {port} -j ACCEPT",
-		"mkdir -p /etc/rancher/k3s && touch /etc/rancher/k3s/config.yaml && sed -i '/^flannel-iface:/d' /etc/rancher/k3s/config.yaml",
+		"mkdir -p /etc/rancher/k3s && touch /etc/rancher/k3s/config.yaml && " +
+			"sed -i '/^flannel-iface:/d' /etc/rancher/k3s/config.yaml",
 	} {
 		if problems := Command(command); len(problems) > 0 {
 			t.Errorf("%q: %q", command, problems)
@@ -107,8 +111,10 @@ func TestCommand(t *testing.T) {
 
 func TestText(t *testing.T) {
 	for _, text := range []string{
-		"with ufw: ufw allow 51820/udp", "firewall-cmd --permanent --add-port=51820/udp", "systemctl disable --now firewalld",
-		"nft insert rule ip filter FORWARD iifname flannel-wg accept", "kubectl delete networkpolicy x", "iptables -P FORWARD ACCEPT",
+		"with ufw: ufw allow 51820/udp", "firewall-cmd --permanent --add-port=51820/udp",
+		"systemctl disable --now firewalld",
+		"nft insert rule ip filter FORWARD iifname flannel-wg accept",
+		"kubectl delete networkpolicy x", "iptables -P FORWARD ACCEPT",
 		"iptables -F", "iptables -I FORWARD -i x", "iptables -I FORWARD", "ufw disable",
 	} {
 		if len(Text(text)) == 0 {

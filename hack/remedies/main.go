@@ -64,8 +64,8 @@ func page(w io.Writer, source string) error {
 func section(text *strings.Builder, title, column string, all []row, commands bool) {
 	fmt.Fprintf(text, "\n## %s\n\n| code | failure | system | fix | %s |\n|---|---|---|---|---|\n", title, column)
 	for _, r := range all {
-		if (len(r.entry.Hint.Steps) > 0) == commands {
-			fmt.Fprintf(text, "| %s | %s | %s | %s | %s |\n", r.code, r.entry.Variant, r.entry.Distribution, r.entry.Hint.Title, r.review)
+		if e := r.entry; len(e.Hint.Steps) > 0 == commands {
+			fmt.Fprintf(text, "| %s | %s | %s | %s | %s |\n", r.code, e.Variant, e.Distribution, e.Hint.Title, r.review)
 		}
 	}
 }

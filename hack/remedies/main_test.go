@@ -95,14 +95,16 @@ var modules = []struct{ a, b string }{
 	}
 	var got []string
 	for _, k := range []key{
-		{"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", ""}, {"WG0102", "", "k3s"}, {"WG0102", "", "flannel"},
+		{"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", "k3s"}, {"WG0101", "mixed", ""},
+		{"WG0102", "", "k3s"}, {"WG0102", "", "flannel"},
 		{"WG0103", "", ""}, {"WG0104", "", ""}, {"WG0105", "", ""}, {"WG0106", "", ""},
 	} {
 		one := found.take(k)
 		got = append(got, one.file+": "+one.text)
 	}
 	want := []string{
-		"rows.go: Changes nothing.", "rows.go: Changes the first of two, on one node.", "rows.go: ", "rows.go: Restarts it.",
+		"rows.go: Changes nothing.",
+		"rows.go: Changes the first of two, on one node.", "rows.go: ", "rows.go: Restarts it.",
 		"rows.go: Restarts it.", ": ", "rows.go: Nothing.", "rows.go: Nothing: it is not known.", "rows.go: ",
 	}
 	if !slices.Equal(got, want) {

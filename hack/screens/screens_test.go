@@ -62,7 +62,9 @@ func TestRendered(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	for text, want := range map[string]int{"": 0, "a\n": 1, "a\n\nb\n": 3, "✓✓✓✓\n": 1, "12345\n": 2, "12345678\n": 2, "123456789\n": 3} {
+	for text, want := range map[string]int{
+		"": 0, "a\n": 1, "a\n\nb\n": 3, "✓✓✓✓\n": 1, "12345\n": 2, "12345678\n": 2, "123456789\n": 3,
+	} {
 		if got := rows(text, 4); got != want {
 			t.Errorf("%q: %d rows, want %d", text, got, want)
 		}

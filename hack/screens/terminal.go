@@ -41,7 +41,9 @@ func onTerminal(columns int, work string, argv []string) (string, error) {
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, slave
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	command.Env = []string{"TERM=xterm-256color", "HOME=" + work, "KUBECONFIG=" + work + "/config", "PATH=" + os.Getenv("PATH")}
+	command.Env = []string{
+		"TERM=xterm-256color", "HOME=" + work, "KUBECONFIG=" + work + "/config", "PATH=" + os.Getenv("PATH"),
+	}
 	if err := errors.Join(command.Start(), slave.Close()); err != nil {
 		return "", err
 	}

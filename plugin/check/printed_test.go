@@ -144,7 +144,8 @@ var placeholder = regexp.MustCompile(`\\\{([a-z]+)\\\}`)
 // row, false if it was not made of that row. Facts are plain words.
 func factsOf(row, command string) (map[string]string, bool) {
 	quoted := regexp.QuoteMeta(row)
-	pattern := regexp.MustCompile("^" + placeholder.ReplaceAllString(quoted, `([A-Za-z0-9._:/][A-Za-z0-9._:/-]*)`) + "$")
+	const word = `([A-Za-z0-9._:/][A-Za-z0-9._:/-]*)`
+	pattern := regexp.MustCompile("^" + placeholder.ReplaceAllString(quoted, word) + "$")
 	found := pattern.FindStringSubmatch(command)
 	if found == nil {
 		return nil, false
@@ -218,24 +219,31 @@ func TestFactsOfACommand(t *testing.T) {
 	}
 	for _, command := range []string{
 		"ip -4 route delete 10.42.1.0/24 dev eth0; reboot", "ip -4 route delete 10.42.1.0/24 dev $(reboot)",
-		"ip -4 route delete -all dev eth0", "ip -4 route flush 10.42.1.0/24 dev eth0", "ip -4 route delete 10.42.1.0/24 dev eth0 x",
+		"ip -4 route delete -all dev eth0",
+		"ip -4 route flush 10.42.1.0/24 dev eth0", "ip -4 route delete 10.42.1.0/24 dev eth0 x",
 	} {
 		if _, ok := factsOf(row, command); ok {
 			t.Errorf("%q is taken for the row", command)
 		}
 	}
-	k := known{words: map[string]bool{"eth0": true, "flannel.1": true}, pods: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")},
-		kinds: map[string][]string{"eth0": {"veth"}, "flannel.1": {"vxlan"}}}
+	k := known{
+		words: map[string]bool{"eth0": true, "flannel.1": true},
+		pods:  []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")},
+		kinds: map[string][]string{"eth0": {"veth"}, "flannel.1": {"vxlan"}},
+	}
 	for route, want := range map[string]bool{
 		"10.42.1.0/24": true, "10.42.1.128/25": true, "10.42.0.0/16": true, "10.42.1.7": true,
-		"0.0.0.0/0": false, "10.0.0.0/8": false, "10.42.2.0/24": false, "192.0.2.0/24": false, "default": false, "::/0": false,
+		"0.0.0.0/0": false, "10.0.0.0/8": false, "10.42.2.0/24": false, "192.0.2.0/24": false,
+		"default": false, "::/0": false,
 	} {
 		if k.ofPods(route) != want {
 			t.Errorf("%s: want %v", route, want)
 		}
 	}
 	k.words["192.0.2.12"] = true
-	for route, want := range map[string]bool{"192.0.2.12/32": true, "192.0.2.13/32": false, "192.0.2.0/24": false, "0.0.0.0/0": false} {
+	for route, want := range map[string]bool{
+		"192.0.2.12/32": true, "192.0.2.13/32": false, "192.0.2.0/24": false, "0.0.0.0/0": false,
+	} {
 		if got := k.facts("WG0501", "", map[string]string{"route": route}) == ""; got != want {
 			t.Errorf("the route %s to an endpoint: %v, want %v", route, got, want)
 		}

@@ -59,12 +59,13 @@ func problemsOf(r row) (problems []string) {
 
 // Each kind of step that must not come back is noticed.
 func TestUnsafeRowsAreNoticed(t *testing.T) {
+	steps := func(command string) row { return row{hint: Hint{Steps: []Step{{Command: command}}}} }
 	for name, r := range map[string]row{
-		"accepts a link":   {hint: Hint{Steps: []Step{{Command: "nft insert rule {family} {table} {chain} iifname {device} accept"}}}},
-		"accepts all":      {hint: Hint{Steps: []Step{{Command: "{iptables} -I INPUT -p udp --dport {port} -j ACCEPT"}}}},
+		"accepts a link":   steps("nft insert rule {family} {table} {chain} iifname {device} accept"),
+		"accepts all":      steps("{iptables} -I INPUT -p udp --dport {port} -j ACCEPT"),
 		"reboots":          {code: "WG0501", hint: Hint{Steps: []Step{rebootEach}}},
 		"a note":           {hint: Hint{Note: "with ufw: ufw allow {port}/udp"}},
-		"a note of a step": {hint: Hint{Steps: []Step{{Command: "ip link delete {link}", Note: "firewall-cmd --add-port={port}/udp"}}}},
+		"a note of a step": {hint: Hint{Steps: []Step{{Note: "firewall-cmd --add-port={port}/udp", Command: "modprobe x"}}}},
 	} {
 		if len(problemsOf(r)) == 0 {
 			t.Errorf("%s: not noticed", name)

@@ -52,7 +52,9 @@ type settings struct {
 
 // RegisterNetwork implements backend.Backend.
 func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync.WaitGroup, config *subnet.Config) (backend.Network, error) {
-	configured := settings{ListenPort: defaultPort, ListenPortV6: defaultPortV6, MTU: b.external.Iface.MTU, Mode: topology.Separate}
+	configured := settings{
+		ListenPort: defaultPort, ListenPortV6: defaultPortV6, MTU: b.external.Iface.MTU, Mode: topology.Separate,
+	}
 	if err := json.Unmarshal(config.Backend, &configured); err != nil {
 		return nil, fmt.Errorf("decoding the backend's configuration: %w", err)
 	}
@@ -103,7 +105,9 @@ func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync
 
 // acquire publishes keys, ports and addresses of the families that there are. That of IPv6 is ListenPortV6 in every
 // mode, as in flannel.
-func (b *userspaceBackend) acquire(ctx context.Context, config *subnet.Config, configured settings, n *userspaceNetwork) (*lease.Lease, error) {
+func (b *userspaceBackend) acquire(
+	ctx context.Context, config *subnet.Config, configured settings, n *userspaceNetwork,
+) (*lease.Lease, error) {
 	attrs := &lease.LeaseAttrs{BackendType: "wireguard"}
 	if b.external.ExtAddr != nil {
 		attrs.PublicIP = ip.FromIP(b.external.ExtAddr)

@@ -13,7 +13,7 @@ import (
 )
 
 // VPN runs the n-th node's device of a WireGuard that the machines have among themselves, as wg-quick would set it up,
-// until the context ends. The nodes know each other's keys without an exchange, since the lab makes them of their numbers.
+// until the context ends. The nodes need not exchange their keys, since the lab makes them of their numbers.
 func VPN(ctx context.Context, name string, port, n, nodes int) error {
 	own, keepalive := vpnKey(n), 25*time.Second
 	config := wgtypes.Config{PrivateKey: &own, ListenPort: &port}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,7 +141,9 @@ func (g guard) cross(ctx context.Context) (map[string]crossing, error) {
 				return nil, err
 			}
 			all[fmt.Sprintf("%s to %s", from, pod.address)] = crossing{
-				denied: after.denied - before.denied, allowed: after.allowed - before.allowed, dropped: after.dropped - before.dropped,
+				denied:  after.denied - before.denied,
+				allowed: after.allowed - before.allowed,
+				dropped: after.dropped - before.dropped,
 			}
 		}
 	}
@@ -254,17 +257,20 @@ func (g guard) after(ctx context.Context, before closed) error {
 // judgeCrossings returns what a repair made of the NetworkPolicy, nil if it holds as before.
 func judgeCrossings(crossings map[string]crossing) error {
 	var problems []error
-	for way, c := range crossings {
-		switch {
+	for _, way := range slices.Sorted(maps.Keys(crossings)) {
+		port, problem := deniedPort, ""
+		switch c := crossings[way]; {
 		case c.denied > 0:
-			problems = append(problems, fmt.Errorf("the repair opens what a NetworkPolicy denies: UDP %d from the pod on %s", deniedPort, way))
+			problem = "the repair opens what a NetworkPolicy denies"
 		case c.allowed == 0:
-			problems = append(problems, fmt.Errorf("after the repair what a NetworkPolicy allows does not pass: UDP %d from the pod on %s", allowedPort, way))
+			port, problem = allowedPort, "after the repair what a NetworkPolicy allows does not pass"
 		case c.dropped == 0:
-			problems = append(problems, fmt.Errorf("UDP %d from the pod on %s did not reach the NetworkPolicy's rule, so nothing is known of it", deniedPort, way))
+			problem = "nothing is known of the NetworkPolicy, since its rule counted no packet"
+		default:
+			continue
 		}
+		problems = append(problems, fmt.Errorf("%s: UDP %d from the pod on %s", problem, port, way))
 	}
-	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)
 }
 

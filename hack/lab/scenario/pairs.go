@@ -31,7 +31,8 @@ func allPairs() []Scenario {
 	return pairs
 }
 
-// sabotages are the rows that pairs are made of: those of two nodes that break something by what is done to the cluster.
+// sabotages are the rows that pairs are made of: those of two nodes that break something by what is done to the
+// cluster.
 func sabotages() []Scenario {
 	var rows []Scenario
 	for _, group := range Groups {

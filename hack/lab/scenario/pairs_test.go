@@ -81,7 +81,8 @@ func decode(t *testing.T, text string) (r report) {
 
 func TestRootCauses(t *testing.T) {
 	const findings = `"findings":[{"code":"WG0401","status":"fail"},{"code":"WG0401","status":"fail"},
-		{"code":"WG0501","status":"fail","causedBy":"WG0401"},{"code":"WG0503","status":"fail","causedBy":{"code":"WG0401","node":"node-1"}},
+		{"code":"WG0501","status":"fail","causedBy":"WG0401"},
+		{"code":"WG0503","status":"fail","causedBy":{"code":"WG0401","node":"node-1"}},
 		{"code":"WG0701","status":"warn"},{"code":"WG0502","status":"fail"}]}`
 	listed := decode(t, `{"causes":[{"code":"WG0401"}],`+findings)
 	found := decode(t, "{"+findings)

@@ -49,7 +49,8 @@ func (p *pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		nodes[target.Index] = p.world.Owner(target.Addr)
 		answered := target.UDP != 0 && target.TCP != 0 && !p.world.cut(p.node, nodes[target.Index])
 		unanswered = unanswered || !answered
-		results = append(results, evidence.Message{Canary: &evidence.Canary{Peer: target.Index, Family: 4, Rows: rows(sizes, answered)}})
+		canary := &evidence.Canary{Peer: target.Index, Family: 4, Rows: rows(sizes, answered)}
+		results = append(results, evidence.Message{Canary: canary})
 	}
 	slices.SortFunc(results, func(a, b evidence.Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
 	p.mu.Lock()
