@@ -82,6 +82,10 @@ var exclusions = []exclusion{
 		"without a device that answers, what a filter drops is not missed",
 	},
 	{
+		causes(codeUnique), causes(codeBlocked),
+		"nodes with one key are not peers of each other, and send nothing that a filter could drop",
+	},
+	{
 		causes(append([]string{codeBlocked}, tunnelCodes...)...), causes(codePods, codeSize, codeFits),
 		"nothing leaves the tunnel that a node could refuse to forward, or that could be too large",
 	},
