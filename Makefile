@@ -9,6 +9,8 @@ NODES     ?= 2
 JUDGED    ?= 100,300,1000
 SCALE     ?= 100,300,1000
 REPEAT    ?= 20
+PAIRS     ?= 30
+SEED      ?= 1
 MINUTES   ?= 30
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
 # What decides and what reads bytes. plugin/check alone takes hours: RUN chooses
@@ -52,7 +54,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-repeat test-bystander bench bench-capture bench-scale bench-judge mutants lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +97,9 @@ test-repeat: build image testcount ## Run the healthy scenarios again and again,
 	@bin/testcount \
 	  "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) healthy traffic healthy-three healthy-vpn healthy-dual" \
 	  "tests: $(LAB_RUN) --name repeat --ground host --repeat $(REPEAT) --tolerate 1 repeat"
+
+test-pairs: build image testcount ## Run pairs of sabotages at once: both causes must be named (PAIRS=30, SEED=1)
+	@bin/testcount "tests: $(LAB_RUN) --name pairs --ground host --pairs $(PAIRS) --seed $(SEED)"
 
 test-bystander: build image testcount ## Watch other pods at full load inside the tunnel, then one clear frame among them (MINUTES=30)
 	@$(TCPDUMP)
@@ -142,6 +147,10 @@ $(GOLANGCI):
 generate: ## Write again what is generated; tests say if it is out of date
 	for module in $(MODULES); do (cd $$module && go generate ./...) || exit 1; done
 
+screens: ## Write docs/screens again: what eight cases look like on a terminal; a test says if they are out of date
+	@$(GO_BUILD) -o bin/kubectl-wg-dev ./cmd/kubectl-wg
+	@go run ./hack/screens -binary bin/kubectl-wg-dev
+
 graph: ## Print which package imports which
 	@go run ./hack/architecture/graph
 
@@ -150,5 +159,5 @@ release: image ## Build archives, checksums and the image for all platforms into
 	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
-	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|bench|repeat|bystander); fi
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|bench|repeat|pairs|bystander); fi
 	rm -rf bin dist

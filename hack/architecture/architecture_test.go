@@ -1,7 +1,9 @@
 package architecture
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -75,6 +77,20 @@ func TestDesktops(t *testing.T) {
 			if (within(p.Short(), "plugin") || within(p.Short(), "cmd/kubectl-wg") || within(p.Short(), "manifests")) && len(p.Files) == 0 {
 				t.Errorf("%s: no file of this package is built for %s", p.Short(), system)
 			}
+		}
+	}
+}
+
+// Each package of the product has its line in the document that explains them.
+func TestPackagesAreDocumented(t *testing.T) {
+	root, _ := tree(t)
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, layer := range Layers {
+		if !strings.HasPrefix(layer.Path, "cmd/") && !strings.Contains(string(text), "| `"+layer.Path+"` |") {
+			t.Errorf("%s has no line in docs/architecture.md", layer.Path)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // Package architecture holds the rules of docs/architecture.md as data, and
 // checks them: which package may import which, and what the probe must never
-// do. Its tests are the enforcement; it is no part of the product.
+// do. Its tests are the enforcement; it is not a part of the product.
 package architecture
 
 import (

@@ -32,21 +32,21 @@ var Layers = []Layer{
 	{"plugin/verdict", []string{"plugin/graph"}},
 	{"plugin/routing", []string{"probe/evidence"}},
 	{"plugin/profile", []string{"probe/evidence", "plugin/graph"}},
-	{"plugin/remedy", []string{"probe/evidence", "plugin/verdict"}},
+	{"plugin/remedy", []string{"plugin/verdict"}},
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
-		"plugin/profile", "plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster"}},
+		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
 		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
 // pure packages decide and render, and touch nothing: no network, no file, no
-// clock. The same recording gives the same result everywhere and for ever.
+// clock. The same recording gives the same result everywhere and at any time.
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",

@@ -42,7 +42,7 @@ var calls = []Call{
 		Where: []string{"probe", "plugin", "cmd"}, But: []string{"probe/capture"}, Why: "the only packet socket is probe/capture's own",
 	}, {
 		Name: regexp.MustCompile(`^(Now|Since|Until|After|AfterFunc|Tick|NewTimer|NewTicker|Sleep)$`), From: []string{"time"},
-		Where: pure, Why: "a pure package has no clock: the same recording gives the same result for ever",
+		Where: pure, Why: "a pure package has no clock: the same recording gives the same result at any time",
 	},
 }
 

@@ -24,11 +24,11 @@ import (
 )
 
 // readerCommand is the first argument of the process that captures as the probe
-// does, so that its processor time and memory can be told from the load's.
+// does, so that its processor time and memory can be separated from the load's.
 const readerCommand = "reader"
 
-// account is what a reader says at its end.
-type account struct {
+// result is what a reader reports at its end.
+type result struct {
 	Read, Lost uint64
 	// Memory is the most memory that it ever had, ring included, in bytes;
 	// 0 is not known.
@@ -40,7 +40,7 @@ type reader struct {
 	command *exec.Cmd
 	input   io.Closer
 	output  *bufio.Reader
-	parse   func(string) (account, bool)
+	parse   func(string) (result, bool)
 	// interrupted: it ends by SIGINT, not by the end of its input.
 	interrupted bool
 }
@@ -61,7 +61,7 @@ func startProbe(n *namespace, links ...string) (*reader, error) {
 		args = append(args, fmt.Sprintf("%s=%d", name, index))
 	}
 	command := exec.Command(self, args...)
-	return start(n, command, command.StdoutPipe, "ready", func(line string) (a account, ok bool) {
+	return start(n, command, command.StdoutPipe, "ready", func(line string) (a result, ok bool) {
 		return a, json.Unmarshal([]byte(line), &a) == nil
 	})
 }
@@ -70,7 +70,7 @@ func startProbe(n *namespace, links ...string) (*reader, error) {
 // probe's, and throws it away.
 func startTcpdump(n *namespace) (*reader, error) {
 	command := exec.Command("tcpdump", "-n", "-i", "eth0", "-B", "5120", "-w", "/dev/null")
-	r, err := start(n, command, command.StderrPipe, "listening on", tcpdumpAccount())
+	r, err := start(n, command, command.StderrPipe, "listening on", tcpdumpResult())
 	if err == nil {
 		r.interrupted = true
 	}
@@ -79,10 +79,10 @@ func startTcpdump(n *namespace) (*reader, error) {
 
 var tcpdumpCounts = regexp.MustCompile(`^(\d+) packets? (captured|dropped by kernel)`)
 
-// tcpdumpAccount reads what tcpdump says at its end: the lines of one reader.
-func tcpdumpAccount() func(string) (account, bool) {
-	var a account
-	return func(line string) (account, bool) {
+// tcpdumpResult reads what tcpdump says at its end: the lines of one reader.
+func tcpdumpResult() func(string) (result, bool) {
+	var a result
+	return func(line string) (result, bool) {
 		found := tcpdumpCounts.FindStringSubmatch(line)
 		if found == nil {
 			return a, false
@@ -100,7 +100,7 @@ func tcpdumpAccount() func(string) (account, bool) {
 	}
 }
 
-func start(n *namespace, command *exec.Cmd, pipe func() (io.ReadCloser, error), ready string, parse func(string) (account, bool)) (*reader, error) {
+func start(n *namespace, command *exec.Cmd, pipe func() (io.ReadCloser, error), ready string, parse func(string) (result, bool)) (*reader, error) {
 	output, err := pipe()
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", command.Path, err)
@@ -146,8 +146,8 @@ func (r *reader) spent() (time.Duration, error) {
 	return sum, nil
 }
 
-// stop ends the reader and returns its account.
-func (r *reader) stop() (a account, err error) {
+// stop ends the reader and returns its result.
+func (r *reader) stop() (a result, err error) {
 	r.input.Close()
 	if r.interrupted {
 		_ = r.command.Process.Signal(syscall.SIGINT)
@@ -160,13 +160,13 @@ func (r *reader) stop() (a account, err error) {
 		}
 	}
 	if err := r.command.Wait(); !said {
-		return a, fmt.Errorf("%s gave no account: %w", r.command.Path, err)
+		return a, fmt.Errorf("%s gave no result: %w", r.command.Path, err)
 	}
 	return a, nil
 }
 
 // read is the other process. Its pods have IPv4 addresses, as in K3s unless it is
-// told otherwise.
+// configured otherwise.
 func read(links []string) error {
 	mark := [wire.MarkSize]byte([]byte("\x8e\x11\xc0\x5a\x77\x03\xfe\x92\x4d\x60\xb1\x2f\x99\xe8\x13\x7a"))
 	config := capture.Config{
@@ -181,7 +181,7 @@ func read(links []string) error {
 		name, number, _ := strings.Cut(link, "=")
 		index, err := strconv.Atoi(number)
 		if err != nil {
-			return fmt.Errorf("%q is no link: %w", link, err)
+			return fmt.Errorf("%q is not a link: %w", link, err)
 		}
 		role := evidence.RoleOutside
 		if strings.HasPrefix(name, "wg") {
@@ -196,7 +196,7 @@ func read(links []string) error {
 	}
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	var a account
+	var a result
 	for _, m := range session.Stop(ctx) {
 		if m.Capture != nil {
 			a.Read, a.Lost = a.Read+m.Capture.Frames, a.Lost+m.Capture.Drops

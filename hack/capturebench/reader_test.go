@@ -5,8 +5,8 @@ package main
 import "testing"
 
 func TestTcpdumpAccount(t *testing.T) {
-	parse := tcpdumpAccount()
-	var got account
+	parse := tcpdumpResult()
+	var got result
 	ends := 0
 	for _, line := range []string{
 		"tcpdump: listening on eth0, link-type EN10MB (Ethernet), snapshot length 262144 bytes\n",
@@ -16,7 +16,7 @@ func TestTcpdumpAccount(t *testing.T) {
 			got, ends = a, ends+1
 		}
 	}
-	if got != (account{Read: 1, Lost: 1053}) || ends != 1 {
+	if got != (result{Read: 1, Lost: 1053}) || ends != 1 {
 		t.Errorf("%+v after %d ends", got, ends)
 	}
 }

@@ -23,6 +23,8 @@ type runOptions struct {
 	list, keep   bool
 	repeat       int
 	tolerate     int
+	pairs        int
+	seed         uint64
 	lasting      time.Duration
 	verify       scenario.Verify
 }
@@ -30,7 +32,7 @@ type runOptions struct {
 func newRunCommand() *cobra.Command {
 	var options runOptions
 	command := &cobra.Command{
-		Use:   "run SCENARIO|GROUP|all... [-- ARGUMENT OF VERIFY...]",
+		Use:   "run SCENARIO|GROUP|all...|--pairs N [-- ARGUMENT OF VERIFY...]",
 		Short: "Run scenarios: sabotage a lab, let `kubectl-wg verify` judge it, judge the verdict",
 		Long: `Run scenarios: sabotage a lab, let ` + "`kubectl-wg verify`" + ` judge it, judge the verdict.
 
@@ -44,7 +46,7 @@ one that is started for it and removed afterwards.`,
 			if options.list {
 				return listScenarios(out)
 			}
-			chosen, err := choose(args)
+			chosen, err := choose(args, options)
 			if err != nil {
 				return err
 			}
@@ -70,6 +72,9 @@ one that is started for it and removed afterwards.`,
 	flags.BoolVar(&options.list, "list", false, "list scenarios and what is expected of them")
 	flags.BoolVar(&options.keep, "keep", false, "leave labs running that were started for scenarios")
 	flags.StringVar(&options.verify.Path, "verify", "", "path of kubectl-wg")
+	flags.IntVar(&options.pairs, "pairs", 0,
+		"run so many pairs of sabotages at once, chosen by --seed: the report must name both causes")
+	flags.Uint64Var(&options.seed, "seed", 1, "which pairs --pairs chooses")
 	flags.IntVar(&options.repeat, "repeat", 1, "how often to run each scenario")
 	flags.DurationVar(&options.lasting, "for", 0, "repeat the scenarios until this time is over")
 	flags.IntVar(&options.tolerate, "tolerate", 0, "how often each scenario that wants PASS may be INCONCLUSIVE instead")
@@ -99,7 +104,13 @@ func listScenarios(out io.Writer) error {
 	return table.Flush()
 }
 
-func choose(names []string) ([]scenario.Scenario, error) {
+func choose(names []string, options runOptions) ([]scenario.Scenario, error) {
+	if options.pairs > 0 {
+		if len(names) > 0 {
+			return nil, errors.New("--pairs chooses the scenarios: name none")
+		}
+		return scenario.Pairs(options.pairs, options.seed)
+	}
 	if len(names) == 0 {
 		return nil, errors.New("name scenarios, or say all; --list shows them")
 	}

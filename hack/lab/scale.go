@@ -115,7 +115,7 @@ func scaleOnce(ctx context.Context, out io.Writer, nodes int, options scaleOptio
 	return run, nil
 }
 
-// head is as much of a report as tells the verdict and the first cause; of a run without one, the end of its log.
+// head is as much of a report as shows the verdict and the first cause; of a run without one, the end of its log.
 func head(run measure.Scale) string {
 	const most = 25
 	lines := strings.Split(strings.TrimSpace(string(run.Output)), "\n")

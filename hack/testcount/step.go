@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// grace is how long a command may clean up after it was told to end.
+// grace is how long a command may clean up after it was asked to end.
 const grace = time.Minute
 
 type step struct {

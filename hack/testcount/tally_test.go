@@ -16,7 +16,7 @@ func TestTally(t *testing.T) {
 	}{
 		{"passes", `{"Action":"pass","Package":"a","Test":"TestA"}
 {"Action":"pass","Package":"a","Elapsed":0.1}`, 1, 0, 0, "pass a (0.1s)"},
-		{"a skipped test is no passed test", `{"Action":"output","Package":"a","Test":"TestA","Output":"    a_test.go:3: needs root\n"}
+		{"a skipped test is not a passed test", `{"Action":"output","Package":"a","Test":"TestA","Output":"    a_test.go:3: needs root\n"}
 {"Action":"output","Package":"a","Test":"TestA","Output":"--- SKIP: TestA (0.00s)\n"}
 {"Action":"skip","Package":"a","Test":"TestA"}
 {"Action":"pass","Package":"a"}`, 0, 0, 1, ""},
@@ -78,7 +78,7 @@ func TestSteps(t *testing.T) {
 		step                 step
 		code, passed, failed int
 	}{
-		{"a check is no test", step{command: "true"}, 0, 0, 0},
+		{"a check is not a test", step{command: "true"}, 0, 0, 0},
 		{"a failed check is a failed test", step{command: "exit 7"}, 7, 0, 1},
 		{"tests pass", step{command: "echo '--- PASS: a (0s)'", tests: true}, 0, 1, 0},
 		{"its exit status is passed on", step{command: "echo '--- FAIL: a (0s)'; exit 3", tests: true}, 3, 0, 1},

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// A large recording is compressed, and says what it was told all the same:
+// A large recording is compressed, and returns what it was given all the same:
 // order, completeness, duplicates, conflicts.
 func TestLarge(t *testing.T) {
 	const streams, each = 40, 120

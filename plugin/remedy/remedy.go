@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// Where a step is to be run, beside a node's name.
+// Where a step is to be run, if not on a node by its name.
 const (
 	Operator   = "operator"    // where kubectl works
 	EachServer = "each server" // every control-plane node, one after the other

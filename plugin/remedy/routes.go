@@ -2,71 +2,85 @@ package remedy
 
 // routeRemedies are for routes and rules (WG04xx) on any system.
 var routeRemedies = []row{
+	// Removes a link with its addresses and routes, on one node.
 	{"WG0401", "vxlan", "", Hint{
 		Title:      "Remove the old overlay {link}; its routes go with it",
 		Disruption: "none for traffic between nodes that already have the tunnel",
 		Steps:      []Step{{On: "{node}", Command: "ip link delete {link}"}},
 		Note:       "It is left from the backend before; a reboot of the node removes it as well.",
 	}},
+	// Removes routes of one link within one pod range, on one node.
 	{"WG0401", "", "", Hint{
-		Title: "Remove the routes within {range} that win over the tunnel's",
+		Title: "Delete the routes in {range} that override the tunnel route",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route flush root {range} dev {link}"}},
-		Note:  "Find out who added them, or they come back.",
+		Note:  "Find out what added them, otherwise they will return.",
 	}},
+	// Removes one route of one node.
 	{"WG0401", "", "", Hint{
-		Title: "Remove the routes that win over the tunnel's",
+		Title: "Delete the route that overrides the tunnel route",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {route} dev {link}"}},
-		Note:  "Find out who added it, or it comes back.",
+		Note:  "Find out what added it, otherwise it will return.",
 	}},
+	// Removes one route of one node: what refused these pods on purpose does so no more.
 	{"WG0401", "refused", "", Hint{
 		Title: "Remove the route that refuses the other nodes' pods",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {type} {route} table {table}"}},
-		Note:  "Find out who added it, or it comes back.",
+		Note:  "Find out what added it, otherwise it will return.",
 	}},
+	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
 	{"WG0401", "rule", "", Hint{
 		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
 			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {there} lookup main"}},
-		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
+		Note: "It is gone after a restart: have what made the rule, often a VPN, leave the pod network out.",
 	}},
+	// Prints no command: how this system is configured is not known.
 	{"WG0401", "below", "", Hint{
 		Title: "Have the network plugin on {node} use the WireGuard device {device}, as its peers do",
 	}},
+	// Prints no command: how this system is restarted is not known.
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
+	// Removes one rule of one node, for all that it applied to.
 	{"WG0402", "rule", "", Hint{
 		Title: "Remove the rule that leads pods' packets past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule delete priority {priority} table {table}"}},
-		Note: "Find out who added it, or it comes back: often a VPN or a program for several uplinks, which can " +
-			"leave the pod network out.",
+		Note: "Find out what added it, otherwise it will return: often a VPN or a program for several uplinks, " +
+			"which can leave the pod network out.",
 	}},
+	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
 	{"WG0402", "before", "", Hint{
 		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
 			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {range} lookup main"}},
-		Note: "It is gone after a restart: tell whoever made the rule, often a VPN, to leave the pod network out.",
+		Note: "It is gone after a restart: have what made the rule, often a VPN, leave the pod network out.",
 	}},
+	// Removes one rule of one node, for all packets with the mark.
 	{"WG0402", "mark", "", Hint{
 		Title: "Remove the rule that leads marked packets past the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule delete priority {priority} table {table}"}},
-		Note: "Or have the statement that sets the mark leave the pod network out. Find out who added the two, " +
-			"or they come back.",
+		Note: "Or have the statement that sets the mark leave the pod network out. Find out what added the two, " +
+			"otherwise they will return.",
 	}},
+	// Replaces one route of one node: what it led to besides the tunnel gets nothing more.
 	{"WG0402", "hop", "", Hint{
 		Title: "Make the tunnel the only next hop",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {route} dev {device} table {table}"}},
-		Note:  "Find out who added the other, or it comes back.",
+		Note:  "Find out what added the other, otherwise it will return.",
 	}},
+	// Adds a route for one pod range on one node; the wider one stays.
 	{"WG0402", "wide", "", Hint{
 		Title: "Lead all of {range} into the tunnel",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route replace {range} dev {device}"}},
 		Note: "The route {route} is for more than pods: leave it as it is. The network plugin's own route lacks a " +
 			"part of the range; it adds its routes when it starts.",
 	}},
+	// Removes one route of one node.
 	{"WG0402", "route", "", Hint{
-		Title: "Remove the route that wins over the tunnel's",
+		Title: "Delete the route that overrides the tunnel route",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {route} dev {link} table {table}"}},
-		Note:  "Find out who added it, or it comes back.",
+		Note:  "Find out what added it, otherwise it will return.",
 	}},
+	// Prints no command: whose rule or statement it is is not known.
 	{"WG0402", "", "", Hint{
 		Title: "Have the named rule, route or statement leave the pod network out",
 		Note: "What it does to pods' packets could not be shown to be harmless. Where something was not read, " +

@@ -147,7 +147,7 @@ func TestProbeSession(t *testing.T) {
 	}
 }
 
-// A link that begins to lead out of the host during a capture is told.
+// A link that begins to lead out of the host during a capture is reported.
 func TestNewcomer(t *testing.T) {
 	h, c := &fakeHost{}, &fakeCapture{}
 	input, requests := io.Pipe()
@@ -158,7 +158,7 @@ func TestNewcomer(t *testing.T) {
 		output.Close()
 	}()
 	decoder := evidence.NewDecoder(answers, 1<<20)
-	var newcomers []string
+	var appeared []string
 	for _, r := range []evidence.Request{start("probe"), {ID: 2, Capture: &evidence.CaptureRequest{}}, {ID: 3, Stop: &evidence.StopRequest{}}} {
 		line, _ := evidence.EncodeRequest(&r)
 		requests.Write(line)
@@ -168,7 +168,7 @@ func TestNewcomer(t *testing.T) {
 				t.Fatal(err)
 			}
 			if m.Problem != nil {
-				newcomers = append(newcomers, m.Problem.On)
+				appeared = append(appeared, m.Problem.On)
 			}
 			answered = m.Hello != nil || m.Ready != nil
 		}
@@ -177,8 +177,8 @@ func TestNewcomer(t *testing.T) {
 		}
 	}
 	requests.Close()
-	if err := <-ended; !errors.Is(err, ErrAbandoned) || len(newcomers) != 1 || newcomers[0] != "eth1" {
-		t.Error(err, newcomers)
+	if err := <-ended; !errors.Is(err, ErrAbandoned) || len(appeared) != 1 || appeared[0] != "eth1" {
+		t.Error(err, appeared)
 	}
 }
 

@@ -105,12 +105,12 @@ func (s *session) control(ctx context.Context, request *evidence.ControlRequest)
 	s.writePacked(canary.Controls(ctx, s.id, *request, marks, seen))
 }
 
-// stop ends what runs and writes its account.
+// stop ends what runs and writes its results.
 func (s *session) stop(ctx context.Context) {
 	if s.capture != nil {
-		account := s.capture.Stop(ctx)
-		s.writePacked(account)
-		s.capture, s.tunnels = nil, tunnels(account)
+		results := s.capture.Stop(ctx)
+		s.writePacked(results)
+		s.capture, s.tunnels = nil, tunnels(results)
 		s.latecomers()
 	}
 	if s.pod != nil {
@@ -119,9 +119,9 @@ func (s *session) stop(ctx context.Context) {
 	}
 }
 
-// tunnels are those of a capture's account.
-func tunnels(account []evidence.Message) (list []evidence.Tunnel) {
-	for _, m := range account {
+// tunnels are those of a capture's results.
+func tunnels(results []evidence.Message) (list []evidence.Tunnel) {
+	for _, m := range results {
 		if m.Tunnel != nil {
 			list = append(list, *m.Tunnel)
 		}

@@ -93,11 +93,11 @@ func (l *live) record(file string) {
 			l.t.Fatal(err)
 		}
 	}
-	account := append(l.account(), evidence.Message{})
-	for i := range account {
-		m := &account[i]
+	messages := append(l.plugin(), evidence.Message{})
+	for i := range messages {
+		m := &messages[i]
 		m.Stream, m.Seq = evidence.PluginStream, uint32(i+1)
-		if i == len(account)-1 {
+		if i == len(messages)-1 {
 			m.Bye = &evidence.Bye{Messages: m.Seq}
 		}
 		keep(m)

@@ -146,7 +146,7 @@ func routeIntoSRv6(l *live) {
 	l.nodes[0].run("ip route add 10.42.1.128/25 encap seg6 mode encap segs 2001:db8::2 dev flannel-wg")
 }
 
-// intoOverlay gives packets for a database to a tunnel in clear, which is no link
+// intoOverlay gives packets for a database to a tunnel in clear, which is not a link
 // that leaves the host.
 func intoOverlay(statement string) func(*live) {
 	return func(l *live) {

@@ -117,8 +117,8 @@ func ciphertexts() (lengths []int) {
 
 func nodeName(i int) string { return fmt.Sprint("node-", i) }
 
-// account is what the plugin says of the run, as it would of a cluster of K3s.
-func (l *live) account() []evidence.Message {
+// plugin is what the plugin records of the run, as it would of a cluster of K3s.
+func (l *live) plugin() []evidence.Message {
 	messages := []evidence.Message{{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "plugin"}}}
 	for i := range 2 {
 		messages = append(messages, evidence.Message{Node: &evidence.Node{

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What nodes have beside the tunnel and is no leak: the rules of what runs on
+// What nodes have apart from the tunnel that is not a leak: the rules of what runs on
 // them, other links, other routes, and what changes while all is watched.
 func TestLiveStates(t *testing.T) {
 	runLive(t, []liveCase{

@@ -10,14 +10,14 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
-// Newcomer is what a new pod is told, see canary.FirstPackets.
+// Newcomer is what a new pod is started with, see canary.FirstPackets.
 type Newcomer struct {
 	Index     int      // of its node
 	Mark, Key string   // see wire.ParseRun
 	Targets   []string // see canary.ParseTarget
 }
 
-// NewcomerFrom reads from the environment what is no part of the command.
+// NewcomerFrom reads from the environment what is not a part of the command.
 func NewcomerFrom(getenv func(string) string) Newcomer {
 	return Newcomer{Mark: getenv(evidence.EnvMark), Key: getenv(evidence.EnvKey)}
 }

@@ -30,8 +30,8 @@ const (
 	pause    = 20 * time.Millisecond
 )
 
-// readState takes a reading: the first tells everything, the others take the
-// counters, which the last tells for all four.
+// readState takes a reading: the first reports everything, the others take the
+// counters, which the last reports for all four.
 func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) {
 	if request.Reading < 0 || request.Reading >= evidence.Readings {
 		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "read", Text: "there is no such reading"})
@@ -59,7 +59,7 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 		s.problem(problems...)
 		s.problem(deviceProblems...)
 		s.stack = s.options.Host.StackCounts()
-		s.tell(ctx)
+		s.report(ctx)
 	case evidence.ReadingAfter:
 		s.problem(deviceProblems...)
 		s.writePacked(s.counters.Messages())
@@ -90,9 +90,9 @@ func targets(links host.Links) []device.Target {
 	return list
 }
 
-// tell writes everything about the host and its devices, and stops between two
+// report writes everything about the host and its devices, and stops between two
 // collectors when ctx ended.
-func (s *session) tell(ctx context.Context) {
+func (s *session) report(ctx context.Context) {
 	reader := s.options.Host
 	module := reader.Module()
 	s.write(evidence.Message{Module: &module})
@@ -107,14 +107,14 @@ func (s *session) tell(ctx context.Context) {
 	}
 	s.writePacked(s.devices.Messages())
 	for _, collector := range []struct {
-		what string
-		tell func()
+		what   string
+		report func()
 	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}, {"diversion", s.tellDiversions}} {
 		if ctx.Err() != nil {
 			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
 			return
 		}
-		s.guard(collector.what, collector.tell)
+		s.guard(collector.what, collector.report)
 	}
 }
 

@@ -165,11 +165,11 @@ func (s *session) listen(ctx context.Context, request *evidence.ListenRequest) {
 	s.ready.Ports = ports
 }
 
-// close ends what runs without an account and forgets the run's key.
+// close ends what runs without reporting results and forgets the run's key.
 func (s *session) close() {
 	if s.capture != nil {
 		gone, cancel := context.WithCancel(context.Background())
-		cancel() // the account is not wanted
+		cancel() // the results are not wanted
 		s.capture.Stop(gone)
 	}
 	if s.watch != nil {

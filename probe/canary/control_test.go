@@ -107,7 +107,7 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// Only what was not seen leaving is sent again, and not for ever.
+// Only what was not seen leaving is sent again, and not indefinitely.
 func TestControlsRepeat(t *testing.T) {
 	catcher, to := listener(t)
 	tap := newFakeTap(7)

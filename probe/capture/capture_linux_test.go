@@ -66,7 +66,7 @@ func sightings(messages []evidence.Message) (out []evidence.Sighting) {
 	return out
 }
 
-// TestQuiet: an idle link proves itself by its own frame, which is no control,
+// TestQuiet: an idle link proves itself by its own frame, which is not a control,
 // and a looped control is one.
 //
 //	a: eth0 ─────── b: eth0
@@ -104,7 +104,7 @@ func TestQuiet(t *testing.T) {
 }
 
 // TestControlBetweenHosts: a control is seen leaving on one side and arriving
-// on the other, and is no leak and no tunnel.
+// on the other, and is neither a leak nor a tunnel.
 //
 //	a: eth0 192.0.2.10 ── control ──► b: eth0 192.0.2.11
 func TestControlBetweenHosts(t *testing.T) {

@@ -152,7 +152,7 @@ func TestTwoClusters(t *testing.T) {
 
 // TestOtherTunnels: on tunnels that are not WireGuard's the run's own packets are
 // counted and nothing else is copied; nothing is sent through them, and one
-// that goes away is no problem of the capture as a whole.
+// that goes away is not a problem of the capture as a whole.
 //
 //	a: vx, ipip0, gre0: 10.42.0.7 ── through eth0 192.0.2.10 ──► 192.0.2.11 :b
 func TestOtherTunnels(t *testing.T) {

@@ -46,7 +46,7 @@ func blockOf(slots ...[]byte) *ring {
 }
 
 // TestSlots: what the kernel reports of a frame is read; a slot whose frame it gave
-// up over its virtio header holds what stood there before, and is no frame.
+// up over its virtio header holds what stood there before, and is not a frame.
 func TestSlots(t *testing.T) {
 	tagged := laid(unix.TP_STATUS_USER|unix.TP_STATUS_VLAN_VALID, 2000, []byte("long"), false)
 	binary.NativeEndian.PutUint32(tagged[32:], 0xa007)

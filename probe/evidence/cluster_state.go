@@ -2,7 +2,7 @@ package evidence
 
 import "net/netip"
 
-// Run opens the plugin's account: what was asked of this run. It holds no
+// Run opens the plugin's stream: what was asked of this run. It holds no
 // secret: the mark is public by its purpose, the run's key is never written.
 type Run struct {
 	ID      string `json:"id"`      // random suffix of the run's namespace
@@ -23,7 +23,7 @@ type Run struct {
 	// largest that the pod's own link takes.
 	Sizes []int `json:"sizes"`
 	// Rungs are UDP payload sizes that were tried where the largest was lost.
-	// That one of them is lost too is no failure of its own.
+	// That one of them is lost too is not a failure of its own.
 	Rungs []int `json:"rungs,omitempty"`
 	// Pairs are "all", "ring" or a number per node.
 	Pairs string `json:"pairs,omitempty"`

@@ -13,7 +13,7 @@ import (
 // ErrVersion is wrapped by the error for a schema of another major version.
 var ErrVersion = errors.New("evidence schema not supported")
 
-// ErrDamaged is wrapped by the error for a line that is no message.
+// ErrDamaged is wrapped by the error for a line that is not a message.
 var ErrDamaged = errors.New("damaged evidence")
 
 // Decoder reads messages from a stream that may be hostile: long lines, wrong

@@ -25,7 +25,7 @@ type Message struct {
 	// stamps it on receipt; what a node writes there is overwritten.
 	Stream string `json:"stream,omitempty"`
 	// Seq is the message's place in its stream, from 1 without gaps. Progress
-	// has none (0): it is no evidence and may be dropped.
+	// has none (0): it is not evidence and may be dropped.
 	Seq uint32 `json:"seq,omitempty"`
 
 	Hello      *Hello      `json:"hello,omitempty"`

@@ -18,7 +18,7 @@ type Hello struct {
 	// Clock is the speaker's wall clock, nanoseconds since 1970. Clocks of
 	// different speakers are never compared for the proof.
 	Clock int64 `json:"clock,omitempty"`
-	// NetNS is the inode of the speaker's network namespace, to tell a host
+	// NetNS is the inode of the speaker's network namespace, to distinguish a host
 	// network probe from one that is not.
 	NetNS uint64 `json:"netns,omitempty"`
 }
@@ -27,7 +27,7 @@ type Hello struct {
 type Module struct {
 	Name   string `json:"name"`           // "wireguard"
 	Loaded bool   `json:"loaded"`         // /sys/module/NAME exists
-	Note   string `json:"note,omitempty"` // e.g. why it could not be told
+	Note   string `json:"note,omitempty"` // e.g. why it is not known
 }
 
 // LinkRole says what a link's frames mean for the proof.
@@ -241,7 +241,7 @@ const (
 	ProblemEncode  = "encode"  // of an agent's stream
 )
 
-// Progress tells a waiting person what goes on. It is no evidence.
+// Progress says what the agent is doing, for a person who waits. It is not evidence.
 type Progress struct {
 	Text string `json:"text"`
 }

@@ -48,7 +48,7 @@ func (n *Numbers) UnmarshalText(text []byte) error {
 		last := first
 		if isRange {
 			if last, err = strconv.ParseUint(to, 10, 31); err != nil || last <= first {
-				return fmt.Errorf("numbers %.40q: %q is no range", text, part)
+				return fmt.Errorf("numbers %.40q: %q is not a valid range", text, part)
 			}
 		}
 		if last-first >= MaxNumbers || len(*n)+int(last-first) >= MaxNumbers {

@@ -63,7 +63,7 @@ type Selector struct {
 	Source   []Ports        `json:"source,omitempty"`   // transport ports
 	Target   []Ports        `json:"target,omitempty"`
 	DSCP     []uint8        `json:"dscp,omitempty"` // 0 to 63
-	// MarkIs applies where packet mark & MarkMask == MarkIs; MarkMask 0 is no condition.
+	// MarkIs applies where packet mark & MarkMask == MarkIs; MarkMask 0 means no condition.
 	MarkIs   uint32 `json:"markIs,omitempty"`
 	MarkMask uint32 `json:"markMask,omitempty"`
 	// Other are conditions that the reader does not understand, as a reader
@@ -89,7 +89,7 @@ type Diversion struct {
 	Mark    uint32 `json:"mark,omitempty"`
 	Mask    uint32 `json:"mask,omitempty"`
 	Unknown bool   `json:"unknown,omitempty"`
-	// To is the link or the address that packets go to, where it can be told.
+	// To is the link or the address that packets go to, where it is known.
 	To       string   `json:"to,omitempty"`
 	Selector Selector `json:"selector,omitzero"` // conditions of the statement and of all jumps that lead to it
 	Rule     string   `json:"rule,omitempty"`    // rendered for a reader, at most 300 bytes
@@ -135,7 +135,7 @@ type LinkEvent struct {
 	Index int      `json:"index"`
 	What  string   `json:"what"` // added, removed, up, down, xdp, role (it began to lead out)
 	Kind  string   `json:"kind,omitempty"`
-	Role  LinkRole `json:"role,omitempty"` // as Link.Role at that moment, of one that was added the gravest; empty if it could not be told
+	Role  LinkRole `json:"role,omitempty"` // as Link.Role at that moment, of one that was added the gravest; empty if it is not known
 	// Of a link that was removed: what its counters said last.
 	TXPackets uint64 `json:"txPackets,omitempty"`
 	RXPackets uint64 `json:"rxPackets,omitempty"`

@@ -65,7 +65,7 @@ type ReadRequest struct {
 	Reading int `json:"reading"` // ReadingBefore … ReadingAfter
 	// Destinations are the remote pods' addresses to ask the kernel's route for.
 	Destinations []netip.Addr `json:"destinations,omitempty"`
-	// PodRanges are the pod ranges of this node, to tell its pods' links.
+	// PodRanges are the pod ranges of this node, to recognise its pods' links.
 	PodRanges []netip.Prefix `json:"podRanges,omitempty"`
 	// Ranges are the pod ranges of all nodes of the run: which entries of the
 	// routing tables bear on them.
@@ -141,7 +141,7 @@ type ControlTarget struct {
 }
 
 // StopRequest ends what runs in the agent: a probe's captures, a pod's
-// listener. Their accounts are written before the Ready.
+// listener. Their results are written before the Ready.
 type StopRequest struct{}
 
 // EndRequest asks for Bye and the agent's exit.

@@ -67,7 +67,7 @@ func (s *Sequence) Gap() string {
 	var last head
 	for _, h := range numbered {
 		if h.seq == last.seq {
-			continue // whoever keeps the stream has already told equal ones from conflicting ones
+			continue // whoever keeps the stream has already separated equal ones from conflicting ones
 		}
 		switch {
 		case h.seq != last.seq+1:

@@ -54,14 +54,14 @@ func FullSize(rows []CanaryRow) (size int) {
 	return size
 }
 
-// Capture is the account of one packet socket over its life. On a WireGuard
+// Capture is what one packet socket captured over its life. On a WireGuard
 // link the kernel's filter lets in little but the run's own packets, so that
 // no count of it says anything of others' traffic.
 type Capture struct {
 	Link string   `json:"link"`
 	Role LinkRole `json:"role"`
 	// Started is true once the socket was bound and saw its self-test; Alive
-	// is true if it was still reading when it was told to stop.
+	// is true if it was still reading when it was stopped.
 	Started bool   `json:"started"`
 	Alive   bool   `json:"alive"`
 	Frames  uint64 `json:"frames"`

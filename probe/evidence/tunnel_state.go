@@ -6,7 +6,7 @@ import "net/netip"
 // the public key is dropped by the reader and has no field here.
 type Device struct {
 	Name      string `json:"name"`
-	Index     int    `json:"index"`               // link index; another index later means it was made anew
+	Index     int    `json:"index"`               // link index; another index later means it was created again
 	Userspace bool   `json:"userspace,omitempty"` // read through a UAPI socket, not from the kernel
 	PublicKey string `json:"publicKey"`           // base64; empty when the device has no key
 	Port      uint16 `json:"port"`                // UDP listen port
@@ -120,6 +120,6 @@ type Handshake struct {
 	Sender   uint32 `json:"sender"`
 	Receiver uint32 `json:"receiver,omitempty"` // responses only
 	// For is the public key whose owner the message's mac1 was made for, found
-	// among the keys the agent was told; empty when none of them verifies.
+	// among the keys in the agent's request; empty when none of them verifies.
 	For string `json:"for,omitempty"`
 }

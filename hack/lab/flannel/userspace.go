@@ -52,13 +52,15 @@ type settings struct {
 
 // RegisterNetwork implements backend.Backend.
 func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync.WaitGroup, config *subnet.Config) (backend.Network, error) {
-	told := settings{ListenPort: defaultPort, ListenPortV6: defaultPortV6, MTU: b.external.Iface.MTU, Mode: topology.Separate}
-	if err := json.Unmarshal(config.Backend, &told); err != nil {
+	configured := settings{
+		ListenPort: defaultPort, ListenPortV6: defaultPortV6, MTU: b.external.Iface.MTU, Mode: topology.Separate,
+	}
+	if err := json.Unmarshal(config.Backend, &configured); err != nil {
 		return nil, fmt.Errorf("decoding the backend's configuration: %w", err)
 	}
 	n := &userspaceNetwork{
-		manager: b.manager, external: b.external, config: config, mode: told.Mode,
-		mtu: told.MTU - overhead, keepalive: told.PersistentKeepaliveInterval * time.Second,
+		manager: b.manager, external: b.external, config: config, mode: configured.Mode,
+		mtu: configured.MTU - overhead, keepalive: configured.PersistentKeepaliveInterval * time.Second,
 	}
 	open := func(name string, port int) (*userspaceDevice, error) {
 		opened, err := openUserspaceDevice(name, n.mtu, port)
@@ -72,20 +74,20 @@ func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync
 		return opened, nil
 	}
 	var err error
-	if told.Mode != topology.Separate || config.EnableIPv4 {
-		if n.v4, err = open(deviceName, told.ListenPort); err != nil {
+	if configured.Mode != topology.Separate || config.EnableIPv4 {
+		if n.v4, err = open(deviceName, configured.ListenPort); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case told.Mode != topology.Separate:
+	case configured.Mode != topology.Separate:
 		n.v6 = n.v4
 	case config.EnableIPv6:
-		if n.v6, err = open(deviceNameV6, told.ListenPortV6); err != nil {
+		if n.v6, err = open(deviceNameV6, configured.ListenPortV6); err != nil {
 			return nil, err
 		}
 	}
-	if n.lease, err = b.acquire(ctx, config, told, n); err != nil {
+	if n.lease, err = b.acquire(ctx, config, configured, n); err != nil {
 		return nil, err
 	}
 	if config.EnableIPv4 {
@@ -103,7 +105,9 @@ func (b *userspaceBackend) RegisterNetwork(ctx context.Context, background *sync
 
 // acquire publishes keys, ports and addresses of the families that there are. That of IPv6 is ListenPortV6 in every
 // mode, as in flannel.
-func (b *userspaceBackend) acquire(ctx context.Context, config *subnet.Config, told settings, n *userspaceNetwork) (*lease.Lease, error) {
+func (b *userspaceBackend) acquire(
+	ctx context.Context, config *subnet.Config, configured settings, n *userspaceNetwork,
+) (*lease.Lease, error) {
 	attrs := &lease.LeaseAttrs{BackendType: "wireguard"}
 	if b.external.ExtAddr != nil {
 		attrs.PublicIP = ip.FromIP(b.external.ExtAddr)
@@ -117,8 +121,8 @@ func (b *userspaceBackend) acquire(ctx context.Context, config *subnet.Config, t
 		port    int
 		data    *json.RawMessage
 	}{
-		{config.EnableIPv4, n.v4, told.ListenPort, &attrs.BackendData},
-		{config.EnableIPv6, n.v6, told.ListenPortV6, &attrs.BackendV6Data},
+		{config.EnableIPv4, n.v4, configured.ListenPort, &attrs.BackendData},
+		{config.EnableIPv6, n.v6, configured.ListenPortV6, &attrs.BackendV6Data},
 	} {
 		if !part.enabled {
 			continue

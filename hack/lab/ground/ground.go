@@ -35,7 +35,7 @@ type Spec struct {
 	Scratch  string // directory for the nodes' own files, on a file system that can carry overlays
 
 	Output   *os.File     // node-host's stdout and stderr, where the ground can give them
-	Progress func(string) // told what is going on, in a few words
+	Progress func(string) // receives what is going on, in a few words
 }
 
 // Running is a started node-host.

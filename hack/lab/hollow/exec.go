@@ -46,7 +46,7 @@ func (k *kubelet) serve(ctx context.Context) error {
 	return fmt.Errorf("serving exec: %w", k.http.Serve(k.listener))
 }
 
-// Census is what /census tells, which the API server's proxy to any node leads to.
+// Census is what /census returns, which the API server's proxy to any node leads to.
 type Census struct {
 	Sessions   int `json:"sessions"` // open now
 	Most       int `json:"most"`     // at a time, ever

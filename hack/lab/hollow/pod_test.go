@@ -14,7 +14,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/synthetic"
 )
 
-// A pod of node 7 from its creation to its removal, as the API tells of it:
+// A pod of node 7 from its creation to its removal, as the API shows it:
 //
 //	Pending ─▶ Running, Ready, 10.128.7.2 ─▶ session ─▶ Succeeded ─▶ deleted ─▶ gone
 func TestPodLivesAsLongAsItsAgent(t *testing.T) {

@@ -165,7 +165,7 @@ func (d *fakeDevice) send() error {
 		}
 		for i := range n {
 			packet := packets[i][room : room+sizes[i]]
-			if peer := d.toward(packet); peer != nil {
+			if peer := d.peerFor(packet); peer != nil {
 				message := d.wrap(peer, packet, mtu)
 				peer.tx.Add(uint64(len(message)))
 				_, _ = d.conn.WriteToUDPAddrPort(message, d.endpoint(peer)) // as lossy as the network
@@ -181,8 +181,8 @@ func (d *fakeDevice) endpoint(peer *fakePeer) netip.AddrPort {
 	return peer.endpoint
 }
 
-// toward finds the peer of an IPv4 packet's destination.
-func (d *fakeDevice) toward(packet []byte) *fakePeer {
+// peerFor finds the peer of an IPv4 packet's destination.
+func (d *fakeDevice) peerFor(packet []byte) *fakePeer {
 	if len(packet) < 20 || packet[0]>>4 != 4 {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // VPN runs the n-th node's device of a WireGuard that the machines have among themselves, as wg-quick would set it up,
-// until the context ends. The nodes know each other's keys without a word, since the lab makes them of their numbers. A
-// silent one has no control socket once it is configured, as Tailscale's has none.
+// until the context ends. The nodes need not exchange their keys, since the lab makes them of their numbers. A silent
+// one has no control socket once it is configured, as Tailscale's has none.
 func VPN(ctx context.Context, name string, port, n, nodes int, silent bool) error {
 	own, keepalive := vpnKey(n), 25*time.Second
 	config := wgtypes.Config{PrivateKey: &own, ListenPort: &port}

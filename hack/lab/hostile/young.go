@@ -22,7 +22,7 @@ func Young(ctx context.Context, out io.Writer, to string, spared int) error {
 	if err != nil {
 		return err
 	}
-	// The kernel tells of each link that changes, also of those that are there.
+	// The kernel reports each link that changes, also of those that are there.
 	old := map[int]bool{}
 	links, err := netlink.LinkList()
 	if err != nil {

@@ -65,7 +65,7 @@ func parse(text []byte) (all objects, err error) {
 	return all, nil
 }
 
-// maxWatches bounds how often the pods of one start are watched anew, without a pause.
+// maxWatches bounds how often the pods of one start are watched again, without a pause.
 const maxWatches = 10
 
 // parallel bounds the requests that are under way at a time, as verify bounds its own.

@@ -36,7 +36,7 @@ func phases(log []byte) ([]Phase, error) {
 		all[i].Took += took
 	}
 	if len(all) == 0 {
-		return nil, errors.New("verify -v tells of no phase")
+		return nil, errors.New("verify -v reports no phase")
 	}
 	return all, nil
 }

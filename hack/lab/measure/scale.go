@@ -198,7 +198,7 @@ func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err
 	result.Verdict = verdicts[result.Exit]
 	result.Peak = maxResident(command.ProcessState)
 	result.CPU["plugin"] = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	// A run that was ended tells of the phases until then, or of none.
+	// A run that was ended reports the phases until then, or of none.
 	result.Phases, err = phases(result.Log)
 	if result.Stopped != "" {
 		err = nil

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
-// HostConfig is all that node-host is told.
+// HostConfig is what node-host is started with.
 type HostConfig struct {
 	Lab     string           `json:"lab"`
 	Virtual bool             `json:"virtual"` // inside a VM: no switch is there yet, and no namespaces

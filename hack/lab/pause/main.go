@@ -1,4 +1,4 @@
-// Command pause holds a pod's namespaces: it waits to be told to end, and reaps what is orphaned to it.
+// Command pause holds a pod's namespaces: it waits for a signal to end, and reaps what is orphaned to it.
 package main
 
 import (

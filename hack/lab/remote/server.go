@@ -41,7 +41,7 @@ func (s *Server) handle(ctx context.Context, conn net.Conn) {
 	if err != nil {
 		answer.Error = err.Error()
 	}
-	_ = out.writeJSON(frameResult, answer) // the other side may have gone; there is no one to tell
+	_ = out.writeJSON(frameResult, answer) // the other side may have gone; nobody would read it
 }
 
 func (s *Server) run(ctx context.Context, hangUp func(), conn net.Conn, out *frames) (int, error) {
@@ -68,7 +68,7 @@ func (s *Server) run(ctx context.Context, hangUp func(), conn net.Conn, out *fra
 	if err != nil {
 		return -1, fmt.Errorf("opening standard input: %w", err)
 	}
-	// What the command left in the background may hold its streams; that is no reason to keep the caller.
+	// What the command left in the background may hold its streams; that is not a reason to keep the caller.
 	command.WaitDelay = time.Second
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
@@ -100,7 +100,7 @@ func feed(conn net.Conn, stdin io.WriteCloser, hangUp func()) {
 		switch kind {
 		case frameStdin:
 			if _, err := stdin.Write(payload); err != nil {
-				stdin.Close() // the command does not read any more; the connection still tells of a hang-up
+				stdin.Close() // the command does not read any more; the connection still shows a hang-up
 			}
 		case frameStdinEnd:
 			stdin.Close()

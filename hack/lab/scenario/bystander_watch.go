@@ -23,7 +23,7 @@ var bystanderWatch = []Scenario{
 }
 
 // largeBuffer holds what the nodes, which share two processors with all else, are late to read: frames of 64 KB, as a veth
-// carries them. A capture that loses frames is no proof.
+// carries them. A capture that loses frames proves nothing.
 var largeBuffer = []string{"--capture-buffer", "67108864"}
 
 func betweenBystanders(absent bool) *Witness {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Disturbance is what befalls the command while it runs.
+// Disturbance is what happens to the command while it runs.
 type Disturbance func(context.Context, *Trial) error
 
 // The phases of the command, as it names them.
@@ -33,7 +33,8 @@ func send(signal syscall.Signal, phase string, later time.Duration) Disturbance 
 	}
 }
 
-// whileCapturing runs a line on a node, by its place, once the captures run. It needs -v, by which the command tells so.
+// whileCapturing runs a line on a node, by its place, once the captures run. It needs -v, with which the command reports
+// that.
 func whileCapturing(node int, line string) Disturbance {
 	return func(ctx context.Context, t *Trial) error {
 		if err := t.await(ctx, `name="starting the captures"`); err != nil {

@@ -40,6 +40,12 @@ func (s Scenario) examine(r report) error {
 			problems = append(problems, fmt.Errorf("%s is %s, want %s", code, list(had), status))
 		}
 	}
+	for _, code := range s.Causes {
+		if roots := r.roots(); !slices.Contains(roots, code) {
+			problems = append(problems, fmt.Errorf("the root causes are %s, want %s", list(roots), list(s.Causes)))
+			break
+		}
+	}
 	return errors.Join(problems...)
 }
 

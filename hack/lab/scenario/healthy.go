@@ -137,7 +137,7 @@ func onEach(command func(node string) Command) func([]string) []Command {
 // nothing has to be taken back.
 func nothing([]string) []Command { return nil }
 
-// restarted ends flannel on a node and waits for the next one: it makes the device and all peers anew.
+// restarted ends flannel on a node and waits for the next one: it makes the device and all peers again.
 func restarted(node string) Command {
 	return shell(node, `
 		old=$(cat /run/lab/flannel.pid)
@@ -148,8 +148,8 @@ func restarted(node string) Command {
 		until [ -e /run/flannel/subnet.env ] && [ "$(cat /run/lab/flannel.pid)" != "$old" ]; do sleep 0.05; done`)
 }
 
-// loseSession restarts flannel on the last node while the others have sessions with it. Without keepalives, nothing tells
-// them.
+// loseSession restarts flannel on the last node while the others have sessions with it. Without keepalives, they do
+// not notice.
 func loseSession(nodes []string) []Command {
 	last := nodes[len(nodes)-1]
 	commands := configured(`"PersistentKeepaliveInterval":0`)(nodes)

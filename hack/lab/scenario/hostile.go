@@ -42,7 +42,7 @@ var hostile = []Scenario{
 		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-1": "blind", "node-2": "blind"}, Want: undecided(codeDeaf), Pairs: bothWays,
 	},
 	{
-		Name: "probe-hides-leak", Title: "the probe beside a leak does not tell of it, and the other one sees it arrive",
+		Name: "probe-hides-leak", Title: "the probe beside a leak does not report it, and the other one sees it arrive",
 		Cluster: wireguard, Args: lying, Lies: map[string]string{"node-1": "hides"},
 		Sabotage: tee("eth0"), Restore: untee, Want: fail(codeLeak), Unmendable: byHand,
 	},

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// interrupted are runs that something befalls. Whatever it is, nothing is left in the end.
+// interrupted are runs that something interrupts. Whatever it is, nothing is left in the end.
 var interrupted = []Scenario{
 	{
 		Name: "capture-killed", Title: "a probe dies while its captures run",

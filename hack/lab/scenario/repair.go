@@ -21,11 +21,12 @@ type step struct {
 	Command string `json:"command"`
 }
 
-// mend executes the commands that the report printed, to the letter, and has the cluster judged again.
-func (t *Trial) mend(ctx context.Context) error {
+// repair executes the commands that the report printed, to the letter, and has the cluster judged again. What a
+// NetworkPolicy or a firewall kept closed before must be closed after.
+func (t *Trial) repair(ctx context.Context) (err error) {
 	cause := t.report.FirstCause
 	if cause == nil || cause.Remedy == nil || len(cause.Remedy.Steps) == 0 {
-		return errors.New("the report prints no commands to mend it, and the scenario does not say why")
+		return errors.New("the report prints no commands that fix it, and the scenario does not say why")
 	}
 	began := time.Now()
 	for _, node := range t.lab.Nodes {
@@ -33,23 +34,20 @@ func (t *Trial) mend(ctx context.Context) error {
 			return err
 		}
 	}
-	var done []string
-	for _, s := range cause.Remedy.Steps {
-		for _, place := range t.places(s.On) {
-			command := Command{Node: place, Argv: []string{"sh", "-c", s.Command}}
-			if place == operator { // `kubectl wg` is the product under test
-				command.Argv = append([]string{"env", "PATH=" + t.path()}, command.Argv...)
-			} else if err := t.follow(ctx, place); err != nil {
-				return err
-			}
-			answer, err := execute(ctx, t.lab, command)
-			if err != nil {
-				return fmt.Errorf("mending: on %s: %s: %w\n%s", place, s.Command, err, answer)
-			}
-			done = append(done, place+": "+s.Command)
-		}
+	guard := guard{t.lab}
+	defer func() {
+		err = errors.Join(err, guard.remove(context.WithoutCancel(ctx)))
+	}()
+	before, err := guard.before(ctx)
+	if err != nil {
+		return err
+	}
+	done, err := t.execute(ctx, cause.Remedy.Steps)
+	if err != nil {
+		return err
 	}
 	settled := settle(ctx, t.lab)
+	kept := guard.after(ctx, before)
 	again := &Trial{lab: t.lab, api: t.api, verify: t.verify, said: newTranscript()}
 	again.verify.Record = ""
 	after, err := again.run(ctx, Scenario{})
@@ -57,10 +55,33 @@ func (t *Trial) mend(ctx context.Context) error {
 		err = compare(after, pass)
 	}
 	if err != nil {
-		return fmt.Errorf("mended by\n  %s\nit does not pass: %w", strings.Join(done, "\n  "), errors.Join(err, again.report.says(), settled))
+		err = fmt.Errorf("it does not pass: %w", errors.Join(err, again.report.says(), settled))
 	}
-	t.note(fmt.Sprintf("PASS by %d of its commands", len(done)), began)
+	if err = errors.Join(kept, err); err != nil {
+		return fmt.Errorf("repaired by\n  %s\n%w", strings.Join(done, "\n  "), err)
+	}
+	t.note(fmt.Sprintf("PASS by %d of its commands, what was closed stays closed", len(done)), began)
 	return nil
+}
+
+// execute runs the steps where they are to be run, and returns what was run where.
+func (t *Trial) execute(ctx context.Context, steps []step) (done []string, err error) {
+	for _, s := range steps {
+		for _, place := range t.places(s.On) {
+			command := Command{Node: place, Argv: []string{"sh", "-c", s.Command}}
+			if place == operator { // `kubectl wg` is the product under test
+				command.Argv = append([]string{"env", "PATH=" + t.path()}, command.Argv...)
+			} else if err := t.follow(ctx, place); err != nil {
+				return done, err
+			}
+			answer, err := execute(ctx, t.lab, command)
+			if err != nil {
+				return done, fmt.Errorf("repairing: on %s: %s: %w\n%s", place, s.Command, err, answer)
+			}
+			done = append(done, place+": "+s.Command)
+		}
+	}
+	return done, nil
 }
 
 // path lets the operator's commands find kubectl and the product.
@@ -82,14 +103,15 @@ func (t *Trial) places(on string) []string {
 //go:embed standin
 var standIns embed.FS
 
-// standIn gives a node the programs that commands for K3s rely on and that the lab does not have.
+// standIn gives a node the programs that commands for K3s rely on and that the lab does not have, and what starts the
+// policy engine.
 func (t *Trial) standIn(ctx context.Context, node string) error {
 	unit := "k3s-agent"
 	if slices.Index(t.lab.Nodes, node) == 0 {
 		unit = "k3s"
 	}
 	script := fmt.Sprintf("echo %s >/run/lab/unit\n", unit)
-	for _, name := range []string{"systemctl", "reboot", "modprobe"} {
+	for _, name := range []string{"systemctl", "reboot", "modprobe", "policy"} {
 		text, err := standIns.ReadFile("standin/" + name)
 		if err != nil {
 			return fmt.Errorf("reading the stand-in for %s: %w", name, err)
@@ -103,8 +125,8 @@ func (t *Trial) standIn(ctx context.Context, node string) error {
 	return nil
 }
 
-// follow does what K3s does when it starts: an agent asks its server for the backend, and the server notes what it was
-// told. It is done before each command, since any may restart K3s.
+// follow does what K3s does when it starts: an agent asks its server for the backend, and the server notes how it was
+// configured. It is done before each command, since any may restart K3s.
 func (t *Trial) follow(ctx context.Context, node string) error {
 	config, err := t.shell(ctx, t.lab.Nodes[0], "cat /etc/rancher/k3s/config.yaml 2>/dev/null || true")
 	if err != nil {

@@ -90,7 +90,7 @@ func Run(ctx context.Context, lab *state.Lab, scenario Scenario, verify Verify) 
 		}
 	}
 	if outcome.Problem == nil && scenario.Want.Verdict == "FAIL" && scenario.Unmendable == "" {
-		outcome.Problem = trial.mend(ctx)
+		outcome.Problem = trial.repair(ctx)
 	}
 	if scenario.After != nil {
 		outcome.Problem = errors.Join(outcome.Problem, scenario.After(ctx, trial))
@@ -120,7 +120,7 @@ func Empty(ctx context.Context, lab *state.Lab) error {
 	return nil
 }
 
-// patience is how long a cluster may take to remove what the command told it to. After its API server died, the
+// patience is how long a cluster may take to remove what the command asked it to. After its API server died, the
 // controller manager may wait for half a minute before it watches namespaces again, and try a removal in steps of 5, 10
 // and 20 s.
 const patience = 2 * time.Minute
@@ -191,6 +191,10 @@ type report struct {
 			Steps []step `json:"steps"`
 		} `json:"remedy"`
 	} `json:"firstCause"`
+	// Causes are the root causes. Reports of earlier versions have none.
+	Causes []struct {
+		Code string `json:"code"`
+	} `json:"causes"`
 	Pairs []struct {
 		Node   string `json:"node"`
 		Peer   string `json:"peer"`
@@ -198,10 +202,28 @@ type report struct {
 		Status string `json:"status"`
 	} `json:"pairs"`
 	Findings []struct {
-		Code   string `json:"code"`
-		Status string `json:"status"`
-		Text   string `json:"text"`
+		Code     string          `json:"code"`
+		Status   string          `json:"status"`
+		Text     string          `json:"text"`
+		CausedBy json.RawMessage `json:"causedBy"` // a code or more of it; of a root cause nothing
 	} `json:"findings"`
+}
+
+// roots are the codes of the root causes: as the report lists them, else of the failures that nothing explains.
+func (r report) roots() []string {
+	var codes []string
+	for _, cause := range r.Causes {
+		codes = append(codes, cause.Code)
+	}
+	if codes != nil {
+		return codes
+	}
+	for _, f := range r.Findings {
+		if f.Status == "fail" && f.CausedBy == nil && !slices.Contains(codes, f.Code) {
+			codes = append(codes, f.Code)
+		}
+	}
+	return codes
 }
 
 // says is the first cause in the report's words, nil if there is none.

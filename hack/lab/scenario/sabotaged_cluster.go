@@ -1,6 +1,6 @@
 package scenario
 
-// sabotagedCluster are failures that the API tells of.
+// sabotagedCluster are failures that the API shows.
 var sabotagedCluster = []Scenario{
 	{
 		Name: "mixed-backends", Title: "a node's lease says another backend",
@@ -51,7 +51,7 @@ var sabotagedCluster = []Scenario{
 		Restore: on(kubectl("delete", "namespace", "lab-quota", "--ignore-not-found", "--wait=true")),
 	},
 	{
-		Name: "deaf-capture", Title: "a capture that loses frames is no proof",
+		Name: "deaf-capture", Title: "a capture that loses frames proves nothing",
 		Cluster: wireguard, Args: []string{"--capture-buffer", "256"}, Want: undecided(codeDeaf),
 	},
 }

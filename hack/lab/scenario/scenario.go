@@ -46,7 +46,7 @@ type Scenario struct {
 	Args              []string // of verify
 	// Lies are the nodes whose probe lies, and how, see command liar. Args has to name the image.
 	Lies map[string]string
-	// Disturb befalls the command while it runs; nil lets it be.
+	// Disturb acts on the command while it runs; nil does nothing.
 	Disturb Disturbance
 	Want    Want
 	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2", or of one
@@ -56,6 +56,8 @@ type Scenario struct {
 	Tested int
 	// Findings are codes that must have been found with the given status somewhere.
 	Findings map[string]string
+	// Causes are codes that must all be among the root causes, the first one or others.
+	Causes []string
 	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
 	// empty they are executed, and the next verdict must be PASS.
 	Unmendable string

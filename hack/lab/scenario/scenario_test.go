@@ -25,10 +25,10 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: sabotage that is not taken back, or the reverse", s.Name)
 		}
 		if s.After != nil && s.Disturb == nil {
-			t.Errorf("%s: nothing befalls it, so it has to clean up by itself", s.Name)
+			t.Errorf("%s: nothing disturbs it, so it has to clean up by itself", s.Name)
 		}
 		if (s.Want.Verdict != "FAIL") && s.Unmendable != "" {
-			t.Errorf("%s: nothing is to be mended", s.Name)
+			t.Errorf("%s: there is nothing to repair", s.Name)
 		}
 		if (s.Want.Verdict == "PASS") != (s.Want.Exit == 0) || (s.Want.Verdict == "FAIL") != (s.Want.Exit == 1) {
 			t.Errorf("%s: verdict %s with exit code %d", s.Name, s.Want.Verdict, s.Want.Exit)

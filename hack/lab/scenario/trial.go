@@ -105,7 +105,7 @@ func (t *Trial) note(what string, began time.Time) {
 	t.notes = append(t.notes, fmt.Sprintf("%s after %.1f s", what, time.Since(began).Seconds()))
 }
 
-// transcript keeps what a command says, and tells those who wait for it.
+// transcript keeps what a command says, and wakes those who wait for it.
 type transcript struct {
 	mu    sync.Mutex
 	text  bytes.Buffer

@@ -9,7 +9,7 @@ import (
 // switched are clusters with WireGuard whose pod traffic takes an overlay that does not encrypt.
 var switched = []Scenario{
 	{
-		Name: "configured-not-running", Title: "K3s is told wireguard-native and flannel still runs vxlan",
+		Name: "configured-not-running", Title: "K3s is configured with wireguard-native and flannel still runs vxlan",
 		Cluster: wireguard, Sabotage: backToVXLAN, Restore: backToWireGuard, Want: fail(codeConfig), Pairs: bothWays,
 		Findings: map[string]string{codeLeak: "fail"},
 	},

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Process is a process that the lab started. Its start time, in clock ticks since boot, tells it from a later one that
+// Process is a process that the lab started. Its start time, in clock ticks since boot, sets it apart from a later one that
 // was given the same number.
 type Process struct {
 	Role  string `json:"role"`

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Event is one line of the file by which a supervisor tells how the start goes.
+// Event is one line of the file in which a supervisor reports how the start goes.
 type Event struct {
 	Elapsed time.Duration `json:"elapsed"`
 	Message string        `json:"message"`

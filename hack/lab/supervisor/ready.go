@@ -34,7 +34,7 @@ func awaitAPI(ctx context.Context, client kubernetes.Interface) error {
 	})
 }
 
-// awaitNodes tells of every node as it becomes Ready.
+// awaitNodes reports every node as it becomes Ready.
 func (s *supervisor) awaitNodes(ctx context.Context, client kubernetes.Interface, nodes []node.Node) error {
 	var ready []string
 	if err := await(ctx, func() (bool, error) {

@@ -28,7 +28,7 @@ type window struct {
 
 	controls sync.Once
 	stop     sync.Once
-	account  []evidence.Message
+	results  []evidence.Message
 	problem  error
 }
 
@@ -89,7 +89,7 @@ func (c *window) ControlLeft(int) bool {
 // busy bounds how many windows are computed at a time: each takes a processor, and megabytes.
 var busy = make(chan struct{}, runtime.GOMAXPROCS(0))
 
-// Stop returns the account.
+// Stop returns the results.
 func (c *window) Stop(ctx context.Context) []evidence.Message {
 	if ctx.Err() != nil {
 		return nil // it is not wanted
@@ -103,15 +103,15 @@ func (c *window) Stop(ctx context.Context) []evidence.Message {
 		for _, link := range []*wire.LinkStats{c.outside, c.inside} {
 			link.Close(wire.Socket{Started: true, Alive: true})
 		}
-		c.account = c.tally.Messages()
+		c.results = c.tally.Messages()
 		if c.problem != nil {
-			c.account = append(c.account, evidence.Message{Problem: &evidence.Problem{
+			c.results = append(c.results, evidence.Message{Problem: &evidence.Problem{
 				Class: evidence.ProblemInternal, What: "capture", Text: c.problem.Error(),
 			}})
 		}
 		c.tally, c.outside, c.inside, c.others = nil, nil, nil, nil // the session outlives them
 	})
-	return c.account
+	return c.results
 }
 
 func (c *window) keep(err error) {
@@ -139,7 +139,7 @@ func (c *window) exchangeControls() error {
 }
 
 // marked is the payload of a canary, answer or control, as short as can be: no count depends on its length. Its sequence
-// tells it from others.
+// distinguishes it from others.
 func (c *window) marked(kind, transport uint8, source, target, sequence int) ([]byte, error) {
 	m := wire.Marked{
 		Kind: kind, Family: 4, Transport: transport, Source: uint32(source), Target: uint32(target), Sequence: uint16(sequence),

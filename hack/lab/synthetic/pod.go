@@ -12,13 +12,13 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// pod is the test pod of a node: it keeps the account of canaries that it does not send.
+// pod is the test pod of a node: it keeps the counters of test packets that it does not send.
 type pod struct {
 	*Host
-	mark     []byte
-	mu       sync.Mutex
-	accounts []evidence.Message
-	nodes    map[int]int // the other nodes' numbers, by their index in the run
+	mark    []byte
+	mu      sync.Mutex
+	results []evidence.Message
+	nodes   map[int]int // the other nodes' numbers, by their index in the run
 }
 
 func (h *Host) pod(id canary.Identity) agent.Pod {
@@ -43,17 +43,18 @@ func (p *pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	}
 	slices.Sort(sizes)
 	unanswered := false
-	var accounts []evidence.Message
+	var results []evidence.Message
 	nodes := map[int]int{}
 	for _, target := range request.Targets {
 		nodes[target.Index] = p.world.Owner(target.Addr)
 		answered := target.UDP != 0 && target.TCP != 0 && !p.world.cut(p.node, nodes[target.Index])
 		unanswered = unanswered || !answered
-		accounts = append(accounts, evidence.Message{Canary: &evidence.Canary{Peer: target.Index, Family: 4, Rows: rows(sizes, answered)}})
+		canary := &evidence.Canary{Peer: target.Index, Family: 4, Rows: rows(sizes, answered)}
+		results = append(results, evidence.Message{Canary: canary})
 	}
-	slices.SortFunc(accounts, func(a, b evidence.Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
+	slices.SortFunc(results, func(a, b evidence.Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
 	p.mu.Lock()
-	p.accounts, p.nodes = append(p.accounts, accounts...), nodes
+	p.results, p.nodes = append(p.results, results...), nodes
 	p.mu.Unlock()
 	if unanswered {
 		select {
@@ -64,7 +65,7 @@ func (p *pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 	return nil
 }
 
-// rows are in the order of the real account: UDP, TCP, ICMP, the smallest first.
+// rows are in the order of the real counters: UDP, TCP, ICMP, the smallest first.
 func rows(sizes []int, answered bool) (all []evidence.CanaryRow) {
 	for _, transport := range []string{"udp", "tcp", "icmp"} {
 		for _, size := range sizes {
@@ -85,17 +86,17 @@ func rows(sizes []int, answered bool) (all []evidence.CanaryRow) {
 	return all
 }
 
-// Stop returns the account and forgets it.
+// Stop returns the results and forgets them.
 func (p *pod) Stop() []evidence.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	accounts := p.accounts
-	p.accounts = nil
-	for _, m := range accounts {
+	results := p.results
+	p.results = nil
+	for _, m := range results {
 		if node := p.nodes[m.Canary.Peer]; !p.world.cut(node, p.node) {
 			first, _ := p.world.first(p.mark, node, p.node)
 			m.Canary.First = uint32(first)
 		}
 	}
-	return accounts
+	return results
 }

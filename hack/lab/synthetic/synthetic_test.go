@@ -96,8 +96,8 @@ func record(t testing.TB, world *World) *recording.Recording {
 		keep(t, run, "probe/"+Name(n), converse(t, world, n, probeRequests(world, n)))
 		keep(t, run, "pod/"+Name(n), converse(t, world, n, podRequests(world, n)))
 	}
-	var account bytes.Buffer
-	writer := evidence.NewWriter(&account)
+	var said bytes.Buffer
+	writer := evidence.NewWriter(&said)
 	for _, m := range plugin {
 		if err := writer.Write(m); err != nil {
 			t.Fatal(err)
@@ -106,7 +106,7 @@ func record(t testing.TB, world *World) *recording.Recording {
 	if err := writer.Bye(); err != nil {
 		t.Fatal(err)
 	}
-	keep(t, run, evidence.PluginStream, &account)
+	keep(t, run, evidence.PluginStream, &said)
 	return run
 }
 
@@ -183,7 +183,7 @@ func converse(t testing.TB, world *World, n int, requests []evidence.Request) *b
 	return &said
 }
 
-// until hangs up when it has read the agent's goodbye, as the plugin does.
+// until hangs up when it has read the agent's last message, as the plugin does.
 type until struct {
 	*bytes.Buffer
 	hangUp func()

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Network is what a cluster is told of its pods' network.
+// Network is a cluster's configuration of its pods' network.
 type Network struct {
 	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw
 	Families Families `json:"families,omitempty"`
@@ -15,7 +15,7 @@ type Network struct {
 }
 
 // Families are the address families of nodes, pods and services. The zero value is IPv4 alone, as K3s has it unless it
-// is told otherwise.
+// is configured otherwise.
 type Families string
 
 // The families, as `lab up --families` names them. Of two, IPv4 is the first.
@@ -100,7 +100,7 @@ func (f Families) ServiceNetworks() []string { return choose(f, ServiceNetwork, 
 func (f Families) PodCIDRs(n int) []netip.Prefix { return choose(f, PodCIDR(n), PodCIDR6(n)) }
 
 // Inside are addresses of the n-th node that only its tunnels lead to: that of its flannel device, and of IPv6, where
-// that one is no address to ping (it is the anycast address of the pods' network), that of its bridge of pods.
+// that one cannot be pinged (it is the anycast address of the pods' network), that of its bridge of pods.
 func (f Families) Inside(n int) []netip.Addr {
 	return choose(f, PodCIDR(n).Addr(), PodCIDR6(n).Addr().Next())
 }

@@ -49,7 +49,7 @@ func Available(ctx context.Context) (ok bool, why, accel string) {
 
 // probeKVM looks for the processor's own virtualisation and asks the kernel for a virtual machine with one processor,
 // without running it. The device alone says nothing: a paravirtualised host (KVM_PVM) has one on which a stock kernel
-// hangs without a word.
+// hangs silently.
 func probeKVM() error {
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil && !virtualising(string(info)) {
 		return errors.New("the processor shows neither vmx nor svm")

@@ -30,7 +30,7 @@ type Config struct {
 	Resident []string // programs by name, files and folders of the host to hold in the machine's memory, for speed
 	Modules  []string // kernel modules to load before Command; others load on demand
 
-	// Progress is told what is going on, in a few words; nil means nobody.
+	// Progress receives what is going on, in a few words; nil means nobody.
 	Progress func(string)
 }
 

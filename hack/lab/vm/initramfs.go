@@ -12,7 +12,7 @@ import (
 var bootModules = []string{"virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_net"}
 
 // initramfs builds the archive the kernel starts from: busybox, the boot modules, init.sh and this machine's settings.
-// It is small enough (3 MB, some milliseconds) to be made anew for every start, so it can never be stale. It is not
+// It is small enough (3 MB, some milliseconds) to be made again for every start, so it can never be stale. It is not
 // compressed: the emulated machine would spend more time than the host saves.
 func initramfs(g ground, c Config) ([]byte, error) {
 	index, err := g.kernel.index()

@@ -94,7 +94,7 @@ func (p process) wait(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the process: asked first, after the patience by force. A process that is gone already is no error.
+// stop ends the process: asked first, after the patience by force. A process that is gone already is not an error.
 func (p process) stop(patience time.Duration) error {
 	file, err := p.open()
 	if errors.Is(err, errGone) {

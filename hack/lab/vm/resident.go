@@ -15,7 +15,7 @@ var libraryDirs = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
 // ones, all below named folders, the shared libraries and interpreters of all these, and every symbolic link that leads
 // there. It is a matter of speed only, so what is not there is left out.
 //
-// The host's files come over 9p, which caches contents but asks anew for every open and every link, and each question
+// The host's files come over 9p, which caches contents but asks again for every open and every link, and each question
 // waits for four threads of the host: 0.3 ms, on a busy machine 3 ms. One start of iptables is fifty of them.
 func residents(names []string) []string {
 	r := residentList{seen: map[string]bool{}}

@@ -25,7 +25,7 @@ func TestSeenInColumns(t *testing.T) {
 		count := 0
 		for _, m := range packer.Pack([]evidence.Message{{Witness: &about}}) {
 			if m.Witness.Alike == nil {
-				t.Fatalf("%+v is no column", m.Witness)
+				t.Fatalf("%+v is not a column", m.Witness)
 			}
 			err := unpacker.Unpack(&m, func(one *evidence.Message) {
 				count += len(one.Witness.Seen)

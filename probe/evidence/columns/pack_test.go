@@ -12,7 +12,7 @@ import (
 )
 
 // some are messages of single peers with all that a column must keep or refuse.
-func some(random *rand.Rand, nodes int) (state, account []evidence.Message) {
+func some(random *rand.Rand, nodes int) (state, counts []evidence.Message) {
 	often := func(usual, rare uint64) uint64 {
 		if random.IntN(10) == 0 {
 			return rare
@@ -60,14 +60,14 @@ func some(random *rand.Rand, nodes int) (state, account []evidence.Message) {
 		if often(0, 1) > 0 {
 			control = &evidence.Control{Peer: i, Error: "refused"}
 		}
-		account = append(account, evidence.Message{Count: count},
+		counts = append(counts, evidence.Message{Count: count},
 			evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.MustParseAddrPort("192.0.9.9:51820"), Remote: endpoint, Links: []string{"eth0"}, TX: flow(), RX: flow()}},
 			evidence.Message{Canary: &evidence.Canary{Peer: i, Family: 4, Rows: rows}}, evidence.Message{Control: control},
 			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "tx", Family: 4, Seen: []evidence.Seen{{Source: 7, Target: i, UDP: 6, TCP: uint32(often(3, 4))}}}},
 			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "rx", Family: 4, Seen: []evidence.Seen{{Source: i, Target: 7, UDP: 6, ICMP: 1}}}},
 			evidence.Message{Capture: &evidence.Capture{Link: fmt.Sprintf("eth%d", i)}})
 	}
-	return state, account
+	return state, counts
 }
 
 // facts are single messages as texts, sorted; witnesses pair by pair.
@@ -102,8 +102,8 @@ func TestPackAndUnpack(t *testing.T) {
 		var p Packer
 		var u Unpacker
 		var got, want []evidence.Message
-		state, account := some(random, nodes)
-		for _, batch := range [][]evidence.Message{state, account} {
+		state, counts := some(random, nodes)
+		for _, batch := range [][]evidence.Message{state, counts} {
 			want = append(want, batch...)
 			for _, m := range p.Pack(batch) {
 				line, err := evidence.Encode(&m)
@@ -155,9 +155,9 @@ func TestUnpackRefuses(t *testing.T) {
 
 // Whatever a line says, unpacking it ends and stays within bounds.
 func FuzzUnpack(f *testing.F) {
-	state, account := some(rand.New(rand.NewPCG(7, 8)), 3)
+	state, counts := some(rand.New(rand.NewPCG(7, 8)), 3)
 	var p Packer
-	for _, batch := range [][]evidence.Message{state, account} {
+	for _, batch := range [][]evidence.Message{state, counts} {
 		for _, m := range p.Pack(batch) {
 			line, err := evidence.Encode(&m)
 			if err != nil {
