@@ -116,6 +116,7 @@ var Exceptions = []string{
 
 	// Made of the texts of those above.
 	"docs/checks.md",
+	"docs/screens.md",
 	"explain",
 	"help",
 	"plugin/report/testdata/host-stale-flannel-route.json",
