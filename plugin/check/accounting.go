@@ -18,9 +18,9 @@ func (c *carriage) seenWhole() bool { return c.into >= c.arrived && c.outOf >= c
 // carriedTogether and carriedApart name the carriages of a pair: of minor version
 // 0, which did not count answers apart, and since.
 var (
-	carriedTogether = []string{"UDP canaries and answers", "TCP canaries and answers", "ICMP echo requests"}
+	carriedTogether = []string{"UDP test packets and answers", "TCP test packets and answers", "ICMP echo requests"}
 	carriedApart    = []string{
-		"UDP canaries", "UDP answers", "TCP canaries", "TCP answers", "ICMP echo requests", "ICMP echo replies",
+		"UDP test packets", "UDP answers", "TCP test packets", "TCP answers", "ICMP echo requests", "ICMP echo replies",
 	}
 )
 
@@ -54,7 +54,7 @@ func (v *view) witnessed(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if e.Sender.UDP.Sent == 0 || e.Receiver.UDP.Received == 0 {
-		return unknown("no canary went from %s to %s", e.From.Name, e.To.Name)
+		return unknown("no UDP test packet from %s reached %s", e.From.Name, e.To.Name)
 	}
 	all, names := carriages(e)
 	for i := range names {
@@ -65,11 +65,11 @@ func (v *view) witnessed(e *graph.Edge) verdict.Outcome {
 		if why := unverifiedEnd(e); why != "" {
 			return unknown("%s", why)
 		}
-		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
+		return fail("%d %s from %s arrived at %s, but only %d were seen entering %s of %s and %d leaving %s of %s",
 			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf, e.ToLink(), e.To.Name)
 	}
 	return pass("%s", verdict.Late(func() string {
-		return fmt.Sprintf("%d marked packets into %s of %s, %d out of %s of %s",
+		return fmt.Sprintf("%d marked packets entered %s of %s, %d left %s of %s",
 			e.Into.Total(), e.FromLink(), e.From.Name, e.OutOf.Total(), e.ToLink(), e.To.Name) + losses(e)
 	}))
 }
@@ -86,7 +86,7 @@ func losses(e *graph.Edge) (text string) {
 	}
 	sent, in := e.Sender.UDP.Sent, but(into.UDP, into.UDPAnswers)
 	if sent > in {
-		text += fmt.Sprintf("; %d of %d UDP canaries lost before it, neither seen nor arrived", sent-in, sent)
+		text += fmt.Sprintf("; %d of %d UDP test packets lost before it", sent-in, sent)
 	}
 	return text
 }

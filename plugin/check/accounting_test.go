@@ -30,8 +30,8 @@ func TestNotes(t *testing.T) {
 		words string
 	}{
 		{"a canary was lost and sent again", verdict.P2InTunnel, "; 1 of 11 lost after encryption"},
-		{"a canary was lost before the tunnel", verdict.P2InTunnel, "; 1 of 4 UDP canaries lost before it"},
-		{"the network repeats datagrams", verdict.P4Ciphertext, "; 3 data messages came twice, repeated by the network"},
+		{"a canary was lost before the tunnel", verdict.P2InTunnel, "; 1 of 4 UDP test packets lost before it"},
+		{"the network repeats datagrams", verdict.P4Ciphertext, "; 3 data messages duplicated by the network"},
 		{"datagrams that are no WireGuard messages", verdict.P4Ciphertext,
 			"; 100000 datagrams from the endpoint of node-1 are not valid WireGuard messages"},
 	} {

@@ -19,7 +19,7 @@ func (v *view) kernel(n *graph.Node) verdict.Outcome {
 		}
 	}
 	if len(slow) > 0 {
-		out := warn("%s of %s is a userspace WireGuard", list(slow), n.Name)
+		out := warn("%s of %s is a userspace WireGuard: encrypted, but slower", list(slow), n.Name)
 		out.Facts = map[string]string{"node": n.Name}
 		return out
 	}

@@ -14,7 +14,7 @@ import (
 // blind judges a node: the first blind spot that was found counts, all are shown.
 func (v *view) blind(n *graph.Node) verdict.Outcome {
 	if v.Run.Minor < 1 {
-		return skip("recorded by an earlier version, which did not look for blind spots on %s", n.Name)
+		return skip("recorded by an earlier version, which did not look for what captures miss on %s", n.Name)
 	}
 	var spots []spot
 	for _, look := range []func(*graph.Node) []spot{v.programs, v.passages, v.changes, v.linkCounters, v.unread} {
@@ -75,11 +75,11 @@ func (v *view) passages(n *graph.Node) (spots []spot) {
 					d.ID, name, d.Hook, d.Link, v.Title)})
 		case d.By == "tc" && redirects(d) && !staysInside(n, d.To):
 			spots = append(spots, spot{variant: "redirect", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
-				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, past the routes: %s", d.Hook, d.Link, d.To,
+				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, bypassing the routes: %s", d.Hook, d.Link, d.To,
 					d.Rule)})
 		case d.By == "nftables" && d.Effect == evidence.EffectForward && strings.Contains(d.Rule, "flow add"):
 			spots = append(spots, spot{variant: "offload", what: "nftables " + d.Table + " " + d.Chain,
-				text: fmt.Sprintf("a flow table takes connections past the packet filter, and past the captures "+
+				text: fmt.Sprintf("a flow table lets connections bypass the packet filter, and the captures "+
 					"where a card does it: %s", d.Rule)})
 		}
 	}
@@ -120,7 +120,7 @@ func (v *view) changes(n *graph.Node) (spots []spot) {
 		case e.What == "removed" && e.Role == evidence.RoleOutside && captured(n, e.Link) && !ended(n, e.Link):
 			text = fmt.Sprintf("%s was removed while it was captured", e.Link)
 		case !slices.Contains(linkChanges, e.What):
-			text = fmt.Sprintf("%s changed in a way that is not known: %q", e.Link, e.What)
+			text = fmt.Sprintf("%s changed in an unknown way: %q", e.Link, e.What)
 		case e.What != "added" && e.What != "role" || e.Role == evidence.RoleInside:
 			continue
 		default:
@@ -191,7 +191,7 @@ func inventory(n *graph.Node, what string) (why string, whole bool) {
 func (v *view) nothingUnseen(n *graph.Node) verdict.Outcome {
 	for _, l := range n.Outside() {
 		if len(l.Offloads) > 0 {
-			out := warn("%s of %s can take flows past the captures: %s is on, though nothing was found that uses it",
+			out := warn("%s of %s can let flows bypass the captures: %s is on, though nothing was found that uses it",
 				l.Name, n.Name, list(l.Offloads))
 			out.Variant, out.Facts = "offload", map[string]string{"node": n.Name, "link": l.Name}
 			return out

@@ -136,7 +136,7 @@ var blindSpots = []struct {
 	{"a pod that ended", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "removed", Role: evidence.RoleInside, TXPackets: 9})), verdict.Pass, ""},
 	{"a program attached meanwhile", on1(event(evidence.LinkEvent{Link: "veth9", Index: 9, What: "xdp", Role: evidence.RoleInside})), verdict.Inconclusive, "XDP program"},
 	{"a captured link that was removed", on1(event(evidence.LinkEvent{Link: "eth0", Index: 2, What: "removed", Role: evidence.RoleOutside})), verdict.Inconclusive, "eth0 was removed"},
-	{"a change that is not known", on1(event(evidence.LinkEvent{Link: "eth7", Index: 9, What: "moved"})), verdict.Inconclusive, "not known"},
+	{"a change that is not known", on1(event(evidence.LinkEvent{Link: "eth7", Index: 9, What: "moved"})), verdict.Inconclusive, "an unknown way"},
 	{"more sent than captured, by a veth", func(s map[string][]evidence.Message) {
 		link1("eth0", func(l *evidence.Link) { l.Kind = "veth" })(s)
 		counters1(func(c *evidence.LinkCount) { c.TXBytes[2], c.TXBytes[3] = 11101, 11200 })(s)

@@ -16,7 +16,7 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 		case n.Unverified != "":
 			return unknown("%s", n.Unverified)
 		case n.Uncontrolled != "":
-			return unknown("no control was seen on %s of %s: a leak there might have been missed",
+			return unknown("no control packet was seen on %s of %s: a leak there could have been missed",
 				n.Uncontrolled, n.Name)
 		}
 	}
@@ -25,7 +25,7 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 		if why := e.ControlError; why != "" {
 			text = ": " + why
 		}
-		return unknown("%s sent no control to %s%s", from.Name, to.Name, text)
+		return unknown("%s sent no control packet to %s%s", from.Name, to.Name, text)
 	}
 	// Where several cards share the ciphertext the control may take another one
 	// than it does. Each must have shown some control, and one of this pair must
@@ -40,18 +40,18 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 	case !e.ControlLeft && outerTunnel(e) != nil:
 		return insideOuter(e, outerTunnel(e))
 	case !e.ControlLeft:
-		return unknown("the control of %s for %s was not seen leaving on %s",
+		return unknown("the control packet from %s to %s was not seen leaving on %s",
 			from.Name, to.Name, list(took(from, e.OutLinks)))
 	case e.ControlArrived:
 	case roamed(e) != "":
-		out := unknown("%s, and so did the control", roamed(e))
+		out := unknown("%s, and so did the control packet", roamed(e))
 		out.Variant = "roamed"
 		return out
 	case natted(e):
 		// A NAT lets in what its inside has sent to, port by port: the tunnel and
 		// no control. A leak would be seen where it leaves, as the control was.
 	default:
-		out := unknown("the control of %s was not seen arriving on %s of %s",
+		out := unknown("the control packet of %s was not seen arriving on %s of %s",
 			from.Name, list(took(to, e.InLinks)), to.Name)
 		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
 		return out
@@ -63,11 +63,11 @@ func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 				frames += capture.Frames
 			}
 		}
-		arrived := "arriving on " + list(took(to, e.InLinks))
+		arrived := "at " + list(took(to, e.InLinks))
 		if !e.ControlArrived {
-			arrived = fmt.Sprintf("kept out by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
+			arrived = fmt.Sprintf("blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
 		}
-		return fmt.Sprintf("control seen leaving on %s and %s; %s captured, 0 lost, 0 cut",
+		return fmt.Sprintf("plaintext control packet captured leaving on %s, %s; %s captured, 0 dropped, 0 truncated",
 			list(took(from, e.OutLinks)), arrived, plural(frames, "frame"))
 	}))
 }
@@ -90,7 +90,7 @@ func unseenOn(e *graph.Edge, n *graph.Node, links []string) string {
 	for _, name := range links {
 		l := n.Link(name)
 		if !controlled(n, name) && (l == nil || !ownFrames(e.Graph().Run.Minor, n, l)) {
-			return fmt.Sprintf("no control was seen on %s of %s, which ciphertext crosses", name, n.Name)
+			return fmt.Sprintf("no control packet was seen on %s of %s, which ciphertext crosses", name, n.Name)
 		}
 	}
 	return ""

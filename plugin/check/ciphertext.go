@@ -23,11 +23,11 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if e.Sent == nil || e.Received == nil {
-		return unknown("the devices of both nodes do not know each other, so their messages cannot be told")
+		return unknown("the two devices are not peers, so captured messages cannot be attributed")
 	}
 	expected := v.expected(e).sizes
 	if len(expected) == 0 {
-		return unknown("no canary of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
+		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
 	}
 	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
@@ -52,11 +52,11 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 		for _, size := range expected {
 			sizes = append(sizes, fmt.Sprintf("%d×%d B", size.Count, size.Size))
 		}
-		counters := "no counter twice"
+		counters := "no replayed counter"
 		if e.In.Repeats > 0 {
 			counters = "no counter sent twice"
 		}
-		return fmt.Sprintf("%s out, %d in, %s among them, %s",
+		return fmt.Sprintf("%s sent, %d received, expected sizes present (%s), %s",
 			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + onTheWay(e)
 	}))
 }
@@ -87,13 +87,13 @@ func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outco
 		return fail("no WireGuard data message was seen %s %s between %s and %s",
 			at.way, at.node.Name, e.From.Name, e.To.Name)
 	case at.flow.Repeats > 0 && leaving:
-		return fail("%s on the wire %s %s repeat a counter: WireGuard never does",
+		return fail("%s on the wire %s %s repeat a counter, which WireGuard never does",
 			plural(at.flow.Repeats, "data message"), at.way, at.node.Name)
 	case at.flow.Jumps && leaving:
-		return fail("data messages on the wire %s %s have counters that no session reaches: WireGuard counts by one",
+		return fail("data messages on the wire %s %s have counters that no session reaches",
 			at.way, at.node.Name)
 	case at.flow.Jumps:
-		return unknown("data messages %s %s have counters that no session reaches: somebody forges them",
+		return unknown("data messages %s %s have counters that no session reaches: they are forged",
 			at.way, at.node.Name)
 	case at.flow.Unmatched:
 		return unknown("the sessions that were captured %s %s do not add up to its %s",
@@ -121,10 +121,10 @@ func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdic
 // the two endpoints; empty if nothing did.
 func onTheWay(e *graph.Edge) (notes string) {
 	if lost := e.Out.Data - min(e.Out.Data, e.In.Data); lost > 0 {
-		notes += fmt.Sprintf("; %d of %d lost on the way", lost, e.Out.Data)
+		notes += fmt.Sprintf("; %d of %d lost between the nodes", lost, e.Out.Data)
 	}
 	if e.In.Repeats > 0 {
-		notes += fmt.Sprintf("; %s came twice, repeated by the network", plural(e.In.Repeats, "data message"))
+		notes += fmt.Sprintf("; %s duplicated by the network", plural(e.In.Repeats, "data message"))
 	}
 	const invalid = "are not valid WireGuard messages"
 	if n := e.Out.Malformed; n > 0 {

@@ -116,7 +116,7 @@ var contradictions = []struct {
 
 	{"the uplink was captured as if it were WireGuard", editCapture("eth0", func(c *evidence.Capture) { c.Role = evidence.RoleWireGuard }), verdict.Undecided, `made as of role "wireguard"`},
 	{"a capture of a link that is not listed", add("probe/node-1", evidence.Message{Capture: &evidence.Capture{
-		Link: "eth7", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 3, ControlRX: 1}}), verdict.Undecided, "eth7, which is none of its links"},
+		Link: "eth7", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 3, ControlRX: 1}}), verdict.Undecided, "eth7, which is not one of its links"},
 	{"the capture counted nothing", editCapture("eth0", func(c *evidence.Capture) { c.Frames, c.Classes = 0, nil }), verdict.Undecided, "its capture counted none"},
 	{"the capture counted one frame", editCapture("eth0", func(c *evidence.Capture) { c.Frames = 1 }), verdict.Undecided, "counted 1 frame"},
 	{"the capture counted no WireGuard", editCapture("eth0", func(c *evidence.Capture) { delete(c.Classes, "wireguard") }), verdict.Undecided, "its capture counted none"},
@@ -130,7 +130,7 @@ var contradictions = []struct {
 			*m = evidence.Message{Capture: &evidence.Capture{Link: "lo", Role: evidence.RoleInside, Started: true, Alive: true,
 				Frames: 200, ControlTX: 2, ControlRX: 1, Classes: map[string]uint64{"wireguard": 116}}}
 		}
-	}), verdict.Undecided, "seen on lo, which is no link that leaves it"},
+	}), verdict.Undecided, "seen on lo, which is not one of its external interfaces"},
 
 	{"the tunnel was not captured", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
@@ -222,7 +222,7 @@ var contradictions = []struct {
 		other := *m.Canary
 		other.Rows = other.Rows[1:]
 		return &evidence.Message{Canary: &other}
-	}), verdict.Undecided, "describes the canaries of its pod and that of node-2 in two ways"},
+	}), verdict.Undecided, "describes the test packets of its pod and that of node-2 in two ways"},
 	{"nine of four readings", edit(func(m *evidence.Message) {
 		if m.Count != nil {
 			m.Count.Readings = 9

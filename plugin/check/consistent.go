@@ -25,7 +25,7 @@ func inconsistent(n *graph.Node) string {
 			// a tunnel that came up after the links were read; see elsewhere
 		case (link == nil || link.Role == evidence.RoleInside) && began(n, c):
 		case link == nil:
-			return fmt.Sprintf("%s captured on %s, which is none of its links", n.Name, c.Link)
+			return fmt.Sprintf("%s captured on %s, which is not one of its links", n.Name, c.Link)
 		case link.Role != c.Role:
 			return fmt.Sprintf("the capture on %s of %s was made as of role %q, and the link has the role %q", c.Link,
 				n.Name, c.Role, link.Role)
@@ -137,7 +137,7 @@ func misplaced(n *graph.Node) string {
 		case name == "":
 			return fmt.Sprintf("WireGuard messages of %s were seen on none of its links", n.Name)
 		case link == nil || capture == nil || link.Role != evidence.RoleOutside:
-			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is no link that leaves it",
+			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is not one of its external interfaces",
 				n.Name, name)
 		case capture.Classes["wireguard"] == 0:
 			return fmt.Sprintf("WireGuard messages were seen on %s of %s, and its capture counted none", name, n.Name)

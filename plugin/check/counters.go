@@ -20,11 +20,11 @@ func (v *view) counted(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if e.Sent == nil || e.Received == nil {
-		return unknown("the counters of both devices for each other were not read")
+		return unknown("no per-peer counters of both devices for each other were read")
 	}
 	canaries := v.expected(e).bytes
 	if canaries == 0 {
-		return unknown("no canary of %s arrived at %s that could be counted", e.From.Name, e.To.Name)
+		return unknown("no test packet of %s arrived at %s that could be counted", e.From.Name, e.To.Name)
 	}
 	ends := [...]countedEnd{
 		{e.From, e.FromCarrier.Device, e.Sent, e.Sent.TX, e.Out.Bytes, "sent"},
@@ -63,21 +63,21 @@ func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
 	least, most := c.moved.Least+e.StaleSent.Least, max(c.moved.Most, e.Sent.TX.Most)+e.StaleSent.Most
 	switch {
 	case c.count.Readings < evidence.Readings || int(c.count.Index) != c.device.Index || c.moved.Backwards:
-		return unknown("%s of %s was made anew or lost this peer while it was watched", device, node)
+		return unknown("%s of %s was recreated or lost this peer during the capture", device, node)
 	case c.moved.Most > maxMoved:
-		return unknown("%s of %s cannot have counted %d bytes %s while it was watched",
+		return unknown("%s of %s cannot have counted %d bytes %s during the capture",
 			device, node, c.moved.Most, c.verb)
 	case c.node.Unverified != "":
 		return unknown("%s", c.node.Unverified)
 	case c.moved.Least < canaries:
-		return fail("%s of %s counted %d bytes %s, and test packets of %d bytes arrived: the rest bypassed the tunnel",
+		return fail("%s of %s counted %d bytes %s, and test packets of %d bytes arrived: the others bypassed the tunnel",
 			device, node, c.moved.Least, c.verb, canaries)
 	case c.captured < least:
-		return unknown("%s of %s counted %d bytes %s, only %d were captured: some took a way that was not watched",
+		return unknown("%s of %s counted %d bytes %s, only %d were captured: the others took a path that was not captured",
 			device, node, least, c.verb, c.captured)
 	case c.captured > most:
-		return unknown("%d bytes were captured of which %s of %s counted at most %d as %s: not all of it is "+
-			"this tunnel's", c.captured, device, node, c.moved.Most, c.verb)
+		return unknown("%d bytes were captured, %s of %s counted at most %d as %s: not all of them belong to "+
+			"this tunnel", c.captured, device, node, c.moved.Most, c.verb)
 	}
 	return verdict.Outcome{}
 }
@@ -85,14 +85,14 @@ func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
 // figures are those of an end with which nothing is wrong.
 func (c *countedEnd) figures(e *graph.Edge) string {
 	if c.captured <= c.moved.Most {
-		return fmt.Sprintf("%s %s %d ≤ captured %d ≤ %d bytes",
-			c.node.Name, c.verb, c.moved.Least, c.captured, c.moved.Most)
+		return fmt.Sprintf("%s %s between %d and %d bytes by the kernel's counter, captured %d",
+			c.node.Name, c.verb, c.moved.Least, c.moved.Most, c.captured)
 	}
-	whose := "in a session that it no longer has"
+	whose := "belong to a session that it no longer has"
 	if e.StaleSent.Most > 0 {
-		whose = fmt.Sprintf("for a key that %s had before", e.To.Name)
+		whose = fmt.Sprintf("are for a key that %s had before", e.To.Name)
 	}
-	return fmt.Sprintf("%s %s %d ≤ captured %d bytes, of which %d %s",
+	return fmt.Sprintf("%s %s at least %d bytes by the kernel's counter, captured %d, of which %d %s",
 		c.node.Name, c.verb, c.moved.Least, c.captured, c.captured-c.moved.Most, whose)
 }
 
@@ -104,14 +104,14 @@ func (v *view) fresh(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if e.Sent == nil {
-		return unknown("%s does not know a peer with the key of %s", e.From.Name, e.To.Name)
+		return unknown("%s has no peer with the key of %s", e.From.Name, e.To.Name)
 	}
 	age := time.Duration(e.Sent.Age)
 	switch {
 	case !e.Sent.Handshake:
 		return fail("%s never completed a handshake with %s", e.From.Name, e.To.Name)
 	case age < 0:
-		return unknown("the handshake of %s with %s lies in the future of the node's clock, which was set back",
+		return unknown("the last handshake of %s with %s is later than the node's clock, which was set back",
 			e.From.Name, e.To.Name)
 	case age > maxHandshakeAge:
 		return fail("the last handshake of %s with %s is %s old, after traffic", e.From.Name, e.To.Name,

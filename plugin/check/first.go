@@ -17,9 +17,9 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 		switch {
 		case len(young) == 0:
 		case len(young) < len(leaks):
-			return skip("what older pods send is in clear as well")
+			return skip("packets of older pods are sent in plaintext as well")
 		default:
-			return leaked(v.Graph, "of a new pod's first packets, what goes from "+from.Name+" to "+to.Name, young)
+			return leaked(v.Graph, "the first packets of a new pod from "+from.Name+" to "+to.Name, young)
 		}
 	}
 	switch {
@@ -42,5 +42,5 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 	case c.into == 0 || c.outOf == 0 || c.arrived == 0, !c.seenWhole():
 		return unknown("%s", text)
 	}
-	return pass("%d first packets of a new pod among them", c.into)
+	return pass("incl. %d first packets of a new pod", c.into)
 }

@@ -27,13 +27,13 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if why := unverifiedEnd(e); why != "" {
-		return unknown("nothing was seen in clear, but %s", why)
+		return unknown("no plaintext was seen, but %s", why)
 	}
 	if e.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
 	}
 	if why := v.unwatchedEnd(e); why != "" {
-		return unknown("nothing was seen in clear, but %s", why)
+		return unknown("no plaintext was seen, but %s", why)
 	}
 	return pass("%s", verdict.Late(func() string {
 		frames, links := uint64(0), []string{}
@@ -45,7 +45,7 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 				}
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s", frames, list(links)) + others(e)
+		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + others(e)
 	}))
 }
 
@@ -104,34 +104,41 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 		if i < 4 {
 			readings = append(readings, verdict.Reading{
 				Node: leak.On, What: fmt.Sprintf("%s %s, by %s", leak.Link, leak.Direction, leak.By),
-				Text: fmt.Sprintf("%s: %s, %s → %s", plural(leak.Count, "frame"), leak.Layers, leak.OuterSource,
-					leak.OuterTarget) + ofOthers(leak),
+				Text: plural(leak.Count, "frame") + ": " + leak.Layers + outer(leak) + ofOthers(leak),
 			})
 		}
 	}
 	readings = append(readings, verdict.Reading{Node: first.On, What: "header of the first frame",
 		Text: hex.EncodeToString(first.Sample), Raw: true})
-	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving on"}[first.Direction]
+	way := map[string]string{evidence.DirectionTX: "leaving", evidence.DirectionRX: "arriving at"}[first.Direction]
 	inside := encapsulation(first.Layers)
 	how := "inside " + inside
 	switch {
 	case first.By == evidence.LeakedByRange && strings.HasSuffix(first.Layers, " icmp") &&
 		first.OuterSource != first.InnerSource && inside == "":
-		inside, how = "icmp", "as an ICMP error quotes it"
+		inside, how = "icmp", "as quoted by an ICMP error"
 	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
-		inside, how = "unknown", "inside packets between the nodes, in a format that is not known"
+		inside, how = "unknown", "inside packets between the nodes, in an unknown format"
 	case inside == "":
-		inside, how = "bare", "without any encapsulation"
+		inside, how = "bare", "without encapsulation"
 	}
 	if first.By == evidence.LeakedByRange {
 		what = packet(c, first)
 	}
-	out := fail("%s crosses the wire in clear %s: seen %s, first %s %s of %s",
-		what, how, plural(total, "time"), way, first.Link, first.On)
+	out := fail("%s is sent in PLAINTEXT %s: %s, first seen %s %s on %s",
+		what, how, plural(total, "frame"), way, first.On, first.Link)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
 	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction,
 		"count": fmt.Sprint(total)}
 	return out
+}
+
+// outer are the addresses of a leak's outermost header, empty if it has none.
+func outer(leak graph.Leak) string {
+	if !leak.OuterSource.IsValid() || !leak.OuterTarget.IsValid() {
+		return ""
+	}
+	return fmt.Sprintf(", %s → %s", leak.OuterSource, leak.OuterTarget)
 }
 
 // telling orders leaks by what they were recognised by.
@@ -149,7 +156,7 @@ func packet(c *graph.Graph, leak graph.Leak) string {
 	from, to := c.At(leak.Source), c.At(leak.Target)
 	if from != nil && slices.ContainsFunc(from.Addresses,
 		func(a *evidence.Address) bool { return a.Prefix.Addr() == leak.InnerSource }) {
-		whose = from.Name + " itself, sent from an address in its pod range,"
+		whose = from.Name + " itself (from an address in its pod range)"
 	}
 	text := fmt.Sprintf("a packet of %s (%s)", whose, ends(leak))
 	if from != nil && to != nil {

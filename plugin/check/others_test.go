@@ -103,10 +103,10 @@ func TestOtherPodsAreNamed(t *testing.T) {
 	streams["probe/node-1"] = append(streams["probe/node-1"], otherPods(0, 1), itself, quoted, vxlan,
 		evidence.Message{Address: &evidence.Address{Link: "cni0", Prefix: netip.MustParsePrefix("10.42.0.1/24")}})
 	for _, row := range []struct{ from, to, text string }{
-		{"node-1", "node-2", "a packet of another pod (10.42.0.77:40001 → 10.42.1.77:5432, tcp) from node-1 to node-2 crosses the wire in clear without any encapsulation: seen 8 times"},
-		{"node-1", "node-3", "a packet of node-1 itself, sent from an address in its pod range, (10.42.0.1:40001 →"},
-		{"node-2", "node-1", "in clear as an ICMP error quotes it"},
-		{"node-2", "node-3", "in clear inside VXLAN"},
+		{"node-1", "node-2", "a packet of another pod (10.42.0.77:40001 → 10.42.1.77:5432, tcp) from node-1 to node-2 is sent in PLAINTEXT without encapsulation: 8 frames"},
+		{"node-1", "node-3", "a packet of node-1 itself (from an address in its pod range) (10.42.0.1:40001 →"},
+		{"node-2", "node-1", "in PLAINTEXT as quoted by an ICMP error"},
+		{"node-2", "node-3", "in PLAINTEXT inside VXLAN"},
 	} {
 		f := finding(t, streams, "WG0601", row.from, row.to)
 		if f.Status != verdict.Fail || !strings.Contains(f.Text, row.text) || f.Variant != "past" {
@@ -135,7 +135,7 @@ func TestWatchedInside(t *testing.T) {
 		})
 	}
 	// Of 1500 on each node, 2×10 are marked, and 2×75 first packets.
-	want := "0 of 200 frames on eth0 of node-1, eth0 of node-2; meanwhile 2660 packets without this run's mark in the tunnels of node-1 and node-2"
+	want := "0 of 200 frames on eth0 of node-1, eth0 of node-2 contained plaintext; meanwhile 2660 packets without this run's mark in the tunnels of node-1 and node-2"
 	if f := finding(t, streams, "WG0601", "node-1", "node-2"); f.Status != verdict.Pass || f.Text != want {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}
@@ -158,10 +158,10 @@ func TestUnwatchedTunnels(t *testing.T) {
 		text   string
 	}{
 		"watched":   {func(*evidence.Capture) {}, ""},
-		"broken":    {func(c *evidence.Capture) { c.Alive, c.Error = false, "network is down" }, "tun0 of node-2 was not watched to the end: network is down"},
+		"broken":    {func(c *evidence.Capture) { c.Alive, c.Error = false, "network is down" }, "tun0 of node-2 was not captured to the end: network is down"},
 		"late":      {func(c *evidence.Capture) { c.Started = false }, "over the whole window"},
 		"drops":     {func(c *evidence.Capture) { c.Drops = 3 }, "3 of the run's frames were lost"},
-		"elsewhere": {func(c *evidence.Capture) { c.Link = "tun1" }, "tun0 of node-2 was not watched:"},
+		"elsewhere": {func(c *evidence.Capture) { c.Link = "tun1" }, "tun0 of node-2 was not captured:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			streams, c := healthy(3), watched

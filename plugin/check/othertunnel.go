@@ -23,7 +23,7 @@ func tunnelsOf(n *graph.Node) (t tunnels) {
 	}
 	for _, l := range n.Links {
 		if why := unwatchedTunnel(n, l); why != "" {
-			t.unwatched = fmt.Sprintf("%s of %s %s: traffic could have gone that way unseen", l.Name, n.Name, why)
+			t.unwatched = fmt.Sprintf("%s of %s %s: traffic could have taken it unseen", l.Name, n.Name, why)
 			break
 		}
 	}
@@ -39,13 +39,13 @@ func unwatchedTunnel(n *graph.Node, l *evidence.Link) string {
 	c := n.Capture(l.Name)
 	switch {
 	case c == nil:
-		return "was not watched"
+		return "was not captured"
 	case c.Error != "":
-		return "was not watched to the end: " + c.Error
+		return "was not captured to the end: " + c.Error
 	case !c.Started || !c.Alive:
-		return "was not watched over the whole window"
+		return "was not captured over the whole window"
 	case c.Drops > 0:
-		return fmt.Sprintf("was watched, and %d of the run's frames were lost", c.Drops)
+		return fmt.Sprintf("was captured, and %d of the run's frames were lost", c.Drops)
 	}
 	return ""
 }
@@ -75,7 +75,7 @@ func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, recei
 		if v.above(n.Link(name)) && sawAll(n.SeenOn(carrier, other, received, e.Family), seen) {
 			continue
 		}
-		kind := "a link that is not known"
+		kind := "an unknown link"
 		if l := n.Link(name); l != nil {
 			kind = "a " + l.Kind + " link"
 		}
@@ -83,7 +83,7 @@ func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, recei
 		if received {
 			way = "leaving"
 		}
-		return fmt.Sprintf("traffic from %s to %s takes another way than %s: %s of the run seen %s %s of %s, %s",
+		return fmt.Sprintf("traffic from %s to %s bypasses %s: %s of the run seen %s %s of %s, %s",
 			e.From.Name, e.To.Name, carrier, plural(seen.Total()+uint64(seen.First), "packet"), way, name, n.Name, kind)
 	}
 	return ""

@@ -62,7 +62,7 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	default:
 		out = notSent(e)
 	}
-	out.Readings = append(readings, out.Readings...)
+	out.Readings = append(out.Readings, readings...)
 	return out
 }
 

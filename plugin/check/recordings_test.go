@@ -34,14 +34,14 @@ var told = map[string]expectation{
 	"host-healthy-first-packets": {verdict.Passed, "", nil},
 	// The first with evidence in columns.
 	"host-healthy-columns":     {verdict.Passed, "", nil},
-	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
-	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without any encapsulation", "eth0 tx"}},
-	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"host-vxlan":               {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN", "eth0 tx", "udp:8472 vxlan"}},
+	"host-host-gw":             {verdict.Failed, "WG0601", []string{"without encapsulation", "eth0 tx"}},
+	"host-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "instead of flannel-wg"}},
 	"host-udp-blocked":         {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 
 	// Flannel's own backend on the kernel's WireGuard.
 	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
-	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "not into flannel-wg"}},
+	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "instead of flannel-wg"}},
 	"vm-clock-set-back":      {verdict.Failed, "WG0501", []string{"takes no handshake of node-1", "59m", "future of its own clock"}},
 	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 
@@ -55,9 +55,9 @@ var told = map[string]expectation{
 	"vm-psk-one-side":           {verdict.Failed, "WG0501", []string{"node-1 has a preshared key for node-2, which has none for it"}},
 	"vm-port-taken":             {verdict.Failed, "WG0201", []string{"the UDP port 51820 of its tunnel is taken by wg7"}},
 	"vm-device-down":            {verdict.Failed, "WG0201", []string{"flannel-wg of node-2 is down"}},
-	"vm-v6-stale-route-one-way": {verdict.Failed, "WG0401", []string{"2001:db8:42:1::/64 over flannel-v6.1"}},
+	"vm-v6-stale-route-one-way": {verdict.Failed, "WG0401", []string{"2001:db8:42:1::/64 via flannel-v6.1"}},
 	"vm-middlebox":              {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
-	"vm-vxlan-three":            {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
+	"vm-vxlan-three":            {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
 
 	// Systems without a profile, whose carrier is known by evidence: Cilium's BPF
 	// programs lead packets into it and no route does, Calico's rule does.

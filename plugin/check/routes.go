@@ -19,7 +19,7 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	ip, answer := to.PodIP(e.Family), e.Route
 	switch {
 	case !v.Encrypts && device == "":
-		return skip("%s does not route pod traffic into a tunnel of its own", v.Title)
+		return skip("%s does not route pod traffic into a WireGuard tunnel of its own", v.Title)
 	case !ip.IsValid():
 		return unknown("the test pod on %s has no IPv%d address", to.Name, e.Family)
 	case answer == nil:
@@ -27,10 +27,10 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	case answer.Link == device:
 		return v.wholeRange(e)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
-		return skip("no route leads from %s to %s through %s, which saw what is for it: something else, as a BPF "+
+		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)
 	case !v.intended() && answer.Link != "" && len(e.Leaks) == 0:
-		return unknown("%s sends what is for %s, a pod on %s, through %s; whether it should go into %s is not known",
+		return unknown("%s routes traffic for pod %s (%s) via %s; whether it should use %s is not known",
 			from.Name, ip, to.Name, answer.Link, device)
 	}
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link,
@@ -44,11 +44,11 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 // noRoute says that the kernel sends what is for a pod nowhere.
 func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, answer := e.From, e.To, e.Route
-	out := fail("%s has no route to %s, a pod on %s: %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
+	out := fail("%s has no route to pod %s (%s): %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
 	out.Variant = "none"
 	refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true })
 	if refuses != nil && slices.Contains(refusals, refuses.Type) {
-		out = fail("%s refuses to send to %s, a pod on %s: the route %s is the most specific one",
+		out = fail("%s refuses traffic for pod %s (%s): the route %s takes precedence",
 			from.Name, ip, to.Name, describe(refuses))
 		out.Variant = "refused"
 		facts["type"] = refuses.Type
@@ -64,7 +64,7 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 // than the tunnel, and which rule or route is why.
 func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, device, answer := e.From, e.To, e.FromLink(), e.Route
-	out := fail("%s sends what is for %s, a pod on %s, through %s and not into %s",
+	out := fail("%s routes traffic for pod %s (%s) via %s instead of %s",
 		from.Name, ip, to.Name, answer.Link, device)
 	out.Facts = facts
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
@@ -74,7 +74,7 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
 			facts["range"] = podRange.String()
 		}
-		out.Add(": the route %s over %s is the more specific one", winner.Destination, winner.Link)
+		out.Add(": the more specific route %s via %s takes precedence", winner.Destination, winner.Link)
 	}
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
@@ -82,7 +82,7 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 	}
 	switch rule := ruleFor(from, answer, ip); {
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
-		out.Reword("%s sends what is for %s, a pod on %s, through %s and not into %s: the rule of priority %d looks "+
+		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant = "rule"
 		facts["table"] = fmt.Sprint(answer.Table)
@@ -153,12 +153,12 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 		var out verdict.Outcome
 		switch {
 		case slices.Contains(refusals, entry.Type):
-			out = fail("%s refuses to send to %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
+			out = fail("%s refuses traffic for %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
 			out.Variant, out.Kind = "refused", verdict.Blocked
 			facts["type"], facts["table"] = entry.Type, fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
-			out = fail("%s sends what is for %s, a part of the pods on %s, through %s and not into %s, though not "+
-				"what is for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
+			out = fail("%s routes traffic for %s, a part of the pods on %s, via %s instead of %s, though not "+
+				"that for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
 			facts["link"], facts["range"] = entry.Link, podRange.String()
 			if link := from.Link(entry.Link); link != nil {
 				out.Variant, facts["kind"] = kind(link), kind(link)
@@ -170,7 +170,7 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 		out.Readings = []verdict.Reading{{Node: from.Name, What: "routing table", Text: describe(entry)}}
 		return out
 	}
-	return pass("%s reaches %s through %s", from.Name, ip, device)
+	return pass("%s reaches %s via %s", from.Name, ip, device)
 }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.

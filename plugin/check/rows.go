@@ -32,7 +32,7 @@ var rows = []row{
 		Check: verdict.Check{
 			Code: "WG0101", Title: "the network plugin is one that encrypts, the same on every node",
 			Failed: "the network plugin does not encrypt, or not on every node",
-			Why: "A backend that does not encrypt sends pod traffic in clear unless an encrypting network lies " +
+			Why: "A backend that does not encrypt sends pod traffic in plaintext unless an encrypting network lies " +
 				"below it; nodes with different backends do not reach each other.",
 			Reads: "node annotations of the network plugin",
 		},
@@ -55,7 +55,7 @@ var rows = []row{
 			Failed: "the run's pods did not start or did not answer",
 			Kind:   verdict.Unproven,
 			Why:    "Without a probe and a test pod on a node there is no evidence of it.",
-			Reads:  "pods, events, the plugin's own account",
+			Reads:  "pods, events, the plugin's own record",
 			Needs:  needBoth,
 		},
 		node: (*view).started,
@@ -66,7 +66,7 @@ var rows = []row{
 			Failed: "a test pod has no address of a family that was to be tested",
 			Kind:   verdict.Unproven,
 			Why: "What was asked for and cannot be tested is not proven. A cluster of one family has no traffic " +
-				"of the other; that is no failure, and no proof either.",
+				"of the other; that is neither a failure nor a proof.",
 			Reads: "the test pod's addresses, the node's pod ranges",
 			After: []string{"WG0103"},
 		},
@@ -107,8 +107,8 @@ var rows = []row{
 			Code: "WG0604", Title: "a leak would have been seen",
 			Failed: "a leak could have been missed",
 			Kind:   verdict.Unproven,
-			Why: "That nothing was seen in clear means something only if the same capture, in the same window, " +
-				"saw a cleartext datagram that was sent on purpose along the same way, and lost nothing.",
+			Why: "That no plaintext was seen means something only if the same capture, in the same window, " +
+				"saw a plaintext packet that was sent on purpose along the same path, and dropped nothing.",
 			Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
 			Proof: verdict.P6Reliable, Needs: needProbe,
 			After: []string{"WG0103", "WG0101"},
@@ -162,7 +162,7 @@ var rows = []row{
 			Code: "WG0301", Title: "each node holds the key that it publishes",
 			Failed: "a node's published key is not the one in use",
 			Why: "The published key is what the others encrypt for. A key that the node's device does not hold " +
-				"belongs to a device of the past, or to somebody else.",
+				"belongs to an earlier device, or to somebody else.",
 			Reads: "the network plugin's node annotation, the device's public key",
 			Proof: verdict.P7Keys, Needs: needProbe,
 			After: []string{"WG0103", "WG0107", "WG0201", "WG0202"},
@@ -173,7 +173,7 @@ var rows = []row{
 		Check: verdict.Check{
 			Code: "WG0303", Title: "no two nodes share a key",
 			Failed: "two nodes share a key",
-			Why: "The kernel ignores, without a word, a peer that has the device's own key; on other nodes the " +
+			Why: "The kernel silently ignores a peer that has the device's own key; on other nodes the " +
 				"last one to be configured takes over the addresses. Cloned machines do this.",
 			Reads: "the public keys of all devices, the keys that nodes publish",
 			Proof: verdict.P7Keys, Needs: needProbe,
@@ -222,7 +222,7 @@ var rows = []row{
 			Failed: "the route to another node's pods does not lead into the tunnel",
 			Kind:   verdict.Plaintext,
 			Why: "A healthy tunnel that no route leads into encrypts nothing. A more specific route, left over " +
-				"from another backend or added by another network, wins over the tunnel's without a word.",
+				"from another backend or added by another network, silently takes precedence over the tunnel's.",
 			Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to " +
 				"explain it",
 			Needs: needProbe,
@@ -239,7 +239,7 @@ var rows = []row{
 				"otherwise: a rule for one port or one part of the pod range, a second next hop, a mark, a " +
 				"statement that copies packets.",
 			Reads: "policy routing rules, all routing tables that overlap the pod ranges, statements of filters " +
-				"that mark, copy or divert, and a canary of its own for each way that needs one",
+				"that mark, copy or divert, and a test packet of its own for each path that needs one",
 			Proof: verdict.P8NoOtherPath, Needs: needProbe,
 			After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201", "WG0401"},
 		},
@@ -276,7 +276,7 @@ var rows = []row{
 			Failed: "WireGuard's UDP packets do not arrive at the other node",
 			Kind:   verdict.Blocked,
 			Why: "A firewall on a node or between the nodes that drops the tunnel's port looks like a broken " +
-				"cluster. Where the datagrams were last seen says who drops them.",
+				"cluster. Where the packets were last seen shows who drops them.",
 			Reads: "WireGuard messages captured leaving one node and arriving at the other, what the receiver's " +
 				"device authenticated, firewall rules",
 			Needs: needProbe, Outage: true,
@@ -294,7 +294,7 @@ var rows = []row{
 			Kind:   verdict.Blocked,
 			Why: "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are " +
 				"authenticated with a key of this run, so nobody in between can give them.",
-			Reads: "canaries sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP",
+			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP",
 			Proof: verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",
@@ -309,7 +309,7 @@ var rows = []row{
 			Failed: "packets of full size do not pass",
 			Kind:   verdict.Blocked,
 			Why:    "A tunnel whose MTU is too large for the network below it passes pings and stalls transfers.",
-			Reads:  "canaries as large as the pod's own link takes, sent with DF set",
+			Reads:  "test packets as large as the pod's own link takes, sent with DF set",
 			Proof:  verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",
@@ -324,7 +324,7 @@ var rows = []row{
 			Failed: "the first packets of a new pod are not encrypted",
 			Kind:   verdict.Plaintext,
 			Why: "Where agents learn of pods one by one, a pod can be reached before every node knows it, and " +
-				"what a node does not know it may send in clear. Pods that have been there for a while do not " +
+				"what a node does not know it may send in plaintext. Pods that have been there for a while do not " +
 				"show it.",
 			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on " +
 				"the WireGuard link, on links that leave a host, at the pods they are for",
@@ -360,7 +360,7 @@ var rows = []row{
 			Code: "WG0608", Title: "nothing else of this run crosses the wire in clear",
 			Failed: "packets cross the wire in plaintext",
 			Kind:   verdict.Plaintext,
-			Why:    "The run's mark in clear is a leak also where it cannot be said whose packet it was.",
+			Why:    "The run's mark in plaintext is a leak even where the sender of the packet is unknown.",
 			Reads: "frames that bear the run's mark and name no pair of it, and packets of other pods between nodes " +
 				"whose pair was not tested",
 			Proof: verdict.P3NoPlaintext, Needs: needProbe, Seen: true,
@@ -373,8 +373,8 @@ var rows = []row{
 			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
 			Failed: "packets that arrived were not seen in the tunnel",
 			Kind:   verdict.Unproven,
-			Why: "That the marks are found in clear on the WireGuard link shows that the search works on this " +
-				"very traffic, and that it went this way.",
+			Why: "That the marks are found in plaintext on the WireGuard link shows that the search works on this " +
+				"very traffic, and that the traffic took this path.",
 			Reads: "marked frames captured on the WireGuard link of both nodes",
 			Proof: verdict.P2InTunnel, Needs: needBoth,
 			After: []string{
@@ -391,7 +391,7 @@ var rows = []row{
 			Failed: "the ciphertext on the wire is not that of the packets that arrived",
 			Kind:   verdict.Unproven,
 			Why: "Something on UDP port 51820 proves nothing, a keepalive does as much. These are data messages " +
-				"between these two endpoints, of the very sizes that the canaries become, with counters that " +
+				"between these two endpoints, of the very sizes that the test packets become, with counters that " +
 				"never repeat.",
 			Reads: "WireGuard messages captured leaving one node and arriving at the other: sizes, receiver " +
 				"indices, counters",
@@ -428,7 +428,7 @@ var rows = []row{
 			Why: "A receiver counts only what it could authenticate. That this equals the bytes seen on the wire " +
 				"means that what was captured was this tunnel's ciphertext and all of it.",
 			Reads: "per-peer byte counters on both nodes, read before and after the captures and before and after " +
-				"the canaries; sums of captured messages",
+				"the test packets; sums of captured messages",
 			Proof: verdict.P5Counters, Needs: needBoth,
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
@@ -444,8 +444,8 @@ var rows = []row{
 			Failed: "the handshake is missing or too old",
 			Kind:   verdict.Unproven,
 			Why: "A session that carries traffic renews its key every two minutes. An old handshake without " +
-				"traffic says nothing, with traffic it says that the tunnel is dead.",
-			Reads: "age of the last handshake by the node's own clock, after the canaries",
+				"traffic says nothing, with traffic it means that the tunnel is dead.",
+			Reads: "age of the last handshake by the node's own clock, after the test packets",
 			Proof: verdict.P5Counters, Needs: needBoth,
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",

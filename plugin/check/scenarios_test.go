@@ -27,10 +27,10 @@ var scenarios = map[string]expectation{
 	"host-healthy-two-of-three":     {verdict.Passed, "", nil},
 
 	// Routes.
-	"host-stale-route-one-way": {verdict.Failed, "WG0401", []string{"node-1 sends", "flannel.1", "variant vxlan"}},
+	"host-stale-route-one-way": {verdict.Failed, "WG0401", []string{"node-1 routes", "flannel.1", "variant vxlan"}},
 	"host-stale-host-gw-route": {verdict.Failed, "WG0401", []string{"eth0", "10.42.1.0/24"}},
-	"host-leak-by-25":          {verdict.Failed, "WG0401", []string{"10.42.1.0/25 over eth0"}},
-	"host-leak-by-28":          {verdict.Failed, "WG0401", []string{"10.42.1.240/28", "a part of the pods on node-2", "not what is for the test pod"}},
+	"host-leak-by-25":          {verdict.Failed, "WG0401", []string{"10.42.1.0/25 via eth0"}},
+	"host-leak-by-28":          {verdict.Failed, "WG0401", []string{"10.42.1.240/28", "a part of the pods on node-2", "not that for the test pod"}},
 	"host-route-missing":       {verdict.Failed, "WG0401", []string{"no route into flannel-wg", "variant none"}},
 	"host-route-blackhole":     {verdict.Failed, "WG0401", []string{"blackhole 10.42.1.0/24", "variant refused"}},
 	"host-route-unreachable":   {verdict.Failed, "WG0401", []string{"unreachable 10.42.0.0/24", "variant refused"}},
@@ -83,7 +83,7 @@ var scenarios = map[string]expectation{
 	"host-node-not-ready":         {verdict.Undecided, "WG0102", []string{"node-2 (it is not Ready)"}},
 	"host-image-missing":          {verdict.Undecided, "WG0103", []string{"ErrImageNeverPull", "variant image"}},
 	"host-quota":                  {verdict.Undecided, "WG0103", []string{"variant admission"}},
-	"host-vxlan-three":            {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
+	"host-vxlan-three":            {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
 
 	"host-node-virtual":   {verdict.Undecided, "WG0102", []string{"strange (it is a virtual node"}},
 	"host-node-windows":   {verdict.Undecided, "WG0102", []string{"strange (it runs windows)"}},
@@ -92,7 +92,7 @@ var scenarios = map[string]expectation{
 	// WireGuard of the machines, below a backend that does not encrypt.
 	"host-healthy-vpn":    {verdict.Passed, "", nil},
 	"host-vpn-one-beside": {verdict.Failed, "WG0401", []string{"overlay's packets for node-2", "through eth0 and not into wg0", "variant below"}},
-	"host-vpn-unused":     {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
+	"host-vpn-unused":     {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
 	"host-vpn-allowed":    {verdict.Failed, "WG0304", []string{"does not have 198.18.0.12"}},
 
 	// Both families, or IPv6 alone.
@@ -108,29 +108,29 @@ var scenarios = map[string]expectation{
 	"host-v4-udp-blocked":           {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 	"host-v6-network-one-way":       {verdict.Failed, "WG0501", []string{"UDP port 51821 from node-1 to node-2 is lost between the nodes"}},
 	"host-v6-device-deleted":        {verdict.Failed, "WG0201", []string{"node-2 has no flannel-wg-v6", "variant missing"}},
-	"host-v6-stale-flannel-route":   {verdict.Failed, "WG0401", []string{"flannel-v6.1", "/64", "not into flannel-wg-v6"}},
-	"host-v6-stale-route-one-way":   {verdict.Failed, "WG0401", []string{"node-1 sends", "flannel-v6.1", "variant vxlan"}},
-	"host-v6-host-gw-route":         {verdict.Failed, "WG0401", []string{"2001:db8:42:1::/65 over eth0"}},
+	"host-v6-stale-flannel-route":   {verdict.Failed, "WG0401", []string{"flannel-v6.1", "/64", "instead of flannel-wg-v6"}},
+	"host-v6-stale-route-one-way":   {verdict.Failed, "WG0401", []string{"node-1 routes", "flannel-v6.1", "variant vxlan"}},
+	"host-v6-host-gw-route":         {verdict.Failed, "WG0401", []string{"2001:db8:42:1::/65 via eth0"}},
 	"host-v6-rule-bypass":           {verdict.Failed, "WG0401", []string{"priority 5210", "table 52", "variant rule"}},
 	"host-v6-allowed-gap":           {verdict.Failed, "WG0304", []string{"no peer of flannel-wg-v6 on node-1"}},
 	"host-auto-allowed-gap":         {verdict.Failed, "WG0304", []string{"no peer of flannel-wg on node-1 covers 2001:db8:42:1:"}},
 	"host-v6-endpoint-address":      {verdict.Failed, "WG0306", []string{"[2001:db8::77]:51821"}},
 	"host-ipv6-mode-ports":          {verdict.Failed, "WG0306", []string{"[2001:db8::12]:51821", "listens on port 51820", "variant announced"}},
-	"host-vxlan-dual":               {verdict.Failed, "WG0601", []string{"in clear inside VXLAN"}},
-	"host-eight-leak-one-way":       {verdict.Failed, "WG0401", []string{"node-3 sends", "a pod on node-6", "not into flannel-wg-v6"}},
+	"host-vxlan-dual":               {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
+	"host-eight-leak-one-way":       {verdict.Failed, "WG0401", []string{"node-3 routes", "(node-6)", "instead of flannel-wg-v6"}},
 
 	// Clusters and probes that want to be believed.
 	"host-fake-wireguard":      {verdict.Failed, "WG0601", []string{"a datagram shaped like WireGuard"}},
 	"host-fake-wireguard-bare": {verdict.Failed, "WG0201", []string{"a tun link, not WireGuard", "variant impostor"}},
-	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in a format that is not known", "variant past"}},
-	"host-tee":                 {verdict.Failed, "WG0601", []string{"leaving eth0 of node-1"}},
-	"host-leak-young":          {verdict.Failed, "WG0609", []string{"of a new pod's first packets", "leaving eth0 of node-1"}},
-	"host-tee-second-nic":      {verdict.Failed, "WG0601", []string{"leaving eth1 of node-1"}},
+	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in an unknown format", "variant past"}},
+	"host-tee":                 {verdict.Failed, "WG0601", []string{"leaving node-1 on eth0"}},
+	"host-leak-young":          {verdict.Failed, "WG0609", []string{"first packets of a new pod", "leaving node-1 on eth0"}},
+	"host-tee-second-nic":      {verdict.Failed, "WG0601", []string{"leaving node-1 on eth1"}},
 	"host-middlebox":           {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
-	"host-probe-blind":         {verdict.Undecided, "WG0604", []string{"eth0 of node-1 leaves the host and was not watched"}},
-	"host-probe-hides-leak":    {verdict.Failed, "WG0601", []string{"arriving on eth0 of node-2"}},
+	"host-probe-blind":         {verdict.Undecided, "WG0604", []string{"eth0 of node-1 is an external interface and could not be captured"}},
+	"host-probe-hides-leak":    {verdict.Failed, "WG0601", []string{"arriving at node-2 on eth0"}},
 	"host-probe-truncates":     {verdict.Undecided, "WG0103", []string{"node-2", "variant lost"}},
-	"host-probe-escapes":       {verdict.Undecided, "WG0604", []string{"of node-2 leaves the host and was not watched"}},
+	"host-probe-escapes":       {verdict.Undecided, "WG0604", []string{"of node-2 is an external interface and could not be captured"}},
 	"host-probe-hangs":         {verdict.Undecided, "WG0103", []string{"variant timeout"}},
 
 	// The first of minor version 1: other paths, blind spots, traffic of others.

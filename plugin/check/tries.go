@@ -127,11 +127,11 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 	}
 	like := tryFor(e, plan, way)
 	if like == nil {
-		return verdict.Inconclusive, "the test pods can send no canary that takes this way"
+		return verdict.Inconclusive, "the test pods can send no test packet that takes this path"
 	}
 	try := findTry(e.Graph().Run.Tries, like)
 	if try == nil {
-		return verdict.Inconclusive, "no canary was sent for it"
+		return verdict.Inconclusive, "no test packet was sent for it"
 	}
 	into := trySeen(e.From, try.ID, e.FromLink(), evidence.DirectionTX)
 	outOf := trySeen(e.To, try.ID, e.ToLink(), evidence.DirectionRX)
@@ -148,15 +148,15 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 	}
 	switch {
 	case way.Hop && into > 0:
-		return verdict.Inconclusive, "a canary made for it was in the tunnel, and packets of other flows take " +
+		return verdict.Inconclusive, "a test packet made for it was in the tunnel, and packets of other flows use " +
 			"another of the next hops"
 	case into > 0 && outOf > 0 && outOf >= received:
 		return verdict.Pass, ""
 	case into == 0 && outOf == 0 && received > 0 && e.From.Unverified == "" && e.To.Unverified == "":
-		return verdict.Fail, fmt.Sprintf("a canary made for it arrived %s and was not in the tunnel",
+		return verdict.Fail, fmt.Sprintf("a test packet made for it arrived %s and was not in the tunnel",
 			plural(uint64(received), "time"))
 	}
-	return verdict.Inconclusive, fmt.Sprintf("of a canary made for it %d were sent, %d seen entering the tunnel, %d "+
+	return verdict.Inconclusive, fmt.Sprintf("of the test packets made for it %d were sent, %d seen entering the tunnel, %d "+
 		"leaving it, and %d arrived", sent, into, outOf, received)
 }
 

@@ -71,9 +71,9 @@ func (v *view) noCarrier(e *graph.Edge) (out verdict.Outcome, none bool) {
 		return fail("no WireGuard link carries the traffic from %s to %s", e.From.Name, e.To.Name), true
 	}
 	if tun := v.tunOf(e); tun != "" {
-		return unknown("%s; it was seen in clear nowhere", intoTUN(e, tun)), true
+		return unknown("%s; no plaintext was seen", intoTUN(e, tun)), true
 	}
-	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and it was seen in clear nowhere: "+
+	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and no plaintext was seen: "+
 		"what carries it is not known",
 		e.From.Name, e.To.Name)
 	return out, true
@@ -119,14 +119,14 @@ func unverified(n *graph.Node) string {
 		}
 		switch {
 		case c.Error != "":
-			return fmt.Sprintf("the capture on %s of %s broke: %s", c.Link, n.Name, c.Error)
+			return fmt.Sprintf("the capture on %s of %s ended early: %s", c.Link, n.Name, c.Error)
 		case !c.Started || !c.Alive:
-			return fmt.Sprintf("the capture on %s of %s did not run over the whole window", c.Link, n.Name)
+			return fmt.Sprintf("the capture on %s of %s did not run all the time", c.Link, n.Name)
 		case c.Drops > 0:
-			return fmt.Sprintf("the capture on %s of %s lost %d of %d frames", c.Link, n.Name, c.Drops,
+			return fmt.Sprintf("the capture on %s of %s dropped %d of %d frames", c.Link, n.Name, c.Drops,
 				c.Drops+c.Frames)
 		case c.Truncated > 0:
-			return fmt.Sprintf("the capture on %s of %s cut %d frames short", c.Link, n.Name, c.Truncated)
+			return fmt.Sprintf("the capture on %s of %s truncated %d frames", c.Link, n.Name, c.Truncated)
 		}
 	}
 	outside := n.Outside()
@@ -135,7 +135,7 @@ func unverified(n *graph.Node) string {
 	}
 	for _, l := range outside {
 		if !watched[l.Name] && !goneBefore(n, l) {
-			return fmt.Sprintf("%s of %s leaves the host and was not watched", l.Name, n.Name)
+			return fmt.Sprintf("%s of %s is an external interface and could not be captured", l.Name, n.Name)
 		}
 	}
 	return ""

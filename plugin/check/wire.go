@@ -18,7 +18,7 @@ func (v *view) mac1(e *graph.Edge) verdict.Outcome {
 	handshakes := e.Out.Handshakes
 	switch {
 	case handshakes == 0:
-		return skip("no handshake from %s fell into the window; keys are renewed every 120 s", e.From.Name)
+		return skip("no handshake from %s was captured; keys are renewed every 120 s", e.From.Name)
 	case e.Out.For == "" || e.Out.For != e.ToCarrier.Device.PublicKey:
 		return fail("a handshake message from %s to the endpoint of %s was not made for the key %s", e.From.Name,
 			e.To.Name, short(e.ToCarrier.Device.PublicKey))

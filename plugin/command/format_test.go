@@ -109,3 +109,53 @@ func TestTemplatesAreSafeToShow(t *testing.T) {
 		}
 	}
 }
+
+// Without a verdict there is a document as well, in the formats that are data; the
+// same error is on stderr, in few lines.
+func TestCouldNotRun(t *testing.T) {
+	for format, want := range map[string]string{"json": `"verdict": "ERROR"`, "yaml": "verdict: ERROR\n", "text": "", "short": ""} {
+		for _, args := range [][]string{
+			{"verify", "--server", "http://127.0.0.1:1", "--request-timeout", "2s", "-o", format},
+			{"replay", "-", "-o", format},
+		} {
+			code, stdout, stderr := main(t, args...)
+			if code != exitCouldNotRun || !strings.Contains(stdout, want) || want == "" && stdout != "" {
+				t.Errorf("%q: exit %d, stdout %q", args, code, stdout)
+			}
+			if !strings.Contains("\n"+stderr, "\nerror: ") || strings.Count(stderr, "\n") > 4 {
+				t.Errorf("%q: stderr %q", args, stderr)
+			}
+		}
+	}
+	code, stdout, _ := main(t, "verify", "-o", "json", "--family", "5")
+	if code != exitUsage || stdout != "" {
+		t.Errorf("wrong usage: exit %d, stdout %q", code, stdout)
+	}
+}
+
+// --fail-on warn changes the exit code, and every format says why.
+func TestFailOnWarn(t *testing.T) {
+	for format, want := range map[string]string{
+		"text": "(exit 1: --fail-on warn, warnings: 2)", "short": "exit=1 --fail-on warn", "json": `"exitCode": 1`,
+		"jsonpath={.reason}": "--fail-on warn, warnings: 2",
+	} {
+		recording := recordings + "host-healthy-wireguard.ndjson"
+		code, stdout, _ := main(t, "replay", recording, "--fail-on", "warn", "-o", format)
+		if code != exitNotVerified || !strings.Contains(strings.Join(strings.Fields(stdout), " "), want) {
+			t.Errorf("%s: exit %d, %q", format, code, stdout)
+		}
+		if code, _, _ := main(t, "replay", recording, "-o", format); code != exitVerified {
+			t.Errorf("%s: exit %d without it", format, code)
+		}
+	}
+}
+
+// The figures of every pair are shown if asked for.
+func TestDetails(t *testing.T) {
+	recording := recordings + "host-healthy-wireguard.ndjson"
+	_, few, _ := main(t, "replay", recording)
+	_, all, _ := main(t, "replay", recording, "--details")
+	if strings.Count(few, "P4 ") != 1 || strings.Count(all, "P4 ") != 3 {
+		t.Errorf("%s\n%s", few, all)
+	}
+}

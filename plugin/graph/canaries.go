@@ -68,7 +68,7 @@ func (r *reading) addCanary(about *evidence.Canary) {
 	}
 	before := n.canaries[family][to.place]
 	if before.canaries != nil && (before.first != about.First || !slices.Equal(before.canaries.Rows, rows)) {
-		conflict(&n.conflicts.pod, "the canaries of its pod and that of "+to.Name)
+		conflict(&n.conflicts.pod, "the test packets of its pod and that of "+to.Name)
 	}
 	n.canaries[family][to.place] = reported{r.last, evidence.Fastest(about.Rows), about.First}
 }

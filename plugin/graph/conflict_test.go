@@ -118,7 +118,7 @@ func TestConflictsOfPods(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			want := ""
 			if test.conflict {
-				want = "it describes the canaries of its pod and that of b in two ways"
+				want = "it describes the test packets of its pod and that of b in two ways"
 			}
 			for _, said := range [][]any{{test.one, test.two}, {test.two, test.one}} {
 				n := graph.New(ground([]int{4, 6}, "a", "b", "c").say("pod/a", said...)).Node("a")

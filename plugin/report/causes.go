@@ -127,7 +127,7 @@ func (t *text) evidence(c *verdict.Cause) {
 	case t.terse == full:
 		seen = seen[:min(len(seen), maxReadings)]
 	default:
-		seen = []string{telling(c, seen)}
+		seen = seen[:1]
 	}
 	label := "Seen"
 	for _, text := range seen {
@@ -146,15 +146,6 @@ func inWords(r verdict.Reading) string {
 
 // maxReadings is how many readings of a cause are printed without --details.
 const maxReadings = 4
-
-// telling is the reading to show where there is room for one: a leak, else the one
-// that is about no node, as the rule that drops, else the first.
-func telling(c *verdict.Cause, seen []string) string {
-	if last := len(c.Readings) - 1; c.Leak == nil && last >= 0 && c.Readings[last].Node == "" {
-		return seen[len(seen)-1]
-	}
-	return seen[0]
-}
 
 // consequences counts what follows from causes, "" if nothing does.
 func (t *text) consequences() string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
@@ -29,7 +30,7 @@ func Explain(w io.Writer, c verdict.Check) error {
 	}
 	for _, e := range grouping(c.Code) {
 		t.line("")
-		if about := strings.Join(e.when, "; "); about != "" {
+		if about := e.about(); about != "" {
 			t.para("", "", margin, about+":")
 		}
 		t.fix(shown(e.Hint, "<$1>"))
@@ -59,29 +60,58 @@ func stepOf(p verdict.Proof) string {
 // entry is a remedy with all that it is for.
 type entry struct {
 	remedy.Hint
-	when []string
+	when []occasion
+}
+
+// occasion is a case in words, and the systems to which a remedy for it belongs.
+type occasion struct {
+	about   string
+	systems []string
 }
 
 // grouping joins the remedies of a code that are the same.
 func grouping(code string) (all []entry) {
 	for _, e := range remedy.Of(code) {
-		about := when(code, e)
-		known := false
-		for i := range all {
-			if reflect.DeepEqual(all[i].Hint, e.Hint) {
-				known = true
-				all[i].when = append(all[i].when, about)
-			}
+		at := slices.IndexFunc(all, func(one entry) bool { return reflect.DeepEqual(one.Hint, e.Hint) })
+		if at < 0 {
+			at = len(all)
+			all = append(all, entry{Hint: e.Hint})
 		}
-		if !known {
-			one := entry{Hint: e.Hint}
-			if about != "" {
-				one.when = []string{about}
-			}
-			all = append(all, one)
-		}
+		all[at].add(cases[code][e.Variant], e)
 	}
 	return all
+}
+
+// add adds what a remedy is for: a case, "" for any, on a system, "" for any.
+func (e *entry) add(about string, of remedy.Entry) {
+	if about == "" && of.Variant != "" {
+		about = "In the case “" + of.Variant + "”"
+	}
+	at := slices.IndexFunc(e.when, func(w occasion) bool { return w.about == about })
+	if at < 0 {
+		at = len(e.when)
+		e.when = append(e.when, occasion{about: about})
+	}
+	if system := systems[of.Distribution]; system != "" {
+		e.when[at].systems = append(e.when[at].systems, system)
+	}
+}
+
+// about says what a remedy is for: "If the device is down, on K3s or RKE2".
+func (e *entry) about() string {
+	var parts []string
+	for _, w := range e.when {
+		on := strings.Join(w.systems, " or ")
+		switch {
+		case on != "" && w.about != "":
+			parts = append(parts, w.about+", on "+on)
+		case on != "":
+			parts = append(parts, "On "+on)
+		case w.about != "":
+			parts = append(parts, w.about)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 var placeholder = regexp.MustCompile(`\{([a-z]+)\}`)

@@ -12,13 +12,7 @@ import (
 
 // fix returns what fixes a cause wherever it was found, and false if nothing is known.
 func fix(j *check.Judgement, c *verdict.Cause) (remedy.Hint, bool) {
-	findings := c.All()
-	if j.Profile.Encrypts && c.IsLeak() { // no switch of the backend would help
-		for i := range findings {
-			findings[i].Variant = "past"
-		}
-	}
-	hint, known := remedy.ForAll(findings, j.Profile.RunsAs)
+	hint, known := remedy.ForAll(c.All(), j.Profile.RunsAs)
 	return hint.WithUnits(j.Unit), known
 }
 

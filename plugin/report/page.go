@@ -95,7 +95,7 @@ func (p *page) section(c verdict.Check) {
 func (p *page) remedy(code string, e entry) {
 	h := shown(e.Hint, "`<$1>`")
 	p.line("")
-	about := strings.Join(e.when, "; ")
+	about := e.about()
 	if about == "" {
 		about = "Fix"
 	}

@@ -32,7 +32,12 @@ func judged(t *testing.T, name string) *check.Judgement {
 // compare holds what was written against a golden file.
 func compare(t *testing.T, name string, got []byte) {
 	t.Helper()
-	golden := filepath.Join("testdata", name)
+	compareFile(t, filepath.Join("testdata", name), got)
+}
+
+// compareFile holds what was written against a file.
+func compareFile(t *testing.T, golden string, got []byte) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(golden, got, 0o644); err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ const (
 	// screen is how many lines a terminal has at least.
 	screen = 24
 	// perCause is how many more lines a report has for each further cause.
-	perCause = 10
+	perCause = 14
 )
 
 // The columns of the text report.

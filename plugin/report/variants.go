@@ -83,20 +83,3 @@ var cases = map[string]map[string]string{
 
 // systems are the names of what remedies are for.
 var systems = map[string]string{remedy.K3s: "K3s", remedy.RKE2: "RKE2", remedy.Flannel: "Flannel by its own manifest"}
-
-// when says what an entry is for, in words: "If the device is down, on K3s". It
-// is empty for one that fits everything.
-func when(code string, e remedy.Entry) string {
-	text := cases[code][e.Variant]
-	if text == "" && e.Variant != "" {
-		text = "In the case “" + e.Variant + "”"
-	}
-	system := systems[e.Distribution]
-	switch {
-	case system == "":
-		return text
-	case text == "":
-		return "On " + system
-	}
-	return text + ", on " + system
-}

@@ -40,9 +40,6 @@ type Origin struct {
 // All returns the cause's findings, the first one first.
 func (c *Cause) All() []Finding { return append([]Finding{c.Finding}, c.Alike...) }
 
-// IsLeak reports whether the cause is itself a packet that was seen in clear.
-func (c *Cause) IsLeak() bool { return c.LeakCount > 0 && c.Leak == nil }
-
 // Explained counts all consequences.
 func (c *Cause) Explained() int {
 	sum := 0
