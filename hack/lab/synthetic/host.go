@@ -130,8 +130,11 @@ func (h *Host) Rules() (rules []evidence.Rule, inventories []evidence.Inventory,
 func (h *Host) Firewall([]uint16) ([]evidence.Firewall, []evidence.Problem) { return nil, nil }
 
 // Diversions are none.
-func (h *Host) Diversions([]evidence.Link) (_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem) {
-	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM} {
+func (h *Host) Diversions([]evidence.Link, []netip.Prefix, []netip.Addr) (
+	_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem,
+) {
+	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM,
+		evidence.InventoryFDB, evidence.InventoryIPVS} {
 		inventories = append(inventories, evidence.Inventory{What: what, Complete: true})
 	}
 	return nil, inventories, nil
