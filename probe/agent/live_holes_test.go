@@ -10,7 +10,7 @@ import (
 // More of what healthy nodes have beside the tunnel.
 func TestLiveOtherSystems(t *testing.T) {
 	runLive(t, []liveCase{
-		{name: "kube-proxy-ipvs", prepare: inTurn(ipvs, restored("iptables-nft-restore", ipvsSets, ipvsRules)), verdict: "PASS"},
+		{name: "kube-proxy-ipvs", prepare: inTurn(onNodes("ip link add kube-ipvs0 type ifb", "ip addr add 10.43.0.1/32 dev kube-ipvs0"), restored("iptables-nft-restore", ipvsSets, ipvsRules)), verdict: "PASS"},
 		{name: "kube-router", prepare: onNodes("ip rule add from 10.42.0.0/16 lookup 77", "ip rule add pref 32764 lookup 79",
 			"ip route add 203.0.113.80/32 dev veth0 table 79", "ip rule add pref 32765 fwmark 0x3 lookup 78", "ip route add local default dev lo table 78"), verdict: "PASS"},
 		{name: "vpc-rules", prepare: inTurn(secondCard, onNodes("ip rule add pref 512 to 10.42.0.2 lookup main", "ip rule add pref 512 to 10.42.1.2 lookup main",

@@ -141,10 +141,11 @@ func (h *Host) Neighbours([]host.Hop, []evidence.Link) ([]evidence.Neighbour, []
 }
 
 // Diversions are none.
-func (h *Host) Diversions(
-	[]evidence.Link, []netip.Prefix, []netip.Addr,
-) (_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem) {
-	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM} {
+func (h *Host) Diversions([]evidence.Link, []netip.Prefix, []netip.Addr) (
+	_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem,
+) {
+	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM,
+		evidence.InventoryFDB, evidence.InventoryIPVS} {
 		inventories = append(inventories, evidence.Inventory{What: what, Complete: true})
 	}
 	return nil, inventories, nil
