@@ -45,12 +45,29 @@ func (v *view) backend() verdict.Outcome {
 	case v.Delegates:
 		return warn("%s: a program that is not the network plugin's own carries the pods' packets, judged by the "+
 			"evidence alone", v.Title)
+	case !v.Encrypts && v.carrierBelow() != "":
+		return pass("%s; %s, a WireGuard device, was seen to carry the pods' packets", v.Title, v.carrierBelow())
 	case !v.Encrypts:
 		out := warn("%s does not encrypt; only an encrypting network below it could", v.Title)
 		out.Variant = "plain"
 		return out
 	}
 	return pass("%s on all %d nodes", v.Title, len(v.Nodes))
+}
+
+// carrierBelow names the WireGuard device that was seen to carry the pods' traffic
+// of all nodes below a backend that does not encrypt, "" if there is none. That it
+// carried all of it is for the checks of the wire to find.
+func (v *view) carrierBelow() string {
+	name := ""
+	for _, n := range v.Nodes {
+		for _, family := range v.Run.Families {
+			if name = n.Carrier(family).Name; name == "" {
+				return ""
+			}
+		}
+	}
+	return name
 }
 
 // unlike are the nodes whose backend is not the one that the servers are

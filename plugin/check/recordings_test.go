@@ -18,6 +18,7 @@ import (
 var recorded = func() map[string]expectation {
 	all := maps.Clone(told)
 	maps.Copy(all, scenarios)
+	maps.Copy(all, recordedReports)
 	return all
 }()
 

@@ -218,6 +218,22 @@ var brokenReports = []breakage{
 	}, verdict.Failed, "WG0306"},
 }
 
+// recordedReports are the lab's scenarios of the same reports.
+var recordedReports = map[string]expectation{
+	"host-report-vpn-auth": {verdict.Passed, "", nil},
+	"host-report-inside":   {verdict.Undecided, "WG0602", []string{"flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device", "variant inside"}},
+	"host-report-private": {verdict.Failed, "WG0306", []string{
+		"node-2 publishes 10.99.0.2, a private address that node-1 reaches only through its default gateway", "variant external"}},
+	"host-report-same-address": {verdict.Failed, "WG0106", []string{"10.0.2.15", "on eth1 they differ", "variant same"}},
+	"host-report-not-ready": {verdict.Undecided, "WG0102", []string{
+		"cni plugin not initialized; CentOS Linux 7 (Core), kernel 3.10.0", "variant old"}},
+	"host-report-no-lease":        {verdict.Failed, "WG0101", []string{"no lease for node-2", "variant unleased"}},
+	"host-report-backend-unnamed": {verdict.Failed, "WG0104", []string{"when it starts again it runs vxlan", "variant unnamed"}},
+	"host-report-nat-silent":      {verdict.Passed, "", nil},
+	"host-report-tun":             {verdict.Undecided, "WG0101", []string{"goes into wg0, a TUN device whose program cannot be asked", "variant tun"}},
+	"host-report-by-mark":         {verdict.Passed, "", nil},
+}
+
 // reportWords are the variant of what a report is about, a part of its text, and
 // the code where it only warns.
 var reportWords = map[string]struct{ code, variant, text string }{

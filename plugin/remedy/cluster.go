@@ -37,7 +37,7 @@ var clusterRemedies = []row{
 	// Changes nothing by itself: the advice names packages.
 	{"WG0102", "old", "", Hint{
 		Title: "Give {node} a kernel with WireGuard, or leave it out with --nodes",
-		Note:  "{module}. Then look at the log of its network plugin if it is still not Ready.",
+		Note:  "How its system gets it: {module}. Then look at the log of its network plugin if it is still not Ready.",
 	}},
 	// Changes nothing by itself.
 	{"WG0102", "", "", Hint{

@@ -36,7 +36,7 @@ var k3sRemedies = []row{
 	// Changes nothing.
 	{"WG0102", "notready", K3s, k3sNotReady("Bring {node} up, or leave it out with --nodes", "")},
 	// Changes nothing by itself: the advice names packages.
-	{"WG0102", "old", K3s, k3sNotReady("Give {node} a kernel with WireGuard", "{module}. ")},
+	{"WG0102", "old", K3s, k3sNotReady("Give {node} a kernel with WireGuard", "How its system gets it: {module}. ")},
 	// Changes the carrier of all pods' traffic and their MTU; reboots every node.
 	{"WG0104", "unlike", K3s, Hint{
 		Title:      "Restart K3s on {node}, so that it runs what it is configured with",
