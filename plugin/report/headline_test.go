@@ -32,7 +32,7 @@ func TestHeadline(t *testing.T) {
 		{"host-stale-flannel-route", func(*check.Judgement) {}, "the more specific one. So pod traffic from node-1 to node-2 crosses the wire in clear inside VXLAN"},
 		{"host-host-gw", func(j *check.Judgement) { j.Besides = &verdict.Finding{Text: "node-3 is down"} }, "in clear without any encapsulation: seen"},
 		{"host-host-gw", func(j *check.Judgement) { j.Besides = &verdict.Finding{Text: "node-3 is down"} }, ". Besides, node-3 is down."},
-		{"host-udp-blocked", func(*check.Judgement) {}, "node-2 drops the incoming UDP port 51820"},
+		{"host-udp-blocked", func(*check.Judgement) {}, "reach eth0 of node-2, and its kernel drops them"},
 		{"host-image-missing", func(j *check.Judgement) { j.FirstCause = nil }, "The proof is incomplete."},
 	} {
 		j := judged(t, test.name)
