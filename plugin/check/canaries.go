@@ -263,5 +263,6 @@ func sizeReadings(e *graph.Edge) []verdict.Reading {
 		}
 	}
 	text := "answered: " + list(answered) + "; not answered: " + list(lost)
-	return []verdict.Reading{{Node: e.From.Name, What: "UDP packets to the pod on " + e.To.Name + ", by bytes", Text: text}}
+	return []verdict.Reading{{Node: e.From.Name, What: "UDP packets to the pod on " + e.To.Name + ", by bytes",
+		Text: text}}
 }

@@ -14,7 +14,8 @@ var forwardHooks = []string{"prerouting", "forward", "postrouting"}
 // notArrived says that test packets do not arrive, and what drops them, as far
 // as it was found.
 func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
-	out := fail("%s test packets of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)", row.Transport,
+	out := fail("%s test packets of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)",
+		row.Transport,
 		row.Size, e.From.Name, e.To.Name, row.Sent)
 	out.Variant = "lost"
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name}
@@ -25,7 +26,8 @@ func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 // notAnswered says that test packets arrive and their answers do not come back,
 // and what drops those.
 func notAnswered(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
-	out := fail("%s test packets of %d bytes from %s arrive at the pod on %s, their answers do not come back", row.Transport,
+	out := fail("%s test packets of %d bytes from %s arrive at the pod on %s, their answers do not come back",
+		row.Transport,
 		row.Size, e.From.Name, e.To.Name)
 	out.Variant = "answer"
 	out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name}

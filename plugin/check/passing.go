@@ -167,13 +167,19 @@ type chainOf struct {
 	family, table, base, hook, link string
 }
 
+// rulesOf returns the rules that are judged: a probe reports no more.
+func rulesOf(n *graph.Node) []*evidence.Firewall {
+	const most = 512
+	return n.Firewall[:min(len(n.Firewall), most)]
+}
+
 // meets follows the packets through the rules of a node in some hooks. What a
 // rule before accepted, a later one of the same base chain does not drop; what
 // it may have accepted, a later one may.
 func (p *passing) meets(n *graph.Node, hooks ...string) (d dropped) {
 	accepted := map[chainOf]fit{}
 	for _, hook := range hooks {
-		for _, f := range n.Firewall {
+		for _, f := range rulesOf(n) {
 			at := chainOf{f.Tool == "iptables-legacy", f.Family, f.Table, cmp.Or(f.Base, f.Chain), f.Hook, f.Link}
 			applies := never
 			if f.Hook == hook {
@@ -218,7 +224,7 @@ func excused(n *graph.Node, f *evidence.Firewall, port uint16) bool {
 
 // translated returns the first rule that gives all of the packets another target.
 func (p *passing) translated(n *graph.Node) *evidence.Firewall {
-	for _, f := range n.Firewall {
+	for _, f := range rulesOf(n) {
 		if f.Effect == "dnat" && p.fits(f) == always {
 			return f
 		}

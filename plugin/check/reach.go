@@ -22,8 +22,8 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		return pass("%s authenticated %d bytes from %s", e.To.Name, authenticated, e.From.Name)
 	}
 	if e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 {
-		return unknown("WireGuard on %s authenticated nothing from %s, and yet the test packets arrived: they bypassed "+
-			"the tunnel", e.To.Name, e.From.Name)
+		return unknown("WireGuard on %s authenticated nothing from %s, and yet the test packets arrived: they "+
+			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
 	for _, n := range []*graph.Node{e.From, e.To} {
 		if n.Unverified != "" {
@@ -44,7 +44,8 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 // there, as far as it was found.
 func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	readings := []verdict.Reading{
-		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes", e.Sent.TX.Least)},
+		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes",
+			e.Sent.TX.Least)},
 		{Node: e.From.Name, What: "captured leaving", Text: describeFlow(e.Out)},
 		{Node: e.To.Name, What: "captured arriving", Text: describeFlow(e.In)},
 		{Node: e.To.Name, What: e.ToLink() + " authenticated", Text: "0 bytes"},
@@ -59,11 +60,26 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 			e.From.Name, e.To.Name, e.From.Name)
 		out.Variant = "network"
 		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
+		byXDP(&out, e.To)
 	default:
 		out = notSent(e)
 	}
 	out.Readings = append(out.Readings, readings...)
 	return out
+}
+
+// byXDP adds a program that can drop what arrives before any capture sees it.
+func byXDP(out *verdict.Outcome, n *graph.Node) {
+	for _, link := range n.Outside() {
+		if link.XDP == nil {
+			continue
+		}
+		out.Add(", or the XDP program on %s of %s drops it before a capture sees it", link.Name, n.Name)
+		out.Variant = "xdp"
+		out.Facts["link"] = link.Name
+		out.Readings = programsAt(n, []string{link.Name})
+		return
+	}
 }
 
 func describeFlow(f *graph.Flow) string {

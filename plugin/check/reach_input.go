@@ -28,8 +28,10 @@ type unaccepted struct {
 func notAccepted(e *graph.Edge) verdict.Outcome {
 	u := &unaccepted{Edge: e, links: routedLinks(e.To, e.InLinks)}
 	u.passing = passing{
-		family: family(e.Sent.Endpoint.Addr()), from: e.Received.Endpoint.Addr(), to: ownAddress(e.To, e.Sent.Endpoint.Addr()),
-		in: e.InLinks, protocol: protocolUDP, port: e.ToCarrier.Device.Port, toHost: true, bridged: bridged(e.To, e.InLinks),
+		family: family(e.Sent.Endpoint.Addr()), from: e.Received.Endpoint.Addr(),
+		to: ownAddress(e.To, e.Sent.Endpoint.Addr()), toHost: true,
+		in: e.InLinks, bridged: bridged(e.To, e.InLinks),
+		protocol: protocolUDP, port: e.ToCarrier.Device.Port,
 	}
 	u.found = u.meets(e.To, inputHooks...)
 	for _, cause := range []func() (verdict.Outcome, bool){
@@ -39,7 +41,8 @@ func notAccepted(e *graph.Edge) verdict.Outcome {
 			return out
 		}
 	}
-	out := fail("WireGuard messages of %s reach %s of %s, and %s there accepts none of them: what drops them was not found",
+	out := fail("WireGuard messages of %s reach %s of %s, and %s there accepts none of them: what drops them was "+
+		"not found",
 		e.From.Name, u.arrivesOn(), e.To.Name, e.ToLink())
 	out.Variant = "dropped"
 	out.Facts = u.facts()
@@ -51,7 +54,8 @@ func notAccepted(e *graph.Edge) verdict.Outcome {
 
 // drops begins the sentence of what was found.
 func (u *unaccepted) drops(because string, args ...any) verdict.Outcome {
-	out := fail("WireGuard messages of %s reach %s of %s, and its kernel drops them before %s: ", u.From.Name, u.arrivesOn(),
+	out := fail("WireGuard messages of %s reach %s of %s, and its kernel drops them before %s: ", u.From.Name,
+		u.arrivesOn(),
 		u.To.Name, u.ToLink())
 	out.Add(because, args...)
 	out.Facts = u.facts()
@@ -105,7 +109,8 @@ func whatDrops(f *evidence.Firewall, port uint16) string {
 	case f.Tool == "tc":
 		return fmt.Sprintf("a filter of traffic control (tc) on %s drops UDP port %d", f.Link, port)
 	case isDefault(f):
-		return fmt.Sprintf("the firewall drops what it does not accept (chain %s), and accepts no UDP port %d", whereIs(f), port)
+		return fmt.Sprintf("the firewall drops what it does not accept (chain %s), and accepts no UDP port %d",
+			whereIs(f), port)
 	}
 	return fmt.Sprintf("a firewall rule (chain %s) drops UDP port %d", whereIs(f), port)
 }
@@ -203,8 +208,8 @@ func (u *unaccepted) preshared() (verdict.Outcome, bool) {
 	if there == nil || here == nil || !there.Preshared || !here.Preshared || u.In.Responses == 0 {
 		return verdict.Outcome{}, false
 	}
-	out := fail("WireGuard on %s does not accept what %s sends, handshake answers among it, and nothing was found that "+
-		"drops it: the preshared keys of the two may differ", u.To.Name, u.From.Name)
+	out := fail("WireGuard on %s does not accept what %s sends, handshake answers among it, and nothing was found "+
+		"that drops it: the preshared keys of the two may differ", u.To.Name, u.From.Name)
 	out.Variant = "handshake"
 	out.Facts = u.facts()
 	out.Readings = u.keyReadings()
@@ -227,8 +232,8 @@ func (u *unaccepted) clock() (verdict.Outcome, bool) {
 	if u.In.Initiations == 0 || !u.Received.Handshake || u.Received.Age >= 0 {
 		return verdict.Outcome{}, false
 	}
-	out := fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was set back, "+
-		"and WireGuard takes none that is older than the last",
+	out := fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was set "+
+		"back, and WireGuard takes none that is older than the last",
 		u.To.Name, u.From.Name, (-time.Duration(u.Received.Age)).Round(time.Second))
 	out.Variant = "clock"
 	out.Facts = u.facts()
@@ -241,8 +246,9 @@ func (u *unaccepted) translation() (verdict.Outcome, bool) {
 	if f == nil {
 		return verdict.Outcome{}, false
 	}
-	out := fail("WireGuard messages of %s reach %s of %s, and its kernel sends them elsewhere before they reach %s: a rule "+
-		"(chain %s) translates the target of UDP port %d", u.From.Name, u.arrivesOn(), u.To.Name, u.ToLink(), whereIs(f), u.port)
+	out := fail("WireGuard messages of %s reach %s of %s, and its kernel sends them elsewhere before they reach "+
+		"%s: a rule (chain %s) translates the target of UDP port "+
+		"%d", u.From.Name, u.arrivesOn(), u.To.Name, u.ToLink(), whereIs(f), u.port)
 	out.Variant = "dnat"
 	out.Facts = u.facts()
 	out.Readings = ruleReadings(u.To, f)
@@ -256,16 +262,19 @@ func (u *unaccepted) reversePath() (verdict.Outcome, bool) {
 	const strict = 1
 	for _, name := range u.links {
 		link := u.To.Link(name)
-		if u.family != 4 || back == nil || back.Link == "" || back.Link == name || link == nil || link.ReversePath != strict {
+		elsewhere := back != nil && back.Link != "" && back.Link != name
+		if u.family != 4 || !elsewhere || link == nil || link.ReversePath != strict {
 			continue
 		}
 		u.links = []string{name}
-		out := u.drops("rp_filter of %s is strict (1), and the route back to %s leaves by %s", name, u.passing.from, back.Link)
+		out := u.drops("rp_filter of %s is strict (1), and the route back to %s leaves by %s", name, u.passing.from,
+			back.Link)
 		out.Variant = "reverse-path"
 		out.Facts["link"] = name
 		out.Facts["back"] = back.Link
 		out.Readings = []verdict.Reading{
-			{Node: u.To.Name, What: "net.ipv4.conf." + name + ".rp_filter", Text: "1, the larger of its own and that of all"},
+			{Node: u.To.Name, What: "net.ipv4.conf." + name + ".rp_filter", Text: "1, the larger of its own and " +
+				"that of all"},
 			{Node: u.To.Name, What: "ip route get " + u.passing.from.String(), Text: describeTo(u.passing.from, back)},
 		}
 		out.Readings = append(out.Readings, u.counters("IPReversePathFilter")...)
@@ -275,7 +284,8 @@ func (u *unaccepted) reversePath() (verdict.Outcome, bool) {
 	if u.family != 4 || len(readings) == 0 {
 		return verdict.Outcome{}, false
 	}
-	out := u.drops("it dropped datagrams that arrived by another link than the route back to their sender takes (rp_filter)")
+	out := u.drops("it dropped datagrams that arrived by another link than the route back to their sender takes " +
+		"(rp_filter)")
 	out.Variant = "reverse-path"
 	out.Readings = readings
 	return out, true
@@ -308,7 +318,8 @@ func (u *unaccepted) counters(names ...string) (readings []verdict.Reading) {
 }
 
 func counterReading(n *graph.Node, count *evidence.StackCount) verdict.Reading {
-	return verdict.Reading{Node: n.Name, What: "counter " + count.Name, Text: fmt.Sprintf("rose by %d during the run", count.Rise)}
+	return verdict.Reading{Node: n.Name, What: "counter " + count.Name, Text: fmt.Sprintf("rose by %d during the run",
+		count.Rise)}
 }
 
 // doubtful: something may drop them, of which it is not known whether it does.
@@ -318,7 +329,8 @@ func (u *unaccepted) doubtful() (verdict.Outcome, bool) {
 	if len(rules)+len(programs) == 0 {
 		return verdict.Outcome{}, false
 	}
-	out := fail("WireGuard messages of %s reach %s of %s, and %s there accepts none of them: what drops them is not known",
+	out := fail("WireGuard messages of %s reach %s of %s, and %s there accepts none of them: what drops them is "+
+		"not known",
 		u.From.Name, u.arrivesOn(), u.To.Name, u.ToLink())
 	out.Facts = u.facts()
 	switch {
@@ -337,12 +349,14 @@ func (u *unaccepted) doubtful() (verdict.Outcome, bool) {
 func programsAt(n *graph.Node, links []string) (readings []verdict.Reading) {
 	for _, name := range links {
 		if link := n.Link(name); link != nil && link.XDP != nil {
-			readings = append(readings, verdict.Reading{Node: n.Name, What: name, Text: fmt.Sprintf("XDP program %d (%s)",
-				link.XDP.ID, link.XDP.Mode)})
+			readings = append(readings, verdict.Reading{Node: n.Name, What: name,
+				Text: fmt.Sprintf("XDP program %d (%s)",
+					link.XDP.ID, link.XDP.Mode)})
 		}
 		for _, d := range n.Diversions {
 			if d.Link == name && d.Effect == evidence.EffectBPF && d.Hook == "ingress" {
-				readings = append(readings, verdict.Reading{Node: n.Name, What: name, Text: d.By + " ingress, " + d.Rule})
+				readings = append(readings, verdict.Reading{Node: n.Name, What: name,
+					Text: d.By + " ingress, " + d.Rule})
 			}
 		}
 	}

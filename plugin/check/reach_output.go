@@ -36,7 +36,7 @@ func notSent(e *graph.Edge) verdict.Outcome {
 	}
 	found := p.meets(e.From, outputHooks...)
 	for _, cause := range []func() (verdict.Outcome, bool){
-		u.refused, u.loop,
+		u.rewritten, u.refused, u.loop,
 		func() (verdict.Outcome, bool) { return u.rule(found.certain) },
 		u.neighbour, u.otherTunnel,
 	} {
@@ -44,7 +44,8 @@ func notSent(e *graph.Edge) verdict.Outcome {
 			return out
 		}
 	}
-	out := fail("packets for %s enter %s of %s, and no WireGuard message leaves the host: what drops its UDP to %s was not found",
+	out := fail("packets for %s enter %s of %s, and no WireGuard message leaves the host: what drops its UDP to %s "+
+		"was not found",
 		e.To.Name, e.FromLink(), e.From.Name, e.Sent.Endpoint)
 	out.Variant = "output"
 	out.Facts = u.facts()
@@ -75,7 +76,8 @@ func (u *unsent) routeReading() (readings []verdict.Reading) {
 	if text == "" {
 		text = describeTo(u.endpoint, answer)
 	}
-	readings = append(readings, verdict.Reading{Node: u.From.Name, What: "ip route get " + u.endpoint.String(), Text: text})
+	readings = append(readings, verdict.Reading{Node: u.From.Name, What: "ip route get " + u.endpoint.String(),
+		Text: text})
 	if entry := u.entry(); entry != nil && entry.Destination.Bits() > 0 {
 		readings = append(readings, verdict.Reading{Node: u.From.Name, What: "routing table", Text: describe(entry)})
 	}
@@ -122,6 +124,25 @@ func (u *unsent) byRoute(variant string, out verdict.Outcome) (verdict.Outcome, 
 	return out, true
 }
 
+// rewritten: they do leave, from another port than the tunnel's own.
+func (u *unsent) rewritten() (verdict.Outcome, bool) {
+	own := u.FromCarrier.Device.Port
+	port := u.RewrittenPort
+	if port == 0 {
+		return verdict.Outcome{}, false
+	}
+	out := fail("WireGuard messages of %s to %s leave it from UDP port %d and not from %d: a translation on it "+
+		"rewrites the source port, and none is accepted", u.From.Name, u.To.Name, port, own)
+	out.Variant = "source-port"
+	out.Facts = u.facts()
+	out.Facts["own"] = fmt.Sprint(own)
+	answers := passing{family: family(u.endpoint), protocol: protocolUDP, port: own, toHost: true}
+	if f := answers.translated(u.From); f != nil {
+		out.Readings = ruleReadings(u.From, f)
+	}
+	return out, true
+}
+
 // refused: the kernel has no route to the endpoint, or one that refuses.
 func (u *unsent) refused() (verdict.Outcome, bool) {
 	answer := u.EndpointRoute
@@ -137,7 +158,8 @@ func (u *unsent) refused() (verdict.Outcome, bool) {
 	if why == "" {
 		why = answer.Type
 	}
-	return u.byRoute("no-route", fail("%s has no route to the endpoint of %s, %s: %s", u.From.Name, u.To.Name, u.endpoint, why))
+	return u.byRoute("no-route", fail("%s has no route to the endpoint of %s, %s: %s", u.From.Name, u.To.Name,
+		u.endpoint, why))
 }
 
 // loop: the way to the endpoint leads into the tunnel itself.
@@ -146,7 +168,8 @@ func (u *unsent) loop() (verdict.Outcome, bool) {
 	if answer == nil || answer.Link != u.FromLink() {
 		return verdict.Outcome{}, false
 	}
-	out := fail("the route of %s to the endpoint of %s, %s, leads into %s itself: a loop, and nothing of it leaves the host",
+	out := fail("the route of %s to the endpoint of %s, %s, leads into %s itself: a loop, and nothing of it leaves "+
+		"the host",
 		u.From.Name, u.To.Name, u.endpoint, answer.Link)
 	if covers := answer.Destination; covers.IsValid() && !covers.IsSingleIP() {
 		out.Add(" (the route %s covers the nodes' own network)", covers)
@@ -165,7 +188,8 @@ func (u *unsent) otherTunnel() (verdict.Outcome, bool) {
 	if link == nil || link.Role == evidence.RoleOutside {
 		return verdict.Outcome{}, false
 	}
-	return u.byRoute("vpn", fail("the route of %s to the endpoint of %s, %s, leads into %s (%s), and nothing of it arrives",
+	return u.byRoute("vpn", fail("the route of %s to the endpoint of %s, %s, leads into %s (%s), and nothing of it "+
+		"arrives",
 		u.From.Name, u.To.Name, u.endpoint, link.Name, kind(link)))
 }
 
@@ -202,7 +226,8 @@ func (u *unsent) neighbour() (verdict.Outcome, bool) {
 		if hop.Is6() {
 			asks = "neighbour discovery"
 		}
-		out := fail("%s gets no answer to %s for %s on %s, so nothing for %s leaves it", u.From.Name, asks, hop, n.Link, u.To.Name)
+		out := fail("%s gets no answer to %s for %s on %s, so nothing for %s leaves it", u.From.Name, asks, hop,
+			n.Link, u.To.Name)
 		out.Variant = "neighbour"
 		out.Facts = u.facts()
 		out.Facts["link"] = n.Link

@@ -304,6 +304,18 @@ var reachedCases = []reachedCase{
 		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "tun7", Type: "unicast", Table: 254})
 		return s
 	}, "vpn", []string{"leads into tun7 (tun), and nothing of it arrives"}, nil},
+	{"a source port that is rewritten", func() streams {
+		s := unsentRun()
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1) {
+				tunnel := *m.Tunnel
+				tunnel.Local = netip.AddrPortFrom(underlay(0), 11787)
+				tunnel.TX = evidence.Flow{Initiations: 3, Bytes: 444}
+				m.Tunnel = &tunnel
+			}
+		})
+		return s
+	}, "source-port", []string{"leave it from UDP port 11787 and not from 51820"}, nil},
 	{"a neighbour that does not answer", func() streams {
 		return unsentRun(evidence.Message{Neighbour: &evidence.Neighbour{Address: underlay(1), Link: "eth0", State: "failed"}})
 	}, "neighbour", []string{"node-1 gets no answer to ARP for 192.0.2.11 on eth0", "192.0.2.11 failed"}, map[string]string{"hop": "192.0.2.11"}},
@@ -320,6 +332,28 @@ var reachedCases = []reachedCase{
 			f.Base, f.Hook = "OUTPUT", "output"
 		}))
 	}, "output", nil, nil},
+}
+
+// What does not arrive may have been dropped by an XDP program, before any capture.
+func TestLostBehindXDP(t *testing.T) {
+	for name, test := range map[string]struct {
+		xdp     *evidence.XDP
+		variant string
+	}{"no program": {nil, "network"}, "a program": {&evidence.XDP{Mode: "native", ID: 44}, "xdp"}} {
+		s := unacceptedRun()
+		each(s["probe/node-2"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(0) {
+				tunnel := *m.Tunnel
+				tunnel.RX = evidence.Flow{}
+				m.Tunnel = &tunnel
+			}
+		})
+		onLink(s, "eth0", func(l *evidence.Link) { l.XDP = test.xdp })
+		f := Judge(record(t, s)).FirstCause
+		if f == nil || f.Code != "WG0501" || f.Variant != test.variant || !strings.Contains(f.Text, "it leaves node-1 and does not arrive") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
 }
 
 // Each fault has its own cause, in words that are true of it.

@@ -278,7 +278,8 @@ var rows = []row{
 			Why: "A firewall on a node or between the nodes that drops the tunnel's port looks like a broken " +
 				"cluster. Where the packets were last seen shows who drops them.",
 			Reads: "WireGuard messages captured leaving one node and arriving at the other, what the receiver's " +
-				"device authenticated, firewall rules",
+				"device authenticated, rules of all packet filters with their conditions, the kernel's route to the " +
+				"endpoint and its next hop, rp_filter, counters of the network stack",
 			Needs: needProbe, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",
@@ -294,7 +295,8 @@ var rows = []row{
 			Kind:   verdict.Blocked,
 			Why: "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are " +
 				"authenticated with a key of this run, so nobody in between can give them.",
-			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP",
+			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP, rules " +
+				"of packet filters that drop what is forwarded",
 			Proof: verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",

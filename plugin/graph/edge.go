@@ -37,6 +37,9 @@ type Edge struct {
 	// outside links on which they were.
 	Out, In           *Flow
 	OutLinks, InLinks []string
+	// RewrittenPort is a local port of no device of From from which messages were
+	// captured leaving for the endpoint of To, 0 if there is none.
+	RewrittenPort uint16
 	// Marked packets seen entering the tunnel on From and leaving it on To.
 	Into, OutOf *Seen
 	Leaks       []Leak // of this traffic, whoever saw them
@@ -92,6 +95,7 @@ func (e *Edge) sent(p *Peer) {
 		e.Peer = p
 	}
 	e.Sent, e.EndpointRoute = p.Count, p.route
+	e.RewrittenPort = p.rewritten
 	if p.stale != nil {
 		e.StaleSent = p.stale
 	}

@@ -15,11 +15,12 @@ type Peer struct {
 	*PeerConfig
 	Count *Count // nil if its counters were not read
 
-	stale  *Moved          // see Edge.StaleSent
-	tunnel *tunnel         // nil if nothing of it was captured
-	route  *evidence.Route // see Edge.EndpointRoute
-	device int32           // in the order in which the node's devices were named
-	rank   int32           // in Node.Peers
+	stale     *Moved          // see Edge.StaleSent
+	rewritten uint16          // see Edge.RewrittenPort
+	tunnel    *tunnel         // nil if nothing of it was captured
+	route     *evidence.Route // see Edge.EndpointRoute
+	device    int32           // in the order in which the node's devices were named
+	rank      int32           // in Node.Peers
 }
 
 // PeerConfig is a peer at the first reading. The same peer of many nodes is one.
@@ -189,6 +190,7 @@ func (g *Graph) settle(n *Node) {
 	defer func() { n.tunnels, n.stale, n.marked = nil, nil, nil }()
 	n.Answers, n.marked = settled(n.Answers, true), settled(n.marked, false)
 	slices.SortFunc(n.Peers, g.comparePeers)
+	rewritten := n.rewrittenPorts()
 	for i, p := range n.Peers {
 		p.rank = int32(i)
 		if p.Count == nil {
@@ -200,6 +202,7 @@ func (g *Graph) settle(n *Node) {
 		}
 		if device := n.Device(p.Device); device != nil {
 			p.tunnel = n.tunnels[tunnelKey{device.Port, p.Count.Endpoint}]
+			p.rewritten = rewritten[p.Count.Endpoint]
 		}
 		if len(p.AllowedIPs) > 0 {
 			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]

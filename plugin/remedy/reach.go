@@ -45,8 +45,8 @@ var reachRemedies = []row{
 	// Nothing: what a program for NetworkPolicies wrote it writes again.
 	{"WG0501", "policies", "", Hint{
 		Title: "Let the policies of the nodes accept UDP port {port} between the nodes",
-		Note: "The rule is in a chain of the program that enforces network policies, such as Calico's host endpoints: " +
-			"change the policy, since the program writes its chains again.",
+		Note: "The rule is in a chain of the program that enforces network policies, such as Calico's host " +
+			"endpoints: change the policy, since the program writes its chains again.",
 	}},
 	// Nothing: whose filter it is is not known.
 	{"WG0501", "tc", "", Hint{
@@ -57,21 +57,22 @@ var reachRemedies = []row{
 	// Nothing: what the port is translated for may be in use.
 	{"WG0501", "dnat", "", Hint{
 		Title: "Give either the tunnel or the Service another UDP port than {port}",
-		Note: "A Service of type LoadBalancer or NodePort or a pod's hostPort takes the port from the host: kubectl get " +
-			"services -A and the pods' hostPort name it; nft list ruleset and iptables-save -t nat show the rule. " +
+		Note: "A Service of type LoadBalancer or NodePort or a pod's hostPort takes the port from the host: " +
+			"kubectl get services -A and the pods' hostPort name it; nft list ruleset and " +
+			"iptables-save -t nat show the rule. " +
 			"Connections that are known keep their target until conntrack forgets them.",
 	}},
 	// Nothing: the route may be meant, and a loose filter is a weaker one.
 	{"WG0501", "reverse-path", "", Hint{
 		Title: "Have {node} answer {address} by the link that its datagrams arrive on",
-		Note: "Either change the route back, or set rp_filter of {link} to 2 (loose), which still drops what no route " +
-			"leads back to: net.ipv4.conf.{link}.rp_filter=2 in /etc/sysctl.d.",
+		Note: "Either change the route back, or set rp_filter of {link} to 2 (loose), which still drops what no " +
+			"route leads back to: net.ipv4.conf.{link}.rp_filter=2 in /etc/sysctl.d.",
 	}},
 	// Nothing: which card computes wrongly is not known.
 	{"WG0501", "checksum", "", Hint{
 		Title: "Find what damages the checksums between {peer} and {node}",
-		Note: "Often a card's or a hypervisor's offload: ethtool -k lists tx-checksumming of the cards, and ethtool -K " +
-			"switches it off for a trial, on the sender first.",
+		Note: "Often a card's or a hypervisor's offload: ethtool -k lists tx-checksumming of the cards, and " +
+			"ethtool -K switches it off for a trial, on the sender first.",
 	}},
 	// Nothing: the keys are the network plugin's to set.
 	{"WG0501", "handshake", "", Hint{
@@ -96,6 +97,12 @@ var reachRemedies = []row{
 		Title: "Find what drops UDP port {port} on {node} behind its network card",
 		Note:  lookAt,
 	}},
+	{"WG0501", "source-port", "", Hint{ // Nothing: what the translation is for may be in use.
+		Title: "Have {node} keep the source port {own} of the tunnel",
+		Note: "A translation for the same port is in the way, often of a Service of type LoadBalancer or NodePort " +
+			"or of a pod's hostPort (kubectl get services -A), or a masquerade of all that leaves: nft list ruleset and " +
+			"iptables-save -t nat show the rules, conntrack -L -p udp the connection.",
+	}},
 	// The entry is for this endpoint alone: the route below it counts again.
 	{"WG0501", "unreachable", "", Hint{
 		Title: "Remove the route that refuses {address}",
@@ -112,13 +119,13 @@ var reachRemedies = []row{
 	}},
 	{"WG0501", "loop", "", Hint{ // Nothing: the route is for more than the endpoint.
 		Title: "Lead {address} out of a network card of {node}, and not into {device}",
-		Note: "Where the cluster's pod range overlaps the nodes' network, one of the two has to change. Else a VPN or " +
-			"wg-quick with AllowedIPs 0.0.0.0/0 took the route: have it leave {address} out.",
+		Note: "Where the cluster's pod range overlaps the nodes' network, one of the two has to change. Else a VPN " +
+			"or wg-quick with AllowedIPs 0.0.0.0/0 took the route: have it leave {address} out.",
 	}},
 	{"WG0501", "vpn", "", Hint{ // Nothing: the other tunnel may be meant.
 		Title: "Lead {address} past the other tunnel of {node}, or repair that one",
-		Note: "ip -{version} route get {address} names the route. A VPN that takes all traffic has to leave the nodes' " +
-			"addresses out.",
+		Note: "ip -{version} route get {address} names the route. A VPN that takes all traffic has to leave the " +
+			"nodes' addresses out.",
 	}},
 	{"WG0501", "neighbour", "", Hint{ // Nothing: the fault is outside of the node.
 		Title: "Find why nobody answers for {hop} on {link} of {node}",
@@ -128,8 +135,13 @@ var reachRemedies = []row{
 	{"WG0501", "output", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what keeps UDP to port {port} of {peer} from leaving {node}",
 		Note: "ip -{version} route get {address} and ip neighbour show {address} show its way; nft list ruleset and " +
-			"iptables-save (and iptables-legacy-save) the filters of output; tc -s filter show dev LINK egress those of " +
-			"the card.",
+			"iptables-save (and iptables-legacy-save) the filters of output; tc -s filter show dev LINK egress " +
+			"those of the card.",
+	}},
+	{"WG0501", "xdp", "", Hint{ // Nothing: whose program it is is not known.
+		Title: "Find out whether the XDP program on {link} of {node} drops UDP port {port}, or the network does",
+		Note: "bpftool net show dev {link} names the program, and ip -s -d link show {link} what it drops. The " +
+			"datagrams leave {peer}: look at security groups, network ACLs and firewalls between the nodes as well.",
 	}},
 	{"WG0501", "network", "", Hint{ // Nothing: the fault is between the nodes.
 		Title: "Open UDP port {port} between the nodes in the network",
@@ -161,14 +173,14 @@ var reachRemedies = []row{
 	// Nothing: an accept for pods behind the policy chains is the firewall's own to place.
 	{"WG0502", "forward-policy", "", Hint{
 		Title: "Have the firewall of {node} forward packets between {device} and the pods",
-		Note: "Look at network policies first: kubectl get networkpolicies -A. Then have the firewall's own configuration " +
-			"accept the pod ranges when it forwards (ufw route allow, a firewalld zone for {device}), behind the chains " +
-			"of network policies and not before them.",
+		Note: "Look at network policies first: kubectl get networkpolicies -A. Then have the firewall's own " +
+			"configuration accept the pod ranges when it forwards (ufw route allow, a firewalld zone for {device}), behind the " +
+			"chains of network policies and not before them.",
 	}},
 	{"WG0502", "policies", "", Hint{ // Nothing: a policy is meant.
 		Title: "Find the network policy that selects the test pods",
-		Note: "A network policy may select the test pods: kubectl get networkpolicies -A, and in the run's namespace while " +
-			"it lasts (verify --keep); some programs create one in each new namespace. Let verify run where none " +
+		Note: "A network policy may select the test pods: kubectl get networkpolicies -A, and in the run's " +
+			"namespace while it lasts (verify --keep); some programs create one in each new namespace. Let verify run where none " +
 			"applies, with --namespace, or add one that lets the test pods talk.",
 	}},
 	{"WG0502", "doubtful", "", forwardNarrow}, // Nothing: what drops is not known for certain.
@@ -179,8 +191,8 @@ var reachRemedies = []row{
 	}},
 	{"WG0502", "", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what stops the pods' own packets",
-		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that drops " +
-			"forwarded packets (firewalld and ufw do by default) and at the pods' routes.",
+		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
+			"drops forwarded packets (firewalld and ufw do by default) and at the pods' routes.",
 	}},
 	{"WG0503", "fits", "", Hint{ // Nothing: the MTU is set in the network plugin's configuration.
 		Title: "Lower the tunnel's MTU to {mtu}",
@@ -189,8 +201,8 @@ var reachRemedies = []row{
 	}},
 	{"WG0503", "between", "", Hint{ // Nothing.
 		Title: "Lower the tunnel's MTU, or find what drops packets between {mtu} and {size} bytes",
-		Note: "Packets of {mtu} bytes pass from {node} to {peer}, those of {size} do not. A network that carries less than " +
-			"1280 bytes is rather a filter by size: look for one on {peer} first.",
+		Note: "Packets of {mtu} bytes pass from {node} to {peer}, those of {size} do not. A network that carries " +
+			"less than 1280 bytes is rather a filter by size: look for one on {peer} first.",
 	}},
 	{"WG0503", "", "", Hint{ // Nothing.
 		Title: "Lower the tunnel's MTU",
@@ -204,16 +216,17 @@ var reachRemedies = []row{
 // the last rule of a chain whose policy drops. None opens a port to everyone, and
 // none stands before chains of NetworkPolicies.
 const (
-	insertByNft = "nft insert rule {family} {table} {chain} position {handle} {ip} {end} {address} udp dport {port} accept"
+	insertByNft = "nft insert rule {family} {table} {chain} position {handle} {ip} {end} {address} udp dport " +
+		"{port} accept"
 	appendByNft = "nft add rule {family} {table} {chain} {ip} {end} {address} udp dport {port} accept"
 	insertByXt  = "{iptables} -t {table} -I {chain} {number} --{side} {address} -p udp --dport {port} -j ACCEPT"
 	appendByXt  = "{iptables} -t {table} -A {chain} --{side} {address} -p udp --dport {port} -j ACCEPT"
 
-	ownInput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw allow from " +
-		"{address} to any port {port} proto udp; with firewalld: firewall-cmd --permanent --add-rich-rule='rule " +
+	ownInput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw allow " +
+		"from {address} to any port {port} proto udp; with firewalld: firewall-cmd --permanent --add-rich-rule='rule " +
 		"family=ipv{version} source address={address} port port={port} protocol=udp accept' and --reload."
-	ownOutput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw allow out to " +
-		"{address} port {port} proto udp."
+	ownOutput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw " +
+		"allow out to {address} port {port} proto udp."
 )
 
 // acceptBefore accepts the tunnel's datagrams before a rule that drops them.
@@ -239,28 +252,28 @@ const (
 
 	forwardFirewall = "Add both to the firewall's own configuration too, or they are gone after a restart."
 
-	lookAt = "nft list ruleset, iptables-save and iptables-legacy-save (all tables); tc -s filter show dev LINK ingress " +
-		"and bpftool net; sysctl net.ipv4.conf.all.rp_filter and that of the link; nstat -az IPReversePathFilter " +
+	lookAt = "nft list ruleset, iptables-save and iptables-legacy-save (all tables); tc -s filter show dev LINK " +
+		"ingress and bpftool net; sysctl net.ipv4.conf.all.rp_filter and that of the link; nstat -az IPReversePathFilter " +
 		"UdpInCsumErrors UdpInErrors; ss -lunp for the port. A counter that rises with the tunnel's datagrams names it."
 )
 
 // openNarrow says what to accept where it is not known before which rule.
 var openNarrow = Hint{
 	Title: "Accept UDP port {port} from the other node, before the rule that drops it",
-	Note: "Narrow it to the other node's address. With ufw: ufw allow from ADDRESS to any port {port} proto udp; with " +
-		"firewalld: a rich rule with source address and port.",
+	Note: "Narrow it to the other node's address. With ufw: ufw allow from ADDRESS to any port {port} proto udp; " +
+		"with firewalld: a rich rule with source address and port.",
 }
 
 // wayToEndpoint says what to look at where the kernel has no route to an endpoint.
 var wayToEndpoint = Hint{
 	Title: "Give {node} a route to {address}, the endpoint of {peer}",
-	Note: "ip -{version} route get {address} shows what refuses, ip -{version} route show table all and ip -{version} " +
-		"rule what there is. Find out what added it: a VPN, a network manager, a firewall against scans.",
+	Note: "ip -{version} route get {address} shows what refuses, ip -{version} route show table all and ip " +
+		"-{version} rule what there is. Find out what added it: a VPN, a network manager, a firewall against scans.",
 }
 
 // forwardNarrow says what to look at where no rule can be named for certain.
 var forwardNarrow = Hint{
 	Title: "Find out whether the rule that is shown drops the pods' packets on {node}",
-	Note: "Look at network policies first: kubectl get networkpolicies -A. The rule's counter rises if it does. An accept " +
-		"belongs directly before it, narrowed to the two pod ranges, and never before the chains of network policies.",
+	Note: "Look at network policies first: kubectl get networkpolicies -A. The rule's counter rises if it does. An " +
+		"accept belongs directly before it, narrowed to the two pod ranges, and never before the chains of network policies.",
 }

@@ -164,7 +164,8 @@ func (w *firewall) follow(rule numberedRule, i int, from firewallBase, d decisio
 		w.decides(rule, i, from, d, port)
 		return nil
 	case isPolicy(chainName{table: rule.table, chain: d.chain}) && from.hook == "forward":
-		present := evidence.Firewall{Effect: "present", Rule: "jump " + d.chain, Number: rule.number, Handle: rule.handle}
+		present := evidence.Firewall{Effect: "present", Rule: "jump " + d.chain, Number: rule.number,
+			Handle: rule.handle}
 		w.add(rule.chainName, from, present, d.condition)
 		return nil
 	case ofService(d.chain):
@@ -327,7 +328,10 @@ func understood(s evidence.Selector) evidence.Selector {
 		if len(s.Protocol) == 0 {
 			s.Protocol = mattering
 		}
-		s.Protocol = slices.DeleteFunc(slices.Clone(s.Protocol), func(n uint8) bool { return slices.Contains(numbers, n) })
+		s.Protocol = slices.DeleteFunc(slices.Clone(s.Protocol), func(n uint8) bool {
+			return slices.Contains(numbers,
+				n)
+		})
 		if len(s.Protocol) == 0 {
 			s.Protocol = []uint8{unix.IPPROTO_RAW} // none of those that matter
 		}

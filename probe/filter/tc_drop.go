@@ -195,7 +195,8 @@ func u32(c *condition, selector []byte) {
 			return
 		}
 		key := selector[at:]
-		u32Key(c, binary.BigEndian.Uint32(key), binary.BigEndian.Uint32(key[4:]), int(int32(native.Uint32(key[8:]))), key[4:8])
+		u32Key(c, binary.BigEndian.Uint32(key), binary.BigEndian.Uint32(key[4:]), int(int32(native.Uint32(key[8:]))),
+			key[4:8])
 	}
 }
 

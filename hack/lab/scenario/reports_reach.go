@@ -43,21 +43,21 @@ var reportsReach = []Scenario{
 		Sabotage: inTurn(secondCards, on(
 			shell("node-1", "for i in all eth1; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done"),
 			shell("node-2", `
-				ip route add 192.0.2.11/32 dev eth1
+				ip route add 192.0.2.11/32 dev eth1 src 192.0.2.12
 				for i in all eth0; do echo 1 >/proc/sys/net/ipv4/conf/$i/rp_filter; done`))),
 		Restore: inTurn(on(shell("node-2", `
 			ip route delete 192.0.2.11/32 2>/dev/null || true
 			for i in all eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done`)), inTurn(dropSecondCards, restartFlannel)),
 	},
 	{
-		Name: "reach-dnat", Title: "a load balancer on a node takes UDP 51820 for a pod",
+		Name: "reach-dnat", Title: "a load balancer on a node takes UDP 51820 for a pod, and the network lets no other port pass",
 		Cluster: wireguard, Want: fail(codeBlocked), Pairs: bothWays, Unmendable: somebodysOwn,
-		Sabotage: inTurn(on(shell("node-2", `
+		Sabotage: inTurn(dropOnSwitch("udp dport 51820 udp sport != 51820"), inTurn(on(shell("node-2", `
 			iptables -t nat -I PREROUTING -p udp --dport 51820 -j DNAT --to-destination 10.42.1.250:51820
-			conntrack -D -p udp --dport 51820 2>/dev/null || true`)), restartFlannel),
+			conntrack -D -p udp --dport 51820 2>/dev/null || true`)), restartFlannel)),
 		Restore: inTurn(on(shell("node-2", `
 			iptables -t nat -D PREROUTING -p udp --dport 51820 -j DNAT --to-destination 10.42.1.250:51820 2>/dev/null || true
-			conntrack -D -p udp --dport 51820 2>/dev/null || true`)), restartFlannel),
+			conntrack -D -p udp --dport 51820 2>/dev/null || true`)), inTurn(dropSwitchTable, restartFlannel)),
 	},
 	{
 		Name: "reach-ufw-psk", Title: "ufw accepts the tunnel, and only one of two nodes has the preshared key",
