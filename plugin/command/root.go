@@ -73,7 +73,13 @@ packets rather than trusting configuration.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(command *cobra.Command, _ []string) error {
+			if command.Flags().Changed("namespace") && *r.config.Namespace == "" {
+				return usagef("omit it, or give it a value", "--namespace is empty")
+			}
+			if !validNamespace(*r.config.Namespace) {
+				return usagef("", "%q is not a valid name of a namespace", *r.config.Namespace)
+			}
 			if !slices.Contains(colors, r.color) {
 				return usagef("one of: "+strings.Join(colors, ", "), "invalid value %q for --color", r.color)
 			}

@@ -149,8 +149,6 @@ func (r *root) validate(f *verifyFlags) error {
 		return usagef("e.g. "+defaultImage(), "--image %q is not a valid image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
 		return usagef("name the namespace of the secret with --namespace", "--image-pull-secret needs --namespace")
-	case !validNamespace(*r.config.Namespace):
-		return usagef("", "%q is not a valid name of a namespace", *r.config.Namespace)
 	case f.printRole != "" && r.role(f.printRole) == nil:
 		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
@@ -335,8 +333,11 @@ func exitCode(result *verdict.Result, failOn string) int {
 // connect returns a client for the cluster that kubectl's own flags name.
 func (r *root) connect() (*cluster.Client, error) {
 	config, err := r.config.ToRESTConfig()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = r.configured(config.Host)
+	case errors.Is(err, os.ErrNotExist) && *r.config.KubeConfig != "":
+		err = fmt.Errorf("no kubeconfig was found at %s", *r.config.KubeConfig)
 	}
 	if err != nil {
 		return nil, &noConnection{err}
