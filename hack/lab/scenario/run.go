@@ -209,7 +209,8 @@ type report struct {
 	} `json:"findings"`
 }
 
-// roots are the codes of the root causes: as the report lists them, else of the failures that nothing explains.
+// roots are the codes of the root causes: as the report lists them, else of the findings that nothing
+// explains.
 func (r report) roots() []string {
 	var codes []string
 	for _, cause := range r.Causes {
@@ -219,7 +220,8 @@ func (r report) roots() []string {
 		return codes
 	}
 	for _, f := range r.Findings {
-		if f.Status == "fail" && f.CausedBy == nil && !slices.Contains(codes, f.Code) {
+		wrong := f.Status == "fail" || f.Status == "inconclusive"
+		if wrong && f.CausedBy == nil && !slices.Contains(codes, f.Code) {
 			codes = append(codes, f.Code)
 		}
 	}
