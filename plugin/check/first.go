@@ -19,7 +19,7 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 		case len(young) < len(leaks):
 			return skip("packets of older pods are sent in plaintext as well")
 		default:
-			return leaked(v.Graph, "the first packets of a new pod from "+from.Name+" to "+to.Name, young)
+			return leaked(v.Graph, "a new pod's first traffic from "+from.Name+" to "+to.Name, young)
 		}
 	}
 	switch {

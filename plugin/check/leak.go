@@ -24,6 +24,7 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	if text := v.elsewhere(e); text != "" {
 		out := fail("%s", text)
 		out.Variant = "tunnel"
+		out.Failed = "pod traffic bypasses the tunnel"
 		return out
 	}
 	if why := unverifiedEnd(e); why != "" {

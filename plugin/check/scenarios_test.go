@@ -124,7 +124,7 @@ var scenarios = map[string]expectation{
 	"host-fake-wireguard-bare": {verdict.Failed, "WG0201", []string{"a tun link, not WireGuard", "variant impostor"}},
 	"host-fake-own-format":     {verdict.Failed, "WG0601", []string{"in an unknown format", "variant past"}},
 	"host-tee":                 {verdict.Failed, "WG0601", []string{"leaving node-1 on eth0"}},
-	"host-leak-young":          {verdict.Failed, "WG0609", []string{"first packets of a new pod", "leaving node-1 on eth0"}},
+	"host-leak-young":          {verdict.Failed, "WG0609", []string{"a new pod's first traffic", "leaving node-1 on eth0"}},
 	"host-tee-second-nic":      {verdict.Failed, "WG0601", []string{"leaving node-1 on eth1"}},
 	"host-middlebox":           {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
 	"host-probe-blind":         {verdict.Undecided, "WG0604", []string{"eth0 of node-1 is an external interface and could not be captured"}},

@@ -21,6 +21,7 @@ func TestHeadline(t *testing.T) {
 		{"host-healthy-dual-one-family", nil, "Pod traffic between 2 nodes over IPv6 alone is encrypted by WireGuard"},
 		{"host-stale-flannel-route", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
 		{"host-host-gw", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
+		{"host-obfuscated-udp", nil, "PLAINTEXT: pod traffic bypasses the tunnel (node-1 → node-2)"},
 		{"host-udp-blocked", nil, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); " +
 			"no plaintext was seen"},
 		{"host-udp-blocked", func(j *check.Judgement) {

@@ -112,10 +112,16 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("%q", text.String())
 	}
 	failing := judged(t, "host-vpn-unused")
-	text = newText(failing, Options{}, densest)
+	text = newText(failing, Options{}, packed)
 	text.warnings()
 	if want := "  Warnings  WG0101, WG0701 (--details)\n"; text.String() != want {
 		t.Errorf("%q, want %q", text.String(), want)
+	}
+	text = newText(failing, Options{}, densest)
+	text.warnings()
+	text.scope()
+	if !strings.HasPrefix(text.String(), "  Covered   pod to pod between these nodes, IPv4; 3 warnings; ") {
+		t.Errorf("%q", text.String())
 	}
 }
 

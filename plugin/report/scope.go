@@ -36,6 +36,9 @@ func (t *text) scope() {
 		}
 	}
 	inside := strings.Join(covered, "; ")
+	if n := t.Warnings(); n > 0 && t.uncounted() {
+		inside += "; " + count(n, "warning")
+	}
 	switch {
 	case len(not) == 0:
 		t.labelled("Covered", inside)

@@ -15,8 +15,8 @@ const (
 	defaultWidth = 80
 	minWidth     = 40
 	maxWidth     = 120 // longer lines are hard to read
-	// screen is how many lines a terminal has at least.
-	screen = 24
+	// screen is how many lines a terminal has at least, but one for the prompt.
+	screen = 23
 	// perCause is how many more lines a report has for each further cause.
 	perCause = 14
 )
@@ -71,7 +71,7 @@ func fit(j *check.Judgement, options Options) string {
 // lines is how many lines a report may have: a screen, and more for further causes.
 func lines(j *check.Judgement) int {
 	further := max(len(j.Decisive())-1, 0)
-	beside := min(len(j.Causes)-len(j.Decisive()), 1)
+	beside := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
 	return screen + perCause*further + beside
 }
 

@@ -22,11 +22,11 @@ func (t *text) warnings() {
 		}
 		byCode[f.Code] = append(byCode[f.Code], f)
 	}
-	if len(codes) == 0 {
+	if len(codes) == 0 || t.uncounted() {
 		return
 	}
 	t.gap()
-	if t.Verdict != verdict.Passed && (t.terse == densest || t.terse >= least && len(codes) > 1) {
+	if t.Verdict != verdict.Passed && t.terse >= least && len(codes) > 1 {
 		t.labelled("Warnings", strings.Join(codes, ", ")+" (--details)")
 		return
 	}
@@ -36,6 +36,10 @@ func (t *text) warnings() {
 		label = ""
 	}
 }
+
+// uncounted reports whether warnings have no line of their own: the scope's has
+// their number then.
+func (t *text) uncounted() bool { return t.terse == densest && t.Verdict != verdict.Passed }
 
 // warning words warnings of one check.
 func (t *text) warning(findings []verdict.Finding) string {

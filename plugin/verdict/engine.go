@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -235,7 +236,7 @@ func (j *judging) finding(k *judged, on subject) Finding {
 		found = k.outcomes[j.place(on)]
 	}
 	return Finding{
-		Code: k.Code, Title: k.Title, Failed: k.Failed, Proof: k.Proof,
+		Code: k.Code, Title: k.Title, Failed: cmp.Or(found.Failed, k.Failed), Proof: k.Proof,
 		Status: found.Status, Kind: k.kindOf(&found), Subject: j.named(on),
 		Text: found.Text(), Readings: found.Readings, Variant: found.Variant, Facts: found.Facts,
 		CausedBy: j.causedBy(k, found.Status, on),

@@ -132,9 +132,10 @@ type Outcome struct {
 	// encapsulation of a leak. Facts are what the remedy fills in.
 	Variant string
 	Facts   map[string]string
-	// Kind is what a failure means for the traffic, where it is another than the
-	// check's.
-	Kind Kind
+	// Kind is what a failure means for the traffic, Failed what is wrong in general,
+	// where they are other than the check's.
+	Kind   Kind
+	Failed string
 
 	format string
 	args   []any
