@@ -45,7 +45,7 @@ var reachRemedies = []row{
 	// Nothing: what a program for NetworkPolicies wrote it writes again.
 	{"WG0501", "policies", "", Hint{
 		Title: "Let the policies of the nodes accept UDP port {port} between the nodes",
-		Note: "The rule is in a chain of the program that enforces network policies, such as Calico's host " +
+		Note: "The rule is in a chain of the program that enforces network policies, such as one for host " +
 			"endpoints: change the policy, since the program writes its chains again.",
 	}},
 	// Nothing: whose filter it is is not known.

@@ -12,10 +12,11 @@ import (
 func TestFlannelIsMendedHoweverItIsRun(t *testing.T) {
 	only := []string{"WG0104", "WG0105"} // K3s tells the arguments that it was started with
 	variants := []string{
-		"WG0101 tun",      // --vpn-auth
-		"WG0102 notready", // an agent's configuration
-		"WG0102 old",      // the same
-		"WG0306 external", // --flannel-external-ip
+		"WG0101 tun",         // --vpn-auth
+		"WG0102 notready",    // an agent's configuration
+		"WG0102 old",         // the same
+		"WG0306 external",    // --flannel-external-ip
+		"WG0103 unreachable", // its tunnel from agents to servers
 	}
 	for _, r := range table {
 		if r.distribution != K3s || slices.Contains(only, r.code) || slices.Contains(variants, r.code+" "+r.variant) {
