@@ -2,7 +2,6 @@ package check
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,26 +40,36 @@ const bothNamed = 10
 // TestPairsOfFaults judges recordings of two sabotages at once, testdata/pairs/A+B:
 // each is a root cause of its own.
 func TestPairsOfFaults(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "pairs", "*.ndjson"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
+	runs := pairsOf(t)
 	named := 0
-	for _, path := range files {
-		name := strings.TrimSuffix(filepath.Base(path), ".ndjson")
-		first, second, _ := strings.Cut(name, "+")
+	for _, r := range runs {
+		first, second, _ := strings.Cut(r.name, "+")
 		want := []string{causeOf(t, first), causeOf(t, second)}
-		roots := rootsOf(t, path)
+		roots := rootsOf(t, r.recording)
 		if slices.Contains(roots, want[0]) && slices.Contains(roots, want[1]) {
 			named++
 			continue
 		}
-		t.Logf("%s: the root causes are %v, want %v", name, roots, want)
+		t.Logf("%s: the root causes are %v, want %v", r.name, roots, want)
 	}
-	t.Logf("both causes of %d of %d pairs are named", named, len(files))
+	t.Logf("both causes of %d of %d pairs are named", named, len(runs))
 	if named < bothNamed {
-		t.Errorf("both causes of %d of %d pairs are named, want %d", named, len(files), bothNamed)
+		t.Errorf("both causes of %d of %d pairs are named, want %d", named, len(runs), bothNamed)
 	}
+}
+
+// pairsOf reads the recordings of two faults.
+func pairsOf(t *testing.T) (runs []run) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "pairs", "*.ndjson"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".ndjson")
+		runs = append(runs, run{name: name, recording: load(t, "../pairs/"+name)})
+	}
+	return runs
 }
 
 func causeOf(t *testing.T, fault string) string {
@@ -76,18 +85,9 @@ func causeOf(t *testing.T, fault string) string {
 
 // rootsOf returns the codes of what is wrong in a recording, or not proven, and
 // nothing explains.
-func rootsOf(t *testing.T, path string) (codes []string) {
+func rootsOf(t *testing.T, recorded *recording.Recording) (codes []string) {
 	t.Helper()
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	read, err := recording.Read(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range Judge(read).Findings {
+	for _, f := range Judge(recorded).Findings {
 		text, err := json.Marshal(f)
 		if err != nil {
 			t.Fatal(err)

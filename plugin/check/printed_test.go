@@ -26,7 +26,7 @@ const stillUnsafe = "WG0502 forward"
 func TestCommandsNameTheEvidence(t *testing.T) {
 	systems := []string{remedy.K3s, remedy.RKE2, remedy.Flannel, ""}
 	commands, unsafe := 0, 0
-	for _, r := range evidenceOf(t) {
+	for _, r := range append(evidenceOf(t), pairsOf(t)...) {
 		known := newKnown(t, r.recording)
 		for _, f := range Judge(r.recording).Findings {
 			for _, system := range systems {
