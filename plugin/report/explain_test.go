@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
 //go:generate sh -c "go run ../../hack/checks > ../../docs/checks.md"
@@ -43,5 +44,49 @@ func TestEveryCodeIsExplainedAndMended(t *testing.T) {
 		if len(remedy.Of(c.Code)) == 0 && follows[c.Code] == "" {
 			t.Errorf("%s has no remedy", c.Code)
 		}
+	}
+}
+
+// An explanation fits a terminal, but for commands, and shows no placeholder of the
+// table.
+func TestExplain(t *testing.T) {
+	for _, c := range check.Checks() {
+		var b bytes.Buffer
+		if err := Explain(&b, c); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			line = strings.TrimSuffix(line, "\n")
+			prompt := strings.Contains(line, " #  ") || strings.Contains(line, "$  ")
+			if rows(line, defaultWidth) > 1 && !prompt && strings.HasPrefix(line, "  ") {
+				t.Errorf("%s: %q", c.Code, line)
+			}
+		}
+		for _, want := range []string{c.Code + "  " + c.Title + "\n", "  Failed    ", "  Reads     "} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: %q is not in\n%s", c.Code, want, b.String())
+			}
+		}
+		if c.Proof != "" && !strings.Contains(b.String(), "  Proof     "+string(c.Proof)+", ") {
+			t.Errorf("%s: its step is not named", c.Code)
+		}
+		if placeholder.MatchString(b.String()) {
+			t.Errorf("%s: %s", c.Code, placeholder.FindString(b.String()))
+		}
+	}
+}
+
+// A check of which nothing is known but its title is explained all the same.
+func TestExplainLittle(t *testing.T) {
+	var b bytes.Buffer
+	if err := Explain(&b, verdict.Check{Code: "WG9999", Title: "it is so", Why: "It matters.", Reads: "nothing"}); err != nil {
+		t.Fatal(err)
+	}
+	want := "WG9999  it is so\n\nIt matters.\n\n  Failed    not true: it is so (misconfigured)\n  Reads     nothing.\n"
+	if b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+	if got := stepOf("P9"); got != "P9" {
+		t.Error(got)
 	}
 }
