@@ -472,6 +472,7 @@ var rows = []row{
 	{
 		Check: verdict.Check{
 			Code: "WG0702", Title: "a tunnel through a NAT is kept open",
+			Failed: "a node behind a NAT sends no keepalives",
 			Why: "A NAT forgets a node that is silent. Until that node sends something itself, the others cannot " +
 				"reach its pods; a keepalive on the inner node prevents this.",
 			Reads: "the peer's endpoint in use, the addresses and the port of the other node, its keepalive interval",

@@ -79,7 +79,6 @@ func TestEvidence(t *testing.T) {
 		{"a bounded number", cause1(reading("a", "1"), reading("a", "2"), reading("a", "3"), reading("a", "4"), reading("a", "5")),
 			full, Options{}, []string{"a: w: 4"}, []string{"a: w: 5"}},
 		{"the first", cause1(reading("a", "1"), reading("b", "2")), least, Options{}, []string{"a: w: 1"}, []string{"b: w"}},
-		{"the rule", cause1(reading("a", "1"), reading("", "rule")), least, Options{}, []string{"w: rule"}, []string{"a: w"}},
 		{"a leak before both", verdict.Cause{Leak: leak, Finding: cause1(reading("a", "1"), reading("", "rule")).Finding},
 			densest, Options{}, []string{"it leaks."}, []string{"w: "}},
 		{"nothing", cause1(reading("a", "1")), densest, Options{}, nil, []string{"Seen"}},
