@@ -106,7 +106,8 @@ func (g *Graph) resolve(n *Node, family int) {
 // that to it. Where the API does not say so they are where its test pod is: the
 // destination of the route to that.
 func (n *Node) rangesOf(other *Node, family int) (ranges []netip.Prefix) {
-	ip, route := other.PodIP(family), n.RouteTo(other.PodIP(family))
+	ip := other.PodIP(family)
+	route := n.RouteTo(ip)
 	for _, podRange := range other.PodCIDRs {
 		if familyOf(podRange.Addr()) != family {
 			continue

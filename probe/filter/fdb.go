@@ -59,7 +59,8 @@ func (r Reader) forwarding(links []evidence.Link) (found result, err error) {
 			if overlays[m.link] == "" || m.state&nudUnusable != 0 || !m.addr.IsValid() {
 				return
 			}
-			at, one := etherAt{m.link, m.ether}, netip.PrefixFrom(m.addr, m.addr.BitLen())
+			at := etherAt{m.link, m.ether}
+			one := netip.PrefixFrom(m.addr, m.addr.BitLen())
 			if slices.ContainsFunc(r.pods, one.Overlaps) && len(neighbours[at]) < maxAlternatives {
 				neighbours[at] = append(neighbours[at], one)
 			}
@@ -67,8 +68,10 @@ func (r Reader) forwarding(links []evidence.Link) (found result, err error) {
 	}
 	const nobody = "00:00:00:00:00:00" // what no other entry is for
 	err = errors.Join(err, listNeighbours(unix.AF_BRIDGE, func(m neighbour) {
-		name, to := overlays[m.link], neighbours[etherAt{m.link, m.ether}]
-		if name == "" || !m.addr.IsValid() && !m.object || len(to) == 0 && m.ether != nobody || slices.Contains(r.ends, m.addr) {
+		name := overlays[m.link]
+		to := neighbours[etherAt{m.link, m.ether}]
+		leads := m.addr.IsValid() && !slices.Contains(r.ends, m.addr) || m.object
+		if name == "" || !leads || len(to) == 0 && m.ether != nobody {
 			return
 		}
 		found.count++

@@ -70,7 +70,36 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 			}
 		}
 	}
+	if used := r.ebtables(); used != "" {
+		found.lacking = used
+	}
 	return found, err
+}
+
+// ebtables says that the tables of the old ebtables can mark frames or give them
+// another target; empty if not. They are not read: asking for one can make it. What
+// does so is a module that counts the rules it is used in.
+func (r Reader) ebtables() string {
+	modules, err := os.ReadFile(r.Root.Path("proc/modules"))
+	if err != nil {
+		return "" // a kernel without modules
+	}
+	tables := false
+	used := ""
+	for line := range strings.Lines(string(modules)) {
+		fields := strings.Fields(line) // name, size, uses, …
+		switch {
+		case len(fields) < 3:
+		case strings.HasPrefix(fields[0], "ebtable_"):
+			tables = true
+		case (fields[0] == "ebt_mark" || fields[0] == "ebt_dnat") && fields[2] != "0":
+			used = fields[0]
+		}
+	}
+	if !tables || used == "" {
+		return ""
+	}
+	return "tables of the old ebtables are loaded, which are not read, and " + used + " is in use"
 }
 
 // tableOrder is the order in which a packet meets the tables of a hook

@@ -57,6 +57,29 @@ func TestIptablesLegacyChains(t *testing.T) {
 	}
 }
 
+// The old ebtables are not read; what of them can give packets another way is seen by
+// the modules that do it.
+func TestOldEbtables(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(root+"/proc/thread-self/net", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for modules, want := range map[string]bool{
+		"": false,
+		"ebtable_filter 16384 0 - Live 0x0\nebtables 40960 1 ebtable_filter, Live 0x0\n":             false,
+		"ebtable_nat 16384 0 - Live 0x0\nebt_mark 16384 0 - Live 0x0\n":                              false,
+		"ebtable_nat 16384 0 - Live 0x0\nebt_mark 16384 2 - Live 0x0\n":                              true,
+		"ebtable_nat 16384 0 - Live 0x0\nebt_dnat 16384 1 - Live 0x0\nebt_mark 16384 0 - Live 0x0\n": true,
+		"ebt_mark 16384 2 - Live 0x0\n":                                                              false, // ebtables-nft's
+	} {
+		os.WriteFile(root+"/proc/modules", []byte(modules), 0o600)
+		found, err := Reader{Root: kernel.Root(root)}.iptables(nil)
+		if err != nil || (found.lacking != "") != want {
+			t.Errorf("%q: %+v %v", modules, found, err)
+		}
+	}
+}
+
 // A packet meets the tables in this order, in whichever they are listed.
 func TestIptablesLegacyOrder(t *testing.T) {
 	root := t.TempDir()
