@@ -122,6 +122,11 @@ var reachRemedies = []row{
 		Note: "Where the cluster's pod range overlaps the nodes' network, one of the two has to change. Else a VPN " +
 			"or wg-quick with AllowedIPs 0.0.0.0/0 took the route: have it leave {address} out.",
 	}},
+	{"WG0501", "own-address", "", Hint{ // Nothing: who of the two should have it is not known.
+		Title: "Give {address} to one node alone",
+		Note: "ip address show to {address} and ip route show table local {address} on {node} show where it has it: often " +
+			"a virtual address (keepalived, kube-vip), a cloned configuration, or a Service's external IP.",
+	}},
 	{"WG0501", "vpn", "", Hint{ // Nothing: the other tunnel may be meant.
 		Title: "Lead {address} past the other tunnel of {node}, or repair that one",
 		Note: "ip -{version} route get {address} names the route. A VPN that takes all traffic has to leave the " +
