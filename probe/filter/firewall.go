@@ -51,6 +51,8 @@ func (r Reader) Firewall(traffic Traffic, links []evidence.Link) ([]evidence.Fir
 type firewall struct {
 	Traffic
 	links map[uint32]string
+	// outer are the links that a tunnel's datagrams can pass: not bridges and pods' own.
+	outer []string
 
 	// Of the tables at hand.
 	tool  string
@@ -86,6 +88,9 @@ func newFirewall(traffic Traffic, links []evidence.Link) *firewall {
 	w := &firewall{Traffic: traffic, links: map[uint32]string{}, visited: map[firewallVisit]int{}}
 	for _, link := range links {
 		w.links[uint32(link.Index)] = link.Name
+		if link.Role != evidence.RoleInside || link.Kind == "tun" {
+			w.outer = append(w.outer, link.Name)
+		}
 	}
 	return w
 }
@@ -268,7 +273,7 @@ func (w *firewall) concerns(hook string, c condition) (bears bool, port uint16) 
 	if c.never {
 		return false, 0
 	}
-	if hook != "forward" && c.ofUDP() {
+	if hook != "forward" && c.ofUDP() && w.ofTunnel(c.In) && w.ofTunnel(c.Out) {
 		if port, named := c.udpTo(w.Ports); named {
 			return true, port
 		}
@@ -278,6 +283,20 @@ func (w *firewall) concerns(hook string, c condition) (bears bool, port uint16) 
 	}
 	passed := hook == "forward" || hook == "prerouting" || hook == "postrouting"
 	return passed && len(c.Target) == 0 && w.ofPods(c.From) && w.ofPods(c.To), 0
+}
+
+// ofTunnel reports whether a tunnel's datagrams can pass one of the links that a
+// condition names: programs for network policies write rules for each pod's link.
+func (w *firewall) ofTunnel(names []string) bool {
+	if len(names) == 0 || len(w.outer) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		beginning, open := strings.CutSuffix(name, "*")
+		return slices.ContainsFunc(w.outer, func(link string) bool {
+			return link == name || open && strings.HasPrefix(link, beginning)
+		})
+	})
 }
 
 // ofPods reports whether some pod's address is in prefixes that a condition
