@@ -124,8 +124,8 @@ var reachRemedies = []row{
 	}},
 	{"WG0501", "own-address", "", Hint{ // Nothing: who of the two should have it is not known.
 		Title: "Give {address} to one node alone",
-		Note: "ip address show to {address} and ip route show table local {address} on {node} show where it has it: often " +
-			"a virtual address (keepalived, kube-vip), a cloned configuration, or a Service's external IP.",
+		Note: "ip address show to {address} and ip route show table local {address} on {node} show where it has it: " +
+			"often a virtual address (keepalived, kube-vip), a cloned configuration, or a Service's external IP.",
 	}},
 	{"WG0501", "vpn", "", Hint{ // Nothing: the other tunnel may be meant.
 		Title: "Lead {address} past the other tunnel of {node}, or repair that one",
@@ -261,7 +261,8 @@ const (
 
 	lookAt = "nft list ruleset, iptables-save and iptables-legacy-save (all tables); tc -s filter show dev LINK " +
 		"ingress and bpftool net; sysctl net.ipv4.conf.all.rp_filter and that of the link; nstat -az " +
-		"IPReversePathFilter UdpInCsumErrors UdpInErrors; ss -lunp for the port. A counter that rises with the tunnel's datagrams names it."
+		"IPReversePathFilter UdpInCsumErrors UdpInErrors; ss -lunp for the port. A counter that rises with the " +
+		"tunnel's datagrams names it."
 )
 
 // openNarrow says what to accept where it is not known before which rule.
