@@ -62,6 +62,7 @@ type firewall struct {
 	visits   int
 	visited  map[firewallVisit]int
 	doubtful int
+	partial  bool // not all rules from the base chain at hand were read
 	found    []evidence.Firewall
 }
 
@@ -105,6 +106,7 @@ func (w *firewall) enter(from firewallBase) error {
 	case from.hook == "egress":
 		start.links(fieldOut, from.links, false)
 	}
+	w.partial = false
 	if err := w.visit(from.chainName, from, start, 0); err != nil {
 		return err
 	}
@@ -126,6 +128,7 @@ func (w *firewall) visit(at chainName, from firewallBase, reached condition, dep
 	w.visited[key]++
 	w.visits++
 	if w.visited[key] > maxVisits || w.visits > maxFirewallVisits || depth > maxDepth {
+		w.partial = true
 		return nil
 	}
 	rules, err := w.rules(at)
@@ -321,6 +324,9 @@ func (w *firewall) add(at chainName, from firewallBase, f evidence.Firewall, c c
 	f.Base = from.chain
 	f.Hook = from.hook
 	f.Link = strings.Join(from.links[:min(len(from.links), 8)], " ")
+	if w.partial && f.Effect == "drop" {
+		c.other("not all rules before it were read")
+	}
 	when := understood(c.selector())
 	if line, err := json.Marshal(when); err != nil || len(line) > evidence.MaxMessage/2 {
 		when = evidence.Selector{Other: []string{"more conditions than can be reported"}}

@@ -314,4 +314,12 @@ func TestFirewallBounds(t *testing.T) {
 	if len(w.found) != maxFirewallRules {
 		t.Error(len(w.found))
 	}
+	// A policy behind chains that were not read may not come to drop.
+	w = newFirewall(traffic, nil)
+	w.visits = maxFirewallVisits
+	w.rules = func(chainName) ([]numberedRule, error) { return nil, nil }
+	w.enter(firewallBase{baseChain: baseChain{hook: "input"}, policy: codeDrop})
+	if len(w.found) != 1 || len(w.found[0].When.Other) == 0 {
+		t.Errorf("%+v", w.found)
+	}
 }
