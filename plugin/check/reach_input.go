@@ -280,6 +280,18 @@ func (u *unaccepted) reversePath() (verdict.Outcome, bool) {
 		out.Readings = append(out.Readings, u.counters("IPReversePathFilter")...)
 		return out, true
 	}
+	for _, f := range u.found.doubtful {
+		// iptables' match rpfilter does what rp_filter does.
+		matches := f.When != nil && slices.Contains(f.When.Other, "rpfilter")
+		if !matches || back == nil || back.Link == "" || slices.Contains(u.links, back.Link) {
+			continue
+		}
+		out := u.drops("a rule (chain %s) drops what arrives by another link than the route back to its sender takes, "+
+			"and that to %s leaves by %s", whereIs(f), u.passing.from, back.Link)
+		out.Variant = "reverse-path"
+		out.Readings = ruleReadings(u.To, f)
+		return out, true
+	}
 	readings := u.counters("IPReversePathFilter")
 	if u.family != 4 || len(readings) == 0 {
 		return verdict.Outcome{}, false

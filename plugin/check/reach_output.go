@@ -36,7 +36,7 @@ func notSent(e *graph.Edge) verdict.Outcome {
 	}
 	found := p.meets(e.From, outputHooks...)
 	for _, cause := range []func() (verdict.Outcome, bool){
-		u.rewritten, u.refused, u.loop,
+		u.rewritten, u.refused, u.own, u.loop,
 		func() (verdict.Outcome, bool) { return u.rule(found.certain) },
 		u.neighbour, u.otherTunnel,
 	} {
@@ -154,12 +154,39 @@ func (u *unsent) refused() (verdict.Outcome, bool) {
 		return u.byRoute("unreachable", fail("%s cannot send to the endpoint of %s, %s: the route %s refuses it",
 			u.From.Name, u.To.Name, u.endpoint, describe(entry)))
 	}
+	if rule := u.refusingRule(); rule != nil {
+		return u.byRoute("no-route", fail("%s cannot send to the endpoint of %s, %s: the policy rule of priority %d "+
+			"refuses it (%s)", u.From.Name, u.To.Name, u.endpoint, rule.Priority, rule.Action))
+	}
 	why := answer.Error
 	if why == "" {
 		why = answer.Type
 	}
 	return u.byRoute("no-route", fail("%s has no route to the endpoint of %s, %s: %s", u.From.Name, u.To.Name,
 		u.endpoint, why))
+}
+
+// refusingRule is a policy rule that refuses what is for the endpoint, nil if none
+// is known to.
+func (u *unsent) refusingRule() *evidence.Rule {
+	for _, r := range u.From.Rules {
+		forIt := !r.To.IsValid() || r.To.Contains(u.endpoint)
+		if r.Family == family(u.endpoint) && slices.Contains(refusals, r.Action) && forIt && !r.Not {
+			return r
+		}
+	}
+	return nil
+}
+
+// own: the node takes the endpoint's address for its own, so that nothing for it
+// leaves.
+func (u *unsent) own() (verdict.Outcome, bool) {
+	answer := u.EndpointRoute
+	if answer == nil || answer.Type != "local" {
+		return verdict.Outcome{}, false
+	}
+	return u.byRoute("own-address", fail("%s takes the endpoint of %s, %s, for an address of its own (on %s), so "+
+		"nothing for it leaves", u.From.Name, u.To.Name, u.endpoint, answer.Link))
 }
 
 // loop: the way to the endpoint leads into the tunnel itself.

@@ -241,6 +241,14 @@ var reachedCases = []reachedCase{
 		onLink(s, "eth0", func(l *evidence.Link) { l.ReversePath = 1 })
 		return s
 	}, "dropped", nil, nil},
+	{"a rule that does what rp_filter does", func() streams {
+		s := unacceptedRun(inputRule("drop", "INPUT", "(rpfilter) drop", evidence.Selector{Other: []string{"rpfilter"}}))
+		route(s["probe/node-2"], evidence.Route{For: underlay(0), Link: "cni0", Type: "unicast", Table: 254})
+		return s
+	}, "reverse-path", []string{"drops what arrives by another link", "leaves by cni0"}, nil},
+	{"a rule that does what rp_filter does, and the route back by the same card", func() streams {
+		return unacceptedRun(inputRule("drop", "INPUT", "(rpfilter) drop", evidence.Selector{Other: []string{"rpfilter"}}))
+	}, "doubtful", nil, nil},
 	{"the counter of rp_filter", func() streams { return unacceptedRun(counter("IPReversePathFilter")) }, "reverse-path",
 		[]string{reachesCard, "IPReversePathFilter rose by 12"}, nil},
 	{"wrong checksums", func() streams { return unacceptedRun(counter("UdpInCsumErrors")) }, "checksum",
@@ -289,6 +297,16 @@ var reachedCases = []reachedCase{
 		route(s["probe/node-1"], evidence.Route{For: underlay(1), Error: "network is unreachable"})
 		return s
 	}, "no-route", []string{"node-1 has no route to the endpoint of node-2, 192.0.2.11: network is unreachable"}, nil},
+	{"a policy rule that refuses the endpoint", func() streams {
+		s := unsentRun(evidence.Message{Rule: &evidence.Rule{Family: 4, Priority: 77, To: prefixes("192.0.2.11/32")[0], Action: "prohibit"}})
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Error: "permission denied"})
+		return s
+	}, "no-route", []string{"the policy rule of priority 77 refuses it (prohibit)"}, nil},
+	{"an endpoint that the node has itself", func() streams {
+		s := unsentRun()
+		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "lo", Type: "local", Table: 255})
+		return s
+	}, "own-address", []string{"node-1 takes the endpoint of node-2, 192.0.2.11, for an address of its own (on lo)"}, nil},
 	{"a loop", func() streams {
 		s := unsentRun(entry("192.0.2.11/32", "flannel-wg", "unicast", 254))
 		route(s["probe/node-1"], evidence.Route{For: underlay(1), Link: "flannel-wg", Destination: prefixes("192.0.2.11/32")[0], Type: "unicast", Table: 254})

@@ -76,6 +76,20 @@ var scenarios = map[string]expectation{
 	"host-link-mtu":               {verdict.Failed, "WG0504", []string{"eth0 takes 1380"}},
 	"host-network-mtu":            {verdict.Failed, "WG0503", []string{"packets of 1420 bytes", "those of 1360 bytes arrive"}},
 
+	// What drops datagrams behind the card, before they leave it, and pods' packets: the first with conditions of rules.
+	"host-reach-rp-filter":     {verdict.Failed, "WG0501", []string{"rp_filter of eth0 is strict (1), and the route back to 192.0.2.11 leaves by eth1", "IPReversePathFilter"}},
+	"host-reach-dnat":          {verdict.Failed, "WG0501", []string{"sends them elsewhere", "udp dport 51820 DNAT", "variant dnat"}},
+	"host-reach-ufw":           {verdict.Failed, "WG0501", []string{"accepts no UDP port 51820", "variant iptables-policy"}},
+	"host-reach-ufw-psk":       {verdict.Failed, "WG0501", []string{"node-1 has a preshared key for node-2, which has none for it", "variant handshake"}},
+	"host-reach-mtu-blocked":   {verdict.Failed, "WG0501", []string{"drops UDP port 51820", "variant nft-rule"}},
+	"host-reach-loop":          {verdict.Failed, "WG0501", []string{"leads into flannel-wg itself: a loop", "192.0.2.12/32 dev flannel-wg"}},
+	"host-reach-unreachable":   {verdict.Failed, "WG0501", []string{"the route unreachable 192.0.2.12/32 refuses it", "no route to host"}},
+	"host-reach-vpn":           {verdict.Failed, "WG0501", []string{"leads into wg7 (tun), and nothing of it arrives"}},
+	"host-reach-neighbour":     {verdict.Failed, "WG0501", []string{"gets no answer to ARP for 192.0.2.99 on eth0"}},
+	"host-reach-docker":        {verdict.Passed, "", nil},
+	"host-reach-docker-policy": {verdict.Failed, "WG0502", []string{"node-2 enforces network policies (chain KUBE-ROUTER-FORWARD)", "variant policies"}},
+	"host-reach-forward":       {verdict.Failed, "WG0502", []string{"ip daddr 10.42.1.0/24 meta l4proto != tcp drop", "variant forward-nft-rule"}},
+
 	// The cluster and the run.
 	"host-mixed-backends":         {verdict.Failed, "WG0101", []string{"vxlan on node-2"}},
 	"host-configured-not-running": {verdict.Failed, "WG0104", []string{"its lease says vxlan"}},

@@ -100,8 +100,8 @@ var reachRemedies = []row{
 	{"WG0501", "source-port", "", Hint{ // Nothing: what the translation is for may be in use.
 		Title: "Have {node} keep the source port {own} of the tunnel",
 		Note: "A translation for the same port is in the way, often of a Service of type LoadBalancer or NodePort " +
-			"or of a pod's hostPort (kubectl get services -A), or a masquerade of all that leaves: nft list ruleset and " +
-			"iptables-save -t nat show the rules, conntrack -L -p udp the connection.",
+			"or of a pod's hostPort (kubectl get services -A), or a masquerade of all that leaves: nft list " +
+			"ruleset and iptables-save -t nat show the rules, conntrack -L -p udp the connection.",
 	}},
 	// The entry is for this endpoint alone: the route below it counts again.
 	{"WG0501", "unreachable", "", Hint{
@@ -121,6 +121,11 @@ var reachRemedies = []row{
 		Title: "Lead {address} out of a network card of {node}, and not into {device}",
 		Note: "Where the cluster's pod range overlaps the nodes' network, one of the two has to change. Else a VPN " +
 			"or wg-quick with AllowedIPs 0.0.0.0/0 took the route: have it leave {address} out.",
+	}},
+	{"WG0501", "own-address", "", Hint{ // Nothing: who of the two should have it is not known.
+		Title: "Give {address} to one node alone",
+		Note: "ip address show to {address} and ip route show table local {address} on {node} show where it has it: " +
+			"often a virtual address (keepalived, kube-vip), a cloned configuration, or a Service's external IP.",
 	}},
 	{"WG0501", "vpn", "", Hint{ // Nothing: the other tunnel may be meant.
 		Title: "Lead {address} past the other tunnel of {node}, or repair that one",
@@ -174,14 +179,16 @@ var reachRemedies = []row{
 	{"WG0502", "forward-policy", "", Hint{
 		Title: "Have the firewall of {node} forward packets between {device} and the pods",
 		Note: "Look at network policies first: kubectl get networkpolicies -A. Then have the firewall's own " +
-			"configuration accept the pod ranges when it forwards (ufw route allow, a firewalld zone for {device}), behind the " +
-			"chains of network policies and not before them.",
+			"configuration accept the pod ranges when it forwards (ufw route allow, a firewalld zone for {device}), " +
+			"behind the chains of network policies and not before them.",
 	}},
 	{"WG0502", "policies", "", Hint{ // Nothing: a policy is meant.
 		Title: "Find the network policy that selects the test pods",
 		Note: "A network policy may select the test pods: kubectl get networkpolicies -A, and in the run's " +
-			"namespace while it lasts (verify --keep); some programs create one in each new namespace. Let verify run where none " +
-			"applies, with --namespace, or add one that lets the test pods talk.",
+			"namespace while it lasts (verify --keep); some programs create one in each new namespace. Let verify " +
+			"run where none applies, with --namespace, or add one that lets the test pods talk. If none selects " +
+			"them, look for a firewall that drops forwarded packets, at net.ipv4.conf.*.forwarding and at the " +
+			"pods' routes.",
 	}},
 	{"WG0502", "doubtful", "", forwardNarrow}, // Nothing: what drops is not known for certain.
 	{"WG0502", "busy", "", Hint{ // Nothing.
@@ -253,8 +260,9 @@ const (
 	forwardFirewall = "Add both to the firewall's own configuration too, or they are gone after a restart."
 
 	lookAt = "nft list ruleset, iptables-save and iptables-legacy-save (all tables); tc -s filter show dev LINK " +
-		"ingress and bpftool net; sysctl net.ipv4.conf.all.rp_filter and that of the link; nstat -az IPReversePathFilter " +
-		"UdpInCsumErrors UdpInErrors; ss -lunp for the port. A counter that rises with the tunnel's datagrams names it."
+		"ingress and bpftool net; sysctl net.ipv4.conf.all.rp_filter and that of the link; nstat -az " +
+		"IPReversePathFilter UdpInCsumErrors UdpInErrors; ss -lunp for the port. A counter that rises with the " +
+		"tunnel's datagrams names it."
 )
 
 // openNarrow says what to accept where it is not known before which rule.
@@ -275,5 +283,6 @@ var wayToEndpoint = Hint{
 var forwardNarrow = Hint{
 	Title: "Find out whether the rule that is shown drops the pods' packets on {node}",
 	Note: "Look at network policies first: kubectl get networkpolicies -A. The rule's counter rises if it does. An " +
-		"accept belongs directly before it, narrowed to the two pod ranges, and never before the chains of network policies.",
+		"accept belongs directly before it, narrowed to the two pod ranges, and never before the chains of network " +
+		"policies.",
 }

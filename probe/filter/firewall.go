@@ -51,6 +51,8 @@ func (r Reader) Firewall(traffic Traffic, links []evidence.Link) ([]evidence.Fir
 type firewall struct {
 	Traffic
 	links map[uint32]string
+	// outer are the links that a tunnel's datagrams can pass: not bridges and pods' own.
+	outer []string
 
 	// Of the tables at hand.
 	tool  string
@@ -60,6 +62,7 @@ type firewall struct {
 	visits   int
 	visited  map[firewallVisit]int
 	doubtful int
+	partial  bool // not all rules from the base chain at hand were read
 	found    []evidence.Firewall
 }
 
@@ -86,6 +89,9 @@ func newFirewall(traffic Traffic, links []evidence.Link) *firewall {
 	w := &firewall{Traffic: traffic, links: map[uint32]string{}, visited: map[firewallVisit]int{}}
 	for _, link := range links {
 		w.links[uint32(link.Index)] = link.Name
+		if link.Role != evidence.RoleInside || link.Kind == "tun" {
+			w.outer = append(w.outer, link.Name)
+		}
 	}
 	return w
 }
@@ -100,6 +106,7 @@ func (w *firewall) enter(from firewallBase) error {
 	case from.hook == "egress":
 		start.links(fieldOut, from.links, false)
 	}
+	w.partial = false
 	if err := w.visit(from.chainName, from, start, 0); err != nil {
 		return err
 	}
@@ -121,6 +128,7 @@ func (w *firewall) visit(at chainName, from firewallBase, reached condition, dep
 	w.visited[key]++
 	w.visits++
 	if w.visited[key] > maxVisits || w.visits > maxFirewallVisits || depth > maxDepth {
+		w.partial = true
 		return nil
 	}
 	rules, err := w.rules(at)
@@ -268,7 +276,7 @@ func (w *firewall) concerns(hook string, c condition) (bears bool, port uint16) 
 	if c.never {
 		return false, 0
 	}
-	if hook != "forward" && c.ofUDP() {
+	if hook != "forward" && c.ofUDP() && w.ofTunnel(c.In) && w.ofTunnel(c.Out) {
 		if port, named := c.udpTo(w.Ports); named {
 			return true, port
 		}
@@ -278,6 +286,20 @@ func (w *firewall) concerns(hook string, c condition) (bears bool, port uint16) 
 	}
 	passed := hook == "forward" || hook == "prerouting" || hook == "postrouting"
 	return passed && len(c.Target) == 0 && w.ofPods(c.From) && w.ofPods(c.To), 0
+}
+
+// ofTunnel reports whether a tunnel's datagrams can pass one of the links that a
+// condition names: programs for network policies write rules for each pod's link.
+func (w *firewall) ofTunnel(names []string) bool {
+	if len(names) == 0 || len(w.outer) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		beginning, open := strings.CutSuffix(name, "*")
+		return slices.ContainsFunc(w.outer, func(link string) bool {
+			return link == name || open && strings.HasPrefix(link, beginning)
+		})
+	})
 }
 
 // ofPods reports whether some pod's address is in prefixes that a condition
@@ -302,6 +324,9 @@ func (w *firewall) add(at chainName, from firewallBase, f evidence.Firewall, c c
 	f.Base = from.chain
 	f.Hook = from.hook
 	f.Link = strings.Join(from.links[:min(len(from.links), 8)], " ")
+	if w.partial && f.Effect == "drop" {
+		c.other("not all rules before it were read")
+	}
 	when := understood(c.selector())
 	if line, err := json.Marshal(when); err != nil || len(line) > evidence.MaxMessage/2 {
 		when = evidence.Selector{Other: []string{"more conditions than can be reported"}}

@@ -58,6 +58,10 @@ func (r Reader) nftFirewall(w *firewall) error {
 		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) && !errors.Is(err, unix.ENOENT) {
 			return nil, err
 		}
+		if err != nil {
+			w.partial = true
+			return rules, nil
+		}
 		read[at] = rules
 		return rules, nil
 	}

@@ -291,6 +291,20 @@ func TestFirewallTCFilters(t *testing.T) {
 	}
 }
 
+// Rules for pods' own links are not the tunnel's, and there can be one for each pod.
+func TestFirewallOfPodLinks(t *testing.T) {
+	w := newFirewall(traffic, []evidence.Link{
+		{Index: 2, Name: "eth0", Role: evidence.RoleOutside}, {Index: 3, Name: "tun7", Kind: "tun", Role: evidence.RoleInside},
+		{Index: 4, Name: "cali123", Kind: "veth", Role: evidence.RoleInside},
+	})
+	for name, want := range map[string]bool{"eth0": true, "e*": true, "*": true, "tun7": true, "cali123": false, "cali*": false, "eth1": false} {
+		c := condition{Selector: evidence.Selector{In: []string{name}}}
+		if bears, _ := w.concerns("input", c); bears != want {
+			t.Errorf("%s: %v", name, bears)
+		}
+	}
+}
+
 // What is reported is bounded, whatever a node's filters are.
 func TestFirewallBounds(t *testing.T) {
 	w := newFirewall(traffic, nil)
@@ -299,5 +313,13 @@ func TestFirewallBounds(t *testing.T) {
 	}
 	if len(w.found) != maxFirewallRules {
 		t.Error(len(w.found))
+	}
+	// A policy behind chains that were not read may not come to drop.
+	w = newFirewall(traffic, nil)
+	w.visits = maxFirewallVisits
+	w.rules = func(chainName) ([]numberedRule, error) { return nil, nil }
+	w.enter(firewallBase{baseChain: baseChain{hook: "input"}, policy: codeDrop})
+	if len(w.found) != 1 || len(w.found[0].When.Other) == 0 {
+		t.Errorf("%+v", w.found)
 	}
 }

@@ -38,6 +38,9 @@ func (r Reader) tcFirewall(w *firewall) error {
 			unread := conn.Dump(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) {
 				w.filter(q.own(message, parent))
 			})
+			if errors.Is(unread, syscall.EOPNOTSUPP) {
+				return nil // this kernel has no filters
+			}
 			if unread != nil && !errors.Is(unread, syscall.ENODEV) && !errors.Is(unread, syscall.EINVAL) {
 				return unread
 			}
