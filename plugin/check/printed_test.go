@@ -15,17 +15,13 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// stillUnsafe is the code and variant of a row whose commands may come before the
-// chains of NetworkPolicies. It is removed here when the row is safe.
-const stillUnsafe = "WG0502 forward"
-
 // TestCommandsNameTheEvidence takes every finding of every recording and
 // generated run, asks for its remedy on each system, and holds each command
 // against its row of the table: what was filled in is one plain word, and is the
 // name of something that the run's evidence has. plugin/remedy tests the rows.
 func TestCommandsNameTheEvidence(t *testing.T) {
 	systems := []string{remedy.K3s, remedy.RKE2, remedy.Flannel, ""}
-	commands, unsafe := 0, 0
+	commands := 0
 	for _, r := range append(evidenceOf(t), pairsOf(t)...) {
 		known := newKnown(t, r.recording)
 		for _, f := range Judge(r.recording).Findings {
@@ -36,12 +32,7 @@ func TestCommandsNameTheEvidence(t *testing.T) {
 				}
 				for _, step := range hint.Steps {
 					commands++
-					problem := known.step(f, step)
-					switch {
-					case problem == "":
-					case f.Code+" "+f.Variant == stillUnsafe:
-						unsafe++
-					default:
+					if problem := known.step(f, step); problem != "" {
 						t.Errorf("%s: %s %s: on %s: %s: %s", r.name, f.Code, f.Variant, step.On, step.Command, problem)
 					}
 				}
@@ -49,9 +40,6 @@ func TestCommandsNameTheEvidence(t *testing.T) {
 		}
 	}
 	t.Logf("%d commands", commands)
-	if unsafe == 0 {
-		t.Errorf("%s is safe now: remove the exception", stillUnsafe)
-	}
 	if commands < 100 {
 		t.Errorf("only %d commands were printed", commands)
 	}

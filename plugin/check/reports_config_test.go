@@ -240,7 +240,7 @@ var reportWords = map[string]struct{ code, variant, text string }{
 	"report 7: K3s has Tailscale carry the pods' packets":  {"WG0101", "tun", "K3s with Tailscale (--vpn-auth): what node-1 sends to node-2 goes into tailscale0"},
 	"report 7: the first WireGuard backend of K3s":         {"WG0101", "", delegated},
 	"report 8: an overlay over a TUN device":               {"WG0101", "tun", "what node-1 sends to node-2 goes into tailscale0, a TUN device whose program cannot be asked"},
-	"report 8: the same, and a leak":                       {"WG0601", "vxlan", "in clear inside VXLAN"},
+	"report 8: the same, and a leak":                       {"WG0601", "vxlan", "in PLAINTEXT inside VXLAN"},
 	"report 11: the tunnel is inside of another WireGuard": {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device"},
 	"report 11: the tunnel is inside of a TUN device":      {"WG0604", "inside", "flannel-wg of node-1 reaches node-2 through wg0, a TUN device"},
 	"report 13: a private address behind the default gateway": {"WG0306", "private",
