@@ -24,7 +24,7 @@ func Command(command string) []string {
 var programs = map[string]func(words []string) []string{
 	"echo": nil, "mkdir": nil, "touch": nil, "modprobe": nil, "ethtool": nil, "sed": sed,
 	"ip": ip, "nft": nft, "iptables": iptables, "ip6tables": iptables, "{iptables}": iptables,
-	"iptables-legacy": iptables, "ip6tables-legacy": iptables,
+	"iptables-legacy": iptables, "ip6tables-legacy": iptables, "iptables-nft": iptables, "ip6tables-nft": iptables,
 	"ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl,
 	"kubectl": kubectl, "reboot": func([]string) []string { return []string{Reboot} },
 }

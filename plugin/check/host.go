@@ -31,18 +31,20 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 		if other := v.holdsPort(v.Graph, n, family); other != nil {
 			out.Add(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
 			out.Variant, facts["link"] = "port", other.Name
+			out.After = ofTheRun
 		}
 		return out
 	case link.Role != evidence.RoleWireGuard, link.Kind != "tun" && !isWireGuard(n, link):
 		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
-		out.Variant, out.Facts = "impostor", facts
+		out.Variant, out.Facts, out.After = "impostor", facts, ofTheRun
 		return out
 	case !link.Up:
 		out := fail("%s of %s is down", name, n.Name)
-		out.Variant, out.Facts = "down", facts
+		out.Variant, out.Facts, out.After = "down", facts, ofTheRun
 		if other := sharesPort(n, name); other != nil {
 			out.Add(": its UDP port %d is taken by %s", other.Port, other.Name)
 			out.Variant, facts["link"] = "port", other.Name
+			out.After = ofTheRun
 		}
 		return out
 	}

@@ -155,7 +155,8 @@ func (k known) facts(code, row string, facts map[string]string) string {
 		case "ip", "version", "end", "side":
 			ok = slices.Contains([]string{"4", "6", "ip", "ip6", "saddr", "daddr", "source", "destination"}, value)
 		case "iptables":
-			ok = value == "iptables" || value == "ip6tables"
+			name, kind, _ := strings.Cut(value, "-")
+			ok = (name == "iptables" || name == "ip6tables") && (kind == "" || kind == "nft" || kind == "legacy")
 		case "before": // the priority of a rule that is there, less one
 			before, err := strconv.Atoi(value)
 			ok = err == nil && k.rules[before+1]

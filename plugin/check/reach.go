@@ -21,7 +21,14 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 	if authenticated > 0 {
 		return pass("%s authenticated %d bytes from %s", e.To.Name, authenticated, e.From.Name)
 	}
-	if e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 {
+	left := e.Out.Messages()
+	arrived := e.In.Messages()
+	bypassed := e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0
+	unused := left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0
+	if out, found := toReceiver(e).rule(); found && (bypassed || unused) {
+		return out // whatever else keeps packets from the tunnel
+	}
+	if bypassed {
 		return unknown("WireGuard on %s authenticated nothing from %s, and yet the test packets arrived: they "+
 			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
@@ -31,9 +38,7 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 				e.To.Name, e.From.Name, n.Unverified)
 		}
 	}
-	left := e.Out.Messages()
-	arrived := e.In.Messages()
-	if left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0 {
+	if unused {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
 			e.To.Name, e.FromLink(), e.From.Name)
 	}
@@ -59,6 +64,9 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port,
 			e.From.Name, e.To.Name, e.From.Name)
 		out.Variant = "network"
+		out.After = []string{
+			"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
+		}
 		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
 		byXDP(&out, e.To)
 	default:

@@ -24,8 +24,8 @@ type unaccepted struct {
 	found dropped
 }
 
-// notAccepted says why, what is certain first.
-func notAccepted(e *graph.Edge) verdict.Outcome {
+// toReceiver is the way of the sender's messages into the receiver.
+func toReceiver(e *graph.Edge) *unaccepted {
 	u := &unaccepted{Edge: e, links: routedLinks(e.To, e.InLinks)}
 	u.passing = passing{
 		family: family(e.Sent.Endpoint.Addr()), from: e.Received.Endpoint.Addr(),
@@ -34,6 +34,12 @@ func notAccepted(e *graph.Edge) verdict.Outcome {
 		protocol: protocolUDP, port: e.ToCarrier.Device.Port,
 	}
 	u.found = u.meets(e.To, inputHooks...)
+	return u
+}
+
+// notAccepted says why, what is certain first.
+func notAccepted(e *graph.Edge) verdict.Outcome {
+	u := toReceiver(e)
 	for _, cause := range []func() (verdict.Outcome, bool){
 		u.rule, u.onePreshared, u.clock, u.translation, u.reversePath, u.checksum, u.preshared, u.doubtful,
 	} {
@@ -99,9 +105,18 @@ func (u *unaccepted) rule() (verdict.Outcome, bool) {
 		return verdict.Outcome{}, false
 	}
 	out := u.drops("%s", whatDrops(f, u.port))
+	if u.In.Messages() == 0 {
+		out.Reword("%s drops WireGuard messages of %s before %s: %s", u.To.Name, u.From.Name, u.ToLink(),
+			whatDrops(f, u.port))
+	}
 	addRule(&out, u.To, f)
+	out.After = ofTheRun
 	return out, true
 }
+
+// ofTheRun are the checks without which nothing was measured: what a finding that
+// names its own cause can be due to.
+var ofTheRun = []string{"WG0103", "WG0107"}
 
 // whatDrops names a rule that drops the port.
 func whatDrops(f *evidence.Firewall, port uint16) string {
@@ -198,6 +213,7 @@ func (u *unaccepted) onePreshared() (verdict.Outcome, bool) {
 	out.Variant = "handshake"
 	out.Facts = u.facts()
 	out.Readings = u.keyReadings()
+	out.After = ofTheRun
 	return out, true
 }
 
@@ -237,6 +253,7 @@ func (u *unaccepted) clock() (verdict.Outcome, bool) {
 		u.To.Name, u.From.Name, (-time.Duration(u.Received.Age)).Round(time.Second))
 	out.Variant = "clock"
 	out.Facts = u.facts()
+	out.After = ofTheRun
 	return out, true
 }
 
@@ -252,6 +269,7 @@ func (u *unaccepted) translation() (verdict.Outcome, bool) {
 	out.Variant = "dnat"
 	out.Facts = u.facts()
 	out.Readings = ruleReadings(u.To, f)
+	out.After = ofTheRun
 	return out, true
 }
 

@@ -232,6 +232,7 @@ func (u *unsent) rule(f *evidence.Firewall) (verdict.Outcome, bool) {
 	if strings.Contains(out.Variant, "-") {
 		out.Variant = "output-" + out.Variant
 	}
+	out.After = ofTheRun
 	return out, true
 }
 

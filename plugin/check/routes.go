@@ -41,6 +41,10 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	return anotherLink(e, ip, facts)
 }
 
+// withoutTunnel is what an entry that takes precedence can be due to: another
+// backend left it or needs it, a tunnel that is missing did not add it.
+var withoutTunnel = []string{"WG0103", "WG0107", "WG0101", "WG0104"}
+
 // noRoute says that the kernel sends what is for a pod nowhere.
 func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, answer := e.From, e.To, e.Route
@@ -51,6 +55,7 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 		out = fail("%s refuses traffic for pod %s (%s): the route %s takes precedence",
 			from.Name, ip, to.Name, describe(refuses))
 		out.Variant = "refused"
+		out.After = withoutTunnel
 		facts["type"] = refuses.Type
 		facts["route"] = refuses.Destination.String()
 		facts["table"] = fmt.Sprint(refuses.Table)
@@ -70,6 +75,7 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
 	winner := moreSpecific(e, ip, into)
 	if winner != nil {
+		out.After = withoutTunnel
 		facts["route"] = winner.Destination.String()
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
 			facts["range"] = podRange.String()
@@ -85,6 +91,7 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant = "rule"
+		out.After = withoutTunnel
 		facts["table"] = fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
@@ -167,6 +174,7 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 			continue
 		}
 		out.Facts = facts
+		out.After = withoutTunnel
 		out.Readings = []verdict.Reading{{Node: from.Name, What: "routing table", Text: describe(entry)}}
 		return out
 	}

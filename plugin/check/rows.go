@@ -104,35 +104,6 @@ var rows = []row{
 	},
 	{
 		Check: verdict.Check{
-			Code: "WG0604", Title: "a leak would have been seen",
-			Failed: "a leak could have been missed",
-			Kind:   verdict.Unproven,
-			Why: "That no plaintext was seen means something only if the same capture, in the same window, " +
-				"saw a plaintext packet that was sent on purpose along the same path, and dropped nothing.",
-			Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
-			Proof: verdict.P6Reliable, Needs: needProbe,
-			After: []string{"WG0103", "WG0101"},
-		},
-		edge: (*view).captureVerified,
-	},
-	{
-		Check: verdict.Check{
-			Code: "WG0611", Title: "nothing passes the captures unseen",
-			Failed: "packets can pass the captures unseen",
-			Kind:   verdict.Unproven,
-			Why: "A packet socket does not see all that crosses a link: an XDP program takes and sends frames " +
-				"before it, some offloads after it, and a link that appears meanwhile is not captured at all. " +
-				"What can do so is looked for, and the link's own counters are compared with what was captured " +
-				"on it.",
-			Reads: "XDP programs, BPF programs and redirects of traffic control, offloads, changes of links, links' " +
-				"counters and what was captured on them",
-			Proof: verdict.P6Reliable, Needs: needProbe,
-			After: []string{"WG0103"},
-		},
-		node: (*view).blind,
-	},
-	{
-		Check: verdict.Check{
 			Code: "WG0201", Title: "the WireGuard device is there and up",
 			Failed: "the WireGuard device is missing or down",
 			Why: "The name of a link proves nothing: one that is called like the tunnel may be of another kind, and " +
@@ -287,6 +258,35 @@ var rows = []row{
 			},
 		},
 		edge: (*view).arrives,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0604", Title: "a leak would have been seen",
+			Failed: "a leak could have been missed",
+			Kind:   verdict.Unproven,
+			Why: "That no plaintext was seen means something only if the same capture, in the same window, " +
+				"saw a plaintext packet that was sent on purpose along the same path, and dropped nothing.",
+			Reads: "captures: life span, drops, truncation; controls sent, seen leaving and seen arriving",
+			Proof: verdict.P6Reliable, Needs: needProbe,
+			After: []string{"WG0103", "WG0101", "WG0106", "WG0306", "WG0501"},
+		},
+		edge: (*view).captureVerified,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0611", Title: "nothing passes the captures unseen",
+			Failed: "packets can pass the captures unseen",
+			Kind:   verdict.Unproven,
+			Why: "A packet socket does not see all that crosses a link: an XDP program takes and sends frames " +
+				"before it, some offloads after it, and a link that appears meanwhile is not captured at all. " +
+				"What can do so is looked for, and the link's own counters are compared with what was captured " +
+				"on it.",
+			Reads: "XDP programs, BPF programs and redirects of traffic control, offloads, changes of links, links' " +
+				"counters and what was captured on them",
+			Proof: verdict.P6Reliable, Needs: needProbe,
+			After: []string{"WG0103"},
+		},
+		node: (*view).blind,
 	},
 	{
 		Check: verdict.Check{

@@ -136,7 +136,7 @@ func (j *judging) root(f found) found {
 
 // groupOf returns the group that a finding belongs to, a new one if need be.
 func (j *judging) groupOf(groups map[groupKey]*group, f found) *group {
-	key := groupKey{f.place, j.status(f.judged, f.on), j.variant(f.judged, j.leading(f))}
+	key := groupKey{f.place, j.status(f.judged, f.on), j.detail(f.judged, j.leading(f)).variant}
 	if groups[key] == nil {
 		groups[key] = &group{
 			judged: f.judged, status: key.status, variant: key.variant, first: f.on,

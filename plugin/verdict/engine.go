@@ -52,27 +52,33 @@ type judged struct {
 	// outcomes are those of the cluster, the nodes, or the nodes and families.
 	outcomes []Outcome
 	statuses []Status // of the edges; 0 where none is tested
-	variants variants // of the edges that are not fine
+	details  details  // of the edges that are not fine
 	worst    Status   // of all subjects, failed or inconclusive
 	after    []*judged
 	// unexplained counts the subjects of each status that nothing explains.
 	unexplained [Fail + 1]int
 }
 
-// variants are those of some edges by their place, see judging.place. Edges are
-// judged several at a time.
-type variants struct {
-	mu sync.Mutex
-	of map[int]string
+// detail is what of an outcome decides how it is explained and grouped.
+type detail struct {
+	variant string
+	after   []string // see Outcome.After
 }
 
-func (v *variants) add(place int, variant string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.of == nil {
-		v.of = map[int]string{}
+// details are those of some edges by their place, see judging.place. Edges are
+// judged several at a time.
+type details struct {
+	mu sync.Mutex
+	of map[int]detail
+}
+
+func (d *details) add(place int, found *Outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.of == nil {
+		d.of = map[int]detail{}
 	}
-	v.of[place] = variant
+	d.of[place] = detail{found.Variant, found.After}
 }
 
 func newJudging(g *graph.Graph, table []Check) *judging {
@@ -156,12 +162,13 @@ func (j *judging) status(k *judged, on subject) Status {
 	return k.outcomes[j.place(on)].Status
 }
 
-// variant returns the variant of what a check found of a subject that is not fine.
-func (j *judging) variant(k *judged, on subject) string {
+// detail returns that of what a check found of a subject that is not fine.
+func (j *judging) detail(k *judged, on subject) detail {
 	if k.Edge != nil {
-		return k.variants.of[j.place(on)]
+		return k.details.of[j.place(on)]
 	}
-	return k.outcomes[j.place(on)].Variant
+	found := &k.outcomes[j.place(on)]
+	return detail{found.Variant, found.After}
 }
 
 // judgeNodes judges the cluster and every node.

@@ -1,5 +1,7 @@
 package verdict
 
+import "slices"
+
 // causedBy names what explains a finding, see causeOf; it is zero if nothing does.
 func (j *judging) causedBy(k *judged, s Status, on subject) Origin {
 	if before, cause := j.causeOf(k, s, on); before != nil {
@@ -14,8 +16,9 @@ func (j *judging) causeOf(k *judged, s Status, on subject) (*judged, subject) {
 	if s != Fail && s != Inconclusive {
 		return nil, subject{}
 	}
+	only := j.detail(k, on).after
 	for _, before := range k.after {
-		if before.worst < s || before.Outage && k.stands(s) {
+		if before.worst < s || before.Outage && k.stands(s) || only != nil && !slices.Contains(only, before.Code) {
 			continue
 		}
 		if cause, found := j.bears(before, on, s); found {

@@ -87,8 +87,8 @@ func (j *judging) proofOfEdge(e *graph.Edge, at int) steps {
 		}
 		found := j.judgeEdge(k, e)
 		k.statuses[at] = found.Status
-		if found.Status >= Inconclusive && found.Variant != "" {
-			k.variants.add(at, found.Variant)
+		if found.Status >= Inconclusive && (found.Variant != "" || found.After != nil) {
+			k.details.add(at, &found)
 		}
 		own.add(stepOf(k.Proof), found.Status)
 	}

@@ -132,6 +132,10 @@ type Outcome struct {
 	// encapsulation of a leak. Facts are what the remedy fills in.
 	Variant string
 	Facts   map[string]string
+	// After are codes, of those that the check comes after, to which this outcome
+	// can be due; nil for all of them. A finding whose own evidence shows what is
+	// wrong, such as a rule that drops, is due to little else.
+	After []string
 	// Kind is what a failure means for the traffic, Failed what is wrong in general,
 	// where they are other than the check's.
 	Kind   Kind
