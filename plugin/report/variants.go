@@ -90,6 +90,7 @@ var cases = map[string]map[string]string{
 		"unreachable":            "If a route refuses the endpoint",
 		"vpn":                    "If the route to the endpoint leads into another tunnel",
 		"neighbour":              "If the next hop does not answer",
+		"own-address":            "If the endpoint is an address of the sending node itself",
 	},
 	"WG0502": {
 		"forward-nft-rule":      "If a rule of nftables drops forwarded packets",
