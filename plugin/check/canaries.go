@@ -143,21 +143,21 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		out := unknown("%s canaries of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size,
+		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size,
 			from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
 	case r.small.missing:
-		return unknown("%s did not report UDP and TCP canaries to %s", from.Name, to.Name)
+		return unknown("%s did not report UDP and TCP test packets to %s", from.Name, to.Name)
 	case r.small.status == verdict.Inconclusive:
-		return unknown("%s sent no %s canary of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name,
+		return unknown("%s sent no %s test packet of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name,
 			cmp.Or(row.Error, "its time was over before"))
 	case r.small.answer:
 		return notAnswered(e, row)
 	case r.small.status == verdict.Fail:
 		return notArrived(e, row)
 	}
-	text := fmt.Sprintf("%d canaries over UDP, TCP", r.sent)
+	text := fmt.Sprintf("%d test packets over UDP, TCP", r.sent)
 	if r.icmp {
 		text += ", ICMP"
 	}
@@ -198,9 +198,9 @@ func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case status == verdict.NotApplicable:
-		return skip("this run asked for no canaries of full size")
+		return skip("this run asked for no test packets of full size")
 	case full.status == verdict.Inconclusive:
-		return unknown("%s sent no canary of full size to %s", from.Name, to.Name)
+		return unknown("%s sent no test packet of full size to %s", from.Name, to.Name)
 	case full.status == verdict.Pass:
 		return pass("up to %d bytes", e.Sender.Largest+headerSize(e.Family))
 	}

@@ -91,7 +91,7 @@ func (v *view) walkArrival(n *graph.Node, plan *routing.Plan, own netip.Prefix, 
 			continue
 		}
 		c := concern{status: verdict.Inconclusive, at: n, way: way, part: own,
-			reason: "whether it applies to packets of pods cannot be told"}
+			reason: "whether it applies to packets of pods is not known"}
 		switch way.Certainty {
 		case routing.Certain:
 			c.status, c.reason = verdict.Fail, ""
@@ -152,18 +152,18 @@ func triedArrival(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.
 	}
 	like := tryFor(e, plan, way)
 	if like == nil {
-		return verdict.Inconclusive, "the test pods can send no canary that takes this way"
+		return verdict.Inconclusive, "the test pods can send no test packet that takes this way"
 	}
 	try := findTry(e.Graph().Run.Tries, like)
 	if try == nil {
-		return verdict.Inconclusive, "no canary was sent for it"
+		return verdict.Inconclusive, "no test packet was sent for it"
 	}
 	for _, t := range e.To.Tried {
 		if t.ID == try.ID && t.Received > 0 {
 			return verdict.Pass, ""
 		}
 	}
-	return verdict.Inconclusive, "a canary made for it did not arrive"
+	return verdict.Inconclusive, "a test packet made for it did not arrive"
 }
 
 // forwardedAway says which entry of the receiver leads packets off it again.

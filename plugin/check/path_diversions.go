@@ -130,7 +130,7 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 	}
 	switch link := n.Link(d.To); {
 	case link == nil:
-		c.reason += ", and where to cannot be told"
+		c.reason += ", and where to is not known"
 	case link.Role == evidence.RoleWireGuard:
 		if link.Name == e.FromLink() && n == e.From || link.Name == e.ToLink() && n == e.To {
 			c.status = verdict.Pass // it is encrypted
@@ -140,7 +140,7 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 	case staysInside(n, link.Name):
 		c.status = verdict.Pass
 	case link.Role == evidence.RoleInside && !evidence.OtherTunnel(link):
-		c.reason += ", and where they go from there cannot be told"
+		c.reason += ", and where they go from there is not known"
 	case way.Certainty == routing.Certain:
 		c.status = verdict.Fail
 	case way.Certainty == routing.Selective && n == e.From:

@@ -69,7 +69,7 @@ func switched(n *graph.Node) string {
 		master := n.Link(l.Master)
 		if master != nil && master.Kind == "openvswitch" && slices.Contains(podPipes, l.Kind) && l.PeerNS {
 			return fmt.Sprintf("%s of %s is a port of Open vSwitch, whose flows decide before the routes and were not "+
-				"read: what they do was seen on the canaries only", l.Name, n.Name)
+				"read: what they do was seen on the test packets only", l.Name, n.Name)
 		}
 	}
 	return ""
@@ -173,7 +173,7 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 		case way.Unread:
 			c.reason = "what sets marks on packets was not read"
 		default:
-			c.reason = "whether it applies to packets of pods cannot be told"
+			c.reason = "whether it applies to packets of pods is not known"
 		}
 		note(c)
 	}
@@ -277,7 +277,7 @@ func (v *view) rightLinks(e *graph.Edge) []string {
 }
 
 // overlayAbove is the overlay that the test pod's packets enter before the
-// tunnel, by the profile or because the canaries were in both; empty if none is.
+// tunnel, by the profile or because the test packets were in both; empty if none is.
 func (v *view) overlayAbove(e *graph.Edge) string {
 	link := e.From.Link(e.Route.Link)
 	switch {
@@ -331,16 +331,16 @@ func (v *view) programmed(e *graph.Edge) bool {
 
 func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 	if v.Run.Minor < 1 {
-		return pass("the routes of %s lead to %s, the canaries were in %s; programs were not recorded by this version",
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
 			e.From.Name, e.Route.Link, e.FromLink())
 	}
 	for _, d := range e.From.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(e.From, d) {
-			return warn("%s of %s decides after routing; its decision was seen on the canaries only",
+			return warn("%s of %s decides after routing; its decision was seen on the test packets only",
 				d.Program, e.From.Name)
 		}
 	}
-	return unknown("the routes of %s lead to %s, and the canaries were in %s: what sends them there was not read",
+	return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was not read",
 		e.From.Name, e.Route.Link, e.FromLink())
 }
 
@@ -365,7 +365,7 @@ func (v *view) onlyWay(e *graph.Edge, paths *nodePaths, all met) string {
 		text += " or nowhere"
 	}
 	if all.tried > 0 {
-		text += fmt.Sprintf(", %s of it as canaries of their own have shown", plural(uint64(all.tried), "part"))
+		text += fmt.Sprintf(", %s of it as test packets of their own have shown", plural(uint64(all.tried), "part"))
 	}
 	if link := paths.without(ranges[0]); link != "" && v.Below == nil {
 		text += fmt.Sprintf("; without this route it would leave by %s in clear", link)

@@ -180,7 +180,7 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 		return failed("on %s the peer %s also has %s, a part of the pods of %s",
 			e.From.Name, short(e.Rival.PublicKey), e.Rival.Part(e.ToRanges(), e.Holder), e.To.Name)
 	}
-	return pass("%s is its alone", e.Held)
+	return pass("%s belongs only to this peer", e.Held)
 }
 
 func (v *view) endpoint(e *graph.Edge) verdict.Outcome {

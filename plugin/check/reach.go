@@ -29,12 +29,12 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		return out // whatever else keeps packets from the tunnel
 	}
 	if bypassed {
-		return unknown("WireGuard on %s authenticated nothing from %s, and yet the test packets arrived: they "+
+		return unknown("WireGuard on %s received nothing from %s, but the test packets arrived: they "+
 			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
 	for _, n := range []*graph.Node{e.From, e.To} {
 		if n.Unverified != "" {
-			return unknown("WireGuard on %s authenticated nothing from %s, and where it was lost is not known: %s",
+			return unknown("WireGuard on %s received nothing from %s, and where it was lost is not known: %s",
 				e.To.Name, e.From.Name, n.Unverified)
 		}
 	}

@@ -248,8 +248,8 @@ func (u *unaccepted) clock() (verdict.Outcome, bool) {
 	if u.In.Initiations == 0 || !u.Received.Handshake || u.Received.Age >= 0 {
 		return verdict.Outcome{}, false
 	}
-	out := fail("%s takes no handshake of %s: the last one lies %s in the future of its own clock, which was set "+
-		"back, and WireGuard takes none that is older than the last",
+	out := fail("%s rejects handshakes of %s: the last accepted one lies %s in the future of its own clock, which was "+
+		"set back, and WireGuard rejects older ones",
 		u.To.Name, u.From.Name, (-time.Duration(u.Received.Age)).Round(time.Second))
 	out.Variant = "clock"
 	out.Facts = u.facts()

@@ -43,7 +43,7 @@ var told = map[string]expectation{
 	// Flannel's own backend on the kernel's WireGuard.
 	"vm-healthy-wireguard":   {verdict.Passed, "", nil},
 	"vm-stale-flannel-route": {verdict.Failed, "WG0401", []string{"flannel.1", "/24", "instead of flannel-wg"}},
-	"vm-clock-set-back":      {verdict.Failed, "WG0501", []string{"takes no handshake of node-1", "59m", "future of its own clock"}},
+	"vm-clock-set-back":      {verdict.Failed, "WG0501", []string{"rejects handshakes of node-1", "59m", "future of its own clock"}},
 	"vm-udp-blocked":         {verdict.Failed, "WG0501", []string{"reach eth0 of node-2, and its kernel drops them", "drops UDP port 51820"}},
 
 	// Where the kernel's WireGuard could answer otherwise than the userspace one of the host ground.

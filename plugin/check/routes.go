@@ -38,7 +38,7 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 	if answer.Link == "" {
 		return noRoute(e, ip, facts)
 	}
-	return anotherLink(e, ip, facts)
+	return v.anotherLink(e, ip, facts)
 }
 
 // withoutTunnel is what an entry that takes precedence can be due to: another
@@ -67,7 +67,7 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 
 // anotherLink says that the kernel sends what is for a pod through another link
 // than the tunnel, and which rule or route is why.
-func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
+func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, device, answer := e.From, e.To, e.FromLink(), e.Route
 	out := fail("%s routes traffic for pod %s (%s) via %s instead of %s",
 		from.Name, ip, to.Name, answer.Link, device)
@@ -84,7 +84,7 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 	}
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
-		out.Variant = kind(link)
+		out.Variant = v.overlayKind(link)
 	}
 	switch rule := ruleFor(from, answer, ip); {
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
@@ -105,6 +105,15 @@ func anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.
 	}
 	out.Readings = routeReadings(e, ip)
 	return out
+}
+
+// overlayKind is the kind of a link, but of an overlay only if another backend of
+// the network plugin made it: whose another one is is not known.
+func (v *view) overlayKind(link *evidence.Link) string {
+	if link.Kind == "vxlan" && (v.OldLink == nil || !v.OldLink(link.Name)) {
+		return ""
+	}
+	return kind(link)
 }
 
 // moreSpecific is the entry that wins over the tunnel's for an address, nil if
@@ -168,7 +177,7 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 				"that for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
 			facts["link"], facts["range"] = entry.Link, podRange.String()
 			if link := from.Link(entry.Link); link != nil {
-				out.Variant, facts["kind"] = kind(link), kind(link)
+				out.Variant, facts["kind"] = v.overlayKind(link), kind(link)
 			}
 		default:
 			continue

@@ -288,7 +288,7 @@ func (c *Client) allowed(ctx context.Context, a access, namespace string) (bool,
 			Namespace: namespace, Verb: a.verb, Group: a.group, Resource: a.resource, Subresource: a.subresource,
 		},
 	}}
-	err := c.call(ctx, "asking for permission to "+a.String(), func(ctx context.Context) error {
+	err := c.call(ctx, "checking permission to "+a.String(), func(ctx context.Context) error {
 		answer, err := c.api.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err == nil {
 			review = answer

@@ -95,7 +95,7 @@ Exit code: 0 verified, 1 not encrypted or a check failed, 2 usage,
 	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes to test, by name (default all)")
 	flags.StringVar(&f.selector, "node-selector", "", "nodes to test, by label")
 	flags.StringVar(&f.pairs, "pairs", "all",
-		"ordered pairs of nodes to test: all, ring (each node to the next), or to how many others each node sends")
+		"directions between nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
 	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")

@@ -40,7 +40,8 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
-		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, Configured: k3sConfiguration, Scope: commonScope,
+		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
+		Scope:  commonScope,
 		RunsAs: cmp.Or(distribution(g), "flannel"),
 	}
 	if p.RunsAs == "k3s" {
@@ -117,6 +118,12 @@ func carriesIPv6(n *graph.Node) bool {
 			return podRange.Addr().Is6() && podRange.Contains(a.Prefix.Addr())
 		})
 	})
+}
+
+// flannelVXLAN reports whether a link is one of the backend vxlan: flannel.VNI and
+// flannel-v6.VNI (flannel pkg/backend/vxlan/vxlan.go).
+func flannelVXLAN(name string) bool {
+	return strings.HasPrefix(name, "flannel.") || strings.HasPrefix(name, "flannel-v6.")
 }
 
 // flannelPublished reads the key of a family from the lease,

@@ -61,6 +61,9 @@ type Profile struct {
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
+	// OldLink reports whether a link is one that a backend of the network plugin
+	// makes that does not encrypt; nil if no such name is known.
+	OldLink func(name string) bool
 	// Overwrite is an address that a node publishes in place of its own, the zero
 	// Overwrite if there is none.
 	Overwrite func(n *graph.Node) Overwrite

@@ -8,7 +8,7 @@ const Cilium = "cilium"
 var ciliumRemedies = []row{
 	// Prints no command. Changes: traffic for pods that an agent does not know yet is dropped.
 	{"WG0609", "", Cilium, Hint{
-		Title: "Have nodes drop what they do not know yet, rather than send it in clear",
+		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
 		Note: "Set the strict mode of its encryption for egress and ingress (encryption.strictMode), in a current " +
 			"release.",
 	}},

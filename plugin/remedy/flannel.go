@@ -67,7 +67,7 @@ var flannelSwitch = Hint{
 		{On: Operator, Command: "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
 			Note: "in net-conf.json set \"Backend\": {\"Type\": \"wireguard\"}"},
 		{On: Operator, Command: "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds"},
-		{On: EachNode, Command: "reboot", Note: "flannel.1 and its routes stay otherwise and win over the tunnel's"},
+		{On: EachNode, Command: "reboot", Note: "flannel.1 and its routes stay otherwise and take precedence over the tunnel's"},
 		{On: Operator, Command: "kubectl wg verify"},
 	},
 }

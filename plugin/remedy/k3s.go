@@ -146,7 +146,7 @@ var k3sSwitch = Hint{
 		{
 			On:      EachNode,
 			Command: "reboot",
-			Note: "servers first; removes flannel.1 and its routes, which would win over the tunnel's, and gives " +
+			Note: "servers first; removes flannel.1 and its routes, which would take precedence over the tunnel's, and gives " +
 				"every pod the new MTU",
 		},
 		{On: Operator, Command: "kubectl wg verify"},

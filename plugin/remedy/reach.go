@@ -81,7 +81,7 @@ var reachRemedies = []row{
 	}},
 	// Nothing: how the plugin is restarted is not known.
 	{"WG0501", "clock", "", Hint{
-		Title: "Restart the network plugin on {node}, so that it forgets the handshakes of the future",
+		Title: "Restart the network plugin on {node}, which clears handshake timestamps that lie in the future",
 		Note:  "Its WireGuard device has to be made again. Then keep the clocks right with NTP.",
 	}},
 	// Nothing: what drops is not known for certain.

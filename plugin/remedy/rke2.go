@@ -63,7 +63,7 @@ var rke2Switch = Hint{
 		{
 			On:      EachNode,
 			Command: "reboot",
-			Note:    "servers first; flannel.1 and its routes stay otherwise and win over the tunnel's",
+			Note:    "servers first; flannel.1 and its routes stay otherwise and take precedence over the tunnel's",
 		},
 		{On: Operator, Command: "kubectl wg verify"},
 	},

@@ -21,6 +21,12 @@ var routeRemedies = []row{
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {route} dev {link}"}},
 		Note:  "Find out what added it, otherwise it will return.",
 	}},
+	// Prints no command: which entry leads there is not known.
+	{"WG0401", "", "", Hint{
+		Title: "Find which entry leads the packets to {link}",
+		Note: "On {node}, ip route get with the pod's address shows the kernel's answer, ip rule and ip route show table " +
+			"all what it comes from.",
+	}},
 	// Removes one route of one node: what refused these pods on purpose does so no more.
 	{"WG0401", "refused", "", Hint{
 		Title: "Remove the route that refuses the other nodes' pods",

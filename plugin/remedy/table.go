@@ -30,7 +30,7 @@ var (
 	loadModule = Step{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}
 )
 
-const pauses = "running pods go on; traffic between the node and the others pauses for seconds"
+const pauses = "running pods keep running; traffic between the node and the others is interrupted for a few seconds"
 
 // newKey gives a node another key, which Flannel makes when it finds none.
 func newKey(restart Step) Hint {
@@ -46,8 +46,8 @@ func newKey(restart Step) Hint {
 // forgetHandshakes has a node make its device again.
 func forgetHandshakes(plugin string, restart Step) Hint {
 	return Hint{
-		Title:      "Restart " + plugin + " on {node}, so that it forgets the handshakes of the future",
-		Disruption: "running pods go on; traffic between {node} and the others pauses for seconds",
+		Title:      "Restart " + plugin + " on {node}, which clears handshake timestamps that lie in the future",
+		Disruption: "running pods keep running; traffic between {node} and the others is interrupted for a few seconds",
 		Steps:      []Step{restart},
 		Note:       "Then keep the clocks right, with NTP and a battery-backed clock, or the next boot brings it back.",
 	}

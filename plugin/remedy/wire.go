@@ -13,7 +13,7 @@ var wireRemedies = []row{
 		Note:  "Set a persistent keepalive of 25 s in the network plugin's configuration.",
 	}},
 	// Prints no command: only the options of verify change.
-	{"WG0801", "", "", Hint{Title: "Test all families", Note: "Leave --family away, or say --family all."}},
+	{"WG0801", "", "", Hint{Title: "Test all families", Note: "Omit --family, or use --family all."}},
 	// Prints no command: who set up the other tunnel, and for what, is not known.
 	{"WG0601", "tunnel", "", Hint{
 		Title: "Find what leads the pods' packets into the other tunnel",
@@ -35,7 +35,7 @@ var wireRemedies = []row{
 	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
-		Title: "Have nodes drop what they do not know yet, rather than send it in clear",
+		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
 		Note: "Find what treats the traffic of new pods differently, such as an agent that writes a route, a rule " +
 			"or an address list per pod, and whether it has a strict mode.",
 	}},

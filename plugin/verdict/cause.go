@@ -227,7 +227,22 @@ func (j *judging) causes() (all []Cause) {
 		c.Consequences = j.consequences(g)
 		all = append(all, c)
 	}
+	// Of failures of which no packet was seen in plaintext, those first that let
+	// some leave so.
+	slices.SortStableFunc(all, func(a, b Cause) int {
+		if a.Status != Fail || b.Status != Fail || a.LeakCount > 0 || b.LeakCount > 0 {
+			return 0
+		}
+		return cmp.Compare(plaintextFirst(a.Kind), plaintextFirst(b.Kind))
+	})
 	return all
+}
+
+func plaintextFirst(k Kind) int {
+	if k == Plaintext {
+		return 0
+	}
+	return 1
 }
 
 func (j *judging) consequences(g *group) (all []Consequence) {
