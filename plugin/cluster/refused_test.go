@@ -89,7 +89,7 @@ func TestFallBack(t *testing.T) {
 func TestProxyPage(t *testing.T) {
 	page := []byte("<html>dial tcp 192.0.2.12:10250: i/o timeout</html>")
 	answer := newRefused(&http.Response{StatusCode: http.StatusBadGateway}, page)
-	if !answer.unsupported() || ofKubelet(answer) != error(answer) {
+	if !answer.unsupported() || ofKubelet(answer).Error() != answer.Error() {
 		t.Errorf("%+v", answer)
 	}
 	cut := newRefused(&http.Response{StatusCode: http.StatusInternalServerError}, []byte(`{"kind":"Status","message":"error di`))
@@ -104,7 +104,7 @@ func TestProxyPage(t *testing.T) {
 // A connection to the API server that fails on this side says nothing of a kubelet.
 func TestOwnConnectionFails(t *testing.T) {
 	own := errors.New(`error sending request: Post "https://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused`)
-	if ofKubelet(own) != own {
+	if ofKubelet(own).Error() != own.Error() {
 		t.Error(ofKubelet(own))
 	}
 }

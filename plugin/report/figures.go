@@ -109,7 +109,6 @@ type total struct {
 	transports []string // over which test packets were answered
 	links      []string // that leave a host
 	carriers   []string // names of the WireGuard devices
-	userspace  int      // nodes
 }
 
 // totalOf sums all directions of a run, those of several senders at a time.
