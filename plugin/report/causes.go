@@ -72,7 +72,7 @@ func (t *text) andOthers(c *verdict.Cause) string {
 // cause writes what was found, what was expected, the evidence and the fix.
 func (t *text) cause(label string, c *verdict.Cause) {
 	found := sentence(c.Text) + t.also(c)
-	if t.terse == densest {
+	if t.terse >= untitled {
 		t.labelled(label, c.Code+" "+found)
 		t.evidence(c)
 		t.fixOf(c)

@@ -83,7 +83,7 @@ func (t *text) advice(h remedy.Hint) {
 	if h.Disruption != "" {
 		impact = sentence(h.Disruption)
 	}
-	if t.terse == densest {
+	if t.terse >= untitled {
 		if impact != "" {
 			impact = "Impact: " + impact
 		}

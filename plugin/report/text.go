@@ -41,12 +41,13 @@ type terseness int
 
 // Each leaves out what those before do.
 const (
-	full    terseness = iota
-	fewer             // empty lines between the parts only, one reading of each cause
-	least             // no expectation, what follows and what is covered in one line
-	dense             // commands of several nodes in one line
-	packed            // no empty lines
-	densest           // no titles of checks, no readings but a leak
+	full     terseness = iota
+	fewer              // empty lines between the parts only, one reading of each cause
+	least              // no expectation, what follows and what is covered in one line
+	dense              // commands of several nodes in one line
+	packed             // no empty lines
+	untitled           // no titles of checks, notes behind the fix
+	densest            // no readings but a leak
 )
 
 // fit returns the report as long as it may be on one screen, or as short as it
