@@ -208,6 +208,7 @@ func (g *Graph) settle(n *Node) {
 			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]
 		}
 	}
+	n.loose = n.looseTunnels()
 }
 
 // comparePeers orders peers by the nodes that they stand for.
