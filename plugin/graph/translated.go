@@ -48,7 +48,8 @@ const (
 	leastKnown = 2
 )
 
-// looseTunnels are those with data messages that no peer has by its endpoint.
+// looseTunnels are those with data messages that no peer has by its endpoint, those
+// with data messages in both directions first.
 func (n *Node) looseTunnels() (list []loose) {
 	claimed := map[tunnelKey]bool{}
 	for _, p := range n.Peers {
@@ -62,6 +63,12 @@ func (n *Node) looseTunnels() (list []loose) {
 		}
 	}
 	slices.SortFunc(list, func(a, b loose) int {
+		if both := a.bothWays(); both != b.bothWays() {
+			if both {
+				return -1
+			}
+			return 1
+		}
 		return cmp.Or(cmp.Compare(a.at.port, b.at.port), a.at.remote.Compare(b.at.remote))
 	})
 	return list
@@ -72,7 +79,7 @@ func (g *Graph) joinLoose() {
 	ends := g.endsOfLoose()
 	g.each(func(n *Node) {
 		for _, l := range n.loose {
-			if p := g.loosePeer(n, l, ends); p != nil {
+			if p := g.loosePeer(n, l, ends); p != nil && (l.bothWays() || l.continues(p.tunnel)) {
 				p.tunnel = p.tunnel.with(l.tunnel)
 			}
 		}
@@ -165,6 +172,18 @@ func (e *wireEnd) devices() []*evidence.Device {
 func (t *tunnel) sameTraffic(there *tunnel) bool {
 	return (t.sent.Data == 0 || shareSession(t.sent.Sessions, there.received.Sessions)) &&
 		(t.received.Data == 0 || shareSession(t.received.Sessions, there.sent.Sessions))
+}
+
+// bothWays reports whether data messages went in both directions: only who has the
+// keys is answered.
+func (t *tunnel) bothWays() bool { return t.sent.Data > 0 && t.received.Data > 0 }
+
+// continues reports whether what went in one direction is of a session that a peer's
+// tunnel has in that direction, as where the translation begins in its midst.
+// Anything can be sent to a node, so no other one-way traffic is a tunnel's.
+func (t *tunnel) continues(own *tunnel) bool {
+	return own != nil && (shareSession(t.sent.Sessions, own.sent.Sessions) ||
+		shareSession(t.received.Sessions, own.received.Sessions))
 }
 
 // facing returns the peer that a device has in another node's device if what the two

@@ -106,20 +106,27 @@ func TestTranslatedTunnel(t *testing.T) {
 	}
 }
 
-// What left by a port of the device's own and by one that was translated is summed.
+// What went one way between translated ports is the tunnel's if it is of a session that
+// this has otherwise too; anything else can come from anybody.
 func TestTranslatedInPart(t *testing.T) {
-	w := plainWire()
-	early := inSession(5, 11, evidence.Handshake{Type: 1, For: "key-b"})
-	early.Sizes = []evidence.SizeCount{{Size: 128, Count: 3}}
-	e := edge(w.recording().
-		say("probe/a", &evidence.Tunnel{Local: at(0, 40000), Remote: endpoint(1), Links: []string{"eth1"}, TX: early}).
-		say("probe/b", &evidence.Tunnel{Local: endpoint(1), Remote: at(0, 40000), RX: early}), "a", "b")
+	part := func(session uint32) *graph.Edge {
+		early := inSession(session, 11, evidence.Handshake{Type: 1, For: "key-b"})
+		early.Sizes = []evidence.SizeCount{{Size: 128, Count: 3}}
+		w := plainWire()
+		return edge(w.recording().
+			say("probe/a", &evidence.Tunnel{Local: at(0, 40000), Remote: endpoint(1), Links: []string{"eth1"}, TX: early}).
+			say("probe/b", &evidence.Tunnel{Local: endpoint(1), Remote: at(0, 40000), RX: early}), "a", "b")
+	}
+	e := part(7)
 	same(t, "leaving", *e.Out, graph.Flow{
-		Shape: &graph.Shape{Data: 6, Handshakes: 1, Sizes: early.Sizes}, Bytes: 111, Sessions: []uint32{7, 5}, For: "key-b",
+		Shape: &graph.Shape{Data: 6, Handshakes: 1, Sizes: []evidence.SizeCount{{Size: 128, Count: 3}}},
+		Bytes: 111, Sessions: []uint32{7, 7}, For: "key-b",
 	})
 	same(t, "arriving", e.In.Bytes, uint64(111))
 	same(t, "links", e.OutLinks, []string{"eth0", "eth1"})
 	same(t, "answers", e.Back().Out.Bytes, uint64(200))
+	strange := part(5)
+	same(t, "of another session", []uint64{strange.Out.Bytes, strange.In.Bytes}, []uint64{100, 100})
 }
 
 // A second device with the same key does not take the traffic of the first.
