@@ -140,7 +140,7 @@ func (g *Graph) loosePeer(n *Node, l loose, ends map[seenAs][]wireEnd) (best *Pe
 		}
 		for i := range ends[s] {
 			there := &ends[s][i]
-			if there.node == n || !l.sameTraffic(there.tunnel) {
+			if there.node == n || !l.sameTraffic(there.tunnel) || !l.bothWays() && !l.arrives(n, there) {
 				continue
 			}
 			for _, here := range n.Devices[:min(len(n.Devices), maxPaired)] {
@@ -186,14 +186,28 @@ func (t *tunnel) continues(own *tunnel) bool {
 		shareSession(t.received.Sessions, own.received.Sessions))
 }
 
+// arrives reports whether what went in one direction was sent to an address of the
+// node that received it: a session can also be that of messages which went astray.
+func (l *loose) arrives(n *Node, there *wireEnd) bool {
+	if l.sent.Data > 0 {
+		return there.node.hasAddress(l.at.remote.Addr())
+	}
+	return n.hasAddress(there.at.remote.Addr())
+}
+
+func (n *Node) hasAddress(addr netip.Addr) bool {
+	return slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == addr })
+}
+
 // facing returns the peer that a device has in another node's device if what the two
 // nodes captured can be their tunnel, and how many of its four ends are as the two
 // devices report them. That it is the same traffic the sessions say, WireGuard's
-// receiver indices. All handshakes must have been made for the keys of the two.
+// receiver indices. All handshakes must have been made for the keys of the two, and
+// both devices have authenticated what they received.
 func (g *Graph) facing(n *Node, l loose, here *evidence.Device, there *wireEnd,
 	other *evidence.Device) (*Peer, int) {
 	p, back := g.Peer(n, here.Name, other.PublicKey), g.Peer(there.node, other.Name, here.PublicKey)
-	if p == nil || back == nil || p.Count == nil || back.Count == nil || there.peer != nil && there.peer != back {
+	if !p.authenticated() || !back.authenticated() || there.peer != nil && there.peer != back {
 		return nil, 0
 	}
 	for _, t := range []struct {
@@ -214,6 +228,9 @@ func (g *Graph) facing(n *Node, l loose, here *evidence.Device, there *wireEnd,
 	}
 	return p, known
 }
+
+// authenticated reports whether a device received something of a peer meanwhile.
+func (p *Peer) authenticated() bool { return p != nil && p.Count != nil && p.Count.RX.Most > 0 }
 
 // madeFor reports whether no handshake message of a flow was made for anyone else.
 func (f *Flow) madeFor(key string) bool { return f.Handshakes == 0 || f.For == key }

@@ -18,6 +18,7 @@ type wired struct {
 	sessionA, sessionB uint32 // in which a sends, as a saw it and as b did
 	answer             uint32 // in which b sends, as a saw it
 	forA               string // whom a's handshake was made for
+	silentA            bool   // a's device received nothing of b
 }
 
 func at(node int, port uint16) netip.AddrPort { return netip.AddrPortFrom(endpoint(node).Addr(), port) }
@@ -35,6 +36,14 @@ func inSession(index uint32, bytes uint64, handshakes ...evidence.Handshake) evi
 		Indices: []evidence.IndexRange{{Index: index, Min: 0, Max: 2, Messages: 3}}}
 }
 
+func (w *wired) count(key string, endpoint netip.AddrPort, silent bool) *evidence.Count {
+	count := &evidence.Count{Device: "wg0", PublicKey: key, Endpoint: endpoint, Readings: 4}
+	if !silent {
+		count.RX = [evidence.Readings]uint64{0, 0, 100, 100}
+	}
+	return count
+}
+
 func (w *wired) recording() *fake {
 	sent := inSession(w.sessionA, 100)
 	if w.forA != "" {
@@ -42,11 +51,11 @@ func (w *wired) recording() *fake {
 	}
 	return abc().
 		say("probe/a", peer("key-b", w.hasA, "10.0.1.0/24"),
-			&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: w.hasA, Readings: 4},
+			w.count("key-b", w.hasA, w.silentA), &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(endpoint(0).Addr(), 24)},
 			&evidence.Tunnel{Local: w.localA, Remote: w.remoteA, Links: []string{"eth0"}, TX: sent,
 				RX: inSession(w.answer, 200)}).
 		say("probe/b", peer("key-a", w.hasB, "10.0.0.0/24"),
-			&evidence.Count{Device: "wg0", PublicKey: "key-a", Endpoint: w.hasB, Readings: 4},
+			w.count("key-a", w.hasB, false), &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(endpoint(1).Addr(), 24)},
 			&evidence.Tunnel{Local: w.localB, Remote: w.remoteB, Links: []string{"eth0"},
 				TX: inSession(8, 200), RX: inSession(w.sessionB, 100)})
 }
@@ -88,6 +97,9 @@ func TestTranslatedTunnel(t *testing.T) {
 		{"another port, and another session is answered", func(w *wired) {
 			w.localA, w.remoteB, w.hasB, w.answer = at(0, 40000), at(0, 40000), at(0, 40000), 9
 		}, 0, 200},
+		{"another port, and a's device received nothing", func(w *wired) {
+			w.localA, w.remoteB, w.hasB, w.silentA = at(0, 40000), at(0, 40000), at(0, 40000), true
+		}, 0, 200},
 		{"of ports of which no device knows", func(w *wired) {
 			w.localA, w.remoteB, w.localB, w.remoteA = at(0, 40000), at(0, 40000), at(1, 40001), at(1, 40001)
 		}, 0, 0},
@@ -109,15 +121,15 @@ func TestTranslatedTunnel(t *testing.T) {
 // What went one way between translated ports is the tunnel's if it is of a session that
 // this has otherwise too; anything else can come from anybody.
 func TestTranslatedInPart(t *testing.T) {
-	part := func(session uint32) *graph.Edge {
+	part := func(session uint32, to netip.AddrPort) *graph.Edge {
 		early := inSession(session, 11, evidence.Handshake{Type: 1, For: "key-b"})
 		early.Sizes = []evidence.SizeCount{{Size: 128, Count: 3}}
 		w := plainWire()
 		return edge(w.recording().
-			say("probe/a", &evidence.Tunnel{Local: at(0, 40000), Remote: endpoint(1), Links: []string{"eth1"}, TX: early}).
+			say("probe/a", &evidence.Tunnel{Local: at(0, 40000), Remote: to, Links: []string{"eth1"}, TX: early}).
 			say("probe/b", &evidence.Tunnel{Local: endpoint(1), Remote: at(0, 40000), RX: early}), "a", "b")
 	}
-	e := part(7)
+	e := part(7, endpoint(1))
 	same(t, "leaving", *e.Out, graph.Flow{
 		Shape: &graph.Shape{Data: 6, Handshakes: 1, Sizes: []evidence.SizeCount{{Size: 128, Count: 3}}},
 		Bytes: 111, Sessions: []uint32{7, 7}, For: "key-b",
@@ -125,8 +137,9 @@ func TestTranslatedInPart(t *testing.T) {
 	same(t, "arriving", e.In.Bytes, uint64(111))
 	same(t, "links", e.OutLinks, []string{"eth0", "eth1"})
 	same(t, "answers", e.Back().Out.Bytes, uint64(200))
-	strange := part(5)
-	same(t, "of another session", []uint64{strange.Out.Bytes, strange.In.Bytes}, []uint64{100, 100})
+	other := part(5, endpoint(1))
+	same(t, "of another session", []uint64{other.Out.Bytes, other.In.Bytes}, []uint64{100, 100})
+	same(t, "to another host", part(7, endpoint(2)).Out.Bytes, uint64(100))
 }
 
 // A second device with the same key does not take the traffic of the first.
@@ -138,7 +151,8 @@ func TestTranslatedBesideAClone(t *testing.T) {
 		other := []string{"key-b", "key-a"}[i]
 		f.say("probe/"+name, &evidence.Device{Name: "wg7", PublicKey: "key-" + name, Port: 51900},
 			&evidence.Peer{Device: "wg7", PublicKey: other, Endpoint: at(1-i, 51900)},
-			&evidence.Count{Device: "wg7", PublicKey: other, Endpoint: at(1-i, 51900), Readings: 4})
+			&evidence.Count{Device: "wg7", PublicKey: other, Endpoint: at(1-i, 51900), Readings: 4,
+				RX: [evidence.Readings]uint64{0, 0, 1, 1}})
 	}
 	same(t, "leaving", edge(f, "a", "b").Out.Bytes, uint64(100))
 }
