@@ -81,6 +81,9 @@ func (g *Graph) joinLoose() {
 		for _, l := range n.loose {
 			if p := g.loosePeer(n, l, ends); p != nil && (l.bothWays() || l.continues(p.tunnel)) {
 				p.tunnel = p.tunnel.with(l.tunnel)
+				if l.at.port != n.Device(p.Device).Port {
+					p.translated = l.at.port
+				}
 			}
 		}
 	})
