@@ -117,3 +117,47 @@ func TestTranslatedNote(t *testing.T) {
 		}
 	}
 }
+
+// A statement that gives the tunnel's own datagrams the port of its device takes pods'
+// UDP packets nowhere in clear; one that may take them elsewhere is another matter.
+func TestStatementForTheTunnel(t *testing.T) {
+	udp := evidence.Selector{Protocol: []uint8{protocolUDP}, Target: []evidence.Ports{{From: 51999, To: 51999}}}
+	own := underlay(1).String()
+	for _, test := range []struct {
+		name string
+		evidence.Diversion
+		verdict verdict.Verdict
+		says    string
+	}{
+		{"redirect", evidence.Diversion{Effect: evidence.EffectProxy, Port: 51820, Selector: udp}, verdict.Passed,
+			"to flannel-wg of node-2, which drops them"},
+		{"dnat", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Port: 51820, Selector: udp}, verdict.Passed,
+			"to flannel-wg of node-2, which drops them"},
+		{"port alone", evidence.Diversion{Effect: evidence.EffectDNAT, Port: 51820, Selector: udp}, verdict.Passed,
+			"with UDP port 51820 as their target"},
+		{"to another port", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Port: 9, Selector: udp}, verdict.Undecided, ""},
+		{"to a port that is not known", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Selector: udp}, verdict.Undecided, ""},
+		{"to another host", evidence.Diversion{Effect: evidence.EffectDNAT, To: underlay(2).String(), Port: 51820, Selector: udp},
+			verdict.Undecided, ""},
+		{"to a link", evidence.Diversion{Effect: evidence.EffectDNAT, To: "eth0", Port: 51820, Selector: udp}, verdict.Undecided, ""},
+		{"TCP too", evidence.Diversion{Effect: evidence.EffectProxy, Port: 51820}, verdict.Undecided, ""},
+		{"a program", evidence.Diversion{Effect: evidence.EffectProxy, Selector: udp}, verdict.Undecided, ""},
+		{"copies", evidence.Diversion{Effect: evidence.EffectCopy, Port: 51820, Selector: udp}, verdict.Undecided, ""},
+	} {
+		s := healthy(3)
+		d := test.Diversion
+		d.By, d.Family, d.Table, d.Chain, d.Hook = "nftables", "ip", "nat", "PREROUTING", "prerouting"
+		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Diversion: &d},
+			evidence.Message{Address: &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(underlay(1), 24)}})
+		j := Judge(record(t, s))
+		found := ""
+		for _, f := range j.Findings {
+			if f.Code == "WG0402" && f.Status != verdict.Pass {
+				found += f.Status.String() + " " + f.Text + "\n"
+			}
+		}
+		if j.Verdict != test.verdict || !strings.Contains(found, test.says) {
+			t.Errorf("%s: %s, want %s: %s", test.name, j.Verdict, test.verdict, found)
+		}
+	}
+}
