@@ -153,6 +153,10 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 	return c
 }
 
+// VariantOwnTunnel is that of a warning of WG0402 about a statement that translates the
+// tunnel's own datagrams.
+const VariantOwnTunnel = "own-tunnel"
+
 // intoOwnTunnel says of a statement that translates the tunnel's own datagrams what it
 // does to pods' UDP packets that meet it, empty if it is not known to be one. Those that
 // it gives an address of the node reach the socket of the carrier's device, which drops
@@ -345,6 +349,9 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 		out.Add("; %s, %s %s", effects[c.by.Effect], through, c.by.To)
 	} else if c.reason != "" {
 		out.Add("%s", "; "+c.reason)
+	}
+	if c.status == verdict.Warn {
+		out.Variant = VariantOwnTunnel
 	}
 	out.Readings = []verdict.Reading{{Node: n.Name, What: "statement", Text: statement}}
 }
