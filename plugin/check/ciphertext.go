@@ -126,6 +126,12 @@ func onTheWay(e *graph.Edge) (notes string) {
 	if e.In.Repeats > 0 {
 		notes += fmt.Sprintf("; %s duplicated by the network", plural(e.In.Repeats, "data message"))
 	}
+	if port := e.LeavesFrom; port != 0 {
+		notes += fmt.Sprintf("; a translation on %s has them leave from UDP port %d", e.From.Name, port)
+	}
+	if port := e.ArrivesAt; port != 0 {
+		notes += fmt.Sprintf("; a translation on %s takes them from UDP port %d", e.To.Name, port)
+	}
 	const invalid = "are not valid WireGuard messages"
 	if n := e.Out.Malformed; n > 0 {
 		notes += fmt.Sprintf("; %s to the endpoint of %s %s", plural(n, "datagram"), e.To.Name, invalid)

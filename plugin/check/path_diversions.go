@@ -125,6 +125,10 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 		return concern{status: verdict.Pass}
 	}
 	c := concern{status: verdict.Inconclusive, by: d, part: to, reason: effects[d.Effect]}
+	if text := intoOwnTunnel(e, d, n); text != "" {
+		c.status, c.reason = verdict.Warn, text
+		return c
+	}
 	if d.Effect != evidence.EffectCopy && d.Effect != evidence.EffectForward {
 		return c
 	}
@@ -147,6 +151,36 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 		c.status, c.reason = tried(e, plan, &way)
 	}
 	return c
+}
+
+// VariantOwnTunnel is that of a warning of WG0402 about a statement that translates the
+// tunnel's own datagrams.
+const VariantOwnTunnel = "own-tunnel"
+
+// intoOwnTunnel says of a statement that translates the tunnel's own datagrams what it
+// does to pods' UDP packets that meet it, empty if it is not known to be one. Those that
+// it gives an address of the node reach the socket of the carrier's device, which drops
+// what is not of a peer: they go nowhere. Those that only get another port have the same
+// way as before. A test packet would show no more: none arrives, and none is seen.
+func intoOwnTunnel(e *graph.Edge, d *evidence.Diversion, n *graph.Node) string {
+	device := e.FromCarrier.Device
+	if n == e.To {
+		device = e.ToCarrier.Device
+	}
+	onlyUDP := len(d.Selector.Protocol) == 1 && d.Selector.Protocol[0] == protocolUDP
+	if device == nil || d.Port == 0 || d.Port != device.Port || d.Hook != "prerouting" || !onlyUDP {
+		return ""
+	}
+	const same = "pods' UDP packets that it applies to go %s: none of them leaves in clear, and none arrives as it was sent"
+	toNode := func(addr netip.Addr) bool { return slices.ContainsFunc(n.Addresses, hasAddress(addr)) }
+	to, err := netip.ParseAddr(d.To)
+	switch {
+	case d.Effect == evidence.EffectDNAT && d.To == "":
+		return fmt.Sprintf(same, fmt.Sprintf("their way with UDP port %d as their target", d.Port))
+	case d.Effect == evidence.EffectProxy && d.To == "", d.Effect == evidence.EffectDNAT && err == nil && toNode(to):
+		return fmt.Sprintf(same, "to "+device.Name+" of "+n.Name+", which drops them")
+	}
+	return ""
 }
 
 // effects say of a statement what it does.
@@ -315,6 +349,9 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 		out.Add("; %s, %s %s", effects[c.by.Effect], through, c.by.To)
 	} else if c.reason != "" {
 		out.Add("%s", "; "+c.reason)
+	}
+	if c.status == verdict.Warn {
+		out.Variant = VariantOwnTunnel
 	}
 	out.Readings = []verdict.Reading{{Node: n.Name, What: "statement", Text: statement}}
 }

@@ -40,6 +40,9 @@ type Edge struct {
 	// RewrittenPort is a local port of no device of From from which messages were
 	// captured leaving for the endpoint of To, 0 if there is none.
 	RewrittenPort uint16
+	// LeavesFrom and ArrivesAt are UDP ports that messages of Out and In had on the
+	// wire in the place of that of From's and To's device, 0 if all had that.
+	LeavesFrom, ArrivesAt uint16
 	// Marked packets seen entering the tunnel on From and leaving it on To.
 	Into, OutOf *Seen
 	Leaks       []Leak // of this traffic, whoever saw them
@@ -95,7 +98,7 @@ func (e *Edge) sent(p *Peer) {
 		e.Peer = p
 	}
 	e.Sent, e.EndpointRoute = p.Count, p.route
-	e.RewrittenPort = p.rewritten
+	e.RewrittenPort, e.LeavesFrom = p.rewritten, p.translated
 	if p.stale != nil {
 		e.StaleSent = p.stale
 	}
@@ -106,7 +109,7 @@ func (e *Edge) sent(p *Peer) {
 
 // received adds what To knows of From as a peer.
 func (e *Edge) received(p *Peer) {
-	e.Received = p.Count
+	e.Received, e.ArrivesAt = p.Count, p.translated
 	if p.tunnel != nil {
 		e.In, e.InLinks = &p.tunnel.received, p.tunnel.links
 	}

@@ -71,6 +71,7 @@ func NewUntil(done <-chan struct{}, recording Recorded) *Graph {
 	g.attribute(recording)
 	g.own()
 	g.each(g.settle)
+	g.joinLoose()
 	if g.ended() {
 		return nil
 	}

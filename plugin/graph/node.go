@@ -64,6 +64,7 @@ type Node struct {
 	marked     []Answer // Answers with a firewall mark
 	stale      map[staleKey]*Moved
 	tunnels    map[tunnelKey]*tunnel
+	loose      []loose
 	seen       map[where][]*Seen // by the other node's place
 	controlsTo []bool            // whether any was sent, by the other node's place
 	refused    map[int]string    // why a control was not sent, by the other node's place

@@ -15,12 +15,15 @@ type Peer struct {
 	*PeerConfig
 	Count *Count // nil if its counters were not read
 
-	stale     *Moved          // see Edge.StaleSent
-	rewritten uint16          // see Edge.RewrittenPort
-	tunnel    *tunnel         // nil if nothing of it was captured
-	route     *evidence.Route // see Edge.EndpointRoute
-	device    int32           // in the order in which the node's devices were named
-	rank      int32           // in Node.Peers
+	stale     *Moved // see Edge.StaleSent
+	rewritten uint16 // see Edge.RewrittenPort
+	// translated is the node's port on the wire in the place of its device's, see
+	// Edge.LeavesFrom.
+	translated uint16
+	tunnel     *tunnel         // nil if nothing of it was captured
+	route      *evidence.Route // see Edge.EndpointRoute
+	device     int32           // in the order in which the node's devices were named
+	rank       int32           // in Node.Peers
 }
 
 // PeerConfig is a peer at the first reading. The same peer of many nodes is one.
@@ -208,6 +211,7 @@ func (g *Graph) settle(n *Node) {
 			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]
 		}
 	}
+	n.loose = n.looseTunnels()
 }
 
 // comparePeers orders peers by the nodes that they stand for.

@@ -138,11 +138,22 @@ func limits(j *check.Judgement) (notes []string) {
 		// Recordings of minor version 0 hold neither what other pods sent nor which
 		// other paths the kernel has.
 		notes = append(notes, "Packets of other pods and other paths were not read by the version that recorded this.")
-	} else if paths := j.Totals.Of("WG0402"); paths.Statuses[verdict.Warn] > 0 {
+	} else if unreadPaths(j) {
 		notes = append(notes, "Programs that cannot be read decide about paths: their decision was seen on the test "+
 			"packets only.")
 	}
 	return notes
+}
+
+// unreadPaths reports whether a warning about other paths is of what cannot be read.
+func unreadPaths(j *check.Judgement) bool {
+	read := 0
+	for _, f := range j.Findings {
+		if f.Code == "WG0402" && f.Status == verdict.Warn && f.Variant == check.VariantOwnTunnel {
+			read++
+		}
+	}
+	return j.Totals.Of("WG0402").Statuses[verdict.Warn] > read
 }
 
 func (t *text) headline() {

@@ -82,7 +82,7 @@ func (d *deaf) Read(p []byte) (int, error) {
 // A run knows of peers in columns what it knows of single ones; of columns of
 // unequal length, which only a hostile probe sends, as far as they go.
 func TestKnownPeers(t *testing.T) {
-	end := netip.MustParseAddrPort("192.0.2.2:51820")
+	end := netip.MustParseAddrPort("192.0.2.2:51999") // which it translates
 	for name, messages := range map[string][]evidence.Message{
 		"single":  {{Peer: &evidence.Peer{Device: "wg0", PublicKey: "B", Endpoint: end}}},
 		"columns": {{Peers: &evidence.Peers{Device: "wg0", Keys: []string{"B"}, Endpoints: []netip.AddrPort{end}}}},
@@ -112,7 +112,7 @@ func TestKnownPeers(t *testing.T) {
 			probes[stream] = a.name(stream)
 		}
 		k := newKnown(recorded, &evidence.Run{Families: []int{4}}, probes)
-		if !slices.Equal(k.keys, []string{"A", "B"}) || !slices.Equal(k.ports, []uint16{51820}) {
+		if !slices.Equal(k.keys, []string{"A", "B"}) || !slices.Equal(k.ports, []uint16{51820, 51999}) {
 			t.Errorf("%s: keys %q, ports %d", name, k.keys, k.ports)
 		}
 		targets := (&controls{k, under}).targets(0)

@@ -49,7 +49,7 @@ func (s *said) keep(m *evidence.Message, routes bool) {
 // known is what the run knows of the nodes before anything is sent.
 type known struct {
 	keys      []string           // of every device and peer, published ones too
-	ports     []uint16           // of the devices
+	ports     []uint16           // of the devices, and where nodes send to them
 	mtus      []int              // of the devices' links
 	overhead  map[int]int        // of an overlay on the devices, by family
 	owner     map[string]int     // index of a node by its public key
@@ -71,7 +71,7 @@ func newKnown(recorded *recording.Recording, about *evidence.Run, probes map[str
 		k.peers[n.Index] = probes[evidence.StreamName("probe", n.Name)].peers
 	}
 	k.keys = k.allKeys()
-	k.ports = set(k.ports)
+	k.ports = set(append(k.ports, k.endpointPorts()...))
 	k.mtus = set(k.mtus)
 	if narrow {
 		k.tries = check.Tries(g)
@@ -104,6 +104,26 @@ func (k *known) readDevices(n *graph.Node) {
 			k.mtus = append(k.mtus, link.MTU)
 		}
 	}
+}
+
+// maxEndpointPorts is how many ports of endpoints all probes are asked to read as
+// WireGuard. A node reads those of its own peers besides.
+const maxEndpointPorts = 1024
+
+// endpointPorts are the ports to which nodes send what is for the run's own devices:
+// a node that translates them to its device's does not know them otherwise.
+func (k *known) endpointPorts() (ports []uint16) {
+	seen := map[unique.Handle[netip.AddrPort]]bool{}
+	for _, peers := range k.peers {
+		for _, peer := range peers {
+			if _, owned := k.owner[peer.key.Value()]; owned && !seen[peer.endpoint] {
+				seen[peer.endpoint] = true
+				ports = append(ports, peer.endpoint.Value().Port())
+			}
+		}
+	}
+	ports = set(ports)
+	return ports[:min(len(ports), maxEndpointPorts)]
 }
 
 // allKeys returns the keys that have an owner or are a peer's.

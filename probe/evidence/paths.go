@@ -90,7 +90,11 @@ type Diversion struct {
 	Mask    uint32 `json:"mask,omitempty"`
 	Unknown bool   `json:"unknown,omitempty"`
 	// To is the link or the address that packets go to, where it is known.
-	To       string   `json:"to,omitempty"`
+	To string `json:"to,omitempty"`
+	// Port is the transport port that packets get with another target (EffectDNAT), or
+	// on this host (a redirect, EffectProxy), where it is one; 0 if that is not known.
+	// With it, an empty To says that a target address stays as it is.
+	Port     uint16   `json:"port,omitempty"`
 	Selector Selector `json:"selector,omitzero"` // conditions of the statement and of all jumps that lead to it
 	Rule     string   `json:"rule,omitempty"`    // rendered for a reader, at most 300 bytes
 	Packets  uint64   `json:"packets,omitempty"` // its counter, if it has one

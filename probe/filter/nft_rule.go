@@ -63,6 +63,8 @@ const (
 	nftaFwdLink     = 1
 	nftaNATType     = 1
 	nftaNATAddress  = 3
+	nftaNATPort     = 5
+	nftaRedirPort   = 1
 	nftaCtTarget    = 1
 	nftaBitwiseOp   = 6
 	natOfTarget     = 1 // NFT_NAT_DNAT
@@ -135,10 +137,10 @@ func (r *reading) divert(e expression) {
 		r.ends = true
 		r.add(evidence.EffectProxy, "queue", "")
 	case "redir":
-		r.add(evidence.EffectProxy, "redirect", "")
+		r.do(statement{effect: evidence.EffectProxy, text: "redirect", port: r.portIn(e, nftaRedirPort)})
 	case "nat":
 		if e.Big(nftaNATType) == natOfTarget {
-			r.add(evidence.EffectDNAT, "dnat to", r.addressIn(e.Big(nftaNATAddress)))
+			r.translate(e)
 		}
 	case "limit", "quota", "connlimit", "dynset":
 		r.condition.other("%s", e.name)
@@ -189,6 +191,32 @@ func (r *reading) linkIn(register uint32) string {
 
 func (r *reading) link(index uint32) string {
 	return cmp.Or(r.links[index], fmt.Sprintf("link %d", index))
+}
+
+// translate reads a dnat.
+func (r *reading) translate(e expression) {
+	s := statement{effect: evidence.EffectDNAT, to: r.addressIn(e.Big(nftaNATAddress)), text: "dnat to"}
+	if s.to != "" {
+		s.text += " " + s.to
+	}
+	lowest, readdressed := e.Has(nftaNATAddress)
+	highest, several := e.Has(nftaNATAddress + 1)
+	if !readdressed || s.to != "" && (!several || highest == lowest) {
+		s.port = r.portIn(e, nftaNATPort)
+	}
+	r.do(s)
+}
+
+// portIn is the port of a translation, whose lowest is in the register of an attribute
+// and whose highest in that of the next; 0 if it is not known or one of several.
+func (r *reading) portIn(e expression, attribute uint16) uint16 {
+	lowest, set := e.Has(attribute)
+	highest, several := e.Has(attribute + 1)
+	value := r.registers[lowest]
+	if !set || several && highest != lowest || value.field != fieldImmediate || len(value.value) < 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(value.value)
 }
 
 func (r *reading) addressIn(register uint32) string {

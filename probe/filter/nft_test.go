@@ -218,7 +218,7 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 	for _, want := range []string{
 		`"effect":"mark","family":"ip","table":"nat","chain":"KUBE-MARK-MASQ","hook":"prerouting","mark":16384,"mask":16384`,
 		`"effect":"dnat","family":"ip","table":"nat","chain":"pre","hook":"prerouting","to":"192.0.2.7"`,
-		`"effect":"proxy","family":"ip","table":"nat","chain":"pre","hook":"prerouting"`,
+		`"effect":"proxy","family":"ip","table":"nat","chain":"pre","hook":"prerouting","port":8080`,
 		`"effect":"forward","family":"netdev","table":"n","chain":"i","hook":"ingress","link":"eth0","to":"lo"`,
 		`"effect":"copy","family":"netdev","table":"n","chain":"e","hook":"egress","link":"eth0","to":"lo"`,
 		`"effect":"mark","family":"bridge","table":"b","chain":"f","hook":"forward","mark":6`,
@@ -344,9 +344,32 @@ var iptablesRules = []struct {
 	{"-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x1/0x1",
 		[]string{`"effect":"proxy"`, `"mark":1,"mask":1`}},
 	{"-t mangle -A FORWARD -j NFQUEUE --queue-num 1", []string{`"effect":"proxy"`, `"hook":"forward"`}},
-	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []string{`"effect":"proxy"`}},
-	{"-t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7", []string{`"effect":"dnat"`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []string{`"effect":"proxy"`, `"port":8080,"sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080-8081", []string{`"effect":"proxy"`, `"hook":"prerouting","sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT", []string{`"effect":"proxy"`, `"hook":"prerouting","sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7", []string{`"effect":"dnat"`, `"to":"192.0.2.7","sel`}},
+	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination 192.0.2.7:51820",
+		[]string{`"effect":"dnat"`, `"to":"192.0.2.7","port":51820,"sel`}},
+	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820", []string{`"effect":"dnat"`, `"hook":"prerouting","port":51820,"sel`}},
+	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820-51821", []string{`"effect":"dnat"`, `"hook":"prerouting","sel`}},
 	{"-t filter -A FORWARD -j ACCEPT", nil},
+}
+
+// Where one of several addresses is chosen, a port alone says nothing.
+func TestTranslationToSeveral(t *testing.T) {
+	for _, tool := range []string{"iptables-nft", "iptables-legacy"} {
+		t.Run(tool, func(t *testing.T) {
+			enter(t)
+			run(t, tool+" -t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination 192.0.2.7-192.0.2.8:51820")
+			found, err := Reader{}.nftables(nil)
+			if tool == "iptables-legacy" {
+				found, err = Reader{}.iptables(nil)
+			}
+			if err != nil || len(found.diversions) != 1 || found.diversions[0].Port != 0 {
+				t.Errorf("%+v, %v", found, err)
+			}
+		})
+	}
 }
 
 func TestIptablesNft(t *testing.T) {

@@ -59,6 +59,7 @@ type statement struct {
 	mark, mask uint32
 	unknown    bool
 	to         string
+	port       uint16 // that packets get, see evidence.Diversion
 	text       string
 }
 

@@ -254,7 +254,8 @@ func (w *walk) keepFound(at chainName, from baseChain, s conditional) bool {
 	w.found = append(w.found, bounded(evidence.Diversion{
 		By: w.by, Family: familyNames[at.family], Table: at.table, Chain: at.chain, Hook: from.hook,
 		Link: strings.Join(from.links, " "), Selector: selector,
-		Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Rule: shown(selector, s.text),
+		Effect: s.effect, Mark: s.mark, Mask: s.mask, Unknown: s.unknown, To: s.to, Port: s.port,
+		Rule: shown(selector, s.text),
 	}))
 	return true
 }

@@ -3,6 +3,8 @@
 package filter
 
 import (
+	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -146,13 +148,52 @@ func (r *reading) target(name string, revision int, info []byte) {
 		r.do(statement{effect: evidence.EffectCopy, to: r.gateway(info), text: name})
 	case name == "TPROXY":
 		r.tproxy(info)
-	case name == "NFQUEUE" || name == "REDIRECT":
+	case name == "NFQUEUE":
 		r.add(evidence.EffectProxy, name, "")
-	case slices.Contains([]string{"DNAT", "NETMAP", "DNPT", "RAWDNAT", "FULLCONENAT", "dnat"}, name):
+	case name == "REDIRECT":
+		_, port := r.translation(revision, info)
+		r.do(statement{effect: evidence.EffectProxy, text: name, port: port})
+	case name == "DNAT":
+		to, port := r.translation(revision, info)
+		r.do(statement{effect: evidence.EffectDNAT, text: name, to: to, port: port})
+	case slices.Contains([]string{"NETMAP", "DNPT", "RAWDNAT", "FULLCONENAT", "dnat"}, name):
 		r.add(evidence.EffectDNAT, name, "")
 	default:
 		r.add(evidence.EffectBPF, "target "+name+", which is not known", "")
 	}
+}
+
+// Flags of a range of translations (linux/netfilter/nf_nat.h).
+const (
+	natAddresses = 1  // NF_NAT_RANGE_MAP_IPS
+	natPorts     = 2  // NF_NAT_RANGE_PROTO_SPECIFIED
+	natOffset    = 32 // NF_NAT_RANGE_PROTO_OFFSET
+)
+
+// translation reads the new target of a DNAT or REDIRECT: of IPv4's first revision
+// struct nf_nat_ipv4_multi_range_compat, else struct nf_nat_range, with which
+// nf_nat_range2 begins. An address or port of several is left out, and the port too
+// where the address is not known.
+func (r *reading) translation(revision int, info []byte) (to string, port uint16) {
+	at, size := 0, 16 // of the flags, and of an address
+	if revision == 0 && r.condition.family == 4 {
+		at, size = 4, 4
+	}
+	if len(info) < at+4+2*size+4 {
+		return "", 0
+	}
+	flags := native.Uint32(info[at:])
+	low, high, ports := info[at+4:at+4+size], info[at+4+size:at+4+2*size], info[at+4+2*size:]
+	if flags&natAddresses != 0 {
+		if !bytes.Equal(low, high) {
+			return "", 0
+		}
+		to = r.gateway(low)
+	}
+	if flags&natPorts != 0 && flags&natOffset == 0 && bytes.Equal(ports[:2], ports[2:4]) {
+		port = binary.BigEndian.Uint16(ports)
+	}
+	return to, port
 }
 
 // connmark reads struct xt_connmark_tginfo1 and 2: the connection's mark and

@@ -159,7 +159,7 @@ var Groups = []Group{
 	{Name: "reports-run", Scenarios: reportsRun},
 	{Name: "paths", Scenarios: slices.Concat(pathLeaks, pathHarmless)},
 	{Name: "blind", Scenarios: blind},
-	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround)},
+	{Name: "traffic", Scenarios: slices.Concat(traffic, trafficAround, reportsPorts)},
 	{Name: "disguised", Scenarios: disguised},
 	{Name: "reports-config", Scenarios: reportsConfig},
 	{Name: "reach", Scenarios: reportsReach},
