@@ -155,7 +155,7 @@ func (g guard) count(ctx context.Context, node string, pod guardedPod) (crossing
 		for name in denied allowed; do
 			ip netns exec guarded nft list counter inet arrived $name | sed -n 's/.*packets \([0-9]*\).*/\1/p'
 		done
-		%s -w -vxnL KUBE-ROUTER-FORWARD | awk '$3 == "DROP" { print $1 }'`, pod.program))
+		%s -w -vxnL KUBE-ROUTER-FORWARD 2>/dev/null | awk '$3 == "DROP" { print $1 }'`, pod.program))
 	if err != nil {
 		return crossing{}, fmt.Errorf("counting at the guarded pod of %s: %w\n%s", node, err, said)
 	}

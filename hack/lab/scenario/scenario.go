@@ -123,8 +123,8 @@ var (
 	fail = func(code string) Want { return Want{Exit: 1, Verdict: "FAIL", FirstCause: code} }
 
 	undecided = func(code string) Want { return Want{Exit: 3, Verdict: "INCONCLUSIVE", FirstCause: code} }
-	stopped   = Want{Exit: 4}  // could not run, and says nothing on stdout
-	killed    = Want{Exit: -1} // by a signal that nothing survives
+	stopped   = Want{Exit: 4, Verdict: "ERROR"} // could not run, and its document says why
+	killed    = Want{Exit: -1}                  // by a signal that nothing survives
 
 	wireguard  = cluster("wireguard", "", 2)
 	wireguard3 = cluster("wireguard", "", 3)

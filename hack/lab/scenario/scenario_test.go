@@ -169,7 +169,7 @@ func TestCompare(t *testing.T) {
 		{"any cause", Want{1, "FAIL", "WG0601"}, fail(""), true},
 		{"no cause", Want{1, "FAIL", ""}, fail(""), false},
 		{"wrong exit code", Want{1, "PASS", ""}, pass, false},
-		{"stopped", Want{4, "", ""}, stopped, true},
+		{"stopped", Want{4, "ERROR", ""}, stopped, true},
 		{"a verdict of a stopped run", Want{4, "PASS", ""}, stopped, false},
 		{"undecided, whatever the cause", Want{3, "INCONCLUSIVE", "WG0601"}, undecided(""), true},
 	} {
