@@ -87,11 +87,11 @@ func TestTrial(t *testing.T) {
 		{name: "too slow", script: `exec sleep 30`, got: Want{Exit: -1}, fails: "did not end"},
 		{
 			name: "interrupted", script: `trap 'kill $!; exit 4' INT; sleep 30 & echo collecting >&2; wait`,
-			disturb: send(syscall.SIGINT, "collecting", 0), got: stopped,
+			disturb: send(syscall.SIGINT, "collecting", 0), got: Want{Exit: 4},
 		},
 		{
 			name: "interrupted later", script: `trap 'kill $!; exit 4' INT; sleep 30 & echo collecting >&2; wait`,
-			disturb: send(syscall.SIGINT, "collecting", 10*time.Millisecond), got: stopped,
+			disturb: send(syscall.SIGINT, "collecting", 10*time.Millisecond), got: Want{Exit: 4},
 		},
 		{name: "killed", script: `echo collecting >&2; exec sleep 30`, disturb: send(syscall.SIGKILL, "collecting", 0), got: killed},
 		{name: "undisturbed", script: `echo placing >&2`, disturb: send(syscall.SIGINT, "collecting", 0), fails: errUndisturbed.Error()},
@@ -177,7 +177,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
-	for _, got := range []Want{{0, "PASS", ""}, {3, "INCONCLUSIVE", "WG0102"}, {4, "", ""}} {
+	for _, got := range []Want{{0, "PASS", ""}, {3, "INCONCLUSIVE", "WG0102"}, {4, "ERROR", ""}} {
 		if err := compareAny(got, append([]Want{pass}, disturbed...)); err != nil {
 			t.Errorf("%+v: %v", got, err)
 		}
