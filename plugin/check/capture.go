@@ -38,18 +38,22 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 	// Where several cards share the ciphertext the control may take another one
 	// than it does. Each must have shown some control, and one of this pair must
 	// have gone all the way.
-	unseen := unseenOn(e, from, e.OutLinks)
+	// Of what goes inside of another tunnel these are that one's cards, or all.
+	flows := flowEnds(e)
+	sent, received := flows[0].cards(), flows[1].cards()
+	unseen := unseenOn(e, from, sent)
 	if unseen == "" {
-		unseen = unseenOn(e, to, e.InLinks)
+		unseen = unseenOn(e, to, received)
 	}
 	switch {
 	case unseen != "":
 		return unknown("%s", unseen)
 	case !e.ControlLeft && outerTunnel(e) != nil:
-		return insideOuter(e, outerTunnel(e))
+		return insideOuter(e, outerTunnel(e), "the control packet went the same way, so none was seen in clear on a "+
+			"network card, where a leak would be")
 	case !e.ControlLeft:
 		return unknown("the control packet from %s to %s was not seen leaving on %s",
-			from.Name, to.Name, list(took(from, e.OutLinks)))
+			from.Name, to.Name, list(took(from, sent)))
 	case e.ControlArrived:
 	case roamed(e) != "":
 		out := unknown("%s, and so did the control packet", roamed(e))
@@ -60,7 +64,7 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 		// no control. A leak would be seen where it leaves, as the control was.
 	default:
 		out := unknown("the control packet of %s was not seen arriving on %s of %s",
-			from.Name, list(took(to, e.InLinks)), to.Name)
+			from.Name, list(took(to, received)), to.Name)
 		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
 		return out
 	}
@@ -71,12 +75,12 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 				frames += capture.Frames
 			}
 		}
-		arrived := "at " + list(took(to, e.InLinks))
+		arrived := "at " + list(took(to, received))
 		if !e.ControlArrived {
 			arrived = fmt.Sprintf("blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
 		}
 		return fmt.Sprintf("plaintext control packet captured leaving on %s, %s; %s captured, 0 dropped, 0 truncated",
-			list(took(from, e.OutLinks)), arrived, plural(frames, "frame"))
+			list(took(from, sent)), arrived, plural(frames, "frame"))
 	}))
 }
 

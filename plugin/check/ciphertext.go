@@ -11,9 +11,19 @@ import (
 
 // end is one end of a flow of ciphertext on the wire.
 type end struct {
-	node *graph.Node
-	flow *graph.Flow
-	way  string // leaving, arriving at
+	node  *graph.Node
+	flow  *graph.Flow
+	links []string     // on which it was captured
+	outer *graph.Outer // see graph.Edge
+	way   string       // leaving, arriving at
+}
+
+// flowEnds are both ends of what goes from one node to the other.
+func flowEnds(e *graph.Edge) [2]end {
+	return [...]end{
+		{e.From, e.Out, e.OutLinks, e.OutOuter, "leaving"},
+		{e.To, e.In, e.InLinks, e.InOuter, "arriving at"},
+	}
 }
 
 // ciphertext judges the WireGuard messages from one node to the other, leaving
@@ -25,15 +35,16 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 	if e.Sent == nil || e.Received == nil {
 		return unknown("the two devices are not peers, so captured messages cannot be attributed")
 	}
-	expected := v.expected(e).sizes
+	all := v.expected(e)
+	expected := all.sizes
 	if len(expected) == 0 {
 		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
 	}
 	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
 	}
-	for _, at := range [...]end{{e.From, e.Out, "leaving"}, {e.To, e.In, "arriving at"}} {
-		if out, inside := at.inside(e); inside {
+	for _, at := range flowEnds(e) {
+		if out := at.inside(e, all.bytes); out.Status != 0 {
 			return out
 		}
 		if out := at.judge(e, expected); out.Status != 0 {
@@ -57,24 +68,61 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 			counters = "no counter sent twice"
 		}
 		return fmt.Sprintf("%s sent, %d received, expected sizes present (%s), %s",
-			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + onTheWay(e)
+			plural(e.Out.Data, "data message"), e.In.Data, list(sizes), counters) + within(e) + onTheWay(e)
 	}))
 }
 
-// inside judges an end of which no message was seen, since they go inside of
-// another tunnel; it reports whether it is one.
-func (at *end) inside(e *graph.Edge) (out verdict.Outcome, is bool) {
-	if at.flow.Data > 0 {
-		return out, false
-	}
+// inside judges an end whose messages go inside of another tunnel: whether they
+// were captured there, and whether that other tunnel was seen on the wire with
+// room for them, so many bytes. It is the zero Outcome if they do, or if they go
+// into no other tunnel.
+func (at *end) inside(e *graph.Edge, bytes uint64) (out verdict.Outcome) {
+	way := e
 	if at.node != e.From {
-		e = e.Back()
+		way = e.Back()
 	}
-	l := outerTunnel(e)
-	if l == nil {
-		return out, false
+	hidden, l := hiding(at.node, at.links), outerTunnel(way)
+	switch {
+	case at.flow.Data == 0 && l != nil:
+		return insideOuter(way, l, "its messages were not captured there, so they cannot be compared with what was sent")
+	case len(hidden) == 0 || at.flow.Data == 0:
+		return out
+	case len(hidden) < len(at.links):
+		return unknown("WireGuard messages from %s to %s were seen %s %s on %s: some inside of another tunnel, and some not",
+			e.From.Name, e.To.Name, at.way, at.node.Name, list(at.links))
+	case hidden[0].Role != evidence.RoleWireGuard:
+		return out // what its program makes of them cannot be seen, and need not be: they are ciphertext before
+	case at.outer == nil:
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which nothing was captured on the wire",
+			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name)
+	case at.outer.Flow.Bytes < bytes:
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which %d bytes were captured %s it, fewer "+
+			"than the %d of the test packets: which way the others took is not known",
+			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name, at.outer.Flow.Bytes, at.way, bytes)
 	}
-	return insideOuter(e, l), true
+	return out
+}
+
+// hiding are those of some links of a node that are tunnels.
+func hiding(n *graph.Node, links []string) (tunnels []*evidence.Link) {
+	for _, name := range links {
+		if l := n.Link(name); l != nil && l.Role != evidence.RoleOutside {
+			tunnels = append(tunnels, l)
+		}
+	}
+	return tunnels
+}
+
+// cards are the links by which the messages at an end leave the host, none if
+// that is not known: of those inside of another tunnel the links of that one.
+func (at *end) cards() []string {
+	switch {
+	case len(hiding(at.node, at.links)) == 0:
+		return at.links
+	case at.outer == nil || len(hiding(at.node, at.outer.Links)) > 0:
+		return nil
+	}
+	return at.outer.Links
 }
 
 // judge returns what is wrong with the messages at one end, the zero Outcome if
@@ -115,6 +163,19 @@ func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdic
 	}
 	return fail("%d data messages of %d bytes were expected %s %s, %d were seen",
 		want.Count, want.Size, at.way, at.node.Name, got)
+}
+
+// within says inside of which tunnels the messages went, empty if in none.
+func within(e *graph.Edge) (notes string) {
+	for _, at := range flowEnds(e) {
+		for _, l := range hiding(at.node, at.links) {
+			notes += fmt.Sprintf("; %s %s inside of %s", at.way, at.node.Name, l.Name)
+			if at.outer != nil {
+				notes += fmt.Sprintf(", of which %d bytes crossed %s", at.outer.Flow.Bytes, list(at.outer.Links))
+			}
+		}
+	}
+	return notes
 }
 
 // onTheWay says what the network did to the messages, and what else went between

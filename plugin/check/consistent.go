@@ -128,15 +128,22 @@ func isWireGuard(n *graph.Node, l *evidence.Link) bool {
 	return l.Kind == "wireguard" || l.Kind == "tun" && slices.ContainsFunc(n.Sockets, socket)
 }
 
+// carriesInner reports whether a link is a tunnel into which the messages of
+// another device of the node go.
+func carriesInner(n *graph.Node, l *evidence.Link) bool {
+	return (l.Role == evidence.RoleWireGuard || evidence.OtherTunnel(l)) && n.SendsInto(l.Name)
+}
+
 // misplaced says where a tunnel was seen on the wire and cannot have been:
-// ciphertext leaves the host, through links whose captures counted it.
+// ciphertext leaves the host, or enters another tunnel to which a device's
+// messages are routed, through links whose captures counted it.
 func misplaced(n *graph.Node) string {
 	for _, name := range slices.Sorted(maps.Keys(n.OnWire)) {
 		link, capture := n.Link(name), n.Capture(name)
 		switch {
 		case name == "":
 			return fmt.Sprintf("WireGuard messages of %s were seen on none of its links", n.Name)
-		case link == nil || capture == nil || link.Role != evidence.RoleOutside:
+		case link == nil || capture == nil || link.Role != evidence.RoleOutside && !carriesInner(n, link):
 			return fmt.Sprintf("WireGuard messages of %s were seen on %s, which is not one of its external interfaces",
 				n.Name, name)
 		case capture.Classes["wireguard"] == 0:

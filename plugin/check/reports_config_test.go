@@ -121,21 +121,73 @@ var brokenReports = []breakage{
 	{"report 11: the tunnel is inside of another WireGuard", insideWireGuard, verdict.Undecided, "WG0604"},
 	{"report 11: the tunnel is inside of a TUN device", func(s map[string][]evidence.Message) {
 		insideWireGuard(s)
+		ofTUN(s)
+	}, verdict.Undecided, "WG0604"},
+	{"report 11: another WireGuard, in which the messages were seen", seenInside, verdict.Passed, ""},
+	{"report 11: the same, and a leak beside both", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
+	}, verdict.Failed, "WG0601"},
+	{"report 11: the same, and no control on the wire", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Witness != nil && m.Witness.Link == "eth0" {
+				m.Witness.Seen = nil
+			}
+		})
+	}, verdict.Undecided, "WG0604"},
+	{"report 11: the same, and no control on the card", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Capture != nil && m.Capture.Link == "eth0" {
+				m.Capture.ControlTX, m.Capture.ControlRX = 0, 0
+			}
+		})
+	}, verdict.Undecided, "WG0604"},
+	{"report 11: the same, and the outer one was not seen on the wire", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
+			return m.Tunnel != nil && m.Tunnel.Local.Port() == 51900
+		})
+	}, verdict.Undecided, "WG0602"},
+	{"report 11: the same, and the outer one carries less than went into it", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Local.Port() == 51900 {
+				m.Tunnel.TX.Bytes = 1000
+			}
+		})
+	}, verdict.Undecided, "WG0602"},
+	{"report 11: the same, and some messages beside the outer one", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Local.Port() == 51820 {
+				m.Tunnel.Links = []string{"eth0", "wg0"}
+			}
+		})
+	}, verdict.Undecided, "WG0602"},
+	{"report 11: the same, and less ciphertext than packets arrived", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Tunnel != nil && m.Tunnel.Local.Port() == 51820 {
+				m.Tunnel.TX.Sizes = m.Tunnel.TX.Sizes[:1]
+			}
+		})
+	}, verdict.Failed, "WG0602"},
+	{"report 11: messages on a WireGuard into which no route leads", func(s map[string][]evidence.Message) {
+		seenInside(s)
 		for i := range 3 {
 			name := fmt.Sprintf("probe/node-%d", i+1)
 			s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
-				return m.Device != nil && m.Device.Name == "wg0" || m.Peer != nil && m.Peer.Device == "wg0" || m.Tunnel != nil
-			})
-			each(s[name], func(m *evidence.Message) {
-				switch {
-				case m.Link != nil && m.Link.Name == "wg0":
-					m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
-				case m.Capture != nil && m.Capture.Link == "wg0":
-					m.Capture.Role = evidence.RoleInside
-				}
+				return m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "wg0"
 			})
 		}
 	}, verdict.Undecided, "WG0604"},
+	{"report 11: a TUN device, in which the messages were seen", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		ofTUN(s)
+	}, verdict.Passed, ""},
 	{"report 13: a private address behind the default gateway", func(s map[string][]evidence.Message) {
 		overGateway(s)
 		unanswered(s)
@@ -222,6 +274,11 @@ var brokenReports = []breakage{
 var recordedReports = map[string]expectation{
 	"host-report-vpn-auth": {verdict.Passed, "", nil},
 	"host-report-inside":   {verdict.Undecided, "WG0602", []string{"flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device", "variant inside"}},
+	// flannel-wg inside of another WireGuard, and of a TUN device, with its messages
+	// counted there and a control beside it.
+	"host-inside-wireguard": {verdict.Passed, "", nil},
+	"host-inside-tun":       {verdict.Passed, "", nil},
+	"host-inside-leak":      {verdict.Failed, "WG0401", []string{"via eth0 instead of flannel-wg"}},
 	"host-report-private": {verdict.Failed, "WG0306", []string{
 		"node-2 publishes 10.99.0.2, a private address that node-1 reaches only through its default gateway", "variant external"}},
 	"host-report-same-address": {verdict.Failed, "WG0106", []string{"10.0.2.15", "on eth1 they differ", "variant same"}},
@@ -484,14 +541,33 @@ func byMark(s map[string][]evidence.Message) {
 	backendOf(s, "vxlan")
 }
 
-// insideWireGuard has the tunnel's endpoints lie in another WireGuard of the
+// ofTUN makes the outer WireGuard of insideWireGuard a TUN device that nobody can ask.
+func ofTUN(s map[string][]evidence.Message) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			return m.Device != nil && m.Device.Name == "wg0" || m.Peer != nil && m.Peer.Device == "wg0" ||
+				m.Tunnel != nil && m.Tunnel.Local.Port() == 51900
+		})
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Link != nil && m.Link.Name == "wg0":
+				m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
+			case m.Capture != nil && m.Capture.Link == "wg0":
+				m.Capture.Role = evidence.RoleInside
+			}
+		})
+	}
+}
+
+// seenInside has the tunnel's endpoints lie in another WireGuard of the
 // machines.
 //
 //	pod — cni0 — flannel-wg — wg0 100.64.0.(10+i) — eth0 — wire
-func insideWireGuard(s map[string][]evidence.Message) {
+func seenInside(s map[string][]evidence.Message) {
+	outer := evidence.Flow{Data: 12, Bytes: 6000, DataBytes: 6000, Indices: []evidence.IndexRange{{Index: 9, Max: 11, Messages: 12}}}
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
-		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool { return m.Tunnel != nil })
 		for n := range s[name] {
 			m := &s[name][n]
 			inner := func(at netip.AddrPort) netip.AddrPort {
@@ -504,14 +580,15 @@ func insideWireGuard(s map[string][]evidence.Message) {
 				m.Count.Endpoint = inner(m.Count.Endpoint)
 			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
 				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: "wg0", Type: "unicast", Table: 254}
-			case m.Witness != nil && m.Witness.Link == "eth0":
-				m.Witness = &evidence.Witness{Link: "eth0", Direction: m.Witness.Direction, Family: 4}
+			case m.Tunnel != nil:
+				m.Tunnel.Local, m.Tunnel.Remote, m.Tunnel.Links = inner(m.Tunnel.Local), inner(m.Tunnel.Remote), []string{"wg0"}
 			}
 		}
 		s[name] = append(s[name],
 			evidence.Message{Link: &evidence.Link{Index: 5, Name: "wg0", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
 			evidence.Message{Device: &evidence.Device{Name: "wg0", Index: 5, PublicKey: publicKey(40 + i), Port: 51900, Peers: 2}},
-			evidence.Message{Capture: &evidence.Capture{Link: "wg0", Role: evidence.RoleWireGuard, Started: true, Alive: true}})
+			evidence.Message{Capture: &evidence.Capture{Link: "wg0", Role: evidence.RoleWireGuard, Started: true, Alive: true,
+				Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000, Classes: map[string]uint64{"wireguard": 90}}})
 		for j := range 3 {
 			if i == j {
 				continue
@@ -519,10 +596,35 @@ func insideWireGuard(s map[string][]evidence.Message) {
 			remote := netip.AddrPortFrom(underlay(j), 51900)
 			s[name] = append(s[name],
 				evidence.Message{Peer: &evidence.Peer{Device: "wg0", PublicKey: publicKey(40 + j), Endpoint: remote, AllowedIPs: []netip.Prefix{netip.PrefixFrom(vpnAddress(j), 32)}}},
-				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote, Links: []string{"eth0"}}})
+				evidence.Message{Count: &evidence.Count{Device: "wg0", Index: 5, PublicKey: publicKey(40 + j), Endpoint: remote, Readings: 4, Handshake: 1, Age: 30e9}},
+				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote, Links: []string{"eth0"},
+					TX: outer, RX: outer}})
 		}
 	}
 	annotate(s, func(i int, a map[string]string) {
 		a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String()
 	})
+}
+
+// insideWireGuard is seenInside without the inner tunnel's messages, which no
+// earlier version counted where they go into another tunnel, and whose controls
+// all go there.
+func insideWireGuard(s map[string][]evidence.Message) {
+	seenInside(s)
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			return m.Tunnel != nil && m.Tunnel.Local.Port() != 51900
+		})
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Witness != nil && m.Witness.Link == "eth0":
+				m.Witness.Seen = nil
+			case m.Tunnel != nil:
+				m.Tunnel.TX, m.Tunnel.RX = evidence.Flow{}, evidence.Flow{}
+			case m.Capture != nil && m.Capture.Link == "wg0":
+				m.Capture = &evidence.Capture{Link: "wg0", Role: m.Capture.Role, Started: true, Alive: true}
+			}
+		})
+	}
 }

@@ -395,8 +395,8 @@ var rows = []row{
 			Why: "Something on UDP port 51820 proves nothing, a keepalive does as much. These are data messages " +
 				"between these two endpoints, of the very sizes that the test packets become, with counters that " +
 				"never repeat.",
-			Reads: "WireGuard messages captured leaving one node and arriving at the other: sizes, receiver " +
-				"indices, counters",
+			Reads: "WireGuard messages captured leaving one node and arriving at the other, on network cards or on the " +
+				"link of another tunnel that carries them: sizes, receiver indices, counters; the other tunnel's own messages",
 			Proof: verdict.P4Ciphertext, Needs: needBoth,
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",

@@ -70,8 +70,7 @@ func intoTUN(e *graph.Edge, tun string) string {
 
 // outerTunnel returns the tunnel of the machines into which the carrier of an edge
 // sends its own datagrams, nil if they go to a link that leaves the host: they
-// are then not on the wire themselves, but inside of what that tunnel makes of
-// them.
+// are then on no wire themselves, but inside of what that tunnel makes of them.
 func outerTunnel(e *graph.Edge) *evidence.Link {
 	if e.Sent == nil || e.EndpointRoute == nil || e.EndpointRoute.Link == e.FromLink() {
 		return nil
@@ -83,14 +82,14 @@ func outerTunnel(e *graph.Edge) *evidence.Link {
 	return l
 }
 
-// insideOuter says that a carrier's datagrams are inside of another tunnel.
-func insideOuter(e *graph.Edge, l *evidence.Link) verdict.Outcome {
+// insideOuter says that a carrier's datagrams are inside of another tunnel, and
+// what therefore is not proven.
+func insideOuter(e *graph.Edge, l *evidence.Link, so string) verdict.Outcome {
 	what := "another WireGuard device"
 	if unaskedTUN(l) {
 		what = "a TUN device"
 	}
-	out := unknown("%s of %s reaches %s through %s, %s: its messages are not on the wire themselves, so they cannot be "+
-		"compared with what was sent", e.FromLink(), e.From.Name, e.To.Name, l.Name, what)
+	out := unknown("%s of %s reaches %s through %s, %s: %s", e.FromLink(), e.From.Name, e.To.Name, l.Name, what, so)
 	out.Variant = "inside"
 	out.Facts = map[string]string{
 		"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink(), "link": l.Name,

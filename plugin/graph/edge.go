@@ -34,9 +34,14 @@ type Edge struct {
 	Held          netip.Prefix
 
 	// WireGuard messages captured leaving From for To and arriving there, and the
-	// outside links on which they were.
+	// links on which they were: those that leave the host, or tunnels that carry
+	// them inside of their own packets.
 	Out, In           *Flow
 	OutLinks, InLinks []string
+	// OutOuter is what another WireGuard device of From makes of its messages for
+	// To, if they go through one, InOuter what To gets. Nil if there is none, or
+	// nothing of it was captured.
+	OutOuter, InOuter *Outer
 	// RewrittenPort is a local port of no device of From from which messages were
 	// captured leaving for the endpoint of To, 0 if there is none.
 	RewrittenPort uint16
@@ -57,6 +62,14 @@ type Edge struct {
 	ControlError                             string // why one was not sent
 
 	graph *Graph
+}
+
+// Outer is one direction of another tunnel that carries the messages of one:
+// between the same two nodes, or to a third one.
+type Outer struct {
+	Device string
+	Flow   *Flow
+	Links  []string // on which it was captured
 }
 
 // noStale stands for what was sent to no stale peer.
@@ -105,6 +118,9 @@ func (e *Edge) sent(p *Peer) {
 	if p.tunnel != nil {
 		e.Out, e.OutLinks = &p.tunnel.sent, p.tunnel.links
 	}
+	if outer := p.outer; outer != nil && outer.tunnel != nil {
+		e.OutOuter = &Outer{outer.Device, &outer.tunnel.sent, outer.tunnel.links}
+	}
 }
 
 // received adds what To knows of From as a peer.
@@ -112,6 +128,9 @@ func (e *Edge) received(p *Peer) {
 	e.Received, e.ArrivesAt = p.Count, p.translated
 	if p.tunnel != nil {
 		e.In, e.InLinks = &p.tunnel.received, p.tunnel.links
+	}
+	if outer := p.outer; outer != nil && outer.tunnel != nil {
+		e.InOuter = &Outer{outer.Device, &outer.tunnel.received, outer.tunnel.links}
 	}
 }
 

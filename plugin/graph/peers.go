@@ -24,6 +24,7 @@ type Peer struct {
 	route      *evidence.Route // see Edge.EndpointRoute
 	device     int32           // in the order in which the node's devices were named
 	rank       int32           // in Node.Peers
+	outer      *Peer           // see Outer
 }
 
 // PeerConfig is a peer at the first reading. The same peer of many nodes is one.
@@ -211,7 +212,31 @@ func (g *Graph) settle(n *Node) {
 			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]
 		}
 	}
+	n.addOuter()
 	n.loose = n.looseTunnels()
+}
+
+// addOuter finds the peers that are reached through a peer of another device.
+func (n *Node) addOuter() {
+	devices := map[string]*allowed{}
+	for _, p := range n.Peers {
+		if p.route == nil || p.route.Link == p.Device || n.Device(p.route.Link) == nil {
+			continue
+		}
+		outer := p.route.Link
+		if devices[outer] == nil {
+			devices[outer] = newAllowed(n, outer)
+		}
+		p.outer = devices[outer].holder(p.Count.Endpoint.Addr())
+	}
+}
+
+// SendsInto reports whether the kernel's way to the endpoint of some peer of the
+// node leads into a link, which is not the peer's own device.
+func (n *Node) SendsInto(link string) bool {
+	return slices.ContainsFunc(n.Peers, func(p *Peer) bool {
+		return p.route != nil && p.route.Link == link && p.Device != link
+	})
 }
 
 // comparePeers orders peers by the nodes that they stand for.

@@ -207,6 +207,7 @@ var commonScope = []Scope{
 		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of their own"},
 	{What: "other hops to Services, proxies, meshes",
 		Why: "the first hop of NodePort and LoadBalancer traffic depends on the client, not on the cluster"},
-	{What: "Multus, SCTP, multicast", Why: "secondary pod networks and these protocols were not tried"},
+	{What: "egress gateways, Multus, SCTP, multicast",
+		Why: "gateways' own hops, secondary pod networks and these protocols were not tried"},
 	{What: "offloads of network cards", Why: "of what cards do by themselves only what links report is known"},
 }

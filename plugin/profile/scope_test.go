@@ -97,7 +97,7 @@ func TestScopeNamesWhatIsLeftOut(t *testing.T) {
 				out += line.What + "\n"
 			}
 		}
-		for _, part := range []string{"pods on the same node", "host network", "Services", "Multus", "network cards"} {
+		for _, part := range []string{"pods on the same node", "host network", "Services", "egress gateways", "Multus", "network cards"} {
 			if !strings.Contains(out, part) {
 				t.Errorf("%s: %q is not in the scope", name, part)
 			}

@@ -55,9 +55,10 @@ var captureRemedies = []row{
 	}},
 }
 
-// insideOther is for a tunnel whose messages another tunnel hides.
+// insideOther is for a tunnel inside of another one, where that leaves something unproven.
 var insideOther = Hint{
-	Title: "Nothing is known to be wrong: {device} is inside of {link}, which hides its messages from the captures",
-	Note: "For a proof have the endpoints of {device} be addresses that are not behind {link}. A tunnel in a tunnel " +
-		"costs twice as much, too.",
+	Title: "Nothing is known to be wrong: {device} runs inside of {link}, and something needed for a proof was not seen",
+	Note: "Run verify again with the probe image of this version, which captures the messages of {device} on {link}. " +
+		"The control packet has to leave {node} for {peer} in plaintext, so {peer} must have an address on a network " +
+		"card that {node} does not reach through {link}.",
 }

@@ -55,7 +55,12 @@ type known struct {
 	owner     map[string]int     // index of a node by its public key
 	endpoints map[int]netip.Addr // where a node says that its tunnel ends
 	peers     map[int][]peerEnd  // of a node's devices
-	tries     []evidence.Try     // the canaries that single rules and statements need
+	// inTunnel are the addresses that nodes have on tunnels: what is sent there may
+	// be in clear on no wire. beside is, by node, the first one on a link that leaves
+	// the host.
+	inTunnel map[netip.Addr]bool
+	beside   map[int]netip.Addr
+	tries    []evidence.Try // the canaries that single rules and statements need
 }
 
 // newKnown is the one look at what the probes said, by stream, before anything
@@ -64,10 +69,12 @@ type known struct {
 func newKnown(recorded *recording.Recording, about *evidence.Run, probes map[string]said) *known {
 	narrow := slices.ContainsFunc(slices.Collect(maps.Values(probes)), narrows)
 	g := graph.New(firstLook{recorded, about, probes, narrow})
-	k := &known{owner: map[string]int{}, endpoints: map[int]netip.Addr{}, peers: map[int][]peerEnd{}}
+	k := &known{owner: map[string]int{}, endpoints: map[int]netip.Addr{}, peers: map[int][]peerEnd{},
+		inTunnel: map[netip.Addr]bool{}, beside: map[int]netip.Addr{}}
 	k.readProfile(g)
 	for _, n := range g.Nodes {
 		k.readDevices(n)
+		k.readAddresses(n)
 		k.peers[n.Index] = probes[evidence.StreamName("probe", n.Name)].peers
 	}
 	k.keys = k.allKeys()
@@ -124,6 +131,20 @@ func (k *known) endpointPorts() (ports []uint16) {
 	}
 	ports = set(ports)
 	return ports[:min(len(ports), maxEndpointPorts)]
+}
+
+// readAddresses reads which of a node's addresses are in tunnels.
+func (k *known) readAddresses(n *graph.Node) {
+	for _, a := range n.Addresses {
+		link, addr := n.Link(a.Link), a.Prefix.Addr()
+		switch {
+		case link == nil || !addr.IsGlobalUnicast():
+		case link.Role == evidence.RoleWireGuard || evidence.OtherTunnel(link):
+			k.inTunnel[addr] = true
+		case link.Role == evidence.RoleOutside && !k.beside[n.Index].IsValid():
+			k.beside[n.Index] = addr
+		}
+	}
 }
 
 // allKeys returns the keys that have an owner or are a peer's.

@@ -28,7 +28,7 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 		s.watch.Paths(links.Links, s.read, s.id.Index, s.entries, s.rules)
 	}
 	running, err := s.options.Capture(ctx, capture.Config{
-		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Request: *request,
+		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Inner: s.inner, Request: *request,
 		Run: s.id.Run, Node: s.id.Index,
 	})
 	if err != nil {

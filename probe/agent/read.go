@@ -140,6 +140,7 @@ func (s *session) tellRoutes() {
 		s.routing.Destinations = append(s.routing.Destinations, endpoint.Addr.Addr())
 	}
 	s.hops = hopsTo(s.devices.Endpoints(), answers)
+	s.inner = innerPorts(s.links.Links, s.devices, answers)
 	entries, inventories, problems := s.options.Host.Tables(s.links.Links, s.routing, s.id.Index)
 	s.problem(problems...)
 	s.entries = entries
@@ -166,6 +167,36 @@ func hopsTo(endpoints []device.Endpoint, answers []evidence.Route) (hops []host.
 		}
 	}
 	return hops
+}
+
+// innerPorts are, by the name of a tunnel's link, the ports of the WireGuard
+// devices to whose peers the kernel's way leads into that tunnel, in order.
+func innerPorts(links []evidence.Link, devices device.Snapshot, answers []evidence.Route) map[string][]uint16 {
+	into := make(map[host.Question]string)
+	for _, answer := range answers {
+		into[host.Question{For: answer.For, Mark: answer.Mark}] = answer.Link
+	}
+	inner := make(map[string][]uint16)
+	for _, d := range devices.Devices {
+		for _, peer := range devices.Peers {
+			link := into[host.Question{For: peer.Endpoint.Addr(), Mark: d.Mark}]
+			if peer.Device == d.Name && link != d.Name && d.Port != 0 && isTunnel(links, link) &&
+				!slices.Contains(inner[link], d.Port) {
+				inner[link] = append(inner[link], d.Port)
+			}
+		}
+	}
+	for _, ports := range inner {
+		slices.Sort(ports)
+	}
+	return inner
+}
+
+// isTunnel reports whether a link of that name is WireGuard's or another tunnel.
+func isTunnel(links []evidence.Link, name string) bool {
+	return slices.ContainsFunc(links, func(l evidence.Link) bool {
+		return l.Name == name && (l.Role == evidence.RoleWireGuard || evidence.OtherTunnel(&l))
+	})
 }
 
 // questions are the destinations as asked and the endpoints of all peers, those

@@ -40,6 +40,7 @@ type session struct {
 	rules    []evidence.Rule
 	routing  evidence.ReadRequest // what the tables were read for, see tellRoutes
 	hops     []host.Hop           // to the peers' endpoints, at the first reading
+	inner    map[string][]uint16  // see innerPorts, at the first reading
 	stack    host.StackCounts     // at the first reading
 	// diversions are those that were reported, see newDiversions.
 	diversions map[string]bool

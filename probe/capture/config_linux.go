@@ -19,6 +19,10 @@ const (
 	maxTunnelRing = 16 * maxBlock
 )
 
+// maxInner is how many ports of one tunnel's Inner count, the first ones: more
+// WireGuard devices inside of another one than any host has.
+const maxInner = 8
+
 // Config is what a capture needs to know.
 type Config struct {
 	// Links of the host, all of them: their Ethernet addresses distinguish
@@ -30,6 +34,9 @@ type Config struct {
 	// Devices and Peers of the node: their ports are read as WireGuard.
 	Devices []evidence.Device
 	Peers   []evidence.Peer
+	// Inner are, by the name of a tunnel, the local UDP ports of other WireGuard
+	// devices whose messages the kernel sends into it: there they are counted.
+	Inner   map[string][]uint16
 	Request evidence.CaptureRequest
 	Run     wire.Run
 	Node    int // index of this node
@@ -60,6 +67,12 @@ func (c *Config) ethers() (ethers [][6]byte) {
 		}
 	}
 	return ethers
+}
+
+// inner are the ports whose messages are counted on a link.
+func (c *Config) inner(link evidence.Link) []uint16 {
+	ports := c.Inner[link.Name]
+	return ports[:min(len(ports), maxInner)]
 }
 
 // captured returns the links to capture, and the tunnels besides WireGuard's.

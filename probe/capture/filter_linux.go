@@ -34,9 +34,10 @@ const (
 // less than it costs to look at the frame (docs/performance.md).
 //
 // On a WireGuard link, and on other tunnels, there is nothing to find but the
-// run's own packets on their way, so the rest goes by without being copied.
-func filterOf(link evidence.Link, mark [wire.MarkSize]byte, snap uint32) []bpf.Instruction {
-	own := passing{mark: binary.BigEndian.Uint32(mark[:]), snap: snap}
+// run's own packets on their way, and the datagrams of the WireGuard devices that
+// send into it, by their local ports; so the rest goes by without being copied.
+func filterOf(link evidence.Link, mark [wire.MarkSize]byte, snap uint32, inner []uint16) []bpf.Instruction {
+	own := passing{mark: binary.BigEndian.Uint32(mark[:]), snap: snap, inner: inner}
 	switch link.Role {
 	case evidence.RoleWireGuard:
 		// Of a link of this type alone it is sure that frames begin at the IP header.
@@ -80,8 +81,8 @@ func (p passing) frame() []bpf.Instruction {
 			bpf.LoadConstant{Dst: bpf.RegX},
 			bpf.LoadAbsolute{Off: ethernetHeader - 2, Size: 2},
 		},
-		when(unix.ETH_P_IP, slices.Concat(skip(ethernetHeader), p.ipv4(p.tunnelled()))),
-		when(unix.ETH_P_IPV6, slices.Concat(skip(ethernetHeader), p.ipv6(p.tunnelled()))),
+		when(unix.ETH_P_IP, slices.Concat(skip(ethernetHeader), p.ipv4(p.unmarked()))),
+		when(unix.ETH_P_IPV6, slices.Concat(skip(ethernetHeader), p.ipv6(p.unmarked()))),
 		whole(p.snap),
 	)
 }
@@ -93,7 +94,8 @@ func whole(snap uint32) []bpf.Instruction { return []bpf.Instruction{bpf.RetCons
 // UDP, TCP or an ICMP echo, begins with the mark, bare or in VXLAN: flannel's,
 // where the WireGuard is the machines' own. It also lets in what is rare and
 // what it cannot look into: later fragments, ICMP errors, extension headers,
-// other encapsulations and protocols. It keeps out those segments of a marked TCP stream that
+// other encapsulations and protocols, and WireGuard's messages from and to
+// the inner ports. It keeps out those segments of a marked TCP stream that
 // begin amid a header: the stream is recognised by its first one.
 //
 // Its parts are lists of instructions that end in a verdict, so that what
@@ -101,8 +103,9 @@ func whole(snap uint32) []bpf.Instruction { return []bpf.Instruction{bpf.RetCons
 // where in the frame its header begins. To read beyond a frame's end is the
 // verdict that it stays out.
 type passing struct {
-	mark uint32 // how a marked payload begins
-	snap uint32
+	mark  uint32 // how a marked payload begins
+	snap  uint32
+	inner []uint16 // UDP ports of datagrams to let in, at most maxInner
 }
 
 func (p passing) packet() []bpf.Instruction {
@@ -112,8 +115,8 @@ func (p passing) packet() []bpf.Instruction {
 			bpf.ALUOpConstant{Op: bpf.ALUOpShiftRight, Val: 4},
 			bpf.LoadConstant{Dst: bpf.RegX},
 		},
-		when(4, p.ipv4(p.tunnelled())),
-		when(6, p.ipv6(p.tunnelled())),
+		when(4, p.ipv4(p.unmarked())),
+		when(6, p.ipv6(p.unmarked())),
 		whole(p.snap),
 	)
 }
@@ -177,6 +180,20 @@ func (p passing) icmp(echoes [2]uint32) []bpf.Instruction {
 	echo := slices.Concat(p.marked(echoHeader), whole(0))
 	return slices.Concat([]bpf.Instruction{bpf.LoadIndirect{Off: 0, Size: 1}},
 		when(echoes[0], echo), when(echoes[1], echo), whole(p.snap))
+}
+
+// unmarked is a datagram without a mark: of another WireGuard device of this host,
+// or one that may bear another packet.
+func (p passing) unmarked() (program []bpf.Instruction) {
+	if len(p.inner) > 0 {
+		for _, end := range [...]uint32{0, 2} { // source, target
+			program = append(program, bpf.LoadIndirect{Off: end, Size: 2})
+			for _, port := range p.inner {
+				program = append(program, when(uint32(port), whole(p.snap))...)
+			}
+		}
+	}
+	return append(program, p.tunnelled()...)
 }
 
 // overlays are UDP ports of other encapsulations, which are rare above WireGuard:

@@ -59,9 +59,9 @@ func passes(t *testing.T, vm *bpf.VM, packet []byte) bool {
 	return n > 0
 }
 
-func newVM(t *testing.T) *bpf.VM {
+func newVM(t *testing.T, inner ...uint16) *bpf.VM {
 	t.Helper()
-	program := filterOf(evidence.Link{Role: evidence.RoleWireGuard}, [wire.MarkSize]byte(testMark), testSnap)
+	program := filterOf(evidence.Link{Role: evidence.RoleWireGuard}, [wire.MarkSize]byte(testMark), testSnap, inner)
 	vm, err := bpf.NewVM(program[3:])
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +162,48 @@ func TestPassages(t *testing.T) {
 	}
 	if passes(t, vm, nil) {
 		t.Error("nothing passes")
+	}
+}
+
+// TestInnerPassages: of a WireGuard device that sends into the tunnel all datagrams
+// pass, whichever end has its port, as many devices as there may be; of others
+// the same as ever.
+func TestInnerPassages(t *testing.T) {
+	inner := []uint16{1, 2, 3, 4, 5, 6, 7, 51820}
+	if len(inner) != maxInner {
+		t.Fatalf("the longest list has %d ports", maxInner)
+	}
+	vm := newVM(t, inner...)
+	frames, err := bpf.NewVM(passing{mark: binary.BigEndian.Uint32(testMark), snap: testSnap, inner: inner}.frame())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := passages(t)
+	message := raw(make([]byte, 148))
+	tunnel := func(source, target layers.UDPPort) *layers.UDP { return &layers.UDP{SrcPort: source, DstPort: target} }
+	rows = append(rows,
+		passage{"leaving", stacked(t, ip4(17), tunnel(51820, 40000), message), true},
+		passage{"arriving", stacked(t, ip4(17), tunnel(40000, 51820), message), true},
+		passage{"leaving, IPv6", stacked(t, ip6(17), tunnel(7, 40000), message), true},
+		passage{"arriving, IPv6", stacked(t, ip6(17), tunnel(40000, 1), message), true},
+		passage{"between other ports", stacked(t, ip4(17), tunnel(51821, 51821), message), false},
+		passage{"of TCP", stacked(t, ip4(6), &layers.TCP{SrcPort: 51820, DstPort: 51820}, message), false})
+	for _, row := range rows {
+		if got := passes(t, vm, row.packet); got != row.passes {
+			t.Errorf("%s: passes is %v", row.name, got)
+		}
+		kind := layers.EthernetTypeIPv4
+		if row.packet[0]>>4 == 6 {
+			kind = layers.EthernetTypeIPv6
+		}
+		if got := passes(t, frames, stacked(t, ethernetOf(kind), raw(row.packet))); got != row.passes {
+			t.Errorf("%s, framed: passes is %v", row.name, got)
+		}
+	}
+	for _, link := range []evidence.Link{{Role: evidence.RoleWireGuard}, {Role: evidence.RoleInside}} {
+		if _, err := bpf.Assemble(filterOf(link, [wire.MarkSize]byte(testMark), testSnap, inner)); err != nil {
+			t.Errorf("%s: %v", link.Role, err)
+		}
 	}
 }
 

@@ -66,19 +66,19 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	links, tunnels := config.captured()
 	shape := shapeOf(config.Request.Buffer, len(links))
 	for _, link := range links {
-		s.open(link, shape)
+		s.open(link, shape, config.inner(link))
 	}
 	shape = shapeOf(min(max(tunnelBudget/max(len(tunnels), 1), minTunnelRing), maxTunnelRing), len(tunnels))
 	for _, link := range tunnels {
-		s.open(link, shape)
+		s.open(link, shape, config.inner(link))
 	}
 	s.selfTest(ctx)
 	return s, nil
 }
 
-// open begins the capture of one link.
-func (s *Session) open(link evidence.Link, shape shape) {
-	socket, err := openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap()))
+// open begins the capture of one link. Inner are the ports of its Config.Inner.
+func (s *Session) open(link evidence.Link, shape shape, inner []uint16) {
+	socket, err := openSocket(link.Index, shape, filterOf(link, s.looper.run.Mark, shape.snap(), inner))
 	if errors.Is(err, unix.ENODEV) { // it was removed since it was listed, as that of a container which ends
 		return
 	}
@@ -88,6 +88,9 @@ func (s *Session) open(link evidence.Link, shape shape) {
 	}
 	if link.Kind == "veth" || link.Kind == "netkit" {
 		t.stats.Pipe()
+	}
+	if len(inner) > 0 {
+		t.stats.Outer()
 	}
 	s.taps = append(s.taps, t)
 	if err != nil {
@@ -168,9 +171,9 @@ func (s *Session) ControlsSeen() map[string]Controls {
 }
 
 // ControlLeft reports whether a control for the node with an index was seen
-// leaving by any link so far.
+// leaving the host so far. In a tunnel it is not in clear on any wire.
 func (s *Session) ControlLeft(node int) bool {
-	return slices.ContainsFunc(s.taps, func(t *tap) bool { return t.stats.ControlLeft(node) })
+	return slices.ContainsFunc(s.taps, func(t *tap) bool { return t.outside() && t.stats.ControlLeft(node) })
 }
 
 // Stop ends the capture after everything queued until now was read, and

@@ -61,8 +61,8 @@ type Count struct {
 }
 
 // Tunnel sums the WireGuard messages captured between two underlay UDP
-// addresses on all outside links together; a message seen on a bond and on its
-// member counts once.
+// addresses on all outside links together, and on those tunnels into which the
+// kernel sends them; a message seen on a bond and on its member counts once.
 type Tunnel struct {
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"`

@@ -24,6 +24,7 @@ type LinkStats struct {
 	parts   dissection
 	recent  [2]recent // arriving and leaving
 	pipe    bool      // see Pipe
+	outer   bool      // see Outer
 
 	controlTX, controlRX atomic.Uint32
 
@@ -67,7 +68,7 @@ func (l *LinkStats) Add(frame Frame) {
 		}
 	}
 	l.classes[class]++
-	if l.parts.wireguard && class != ClassControl && !l.inside() {
+	if l.parts.wireguard && class != ClassControl && (l.outer || !l.inside()) {
 		l.stats.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
 	}
 }
@@ -77,6 +78,11 @@ func (l *LinkStats) Add(frame Frame) {
 // what is for them leaves by it. No such packet of other pods is a leak there.
 // It must be called before the first Add.
 func (l *LinkStats) Pipe() { l.pipe = true }
+
+// Outer marks the link as a tunnel into which another WireGuard device of this
+// host sends: its messages are nowhere else to be seen, and are counted there. It
+// must be called before the first Add.
+func (l *LinkStats) Outer() { l.outer = true }
 
 // inside reports whether a pod's packet may be seen in clear on the link: it is
 // encrypted behind it, or it comes by again on a link that leaves the host.

@@ -70,6 +70,20 @@ func TestWhatBelongsToATunnel(t *testing.T) {
 	}
 }
 
+// Where another WireGuard device of the host sends into a tunnel its messages are
+// counted there, and no control is one of them.
+func TestInnerTunnel(t *testing.T) {
+	stats := newStats(t, testSubject())
+	link := stats.Link("wg0", evidence.RoleWireGuard)
+	link.Outer()
+	link.Add(tx(underlay(t, data(1, 2, 96))))
+	link.Add(tx(underlay(t, control(t, TransportUDP, 3))))
+	tunnels := pick(t, stats.Messages(), tunnelOf)
+	if len(tunnels) != 1 || tunnels[0].TX.Data != 1 || tunnels[0].TX.Malformed != 0 || tunnels[0].Links[0] != "wg0" {
+		t.Errorf("%+v", tunnels)
+	}
+}
+
 // Controls are counted by direction. The looped frame with which a capture tries
 // itself is none of them, and one that is looped leaves for nobody.
 func TestControls(t *testing.T) {

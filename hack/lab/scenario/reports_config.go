@@ -15,11 +15,6 @@ var reportsConfig = []Scenario{
 			kubectl("annotate", "--overwrite", "node", "node-1", `k3s.io/node-args=["server","--vpn-auth","********"]`)),
 		Restore: inTurn(on(nodeArgs("node-1", "wireguard")), restartFlannel),
 	},
-	{ // k3s-io/k3s issues 8336, 7602
-		Name: "report-inside", Title: "flannel-wg runs inside of the machines' own WireGuard",
-		Cluster: wireguard, Sabotage: inTurn(vpnOn(51900, ""), useVPN), Restore: dropVPN, Want: undecided(codeCipher), Pairs: bothWays,
-		Or: []Want{undecided(codeDeaf)}, // where the control takes the same way
-	},
 	{ // k3s-io/k3s issue 9535, flannel-io/flannel issue 1889
 		Name: "report-private", Title: "the nodes publish private addresses that nobody else reaches",
 		Cluster: wireguard, Sabotage: privateEndpoints, Restore: publicEndpoints, Want: fail(codeEndpoint), Pairs: bothWays,

@@ -163,6 +163,7 @@ var Groups = []Group{
 	{Name: "disguised", Scenarios: disguised},
 	{Name: "reports-config", Scenarios: reportsConfig},
 	{Name: "reach", Scenarios: reportsReach},
+	{Name: "reports-inside", Scenarios: slices.Concat(reportsInside, reportsRules)},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
