@@ -25,8 +25,10 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 	arrived := e.In.Messages()
 	bypassed := e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0
 	unused := left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0
-	if out, found := toReceiver(e).rule(); found && (bypassed || unused) {
-		return out // whatever else keeps packets from the tunnel
+	if (bypassed || unused) && e.Sent.Endpoint.IsValid() {
+		if out, found := toReceiver(e).rule(); found {
+			return out // whatever else keeps packets from the tunnel
+		}
 	}
 	if bypassed {
 		return unknown("WireGuard on %s received nothing from %s, but the test packets arrived: they "+
