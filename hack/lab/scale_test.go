@@ -39,7 +39,7 @@ func TestScaleFindsTheOnePair(t *testing.T) {
 				}
 			}
 			bad := unproven(t, kept)
-			for row, want := range map[string]string{"verdict": test.verdict, "exit code": test.exit, "sessions at a time": "20", "create jobs": "2.80", "left": "0"} {
+			for row, want := range map[string]string{"verdict": test.verdict, "exit code": test.exit, "sessions at a time": "20", "create jobs": "2.90", "left": "0"} {
 				if rows[row] != want {
 					t.Errorf("%s is %q, want %q", row, rows[row], want)
 				}
