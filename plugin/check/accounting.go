@@ -47,9 +47,9 @@ func carriages(e *graph.Edge) (all [6]carriage, names []string) {
 // but is how many of all are no answers.
 func but(all, answers uint32) uint64 { return uint64(all - min(all, answers)) }
 
-// witnessed judges whether all that arrived went through the tunnel. What went
+// throughTunnel judges whether all that arrived went through the tunnel. What went
 // in and did not arrive was lost after encryption, which is no leak.
-func (v *view) witnessed(e *graph.Edge) verdict.Outcome {
+func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 	if out, none := v.noCarrier(e); none {
 		return out
 	}

@@ -26,7 +26,7 @@ type reach struct {
 	notes       []string
 }
 
-// fate is what happened to the canaries of one size; row is the one it is told by.
+// fate is what happened to the canaries of one size; row is the one that is reported.
 type fate struct {
 	status  verdict.Status
 	answer  bool // they arrive, and their answers do not come back
@@ -47,7 +47,7 @@ func reached(b between, about *evidence.Run) *reach {
 		case row.Sent == 0 && row.Error == "" && !slices.Contains(about.Sizes, row.Size):
 			continue // came from the other, whose link takes another size
 		case row.Transport == "udp" && slices.Contains(about.Rungs, row.Size) && row.Size != b.sender.Largest:
-			continue // tells how large a packet may be, and need not arrive
+			continue // says how large a packet may be, and need not arrive
 		}
 		if row.Sent == 0 {
 			if row.Transport == "icmp" {

@@ -235,10 +235,10 @@ func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 }
 
 // hasFamily reports whether pods on the node are meant to have addresses of the
-// family, as far as anything tells.
+// family, as far as it is known.
 func hasFamily(n *graph.Node, family int) bool {
-	told := len(n.PodCIDRs) > 0 || len(n.PodIPs) > 0
-	return !told || n.PodIP(family).IsValid() ||
+	known := len(n.PodCIDRs) > 0 || len(n.PodIPs) > 0
+	return !known || n.PodIP(family).IsValid() ||
 		slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == (family == 4) })
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func (v *view) configured() verdict.Outcome {
-	told := 0
+	known := 0
 	var ignored []string
 	servers := map[string][]string{}
 	for _, n := range v.Nodes {
@@ -23,7 +23,7 @@ func (v *view) configured() verdict.Outcome {
 		if configuration.Role != "server" || configuration.Backend == "" {
 			continue
 		}
-		told++
+		known++
 		servers[configuration.Backend] = append(servers[configuration.Backend], n.Name)
 		if runs := v.Backends[n.Name]; runs != configuration.Backend && runs != "" {
 			out := fail("%s last started with the backend %s, but its lease says %s",
@@ -49,20 +49,20 @@ func (v *view) configured() verdict.Outcome {
 			"has no effect there, and may stop them when they start again", list(ignored))
 		out.Variant, out.Facts = "agent", map[string]string{"node": ignored[0]}
 		return out
-	case told == 0:
+	case known == 0:
 		return skip("no node says what it was configured with")
 	}
 	return pass("%s configured and running", slices.Sorted(maps.Keys(servers))[0])
 }
 
-// servers is what the servers of a cluster were told of endpoints.
-type servers struct{ told, externalIP bool }
+// servers is what the servers of a cluster are configured with for endpoints.
+type servers struct{ known, externalIP bool }
 
-// told reads it from all nodes.
-func (v *view) told() (all servers) {
+// serverConfiguration reads it from all nodes.
+func (v *view) serverConfiguration() (all servers) {
 	for _, n := range v.Nodes {
 		configuration := v.Configured(n)
-		all.told = all.told || configuration.Role == "server"
+		all.known = all.known || configuration.Role == "server"
 		all.externalIP = all.externalIP || configuration.ExternalIP
 	}
 	return all
@@ -75,7 +75,7 @@ func (v *view) overwritten(n *graph.Node) verdict.Outcome {
 		return skip("%s overwrites no address", n.Name)
 	case v.servers.externalIP:
 		return pass("%s is published as %s, as the servers' %s asks for", n.Name, overwrite.Address, overwrite.Option)
-	case !v.servers.told:
+	case !v.servers.known:
 		return skip("no server says what it was configured with")
 	}
 	out := warn("%s is published as %s by %s, which no server's configuration asks for",

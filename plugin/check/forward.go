@@ -107,7 +107,7 @@ func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *eviden
 		out.Facts["here"] = to.String()
 		out.Facts["there"] = from.String()
 	}
-	if !ofPolicies(f) {
+	if !evidence.OfPolicies(f.Table, f.Chain) {
 		out.Variant = "forward-" + out.Variant
 	}
 }

@@ -45,7 +45,7 @@ func (v *view) linkCounters(n *graph.Node) (spots []spot) {
 }
 
 // exceeds says by how much a link sent more than was captured, or why that
-// cannot be told; "" if it did not.
+// is not known; "" if it did not.
 func exceeds(n *graph.Node, l *evidence.Link, c *evidence.Capture) string {
 	count, conflict := countOf(n, l)
 	switch {

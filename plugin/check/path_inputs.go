@@ -255,7 +255,7 @@ func followsRoutes(d *evidence.Diversion) bool {
 }
 
 // without returns the link that packets to a range would leave by if no entry
-// led into a WireGuard link; empty if none, or if it cannot be told.
+// led into a WireGuard link; empty if none, or if it is not known.
 func (p *nodePaths) without(podRange string) string {
 	h := p.host
 	encrypts := map[string]bool{}

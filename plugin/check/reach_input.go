@@ -162,19 +162,12 @@ func variantOf(f *evidence.Firewall) string {
 	switch {
 	case f.Tool == "tc":
 		return "tc"
-	case ofPolicies(f):
+	case evidence.OfPolicies(f.Table, f.Chain):
 		return "policies"
 	case iptables(f) != "" && f.When != nil:
 		return "iptables-" + kind
 	}
 	return "nft-" + kind
-}
-
-// ofPolicies reports whether a chain is one in which a program enforces NetworkPolicies.
-func ofPolicies(f *evidence.Firewall) bool {
-	beginnings := []string{"KUBE-ROUTER-", "KUBE-NWPLCY-", "KUBE-POD-FW-", "cali-", "WEAVE-NPC", "AZURE-NPM"}
-	return f.Table == "calico" || f.Table == "kube-network-policies" ||
-		slices.ContainsFunc(beginnings, func(beginning string) bool { return strings.HasPrefix(f.Chain, beginning) })
 }
 
 // iptables names the program that manages the table of a rule, empty if none

@@ -385,7 +385,7 @@ var rows = []row{
 				"WG0502", "WG0503", "WG0601",
 			},
 		},
-		edge: (*view).witnessed,
+		edge: (*view).throughTunnel,
 	},
 	{
 		Check: verdict.Check{

@@ -138,7 +138,7 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 	sent, received := uint32(0), uint32(0)
 	for _, t := range e.From.Tried {
 		if t.ID == try.ID {
-			sent = max(sent, t.Sent) // what is told twice is no more
+			sent = max(sent, t.Sent) // what is reported twice is no more
 		}
 	}
 	for _, t := range e.To.Tried {

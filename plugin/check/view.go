@@ -29,7 +29,7 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 		return graph.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family), Assigned: p.Encrypts}
 	})
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
-	v.servers = v.told()
+	v.servers = v.serverConfiguration()
 	pods := newPodSpace(g)
 	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {

@@ -41,7 +41,7 @@ func (s *slot) fail(problem *evidence.Problem, again bool) {
 }
 
 // again counts an event about an attempt to start the pod, and reports whether
-// it was not the first. The same attempt may be told more than once.
+// it was not the first. The same attempt may be reported more than once.
 func (s *slot) again(event *corev1.Event) bool {
 	if s.attempts == nil {
 		s.attempts = map[types.UID]int32{}

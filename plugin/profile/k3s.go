@@ -56,7 +56,7 @@ func k3sBackend(n *graph.Node, value string) string {
 	return strings.TrimSuffix(name, "-native")
 }
 
-// k3sWithoutFlannel reports whether K3s on a node was told not to run Flannel.
+// k3sWithoutFlannel reports whether K3s on a node was configured not to run Flannel.
 func k3sWithoutFlannel(n *graph.Node) bool {
 	for name, value := range flags(k3sArguments(n)) {
 		if name == "--flannel-backend" && value == "none" {
@@ -69,8 +69,8 @@ func k3sWithoutFlannel(n *graph.Node) bool {
 // vpnTitles are the VPNs that K3s can have carry pods' packets, by their names.
 var vpnTitles = map[string]string{"tailscale": "Tailscale (--vpn-auth)", "vpn": "a VPN (--vpn-auth)"}
 
-// k3sVPN is the name of the VPN that K3s was told to use, "vpn" if it is not one
-// that is known, "" if it was told of none.
+// k3sVPN is the name of the VPN that K3s was configured to use, "vpn" if it is not one
+// that is known, "" if there is none.
 func k3sVPN(n *graph.Node) string {
 	for name, value := range flags(k3sArguments(n)) {
 		if name != "--vpn-auth" && name != "--vpn-auth-file" {

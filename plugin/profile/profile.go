@@ -44,8 +44,8 @@ type Profile struct {
 	FailClosed bool
 	// Backends is the backend each node says it runs, by node name.
 	Backends map[string]string
-	// Configured is the backend that a node was told to run when it last
-	// started, "" if it was not told or says nothing; its Role is "server" or
+	// Configured is the backend that a node was configured with when it last
+	// started, "" if it was not or says nothing; its Role is "server" or
 	// "agent", "" where there is no such thing.
 	Configured func(n *graph.Node) Configuration
 	// Device returns the name of the WireGuard device that should carry the

@@ -88,7 +88,7 @@ var k3sRemedies = []row{
 	}},
 	// Prints no command: the public address is not known.
 	{"WG0306", "external", K3s, Hint{
-		Title: "Tell K3s the public address of {node}",
+		Title: "Configure K3s with the public address of {node}",
 		Note: "The servers have flannel-external-ip, and {node} has no external address, so it publishes {address}. Set " +
 			"node-external-ip: <public address of {node}> in /etc/rancher/k3s/config.yaml of {node}, restart K3s " +
 			"there, and let UDP port {port} in at that address.",

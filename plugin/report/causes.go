@@ -92,7 +92,7 @@ func (t *text) cause(label string, c *verdict.Cause) {
 	t.fixOf(c)
 }
 
-// maxOthers is how many findings of another kind than the first are told.
+// maxOthers is how many findings of another kind than the first are written.
 const maxOthers = 2
 
 // also names the other subjects of which the same was found.

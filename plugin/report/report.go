@@ -15,7 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
 
-// Options are what a renderer may be told.
+// Options are what a renderer can be asked for.
 type Options struct {
 	Color   bool // ANSI colours, text only
 	Verbose bool // every finding and raw bytes, text only

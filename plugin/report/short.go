@@ -28,11 +28,11 @@ func writeShort(w io.Writer, j *check.Judgement, options Options) error {
 		c := &j.Causes[i]
 		shortLine(&b, "CAUSE", &c.Finding, c.Count)
 	}
-	told := map[string]bool{}
+	written := map[string]bool{}
 	for i := range j.Findings {
 		f := &j.Findings[i]
-		if f.Status == verdict.Warn && !told[f.Code] {
-			told[f.Code] = true
+		if f.Status == verdict.Warn && !written[f.Code] {
+			written[f.Code] = true
 			shortLine(&b, "WARN", f, j.Totals.Of(f.Code).Statuses[verdict.Warn])
 		}
 	}

@@ -3,7 +3,7 @@ package routing
 import "net/netip"
 
 // Any returns where the entries lead that can answer for an address of a range,
-// whichever rules apply to a packet; false if that cannot be told. It says less
+// whichever rules apply to a packet; false if that is not known. It says less
 // than Ways, of more rules than can be followed.
 func (p *Plan) Any(to netip.Prefix) (ways []Way, all bool) {
 	seen := map[int]bool{}

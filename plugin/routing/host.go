@@ -54,7 +54,7 @@ type Plan struct {
 	certain, doubtful []string
 	groups            []group
 	premarked         []*evidence.Diversion // those of groups that look at a mark which another one can have set
-	cuts              []netip.Prefix        // targets that statements tell apart
+	cuts              []netip.Prefix        // targets that statements distinguish
 	usual             trial                 // packets like any other
 	vrf               truth                 // whether packets of pods belong to a VRF
 	listed            int                   // rules, the kernel's own included

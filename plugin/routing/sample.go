@@ -113,7 +113,7 @@ func (p *Plan) sends(packet *Packet) bool {
 		first <= packet.Source && packet.Source <= last && packet.DSCP == 0
 }
 
-// widen adds what a condition tells apart.
+// widen adds what a condition distinguishes.
 func (p *Plan) widen(t *trial, c *term) {
 	switch {
 	case c.rule != nil:

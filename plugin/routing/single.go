@@ -8,7 +8,7 @@ import (
 
 // Single returns the entry that answers for every packet to every address of a
 // range, nil if that is not seen at once. It is Ways for the many nodes whose
-// rules tell no packet from another.
+// rules distinguish no packets.
 func (p *Plan) Single(to netip.Prefix) *evidence.Route {
 	if !p.single {
 		return nil

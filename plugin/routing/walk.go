@@ -62,7 +62,7 @@ type term struct {
 	rule  *evidence.Rule
 	group *group
 	entry *evidence.Route // its TOS and sources
-	doubt bool            // cannot be told
+	doubt bool            // it is not known
 	not   bool
 	next  *term
 }
@@ -118,7 +118,7 @@ func (p *Plan) Ways(to netip.Prefix) (ways []Way, whole bool) {
 	return w.ways, w.whole
 }
 
-// cut divides a part at the targets that statements tell apart.
+// cut divides a part at the targets that statements distinguish.
 func (p *Plan) cut(part Part) []Part {
 	parts := []Part{part}
 	for _, at := range p.cuts {

@@ -1,6 +1,10 @@
 package evidence
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // Hello opens every stream: who speaks, with which schema, on what system.
 type Hello struct {
@@ -158,6 +162,16 @@ type Rule struct {
 type Socket struct {
 	Path   string `json:"path"`
 	Device string `json:"device"`
+}
+
+// policyChains are prefixes of the chains in which programs enforce NetworkPolicies.
+var policyChains = []string{"KUBE-ROUTER-", "KUBE-NWPLCY-", "KUBE-POD-FW-", "cali-", "WEAVE-NPC", "AZURE-NPM"}
+
+// OfPolicies reports whether a program that enforces NetworkPolicies has made a
+// chain: kube-router, Calico, Weave, Azure, or Kubernetes' own network-policies.
+func OfPolicies(table, chain string) bool {
+	return table == "calico" || table == "kube-network-policies" ||
+		slices.ContainsFunc(policyChains, func(prefix string) bool { return strings.HasPrefix(chain, prefix) })
 }
 
 // Firewall is one rule of the host's packet filters that bears on the tunnel or

@@ -171,7 +171,7 @@ func (w *firewall) follow(rule numberedRule, i int, from firewallBase, d decisio
 	case d.chain == "":
 		w.decides(rule, i, from, d, port)
 		return nil
-	case isPolicy(chainName{table: rule.table, chain: d.chain}) && from.hook == "forward":
+	case evidence.OfPolicies(rule.table, d.chain) && from.hook == "forward":
 		present := evidence.Firewall{Effect: "present", Rule: "jump " + d.chain, Number: rule.number,
 			Handle: rule.handle}
 		w.add(rule.chainName, from, present, d.condition)
@@ -183,14 +183,6 @@ func (w *firewall) follow(rule numberedRule, i int, from firewallBase, d decisio
 		return nil
 	}
 	return w.visit(chainName{rule.family, rule.table, d.chain}, from, d.condition, depth+1)
-}
-
-// policyChains are prefixes of the chains of programs that enforce NetworkPolicies.
-var policyChains = []string{"KUBE-ROUTER-", "KUBE-NWPLCY-", "KUBE-POD-FW-", "cali-", "WEAVE-NPC", "AZURE-NPM"}
-
-func isPolicy(at chainName) bool {
-	return at.table == "calico" || at.table == "kube-network-policies" ||
-		slices.ContainsFunc(policyChains, func(prefix string) bool { return strings.HasPrefix(at.chain, prefix) })
 }
 
 // ofService reports whether a chain is one of kube-proxy's for a single Service:
