@@ -161,3 +161,39 @@ func TestStatementForTheTunnel(t *testing.T) {
 		}
 	}
 }
+
+// Attempts to have a leak pass as the tunnel's own: a statement that only gives pods'
+// packets the tunnel's port, and a rule that leads what has this port past the tunnel.
+func TestTunnelsPortHidesNoRule(t *testing.T) {
+	udp := evidence.Selector{Protocol: []uint8{protocolUDP}, Target: []evidence.Ports{{From: 9000, To: 9000}}}
+	statement := evidence.Diversion{Effect: evidence.EffectDNAT, Port: 51820, Selector: udp,
+		By: "nftables", Family: "ip", Table: "nat", Chain: "PREROUTING", Hook: "prerouting"}
+	port := evidence.Rule{Priority: 50, Protocol: protocolUDP, TargetPorts: &evidence.Ports{From: 51820, To: 51820}, Table: 77}
+	marking := statement
+	marking.Effect, marking.Port, marking.Mark, marking.Mask = evidence.EffectMark, 0, 0x77, 0x77
+	for _, test := range []struct {
+		name       string
+		statements []evidence.Diversion
+		rule       evidence.Rule
+	}{
+		{"a rule for the port", nil, port},
+		{"and a statement that gives it to others", []evidence.Diversion{statement}, port},
+		{"a statement that marks too, and a rule for the mark", []evidence.Diversion{statement, marking},
+			evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0x77, Table: 77}},
+	} {
+		s := healthy(3)
+		s["probe/node-1"] = append(s["probe/node-1"], ruled(test.rule), past("10.42.1.0/24", 77))
+		for _, d := range test.statements {
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Diversion: &d})
+		}
+		if j := Judge(record(t, s)); j.Verdict == verdict.Passed {
+			t.Errorf("%s: PASS", test.name)
+		}
+	}
+	s := healthy(3)
+	port.Table = mainTable // leads into the tunnel
+	s["probe/node-1"] = append(s["probe/node-1"], ruled(port), past("10.42.1.0/24", 77))
+	if j := Judge(record(t, s)); j.Verdict != verdict.Passed {
+		t.Errorf("a rule that leads to the tunnel: %s: %+v", j.Verdict, j.FirstCause)
+	}
+}
