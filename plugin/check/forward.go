@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -110,6 +111,20 @@ func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *eviden
 	if !evidence.OfPolicies(f.Table, f.Chain) {
 		out.Variant = "forward-" + out.Variant
 	}
+	if policiesBehind(n, f) {
+		delete(out.Facts, "handle")
+		delete(out.Facts, "number")
+	}
+}
+
+// policiesBehind reports whether a chain of NetworkPolicies is entered behind a rule,
+// from the same base chain: an accept before the rule would go past it.
+func policiesBehind(n *graph.Node, rule *evidence.Firewall) bool {
+	at := slices.Index(n.Firewall, rule)
+	return slices.ContainsFunc(n.Firewall[at+1:], func(f *evidence.Firewall) bool {
+		return f.Effect == "present" && f.Hook == rule.Hook && f.Family == rule.Family && f.Table == rule.Table &&
+			f.Base == rule.Base
+	})
 }
 
 // tunnelLinks are the links by which packets come out of a tunnel or go into it,
