@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,26 +12,26 @@ import (
 )
 
 func (v *view) arrives(e *graph.Edge) verdict.Outcome {
+	out := v.arrival(e)
+	if out.Status < verdict.Inconclusive || slices.Equal(out.After, ofTheRun) {
+		return out
+	}
+	if kept, found := v.keptOut(e); found {
+		return kept // beside whatever explains the other
+	}
+	return out
+}
+
+// arrival judges what was sent, and where it was last seen.
+func (v *view) arrival(e *graph.Edge) verdict.Outcome {
 	switch {
 	case e.FromLink() == "" && !v.Encrypts:
 		return skip(untunnelled)
 	case e.FromCarrier.Device == nil || e.ToCarrier.Device == nil || e.Sent == nil || e.Received == nil:
 		return unknown("the counters of both devices were not read")
-	}
-	authenticated := e.Received.RX.Least
-	if authenticated > 0 {
-		return pass("%s authenticated %d bytes from %s", e.To.Name, authenticated, e.From.Name)
-	}
-	left := e.Out.Messages()
-	arrived := e.In.Messages()
-	bypassed := e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0
-	unused := left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0
-	if (bypassed || unused) && e.Sent.Endpoint.IsValid() {
-		if out, found := toReceiver(e).rule(); found {
-			return out // whatever else keeps packets from the tunnel
-		}
-	}
-	if bypassed {
+	case e.Received.RX.Least > 0:
+		return pass("%s authenticated %d bytes from %s", e.To.Name, e.Received.RX.Least, e.From.Name)
+	case e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0:
 		return unknown("WireGuard on %s received nothing from %s, but the test packets arrived: they "+
 			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
@@ -40,11 +41,40 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 				e.To.Name, e.From.Name, n.Unverified)
 		}
 	}
-	if unused {
+	left, arrived := e.Out.Messages(), e.In.Messages()
+	if left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0 {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
 			e.To.Name, e.FromLink(), e.From.Name)
 	}
 	return lastSeen(e, left, arrived)
+}
+
+// keptOut returns what would keep the sender's messages from the receiver even if
+// nothing else were wrong. To find it, none needs to be sent.
+func (v *view) keptOut(e *graph.Edge) (verdict.Outcome, bool) {
+	here, there := listens(e.From, e.Family), listens(e.To, e.Family)
+	if !there.IsValid() {
+		return verdict.Outcome{}, false
+	}
+	u := toReceiver(e, here.Addr(), there.Addr())
+	if out, found := u.rule(); found {
+		return out, true
+	}
+	s := toSend(e, here.Addr(), there)
+	if out, found := s.rule(s.found.certain); found {
+		return out, true
+	}
+	return u.onePreshared()
+}
+
+// listens is where a node says that its tunnel is to be reached, at the port that its
+// device has; the zero AddrPort if it is not known.
+func listens(n *graph.Node, family int) netip.AddrPort {
+	carrier := n.Carrier(family)
+	if carrier.Device == nil || !carrier.Endpoint.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(carrier.Endpoint, carrier.Device.Port)
 }
 
 // lastSeen says where the tunnel's datagrams were last seen, and what drops them

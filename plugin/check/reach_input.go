@@ -24,12 +24,12 @@ type unaccepted struct {
 	found dropped
 }
 
-// toReceiver is the way of the sender's messages into the receiver.
-func toReceiver(e *graph.Edge) *unaccepted {
+// toReceiver is the way of the sender's messages into the receiver, between two
+// addresses of the nodes.
+func toReceiver(e *graph.Edge, from, to netip.Addr) *unaccepted {
 	u := &unaccepted{Edge: e, links: routedLinks(e.To, e.InLinks)}
 	u.passing = passing{
-		family: family(e.Sent.Endpoint.Addr()), from: e.Received.Endpoint.Addr(),
-		to: ownAddress(e.To, e.Sent.Endpoint.Addr()), toHost: true,
+		family: family(to), from: from, to: ownAddress(e.To, to), toHost: true,
 		in: e.InLinks, bridged: bridged(e.To, e.InLinks),
 		protocol: protocolUDP, port: e.ToCarrier.Device.Port,
 	}
@@ -39,7 +39,7 @@ func toReceiver(e *graph.Edge) *unaccepted {
 
 // notAccepted says why, what is certain first.
 func notAccepted(e *graph.Edge) verdict.Outcome {
-	u := toReceiver(e)
+	u := toReceiver(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint.Addr())
 	for _, cause := range []func() (verdict.Outcome, bool){
 		u.rule, u.onePreshared, u.clock, u.translation, u.reversePath, u.checksum, u.preshared, u.doubtful,
 	} {

@@ -20,21 +20,30 @@ type unsent struct {
 	*graph.Edge
 	endpoint netip.Addr
 	port     uint16
+	found    dropped // what filters do with them
 }
 
-// notSent says why packets enter the tunnel and no message leaves the host: the
-// route to the endpoint first, then filters, then the neighbour.
-func notSent(e *graph.Edge) verdict.Outcome {
-	u := &unsent{e, e.Sent.Endpoint.Addr(), e.Sent.Endpoint.Port()}
+// toSend is the way of the sender's messages out of it, from one of its addresses
+// to an endpoint.
+func toSend(e *graph.Edge, from netip.Addr, endpoint netip.AddrPort) *unsent {
+	u := &unsent{Edge: e, endpoint: endpoint.Addr(), port: endpoint.Port()}
 	p := passing{
-		family: family(u.endpoint), from: ownAddress(e.From, e.Received.Endpoint.Addr()), to: u.endpoint,
+		family: family(u.endpoint), from: ownAddress(e.From, from), to: u.endpoint,
 		protocol: protocolUDP, port: u.port,
 	}
 	if e.EndpointRoute != nil && e.EndpointRoute.Link != "" {
 		p.out = []string{e.EndpointRoute.Link}
 		p.bridged = bridged(e.From, p.out)
 	}
-	found := p.meets(e.From, outputHooks...)
+	u.found = p.meets(e.From, outputHooks...)
+	return u
+}
+
+// notSent says why packets enter the tunnel and no message leaves the host: the
+// route to the endpoint first, then filters, then the neighbour.
+func notSent(e *graph.Edge) verdict.Outcome {
+	u := toSend(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint)
+	found := u.found
 	for _, cause := range []func() (verdict.Outcome, bool){
 		u.rewritten, u.refused, u.own, u.loop,
 		func() (verdict.Outcome, bool) { return u.rule(found.certain) },
@@ -227,6 +236,10 @@ func (u *unsent) rule(f *evidence.Firewall) (verdict.Outcome, bool) {
 	}
 	out := fail("packets for %s enter %s of %s, and its kernel drops the WireGuard messages before they leave: %s",
 		u.To.Name, u.FromLink(), u.From.Name, whatDrops(f, u.port))
+	if u.Into.Total() == 0 {
+		out.Reword("%s drops WireGuard messages for %s before they leave: %s", u.From.Name, u.To.Name,
+			whatDrops(f, u.port))
+	}
 	out.Facts = u.facts()
 	addRule(&out, u.From, f)
 	if strings.Contains(out.Variant, "-") {

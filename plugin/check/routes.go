@@ -45,6 +45,22 @@ func (v *view) route(e *graph.Edge) verdict.Outcome {
 // backend left it or needs it, a tunnel that is missing did not add it.
 var withoutTunnel = []string{"WG0103", "WG0107", "WG0101", "WG0104"}
 
+// ofNoBackend is what an entry or a rule can be due to that none of the nodes'
+// backends adds.
+var ofNoBackend = []string{"WG0103", "WG0107", "WG0104"}
+
+// dueTo returns the checks that can explain an entry that takes precedence: mixed
+// backends explain one that the other node's backend adds, see Profile.Backends.
+func (v *view) dueTo(e *graph.Edge, winner *evidence.Route) []string {
+	link := e.From.Link(winner.Link)
+	switch backend := v.Backends[e.To.Name]; {
+	case link == nil, backend == "", backend == v.Backend:
+	case backend == "host-gw" && link.Role != evidence.RoleOutside, backend == "vxlan" && link.Kind != "vxlan":
+		return ofNoBackend
+	}
+	return withoutTunnel
+}
+
 // noRoute says that the kernel sends what is for a pod nowhere.
 func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, answer := e.From, e.To, e.Route
@@ -75,7 +91,7 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
 	winner := moreSpecific(e, ip, into)
 	if winner != nil {
-		out.After = withoutTunnel
+		out.After = v.dueTo(e, winner)
 		facts["route"] = winner.Destination.String()
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
 			facts["range"] = podRange.String()
@@ -91,7 +107,7 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant = "rule"
-		out.After = withoutTunnel
+		out.After = ofNoBackend
 		facts["table"] = fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
 		if there.IsValid() && here.IsValid() && rule.Priority > 0 {

@@ -86,6 +86,14 @@ var exclusions = []exclusion{
 		"nodes with one key are not peers of each other, and send nothing that a filter could drop",
 	},
 	{
+		causes(codeEndpoint), inNetwork,
+		"nothing is sent to where the network would drop it",
+	},
+	{
+		called("missing-peer"), called("network-one-way"),
+		"the node without the peer sends nothing, and it is its direction that the network drops",
+	},
+	{
 		causes(append([]string{codeBlocked}, tunnelCodes...)...), causes(codePods, codeSize, codeFits),
 		"nothing leaves the tunnel that a node could refuse to forward, or that could be too large",
 	},
@@ -115,6 +123,9 @@ func apart(a, b Scenario) string {
 func causes(codes ...string) func(Scenario) bool {
 	return func(s Scenario) bool { return slices.Contains(codes, s.Want.FirstCause) }
 }
+
+// inNetwork reports whether a sabotage is one of the network between the nodes, which no node can be asked about.
+func inNetwork(s Scenario) bool { return s.Unmendable == inTheNetwork }
 
 func called(name string) func(Scenario) bool {
 	return func(s Scenario) bool { return s.Name == name }
