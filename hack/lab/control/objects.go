@@ -64,6 +64,12 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 		labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
 	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
+	if network.Calico() { // no K3s is around it; calico-node writes the address that it finds
+		return &core.Node{
+			ObjectMeta: meta.ObjectMeta{Name: n.Name, Annotations: map[string]string{"projectcalico.org/IPv4Address": n.Address.IPv4.String()}},
+			Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
+		}, nil
+	}
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)
