@@ -33,7 +33,8 @@ func calico(g *graph.Graph) (Profile, bool) {
 		return Profile{}, false
 	}
 	f := felix(g.Cluster.Objects)
-	carrier, enabled := calicoEncapsulation(g.Cluster.Objects), f.encrypts("", keys > 0)
+	carrier := calicoEncapsulation(g.Cluster.Objects)
+	enabled := slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return f.encrypts(n.Name, keys > 0) })
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
 		Backend: carrier, Backends: map[string]string{}, Encrypts: enabled,
@@ -49,7 +50,6 @@ func calico(g *graph.Graph) (Profile, bool) {
 		p.Backends[n.Name] = carrier
 		if f.encrypts(n.Name, keys > 0) {
 			p.Backends[n.Name] = wireguard
-			p.Encrypts = true
 		}
 	}
 	if !p.Encrypts {

@@ -32,10 +32,11 @@ var cases = map[string]map[string]string{
 		"same": "If the address is one that both nodes have",
 	},
 	"WG0201": {
-		"missing":  "If the device is missing",
-		"impostor": "If a link of that name is not WireGuard",
-		"port":     "If another device holds its port",
-		"down":     "If the device is down",
+		"missing":     "If the device is missing",
+		"impostor":    "If a link of that name is not WireGuard",
+		"port":        "If another device holds its port",
+		"down":        "If the device is down",
+		"unaddressed": "If the device has no address",
 	},
 	"WG0202": {
 		"hangs":      "If the program behind a userspace device does not answer",
@@ -51,6 +52,7 @@ var cases = map[string]map[string]string{
 		"vxlan":   "If the packets go into an old overlay",
 		"refused": "If a route refuses the packets",
 		"rule":    "If a policy rule leads past the tunnel",
+		"thrown":  "If a route of type throw keeps them out of the tunnel",
 		"below":   "If the packets do not go into the WireGuard of the machines",
 		"none":    "If there is no route into the tunnel",
 	},
