@@ -53,6 +53,9 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, network top
 
 // nodeObject is a Node as K3s registers it; kubelet adds the rest.
 func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
+	if network.Calico() { // no K3s is around it
+		return calicoNode(n), nil
+	}
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {
@@ -64,12 +67,6 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 		labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
 	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
-	if network.Calico() { // no K3s is around it; calico-node writes the address that it finds
-		return &core.Node{
-			ObjectMeta: meta.ObjectMeta{Name: n.Name, Annotations: map[string]string{"projectcalico.org/IPv4Address": n.Address.IPv4.String()}},
-			Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
-		}, nil
-	}
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)
