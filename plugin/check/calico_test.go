@@ -197,6 +197,20 @@ func TestCalico(t *testing.T) {
 		{"its configuration was not read", func(s streams) {
 			configuredAs(s, "FelixConfiguration//default", nil)
 		}, verdict.Passed, "", nil},
+		{"IPv6 was switched off, and was asked for", func(s streams) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Run != nil {
+					run := *m.Run
+					run.Families = []int{4, 6}
+					m.Run = &run
+				}
+				if m.Pod != nil && m.Pod.Role == "pod" {
+					pod := *m.Pod
+					pod.IPs = append(slices.Clone(pod.IPs), netip.MustParseAddr("2001:db8:42::"+pod.Node[4:]))
+					m.Pod = &pod
+				}
+			})
+		}, verdict.Failed, "WG0201", []string{"no tunnel for IPv6", "variant ipv6"}},
 		{"a key is missing", func(s streams) { throws(s); annotatedAs(s, "node2", key, "") }, verdict.Failed, "WG0301",
 			[]string{"node2 publishes no WireGuard key", "node1 therefore keeps", "throw 10.42.1.0/24 table 1"}},
 		{"a key of two nodes", func(s streams) {

@@ -57,11 +57,21 @@ func calico(g *graph.Graph) (Profile, bool) {
 		return p, true
 	}
 	p.Name, p.Title, p.Backend = "calico-wireguard", "Calico with WireGuard", wireguard
-	p.Device, p.Published, p.Port, p.Address = f.device, calicoPublished, f.port, calicoAddress
+	p.Device = func(n *graph.Node, family int) string {
+		if !f.encryptsFamily(n.Name, family, slices.ContainsFunc(g.Nodes, publishes(family))) {
+			return ""
+		}
+		return f.device(n, family)
+	}
+	p.Published, p.Port, p.Address = calicoPublished, f.port, calicoAddress
 	return p, true
 }
 
 const wireguard = "wireguard"
+
+func publishes(family int) func(*graph.Node) bool {
+	return func(n *graph.Node) bool { return calicoPublished(n, family) != "" }
+}
 
 func annotated(n *graph.Node, prefix string) bool {
 	for name := range n.Annotations {
@@ -95,6 +105,22 @@ func (f felix) value(node, field string) string {
 func (f felix) encrypts(node string, published bool) bool {
 	four, six := f.value(node, "wireguardEnabled"), f.value(node, "wireguardEnabledV6")
 	return four == "true" || six == "true" || four == "" && six == "" && published
+}
+
+// encryptsFamily is encrypts for one family, of which keys are published or not. On a
+// node with a configuration of its own without WireGuard the others' device is missed.
+func (f felix) encryptsFamily(node string, family int, published bool) bool {
+	if !f.encrypts(node, published) {
+		node = ""
+	}
+	four, six := f.value(node, "wireguardEnabled"), f.value(node, "wireguardEnabledV6")
+	switch {
+	case four == "" && six == "":
+		return published
+	case family == 6:
+		return six == "true"
+	}
+	return four == "true"
 }
 
 // device is the name of a node's WireGuard device, felix/config's default if

@@ -106,7 +106,7 @@ func TestCalicoNames(t *testing.T) {
 	node.annotations["projectcalico.org/WireguardPublicKeyV6"] = "six"
 	node.annotations["projectcalico.org/IPv6Address"] = "2001:db8::10/64"
 	plain := configured("FelixConfiguration//default wireguardEnabled=true wireguardEnabledV6=true")
-	custom := configured("FelixConfiguration//default wireguardEnabled=true wireguardInterfaceName=wg.all wireguardListeningPort=51999",
+	custom := configured("FelixConfiguration//default wireguardEnabled=true wireguardEnabledV6=true wireguardInterfaceName=wg.all wireguardListeningPort=51999",
 		"FelixConfiguration//node.node-0 wireguardInterfaceName=wg.own wireguardInterfaceNameV6=wg.six")
 	for _, test := range []struct {
 		name        string
@@ -129,7 +129,14 @@ func TestCalicoNames(t *testing.T) {
 		wantEqual(t, test.name, p.Endpoint(n, test.family), netip.MustParseAddr(test.endpoint))
 		wantEqual(t, test.name, p.Port(n, test.family), test.port)
 	}
-	g := cluster(evidence.Run{}, plain, node)
+	g := cluster(evidence.Run{}, configured("FelixConfiguration//default wireguardEnabled=true"), node)
+	wantEqual(t, "not switched on", Decide(g).Device(g.Nodes[0], 6), "")
+	override := configured("FelixConfiguration//default wireguardEnabled=true", "FelixConfiguration//node.node-0 wireguardEnabled=false")
+	g = cluster(evidence.Run{}, override, node, node)
+	wantEqual(t, "missed on a node of its own", Decide(g).Device(g.Nodes[0], 4), "wireguard.cali")
+	g = cluster(evidence.Run{}, evidence.Cluster{}, felixNode("four"))
+	wantEqual(t, "not read", Decide(g).Device(g.Nodes[0], 4)+Decide(g).Device(g.Nodes[0], 6), "wireguard.cali")
+	g = cluster(evidence.Run{}, plain, node)
 	wantEqual(t, "address", Decide(g).Address(g.Nodes[0], 4), netip.MustParseAddr("10.42.0.1"))
 	wantEqual(t, "no address", Decide(g).Address(g.Nodes[0], 6), netip.Addr{})
 	bare := &graph.Node{Node: evidence.Node{Addresses: []evidence.NodeAddress{

@@ -57,6 +57,24 @@ var calicoRemedies = []row{
 		Note: "For IPv6 the device exists only with wireguardEnabledV6. Until then pods on this node are reached in " +
 			"plaintext: Calico fails open.",
 	}},
+	// Changes the carrier of all pods' traffic of one family; Felix restarts on every node.
+	{"WG0201", "ipv4", Calico, Hint{
+		Title:      "Switch Calico's WireGuard on for IPv4 too",
+		Disruption: calicoSwitch.Disruption,
+		Steps: []Step{{
+			On: Operator, Command: "kubectl patch felixconfiguration default --type=merge " +
+				"-p '{\"spec\":{\"wireguardEnabled\":true}}'",
+		}},
+	}},
+	// Changes the carrier of all pods' traffic of one family; Felix restarts on every node.
+	{"WG0201", "ipv6", Calico, Hint{
+		Title:      "Switch Calico's WireGuard on for IPv6 too",
+		Disruption: calicoSwitch.Disruption,
+		Steps: []Step{{
+			On: Operator, Command: "kubectl patch felixconfiguration default --type=merge " +
+				"-p '{\"spec\":{\"wireguardEnabledV6\":true}}'",
+		}},
+	}},
 	// Restarts Felix on one node.
 	{"WG0201", "unaddressed", Calico, calicoRestart("Restart calico-node on {node}, which gives {device} its address")},
 	// Restarts Felix on one node.

@@ -36,6 +36,8 @@ var cases = map[string]map[string]string{
 		"impostor":    "If a link of that name is not WireGuard",
 		"port":        "If another device holds its port",
 		"down":        "If the device is down",
+		"ipv4":        "If the network plugin encrypts IPv6 only",
+		"ipv6":        "If the network plugin encrypts IPv4 only",
 		"unaddressed": "If the device has no address",
 	},
 	"WG0202": {
