@@ -26,7 +26,7 @@ func main() {
 	root.AddCommand(
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
 		newLoadImageCommand(), newRunCommand(), newMeasureCommand(), newScaleCommand(),
-		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newHollowCommand(), newHostileCommand(),
+		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newFelixCommand(), newCalicoRoutesCommand(), newHollowCommand(), newHostileCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

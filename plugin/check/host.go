@@ -1,6 +1,9 @@
 package check
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -18,6 +21,12 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 		return carriedByAnother(n, carrier, family)
 	}
 	name := carrier.Name
+	if name == "" {
+		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only", n.Name,
+			family)
+		out.Variant, out.Facts = fmt.Sprintf("ipv%d", family), map[string]string{"node": n.Name}
+		return out
+	}
 	link := n.Link(name)
 	facts := map[string]string{"node": n.Name, "device": name}
 	switch {
@@ -33,6 +42,7 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 			out.Variant, facts["link"] = "port", other.Name
 			out.After = ofTheRun
 		}
+		v.addThrown(&out, n, family)
 		return out
 	case link.Role != evidence.RoleWireGuard, link.Kind != "tun" && !isWireGuard(n, link):
 		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
@@ -46,6 +56,12 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 			out.Variant, facts["link"] = "port", other.Name
 			out.After = ofTheRun
 		}
+		return out
+	}
+	if assigned := v.Address(n, family); assigned.IsValid() && !slices.ContainsFunc(n.Addresses,
+		func(a *evidence.Address) bool { return a.Link == name && a.Prefix.Addr() == assigned }) {
+		out := warn("%s of %s has not the address %s that was assigned to it", name, n.Name, assigned)
+		out.Variant, out.Facts = "unaddressed", facts
 		return out
 	}
 	return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)

@@ -11,7 +11,21 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
+// withoutCarrier is what explains a route past the tunnel: nothing was read, there is
+// no tunnel, or another backend.
+var withoutCarrier = []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"}
+
+// route judges the route to the other node's pods. That a key is missing explains it
+// only where the network plugin itself keeps the pods out of the tunnel.
 func (v *view) route(e *graph.Edge) verdict.Outcome {
+	out := v.routed(e)
+	if out.After == nil {
+		out.After = withoutCarrier
+	}
+	return out
+}
+
+func (v *view) routed(e *graph.Edge) verdict.Outcome {
 	if v.Below != nil {
 		return v.routeBelow(e)
 	}
@@ -102,7 +116,12 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		facts["kind"] = kind(link)
 		out.Variant = v.overlayKind(link)
 	}
-	switch rule := ruleFor(from, answer, ip); {
+	switch rule, entry := ruleFor(from, answer, ip), thrown(from, ip, answer); {
+	case entry != nil:
+		out.Reword("%s sends traffic for pod %s (%s) via %s instead of %s: the route %s keeps it out of the tunnel",
+			from.Name, ip, to.Name, answer.Link, device, describe(entry))
+		out.Variant, out.After = "thrown", slices.Concat(withoutTunnel, withoutKey)
+		facts["route"], facts["table"] = entry.Destination.String(), fmt.Sprint(entry.Table)
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
 		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
@@ -110,7 +129,7 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		out.After = ofNoBackend
 		facts["table"] = fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
-		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
+		if len(tunnelTables(from, device)) == 0 && there.IsValid() && here.IsValid() && rule.Priority > 0 {
 			facts["there"] = there.String()
 			facts["here"] = here.String()
 			facts["before"] = fmt.Sprint(rule.Priority - 1)
@@ -177,7 +196,8 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 	for _, entry := range from.Table {
 		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() &&
 			podRange.Contains(entry.Destination.Addr())
-		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
+		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device || !e.ToCarrier.Assigned ||
+			answeredBefore(e) {
 			continue
 		}
 		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device,
@@ -205,6 +225,10 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 	}
 	return pass("%s reaches %s via %s", from.Name, ip, device)
 }
+
+// answeredBefore reports whether a rule has another table answer before the main
+// one: what is in that then bears only on what the other does not answer.
+func answeredBefore(e *graph.Edge) bool { return e.Route.Table != 0 && e.Route.Table != mainTable }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
 const mainTable = 254

@@ -28,8 +28,11 @@ func (d Distribution) Images() []string {
 	return []string{filepath.Join(d.Dir, "images", "pause.tar"), filepath.Join(d.Dir, "images", "busybox.tar")}
 }
 
-// All builds what is not cached yet and returns the distribution.
-func All(ctx context.Context, progress io.Writer) (Distribution, error) {
+// CalicoCRDs is the file with Calico's kinds, of a distribution that was built for it.
+func (d Distribution) CalicoCRDs() string { return filepath.Join(d.Dir, "share", calicoCRDs) }
+
+// All builds what is not cached yet and returns the distribution, with what the backends need beside flannel.
+func All(ctx context.Context, progress io.Writer, backends ...string) (Distribution, error) {
 	if err := InstallPackages(ctx, progress); err != nil {
 		return Distribution{}, err
 	}
@@ -37,7 +40,8 @@ func All(ctx context.Context, progress io.Writer) (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	outputs, distribution, err := locate(source)
+	components := componentsOf(backends)
+	outputs, distribution, err := locate(source, components)
 	if err != nil {
 		return Distribution{}, err
 	}
@@ -46,7 +50,7 @@ func All(ctx context.Context, progress io.Writer) (Distribution, error) {
 			return Distribution{}, err
 		}
 	}
-	return distribution, assemble(distribution, outputs)
+	return distribution, assemble(distribution, components, outputs)
 }
 
 // Cached returns the distribution if All would have nothing to build.
@@ -55,7 +59,7 @@ func Cached() (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	_, distribution, err := locate(source)
+	_, distribution, err := locate(source, componentsOf(nil))
 	if err == nil {
 		_, err = os.Stat(distribution.Dir)
 	}
@@ -63,7 +67,7 @@ func Cached() (Distribution, error) {
 }
 
 // locate says where the outputs of the components and the distribution belong.
-func locate(source string) (outputs map[string]string, distribution Distribution, err error) {
+func locate(source string, components []component) (outputs map[string]string, distribution Distribution, err error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return nil, Distribution{}, err
@@ -110,6 +114,11 @@ func (c component) build(ctx context.Context, progress io.Writer, source, dir st
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", c.name, err, output)
 	}
+	if c.files != nil {
+		if err := c.files(ctx, command.Dir, staging); err != nil {
+			return fmt.Errorf("copying the files of %s: %w", c.name, err)
+		}
+	}
 	if err := os.Rename(staging, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		if _, other := os.Stat(dir); other != nil {
 			return fmt.Errorf("keeping %s: %w", c.name, err)
@@ -143,7 +152,7 @@ func report(progress io.Writer, name, expect string) (stop func(ok bool)) {
 	}
 }
 
-func assemble(distribution Distribution, outputs map[string]string) error {
+func assemble(distribution Distribution, components []component, outputs map[string]string) error {
 	if _, err := os.Stat(distribution.Dir); err == nil {
 		return nil
 	}

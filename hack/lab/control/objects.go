@@ -53,6 +53,9 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, network top
 
 // nodeObject is a Node as K3s registers it; kubelet adds the rest.
 func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
+	if network.Calico() { // no K3s is around it
+		return calicoNode(n), nil
+	}
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {

@@ -31,7 +31,7 @@ func Init(ctx context.Context, configPath, name string) error {
 		return err
 	}
 	logs := map[string]*os.File{}
-	for _, service := range []string{"containerd", "kubelet", "flannel"} { // while the machine's files are in sight
+	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes"} { // while the machine's files are in sight
 		logs[service], err = os.OpenFile(LogFile(config.Logs, name, service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
@@ -73,11 +73,11 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	if err := awaitAPI(ctx); err != nil {
 		return err
 	}
-	go services.keep(ctx, "flannel", logs["flannel"], selfPath, "flannel", "--node", node.Name)
-	if err := await(ctx, func() bool { return exists(flannel.SubnetFile) }); err != nil {
-		return fmt.Errorf("waiting for flannel: %w", err)
+	network := bootFlannel
+	if config.Calico() {
+		network = bootCalico
 	}
-	if err := writeCNI(node, config.Families, flannel.SubnetFile); err != nil {
+	if err := network(ctx, config, node, services, logs); err != nil {
 		return err
 	}
 	if err := <-runtime; err != nil {
@@ -85,6 +85,15 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	}
 	services.keep(ctx, "kubelet", logs["kubelet"], append([]string{"kubelet"}, kubeletArgs(node, config.Families)...)...)
 	return ctx.Err()
+}
+
+// bootFlannel starts flannel and writes the pod network when it has registered.
+func bootFlannel(ctx context.Context, config HostConfig, node Node, services *services, logs map[string]*os.File) error {
+	go services.keep(ctx, "flannel", logs["flannel"], selfPath, "flannel", "--node", node.Name)
+	if err := await(ctx, func() bool { return exists(flannel.SubnetFile) }); err != nil {
+		return fmt.Errorf("waiting for flannel: %w", err)
+	}
+	return writeCNI(node, config.Families, flannel.SubnetFile)
 }
 
 func loadImages(ctx context.Context, services *services, log *os.File) error {

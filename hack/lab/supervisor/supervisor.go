@@ -122,7 +122,12 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 		return s.awaitHollow(ctx, client)
 	}
 
-	// 5. What K3s would have written.
+	// 5. What K3s, or an installation of Calico, would have written.
+	if s.lab.Calico() {
+		if err := control.CreateCalico(ctx, client, s.dist.Bin, s.dist.CalicoCRDs(), s.lab.Kubeconfig()); err != nil {
+			return err
+		}
+	}
 	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 // Network is a cluster's configuration of its pods' network.
 type Network struct {
-	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw
+	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; or calico
 	Families Families `json:"families,omitempty"`
 	Mode     Mode     `json:"mode,omitempty"`
 }
@@ -43,6 +43,12 @@ const (
 // AllModes are the choices.
 var AllModes = []Mode{Separate, Auto, OverIPv4, OverIPv6}
 
+// Calico is the backend that is none of flannel's: Calico's own network.
+const Calico = "calico"
+
+// Calico reports whether pods' packets are Calico's.
+func (n Network) Calico() bool { return n.Backend == Calico }
+
 // Check reports whether a network can be asked for.
 func (n Network) Check(backends []string) error {
 	if !slices.Contains(backends, n.Backend) {
@@ -53,6 +59,9 @@ func (n Network) Check(backends []string) error {
 	}
 	if n.Mode != "" && !slices.Contains(AllModes, n.Mode) {
 		return fmt.Errorf("unknown mode %q of flannel: want one of %v", n.Mode, AllModes)
+	}
+	if n.Calico() && n.Families.IPv6() {
+		return fmt.Errorf("calico has IPv4 only here")
 	}
 	if n.Mode != "" && n.Backend != "wireguard" {
 		return fmt.Errorf("flannel's backend %s has no modes", n.Backend)
