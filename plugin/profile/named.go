@@ -12,8 +12,6 @@ import (
 // else: such a network is judged by the evidence alone.
 var marks = []struct{ annotation, name string }{
 	{"projectcalico.org/", "calico"},
-	{"network.cilium.io/", "cilium"},
-	{"io.cilium.network.", "cilium"}, // before Cilium 1.14
 }
 
 // named returns the name of the network whose annotations the nodes have, "" if
