@@ -23,7 +23,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
-var backends = []string{"wireguard", "vxlan", "host-gw"}
+var backends = append([]string{"wireguard", "vxlan", "host-gw"}, topology.CiliumBackends...)
 
 type upOptions struct {
 	name, ground string
@@ -34,13 +34,14 @@ type upOptions struct {
 }
 
 func newBuildCommand() *cobra.Command {
-	return &cobra.Command{
+	plugin := ""
+	command := &cobra.Command{
 		Use:   "build",
 		Short: "Build all components, or find them in the cache",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			start := time.Now()
-			distribution, err := build.All(command.Context(), command.OutOrStdout())
+			distribution, err := build.All(command.Context(), command.OutOrStdout(), plugin)
 			if err != nil {
 				return err
 			}
@@ -48,6 +49,8 @@ func newBuildCommand() *cobra.Command {
 			return nil
 		},
 	}
+	command.Flags().StringVar(&plugin, "plugin", "", "network plugin that is built beside Flannel: cilium")
+	return command
 }
 
 func newUpCommand() *cobra.Command {
@@ -62,7 +65,7 @@ func newUpCommand() *cobra.Command {
 	}
 	nameFlag(command, &options.name)
 	command.Flags().IntVar(&options.nodes, "nodes", 2, "number of nodes")
-	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend: "+strings.Join(backends, ", "))
+	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend, or another network: "+strings.Join(backends, ", "))
 	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
 	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
@@ -76,7 +79,7 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 		return err
 	}
 	fmt.Fprintf(out, "ground: %s (%s)\n", lab.Ground, lab.GroundReason)
-	distribution, err := build.All(ctx, out)
+	distribution, err := build.All(ctx, out, options.network.Plugin())
 	if err != nil {
 		return err
 	}

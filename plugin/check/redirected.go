@@ -43,7 +43,10 @@ func (v *view) redirected(e *graph.Edge, ip netip.Addr) verdict.Outcome {
 		"link": link, "ip": fmt.Sprint(e.Family)})
 	out.Reword("%s routes traffic for pod %s (%s) via %s, where no program of the network leads it into %s",
 		from.Name, ip, e.To.Name, link, device)
-	if route := out.Facts["route"]; route != "" {
+	switch route := out.Facts["route"]; {
+	case leadsInto(e.EndpointRoute, link): // ciphertext takes it too: the network uses this link
+		out.Variant = "program"
+	case route != "":
 		out.Add(": the more specific route %s takes precedence", route)
 	}
 	return out

@@ -261,6 +261,7 @@ func (c ciliumCluster) nodeScope() Scope {
 	}
 	return Scope{
 		What: "nodes to nodes",
-		Why:  "encrypt-node is on, and was not tried; nodes with the label " + labels + " opt out of it, not of that of their pods",
+		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels + " opt out of it, not of that of " +
+			"their pods",
 	}
 }

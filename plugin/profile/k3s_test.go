@@ -120,9 +120,6 @@ func TestNamedNetworks(t *testing.T) {
 	}{
 		{nil, ""},
 		{map[string]string{"projectcalico.org/IPv4Address": "192.0.2.10/24"}, "calico"},
-		{map[string]string{"network.cilium.io/wg-pub-key": "key"}, "cilium"},
-		{map[string]string{"io.cilium.network.wg-pub-key": "key"}, "cilium"},
-		{map[string]string{"network.cilium.io/wg-pub-key": "key", "projectcalico.org/IPv4Address": "192.0.2.10/24"}, ""},
 		{map[string]string{"kilo.squat.ai/key": "key"}, ""},
 	} {
 		g := cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, surveyed{annotations: test.annotations})

@@ -28,16 +28,18 @@ func (d Distribution) Images() []string {
 	return []string{filepath.Join(d.Dir, "images", "pause.tar"), filepath.Join(d.Dir, "images", "busybox.tar")}
 }
 
-// All builds what is not cached yet and returns the distribution.
-func All(ctx context.Context, progress io.Writer) (Distribution, error) {
-	if err := InstallPackages(ctx, progress); err != nil {
+// All builds what is not cached yet of all that a lab with a network plugin needs, "" for Flannel, and returns the
+// distribution.
+func All(ctx context.Context, progress io.Writer, plugin string) (Distribution, error) {
+	if err := InstallPackages(ctx, progress, extras[plugin].packages...); err != nil {
 		return Distribution{}, err
 	}
 	source, err := sourceDir()
 	if err != nil {
 		return Distribution{}, err
 	}
-	outputs, distribution, err := locate(source)
+	components := chosen(plugin)
+	outputs, distribution, err := locate(source, components)
 	if err != nil {
 		return Distribution{}, err
 	}
@@ -46,7 +48,7 @@ func All(ctx context.Context, progress io.Writer) (Distribution, error) {
 			return Distribution{}, err
 		}
 	}
-	return distribution, assemble(distribution, outputs)
+	return distribution, assemble(distribution, components, outputs)
 }
 
 // Cached returns the distribution if All would have nothing to build.
@@ -55,7 +57,7 @@ func Cached() (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	_, distribution, err := locate(source)
+	_, distribution, err := locate(source, components)
 	if err == nil {
 		_, err = os.Stat(distribution.Dir)
 	}
@@ -63,7 +65,7 @@ func Cached() (Distribution, error) {
 }
 
 // locate says where the outputs of the components and the distribution belong.
-func locate(source string) (outputs map[string]string, distribution Distribution, err error) {
+func locate(source string, components []component) (outputs map[string]string, distribution Distribution, err error) {
 	cache, err := CacheDir()
 	if err != nil {
 		return nil, Distribution{}, err
@@ -110,6 +112,9 @@ func (c component) build(ctx context.Context, progress io.Writer, source, dir st
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", c.name, err, output)
 	}
+	if err := c.copyTrees(ctx, source, staging); err != nil {
+		return err
+	}
 	if err := os.Rename(staging, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		if _, other := os.Stat(dir); other != nil {
 			return fmt.Errorf("keeping %s: %w", c.name, err)
@@ -143,7 +148,7 @@ func report(progress io.Writer, name, expect string) (stop func(ok bool)) {
 	}
 }
 
-func assemble(distribution Distribution, outputs map[string]string) error {
+func assemble(distribution Distribution, components []component, outputs map[string]string) error {
 	if _, err := os.Stat(distribution.Dir); err == nil {
 		return nil
 	}
@@ -158,10 +163,7 @@ func assemble(distribution Distribution, outputs map[string]string) error {
 	for _, component := range components {
 		for _, place := range component.place {
 			target := filepath.Join(staging, place.path)
-			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-				return fmt.Errorf("creating the distribution: %w", err)
-			}
-			if err := os.Link(filepath.Join(outputs[component.name], place.output), target); err != nil {
+			if err := link(filepath.Join(outputs[component.name], place.output), target); err != nil {
 				return fmt.Errorf("placing %s: %w", place.path, err)
 			}
 		}

@@ -23,10 +23,11 @@ type component struct {
 	tags     string
 	ldflags  string
 	expect   string // how long a cold build takes on two cores
+	trees    []tree // beside the programs
 	place    []placement
 }
 
-// placement is where an output of a component, or a second name of it, goes in the distribution.
+// placement is where an output of a component, or a second name of it, goes in the distribution: a file or a directory.
 type placement struct{ output, path string }
 
 // components in the order of their worth to someone who waits: the long one first.

@@ -19,8 +19,11 @@ import (
 const flannelUser = "flannel"
 
 // CreateObjects gives the cluster what K3s gives it: the nodes with the annotations that K3s writes (pkg/agent), and
-// flannel's permissions.
-func CreateObjects(ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node) error {
+// flannel's permissions. With Cilium it is not K3s, and gets what Cilium's chart installs; crds is the directory of its
+// CustomResourceDefinitions.
+func CreateObjects(
+	ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node, crds string,
+) error {
 	role := &rbac.ClusterRole{
 		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
 		Rules: []rbac.PolicyRule{
@@ -39,6 +42,11 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, network top
 	if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("granting flannel's role: %w", err)
 	}
+	if network.Plugin() == topology.Cilium {
+		if err := createCilium(ctx, client, network, crds); err != nil {
+			return err
+		}
+	}
 	for i, n := range nodes {
 		object, err := nodeObject(n, network, i == 0)
 		if err != nil {
@@ -53,6 +61,9 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, network top
 
 // nodeObject is a Node as K3s registers it; kubelet adds the rest.
 func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
+	if network.Plugin() != "" {
+		return plainNode(n, server), nil
+	}
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {
@@ -89,4 +100,16 @@ func k3sBackend(backend string) string {
 		return "wireguard-native"
 	}
 	return backend
+}
+
+// plainNode is a Node of no distribution.
+func plainNode(n node.Node, server bool) *core.Node {
+	labels := map[string]string{}
+	if server {
+		labels["node-role.kubernetes.io/control-plane"] = ""
+	}
+	return &core.Node{
+		ObjectMeta: meta.ObjectMeta{Name: n.Name, Labels: labels},
+		Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
+	}
 }

@@ -172,6 +172,7 @@ var Groups = []Group{
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
+	{Name: "cilium", Scenarios: cilium, Apart: true},
 	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -123,7 +124,7 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 	}
 
 	// 5. What K3s would have written.
-	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
+	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes, filepath.Join(s.dist.Dir, "cilium", "crds")); err != nil {
 		return err
 	}
 

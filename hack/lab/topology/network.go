@@ -9,9 +9,26 @@ import (
 
 // Network is a cluster's configuration of its pods' network.
 type Network struct {
-	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw
+	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; or one of CiliumBackends
 	Families Families `json:"families,omitempty"`
 	Mode     Mode     `json:"mode,omitempty"`
+}
+
+// Cilium in the place of Flannel, with WireGuard: native routing, or a tunnel.
+const (
+	Cilium      = "cilium"
+	CiliumVXLAN = "cilium-vxlan"
+)
+
+// CiliumBackends are the networks of Cilium.
+var CiliumBackends = []string{Cilium, CiliumVXLAN}
+
+// Plugin is the network plugin that carries the pods' packets, "" for Flannel.
+func (n Network) Plugin() string {
+	if slices.Contains(CiliumBackends, n.Backend) {
+		return Cilium
+	}
+	return ""
 }
 
 // Families are the address families of nodes, pods and services. The zero value is IPv4 alone, as K3s has it unless it
