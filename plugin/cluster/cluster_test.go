@@ -25,13 +25,14 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func client(api *fake.Clientset) *Client {
+func client(api *fake.Clientset, own ...runtime.Object) *Client {
 	kinds := map[schema.GroupVersionResource]string{
 		customObjects[0].resource: "FelixConfigurationList",
 		customObjects[1].resource: "IPPoolList",
 		ciliumNodes:               "CiliumNodeList",
+		blockAffinities:           "BlockAffinityList",
 	}
-	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds)
+	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, own...)
 	return New(api, objects, nil, slog.New(slog.DiscardHandler))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -83,7 +84,7 @@ type configuration struct {
 	mu       sync.Mutex
 	room     int // bytes of maxObjects that are left
 	objects  map[string]map[string]string
-	nodes    map[string]map[string]string // annotations by node
+	nodes    map[string]ofNode
 	problems []evidence.Problem
 }
 
@@ -93,7 +94,7 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 	found := &configuration{
 		room:    maxObjects,
 		objects: map[string]map[string]string{},
-		nodes:   map[string]map[string]string{},
+		nodes:   map[string]ofNode{},
 	}
 	var readers sync.WaitGroup
 	for _, source := range configMaps {
@@ -119,11 +120,17 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 	}
 	readers.Go(func() {
 		err := c.each(ctx, ciliumNodes, func(object *unstructured.Unstructured) {
-			found.mu.Lock()
-			defer found.mu.Unlock()
-			found.nodes[object.GetName()] = object.GetAnnotations()
+			found.assigned(object.GetName(), evidence.IPAMCilium, object.GetAnnotations(), pools(object)...)
 		})
 		found.failed(err, ciliumNodes.Resource)
+	})
+	readers.Go(func() {
+		err := c.each(ctx, blockAffinities, func(object *unstructured.Unstructured) {
+			if node, block, stands := affinity(object); stands {
+				found.assigned(node, evidence.IPAMCalico, nil, block)
+			}
+		})
+		found.failed(err, blockAffinities.Resource)
 	})
 	readers.Wait()
 	return found
@@ -157,6 +164,21 @@ func (found *configuration) add(name string, values map[string]string) {
 	}
 	found.room -= size
 	found.objects[name] = values
+}
+
+// assigned adds what a network's own object says of a node.
+func (found *configuration) assigned(node, ipam string, annotations map[string]string, ranges ...netip.Prefix) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	of := found.nodes[node]
+	if annotations != nil {
+		of.annotations = annotations
+	}
+	if of.ranges == nil {
+		of.ranges = map[string][]netip.Prefix{}
+	}
+	of.ranges[ipam] = append(of.ranges[ipam], ranges...)
+	found.nodes[node] = of
 }
 
 func (found *configuration) failed(err error, on string) {

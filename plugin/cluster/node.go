@@ -1,10 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
@@ -29,23 +29,29 @@ const (
 // maxNode is the largest encoded node, in bytes: a message has an envelope too.
 const maxNode = evidence.MaxMessage - 256
 
-// describe turns a node into evidence. Extra annotations come from the CNI's
-// own object for the node.
+// describe turns a node into evidence, with what the CNI's own objects say of it.
 //
 // The result always fits a message, whatever the node's objects contain: a node
 // that cannot be recorded would not be judged. What had to be left out is a
 // Problem.
-func describe(n *corev1.Node, extra map[string]string) (evidence.Node, []evidence.Problem) {
+func describe(n *corev1.Node, own ofNode) (evidence.Node, []evidence.Problem) {
 	info := n.Status.NodeInfo
 	about := evidence.Node{
 		Name: n.Name, Labels: nodeLabels(n), Annotations: map[string]string{},
 		Kubelet: cut(info.KubeletVersion), OSImage: cut(info.OSImage), Kernel: cut(info.KernelVersion),
 		Runtime: cut(info.ContainerRuntimeVersion), OS: cut(info.OperatingSystem), Arch: cut(info.Architecture),
 		Ready: ready(n), NotReady: notReady(n), Cordoned: n.Spec.Unschedulable,
-		Addresses: nodeAddresses(n), PodCIDRs: podRanges(n),
+		Addresses: nodeAddresses(n),
 	}
 	var problems []evidence.Problem
-	all := nodeAnnotations(n, extra)
+	var left int
+	if about.PodCIDRs, about.IPAM, left = podRanges(n, own); left > 0 {
+		problems = append(problems, evidence.Problem{
+			Class: evidence.ProblemDamaged, What: "pod ranges", On: cmp.Or(about.IPAM, "Node.spec"),
+			Text: fmt.Sprintf("node %s has %d pod ranges more than the record holds; they were left out", n.Name, left),
+		})
+	}
+	all := nodeAnnotations(n, own.annotations)
 	room := maxAnnotations
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		value := all[name]
@@ -115,20 +121,6 @@ func nodeAddresses(n *corev1.Node) []evidence.NodeAddress {
 		}
 	}
 	return kept
-}
-
-func podRanges(n *corev1.Node) []netip.Prefix {
-	texts := n.Spec.PodCIDRs
-	if len(texts) == 0 && n.Spec.PodCIDR != "" {
-		texts = []string{n.Spec.PodCIDR}
-	}
-	var ranges []netip.Prefix
-	for _, text := range texts {
-		if prefix, err := netip.ParsePrefix(text); err == nil && len(ranges) < maxRanges {
-			ranges = append(ranges, prefix)
-		}
-	}
-	return ranges
 }
 
 // nodeAnnotations returns what is kept of the node's annotations, and of the

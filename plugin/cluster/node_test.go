@@ -72,12 +72,12 @@ func TestNotReadyIsKept(t *testing.T) {
 		"unknown":  {condition(corev1.ConditionUnknown, "NodeStatusUnknown", ""), "NodeStatusUnknown:"},
 		"a secret": {condition(corev1.ConditionFalse, "R", "join with --token abcdef0123456789"), "R: join with --token (hidden)"},
 	} {
-		about, _ := describe(test.node, nil)
+		about, _ := describe(test.node, ofNode{})
 		if about.NotReady != test.want {
 			t.Errorf("%s: %q, want %q", name, about.NotReady, test.want)
 		}
 	}
-	about, _ := describe(condition(corev1.ConditionFalse, "R", strings.Repeat("<", 5000)), nil)
+	about, _ := describe(condition(corev1.ConditionFalse, "R", strings.Repeat("<", 5000)), ofNode{})
 	if len(about.NotReady) > maxText || strings.Contains(about.NotReady, "<") {
 		t.Errorf("%d bytes: %q", len(about.NotReady), about.NotReady)
 	}
@@ -96,10 +96,10 @@ func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 		n.Annotations["k3s.io/node-env"] = `{"K3S_TOKEN":"x"}`
 		n.Annotations["k3s.io/node-args"] = `["server","--token","tk","--flannel-backend","wireguard-native","--v"]`
 		n.Annotations["projectcalico.org/IPv4Address"] = strings.Repeat("x", 3000)
-	}), map[string]string{
+	}), ofNode{annotations: map[string]string{
 		"network.cilium.io/wg-pub-key":          "key",
 		"flannel.alpha.coreos.com/backend-type": "of the other object",
-	})
+	}})
 	want := map[string]string{
 		"flannel.alpha.coreos.com/backend-type":    "wireguard",
 		"flannel.alpha.coreos.com/backend-data":    data,
@@ -129,7 +129,8 @@ func TestDescribeFitsAMessage(t *testing.T) {
 		"long":    strings.Repeat("x", 1<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
-			about, problems := describe(fullNode(filler), map[string]string{"kilo.squat.ai/endpoint": filler})
+			about, problems := describe(fullNode(filler),
+				ofNode{annotations: map[string]string{"kilo.squat.ai/endpoint": filler}})
 			message := evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295, Node: &about}
 			if line, err := evidence.Encode(&message); err != nil {
 				t.Errorf("%v: %.200s", err, line)

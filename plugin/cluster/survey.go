@@ -138,6 +138,7 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 
 // add adds the nodes and numbers those under test.
 func (s *Survey) add(nodes []corev1.Node, configuration *configuration, selection Selection) {
+	configuration.withoutBlocks(nodes)
 	index := 0
 	for i := range nodes {
 		about, problems := describe(&nodes[i], configuration.nodes[nodes[i].Name])

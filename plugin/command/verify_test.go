@@ -151,6 +151,7 @@ func (tr *trial) verify(t *testing.T) int {
 	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "felixconfigurations"}: "FelixConfigurationList",
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "ippools"}:             "IPPoolList",
+		{Group: "crd.projectcalico.org", Version: "v1", Resource: "blockaffinities"}:     "BlockAffinityList",
 		{Group: "cilium.io", Version: "v2", Resource: "ciliumnodes"}:                     "CiliumNodeList",
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())

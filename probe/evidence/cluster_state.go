@@ -63,14 +63,17 @@ type Node struct {
 	Labels      map[string]string `json:"labels,omitempty"`      // those a profile or a hint reads
 	Annotations map[string]string `json:"annotations,omitempty"` // those of the CNI and of k3s/rke2
 	Addresses   []NodeAddress     `json:"addresses,omitempty"`
-	PodCIDRs    []netip.Prefix    `json:"podCIDRs,omitempty"`
-	Kubelet     string            `json:"kubelet,omitempty"`
-	OSImage     string            `json:"osImage,omitempty"`
-	Kernel      string            `json:"kernel,omitempty"`
-	Runtime     string            `json:"runtime,omitempty"`
-	OS          string            `json:"os,omitempty"`
-	Arch        string            `json:"arch,omitempty"`
-	Ready       bool              `json:"ready"`
+	// PodCIDRs are where the node's pods are, as far as an API says so; IPAM is what
+	// assigns them. Addresses of pods are not bound to them with every network.
+	PodCIDRs []netip.Prefix `json:"podCIDRs,omitempty"`
+	IPAM     string         `json:"ipam,omitempty"` // IPAMCalico, IPAMCilium; empty for Node.spec
+	Kubelet  string         `json:"kubelet,omitempty"`
+	OSImage  string         `json:"osImage,omitempty"`
+	Kernel   string         `json:"kernel,omitempty"`
+	Runtime  string         `json:"runtime,omitempty"`
+	OS       string         `json:"os,omitempty"`
+	Arch     string         `json:"arch,omitempty"`
+	Ready    bool           `json:"ready"`
 	// NotReady is the reason and the message of the condition Ready where it does
 	// not hold; empty in recordings of earlier versions.
 	NotReady string `json:"notReady,omitempty"`
@@ -80,6 +83,12 @@ type Node struct {
 	Excluded string `json:"excluded,omitempty"`
 	Chosen   bool   `json:"chosen,omitempty"`
 }
+
+// What assigns pod ranges to nodes besides Kubernetes itself.
+const (
+	IPAMCalico = "calico" // Calico's blocks, of its BlockAffinity objects
+	IPAMCilium = "cilium" // the CiliumNode's spec.ipam
+)
 
 // NodeAddress is one of a node's status addresses.
 type NodeAddress struct {
