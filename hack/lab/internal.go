@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net"
+
 	"github.com/spf13/cobra"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/felix"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/flannel"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/hollow"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
@@ -41,6 +44,34 @@ func newHollowCommand() *cobra.Command {
 		Use: "hollow CONFIG", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error { return hollow.Run(command.Context(), args[0]) },
 	}
+}
+
+func newFelixCommand() *cobra.Command {
+	var name string
+	command := &cobra.Command{
+		Use: "felix", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return felix.Run(command.Context(), felix.Options{NodeName: name, Kubeconfig: node.FlannelKubeconfig})
+		},
+	}
+	command.Flags().StringVar(&name, "node", "", "name of the node")
+	return command
+}
+
+func newCalicoRoutesCommand() *cobra.Command {
+	var name string
+	command := &cobra.Command{
+		Use: "calico-routes", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			addresses := map[string]net.IP{}
+			for n := 1; n <= topology.MaxNodes; n++ {
+				addresses[topology.NodeName(n)] = topology.Node(n).IPv4.Addr().AsSlice()
+			}
+			return felix.Routes(command.Context(), felix.Options{NodeName: name, Kubeconfig: node.FlannelKubeconfig}, addresses)
+		},
+	}
+	command.Flags().StringVar(&name, "node", "", "name of the node")
+	return command
 }
 
 func newFlannelCommand() *cobra.Command {

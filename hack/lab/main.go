@@ -26,7 +26,7 @@ func main() {
 	root.AddCommand(
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
 		newLoadImageCommand(), newRunCommand(), newMeasureCommand(), newScaleCommand(),
-		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newHollowCommand(), newHostileCommand(),
+		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newFelixCommand(), newCalicoRoutesCommand(), newHollowCommand(), newHostileCommand(),
 		newCiliumCommand(), newUserspaceCommand(),
 	)
 	err := root.ExecuteContext(ctx)

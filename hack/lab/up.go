@@ -23,7 +23,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
-var backends = append([]string{"wireguard", "vxlan", "host-gw"}, topology.CiliumBackends...)
+var backends = append([]string{"wireguard", "vxlan", "host-gw", topology.Calico}, topology.CiliumBackends...)
 
 type upOptions struct {
 	name, ground string
@@ -34,14 +34,12 @@ type upOptions struct {
 }
 
 func newBuildCommand() *cobra.Command {
-	plugin := ""
-	command := &cobra.Command{
-		Use:   "build",
-		Short: "Build all components, or find them in the cache",
-		Args:  cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+	return &cobra.Command{
+		Use:   "build [BACKEND...]",
+		Short: "Build all components, and those that only some backends need, or find them in the cache",
+		RunE: func(command *cobra.Command, backends []string) error {
 			start := time.Now()
-			distribution, err := build.All(command.Context(), command.OutOrStdout(), plugin)
+			distribution, err := build.All(command.Context(), command.OutOrStdout(), backends...)
 			if err != nil {
 				return err
 			}
@@ -49,8 +47,6 @@ func newBuildCommand() *cobra.Command {
 			return nil
 		},
 	}
-	command.Flags().StringVar(&plugin, "plugin", "", "network plugin that is built beside Flannel: cilium")
-	return command
 }
 
 func newUpCommand() *cobra.Command {
@@ -79,7 +75,7 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 		return err
 	}
 	fmt.Fprintf(out, "ground: %s (%s)\n", lab.Ground, lab.GroundReason)
-	distribution, err := build.All(ctx, out, options.network.Plugin())
+	distribution, err := build.All(ctx, out, lab.Backend)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -33,6 +35,7 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 			out.Variant, facts["link"] = "port", other.Name
 			out.After = ofTheRun
 		}
+		v.addThrown(&out, n, family)
 		return out
 	case link.Role != evidence.RoleWireGuard, link.Kind != "tun" && !isWireGuard(n, link):
 		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
@@ -46,6 +49,12 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 			out.Variant, facts["link"] = "port", other.Name
 			out.After = ofTheRun
 		}
+		return out
+	}
+	if assigned := v.Address(n, family); assigned.IsValid() && !slices.ContainsFunc(n.Addresses,
+		func(a *evidence.Address) bool { return a.Link == name && a.Prefix.Addr() == assigned }) {
+		out := warn("%s of %s has not the address %s that was assigned to it", name, n.Name, assigned)
+		out.Variant, out.Facts = "unaddressed", facts
 		return out
 	}
 	return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)

@@ -161,7 +161,7 @@ func (v *view) walkTo(e *graph.Edge, plan *routing.Plan, to netip.Prefix, right 
 		}
 		all.refused = all.refused || way.Harmless()
 		all.answers = all.answers || way.Link == e.Route.Link && way.To.Has(e.To.PodIP(e.Family))
-		if harmless(way, right) {
+		if harmless(way, right) || v.borrowed(e.From, way) {
 			continue
 		}
 		c := concern{status: verdict.Inconclusive, way: way, part: to}
@@ -202,6 +202,16 @@ func (v *view) served(e *graph.Edge, paths *nodePaths, to netip.Prefix, note fun
 // harmless reports whether a way leads out of one of the right links, or nowhere.
 func harmless(way *routing.Way, right []string) bool {
 	return way.Harmless() || way.Answer == routing.Out && slices.Contains(right, way.Link)
+}
+
+// borrowed reports whether a way leads to a single pod on this node, which has an
+// address of the other node's range.
+func (v *view) borrowed(from *graph.Node, way *routing.Way) bool {
+	if !v.Borrows || way.Answer != routing.Out || way.Entry == nil || !way.Entry.Destination.IsSingleIP() {
+		return false
+	}
+	link := from.Link(way.Link)
+	return link != nil && link.Role == evidence.RoleInside && slices.Contains(podPipes, link.Kind) && link.PeerNS
 }
 
 // walkBelow judges the ways of the overlay's own packets into a WireGuard below it,
@@ -305,7 +315,7 @@ func (v *view) rangesTo(e *graph.Edge) []netip.Prefix {
 		own := podRange.Contains(ip)
 		switch {
 		case podRange.Addr().Is4() != (e.Family == 4):
-		case v.foreseen(e.From, e.Family):
+		case v.foreseen(e.From, e.Family) && (v.Below != nil || e.ToCarrier.Assigned):
 			ranges = append(ranges, podRange)
 		case own:
 			if answered := e.Route.Destination; answered.IsValid() && answered.Bits() > podRange.Bits() &&

@@ -27,6 +27,7 @@ func (v *view) published(n *graph.Node, family int) verdict.Outcome {
 	case key == "":
 		out := fail("%s publishes no WireGuard key", n.Name)
 		out.Facts = map[string]string{"node": n.Name}
+		v.addThrown(&out, n, family)
 		return out
 	case device == nil:
 		return unknown("the device of %s was not read", n.Name)
@@ -72,7 +73,11 @@ func (v *view) unique() verdict.Outcome {
 		case len(nodes) == 1:
 		case h.carries[key]:
 			out := fail("%s share the key %s", list(nodes), short(key))
-			out.Facts = map[string]string{"node": nodes[len(nodes)-1]}
+			last := v.Node(nodes[len(nodes)-1])
+			out.Facts = map[string]string{"node": last.Name, "device": v.deviceWith(last, key)}
+			for _, family := range v.Run.Families {
+				v.addThrown(&out, last, family)
+			}
 			return out
 		case unrelated == "":
 			unrelated = fmt.Sprintf("; devices that carry no pod traffic share the key %s on %s", short(key),
@@ -80,6 +85,17 @@ func (v *view) unique() verdict.Outcome {
 		}
 	}
 	return pass("%s of pod traffic, all different%s", plural(uint64(len(h.carries)), "key"), unrelated)
+}
+
+// deviceWith is the name of the node's device that holds a key, else of the one that
+// should carry pod traffic.
+func (v *view) deviceWith(n *graph.Node, key string) string {
+	for _, d := range n.Devices {
+		if d.PublicKey == key {
+			return d.Name
+		}
+	}
+	return n.Carrier(v.Run.Families[0]).Expected
 }
 
 func (v *view) keyHolders() keyHolders {
@@ -175,7 +191,7 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if !v.AllowsPods && podRange.Addr().Is4() == (e.Family == 4) && v.Encrypts && !covers(holder.AllowedIPs, podRange) {
+		if !v.AllowsPods && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
 	}

@@ -88,7 +88,12 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		facts["kind"] = kind(link)
 		out.Variant = v.overlayKind(link)
 	}
-	switch rule := ruleFor(from, answer, ip); {
+	switch rule, entry := ruleFor(from, answer, ip), thrown(from, ip, answer); {
+	case entry != nil:
+		out.Reword("%s sends traffic for pod %s (%s) via %s instead of %s: the route %s keeps it out of the tunnel",
+			from.Name, ip, to.Name, answer.Link, device, describe(entry))
+		out.Variant, out.After = "thrown", slices.Concat(withoutTunnel, withoutKey)
+		facts["route"], facts["table"] = entry.Destination.String(), fmt.Sprint(entry.Table)
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
 		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
@@ -163,7 +168,8 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 	for _, entry := range from.Table {
 		part := podRange.IsValid() && podRange.Bits() <= entry.Destination.Bits() &&
 			podRange.Contains(entry.Destination.Addr())
-		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device {
+		if !v.Encrypts || !part || entry.Table != mainTable || entry.Link == device || !e.ToCarrier.Assigned ||
+			answeredBefore(e) {
 			continue
 		}
 		facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device,
@@ -191,6 +197,10 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 	}
 	return pass("%s reaches %s via %s", from.Name, ip, device)
 }
+
+// answeredBefore reports whether a rule has another table answer before the main
+// one: what is in that then bears only on what the other does not answer.
+func answeredBefore(e *graph.Edge) bool { return e.Route.Table != 0 && e.Route.Table != mainTable }
 
 // mainTable is RT_TABLE_MAIN of linux/rtnetlink.h.
 const mainTable = 254

@@ -25,8 +25,12 @@ type view struct {
 
 // newView resolves the graph for a profile's eyes.
 func newView(g *graph.Graph, p profile.Profile) *view {
+	g.DropRanges(p.Assigned)
 	g.Resolve(func(n *graph.Node, family int) graph.Carrier {
-		return graph.Carrier{Name: p.Device(n, family), Endpoint: p.Endpoint(n, family), Assigned: p.Encrypts}
+		return graph.Carrier{
+			Name: p.Device(n, family), Endpoint: p.Endpoint(n, family),
+			Assigned: p.Encrypts && p.Assigned(n), Borrows: p.Borrows,
+		}
 	})
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.serverConfiguration()

@@ -49,7 +49,7 @@ func (found *configuration) withoutBlocks(nodes []corev1.Node) {
 		return
 	}
 	for i := range nodes {
-		if nodes[i].Annotations["projectcalico.org/IPv4Address"]+nodes[i].Annotations["projectcalico.org/IPv6Address"] != "" {
+		if slices.ContainsFunc(slices.Collect(maps.Keys(nodes[i].Annotations)), ofCalico) {
 			found.assigned(nodes[i].Name, evidence.IPAMCalico, nil)
 		}
 	}
@@ -94,6 +94,8 @@ func podRanges(n *corev1.Node, own ofNode) (ranges []netip.Prefix, ipam string, 
 	}
 	return ranges, ipam, left
 }
+
+func ofCalico(annotation string) bool { return strings.HasPrefix(annotation, "projectcalico.org/") }
 
 func sorted(ranges []netip.Prefix) []netip.Prefix {
 	return slices.SortedFunc(slices.Values(ranges), netip.Prefix.Compare)

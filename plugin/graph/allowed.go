@@ -72,11 +72,15 @@ func (p *Peer) longest(ip netip.Addr) (longest netip.Prefix) {
 const noKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // rival returns the first other peer that has a part of some pod ranges, no less
-// specific than what the holder has there; nil if none has.
-func (a *allowed) rival(ranges []netip.Prefix, holder *Peer) (first *Peer) {
+// specific than what the holder has there; nil if none has. A single address of a
+// range is none of a rival where nodes borrow such from each other.
+func (a *allowed) rival(ranges []netip.Prefix, holder *Peer, borrows bool) (first *Peer) {
 	for _, podRange := range ranges {
 		podRange = podRange.Masked()
 		a.overlapping(podRange, func(prefix netip.Prefix) {
+			if borrows && prefix.IsSingleIP() && !podRange.IsSingleIP() {
+				return
+			}
 			for _, p := range a.peers[prefix] {
 				if p != holder && p.PublicKey != noKey && (first == nil || p.rank < first.rank) && !holder.outdoes(prefix, podRange) {
 					first = p

@@ -13,9 +13,11 @@ type Carrier struct {
 	Endpoint netip.Addr       // where the node says that its tunnel ends
 	Device   *evidence.Device // nil if it was not read
 	Link     *evidence.Link   // nil if there is none
-	// Assigned: the pods on a node have addresses of the ranges that the API
-	// assigns to it. Some networks assign their own.
+	// Assigned: the pods on the node have addresses of its PodCIDRs. Some networks
+	// assign ranges that the API does not show.
 	Assigned bool
+	// Borrows: they can also have single addresses of another node's PodCIDRs.
+	Borrows bool
 }
 
 // half is what one node knows of its traffic with another. An edge is made of two.
@@ -97,8 +99,27 @@ func (g *Graph) resolve(n *Node, family int) {
 		ip := other.PodIP(family)
 		h.holder = allowed.holder(ip)
 		h.route = n.RouteTo(ip)
-		h.rival = allowed.rival(n.rangesOf(other, family), h.holder)
+		h.rival = allowed.rival(n.rangesOf(other, family), h.holder, carrier.Borrows)
 		h.controlLeft, h.controlCame = n.controlled(other)
+	}
+}
+
+// DropRanges removes the pod ranges of nodes that are not known to be where their
+// pods are, where the test pod shows that they are not: networks with an IPAM of
+// their own leave what Kubernetes assigned to a node unused.
+func (g *Graph) DropRanges(assigned func(*Node) bool) {
+	for _, n := range g.Nodes {
+		if assigned(n) {
+			continue
+		}
+		kept := n.PodCIDRs[:0:0]
+		for _, podRange := range n.PodCIDRs {
+			ip := n.PodIP(familyOf(podRange.Addr()))
+			if !ip.IsValid() || podRange.Contains(ip) {
+				kept = append(kept, podRange)
+			}
+		}
+		n.PodCIDRs = kept
 	}
 }
 
@@ -113,7 +134,7 @@ func (n *Node) rangesOf(other *Node, family int) (ranges []netip.Prefix) {
 			continue
 		}
 		switch own := podRange.Contains(ip); {
-		case n.Carrier(family).Assigned, own && route == nil:
+		case other.Carrier(family).Assigned, own && route == nil:
 		case !own:
 			continue
 		case route.Destination.Bits() > podRange.Bits() && route.Destination.Contains(ip):

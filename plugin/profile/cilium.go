@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // What Cilium names in every version that has WireGuard (cilium pkg/wireguard/types,
@@ -29,12 +30,12 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	config, configured := g.Cluster.Objects[ciliumConfig]
 	marked := 0
 	for _, n := range g.Nodes {
-		if ciliumMarked(n) {
+		if slices.ContainsFunc(ciliumPrefixes, func(prefix string) bool { return annotated(n, prefix) }) {
 			marked++
 		}
 	}
 	runs := slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Link(ciliumHost) != nil })
-	another := leased(g) || named(g) != ""
+	another := leased(g) || slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return annotated(n, calicoPrefix) })
 	if !configured && marked == 0 || !runs && another {
 		return Profile{}, false
 	}
@@ -42,7 +43,8 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
 		Device: routed, Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
-		RunsAs: "cilium", Scope: slices.Concat(c.scope(), commonScope),
+		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
+		RunsAs:   "cilium", Scope: slices.Concat(c.scope(), commonScope),
 	}
 	p.Name, p.Title = c.name()
 	if marked > 0 {
@@ -71,17 +73,6 @@ func leased(g *graph.Graph) bool {
 	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool {
 		return n.Annotations[flannelPrefix+"backend-type"] != ""
 	})
-}
-
-func ciliumMarked(n *graph.Node) bool {
-	for annotation := range n.Annotations {
-		for _, prefix := range ciliumPrefixes {
-			if strings.HasPrefix(annotation, prefix) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // ciliumKey is the key that a node's agent publishes. There is one for both families.

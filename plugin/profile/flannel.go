@@ -41,8 +41,9 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
-		Scope:  commonScope,
-		RunsAs: cmp.Or(distribution(g), "flannel"),
+		Scope:    commonScope,
+		RunsAs:   cmp.Or(distribution(g), "flannel"),
+		Assigned: func(*graph.Node) bool { return true }, // flannel's lease is Node.spec.podCIDR
 	}
 	if p.RunsAs == "k3s" {
 		p.Unit = k3sUnit(g)

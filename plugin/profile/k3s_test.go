@@ -119,7 +119,7 @@ func TestNamedNetworks(t *testing.T) {
 		want        string
 	}{
 		{nil, ""},
-		{map[string]string{"projectcalico.org/IPv4Address": "192.0.2.10/24"}, "calico"},
+		{map[string]string{"network.cilium.io/wg-pub-key": "key", "projectcalico.org/IPv4Address": "192.0.2.10/24"}, ""},
 		{map[string]string{"kilo.squat.ai/key": "key"}, ""},
 	} {
 		g := cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, surveyed{annotations: test.annotations})

@@ -58,6 +58,15 @@ type Profile struct {
 	// Port the UDP port, 0 if it names none.
 	Endpoint func(n *graph.Node, family int) netip.Addr
 	Port     func(n *graph.Node, family int) uint16
+	// Address returns the address that the system assigned to the node's device, the
+	// zero Addr if it assigned none; nil if it never does.
+	Address func(n *graph.Node, family int) netip.Addr
+	// Assigned reports whether a node's pod ranges are where its pods are, also if its
+	// test pod is elsewhere: the network plugin takes them from where they were read.
+	// nil if that is known of no node.
+	Assigned func(n *graph.Node) bool
+	// Borrows says that a pod can have a single address of another node's range.
+	Borrows bool
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
@@ -108,7 +117,7 @@ type Scope struct {
 
 // systems are tried in order; the first that recognises the cluster wins, and
 // the last recognises every cluster.
-var systems = []func(g *graph.Graph) (Profile, bool){cilium, flannel, unknown}
+var systems = []func(g *graph.Graph) (Profile, bool){cilium, flannel, calico, unknown}
 
 // Decide returns the profile of the surveyed cluster.
 func Decide(g *graph.Graph) Profile {
@@ -123,6 +132,12 @@ func Decide(g *graph.Graph) Profile {
 			}
 			if p.Overwrite == nil {
 				p.Overwrite = func(*graph.Node) Overwrite { return Overwrite{} }
+			}
+			if p.Assigned == nil {
+				p.Assigned = func(*graph.Node) bool { return false }
+			}
+			if p.Address == nil {
+				p.Address = func(*graph.Node, int) netip.Addr { return netip.Addr{} }
 			}
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }

@@ -18,6 +18,9 @@ var overlays = map[string]Overlay{
 	"vxlan":   {Overhead: map[int]int{4: 50, 6: 70}},
 	"geneve":  {Overhead: map[int]int{4: 50, 6: 70}},
 	"host-gw": {},
+	// Calico's; IP in IP: IP 20 (RFC 2003).
+	"ipip":           {Overhead: map[int]int{4: 20}},
+	"unencapsulated": {},
 }
 
 // underlay recognises a WireGuard of the machines themselves below a backend

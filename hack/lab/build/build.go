@@ -28,17 +28,19 @@ func (d Distribution) Images() []string {
 	return []string{filepath.Join(d.Dir, "images", "pause.tar"), filepath.Join(d.Dir, "images", "busybox.tar")}
 }
 
-// All builds what is not cached yet of all that a lab with a network plugin needs, "" for Flannel, and returns the
-// distribution.
-func All(ctx context.Context, progress io.Writer, plugin string) (Distribution, error) {
-	if err := InstallPackages(ctx, progress, extras[plugin].packages...); err != nil {
+// CalicoCRDs is the file with Calico's kinds, of a distribution that was built for it.
+func (d Distribution) CalicoCRDs() string { return filepath.Join(d.Dir, "share", calicoCRDs) }
+
+// All builds what is not cached yet and returns the distribution, with what the backends need beside flannel.
+func All(ctx context.Context, progress io.Writer, backends ...string) (Distribution, error) {
+	if err := InstallPackages(ctx, progress, packagesOf(backends)...); err != nil {
 		return Distribution{}, err
 	}
 	source, err := sourceDir()
 	if err != nil {
 		return Distribution{}, err
 	}
-	components := chosen(plugin)
+	components := componentsOf(backends)
 	outputs, distribution, err := locate(source, components)
 	if err != nil {
 		return Distribution{}, err
@@ -57,7 +59,7 @@ func Cached() (Distribution, error) {
 	if err != nil {
 		return Distribution{}, err
 	}
-	_, distribution, err := locate(source, components)
+	_, distribution, err := locate(source, componentsOf(nil))
 	if err == nil {
 		_, err = os.Stat(distribution.Dir)
 	}
@@ -112,8 +114,10 @@ func (c component) build(ctx context.Context, progress io.Writer, source, dir st
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", c.name, err, output)
 	}
-	if err := c.copyTrees(ctx, source, staging); err != nil {
-		return err
+	if c.files != nil {
+		if err := c.files(ctx, command.Dir, staging); err != nil {
+			return fmt.Errorf("copying the files of %s: %w", c.name, err)
+		}
 	}
 	if err := os.Rename(staging, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		if _, other := os.Stat(dir); other != nil {

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,8 +24,9 @@ type component struct {
 	tags     string
 	ldflags  string
 	expect   string // how long a cold build takes on two cores
-	trees    []tree // beside the programs
 	place    []placement
+	// files copies what the module has beside programs into a directory, nil if there is nothing.
+	files func(ctx context.Context, module, dir string) error
 }
 
 // placement is where an output of a component, or a second name of it, goes in the distribution: a file or a directory.

@@ -46,8 +46,8 @@ var ciliumModes = map[string]map[string]string{
 	topology.CiliumVXLAN: {"routing-mode": "tunnel", "tunnel-protocol": "vxlan"},
 }
 
-// createCilium creates what Cilium's chart installs, as far as agents need it; the operator would create the kinds.
-func createCilium(ctx context.Context, client kubernetes.Interface, network topology.Network, crds string) error {
+// CreateCilium creates what Cilium's chart installs, as far as agents need it; the operator would create the kinds.
+func CreateCilium(ctx context.Context, client kubernetes.Interface, network topology.Network, crds string) error {
 	if err := createKinds(ctx, client, crds); err != nil {
 		return err
 	}

@@ -19,11 +19,8 @@ import (
 const flannelUser = "flannel"
 
 // CreateObjects gives the cluster what K3s gives it: the nodes with the annotations that K3s writes (pkg/agent), and
-// flannel's permissions. With Cilium it is not K3s, and gets what Cilium's chart installs; crds is the directory of its
-// CustomResourceDefinitions.
-func CreateObjects(
-	ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node, crds string,
-) error {
+// flannel's permissions.
+func CreateObjects(ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node) error {
 	role := &rbac.ClusterRole{
 		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
 		Rules: []rbac.PolicyRule{
@@ -42,11 +39,6 @@ func CreateObjects(
 	if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("granting flannel's role: %w", err)
 	}
-	if network.Plugin() == topology.Cilium {
-		if err := createCilium(ctx, client, network, crds); err != nil {
-			return err
-		}
-	}
 	for i, n := range nodes {
 		object, err := nodeObject(n, network, i == 0)
 		if err != nil {
@@ -61,7 +53,7 @@ func CreateObjects(
 
 // nodeObject is a Node as K3s registers it; kubelet adds the rest.
 func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
-	if network.Plugin() != "" {
+	if network.Cilium() {
 		return plainNode(n, server), nil
 	}
 	args := []string{"agent"}
@@ -75,6 +67,12 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 		labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
 	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
+	if network.Calico() { // no K3s is around it; calico-node writes the address that it finds
+		return &core.Node{
+			ObjectMeta: meta.ObjectMeta{Name: n.Name, Annotations: map[string]string{"projectcalico.org/IPv4Address": n.Address.IPv4.String()}},
+			Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
+		}, nil
+	}
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)

@@ -15,7 +15,7 @@ func Choose(request, backend string) (name, reason string, err error) {
 	default:
 		return "", "", fmt.Errorf("unknown ground %q: want auto, host or vm", request)
 	}
-	if backend != "wireguard" {
+	if backend != "wireguard" && backend != topology.Calico {
 		return Host, "backend " + backend + " needs no WireGuard of the kernel", nil
 	}
 	kernel, err := topology.KernelWireGuard()
@@ -23,7 +23,10 @@ func Choose(request, backend string) (name, reason string, err error) {
 		return "", "", fmt.Errorf("choosing the ground: %w", err)
 	}
 	if kernel {
-		return Host, "this kernel makes WireGuard devices: flannel's own backend is used", nil
+		return Host, "this kernel makes WireGuard devices: the network plugin's own are used", nil
+	}
+	if backend == topology.Calico {
+		return VM, "this kernel makes no WireGuard devices, and Felix uses no other", nil
 	}
 	return Host, "this kernel makes no WireGuard devices: wireguard-go stands in; --ground vm has a kernel that does", nil
 }

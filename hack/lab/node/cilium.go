@@ -32,22 +32,21 @@ const (
 	clangDir = "/usr/lib/llvm-19/bin"
 )
 
-// bootCilium starts the agent where Flannel would be, and kubelet without waiting for it, as its DaemonSet does: a node
-// is Ready once the agent has written its CNI configuration.
-func bootCilium(ctx context.Context, config HostConfig, node Node, services *services, logs map[string]*os.File, runtime <-chan error) error {
-	cgroup := filepath.Join(config.Cgroup, node.Name, "cilium")
+// bootCilium starts the agent, and does not wait for it, as its DaemonSet does not: a node is Ready once the agent has
+// written its CNI configuration.
+func bootCilium(ctx context.Context, config HostConfig, node Node, services *services, logs map[string]*os.File) error {
 	if err := holdService("wireguard"); err != nil { // until the agent's configuration asks for it
 		return err
 	}
 	go services.keep(ctx, "wireguard", logs["wireguard"], selfPath, "userspace", ciliumDevice)
-	go services.keep(ctx, "cilium", logs["cilium"], selfPath, "cilium", "--node", node.Name, "--cgroup", cgroup)
-	if err := <-runtime; err != nil {
-		return err
-	}
+	go services.keep(ctx, "cilium", logs["cilium"], selfPath, "cilium", "--node", node.Name, "--cgroup",
+		config.ciliumCgroup(node.Name))
 	go rewriteCNI(ctx)
-	services.keep(ctx, "kubelet", logs["kubelet"], append([]string{"kubelet"}, kubeletArgs(node, config.Families)...)...)
-	return ctx.Err()
+	return nil
 }
+
+// ciliumCgroup is the group of a node's agent.
+func (c HostConfig) ciliumCgroup(node string) string { return filepath.Join(c.Cgroup, node, "cilium") }
 
 // holdService keeps a service from being started, see services.keep.
 func holdService(name string) error {

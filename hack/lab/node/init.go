@@ -31,7 +31,7 @@ func Init(ctx context.Context, configPath, name string) error {
 		return err
 	}
 	logs := map[string]*os.File{}
-	for _, service := range serviceNames(config) { // while the machine's files are in sight
+	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes", "cilium", "wireguard"} { // while the machine's files are in sight
 		logs[service], err = os.OpenFile(LogFile(config.Logs, name, service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
@@ -40,8 +40,8 @@ func Init(ctx context.Context, configPath, name string) error {
 	if err := makeCgroup(filepath.Join(config.Cgroup, name)); err != nil {
 		return err
 	}
-	if config.Plugin() == topology.Cilium {
-		if err := makeCgroup(filepath.Join(config.Cgroup, name, "cilium")); err != nil {
+	if config.Cilium() {
+		if err := makeCgroup(config.ciliumCgroup(name)); err != nil {
 			return err
 		}
 	}
@@ -65,14 +65,6 @@ func Init(ctx context.Context, configPath, name string) error {
 	return boot(ctx, config, node, services, logs)
 }
 
-// serviceNames are the services of a node, each with a log of its own.
-func serviceNames(config HostConfig) []string {
-	if config.Plugin() == topology.Cilium {
-		return []string{"containerd", "kubelet", "cilium", "wireguard"}
-	}
-	return []string{"containerd", "kubelet", "flannel"}
-}
-
 // boot starts the services in the order in which each finds what it needs: containerd while the API server is still
 // starting, kubelet only when the pod network is there, so that its first report is already Ready.
 func boot(ctx context.Context, config HostConfig, node Node, services *services, logs map[string]*os.File) error {
@@ -86,14 +78,14 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	if err := awaitAPI(ctx); err != nil {
 		return err
 	}
-	if config.Plugin() == topology.Cilium {
-		return bootCilium(ctx, config, node, services, logs, runtime)
+	network := bootFlannel
+	switch {
+	case config.Calico():
+		network = bootCalico
+	case config.Cilium():
+		network = bootCilium
 	}
-	go services.keep(ctx, "flannel", logs["flannel"], selfPath, "flannel", "--node", node.Name)
-	if err := await(ctx, func() bool { return exists(flannel.SubnetFile) }); err != nil {
-		return fmt.Errorf("waiting for flannel: %w", err)
-	}
-	if err := writeCNI(node, config.Families, flannel.SubnetFile); err != nil {
+	if err := network(ctx, config, node, services, logs); err != nil {
 		return err
 	}
 	if err := <-runtime; err != nil {
@@ -101,6 +93,15 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	}
 	services.keep(ctx, "kubelet", logs["kubelet"], append([]string{"kubelet"}, kubeletArgs(node, config.Families)...)...)
 	return ctx.Err()
+}
+
+// bootFlannel starts flannel and writes the pod network when it has registered.
+func bootFlannel(ctx context.Context, config HostConfig, node Node, services *services, logs map[string]*os.File) error {
+	go services.keep(ctx, "flannel", logs["flannel"], selfPath, "flannel", "--node", node.Name)
+	if err := await(ctx, func() bool { return exists(flannel.SubnetFile) }); err != nil {
+		return fmt.Errorf("waiting for flannel: %w", err)
+	}
+	return writeCNI(node, config.Families, flannel.SubnetFile)
 }
 
 func loadImages(ctx context.Context, services *services, log *os.File) error {

@@ -102,10 +102,6 @@ func writeServiceConfigs(config HostConfig, node Node) error {
 
 // serviceConfigs renders the services' configuration files, by their paths.
 func serviceConfigs(config HostConfig, node Node) (map[string][]byte, error) {
-	netConf, err := flannel.NetConf(config.Network)
-	if err != nil {
-		return nil, err
-	}
 	values := map[string]string{
 		"Socket": containerdSocket, "Pause": build.PauseImage, "CNIBin": cniBinDir, "CNI": cniDir,
 		"CA": CAFile, "Certificate": KubeletCertificate, "Key": KubeletKey, "DNS": config.Families.DNS(),
@@ -119,7 +115,12 @@ func serviceConfigs(config HostConfig, node Node) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{containerdConfigFile: containerd, kubeletConfigFile: kubelet, flannel.NetConfFile: netConf}, nil
+	files := map[string][]byte{containerdConfigFile: containerd, kubeletConfigFile: kubelet}
+	if config.Calico() {
+		return files, nil
+	}
+	files[flannel.NetConfFile], err = flannel.NetConf(config.Network)
+	return files, err
 }
 
 func execute(source *template.Template, values map[string]string) ([]byte, error) {
@@ -151,15 +152,7 @@ func writeCNI(node Node, families topology.Families, subnetFile string) error {
 	if err != nil {
 		return err
 	}
-	// containerd does not notice a file that is moved in from another directory.
-	next := filepath.Join(cniDir, "."+cniFile)
-	if err := os.WriteFile(next, conf, 0o644); err != nil {
-		return fmt.Errorf("writing the CNI configuration: %w", err)
-	}
-	if err := os.Rename(next, filepath.Join(cniDir, cniFile)); err != nil {
-		return fmt.Errorf("writing the CNI configuration: %w", err)
-	}
-	return nil
+	return placeCNI(cniFile, conf)
 }
 
 // cniConf is what flannel's CNI plugin hands on to the plugin `bridge` under K3s: a pod has an address of each range, and

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 // own are the directories of a node that lie beside its root, on a file system that can carry containerd's overlays,
@@ -68,7 +66,7 @@ func enterRoot(config HostConfig, node Node) error {
 		filepath.Join(config.Dist, "cni"):    cniBinDir,
 		config.Executable:                    selfPath,
 	}
-	if config.Plugin() == topology.Cilium {
+	if config.Cilium() {
 		shown[filepath.Join(config.Dist, "cilium")] = ciliumDir
 	}
 	for source, target := range shown {

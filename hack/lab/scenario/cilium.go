@@ -1,8 +1,11 @@
 package scenario
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
@@ -31,6 +34,14 @@ func restartAgents() []Command {
 		kubectl("-n", "kube-system", "rollout", "restart", "daemonset", "cilium"),
 		kubectl("-n", "kube-system", "rollout", "status", "daemonset", "cilium", "--timeout=5m"),
 	}
+}
+
+// settleCilium waits until all agents say that they are well.
+func settleCilium(ctx context.Context, lab *state.Lab) error {
+	if said, err := execute(ctx, lab, restartAgents()[1]); err != nil {
+		return fmt.Errorf("waiting for Cilium's agents: %w\n%s", err, said)
+	}
+	return nil
 }
 
 // option is a change of one option, for a row's Sabotage and Restore.

@@ -163,6 +163,12 @@ func execute(ctx context.Context, lab *state.Lab, command Command) (string, erro
 
 // settle waits until the tunnels carry traffic again: WireGuard repeats a handshake that was lost only after seconds.
 func settle(ctx context.Context, lab *state.Lab) error {
+	if lab.Calico() {
+		return settleCalico(ctx, lab)
+	}
+	if lab.Cilium() {
+		return settleCilium(ctx, lab)
+	}
 	if lab.Backend != "wireguard" {
 		return nil
 	}

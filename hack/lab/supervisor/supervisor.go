@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -123,8 +122,18 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 		return s.awaitHollow(ctx, client)
 	}
 
-	// 5. What K3s would have written.
-	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes, filepath.Join(s.dist.Dir, "cilium", "crds")); err != nil {
+	// 5. What K3s, or an installation of Calico or Cilium, would have written.
+	if s.lab.Calico() {
+		if err := control.CreateCalico(ctx, client, s.dist.Bin, s.dist.CalicoCRDs(), s.lab.Kubeconfig()); err != nil {
+			return err
+		}
+	}
+	if s.lab.Cilium() {
+		if err := control.CreateCilium(ctx, client, s.lab.Network, s.dist.CiliumCRDs()); err != nil {
+			return err
+		}
+	}
+	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
 		return err
 	}
 

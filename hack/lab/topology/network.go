@@ -9,7 +9,7 @@ import (
 
 // Network is a cluster's configuration of its pods' network.
 type Network struct {
-	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; or one of CiliumBackends
+	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; calico, or one of CiliumBackends
 	Families Families `json:"families,omitempty"`
 	Mode     Mode     `json:"mode,omitempty"`
 }
@@ -23,13 +23,11 @@ const (
 // CiliumBackends are the networks of Cilium.
 var CiliumBackends = []string{Cilium, CiliumVXLAN}
 
-// Plugin is the network plugin that carries the pods' packets, "" for Flannel.
-func (n Network) Plugin() string {
-	if slices.Contains(CiliumBackends, n.Backend) {
-		return Cilium
-	}
-	return ""
-}
+// OfCilium reports whether a backend is one of them.
+func OfCilium(backend string) bool { return slices.Contains(CiliumBackends, backend) }
+
+// Cilium reports whether pods' packets are Cilium's.
+func (n Network) Cilium() bool { return OfCilium(n.Backend) }
 
 // Families are the address families of nodes, pods and services. The zero value is IPv4 alone, as K3s has it unless it
 // is configured otherwise.
@@ -60,6 +58,12 @@ const (
 // AllModes are the choices.
 var AllModes = []Mode{Separate, Auto, OverIPv4, OverIPv6}
 
+// Calico is the backend that is none of flannel's: Calico's own network.
+const Calico = "calico"
+
+// Calico reports whether pods' packets are Calico's.
+func (n Network) Calico() bool { return n.Backend == Calico }
+
 // Check reports whether a network can be asked for.
 func (n Network) Check(backends []string) error {
 	if !slices.Contains(backends, n.Backend) {
@@ -70,6 +74,12 @@ func (n Network) Check(backends []string) error {
 	}
 	if n.Mode != "" && !slices.Contains(AllModes, n.Mode) {
 		return fmt.Errorf("unknown mode %q of flannel: want one of %v", n.Mode, AllModes)
+	}
+	if n.Cilium() && n.Families.IPv6() {
+		return fmt.Errorf("cilium has IPv4 only here")
+	}
+	if n.Calico() && n.Families.IPv6() {
+		return fmt.Errorf("calico has IPv4 only here")
 	}
 	if n.Mode != "" && n.Backend != "wireguard" {
 		return fmt.Errorf("flannel's backend %s has no modes", n.Backend)

@@ -1,0 +1,63 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+const calicoCRDs = "calico-crds.yaml"
+
+// calico is Felix and the CNI plugin, which only a lab with that backend needs.
+var calico = component{
+	name: "calico", module: "calico", packages: []string{"tool"}, expect: "4 min",
+	place: []placement{
+		{"calico-felix", "bin/calico-felix"}, {"calico", "cni/calico"}, {"calico", "cni/calico-ipam"},
+		{calicoCRDs, "share/" + calicoCRDs},
+	},
+	files: func(ctx context.Context, module, dir string) error {
+		crds, err := calicoKinds(ctx, module)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, calicoCRDs), crds, 0o644)
+	},
+}
+
+// componentsOf are those that every lab needs, and those of the backends.
+func componentsOf(backends []string) []component {
+	all := slices.Clone(components)
+	if slices.Contains(backends, calico.name) {
+		all = append(all, calico)
+	}
+	if slices.ContainsFunc(backends, topology.OfCilium) {
+		all = append(all, cilium)
+	}
+	return all
+}
+
+// calicoKinds are the definitions of Calico's kinds as one file; they are in its module.
+func calicoKinds(ctx context.Context, module string) ([]byte, error) {
+	dir, err := moduleDir(ctx, module, "github.com/projectcalico/calico")
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "libcalico-go/config/crd/*.yaml"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("Calico's module has no definitions of its kinds: %w", err)
+	}
+	var all [][]byte
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, text)
+	}
+	return bytes.Join(all, []byte("\n---\n")), nil
+}

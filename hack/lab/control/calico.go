@@ -1,0 +1,52 @@
+package control
+
+import (
+	"context"
+	_ "embed" // of Calico's objects
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	rbac "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/errors"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// calicoObjects are what an installation of Calico creates beside its kinds: one pool of IPv4 without encapsulation, and
+// Felix with WireGuard.
+//
+//go:embed calico.yaml
+var calicoObjects string
+
+// CreateCalico creates Calico's kinds and objects by the distribution's kubectl, and lets its agents do all.
+func CreateCalico(ctx context.Context, client kubernetes.Interface, bin func(string) string, crds, kubeconfig string) error {
+	binding := &rbac.ClusterRoleBinding{
+		ObjectMeta: meta.ObjectMeta{Name: "calico"},
+		RoleRef:    rbac.RoleRef{APIGroup: rbac.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbac.Subject{{APIGroup: rbac.GroupName, Kind: rbac.UserKind, Name: flannelUser}},
+	}
+	if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
+		return fmt.Errorf("granting Calico's role: %w", err)
+	}
+	objects := strings.ReplaceAll(calicoObjects, "PODS", topology.PodNetwork)
+	for _, step := range []struct {
+		input string
+		args  []string
+	}{
+		{"", []string{"create", "--filename", crds}},
+		{"", []string{"wait", "--for=condition=Established", "--timeout=120s", "crd", "--all"}},
+		{objects, []string{"create", "--filename", "-"}},
+	} {
+		command := exec.CommandContext(ctx, bin("kubectl"), step.args...)
+		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+		command.Stdin = strings.NewReader(step.input)
+		if output, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("creating Calico's objects: kubectl %s: %w\n%s", step.args[0], err, output)
+		}
+	}
+	return nil
+}
