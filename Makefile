@@ -54,7 +54,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-calico test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
+.PHONY: help build image demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ test-vm: build image testcount ## Run those that need it in a virtual machine, w
 
 test-calico: build image testcount ## Run real Calico: Felix and its CNI plugin, with the kernel's WireGuard
 	@bin/testcount "tests: $(LAB_RUN) --name calico --timeout 10m calico -- --timeout 5m"
+
+test-cilium: build image testcount ## Run real agents of Cilium with WireGuard; the first time they are built, 15 min
+	@bin/testcount "tests: $(LAB_RUN) --name cilium --ground host --timeout 5m cilium"
 
 test-repeat: build image testcount ## Run the healthy scenarios again and again, and with 1 % of loss and duplication (REPEAT=20)
 	@bin/testcount \
@@ -162,5 +165,5 @@ release: image ## Build archives, checksums and the image for all platforms into
 	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
-	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|calico|bench|repeat|pairs|bystander); fi
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|calico|cilium|bench|repeat|pairs|bystander); fi
 	rm -rf bin dist

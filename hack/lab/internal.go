@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/supervisor"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/userspace"
 )
 
 // The commands of this file are started by the lab itself.
@@ -87,4 +88,24 @@ func newFlannelCommand() *cobra.Command {
 	}
 	command.Flags().StringVar(&name, "node", "", "name of the node")
 	return command
+}
+
+func newCiliumCommand() *cobra.Command {
+	var name, cgroup string
+	command := &cobra.Command{
+		Use: "cilium", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return node.RunCilium(command.Context(), name, cgroup)
+		},
+	}
+	command.Flags().StringVar(&name, "node", "", "name of the node")
+	command.Flags().StringVar(&cgroup, "cgroup", "", "group of the agent")
+	return command
+}
+
+func newUserspaceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "userspace DEVICE", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error { return userspace.Serve(command.Context(), args[0]) },
+	}
 }

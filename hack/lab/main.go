@@ -27,6 +27,7 @@ func main() {
 		newBuildCommand(), newUpCommand(), newDownCommand(), newStatusCommand(), newExecCommand(), newKubeconfigCommand(),
 		newLoadImageCommand(), newRunCommand(), newMeasureCommand(), newScaleCommand(),
 		newSuperviseCommand(), newNodeHostCommand(), newNodeInitCommand(), newFlannelCommand(), newFelixCommand(), newCalicoRoutesCommand(), newHollowCommand(), newHostileCommand(),
+		newCiliumCommand(), newUserspaceCommand(),
 	)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

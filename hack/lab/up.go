@@ -23,7 +23,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
-var backends = []string{"wireguard", "vxlan", "host-gw", topology.Calico}
+var backends = append([]string{"wireguard", "vxlan", "host-gw", topology.Calico}, topology.CiliumBackends...)
 
 type upOptions struct {
 	name, ground string
@@ -61,7 +61,7 @@ func newUpCommand() *cobra.Command {
 	}
 	nameFlag(command, &options.name)
 	command.Flags().IntVar(&options.nodes, "nodes", 2, "number of nodes")
-	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend, or Calico: "+strings.Join(backends, ", "))
+	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend, or another network: "+strings.Join(backends, ", "))
 	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
 	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")

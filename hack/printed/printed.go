@@ -170,9 +170,13 @@ func sed(words []string) []string {
 var option = regexp.MustCompile(`^/\^[a-z-]+:/d$`)
 
 // remove: a key that Flannel makes again.
+// keyFiles are where network plugins keep a node's private key, of which they make
+// another.
+var keyFiles = []string{"/run/flannel/wgkey", "/var/run/cilium/state/cilium_wg0.key"}
+
 func remove(words []string) []string {
-	if len(words) != 2 || words[0] != "-f" || words[1] != "/run/flannel/wgkey" {
-		return []string{"it removes other files than Flannel's key"}
+	if len(words) != 2 || words[0] != "-f" || !slices.Contains(keyFiles, words[1]) {
+		return []string{"it removes other files than a network plugin's key"}
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ func (v *view) overhead(e *graph.Edge, canaries carried) int {
 	switch {
 	case v.Below != nil:
 		return v.Below.Overhead[family(e.To.Carrier(e.Family).Endpoint)]
+	case v.Wraps != nil:
+		return v.Wraps.Overhead[family(e.To.Carrier(e.Family).Endpoint)]
 	case v.intended(), e.OutOf.Total() == 0:
 		return 0
 	}
@@ -73,6 +75,15 @@ func leadsInto(route *evidence.Route, device string) bool {
 	return route != nil && route.Link == device
 }
 
+// rangesWrapped judges the allowed IPs of a WireGuard that encrypts an overlay of
+// the network plugin: what it has to have are the nodes' own addresses.
+func (v *view) rangesWrapped(e *graph.Edge) verdict.Outcome {
+	if e.Peer == nil {
+		return unknown("%s has no peer for %s", e.From.Name, e.To.Name)
+	}
+	return overlayAllowed(e, e.To.Carrier(e.Family).Endpoint)
+}
+
 // rangesBelow judges the allowed IPs of a WireGuard below an overlay: it carries
 // packets between the nodes' own addresses, and knows of no pods.
 func (v *view) rangesBelow(e *graph.Edge) verdict.Outcome {
@@ -82,6 +93,15 @@ func (v *view) rangesBelow(e *graph.Edge) verdict.Outcome {
 		return unknown("%s has no peer for %s", e.From.Name, e.To.Name)
 	case !leadsInto(e.From.RouteTo(address), e.FromLink()):
 		return skip("%s does not reach %s through %s", e.From.Name, address, e.FromLink())
+	}
+	return overlayAllowed(e, address)
+}
+
+// overlayAllowed reports whether the peer has the address that the overlay sends to.
+func overlayAllowed(e *graph.Edge, address netip.Addr) verdict.Outcome {
+	switch {
+	case !address.IsValid():
+		return unknown("%s does not say at which address it is to be reached", e.To.Name)
 	case slices.ContainsFunc(e.Peer.AllowedIPs, func(allowed netip.Prefix) bool { return allowed.Contains(address) }):
 		return pass("%s belongs to it", address)
 	}

@@ -414,7 +414,7 @@ var carriers = []struct {
 	{"Cilium, on nodes that had Flannel's routes before", "host-cilium-native", once("host-gw"), verdict.Passed, "", ""},
 	{"Cilium, on nodes that had Flannel's WireGuard before", "host-cilium-native", once("wireguard"), verdict.Passed, "", ""},
 	{"Calico, on nodes that had Flannel's WireGuard before", "vm-calico-felix", once("wireguard"), verdict.Passed, "", ""},
-	{"Cilium without its WireGuard", "host-cilium-native", unseen, verdict.Undecided, "WG0605", ""},
+	{"Cilium without its WireGuard", "host-cilium-native", unseen, verdict.Failed, "WG0605", ""},
 	{"an unrelated device with one key on two nodes", "host-healthy-wireguard", func(s map[string][]evidence.Message) {
 		for _, stream := range []string{"probe/node-1", "probe/node-2"} {
 			s[stream] = append(s[stream],

@@ -57,6 +57,9 @@ func (v *view) oldPods(n *graph.Node) verdict.Outcome {
 	if !v.Encrypts || len(v.Run.Families) == 0 {
 		return skip("%s has no tunnel of its own", v.Title)
 	}
+	if v.RouteMTU {
+		return skip("pods on %s have the MTU of their routes, whatever that of their links is", n.Name)
+	}
 	tunnel := n.Carrier(v.Run.Families[0]).Link
 	if tunnel == nil {
 		return skip("the tunnel of %s was not found", n.Name)

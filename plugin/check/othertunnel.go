@@ -92,7 +92,7 @@ func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, recei
 // above reports whether a link, nil if it is not known, may be an overlay above
 // the carrier.
 func (v *view) above(l *evidence.Link) bool {
-	return !v.Encrypts && l != nil && evidence.OtherTunnel(l) && l.Kind != "tun"
+	return (!v.Encrypts || v.Wraps != nil) && l != nil && evidence.OtherTunnel(l) && l.Kind != "tun"
 }
 
 // sawAll reports whether a carrier saw of each transport what an overlay above

@@ -33,6 +33,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 		return unknown("the test pod on %s has no IPv%d address", to.Name, e.Family)
 	case answer == nil:
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
+	case v.Redirects && answer.Link != device:
+		return v.redirectedWays(e)
 	case v.programmed(e):
 		return v.byPrograms(e)
 	}
@@ -276,12 +278,16 @@ func uses(entry *evidence.Route, d *evidence.Diversion) bool {
 		slices.ContainsFunc(d.Selector.To, func(to netip.Prefix) bool { return to.Contains(next) })
 }
 
-// rightLinks are those that pods' packets may leave by: the tunnel, and above a
-// WireGuard of the machines the overlay that the canaries took.
+// rightLinks are those that pods' packets may leave by: the tunnel, above a WireGuard
+// of the machines the overlay that the canaries took, and where programs lead packets
+// into the tunnel the links that have them.
 func (v *view) rightLinks(e *graph.Edge) []string {
 	right := []string{e.FromLink()}
 	if link := v.overlayAbove(e); link != "" {
 		right = append(right, link)
+	}
+	if v.Redirects {
+		right = append(right, gates(e.From)...)
 	}
 	return right
 }
@@ -354,18 +360,22 @@ func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 		e.From.Name, e.Route.Link, e.FromLink())
 }
 
+// wereRead counts what was read of a node's paths.
+func (v *view) wereRead(paths *nodePaths, all met) string {
+	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(all.routes)), "route"))
+	if v.Run.Minor < 1 {
+		return text + " (a version that did not record statements of filters)"
+	}
+	return text + fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
+}
+
 // onlyWay says what was read where nothing was found.
 func (v *view) onlyWay(e *graph.Edge, paths *nodePaths, all met) string {
 	var ranges []string
 	for _, podRange := range v.rangesTo(e) {
 		ranges = append(ranges, podRange.String())
 	}
-	text := fmt.Sprintf("%s, %s", plural(uint64(paths.plan.Rules()), "rule"), plural(uint64(len(all.routes)), "route"))
-	if v.Run.Minor < 1 {
-		text += " (a version that did not record statements of filters)"
-	} else {
-		text += fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
-	}
+	text := v.wereRead(paths, all)
 	right := v.rightLinks(e)
 	text += fmt.Sprintf(": all of %s goes into %s", strings.Join(ranges, ", "), right[len(right)-1])
 	if len(right) > 1 {

@@ -173,6 +173,9 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 	if v.Below != nil {
 		return v.rangesBelow(e)
 	}
+	if v.Wraps != nil {
+		return v.rangesWrapped(e)
+	}
 	failed := func(format string, args ...any) verdict.Outcome {
 		out := fail(format, args...)
 		out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink()}
@@ -189,7 +192,7 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
+		if !v.AllowsPods && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
 	}

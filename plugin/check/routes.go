@@ -40,6 +40,8 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 		return unknown("the kernel of %s was not asked for its route to %s", from.Name, ip)
 	case answer.Link == device:
 		return v.wholeRange(e)
+	case v.Redirects && answer.Link != "":
+		return v.redirected(e, ip)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
 		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)

@@ -66,6 +66,11 @@ func (p *Peer) longest(ip netip.Addr) (longest netip.Prefix) {
 	return longest
 }
 
+// noKey is the public key of nobody, all zero: no handshake with it succeeds. A
+// network may move addresses to a peer of that key to take them away from another
+// without a gap, and then remove it.
+const noKey = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 // rival returns the first other peer that has a part of some pod ranges, no less
 // specific than what the holder has there; nil if none has. A single address of a
 // range is none of a rival where nodes borrow such from each other.
@@ -77,7 +82,7 @@ func (a *allowed) rival(ranges []netip.Prefix, holder *Peer, borrows bool) (firs
 				return
 			}
 			for _, p := range a.peers[prefix] {
-				if p != holder && (first == nil || p.rank < first.rank) && !holder.outdoes(prefix, podRange) {
+				if p != holder && p.PublicKey != noKey && (first == nil || p.rank < first.rank) && !holder.outdoes(prefix, podRange) {
 					first = p
 				}
 			}

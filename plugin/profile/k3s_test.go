@@ -119,8 +119,6 @@ func TestNamedNetworks(t *testing.T) {
 		want        string
 	}{
 		{nil, ""},
-		{map[string]string{"network.cilium.io/wg-pub-key": "key"}, "cilium"},
-		{map[string]string{"io.cilium.network.wg-pub-key": "key"}, "cilium"},
 		{map[string]string{"network.cilium.io/wg-pub-key": "key", "projectcalico.org/IPv4Address": "192.0.2.10/24"}, ""},
 		{map[string]string{"kilo.squat.ai/key": "key"}, ""},
 	} {

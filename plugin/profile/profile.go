@@ -70,6 +70,19 @@ type Profile struct {
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
+	// Redirects says that BPF programs of the network plugin, where packets leave
+	// by a link, lead those of pods into Device. No route leads there.
+	Redirects bool
+	// Wraps is the network plugin's own overlay, whose packets Device encrypts; nil
+	// if it encrypts the pods' packets bare. A peer's allowed IPs are then the
+	// addresses of the node, which is where the overlay sends to.
+	Wraps *Overlay
+	// AllowsPods says that pods are among a peer's allowed IPs one by one; that a
+	// range as a whole is there is not needed.
+	AllowsPods bool
+	// RouteMTU says that pods have the MTU of the tunnel on their routes, so that of
+	// their links says nothing.
+	RouteMTU bool
 	// OldLink reports whether a link is one that a backend of the network plugin
 	// makes that does not encrypt; nil if no such name is known.
 	OldLink func(name string) bool
@@ -104,7 +117,7 @@ type Scope struct {
 
 // systems are tried in order; the first that recognises the cluster wins, and
 // the last recognises every cluster.
-var systems = []func(g *graph.Graph) (Profile, bool){flannel, calico, unknown}
+var systems = []func(g *graph.Graph) (Profile, bool){cilium, flannel, calico, unknown}
 
 // Decide returns the profile of the surveyed cluster.
 func Decide(g *graph.Graph) Profile {

@@ -12,7 +12,7 @@ import (
 // beginning of the name of a link that shows that the system runs on a node.
 // Whoever loads a program gives it its name: that is trusted as far as the system
 // itself is.
-var programs = map[string]string{"cilium_host": ciliumPrograms, "cali": "cali"}
+var programs = map[string]string{ciliumHost: ciliumPrograms, "cali": "cali"}
 
 const ciliumPrograms = "cil_"
 

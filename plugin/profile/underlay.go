@@ -8,13 +8,15 @@ import (
 // them.
 type Overlay struct {
 	// Overhead is how many bytes it adds to a packet of a pod, by the family of
-	// its own packets. VXLAN: IP 20 or 40, UDP 8, VXLAN 8, Ethernet 14 (RFC 7348).
+	// its own packets. VXLAN: IP 20 or 40, UDP 8, VXLAN 8, Ethernet 14 (RFC 7348);
+	// Geneve without options the same (RFC 8926).
 	Overhead map[int]int
 }
 
 // overlays are the backends that a WireGuard can be below of.
 var overlays = map[string]Overlay{
 	"vxlan":   {Overhead: map[int]int{4: 50, 6: 70}},
+	"geneve":  {Overhead: map[int]int{4: 50, 6: 70}},
 	"host-gw": {},
 	// Calico's; IP in IP: IP 20 (RFC 2003).
 	"ipip":           {Overhead: map[int]int{4: 20}},

@@ -33,7 +33,7 @@ func (d Distribution) CalicoCRDs() string { return filepath.Join(d.Dir, "share",
 
 // All builds what is not cached yet and returns the distribution, with what the backends need beside flannel.
 func All(ctx context.Context, progress io.Writer, backends ...string) (Distribution, error) {
-	if err := InstallPackages(ctx, progress); err != nil {
+	if err := InstallPackages(ctx, progress, packagesOf(backends)...); err != nil {
 		return Distribution{}, err
 	}
 	source, err := sourceDir()
@@ -167,10 +167,7 @@ func assemble(distribution Distribution, components []component, outputs map[str
 	for _, component := range components {
 		for _, place := range component.place {
 			target := filepath.Join(staging, place.path)
-			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-				return fmt.Errorf("creating the distribution: %w", err)
-			}
-			if err := os.Link(filepath.Join(outputs[component.name], place.output), target); err != nil {
+			if err := link(filepath.Join(outputs[component.name], place.output), target); err != nil {
 				return fmt.Errorf("placing %s: %w", place.path, err)
 			}
 		}

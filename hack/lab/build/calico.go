@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 const calicoCRDs = "calico-crds.yaml"
@@ -35,19 +35,19 @@ func componentsOf(backends []string) []component {
 	if slices.Contains(backends, calico.name) {
 		all = append(all, calico)
 	}
+	if slices.ContainsFunc(backends, topology.OfCilium) {
+		all = append(all, cilium)
+	}
 	return all
 }
 
 // calicoKinds are the definitions of Calico's kinds as one file; they are in its module.
 func calicoKinds(ctx context.Context, module string) ([]byte, error) {
-	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/projectcalico/calico")
-	list.Dir = module
-	list.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
-	output, err := list.Output()
+	dir, err := moduleDir(ctx, module, "github.com/projectcalico/calico")
 	if err != nil {
-		return nil, fmt.Errorf("finding Calico's module: %w", err)
+		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(output)), "libcalico-go/config/crd/*.yaml"))
+	files, err := filepath.Glob(filepath.Join(dir, "libcalico-go/config/crd/*.yaml"))
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("Calico's module has no definitions of its kinds: %w", err)
 	}

@@ -29,7 +29,7 @@ type component struct {
 	files func(ctx context.Context, module, dir string) error
 }
 
-// placement is where an output of a component, or a second name of it, goes in the distribution.
+// placement is where an output of a component, or a second name of it, goes in the distribution: a file or a directory.
 type placement struct{ output, path string }
 
 // components in the order of their worth to someone who waits: the long one first.

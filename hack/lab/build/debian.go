@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// packages maps programs that the lab runs to the Debian packages that bring them.
-var packages = []struct{ program, name string }{
+// debian is a program that the lab runs, and the Debian package that brings it.
+type debian struct{ program, name string }
+
+var packages = []debian{
 	{"runc", "runc"},
 	{"iptables", "iptables"},
 	{"nft", "nftables"},
@@ -28,10 +30,10 @@ var packages = []struct{ program, name string }{
 	{"python3", "python3"}, // traffic of tests
 }
 
-// InstallPackages installs those Debian packages whose programs are missing.
-func InstallPackages(ctx context.Context, progress io.Writer) error {
+// InstallPackages installs those Debian packages whose programs are missing, more beside those of every lab.
+func InstallPackages(ctx context.Context, progress io.Writer, more ...debian) error {
 	var missing []string
-	for _, entry := range packages {
+	for _, entry := range slices.Concat(packages, more) {
 		if _, err := exec.LookPath(entry.program); err != nil {
 			missing = append(missing, entry.name)
 		}

@@ -71,8 +71,9 @@ func WriteCredentials(authority *Authority, dir, lab, adminPath string, port int
 func NodeFiles(authority *Authority, name string, address topology.Address) (map[string]string, error) {
 	kubelet, kubeletErr := userKubeconfig(authority, "kubelet", apiURL(), "system:node:"+name, "system:nodes")
 	flannel, flannelErr := userKubeconfig(authority, "flannel", apiURL(), flannelUser)
+	cilium, ciliumErr := userKubeconfig(authority, "cilium", apiURL(), ciliumUser)
 	serving, servingErr := authority.Server(name, []string{name}, []net.IP{address.IPv4.Addr().AsSlice(), address.IPv6.Addr().AsSlice()})
-	if err := errors.Join(kubeletErr, flannelErr, servingErr); err != nil {
+	if err := errors.Join(kubeletErr, flannelErr, ciliumErr, servingErr); err != nil {
 		return nil, err
 	}
 	return map[string]string{
@@ -81,6 +82,7 @@ func NodeFiles(authority *Authority, name string, address topology.Address) (map
 		node.KubeletCertificate: serving.Certificate,
 		node.KubeletKey:         serving.Key,
 		node.FlannelKubeconfig:  flannel,
+		node.CiliumKubeconfig:   cilium,
 	}, nil
 }
 

@@ -56,6 +56,9 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 	if network.Calico() { // no K3s is around it
 		return calicoNode(n), nil
 	}
+	if network.Cilium() {
+		return plainNode(n, server), nil
+	}
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {
@@ -92,4 +95,16 @@ func k3sBackend(backend string) string {
 		return "wireguard-native"
 	}
 	return backend
+}
+
+// plainNode is a Node of no distribution.
+func plainNode(n node.Node, server bool) *core.Node {
+	labels := map[string]string{}
+	if server {
+		labels["node-role.kubernetes.io/control-plane"] = ""
+	}
+	return &core.Node{
+		ObjectMeta: meta.ObjectMeta{Name: n.Name, Labels: labels},
+		Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
+	}
 }

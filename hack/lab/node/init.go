@@ -31,7 +31,7 @@ func Init(ctx context.Context, configPath, name string) error {
 		return err
 	}
 	logs := map[string]*os.File{}
-	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes"} { // while the machine's files are in sight
+	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes", "cilium", "wireguard"} { // while the machine's files are in sight
 		logs[service], err = os.OpenFile(LogFile(config.Logs, name, service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
@@ -39,6 +39,11 @@ func Init(ctx context.Context, configPath, name string) error {
 	}
 	if err := makeCgroup(filepath.Join(config.Cgroup, name)); err != nil {
 		return err
+	}
+	if config.Cilium() {
+		if err := makeCgroup(config.ciliumCgroup(name)); err != nil {
+			return err
+		}
 	}
 	if err := enterRoot(config, node); err != nil {
 		return err
@@ -74,8 +79,11 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 		return err
 	}
 	network := bootFlannel
-	if config.Calico() {
+	switch {
+	case config.Calico():
 		network = bootCalico
+	case config.Cilium():
+		network = bootCilium
 	}
 	if err := network(ctx, config, node, services, logs); err != nil {
 		return err

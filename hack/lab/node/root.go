@@ -23,10 +23,11 @@ var own = map[string]string{
 	"rancher":    "/var/lib/rancher",
 }
 
-// borrowed are settings of the whole kernel that kubelet wants to change: it changes copies.
+// borrowed are settings of the whole kernel that kubelet and Cilium want to change: they change copies.
 var borrowed = []string{
 	"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
 	"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
+	"kernel/unprivileged_bpf_disabled", "kernel/timer_migration",
 }
 
 // enterRoot gives the calling process, the first in new mount and process namespaces, the node's file system: the
@@ -59,12 +60,16 @@ func enterRoot(config HostConfig, node Node) error {
 			return err
 		}
 	}
-	for source, target := range map[string]string{
+	shown := map[string]string{
 		filepath.Join(config.Dist, "bin"):    binDir,
 		filepath.Join(config.Dist, "images"): imagesDir,
 		filepath.Join(config.Dist, "cni"):    cniBinDir,
 		config.Executable:                    selfPath,
-	} {
+	}
+	if config.Cilium() {
+		shown[filepath.Join(config.Dist, "cilium")] = ciliumDir
+	}
+	for source, target := range shown {
 		if err := bind(source, filepath.Join(root, target)); err != nil {
 			return err
 		}

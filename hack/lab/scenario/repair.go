@@ -34,7 +34,7 @@ func (t *Trial) repair(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if t.lab.Calico() { // its guarded pods would be strangers to Calico's IPAM and policies
+	if t.lab.Calico() || t.lab.Cilium() { // the guarded pods would be strangers to its IPAM and policies
 		return t.repaired(ctx, cause.Remedy.Steps, began, func() error { return nil })
 	}
 	guard := guard{t.lab}
@@ -69,7 +69,7 @@ func (t *Trial) repaired(ctx context.Context, steps []step, began time.Time, clo
 		return fmt.Errorf("repaired by\n  %s\n%w", strings.Join(done, "\n  "), err)
 	}
 	note := "PASS by %d of its commands, what was closed stays closed"
-	if t.lab.Calico() {
+	if t.lab.Calico() || t.lab.Cilium() {
 		note = "PASS by %d of its commands"
 	}
 	t.note(fmt.Sprintf(note, len(done)), began)

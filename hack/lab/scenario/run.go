@@ -166,6 +166,9 @@ func settle(ctx context.Context, lab *state.Lab) error {
 	if lab.Calico() {
 		return settleCalico(ctx, lab)
 	}
+	if lab.Cilium() {
+		return settleCilium(ctx, lab)
+	}
 	if lab.Backend != "wireguard" {
 		return nil
 	}

@@ -173,6 +173,7 @@ var Groups = []Group{
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
+	{Name: "cilium", Scenarios: cilium, Apart: true},
 	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 

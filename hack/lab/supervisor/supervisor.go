@@ -122,9 +122,14 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 		return s.awaitHollow(ctx, client)
 	}
 
-	// 5. What K3s, or an installation of Calico, would have written.
+	// 5. What K3s, or an installation of Calico or Cilium, would have written.
 	if s.lab.Calico() {
 		if err := control.CreateCalico(ctx, client, s.dist.Bin, s.dist.CalicoCRDs(), s.lab.Kubeconfig()); err != nil {
+			return err
+		}
+	}
+	if s.lab.Cilium() {
+		if err := control.CreateCilium(ctx, client, s.lab.Network, s.dist.CiliumCRDs()); err != nil {
 			return err
 		}
 	}

@@ -9,10 +9,25 @@ import (
 
 // Network is a cluster's configuration of its pods' network.
 type Network struct {
-	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; or calico
+	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; calico, or one of CiliumBackends
 	Families Families `json:"families,omitempty"`
 	Mode     Mode     `json:"mode,omitempty"`
 }
+
+// Cilium in the place of Flannel, with WireGuard: native routing, or a tunnel.
+const (
+	Cilium      = "cilium"
+	CiliumVXLAN = "cilium-vxlan"
+)
+
+// CiliumBackends are the networks of Cilium.
+var CiliumBackends = []string{Cilium, CiliumVXLAN}
+
+// OfCilium reports whether a backend is one of them.
+func OfCilium(backend string) bool { return slices.Contains(CiliumBackends, backend) }
+
+// Cilium reports whether pods' packets are Cilium's.
+func (n Network) Cilium() bool { return OfCilium(n.Backend) }
 
 // Families are the address families of nodes, pods and services. The zero value is IPv4 alone, as K3s has it unless it
 // is configured otherwise.
@@ -59,6 +74,9 @@ func (n Network) Check(backends []string) error {
 	}
 	if n.Mode != "" && !slices.Contains(AllModes, n.Mode) {
 		return fmt.Errorf("unknown mode %q of flannel: want one of %v", n.Mode, AllModes)
+	}
+	if n.Cilium() && n.Families.IPv6() {
+		return fmt.Errorf("cilium has IPv4 only here")
 	}
 	if n.Calico() && n.Families.IPv6() {
 		return fmt.Errorf("calico has IPv4 only here")

@@ -1,0 +1,181 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
+)
+
+// Real agents of Cilium, whose programs lead packets into cilium_wg0 where they leave by eth0:
+//
+//	pod ── lxc… ── cil_from_container ── route ── eth0 ── cil_to_netdev ── cilium_wg0 ── WireGuard ── eth0
+//	                                       in the tunnel: cilium_vxlan ┘
+var (
+	ciliumNative = cluster(topology.Cilium, "", 2)
+	ciliumTunnel = cluster(topology.CiliumVXLAN, "", 2)
+)
+
+// agents changes options of the agents, and restarts them, as a chart's upgrade does.
+func agents(options map[string]string) []Command {
+	patch, err := json.Marshal(map[string]any{"data": options})
+	if err != nil {
+		panic(err) // of strings alone
+	}
+	return append([]Command{
+		kubectl("-n", "kube-system", "patch", "configmap", "cilium-config", "--type=merge", "-p", string(patch)),
+	}, restartAgents()...)
+}
+
+func restartAgents() []Command {
+	return []Command{
+		kubectl("-n", "kube-system", "rollout", "restart", "daemonset", "cilium"),
+		kubectl("-n", "kube-system", "rollout", "status", "daemonset", "cilium", "--timeout=5m"),
+	}
+}
+
+// settleCilium waits until all agents say that they are well.
+func settleCilium(ctx context.Context, lab *state.Lab) error {
+	if said, err := execute(ctx, lab, restartAgents()[1]); err != nil {
+		return fmt.Errorf("waiting for Cilium's agents: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// option is a change of one option, for a row's Sabotage and Restore.
+func option(name, value string) func([]string) []Command {
+	return on(agents(map[string]string{name: value})...)
+}
+
+// again restarts the agents, whatever was done to what they set up.
+var again = on(restartAgents()...)
+
+// ciliumPeer changes the peer that a node has for the node of an address.
+func ciliumPeer(node, of, change string) Command {
+	return shell(node, "/opt/lab/lab hostile peer cilium_wg0 %s/32 %s", of, change)
+}
+
+var strictOptions = map[string]string{
+	"enable-encryption-strict-mode-egress": "true", "encryption-strict-egress-cidr": topology.PodNetwork,
+	"enable-encryption-strict-mode-ingress": "true",
+}
+
+var laxOptions = map[string]string{
+	"enable-encryption-strict-mode-egress": "false", "enable-encryption-strict-mode-ingress": "false",
+}
+
+// cloneAgents gives both nodes one key, as machines have it that were cloned from one image.
+func cloneAgents(nodes []string) []Command {
+	return append(onEach(func(node string) Command {
+		return shell(node, "printf '%%32s' '' | tr ' ' k >/run/cilium/state/cilium_wg0.key")
+	})(nodes), restartAgents()...)
+}
+
+func newAgentKeys(nodes []string) []Command {
+	return append(onEach(func(node string) Command {
+		return shell(node, "rm -f /run/cilium/state/cilium_wg0.key")
+	})(nodes), restartAgents()...)
+}
+
+// forgetPods takes the other nodes' pod ranges from what agents know, as releases before 1.18 never knew them: of a new
+// pod nothing is known until its own address is.
+func forgetPods(nodes []string) []Command {
+	var commands []Command
+	for i, node := range nodes {
+		for j := range nodes {
+			if i != j {
+				commands = append(commands, shell(node, "cilium-dbg bpf ipcache delete %s", topology.PodCIDR(j+1)))
+			}
+		}
+	}
+	return commands
+}
+
+// pastPrograms leads one address of the other node's pods through a card that is none of the agents' devices.
+func pastPrograms(nodes []string) []Command {
+	return append(secondCards(nodes), shell("node-1", `
+		for host in $(seq 2 254); do echo "route replace 10.42.1.$host/32 via 198.51.100.12 dev eth1"; done | ip -batch -`))
+}
+
+var cilium = []Scenario{
+	{Name: "cilium-native", Title: "Cilium, native routing, with WireGuard", Cluster: ciliumNative, Want: pass},
+	{
+		Name: "cilium-node", Title: "Cilium encrypts what nodes send each other, but of the control plane's", Cluster: ciliumNative,
+		Sabotage: option("encrypt-node", "true"), Restore: option("encrypt-node", "false"), Want: pass,
+	},
+	{
+		Name: "cilium-node-all", Title: "Cilium encrypts what all nodes send each other", Cluster: ciliumNative,
+		Sabotage: on(agents(map[string]string{"encrypt-node": "true", "node-encryption-opt-out-labels": ""})...),
+		Restore: on(agents(map[string]string{
+			"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
+		})...),
+		Want: pass,
+	},
+	{
+		Name: "cilium-strict", Title: "Cilium in strict mode", Cluster: ciliumNative,
+		Sabotage: on(agents(strictOptions)...), Restore: on(agents(laxOptions)...), Want: pass,
+	},
+	{
+		Name: "cilium-off", Title: "Cilium, native routing, WireGuard was switched off", Cluster: ciliumNative,
+		Sabotage: option("enable-wireguard", "false"), Restore: option("enable-wireguard", "true"), Want: fail(codeLeak), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-allowed-lost", Title: "a peer of Cilium's lost the allowed IPs of its pods (cilium/cilium issue 35644)",
+		Cluster: ciliumNative, Restore: again, Want: fail(codeRanges), Pairs: bothWays,
+		Sabotage: on(ciliumPeer("node-1", "192.0.2.12", "allowed=192.0.2.12/32")),
+	},
+	{
+		Name: "cilium-shared-key", Title: "two nodes of Cilium, cloned from one image, have one key", Cluster: ciliumNative,
+		Sabotage: cloneAgents, Restore: newAgentKeys, Want: fail(codeUnique), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-no-key", Title: "a CiliumNode lost the annotation with its key", Cluster: ciliumNative,
+		Sabotage: on(kubectl("annotate", "ciliumnode", "node-2", "network.cilium.io/wg-pub-key-")), Restore: again,
+		Want: fail(codePublished), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-detached", Title: "the program at eth0 that leads packets into WireGuard is gone on one node",
+		Cluster: ciliumNative, Restore: again, Want: fail(codeRoute), Pairs: []string{"node-1>node-2"},
+		Sabotage: on(shell("node-1", "rm /sys/fs/bpf/cilium/devices/eth0/links/cil_to_netdev")),
+	},
+	{
+		Name: "cilium-route-past", Title: "routes lead to pods through a card that Cilium has no program on", Cluster: ciliumNative,
+		Sabotage: pastPrograms, Restore: dropSecondCards, Want: fail(codeRoute), Pairs: []string{"node-1>node-2"},
+	},
+	{
+		Name: "cilium-unknown-pods", Title: "agents know of a pod only when it is there", Cluster: ciliumNative,
+		Sabotage: forgetPods, Restore: again, Want: fail(codeFirst),
+		Unmendable: "strict mode is a choice between leaks and lost packets, and no command is printed for it",
+	},
+	{
+		Name: "cilium-udp-blocked", Title: "a firewall on one node drops UDP 51871", Cluster: ciliumNative,
+		Sabotage: on(nftRule("node-2", "input", 0, "udp dport 51871 counter drop")), Restore: onEach(dropTable),
+		Want: fail(codeBlocked), Pairs: bothWays,
+	},
+	{Name: "cilium-tunnel", Title: "Cilium, tunnel, with WireGuard", Cluster: ciliumTunnel, Want: pass},
+	{
+		Name: "cilium-tunnel-node", Title: "Cilium, tunnel, encrypts what all nodes send each other", Cluster: ciliumTunnel,
+		Sabotage: on(agents(map[string]string{"encrypt-node": "true", "node-encryption-opt-out-labels": ""})...),
+		Restore: on(agents(map[string]string{
+			"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
+		})...),
+		Want: pass,
+	},
+	{
+		Name: "cilium-tunnel-off", Title: "Cilium, tunnel, WireGuard was switched off", Cluster: ciliumTunnel,
+		Sabotage: option("enable-wireguard", "false"), Restore: option("enable-wireguard", "true"), Want: fail(codeLeak), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-tunnel-allowed-lost", Title: "a peer of Cilium's lost the address that the tunnel sends to", Cluster: ciliumTunnel,
+		Sabotage: on(shell("node-1", "/opt/lab/lab hostile peer cilium_wg0 192.0.2.12/32 allowed=")), Restore: again,
+		Want: fail(codeRanges), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-tunnel-detached", Title: "the program at eth0 that leads the tunnel into WireGuard is gone on one node",
+		Cluster: ciliumTunnel, Restore: again, Want: fail(codeLeak), Pairs: []string{"node-1>node-2"},
+		Sabotage:   on(shell("node-1", "rm /sys/fs/bpf/cilium/devices/eth0/links/cil_to_netdev")),
+		Unmendable: "what leads packets past the programs is to be found out first",
+	},
+}

@@ -1,0 +1,89 @@
+package check
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Where programs of the network plugin lead the pods' packets into the tunnel, see
+// profile.Profile.Redirects, they do so when a packet leaves by a link. What the
+// routes have to do is to lead to a link that has such a program.
+
+// gates are the links of a node at whose exit a program of the network is.
+func gates(n *graph.Node) (links []string) {
+	for _, d := range n.Diversions {
+		if d.Effect == evidence.EffectBPF && d.Hook == "egress" && profile.OwnProgram(n, d) {
+			links = append(links, strings.Fields(d.Link)...)
+		}
+	}
+	return links
+}
+
+// redirected judges the route to a pod that does not lead into the tunnel itself.
+func (v *view) redirected(e *graph.Edge, ip netip.Addr) verdict.Outcome {
+	from, link, device := e.From, e.Route.Link, e.FromLink()
+	gates, l := gates(from), from.Link(link)
+	switch {
+	case e.Into.Total() > 0:
+		return pass("%s reaches %s via %s, and a program of the network leads it into %s", from.Name, ip, link, device)
+	case v.Run.Minor < 1, len(gates) == 0:
+		return skip("programs of the network lead packets into %s, and those of %s were not read", device, from.Name)
+	case slices.Contains(gates, link), l == nil, l.Role != evidence.RoleOutside:
+		return skip("%s reaches %s via %s, where a program of the network decides; %s saw none of the test packets",
+			from.Name, ip, link, device)
+	}
+	out := v.anotherLink(e, ip, map[string]string{"node": from.Name, "peer": e.To.Name, "device": device,
+		"link": link, "ip": fmt.Sprint(e.Family)})
+	out.Reword("%s routes traffic for pod %s (%s) via %s, where no program of the network leads it into %s",
+		from.Name, ip, e.To.Name, link, device)
+	switch route := out.Facts["route"]; {
+	case leadsInto(e.EndpointRoute, link): // ciphertext takes it too: the network uses this link
+		out.Variant = "program"
+	case route != "":
+		out.Add(": the more specific route %s takes precedence", route)
+	}
+	return out
+}
+
+// redirectedWays judges all ways of pods' packets: each must lead to a link with a
+// program of the network. What that decides is known of the test packets alone.
+func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
+	from, device := e.From, e.FromLink()
+	paths := v.pathsOf(from, e.Family)
+	switch {
+	case e.Into.Total() == 0:
+		return unknown("the routes of %s lead to %s, and no test packet was seen in %s", from.Name, e.Route.Link, device)
+	case v.Run.Minor < 1:
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
+			from.Name, e.Route.Link, device)
+	case paths.unread != "":
+		return unknown("%s", paths.unread)
+	case len(gates(from)) == 0:
+		return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was not read",
+			from.Name, e.Route.Link, device)
+	}
+	worst, all := v.worstPath(e, paths)
+	if worst.status != verdict.Pass {
+		return v.otherWay(e, &worst)
+	}
+	return warn("%s: all of it leads to %s, where a program of the network decides after routing; its decision was seen "+
+		"on the test packets only", v.wereRead(paths, all), list(outOf(all)))
+}
+
+// outOf are the links that the routes which pods' packets meet lead to.
+func outOf(all met) (links []string) {
+	for route := range all.routes {
+		if route.Link != "" && !slices.Contains(links, route.Link) {
+			links = append(links, route.Link)
+		}
+	}
+	slices.Sort(links)
+	return links
+}

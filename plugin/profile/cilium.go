@@ -1,0 +1,258 @@
+package profile
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// What Cilium names in every version that has WireGuard (cilium pkg/wireguard/types,
+// pkg/defaults, pkg/annotation).
+const (
+	ciliumConfig = "ConfigMap/kube-system/cilium-config"
+	ciliumDevice = "cilium_wg0" // for both families
+	ciliumHost   = "cilium_host"
+	ciliumPort   = 51871 // no option changes it
+)
+
+// ciliumPrefixes begin the annotations of a CiliumNode; the second is that of
+// releases before 1.14.
+var ciliumPrefixes = []string{"network.cilium.io/", "io.cilium.network."}
+
+// cilium recognises Cilium by what each agent writes to its CiliumNode and by the
+// ConfigMap of the agents. Nodes keep the annotations of a network that they had
+// before, so where they have another's too its link has to be there.
+func cilium(g *graph.Graph) (Profile, bool) {
+	config, configured := g.Cluster.Objects[ciliumConfig]
+	marked := 0
+	for _, n := range g.Nodes {
+		if slices.ContainsFunc(ciliumPrefixes, func(prefix string) bool { return annotated(n, prefix) }) {
+			marked++
+		}
+	}
+	runs := slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return n.Link(ciliumHost) != nil })
+	another := leased(g) || slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool { return annotated(n, calicoPrefix) })
+	if !configured && marked == 0 || !runs && another {
+		return Profile{}, false
+	}
+	c := ciliumCluster{g: g, config: config, read: configured}
+	p := Profile{
+		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
+		Device: routed, Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
+		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
+		RunsAs:   "cilium", Scope: slices.Concat(c.scope(), commonScope),
+	}
+	p.Name, p.Title = c.name()
+	if marked > 0 {
+		p.Recognised = append(p.Recognised, fmt.Sprintf("annotations of Cilium on %d of %d nodes", marked, len(g.Nodes)))
+	}
+	if configured {
+		p.Recognised = append(p.Recognised, "the ConfigMap kube-system/cilium-config")
+	}
+	if p.Encrypts {
+		p.Device = func(*graph.Node, int) string { return ciliumDevice }
+		p.Published, p.Port = ciliumKey, func(*graph.Node, int) uint16 { return ciliumPort }
+		p.Redirects, p.RouteMTU, p.AllowsPods = true, true, true
+		p.Wraps = c.overlay()
+		return p, true
+	}
+	p.Backends = map[string]string{}
+	for _, n := range g.Nodes {
+		p.Backends[n.Name] = p.Backend
+	}
+	p.underlay(g)
+	return p, true
+}
+
+// leased reports whether some node has a lease of Flannel.
+func leased(g *graph.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool {
+		return n.Annotations[flannelPrefix+"backend-type"] != ""
+	})
+}
+
+// ciliumKey is the key that a node's agent publishes. There is one for both families.
+func ciliumKey(n *graph.Node, _ int) string {
+	for _, prefix := range ciliumPrefixes {
+		if key := strings.TrimSpace(n.Annotations[prefix+"wg-pub-key"]); key != "" {
+			return key
+		}
+	}
+	return ""
+}
+
+// ciliumCluster is what was read of a cluster with Cilium.
+type ciliumCluster struct {
+	g      *graph.Graph
+	config map[string]string // of the ConfigMap, empty if it was not read
+	read   bool
+}
+
+func (c ciliumCluster) on(option string) bool { return c.config[option] == "true" }
+
+// wireguard reports whether the agents are configured to encrypt with WireGuard. An
+// agent that no longer does leaves its key behind, so keys count only where the
+// ConfigMap could not be read.
+func (c ciliumCluster) wireguard() bool {
+	if c.read {
+		return c.on("enable-wireguard")
+	}
+	return slices.ContainsFunc(c.g.Nodes, func(n *graph.Node) bool { return ciliumKey(n, 4) != "" })
+}
+
+// strict reports whether a node drops what it would have to send in clear. Releases
+// before 1.19 have one option for it, later ones one for each direction.
+func (c ciliumCluster) strict() bool {
+	return c.on("enable-encryption-strict-mode") || c.on("enable-encryption-strict-mode-egress")
+}
+
+// The ways in which Cilium brings packets to other nodes.
+const (
+	ciliumNative = "native"
+	ciliumVXLAN  = "vxlan"
+	ciliumGeneve = "geneve"
+)
+
+// routing is native, vxlan or geneve. Releases before 1.14 have the option tunnel for
+// it; without a ConfigMap the links of the tunnels show it.
+func (c ciliumCluster) routing() string {
+	switch {
+	case !c.read:
+		return c.routingByLinks()
+	case c.config["routing-mode"] == ciliumNative, c.config["tunnel"] == "disabled":
+		return ciliumNative
+	case c.config["tunnel-protocol"] == ciliumGeneve, c.config["tunnel"] == ciliumGeneve:
+		return ciliumGeneve
+	}
+	return ciliumVXLAN // the default of both
+}
+
+func (c ciliumCluster) routingByLinks() string {
+	for _, tunnel := range []string{ciliumVXLAN, ciliumGeneve} {
+		if slices.ContainsFunc(c.g.Nodes, func(n *graph.Node) bool { return n.Link("cilium_"+tunnel) != nil }) {
+			return tunnel
+		}
+	}
+	return ciliumNative
+}
+
+// overlay is what wraps packets before they are encrypted, nil in native routing.
+func (c ciliumCluster) overlay() *Overlay {
+	if overlay, tunnel := overlays[c.routing()]; tunnel {
+		return &overlay
+	}
+	return nil
+}
+
+// endpoint is a node's InternalIP, by which the others reach its device: in the
+// family of the tunnel, else IPv4 where Cilium has that (pkg/wireguard/agent,
+// updatePeer). It carries pods' packets of both.
+func (c ciliumCluster) endpoint(n *graph.Node, _ int) netip.Addr {
+	var four, six netip.Addr
+	for _, a := range n.Node.Addresses {
+		addr, err := netip.ParseAddr(a.Addr)
+		switch {
+		case err != nil || a.Type != "InternalIP":
+		case addr.Is4() && !four.IsValid():
+			four = addr
+		case addr.Is6() && !six.IsValid():
+			six = addr
+		}
+	}
+	over6 := c.config["underlay-protocol"] == "ipv6" && c.routing() != ciliumNative
+	if six.IsValid() && (!four.IsValid() || over6 || c.config["enable-ipv4"] == "false") {
+		return six
+	}
+	return four
+}
+
+// name is the profile's name, and its title for a reader.
+func (c ciliumCluster) name() (name, title string) {
+	name, title = "cilium", "Cilium"
+	switch {
+	case c.wireguard():
+		name, title = name+"-wireguard", title+", WireGuard"
+	case c.on("enable-ipsec"):
+		name, title = name+"-ipsec", title+", IPsec and not WireGuard"
+	case c.on("enable-ztunnel"):
+		name, title = name+"-ztunnel", title+", ztunnel and not WireGuard"
+	case c.read:
+		title += ", WireGuard off"
+	default:
+		title += ", whose configuration was not read"
+	}
+	how := map[string]string{
+		ciliumNative: "native routing", ciliumVXLAN: "tunnel (VXLAN)", ciliumGeneve: "tunnel (Geneve)",
+	}
+	return name + "-" + c.routing(), title + ", " + how[c.routing()]
+}
+
+// scope is what Cilium's encryption leaves out by design (cilium
+// Documentation/security/network/encryption-wireguard.rst).
+func (c ciliumCluster) scope() []Scope {
+	if !c.wireguard() {
+		return nil
+	}
+	lines := []Scope{{
+		What: "what Cilium's BPF programs decide for other packets",
+		Why: "they lead packets into " + ciliumDevice + " by tables that a probe cannot read; seen were the test pods' " +
+			"packets, and those of other pods on every link",
+	}}
+	if c.strict() {
+		lines = append(lines, Scope{
+			What: "pods to addresses outside of the strict mode's range",
+			Why:  "of IPv4 inside of " + c.strictRange() + " a node drops what it would have to send unencrypted",
+		})
+	} else {
+		lines = append(lines, Scope{
+			What: "pods that a node does not know yet",
+			Why:  "without strict mode a packet to an address that the agent has not learned leaves unencrypted",
+		})
+	}
+	lines = append(lines, c.nodeScope())
+	if c.on("enable-l7-proxy") {
+		lines = append(lines, Scope{
+			What: "traffic that an L7 or DNS policy leads through the proxy",
+			Why:  "Cilium encrypts what its proxy sends to pods; this run has no such policy",
+		})
+	}
+	if id := c.config["cluster-id"]; id != "" && id != "0" {
+		lines = append(lines, Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})
+	}
+	return lines
+}
+
+func (c ciliumCluster) strictRange() string {
+	for _, option := range []string{"encryption-strict-egress-cidr", "encryption-strict-mode-cidr"} {
+		if cidr := c.config[option]; cidr != "" {
+			return cidr
+		}
+	}
+	return "the range that is configured"
+}
+
+// nodeScope is about traffic of the nodes themselves.
+func (c ciliumCluster) nodeScope() Scope {
+	if !c.on("encrypt-node") {
+		return Scope{
+			What: "pods to nodes, nodes to pods, NodePort's second hop",
+			Why:  "encrypt-node is off: Cilium encrypts only what goes from pod to pod",
+		}
+	}
+	labels := "node-role.kubernetes.io/control-plane" // pkg/option, the default
+	if own, set := c.config["node-encryption-opt-out-labels"]; set {
+		labels = own
+	}
+	if labels == "" {
+		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are no hosts"}
+	}
+	return Scope{
+		What: "nodes to nodes",
+		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels + " opt out of it, not of that of " +
+			"their pods",
+	}
+}
