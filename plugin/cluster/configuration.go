@@ -46,7 +46,7 @@ var configMaps = []struct {
 		"enable-encryption-strict-mode", "encryption-strict-mode-cidr",
 		"encryption-strict-mode-allow-remote-node-identities", "enable-encryption-strict-mode-egress",
 		"encryption-strict-egress-cidr", "encryption-strict-egress-allow-remote-node-identities",
-		"enable-encryption-strict-mode-ingress", "enable-ipsec",
+		"enable-encryption-strict-mode-ingress", "enable-ipsec", "enable-ztunnel",
 		"enable-ipv4", "enable-ipv6", "routing-mode", "tunnel", "tunnel-protocol", "tunnel-port", "mtu", "devices",
 		"cilium-version", "enable-endpoint-routes", "enable-bpf-masquerade", "cluster-name", "cluster-id",
 		"datapath-mode", "auto-direct-node-routes", "ipv4-native-routing-cidr", "ipv6-native-routing-cidr",
@@ -125,6 +125,7 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 		})
 		found.failed(err, ciliumNodes.Resource)
 	})
+	readers.Go(func() { c.meshes(ctx, found) })
 	readers.Wait()
 	return found
 }
