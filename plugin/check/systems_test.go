@@ -565,6 +565,21 @@ func TestKubeSpanOnARecording(t *testing.T) {
 	}
 }
 
+// Of several layers the report names both: the network plugin's tunnel, and the one
+// of the machines that it is inside of.
+func TestLayersAreNamed(t *testing.T) {
+	for name, want := range map[string]string{
+		"host-inside-wireguard": "K3s with Flannel, backend wireguard, inside of wg0",
+		"host-inside-tun":       "K3s with Flannel, backend wireguard, inside of wg0",
+		"host-healthy-vpn":      "K3s with Flannel, backend vxlan, over WireGuard of the machines",
+		"vm-healthy-wireguard":  "K3s with Flannel, backend wireguard",
+	} {
+		if j := Judge(load(t, name)); j.Profile.Title != want || j.Verdict != verdict.Passed {
+			t.Errorf("%s: %s, %q, want %q", name, j.Verdict, j.Profile.Title, want)
+		}
+	}
+}
+
 // What carries the traffic in place of WireGuard is named, and never called WireGuard.
 func TestOtherEncryptionIsNamed(t *testing.T) {
 	s := healthy(3)

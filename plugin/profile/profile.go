@@ -114,6 +114,7 @@ func Decide(g *graph.Graph) Profile {
 		if p, ok := recognise(g); ok {
 			p.Distribution = distribution(g)
 			p.underlay(g)
+			p.inside(g)
 			p.Others = others(g)
 			if p.Unit == nil {
 				p.Unit = func(*graph.Node) string { return "" }
@@ -127,7 +128,7 @@ func Decide(g *graph.Graph) Profile {
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope, submariner(g), p.ofOthers())
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope, submariner(g), tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}

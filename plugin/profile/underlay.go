@@ -1,9 +1,14 @@
 package profile
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Overlay is what wraps the pods' packets before a WireGuard below it encrypts
@@ -130,23 +135,25 @@ func (p *Profile) routedBelow(g *graph.Graph) (machines, bool) {
 }
 
 // below returns the WireGuard device through which a node reaches the address
-// of some other, empty if there is none, and whether it reaches all others so.
+// of some other, empty if there is none, and whether it reaches all others so that
+// its kernel was asked for.
 func below(g *graph.Graph, n *graph.Node, end func(*graph.Node, int) netip.Addr) (device string, all bool) {
-	reached := 0
+	asked, reached := 0, 0
 	for _, other := range g.Nodes {
 		for _, family := range []int{4, 6} {
 			route := n.RouteTo(end(other, family))
-			if other == n || route == nil || n.Device(route.Link) == nil {
+			if other == n || route == nil {
+				continue
+			}
+			asked++
+			if n.Device(route.Link) == nil {
 				continue
 			}
 			reached++
-			if device == "" {
-				device = route.Link
-			}
-			break
+			device = cmp.Or(device, route.Link)
 		}
 	}
-	return device, reached > 0 && reached == len(g.Nodes)-1
+	return device, reached > 0 && reached == asked
 }
 
 // internalIP is a node's own address of a family, as the API has it.
@@ -167,4 +174,27 @@ func holder(n *graph.Node, key string) string {
 		}
 	}
 	return ""
+}
+
+// inside names the tunnel of the machines into which the network plugin's own
+// WireGuard sends its messages, if there is one. Either of the two encrypts.
+func (p *Profile) inside(g *graph.Graph) {
+	if !p.Encrypts {
+		return
+	}
+	nodes := map[string]int{}
+	for _, n := range g.Nodes {
+		for _, l := range n.Links {
+			if (l.Role == evidence.RoleWireGuard || evidence.OtherTunnel(l)) && n.SendsInto(l.Name) {
+				nodes[l.Name]++
+			}
+		}
+	}
+	if len(nodes) == 0 {
+		return
+	}
+	outer := slices.MaxFunc(slices.Sorted(maps.Keys(nodes)), func(a, b string) int { return nodes[a] - nodes[b] })
+	p.Title += ", inside of " + outer
+	p.Recognised = append(p.Recognised, fmt.Sprintf("peers reached through %s on %d of %d nodes", outer, nodes[outer],
+		len(g.Nodes)))
 }

@@ -58,7 +58,7 @@ var machinesRemedies = []row{
 	// Prints no command: whether it was on the wire cannot be seen from the two nodes.
 	{"WG0601", "decrypted", "", Hint{
 		Title: "Nothing is known to be wrong: packets that IPsec decrypts pass their link once more",
-		Note: "What arrives in clear beside ESP cannot be told from them. For a proof use WireGuard in place of IPsec: its " +
+		Note: "Whether what arrives in clear beside ESP is that is not known. For a proof use WireGuard in place of IPsec: its " +
 			"packets come out of a link of their own.",
 	}},
 }
