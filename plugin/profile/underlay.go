@@ -105,12 +105,13 @@ func (p *Profile) OverlayEnd() func(*graph.Node, int) netip.Addr {
 func (p *Profile) routedBelow(g *graph.Graph) (machines, bool) {
 	end := p.OverlayEnd()
 	devices := map[string]int{}
+	used := map[*graph.Node]string{} // what would otherwise be looked for once for each pair
 	for _, n := range g.Nodes {
 		device, all := below(g, n, end)
 		if p.Backend == "" && !all {
 			return machines{}, false
 		}
-		if device != "" {
+		if used[n] = device; device != "" {
 			devices[device]++
 		}
 	}
@@ -123,9 +124,9 @@ func (p *Profile) routedBelow(g *graph.Graph) (machines, bool) {
 	return machines{
 		name: "wireguard", title: "WireGuard of the machines", usual: usual,
 		device: func(n *graph.Node) string {
-			switch device, _ := below(g, n, end); {
-			case device != "":
-				return device
+			switch {
+			case used[n] != "":
+				return used[n]
 			case n.Device(usual) != nil: // it is there, and not used
 				return usual
 			}
