@@ -104,10 +104,14 @@ func (p *Profile) OverlayEnd() func(*graph.Node, int) netip.Addr {
 // these routes must.
 func (p *Profile) routedBelow(g *graph.Graph) (machines, bool) {
 	end := p.OverlayEnd()
+	ends := make(map[*graph.Node][]netip.Addr, len(g.Nodes))
+	for _, n := range g.Nodes {
+		ends[n] = []netip.Addr{end(n, 4), end(n, 6)}
+	}
 	devices := map[string]int{}
 	used := map[*graph.Node]string{} // what would otherwise be looked for once for each pair
 	for _, n := range g.Nodes {
-		device, all := below(g, n, end)
+		device, all := below(g, n, ends)
 		if p.Backend == "" && !all {
 			return machines{}, false
 		}
@@ -138,11 +142,14 @@ func (p *Profile) routedBelow(g *graph.Graph) (machines, bool) {
 // below returns the WireGuard device through which a node reaches the address
 // of some other, empty if there is none, and whether it reaches all others so that
 // its kernel was asked for.
-func below(g *graph.Graph, n *graph.Node, end func(*graph.Node, int) netip.Addr) (device string, all bool) {
+func below(g *graph.Graph, n *graph.Node, ends map[*graph.Node][]netip.Addr) (device string, all bool) {
+	if len(n.Devices) == 0 {
+		return "", false
+	}
 	asked, reached := 0, 0
 	for _, other := range g.Nodes {
-		for _, family := range []int{4, 6} {
-			route := n.RouteTo(end(other, family))
+		for _, address := range ends[other] {
+			route := n.RouteTo(address)
 			if other == n || route == nil {
 				continue
 			}
