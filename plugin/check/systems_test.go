@@ -555,7 +555,9 @@ func TestKubeSpanOnARecording(t *testing.T) {
 		marking []evidence.Selector
 		verdict verdict.Verdict
 	}{
-		"by the port of the overlay":   {[]evidence.Selector{{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}}, verdict.Undecided},
+		"by the port of the overlay": {[]evidence.Selector{{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}}, verdict.Undecided},
+		"behind a rule for its own packets": {[]evidence.Selector{{To: nodes.To, NotOut: []string{"lo"},
+			Other: []string{"no earlier rule of kubespan_outgoing applies"}}}, verdict.Passed},
 		"a part of the nodes":          {[]evidence.Selector{{To: nodes.To[:1]}}, verdict.Failed},
 		"it was not read what does it": {nil, verdict.Undecided},
 	} {
