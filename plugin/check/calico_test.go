@@ -84,7 +84,7 @@ func tableEntry(streams map[string][]evidence.Message, probe, to, link, kind str
 }
 
 // allows adds to the allowed IPs of the one peer of a node.
-func allows(streams map[string][]evidence.Message, probe string, ranges ...string) {
+func allowedIPs(streams map[string][]evidence.Message, probe string, ranges ...string) {
 	each(streams[probe], func(m *evidence.Message) {
 		if m.Peers == nil {
 			return
@@ -152,7 +152,7 @@ func TestCalico(t *testing.T) {
 		{"two pools", func(s streams) {
 			blocks(s, "node1", "10.42.0.0/26")
 			blocks(s, "node2", "10.42.1.0/26", "10.99.4.64/26")
-			allows(s, "probe/node1", "10.99.4.64/26")
+			allowedIPs(s, "probe/node1", "10.99.4.64/26")
 			tableEntry(s, "probe/node1", "10.99.4.64/26", "wireguard.cali", "unicast", 1)
 		}, verdict.Passed, "", nil},
 		{"two pools, one of which no peer has", func(s streams) {
@@ -163,7 +163,7 @@ func TestCalico(t *testing.T) {
 		{"two pools, one of which is thrown out of the tunnel", func(s streams) {
 			blocks(s, "node1", "10.42.0.0/26")
 			blocks(s, "node2", "10.42.1.0/26", "10.99.4.64/26")
-			allows(s, "probe/node1", "10.99.4.64/26")
+			allowedIPs(s, "probe/node1", "10.99.4.64/26")
 			tableEntry(s, "probe/node1", "10.99.4.64/26", "", "throw", 1)
 		}, verdict.Failed, "WG0402", []string{"10.99.4.64/26", "eth0"}},
 		{"an address borrowed from the other node's block", func(s streams) {
@@ -171,15 +171,15 @@ func TestCalico(t *testing.T) {
 			blocks(s, "node2", "10.42.1.0/26")
 			tableEntry(s, "probe/node1", "10.42.1.9/32", "", "throw", 1)
 			tableEntry(s, "probe/node1", "10.42.1.9/32", "calice0906292e2", "unicast", mainTable)
-			allows(s, "probe/node2", "10.42.1.9/32")
+			allowedIPs(s, "probe/node2", "10.42.1.9/32")
 			tableEntry(s, "probe/node2", "10.42.1.9/32", "wireguard.cali", "unicast", 1)
 		}, verdict.Passed, "", nil},
 		{"a block that moved: the test pod is on the node that had it", func(s streams) {
 			blocks(s, "node1", "10.42.0.0/26", "10.42.8.0/26")
 			blocks(s, "node2", "10.42.9.0/26")
-			allows(s, "probe/node2", "10.42.8.0/26")
+			allowedIPs(s, "probe/node2", "10.42.8.0/26")
 			tableEntry(s, "probe/node2", "10.42.8.0/26", "wireguard.cali", "unicast", 1)
-			allows(s, "probe/node1", "10.42.9.0/26")
+			allowedIPs(s, "probe/node1", "10.42.9.0/26")
 			tableEntry(s, "probe/node1", "10.42.9.0/26", "wireguard.cali", "unicast", 1)
 		}, verdict.Passed, "", nil},
 		{"routes of BGP in the main table, which comes after", func(s streams) {
@@ -191,8 +191,8 @@ func TestCalico(t *testing.T) {
 		{"host encryption", func(s streams) {
 			configuredAs(s, "FelixConfiguration//default", map[string]string{
 				"wireguardEnabled": "true", "wireguardHostEncryptionEnabled": "true"})
-			allows(s, "probe/node1", "198.51.100.12/32")
-			allows(s, "probe/node2", "198.51.100.11/32")
+			allowedIPs(s, "probe/node1", "198.51.100.12/32")
+			allowedIPs(s, "probe/node2", "198.51.100.11/32")
 		}, verdict.Passed, "", nil},
 		{"its configuration was not read", func(s streams) {
 			configuredAs(s, "FelixConfiguration//default", nil)

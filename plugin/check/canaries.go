@@ -153,9 +153,9 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 		return unknown("%s sent no %s test packet of %d bytes to %s: %s", from.Name, row.Transport, row.Size, to.Name,
 			cmp.Or(row.Error, "its time was over before"))
 	case r.small.answer:
-		return notAnswered(e, row)
+		return v.checksums(notAnswered(e, row), e)
 	case r.small.status == verdict.Fail:
-		return notArrived(e, row)
+		return v.checksums(notArrived(e, row), e)
 	}
 	text := fmt.Sprintf("%d test packets over UDP, TCP", r.sent)
 	if r.icmp {

@@ -13,13 +13,17 @@ import (
 )
 
 func (v *view) backend() verdict.Outcome {
-	switch e := v.intoTUN(); {
-	case e != nil:
+	if e := v.intoTUN(); e != nil {
 		return v.carriedByTUN(e)
-	case v.Backends == nil && v.Encrypts: // there is no choice of backends
+	}
+	if out, found := v.byDesign(); found {
+		return out
+	}
+	switch {
+	case v.Backends == nil && v.intended(): // there is no choice of backends
 		return pass("%s", v.Title)
 	case v.Backends == nil:
-		return warn("%s: judged by the evidence alone, no configuration to compare it with", v.Title)
+		return warn("%s: judged by the evidence alone, no configuration to compare it with%s", v.Title, v.byOther())
 	}
 	used := map[string][]string{}
 	for _, n := range v.Nodes {
@@ -48,8 +52,11 @@ func (v *view) backend() verdict.Outcome {
 	case !v.Encrypts && v.carrierBelow() != "":
 		return pass("%s; %s, a WireGuard device, was seen to carry the pods' packets", v.Title, v.carrierBelow())
 	case !v.Encrypts:
-		out := warn("%s does not encrypt; only an encrypting network below it could", v.Title)
+		out := warn("%s does not encrypt; only an encrypting network below it could%s", v.Title, v.byOther())
 		out.Variant = "plain"
+		if v.onWire() != nil {
+			out.Variant = "other"
+		}
 		return out
 	}
 	return pass("%s on all %d nodes", v.Title, len(v.Nodes))

@@ -14,8 +14,11 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 	from, to := e.From, e.To
 	if leaks := leaks(e); len(leaks) > 0 {
 		young := slices.DeleteFunc(slices.Clone(leaks), func(leak graph.Leak) bool { return !leak.First })
+		text := decrypted(e, leaks)
 		switch {
 		case len(young) == 0:
+		case text != "":
+			return besideOther(text)
 		case len(young) < len(leaks):
 			return skip("packets of older pods are sent in plaintext as well")
 		default:

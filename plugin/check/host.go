@@ -10,13 +10,16 @@ import (
 )
 
 func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
-	if !v.Encrypts {
+	if !v.intended() {
 		return skip("%s has no WireGuard device of its own", v.Title)
 	}
 	if !hasFamily(n, family) {
 		return skip("the pods on %s have no IPv%d addresses", n.Name, family)
 	}
 	carrier := n.Carrier(family)
+	if v.Below != nil {
+		return v.deviceBelow(n, carrier)
+	}
 	if carrier.Name != carrier.Expected {
 		return carriedByAnother(n, carrier, family)
 	}

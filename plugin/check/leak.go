@@ -15,9 +15,14 @@ import (
 func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	from, to := e.From, e.To
 	if leaks := leaks(e); len(leaks) > 0 {
+		if text := decrypted(e, leaks); text != "" {
+			return besideOther(text)
+		}
 		out := leaked(v.Graph, "pod traffic from "+from.Name+" to "+to.Name, leaks)
 		if v.intended() { // it encrypts already, so no switch of the backend would help
 			out.Variant = "past"
+		} else {
+			v.besideVPN(&out, e)
 		}
 		return out
 	}

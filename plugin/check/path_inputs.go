@@ -103,7 +103,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	if v.Below != nil {
 		for i, own := range []int{4, 6} {
 			host := *h
-			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, overlayPorts, nil, netip.Addr{}
+			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, v.Below.Ports, nil, netip.Addr{}
 			host.Diversions = paths.leaves
 			from := v.Endpoint(n, own)
 			if slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == from }) {
@@ -117,9 +117,6 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 
 // ofOwn reports whether a statement can apply to what the host sends itself.
 func ofOwn(d *evidence.Diversion) bool { return d.Hook == "output" || d.Hook == "postrouting" }
-
-// overlayPorts are the UDP ports of VXLAN: Linux's and IANA's.
-var overlayPorts = []uint16{8472, 4789}
 
 // beforeService is a statement that marks what is for other addresses than pods'.
 // Such a packet can be for a pod in the end: the address of a Service is replaced

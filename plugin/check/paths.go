@@ -27,6 +27,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	from, to, device := e.From, e.To, e.FromLink()
 	ip, answer := to.PodIP(e.Family), e.Route
 	switch {
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case device == "":
 		return skip("%s does not route pod traffic into a tunnel of its own", v.Title)
 	case !ip.IsValid():
@@ -130,7 +132,8 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 	if v.Below != nil {
 		v.walkBelow(e, paths, note)
 	}
-	if link := e.Route.Link; !all.answers && link != "" && v.Run.Minor >= 1 {
+	marked := v.Below != nil && v.Below.Marked // and the kernel was asked without a mark
+	if link := e.Route.Link; !all.answers && !marked && link != "" && v.Run.Minor >= 1 {
 		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
 			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is "+
 				"not", e.To.PodIP(e.Family), link)})
@@ -218,7 +221,12 @@ func (v *view) borrowed(from *graph.Node, way *routing.Way) bool {
 // and the statements that they meet before it.
 func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
 	end := e.To.Carrier(e.Family).Endpoint
-	if len(v.Below.Overhead) == 0 || !end.IsValid() || paths.own[slot(family(end))] == nil {
+	if v.Below.Bare() || !end.IsValid() || paths.own[slot(family(end))] == nil {
+		return
+	}
+	if v.Below.Marked && e.Into.Total() > 0 && !slices.ContainsFunc(paths.leaves, marks) {
+		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
+			"a mark leads what is for %s into %s, and what sets it was not read", end, e.FromLink())})
 		return
 	}
 	plan := paths.own[slot(family(end))]
@@ -240,6 +248,8 @@ func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
 		}
 	}
 }
+
+func marks(d *evidence.Diversion) bool { return d.Effect == evidence.EffectMark }
 
 // sentTo judges another host that the overlay sends to than the one where it ends
 // on the other node: that is reached through the tunnel too, or no pods are behind it.

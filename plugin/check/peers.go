@@ -12,13 +12,14 @@ import (
 
 func (v *view) published(n *graph.Node, family int) verdict.Outcome {
 	key := v.Published(n, family)
+	none := key == "" && !slices.ContainsFunc(v.Nodes, func(n *graph.Node) bool { return v.Published(n, family) != "" })
 	carrier := n.Carrier(family)
 	device := carrier.Device
 	if key == "" && device != nil { // one device for both families, published for one
 		key = v.publishedForAny(n, device.PublicKey)
 	}
 	switch {
-	case !v.Encrypts:
+	case !v.Encrypts && none:
 		return skip("%s publishes no keys", v.Title)
 	case !hasFamily(n, family):
 		return skip("the pods on %s have no IPv%d addresses", n.Name, family)
@@ -136,6 +137,8 @@ func (v *view) knows(e *graph.Edge) verdict.Outcome {
 	switch {
 	case e.FromLink() == "" && !v.Encrypts:
 		return skip(untunnelled)
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case e.FromCarrier.Device == nil || e.ToCarrier.Device == nil:
 		return unknown("the devices of both nodes were not read")
 	case e.Peer != nil:
@@ -165,6 +168,8 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 	switch {
 	case e.FromLink() == "" && !v.Encrypts:
 		return skip(untunnelled)
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case e.FromCarrier.Device == nil || e.ToCarrier.Device == nil:
 		return unknown("the devices of both nodes were not read")
 	case !ip.IsValid():
@@ -210,6 +215,8 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		return skip("where the machines' own WireGuard ends, nobody publishes")
 	case e.FromLink() == "" && !v.Encrypts, !published.IsValid():
 		return skip("%s publishes no endpoint", e.To.Name)
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case e.Peer == nil || e.ToCarrier.Device == nil:
 		return unknown("%s has no peer for %s", e.From.Name, e.To.Name)
 	case !e.Peer.Endpoint.IsValid():

@@ -27,6 +27,8 @@ func (v *view) arrival(e *graph.Edge) verdict.Outcome {
 	switch {
 	case e.FromLink() == "" && !v.Encrypts:
 		return skip(untunnelled)
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case e.FromCarrier.Device == nil || e.ToCarrier.Device == nil || e.Sent == nil || e.Received == nil:
 		return unknown("the counters of both devices were not read")
 	case e.Received.RX.Least > 0:

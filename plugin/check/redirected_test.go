@@ -28,15 +28,15 @@ func redirecting() map[string][]evidence.Message {
 		}
 	})
 	for i, stream := range []string{"probe/node-1", "probe/node-2"} {
-		each(s[stream], func(m *evidence.Message) { renamed(m); routedBy(m, "eth0", 1-i) })
+		each(s[stream], func(m *evidence.Message) { renamedProgram(m); routedBy(m, "eth0", 1-i) })
 		s[stream] = append(s[stream], gate("cilium_host"), gate("eth0"), gate("cilium_wg0"))
 		s[stream] = append(s[stream], watched(9, "cilium_host", "veth")...)
 	}
 	return s
 }
 
-// renamed is a message about the device under another name.
-func renamed(m *evidence.Message) {
+// renamedProgram is a message about the device under another name.
+func renamedProgram(m *evidence.Message) {
 	const from, to = "flannel-wg", "cilium_wg0"
 	for _, name := range names(m) {
 		if *name == from {

@@ -32,6 +32,8 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 	from, to, device := e.From, e.To, e.FromLink()
 	ip, answer := to.PodIP(e.Family), e.Route
 	switch {
+	case v.clear(e) != "":
+		return skip("%s", v.clear(e))
 	case !v.Encrypts && device == "":
 		return skip("%s does not route pod traffic into a WireGuard tunnel of its own", v.Title)
 	case !ip.IsValid():

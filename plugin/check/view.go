@@ -67,19 +67,24 @@ var explained = map[string]bool{"device": true, "route": true, "rule": true, "fi
 // or the traffic was seen in clear, that is a failure. Otherwise it arrived in a
 // way that is not known: no proof, and no leak.
 func (v *view) noCarrier(e *graph.Edge) (out verdict.Outcome, none bool) {
-	known := e.FromLink() != "" && e.ToLink() != ""
+	known := e.FromLink() != "" && e.ToLink() != "" && v.clear(e) == ""
 	switch {
 	case known && (v.intended() || e.Into.Total()+e.OutOf.Total() > 0):
 		return out, false
-	case v.intended(), len(e.Leaks) > 0:
+	case v.clear(e) != "":
+		return fail("no WireGuard link carries the traffic from %s to %s, by design", e.From.Name, e.To.Name), true
+	case v.intended(), len(e.Leaks) > 0 && decrypted(e, e.Leaks) == "":
 		return fail("no WireGuard link carries the traffic from %s to %s", e.From.Name, e.To.Name), true
 	}
 	if tun := v.tunOf(e); tun != "" {
 		return unknown("%s; no plaintext was seen", intoTUN(e, tun)), true
 	}
+	if len(e.Leaks) > 0 {
+		return unknown("%s", decrypted(e, e.Leaks)), true
+	}
 	out = unknown("no WireGuard link of %s and %s saw the traffic between them, and no plaintext was seen: "+
-		"what carries it is not known",
-		e.From.Name, e.To.Name)
+		"what carries it is not known%s",
+		e.From.Name, e.To.Name, v.byOther())
 	return out, true
 }
 

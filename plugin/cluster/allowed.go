@@ -16,7 +16,7 @@ var keptLabels = []string{
 	"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master",
 	"node-role.kubernetes.io/etcd", "node-role.kubernetes.io/worker",
 	"node.kubernetes.io/instance-type", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
-	"egress.k3s.io/cluster", "microk8s.io/cluster",
+	"egress.k3s.io/cluster", "microk8s.io/cluster", "submariner.io/gateway",
 	"eks.amazonaws.com/compute-type", "eks.amazonaws.com/nodegroup",
 	"cloud.google.com/gke-os-distribution", "kubernetes.azure.com/os-sku",
 	"node.openshift.io/os_id",
@@ -75,8 +75,10 @@ var keptAnnotations = map[string]func(string) string{
 	"node.antrea.io/mac-address":          plain,
 	"node.antrea.io/transport-addresses":  plain,
 
-	"networking.talos.dev/assigned-prefixes": plain,
-	"networking.talos.dev/self-ips":          plain,
+	"networking.talos.dev/assigned-prefixes":   plain,
+	"networking.talos.dev/self-ips":            plain,
+	"networking.talos.dev/kubespan-ip":         plain,
+	"networking.talos.dev/kubespan-public-key": plain,
 }
 
 func plain(value string) string { return strings.TrimSpace(value) }

@@ -132,6 +132,7 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 		})
 		found.failed(err, blockAffinities.Resource)
 	})
+	readers.Go(func() { c.meshes(ctx, found) })
 	readers.Wait()
 	return found
 }

@@ -38,7 +38,7 @@ func calico(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
 		Backend: carrier, Backends: map[string]string{}, Encrypts: enabled,
-		Device: routed, Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
+		Device: routed(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
 		Scope: calicoScope(f, enabled),
 	}
@@ -53,7 +53,6 @@ func calico(g *graph.Graph) (Profile, bool) {
 		}
 	}
 	if !p.Encrypts {
-		p.underlay(g)
 		return p, true
 	}
 	p.Name, p.Title, p.Backend = "calico-wireguard", "Calico with WireGuard", wireguard
@@ -85,7 +84,7 @@ func annotated(n *graph.Node, prefix string) bool {
 // ofAnother reports whether a node has the marks of a network that Calico does
 // not run beside.
 func ofAnother(n *graph.Node) bool {
-	return slices.ContainsFunc(marks, func(mark mark) bool { return annotated(n, mark.annotation) })
+	return slices.ContainsFunc(ciliumPrefixes, func(prefix string) bool { return annotated(n, prefix) })
 }
 
 // felix is Felix's configuration, by object: "default" for all nodes, "node.NAME"

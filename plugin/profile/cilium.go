@@ -42,7 +42,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	c := ciliumCluster{g: g, config: config, read: configured}
 	p := Profile{
 		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
-		Device: routed, Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
+		Device: routed(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
 		RunsAs:   "cilium", Scope: slices.Concat(c.scope(), commonScope),
 	}
@@ -64,7 +64,6 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	for _, n := range g.Nodes {
 		p.Backends[n.Name] = p.Backend
 	}
-	p.underlay(g)
 	return p, true
 }
 

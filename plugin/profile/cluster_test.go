@@ -24,7 +24,11 @@ type surveyed struct {
 	annotations map[string]string // below flannelPrefix if they have no slash
 	kubelet     string
 	devices     []string
+	keys        map[string]string // public key by device
 	routes      map[string]string // link by the address that the kernel was asked about
+	labels      map[string]string
+	internal    []string // addresses of the type InternalIP
+	also        []evidence.Message
 }
 
 // cluster is the graph of a run over nodes.
@@ -36,11 +40,20 @@ func cluster(run evidence.Run, about evidence.Cluster, nodes ...surveyed) *graph
 		for key, value := range of.annotations {
 			node.Annotations[key] = value
 		}
+		node.Labels = of.labels
+		for _, addr := range of.internal {
+			node.Addresses = append(node.Addresses, evidence.NodeAddress{Type: "InternalIP", Addr: addr})
+		}
 		s[evidence.PluginStream] = append(s[evidence.PluginStream], &evidence.Message{Node: &node})
 		probe := evidence.StreamName("probe", node.Name)
 		s[probe] = []*evidence.Message{}
+		for i := range of.also {
+			s[probe] = append(s[probe], &of.also[i])
+		}
 		for _, device := range of.devices {
-			s[probe] = append(s[probe], &evidence.Message{Device: &evidence.Device{Name: device}})
+			s[probe] = append(s[probe], &evidence.Message{
+				Device: &evidence.Device{Name: device, PublicKey: of.keys[device]},
+			})
 		}
 		for to, link := range of.routes {
 			route := evidence.Route{For: netip.MustParseAddr(to), Link: link}

@@ -39,7 +39,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
-		Device: routed, Published: func(*graph.Node, int) string { return "" },
+		Device: routed(g, flannelEndpoint), Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
 		Scope:    commonScope,
 		RunsAs:   cmp.Or(distribution(g), "flannel"),
@@ -62,29 +62,8 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		p.Device, p.Published, p.Port = flannelDevices(g), flannelPublished, flannelPort
 		return p, true
 	}
-	p.underlay(g)
 	p.delegate(g)
 	return p, true
-}
-
-// extension is the backend with which Flannel only runs commands that are given
-// to it: K3s has Tailscale carry the pods' packets so, and had its first
-// WireGuard backend do it until v1.26.
-const extension = "extension"
-
-// delegate describes a cluster with the backend extension.
-func (p *Profile) delegate(g *graph.Graph) {
-	if p.Backend != extension {
-		return
-	}
-	p.Delegates = true
-	for _, n := range g.Nodes {
-		if vpn := k3sVPN(n); vpn != "" {
-			p.Name, p.Title = "k3s-"+vpn, vpnTitles[vpn]
-			p.Recognised = append(p.Recognised, "--vpn-auth in k3s.io/node-args of "+n.Name)
-			return
-		}
-	}
 }
 
 // The devices of the backend (flannel pkg/backend/wireguard/wireguard.go).

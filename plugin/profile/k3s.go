@@ -66,27 +66,6 @@ func k3sWithoutFlannel(n *graph.Node) bool {
 	return false
 }
 
-// vpnTitles are the VPNs that K3s can have carry pods' packets, by their names.
-var vpnTitles = map[string]string{"tailscale": "Tailscale (--vpn-auth)", "vpn": "a VPN (--vpn-auth)"}
-
-// k3sVPN is the name of the VPN that K3s was configured to use, "vpn" if it is not one
-// that is known, "" if there is none.
-func k3sVPN(n *graph.Node) string {
-	for name, value := range flags(k3sArguments(n)) {
-		if name != "--vpn-auth" && name != "--vpn-auth-file" {
-			continue
-		}
-		for part := range strings.SplitSeq(value, ",") {
-			vpn, named := strings.CutPrefix(part, "name=")
-			if named && vpnTitles[vpn] != "" {
-				return vpn
-			}
-		}
-		return "vpn"
-	}
-	return ""
-}
-
 // k3sUnit names the systemd unit of a node: servers and agents have different
 // ones (k3s install.sh). The role is what the node wrote when it started, else
 // a label that every server has.

@@ -112,20 +112,13 @@ func TestNoUnitsElsewhere(t *testing.T) {
 	}
 }
 
-// Networks without a profile are known by their annotations, if they are those of one.
-func TestNamedNetworks(t *testing.T) {
-	for _, test := range []struct {
-		annotations map[string]string
-		want        string
-	}{
-		{nil, ""},
-		{map[string]string{"network.cilium.io/wg-pub-key": "key", "projectcalico.org/IPv4Address": "192.0.2.10/24"}, ""},
-		{map[string]string{"kilo.squat.ai/key": "key"}, ""},
-	} {
-		g := cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, surveyed{annotations: test.annotations})
-		p := Decide(g)
-		if p.RunsAs != test.want || p.Name != "unknown" {
-			t.Errorf("%v: %q, %q, want %q", test.annotations, p.RunsAs, p.Name, test.want)
+// Annotations of two networks at once are those of none.
+func TestTwoNetworks(t *testing.T) {
+	both := map[string]string{"network.cilium.io/wg-pub-key": "key", "projectcalico.org/IPv4Address": "192.0.2.10/24"}
+	for _, annotations := range []map[string]string{nil, both, {"kilo.squat.ai/key": "key"}} {
+		g := cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, surveyed{annotations: annotations})
+		if p := Decide(g); p.RunsAs != "" || p.Name != "unknown" {
+			t.Errorf("%v: %q, %q", annotations, p.RunsAs, p.Name)
 		}
 	}
 }

@@ -89,6 +89,12 @@ type Profile struct {
 	// Overwrite is an address that a node publishes in place of its own, the zero
 	// Overwrite if there is none.
 	Overwrite func(n *graph.Node) Overwrite
+	// Clear is why the traffic from pods on one node to pods on another is not
+	// encrypted by the system's design, "" where it is meant to be; nil if it is
+	// meant to be everywhere.
+	Clear func(from, to *graph.Node) string
+	// Others are encryptions besides WireGuard's that were recognised.
+	Others []Encryption
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }
@@ -117,13 +123,23 @@ type Scope struct {
 
 // systems are tried in order; the first that recognises the cluster wins, and
 // the last recognises every cluster.
-var systems = []func(g *graph.Graph) (Profile, bool){cilium, flannel, calico, unknown}
+var systems = []func(g *graph.Graph) (Profile, bool){
+	cilium,
+	kilo, // in front of Flannel, which it uses inside of a location
+	antrea,
+	flannel,
+	calico,
+	unknown,
+}
 
 // Decide returns the profile of the surveyed cluster.
 func Decide(g *graph.Graph) Profile {
 	for _, recognise := range systems {
 		if p, ok := recognise(g); ok {
 			p.Distribution = distribution(g)
+			p.underlay(g)
+			p.inside(g)
+			p.Others = others(g)
 			if p.Unit == nil {
 				p.Unit = func(*graph.Node) string { return "" }
 			}
@@ -142,7 +158,7 @@ func Decide(g *graph.Graph) Profile {
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope)
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope, submariner(g), tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -169,25 +185,34 @@ func distribution(g *graph.Graph) string {
 // unknown accepts any cluster: it is judged by the evidence alone, with the
 // device that the kernel routes pod traffic to.
 func unknown(g *graph.Graph) (Profile, bool) {
+	nowhere := func(*graph.Node, int) netip.Addr { return netip.Addr{} }
 	return Profile{
-		Name: "unknown", Title: "a network this version does not know", RunsAs: named(g),
+		Name: "unknown", Title: "a network this version does not know",
 		Recognised: []string{"no annotation of a known CNI on any node"},
-		Device:     routed,
+		Device:     routed(g, nowhere),
 		Published:  func(*graph.Node, int) string { return "" },
-		Endpoint:   func(*graph.Node, int) netip.Addr { return netip.Addr{} },
+		Endpoint:   nowhere,
 		Scope:      commonScope,
 	}, true
 }
 
 // routed returns the WireGuard device that the node's routes to the other
-// pods lead to.
-func routed(n *graph.Node, family int) string {
-	for _, a := range n.Answers {
-		if a.To.Is4() == (family == 4) && n.Device(a.Route.Link) != nil {
-			return a.Route.Link
+// pods lead to. Those to the nodes themselves say nothing of pods.
+func routed(g *graph.Graph, endpoint func(*graph.Node, int) netip.Addr) func(*graph.Node, int) string {
+	ofNodes := map[netip.Addr]bool{}
+	for _, n := range g.Nodes {
+		for _, family := range []int{4, 6} {
+			ofNodes[internalIP(n, family)], ofNodes[endpoint(n, family)] = true, true
 		}
 	}
-	return ""
+	return func(n *graph.Node, family int) string {
+		for _, a := range n.Answers {
+			if a.To.Is4() == (family == 4) && !ofNodes[a.To] && n.Device(a.Route.Link) != nil {
+				return a.Route.Link
+			}
+		}
+		return ""
+	}
 }
 
 // tested is the scope's first lines: what the pairs of the run stand for, and

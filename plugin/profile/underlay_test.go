@@ -35,13 +35,16 @@ func TestUnderlay(t *testing.T) {
 		}, true, []string{"wg0", "wg0"}},
 		{"below an overlay that is not known", []surveyed{
 			under(0, "udp", wg0, "lo", "wg0"), under(1, "udp", wg0, "wg0", "lo"),
-		}, false, []string{"wg0", "wg0"}}, // what the routes lead to
+		}, true, []string{"wg0", "wg0"}},
+		{"below a backend that hands packets to others", []surveyed{
+			under(0, "extension", wg0, "lo", "wg0"), under(1, "extension", wg0, "wg0", "lo"),
+		}, false, []string{"", ""}},
 		{"a device that is not used", []surveyed{
 			under(0, "vxlan", wg0, "lo", "eth0"), under(1, "vxlan", wg0, "eth0", "lo"),
 		}, false, []string{"", ""}},
 		{"a route to the node itself", []surveyed{
 			under(0, "vxlan", wg0, "wg0", "eth0"), under(1, "vxlan", wg0, "eth0", "wg0"),
-		}, false, []string{"wg0", "wg0"}},
+		}, false, []string{"", ""}},
 		{"a link that is not a WireGuard device", []surveyed{
 			under(0, "vxlan", nil, "lo", "wg0"), under(1, "vxlan", nil, "wg0", "lo"),
 		}, false, []string{"", ""}},
@@ -112,5 +115,65 @@ func TestUnderlayIPv6(t *testing.T) {
 	g := cluster(evidence.Run{}, evidence.Cluster{}, node(0, "2001:db8::2"), node(1, "2001:db8::1"))
 	if p := Decide(g); p.Below == nil || p.Device(g.Nodes[0], 6) != "wg0" {
 		t.Errorf("below %+v", p.Below)
+	}
+}
+
+// plain is a node of a network that is not known, at 203.0.113.1 and so on, which
+// reaches the other nodes by links.
+func plain(index int, devices []string, links ...string) surveyed {
+	n := surveyed{devices: devices, routes: map[string]string{}, internal: []string{fmt.Sprintf("203.0.113.%d", 1+index)}}
+	for other, link := range links {
+		n.routes[fmt.Sprintf("203.0.113.%d", 1+other)] = link
+	}
+	return n
+}
+
+// Of a network that is not known a WireGuard of the machines is below it only where
+// all nodes reach all others through one: an operator's own VPN is not.
+func TestUnderlayOfAnUnknownNetwork(t *testing.T) {
+	wg0 := []string{"wg0"}
+	for _, test := range []struct {
+		name  string
+		nodes []surveyed
+		below bool
+	}{
+		{"all through it", []surveyed{
+			plain(0, wg0, "lo", "wg0", "wg0"), plain(1, wg0, "wg0", "lo", "wg0"), plain(2, wg0, "wg0", "wg0", "lo"),
+		}, true},
+		{"one way past it", []surveyed{
+			plain(0, wg0, "lo", "wg0", "eth0"), plain(1, wg0, "wg0", "lo", "wg0"), plain(2, wg0, "wg0", "wg0", "lo"),
+		}, false},
+		{"one node without it", []surveyed{
+			plain(0, wg0, "lo", "wg0", "wg0"), plain(1, wg0, "wg0", "lo", "wg0"), plain(2, nil, "eth0", "eth0", "lo"),
+		}, false},
+		{"not through it", []surveyed{plain(0, wg0, "lo", "eth0"), plain(1, wg0, "eth0", "lo")}, false},
+		{"a node alone", []surveyed{plain(0, wg0, "lo")}, false},
+	} {
+		g := cluster(evidence.Run{}, evidence.Cluster{}, test.nodes...)
+		p := Decide(g)
+		if (p.Below != nil) != test.below {
+			t.Errorf("%s: below %+v", test.name, p.Below)
+		}
+		if !test.below {
+			wantEqual(t, test.name, p.Name, "unknown")
+			continue
+		}
+		wantEqual(t, test.name, p.Name, "unknown-over-wireguard")
+		wantEqual(t, test.name, p.Title, "a network this version does not know, over WireGuard of the machines")
+		wantEqual(t, test.name, p.Below.Unknown, true)
+		wantEqual(t, test.name, p.Below.Bare(), false)
+		wantEqual(t, test.name, p.Endpoint(g.Nodes[1], 4).String(), "203.0.113.2")
+		wantEqual(t, test.name, p.Endpoint(g.Nodes[1], 6).IsValid(), false)
+	}
+}
+
+// A network plugin that encrypts itself has its own device, whatever the machines have.
+func TestNoUnderlayOfWhatEncrypts(t *testing.T) {
+	wg0 := []string{"wg0", "flannel-wg"}
+	g := cluster(evidence.Run{}, evidence.Cluster{},
+		under(0, "wireguard", wg0, "lo", "wg0"), under(1, "wireguard", wg0, "wg0", "lo"))
+	p := Decide(g)
+	if p.Below != nil || p.Device(g.Nodes[0], 4) != "flannel-wg" {
+		t.Errorf("%s, below %+v", p.Name, p.Below)
 	}
 }

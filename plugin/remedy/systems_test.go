@@ -35,12 +35,16 @@ func TestFlannelIsMendedHoweverItIsRun(t *testing.T) {
 // A remedy for any system names none, and one for a system names no service of another.
 func TestRemediesNameTheirOwnSystem(t *testing.T) {
 	others := map[string][]string{
-		"":      {"flannel", "k3s", "rke2", "canal", "calico", "cilium", "tailscale", "felix"},
-		K3s:     {"rke2", "canal", "kube-flannel", "calico", "cilium"},
-		RKE2:    {"k3s", "kube-flannel-ds", "calico", "cilium"},
-		Flannel: {"k3s", "rke2", "canal", "calico", "cilium"},
-		Calico:  {"flannel", "k3s", "rke2", "canal", "cilium"},
-		Cilium:  {"flannel", "k3s", "rke2", "canal", "calico"},
+		"": {"flannel", "k3s", "rke2", "canal", "calico", "cilium", "tailscale", "felix", "kilo.", "antrea", "kubespan",
+			"talos"},
+		K3s:      {"rke2", "canal", "kube-flannel", "calico", "cilium"},
+		RKE2:     {"k3s", "kube-flannel-ds", "calico", "cilium"},
+		Flannel:  {"k3s", "rke2", "canal", "calico", "cilium"},
+		Calico:   {"flannel", "k3s", "rke2", "canal", "cilium"},
+		Cilium:   {"flannel", "k3s", "rke2", "canal", "calico"},
+		Kilo:     {"flannel", "k3s", "rke2", "canal", "calico", "cilium", "antrea", "talos"},
+		Antrea:   {"flannel", "k3s", "rke2", "canal", "calico", "cilium", "kilo", "talos"},
+		KubeSpan: {"flannel", "k3s", "rke2", "canal", "calico", "cilium", "kilo", "antrea", "systemctl", "reboot"},
 	}
 	for _, r := range table {
 		texts := []string{r.hint.Title, r.hint.Disruption, r.hint.Note}
@@ -66,7 +70,7 @@ func TestNoRebootWhereTheBackendIsRight(t *testing.T) {
 			}
 		}
 	}
-	for _, system := range []string{K3s, RKE2, Flannel, Calico, Cilium, ""} {
+	for _, system := range []string{K3s, RKE2, Flannel, Calico, Cilium, Kilo, Antrea, KubeSpan, ""} {
 		hint, ok := For(verdict.Finding{Code: "WG0601", Variant: "past", Facts: map[string]string{"node": "n"}}, system)
 		if !ok || len(hint.Steps) > 0 || strings.Contains(hint.Title, "witch") {
 			t.Errorf("on %q: %v %+v", system, ok, hint)

@@ -7,7 +7,8 @@ import "slices"
 // and what the lab's repairs showed.
 var table = slices.Concat(
 	k3sRemedies, k3s.rows(), rke2Remedies, canal.rows(), flannelRemedies, byManifest.rows(),
-	calicoRemedies, ciliumRemedies, clusterRemedies, runRemedies, captureRemedies, deviceRemedies, routeRemedies,
+	calicoRemedies, ciliumRemedies, kiloRemedies, antreaRemedies, kubespanRemedies, machinesRemedies,
+	clusterRemedies, runRemedies, captureRemedies, deviceRemedies, routeRemedies,
 	reachRemedies, wireRemedies,
 )
 

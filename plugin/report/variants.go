@@ -10,6 +10,8 @@ var cases = map[string]map[string]string{
 		"tun":       "If the packets go into a TUN device",
 		"unleased":  "If the network plugin did not start on a node",
 		"rangeless": "If a node has no pod range",
+		"design":    "If some directions are not encrypted by design",
+		"other":     "If another encryption than WireGuard was recognised",
 	},
 	"WG0102": {
 		"notready": "If a node is not Ready",
@@ -39,6 +41,10 @@ var cases = map[string]map[string]string{
 		"ipv4":        "If the network plugin encrypts IPv6 only",
 		"ipv6":        "If the network plugin encrypts IPv4 only",
 		"unaddressed": "If the device has no address",
+		"below":       "If the WireGuard below the network plugin is missing or down",
+	},
+	"WG0304": {
+		"pods": "If nothing wraps the pods' packets and the peer does not have their addresses",
 	},
 	"WG0202": {
 		"hangs":      "If the program behind a userspace device does not answer",
@@ -57,6 +63,8 @@ var cases = map[string]map[string]string{
 		"thrown":  "If a route of type throw keeps them out of the tunnel",
 		"below":   "If the packets do not go into the WireGuard of the machines",
 		"none":    "If there is no route into the tunnel",
+		"bypass":  "If no mark leads the packets into the WireGuard of the machines",
+		"program": "If the network's BPF programs do not lead them into the tunnel",
 	},
 	"WG0402": {
 		"rule":   "If a policy rule leads past the tunnel",
@@ -104,16 +112,19 @@ var cases = map[string]map[string]string{
 		"doubtful":              "If a rule may drop them, and that is not certain",
 		"busy":                  "If the nodes were too busy to answer in time",
 		"answer":                "If only the answers are lost",
+		"checksum":              "If ICMP arrives through the overlay, and UDP and TCP do not",
 	},
 	"WG0503": {
 		"fits":    "If a smaller size is known to pass",
 		"between": "If a filter by size is more likely",
 	},
 	"WG0601": {
-		"vxlan":  "If they are in VXLAN",
-		"bare":   "If they have no encapsulation",
-		"tunnel": "If they take another tunnel",
-		"past":   "If the network plugin encrypts",
+		"vxlan":     "If they are in VXLAN",
+		"bare":      "If they have no encapsulation",
+		"tunnel":    "If they take another tunnel",
+		"past":      "If the network plugin encrypts",
+		"unused":    "If the machines have a WireGuard that the network plugin does not use",
+		"decrypted": "If IPsec may have decrypted them",
 	},
 	"WG0602": {
 		"inside": "If the tunnel lies inside another one",
@@ -134,4 +145,8 @@ var cases = map[string]map[string]string{
 }
 
 // systems are the names of what remedies are for.
-var systems = map[string]string{remedy.K3s: "K3s", remedy.RKE2: "RKE2", remedy.Flannel: "Flannel by its own manifest"}
+var systems = map[string]string{
+	remedy.K3s: "K3s", remedy.RKE2: "RKE2", remedy.Flannel: "Flannel by its own manifest",
+	remedy.Calico: "Calico", remedy.Cilium: "Cilium", remedy.Kilo: "Kilo", remedy.Antrea: "Antrea",
+	remedy.KubeSpan: "KubeSpan",
+}

@@ -207,10 +207,11 @@ func overlay(decided profile.Profile, surveyed *graph.Graph) map[int][]netip.Add
 	if decided.Encrypts {
 		return nil
 	}
+	end := decided.OverlayEnd()
 	addresses := map[int][]netip.Addr{}
 	for _, n := range surveyed.Nodes {
 		for _, family := range []int{4, 6} {
-			if addr := decided.Endpoint(n, family); addr.IsValid() {
+			if addr := end(n, family); addr.IsValid() {
 				addresses[n.Index] = append(addresses[n.Index], addr)
 			}
 		}

@@ -43,8 +43,10 @@ func TestVerifyAsksForARing(t *testing.T) {
 	}
 	for i, node := range []string{"a", "b", "c", "d"} {
 		next := (i + 1) % 4
-		for what, want := range map[string]string{"send": fmt.Sprint(next), "control": fmt.Sprint(next), "route": fmt.Sprintf("10.42.%d.2", next)} {
-			if got := targets[what+" "+node]; !slices.Equal(got, []string{want}) {
+		// Of a network that is not known the way to the other node itself is asked for too.
+		route := []string{fmt.Sprintf("10.42.%d.2", next), fmt.Sprintf("192.0.2.%d", 1+next)}
+		for what, want := range map[string][]string{"send": {fmt.Sprint(next)}, "control": {fmt.Sprint(next)}, "route": route} {
+			if got := targets[what+" "+node]; !slices.Equal(got, want) {
 				t.Errorf("%s of %s: %v, want %s", what, node, got, want)
 			}
 		}

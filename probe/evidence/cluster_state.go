@@ -108,3 +108,8 @@ type Pod struct {
 	// Pass is 2 when the pod was placed again with what a userspace device needs.
 	Pass int `json:"pass,omitempty"`
 }
+
+// MeshesObject is the name in Cluster.Objects of what was counted over all
+// namespaces: how many have which label or annotation that has a mesh encrypt what
+// their pods send.
+const MeshesObject = "Namespaces//meshes"

@@ -22,7 +22,7 @@ var underlay = []Scenario{
 	{
 		Name: "vpn-unused", Title: "the machines have a WireGuard, and flannel does not use it at all",
 		Cluster: vxlan, Sabotage: vpn, Restore: dropVPN, Want: fail(codeLeak), Pairs: bothWays,
-		Unmendable: "its commands switch K3s to flannel's own WireGuard, whose port the machines' has",
+		Unmendable: "its commands have flannel use the machines' WireGuard, and the lab's pods keep an MTU that is too large for it",
 	},
 	{
 		Name: "vpn-allowed", Title: "a node's WireGuard does not know the address of another",

@@ -1,0 +1,603 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Systems of which there is no real recording: each is the healthy run with the
+// devices, routes and annotations that the system makes, and what goes wrong there.
+var brokenSystems = []breakage{
+	{"Kilo, granularity full", kiloMesh("full", "a", "a", "a"), verdict.Passed, ""},
+	{"Kilo, each node in a location of its own", kiloMesh("location", "a", "b", "c"), verdict.Passed, ""},
+	{"Kilo, two nodes in one location", func(s map[string][]evidence.Message) {
+		kiloMesh("location", "a", "a", "b")(s)
+		annotate(s, func(i int, a map[string]string) {
+			if i == 1 {
+				delete(a, "kilo.squat.ai/wireguard-ip")
+			}
+		})
+		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		inClear(s, 1, 2, "ethernet ipv4 ipv4 udp")
+	}, verdict.Failed, "WG0101"},
+	{"Kilo, two nodes in one location, and an earlier failure elsewhere", func(s map[string][]evidence.Message) {
+		kiloMesh("cross", "a", "a", "b")(s)
+		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		annotate(s, func(i int, a map[string]string) {
+			if i == 2 {
+				a["kilo.squat.ai/key"] = publicKey(8)
+			}
+		})
+	}, verdict.Failed, "WG0101"},
+	{"Kilo, a node publishes the key of an earlier device", func(s map[string][]evidence.Message) {
+		kiloMesh("full", "a", "a", "a")(s)
+		annotate(s, func(i int, a map[string]string) {
+			if i == 1 {
+				a["kilo.squat.ai/key"] = publicKey(8)
+			}
+		})
+	}, verdict.Failed, "WG0301"},
+	{"Antrea behind Open vSwitch", antreaMesh, verdict.Passed, ""},
+	{"Antrea, a node without a key", func(s map[string][]evidence.Message) {
+		antreaMesh(s)
+		annotate(s, func(i int, a map[string]string) {
+			if i == 1 {
+				clear(a)
+			}
+		})
+	}, verdict.Failed, "WG0301"},
+	{"Antrea, a node without the device", func(s map[string][]evidence.Message) {
+		antreaMesh(s)
+		withoutDevice(s, "probe/node-2", "antrea-wg0")
+		undelivered(s)
+	}, verdict.Failed, "WG0201"},
+	{"flannel's vxlan over KubeSpan", overKubeSpan, verdict.Passed, ""},
+	{"an unknown network over KubeSpan", func(s map[string][]evidence.Message) {
+		overKubeSpan(s)
+		annotate(s, func(_ int, a map[string]string) {
+			for key := range a {
+				if strings.HasPrefix(key, "flannel") || strings.HasPrefix(key, "k3s") {
+					delete(a, key)
+				}
+			}
+		})
+	}, verdict.Passed, ""},
+	{"KubeSpan takes pods' packets itself", advertised, verdict.Passed, ""},
+	{"KubeSpan lets a peer that is down be bypassed", func(s map[string][]evidence.Message) {
+		overKubeSpan(s)
+		inClear(s, 0, 1, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+	}, verdict.Failed, "WG0401"},
+	{"KubeSpan is not enabled on a node", func(s map[string][]evidence.Message) {
+		overKubeSpan(s)
+		annotate(s, func(i int, a map[string]string) {
+			if i == 2 {
+				delete(a, "networking.talos.dev/kubespan-public-key")
+			}
+		})
+	}, verdict.Failed, "WG0301"},
+	{"a tunnel that no profile knows, inside of KubeSpan", func(s map[string][]evidence.Message) {
+		seenInside(s)
+		annotate(s, func(i int, a map[string]string) {
+			clear(a)
+			a["networking.talos.dev/kubespan-public-key"] = publicKey(40 + i)
+		})
+	}, verdict.Passed, ""},
+	{"an unknown network over WireGuard of the machines", func(s map[string][]evidence.Message) {
+		overMachines(s, 50)
+		ofNoKnownSystem(s)
+	}, verdict.Passed, ""},
+	{"flannel's host-gw over WireGuard of the machines", func(s map[string][]evidence.Message) {
+		overMachines(s, 0)
+		backendOf(s, "host-gw")
+		bareBelow(s, true)
+	}, verdict.Passed, ""},
+	{"the same, and the peers lack the pods' addresses", func(s map[string][]evidence.Message) {
+		overMachines(s, 0)
+		backendOf(s, "host-gw")
+		bareBelow(s, false)
+		undelivered(s)
+	}, verdict.Failed, "WG0304"},
+	{"the machines' WireGuard is down, and another route is left", func(s map[string][]evidence.Message) {
+		overMachines(s, 50)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			switch {
+			case m.Link != nil && m.Link.Name == "wg0":
+				m.Link.Up = false
+			case m.Route != nil && m.Route.Link == "wg0":
+				m.Route.Link, m.Route.Gateway = "eth0", netip.MustParseAddr("192.0.2.1")
+			}
+		})
+		for peer := 1; peer < 3; peer++ {
+			inClear(s, 0, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+		}
+	}, verdict.Failed, "WG0201"},
+	{"the machines' WireGuard is missing on one node", func(s map[string][]evidence.Message) {
+		overMachines(s, 50)
+		withoutDevice(s, "probe/node-3", "wg0")
+		each(s["probe/node-3"], func(m *evidence.Message) {
+			if m.Route != nil && m.Route.Link == "wg0" {
+				m.Route.Link = "eth0"
+			}
+		})
+		for peer := range 2 {
+			inClear(s, 2, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+		}
+	}, verdict.Failed, "WG0201"},
+	{"the machines' WireGuard is not used", func(s map[string][]evidence.Message) {
+		overMachines(s, 50)
+		for i := range 3 {
+			each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
+				if m.Witness != nil && m.Witness.Link == "wg0" {
+					m.Witness.Link = "gone"
+				}
+			})
+			s[fmt.Sprintf("probe/node-%d", i+1)] = slices.DeleteFunc(s[fmt.Sprintf("probe/node-%d", i+1)],
+				func(m evidence.Message) bool { return m.Witness != nil && m.Witness.Link == "gone" })
+		}
+		annotate(s, func(i int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = underlay(i).String() })
+		for from := range 3 {
+			for to := range 3 {
+				if from != to {
+					inClear(s, from, to, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+				}
+			}
+		}
+	}, verdict.Failed, "WG0601"},
+	{"checksums are left to a link that does not compute them", func(s map[string][]evidence.Message) {
+		overMachines(s, 50)
+		for i := range 3 {
+			each(s[fmt.Sprintf("pod/node-%d", i+1)], func(m *evidence.Message) {
+				for n := 0; m.Canary != nil && n < len(m.Canary.Rows); n++ {
+					if row := &m.Canary.Rows[n]; row.Transport != "icmp" {
+						row.Answered, row.Received = 0, 0
+					}
+				}
+			})
+		}
+	}, verdict.Failed, "WG0502"},
+	{"Submariner's device beside the tunnel", func(s map[string][]evidence.Message) {
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Link: &evidence.Link{Index: 12, Name: "submariner", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard}},
+			evidence.Message{Capture: &evidence.Capture{Link: "submariner", Role: evidence.RoleWireGuard, Started: true, Alive: true}},
+			evidence.Message{Device: &evidence.Device{Name: "submariner", Index: 12, PublicKey: publicKey(50), Port: 4500}})
+	}, verdict.Passed, ""},
+	{"IPsec in place of WireGuard", overIPsec, verdict.Undecided, "WG0605"},
+	{"IPsec, and what it decrypts passes the card once more", func(s map[string][]evidence.Message) {
+		overIPsec(s)
+		arrivesInClear(s)
+	}, verdict.Undecided, "WG0601"},
+	{"IPsec, and packets leave in clear", func(s map[string][]evidence.Message) {
+		overIPsec(s)
+		leak := seenInClear(0, 1)
+		s["probe/node-1"] = append(s["probe/node-1"], leak)
+	}, verdict.Failed, "WG0601"},
+	{"IPsec, and packets arrive in clear that its policy leaves out", func(s map[string][]evidence.Message) {
+		overIPsec(s)
+		arrivesInClear(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Diversion != nil {
+				m.Diversion.Selector.Protocol = []uint8{6}
+			}
+		})
+	}, verdict.Failed, "WG0601"},
+	{"IPsec, and packets arrive in clear on a card without ESP", func(s map[string][]evidence.Message) {
+		overIPsec(s)
+		arrivesInClear(s)
+		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Classes = nil })
+	}, verdict.Failed, "WG0601"},
+}
+
+// renamed gives the tunnel's device another name on all nodes.
+func renamed(s map[string][]evidence.Message, name string) {
+	rename := func(field *string) {
+		if *field == "flannel-wg" {
+			*field = name
+		}
+	}
+	for i := range 3 {
+		each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
+			switch {
+			case m.Link != nil:
+				rename(&m.Link.Name)
+			case m.Capture != nil:
+				rename(&m.Capture.Link)
+			case m.Device != nil:
+				rename(&m.Device.Name)
+			case m.Peer != nil:
+				rename(&m.Peer.Device)
+			case m.Count != nil:
+				rename(&m.Count.Device)
+			case m.Route != nil:
+				rename(&m.Route.Link)
+			case m.Witness != nil:
+				rename(&m.Witness.Link)
+			case m.LinkCount != nil:
+				rename(&m.LinkCount.Link)
+			}
+		})
+	}
+}
+
+// kiloMesh is what Kilo makes, with a location for each node, all of them leading theirs.
+//
+//	pod — kube-bridge — kilo0 10.4.0.(i) — eth0 192.0.2.(10+i) — wire
+func kiloMesh(granularity string, locations ...string) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		renamed(s, "kilo0")
+		annotate(s, func(i int, a map[string]string) {
+			clear(a)
+			a["kilo.squat.ai/key"] = publicKey(i)
+			a["kilo.squat.ai/endpoint"] = netip.AddrPortFrom(underlay(i), 51820).String()
+			a["kilo.squat.ai/internal-ip"] = underlay(i).String() + "/24"
+			a["kilo.squat.ai/location"] = locations[i]
+			a["kilo.squat.ai/granularity"] = granularity
+			a["kilo.squat.ai/wireguard-ip"] = fmt.Sprintf("10.4.0.%d/16", i+1)
+		})
+	}
+}
+
+// antreaMesh is what Antrea makes: pods are ports of Open vSwitch.
+//
+//	pod — ovs-system — antrea-gw0 — antrea-wg0 — eth0 192.0.2.(10+i) — wire
+func antreaMesh(s map[string][]evidence.Message) {
+	renamed(s, "antrea-wg0")
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = append(s[name],
+			evidence.Message{Link: &evidence.Link{Index: 20, Name: "ovs-system", Kind: "openvswitch", MTU: 1500, Role: evidence.RoleInside, Why: "a virtual switch"}},
+			evidence.Message{Link: &evidence.Link{Index: 21, Name: "antrea-gw0", Kind: "openvswitch", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a virtual switch"}},
+			evidence.Message{Link: &evidence.Link{Index: 22, Name: "pod-1", Kind: "veth", Up: true, MTU: 1420, Master: "ovs-system", PeerNS: true, Role: evidence.RoleInside, Why: "leads to a local pod"}})
+		each(s[name], func(m *evidence.Message) {
+			if m.Route != nil && m.Route.Link == "cni0" {
+				m.Route.Link = "antrea-gw0"
+			}
+		})
+	}
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Addresses = []evidence.NodeAddress{{Type: "InternalIP", Addr: underlay(m.Node.Index).String()}}
+		}
+	})
+	annotate(s, func(i int, a map[string]string) {
+		clear(a)
+		a["node.antrea.io/wireguard-public-key"] = publicKey(i)
+	})
+}
+
+// overKubeSpan is byMark with what Talos writes to its nodes.
+func overKubeSpan(s map[string][]evidence.Message) {
+	byMark(s)
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Addresses = []evidence.NodeAddress{{Type: "InternalIP", Addr: underlay(m.Node.Index).String()}}
+		}
+	})
+	annotate(s, func(i int, a map[string]string) { a["networking.talos.dev/kubespan-public-key"] = publicKey(i) })
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		var others []netip.Prefix
+		for j := range 3 {
+			if i != j {
+				others = append(others, netip.PrefixFrom(underlay(j), 32))
+			}
+		}
+		s[name] = append(s[name], marksFor("output", others),
+			evidence.Message{Rule: &evidence.Rule{Family: 4, Priority: 32500, Mark: 0x40, Mask: 0x60, Table: 180, Action: "lookup"}},
+			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "kubespan", Type: "unicast", Table: 180}})
+	}
+}
+
+// marksFor is the statement of KubeSpan that marks what is for some addresses.
+func marksFor(hook string, to []netip.Prefix) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectMark, Family: "inet",
+		Table: "talos", Chain: "kubespan_" + hook, Hook: hook, Mark: 0x40, Mask: 0x60, Selector: evidence.Selector{To: to}}}
+}
+
+// advertised has KubeSpan take pods' packets as they are (advertiseKubernetesNetworks).
+func advertised(s map[string][]evidence.Message) {
+	overKubeSpan(s)
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool { return m.Witness != nil && m.Witness.Link == "flannel.1" })
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Peer != nil:
+				m.Peer.AllowedIPs = append(m.Peer.AllowedIPs, podRange(int(m.Peer.Endpoint.Addr().As4()[3])-10))
+			case m.Tunnel != nil:
+				for _, flow := range []*evidence.Flow{&m.Tunnel.TX, &m.Tunnel.RX} {
+					flow.Sizes = []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
+				}
+			}
+		})
+		var others []netip.Prefix
+		for j := range 3 {
+			if i != j {
+				others = append(others, podRange(j))
+			}
+		}
+		s[name] = append(s[name], marksFor("prerouting", others))
+	}
+}
+
+// overMachines has an overlay, which adds some bytes, send to addresses of the nodes
+// that are in a WireGuard of the machines.
+//
+//	pod — cni0 — flannel.1 — wg0 100.64.0.(10+i) — eth0 192.0.2.(10+i) — wire
+func overMachines(s map[string][]evidence.Message, bytes int) {
+	byMark(s)
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Link != nil && m.Link.Name == "kubespan":
+				m.Link.Name = "wg0"
+			case m.Capture != nil && m.Capture.Link == "kubespan":
+				m.Capture.Link = "wg0"
+			case m.Device != nil:
+				m.Device.Name = "wg0"
+			case m.Peer != nil:
+				m.Peer.Device = "wg0"
+				m.Peer.AllowedIPs = []netip.Prefix{netip.PrefixFrom(vpnAddress(int(m.Peer.Endpoint.Addr().As4()[3])-10), 32)}
+			case m.Count != nil:
+				m.Count.Device = "wg0"
+			case m.Witness != nil && m.Witness.Link == "kubespan":
+				m.Witness.Link = "wg0"
+			case m.LinkCount != nil && m.LinkCount.Link == "kubespan":
+				m.LinkCount.Link = "wg0"
+			case m.Tunnel != nil:
+				for _, flow := range []*evidence.Flow{&m.Tunnel.TX, &m.Tunnel.RX} {
+					flow.Sizes = []evidence.SizeCount{
+						{Size: dataSize(28+64+bytes, 1420), Count: 4}, {Size: dataSize(28+333+bytes, 1420), Count: 2},
+						{Size: dataSize(28+1392+bytes, 1420), Count: 2},
+					}
+				}
+			}
+		})
+		s[name] = append(s[name], address("wg0", vpnAddress(i).String()+"/24"))
+		for j := range 3 {
+			if i != j {
+				s[name] = append(s[name], evidence.Message{Route: &evidence.Route{For: vpnAddress(j), Link: "wg0", Type: "unicast", Table: 254}})
+			}
+		}
+	}
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			m.Node.Addresses = []evidence.NodeAddress{{Type: "InternalIP", Addr: vpnAddress(m.Node.Index).String()}}
+		}
+	})
+	annotate(s, func(i int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String() })
+}
+
+// bareBelow has pods' packets enter wg0 as they are, and its peers have their addresses or not.
+func bareBelow(s map[string][]evidence.Message, allowed bool) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			return m.Link != nil && m.Link.Name == "flannel.1" || m.Capture != nil && m.Capture.Link == "flannel.1" ||
+				m.Witness != nil && m.Witness.Link == "flannel.1"
+		})
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Route != nil && m.Route.Link == "flannel.1":
+				m.Route.Link = "wg0"
+			case m.Peer != nil && allowed:
+				m.Peer.AllowedIPs = append(m.Peer.AllowedIPs, podRange(int(m.Peer.Endpoint.Addr().As4()[3])-10))
+			}
+		})
+	}
+}
+
+// inClear has what two nodes' pods send each other leave in clear in place of the tunnel.
+func inClear(s map[string][]evidence.Message, a, b int, layers string) {
+	for _, way := range [][2]int{{a, b}, {b, a}} {
+		from, to := way[0], way[1]
+		name := fmt.Sprintf("probe/node-%d", from+1)
+		leak := seenInClear(from, to)
+		leak.Sighting.Layers = layers
+		s[name] = append(s[name], leak)
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Witness != nil && m.Witness.Link != "eth0":
+				m.Witness.Seen = slices.DeleteFunc(slices.Clone(m.Witness.Seen), func(seen evidence.Seen) bool {
+					return seen.Source+seen.Target == from+to && seen.Control == 0 && (seen.Source == from || seen.Target == from)
+				})
+			case m.Route != nil && m.Route.For == podIP(to) && m.Route.Link != "flannel.1":
+				m.Route = &evidence.Route{For: podIP(to), Destination: podRange(to), Link: "eth0", Type: "unicast", Table: 254}
+			}
+		})
+	}
+}
+
+// withoutDevice takes a device of a node away, with all that is known of it.
+func withoutDevice(s map[string][]evidence.Message, stream, device string) {
+	s[stream] = slices.DeleteFunc(s[stream], func(m evidence.Message) bool {
+		return m.Link != nil && m.Link.Name == device || m.Capture != nil && m.Capture.Link == device ||
+			m.Device != nil && m.Device.Name == device || m.Peer != nil && m.Peer.Device == device ||
+			m.Count != nil && m.Count.Device == device || m.Witness != nil && m.Witness.Link == device ||
+			m.LinkCount != nil && m.LinkCount.Link == device
+	})
+}
+
+// overIPsec has IPsec carry pods' packets in place of WireGuard.
+//
+//	pod — cni0 — eth0 192.0.2.(10+i), a policy for all pods — wire
+func overIPsec(s map[string][]evidence.Message) {
+	for i := range 3 {
+		name := fmt.Sprintf("probe/node-%d", i+1)
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Tunnel != nil ||
+				m.Link != nil && m.Link.Name == "flannel-wg" || m.Capture != nil && m.Capture.Link == "flannel-wg" ||
+				m.Witness != nil && m.Witness.Link == "flannel-wg" || m.LinkCount != nil && m.LinkCount.Link == "flannel-wg"
+		})
+		each(s[name], func(m *evidence.Message) {
+			switch {
+			case m.Route != nil && m.Route.Link == "flannel-wg":
+				m.Route.Link = "eth0"
+			case m.Capture != nil:
+				m.Capture.Classes = map[string]uint64{"esp": 90}
+			}
+		})
+		s[name] = append(s[name], evidence.Message{Diversion: &evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt,
+			Hook: "postrouting", Selector: evidence.Selector{To: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}}})
+	}
+	ofNoKnownSystem(s)
+}
+
+// arrivesInClear is what a card shows of packets that IPsec decrypts.
+func arrivesInClear(s map[string][]evidence.Message) {
+	leak := seenInClear(0, 1)
+	leak.Sighting.Direction = evidence.DirectionRX
+	s["probe/node-2"] = append(s["probe/node-2"], leak)
+}
+
+// systemWords are the variant of what a system's failure is about, and parts of its text.
+var systemWords = map[string]struct{ code, variant, text string }{
+	"Kilo, two nodes in one location": {"WG0101", "design",
+		"4 of the 6 directions are not encrypted by design: node-1 and node-2 are in one location (a)"},
+	"KubeSpan lets a peer that is down be bypassed": {"WG0401", "bypass",
+		"what node-1 sends to node-2 (192.0.2.11) goes out of eth0 in clear and not into kubespan: no mark leads it there"},
+	"the same, and the peers lack the pods' addresses": {"WG0304", "pods",
+		"on node-1 the peer of node-2 has its address 100.64.0.11, but not its pods' 10.42.1.0/24"},
+	"the machines' WireGuard is down, and another route is left": {"WG0201", "below",
+		"wg0 of node-1, the WireGuard below the network plugin, is down"},
+	"the machines' WireGuard is missing on one node": {"WG0201", "below",
+		"wg0 of node-3, the WireGuard below the network plugin, is missing"},
+	"the machines' WireGuard is not used": {"WG0601", "unused",
+		"wg0 of node-1, a WireGuard device of the machines, reaches node-2 as 100.64.0.11, and the network plugin does not use it"},
+	"checksums are left to a link that does not compute them": {"WG0502", "checksum",
+		"those of ICMP do, through flannel.1 as well"},
+	"IPsec, and what it decrypts passes the card once more": {"WG0601", "decrypted",
+		"they may be what IPsec decrypted on node-2"},
+}
+
+func TestSystems(t *testing.T) {
+	for _, row := range brokenSystems {
+		want, ok := systemWords[row.name]
+		if !ok {
+			continue
+		}
+		s := healthy(3)
+		row.breaks(s)
+		j := Judge(record(t, s))
+		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
+			return f.Code == want.code && f.CausedBy.Code == "" && f.Status >= verdict.Warn
+		})
+		if at < 0 {
+			t.Errorf("%s: no %s is found: %v", row.name, want.code, bad(j))
+			continue
+		}
+		f := j.Findings[at]
+		if f.Variant != want.variant || !strings.Contains(f.Text, want.text) {
+			t.Errorf("%s: variant %q, %s\nwant %q, %s", row.name, f.Variant, f.Text, want.variant, want.text)
+		}
+		hint, ok := remedyOf(j, &f)
+		if !ok {
+			t.Errorf("%s: no remedy", row.name)
+		}
+		t.Logf("%s, %s\n\t%s: %s\n\t%s", row.name, j.Profile.Title, f.Code, f.Text, hint)
+	}
+}
+
+// A real recording of what KubeSpan does, a mark that leads flannel's vxlan into a
+// WireGuard of the machines, with what Talos writes to its nodes.
+func TestKubeSpanOnARecording(t *testing.T) {
+	run := load(t, "host-report-by-mark")
+	keys := map[string]string{}
+	for _, n := range Judge(run).Graph.Nodes {
+		keys[n.Name] = n.Device("wg0").PublicKey
+	}
+	// What the filters' reader says of the statement that marks, which it left out when this was recorded.
+	judged := func(marking ...evidence.Selector) *Judgement {
+		out := recording.New()
+		for _, stream := range run.Streams() {
+			for _, m := range run.Messages(stream) {
+				other := *m
+				switch {
+				case m.Node != nil:
+					node := *m.Node
+					node.Annotations = maps.Clone(node.Annotations)
+					node.Annotations["networking.talos.dev/kubespan-public-key"] = keys[node.Name]
+					other.Node = &node
+				case m.Bye != nil && strings.HasPrefix(stream, "probe/"):
+					for _, selector := range marking {
+						out.Add(&evidence.Message{Stream: stream, Seq: other.Seq, Diversion: &evidence.Diversion{
+							By: "nftables", Effect: evidence.EffectMark, Family: "inet", Table: "kubespan", Chain: "out", Hook: "output",
+							Mark: 0x40, Mask: 0x60, Selector: selector,
+						}})
+						other.Seq++
+					}
+					other.Bye = &evidence.Bye{Messages: m.Bye.Messages + uint32(len(marking))}
+				}
+				out.Add(&other)
+			}
+		}
+		return Judge(out)
+	}
+	nodes := evidence.Selector{To: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/32"), netip.MustParsePrefix("192.0.2.12/32")}}
+	j := judged(nodes)
+	if j.Profile.Name != "flannel-vxlan-over-kubespan" || j.Verdict != verdict.Passed {
+		t.Errorf("%s, %s:\n%s", j.Profile.Name, j.Verdict, strings.Join(bad(j), "\n"))
+	}
+	for _, code := range []string{"WG0201", "WG0301", "WG0302", "WG0304"} {
+		if !slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == code && f.Status == verdict.Pass }) {
+			t.Errorf("%s passes nowhere", code)
+		}
+	}
+	for name, row := range map[string]struct {
+		marking []evidence.Selector
+		verdict verdict.Verdict
+	}{
+		"by the port of the overlay": {[]evidence.Selector{{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}}, verdict.Undecided},
+		"behind a rule for its own packets": {[]evidence.Selector{{To: nodes.To, NotOut: []string{"lo"},
+			Other: []string{"no earlier rule of kubespan_outgoing applies"}}}, verdict.Passed},
+		"a part of the nodes":          {[]evidence.Selector{{To: nodes.To[:1]}}, verdict.Failed},
+		"it was not read what does it": {nil, verdict.Undecided},
+	} {
+		if j := judged(row.marking...); j.Verdict != row.verdict {
+			t.Errorf("%s: %s, want %s:\n%s", name, j.Verdict, row.verdict, strings.Join(bad(j), "\n"))
+		}
+	}
+}
+
+// Of several layers the report names both: the network plugin's tunnel, and the one
+// of the machines that it is inside of.
+func TestLayersAreNamed(t *testing.T) {
+	for name, want := range map[string]string{
+		"host-inside-wireguard": "K3s with Flannel, backend wireguard, inside of wg0",
+		"host-inside-tun":       "K3s with Flannel, backend wireguard, inside of wg0",
+		"host-healthy-vpn":      "K3s with Flannel, backend vxlan, over WireGuard of the machines",
+		"vm-healthy-wireguard":  "K3s with Flannel, backend wireguard",
+	} {
+		if j := Judge(load(t, name)); j.Profile.Title != want || j.Verdict != verdict.Passed {
+			t.Errorf("%s: %s, %q, want %q", name, j.Verdict, j.Profile.Title, want)
+		}
+	}
+}
+
+// What carries the traffic in place of WireGuard is named, and never called WireGuard.
+func TestOtherEncryptionIsNamed(t *testing.T) {
+	s := healthy(3)
+	overIPsec(s)
+	j := Judge(record(t, s))
+	named := 0
+	for _, f := range j.Findings {
+		if strings.Contains(f.Text, "IPsec may: policies of the kernel on 3 of 3 nodes, 270 frames of ESP") &&
+			strings.Contains(f.Text, "That is not WireGuard, and it is not proven") {
+			named++
+		}
+		if f.Status == verdict.Pass && (f.Code == "WG0602" || f.Code == "WG0605") {
+			t.Errorf("%s: %s", f.Code, f.Text)
+		}
+	}
+	if named == 0 {
+		t.Errorf("it is not named: %v", bad(j))
+	}
+}
