@@ -101,7 +101,7 @@ func dummy(s map[string][]evidence.Message) {
 }
 
 // inClear is a frame of a pair that was seen on eth0, of a new pod or of one that was there.
-func inClear(first bool) func(map[string][]evidence.Message) {
+func leaking(first bool) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
 		s["probe/node1"] = append(s["probe/node1"], evidence.Message{Sighting: &evidence.Sighting{
 			Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 3, First: first,
@@ -137,8 +137,8 @@ func TestCilium(t *testing.T) {
 			}
 		}), verdict.Failed, "WG0301", "node2 publishes no WireGuard key", "spec.nodename=node2"},
 		{"two nodes have one key", oneKey, verdict.Failed, "WG0303", "node1, node2 share the key", "cilium_wg0.key"},
-		{"a new pod's first packets", inClear(true), verdict.Failed, "WG0609", "a new pod's first traffic", "strict mode"},
-		{"packets of a pod that is known", inClear(false), verdict.Failed, "WG0601", "PLAINTEXT", "ipcache"},
+		{"a new pod's first packets", leaking(true), verdict.Failed, "WG0609", "a new pod's first traffic", "strict mode"},
+		{"packets of a pod that is known", leaking(false), verdict.Failed, "WG0601", "PLAINTEXT", "ipcache"},
 	} {
 		s := streamsOf(t, "host-cilium-native")
 		test.edits(s)
