@@ -52,7 +52,7 @@ func (v *view) backend() verdict.Outcome {
 		out.Variant = "plain"
 		return out
 	}
-	return pass("%s on all %d nodes", v.Title, len(v.Nodes))
+	return pass("%s on each of %d nodes", v.Title, len(v.Nodes))
 }
 
 // carrierBelow names the WireGuard device that was seen to carry the pods' traffic
@@ -194,7 +194,7 @@ func (v *view) everyNode() verdict.Outcome {
 	case len(chosen) > 0:
 		return pass("%d nodes; left out on request: %s", len(v.Nodes), list(chosen))
 	}
-	return pass("all %d nodes", len(v.Nodes))
+	return pass("%d nodes, all that the cluster has", len(v.Nodes))
 }
 
 // notReady adds to the reason why a node was left out what its condition says,
@@ -245,7 +245,7 @@ func hasFamily(n *graph.Node, family int) bool {
 func (v *view) started(n *graph.Node) verdict.Outcome {
 	for _, p := range v.Problems {
 		if p.On == n.Name {
-			out := unknown("%s", p.Text)
+			out := unknown("%s: %s", n.Name, strings.TrimSuffix(p.Text, "."))
 			out.Variant = string(p.Class)
 			if p.Hint != "" {
 				out.Readings = []verdict.Reading{{Node: p.On, What: "hint", Text: p.Hint}}

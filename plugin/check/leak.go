@@ -82,7 +82,7 @@ func (v *view) unattributed() verdict.Outcome {
 	if leaks := offPodLinks(v.Graph, v.Unattributed); len(leaks) > 0 {
 		return leaked(v.Graph, "traffic with this run's mark", leaks)
 	}
-	return pass("")
+	return pass("no packet with this run's mark was seen in clear that belongs to no tested pair")
 }
 
 // leaked describes sightings, the most telling first.

@@ -60,6 +60,12 @@ type keyHolders struct {
 	carries map[string]bool
 }
 
+// together names all of several, the last behind an "and".
+func together(names []string) string {
+	last := len(names) - 1
+	return list(names[:last]) + " and " + names[last]
+}
+
 func (v *view) unique() verdict.Outcome {
 	h := v.keyHolders()
 	if len(h.carries) == 0 {
@@ -71,7 +77,7 @@ func (v *view) unique() verdict.Outcome {
 		switch {
 		case len(nodes) == 1:
 		case h.carries[key]:
-			out := fail("%s share the key %s", list(nodes), short(key))
+			out := fail("%s share the key %s", together(nodes), short(key))
 			out.Facts = map[string]string{"node": nodes[len(nodes)-1]}
 			return out
 		case unrelated == "":

@@ -140,7 +140,7 @@ func TestScope(t *testing.T) {
 			"            long long long thing\n"},
 		{Options{}, densest, "  Covered   pod to pod; not: one thing; … (--details)\n"},
 		{Options{Details: true, Width: 120}, full,
-			"\n  Covered   pod to pod\n            Not covered: one thing (it is other); " +
+			"\n  Covered   pod to pod\n            Not covered:\n            - one thing: it is other\n            - " +
 				strings.Repeat("long ", 12) + "thing\n"},
 	} {
 		text := newText(j, test.options, test.terse)
