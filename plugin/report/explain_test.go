@@ -62,7 +62,11 @@ func TestExplain(t *testing.T) {
 				t.Errorf("%s: %q", c.Code, line)
 			}
 		}
-		for _, want := range []string{c.Code + "  " + c.Title + "\n", "  Failed    ", "  Reads     "} {
+		means := "  Failed    "
+		if c.Advice {
+			means = "  Advice    information only"
+		}
+		for _, want := range []string{c.Code + "  " + c.Title + "\n", means, "  Reads     "} {
 			if !strings.Contains(b.String(), want) {
 				t.Errorf("%s: %q is not in\n%s", c.Code, want, b.String())
 			}

@@ -34,7 +34,7 @@ func (t *text) considered(first bool, f *verdict.Finding) {
 	if first {
 		label = adviceLabel
 	}
-	text := "i " + f.Code + "  " + sentence(f.Text)
+	text := "i " + f.Code + " " + sentence(f.Text)
 	if hint, known := remedy.For(*f, t.Profile.RunsAs); known {
 		text += " Fix: " + sentence(hint.Title) + " " + hint.Note
 	}
