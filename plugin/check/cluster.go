@@ -33,7 +33,7 @@ func (v *view) backend() verdict.Outcome {
 		if len(without) > 0 {
 			out.Add("; none on %s", list(without))
 		}
-		out.Variant = "mixed"
+		out.Variant, out.Failed = "mixed", "the nodes run different network backends"
 		if odd := v.unlike(used); len(odd) == 1 {
 			out.Facts = map[string]string{"node": odd[0]}
 		}
@@ -107,12 +107,14 @@ func (v *view) unleased(names []string) verdict.Outcome {
 		}
 	}
 	if len(rangeless) > 0 {
-		out := fail("%s has no pod range (spec.podCIDR is empty), so the network plugin has no lease for it: the "+
-			"cluster's range may be used up", list(rangeless))
+		out := fail("%s no pod range (spec.podCIDR is empty), so the network plugin has no lease there: the "+
+			"cluster's range may be used up", subject(rangeless, "has", "have"))
+		out.Failed = "a node has no pod range"
 		out.Variant, out.Facts = "rangeless", map[string]string{"node": rangeless[0]}
 		return out
 	}
 	out := fail("the network plugin wrote no lease for %s: it has not started there", list(names))
+	out.Failed = "the network plugin has not started on every node"
 	out.Variant, out.Facts = "unleased", map[string]string{"node": names[0]}
 	return out
 }
@@ -245,7 +247,11 @@ func hasFamily(n *graph.Node, family int) bool {
 func (v *view) started(n *graph.Node) verdict.Outcome {
 	for _, p := range v.Problems {
 		if p.On == n.Name {
-			out := unknown("%s: %s", n.Name, strings.TrimSuffix(p.Text, "."))
+			text := strings.TrimSuffix(p.Text, ".")
+			if !strings.Contains(text, n.Name) {
+				text = n.Name + ": " + text
+			}
+			out := unknown("%s", text)
 			out.Variant = string(p.Class)
 			if p.Hint != "" {
 				out.Readings = []verdict.Reading{{Node: p.On, What: "hint", Text: p.Hint}}

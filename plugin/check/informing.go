@@ -85,19 +85,11 @@ func (v *view) approved() verdict.Outcome {
 	switch {
 	case len(in) > 0:
 		return advise("%s in FIPS mode, and FIPS 140 approves neither WireGuard's cipher, ChaCha20-Poly1305, nor its "+
-			"hash, BLAKE2s", are(in))
+			"hash, BLAKE2s", subject(in, "is", "are"))
 	case len(unread) > 0:
 		return skip("not read on %s", some(unread))
 	}
 	return pass("no node is in FIPS mode")
-}
-
-// are names the subject of a sentence, with its verb.
-func are(names []string) string {
-	if len(names) == 1 {
-		return names[0] + " is"
-	}
-	return some(names) + " are"
 }
 
 // missingPeer says what becomes of a packet for which the tunnel has no peer.

@@ -183,3 +183,11 @@ func some(names []string) string {
 	}
 	return list(names)
 }
+
+// subject names the subject of a sentence, with its verb for one and for several.
+func subject(names []string, one, several string) string {
+	if len(names) == 1 {
+		return names[0] + " " + one
+	}
+	return some(names) + " " + several
+}

@@ -73,7 +73,7 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
 		byXDP(&out, e.To)
 	default:
-		if out = notSent(e); out.Variant != "source-port" {
+		if out = notSent(e); out.Variant != "source-port" && out.Variant != "vpn" {
 			out.Failed = "WireGuard's UDP packets do not leave the sending node"
 		}
 	}

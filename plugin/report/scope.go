@@ -48,7 +48,7 @@ func (t *text) scope() {
 		t.labelled("Covered", inside)
 		t.labelled("", "Not covered:")
 		for _, one := range not {
-			t.para("", "", column, "- "+one)
+			t.para("", strings.Repeat(" ", column)+"- ", column+2, one)
 		}
 	default:
 		t.labelled("Covered", inside)
