@@ -90,6 +90,14 @@ func TestAffected(t *testing.T) {
 	}
 }
 
+// Where the nodes fail and no pair does, that is said.
+func TestNoneAffected(t *testing.T) {
+	text := fit(judged(t, "host-mixed-backends"), Options{})
+	if !strings.Contains(text, "\n  Affected  no direction at present: all are proven\n") {
+		t.Error(text)
+	}
+}
+
 // A report of no pair has no table.
 func TestNoPairs(t *testing.T) {
 	if text := fit(judged(t, "host-node-not-ready"), Options{}); strings.Contains(text, "Proof") {
