@@ -24,7 +24,7 @@ var informing = []struct {
 	texts  []string
 }{
 	{"nothing to say", func(map[string][]evidence.Message) {}, "WG0802", false, verdict.Pass,
-		[]string{"the network plugin encrypts pod traffic; neither a public address nor a second site was seen"}},
+		[]string{"the network plugin encrypts pod traffic and not that of the host network; nothing shows"}},
 	{"addresses of examples are not public", func(map[string][]evidence.Message) {}, "WG0802", false, verdict.Pass, nil},
 	{"public addresses", func(s map[string][]evidence.Message) {
 		published(s, map[string]string{"node-1": "9.9.9.1", "node-2": "9.9.9.2", "node-3": "9.9.9.3"})
@@ -44,6 +44,8 @@ var informing = []struct {
 	{"one region is no second site", func(s map[string][]evidence.Message) {
 		label(s, "topology.kubernetes.io/region", "a", "a", "a")
 	}, "WG0802", false, verdict.Pass, nil},
+	{"a NAT", func(s map[string][]evidence.Message) { throughNAT(s, 25) }, "WG0802", true, verdict.Pass,
+		[]string{"a NAT is in front of node-2"}},
 	{"a mesh", func(s map[string][]evidence.Message) {
 		objects(s, map[string]map[string]string{"Namespaces//meshes": {"istio-injection=enabled": "3"}})
 	}, "WG0802", true, verdict.Pass, []string{"pods in namespaces of a mesh (istio-injection=enabled on 3) encrypt what they send"}},

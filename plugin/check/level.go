@@ -27,10 +27,10 @@ func (v *view) level() verdict.Outcome {
 	case v.EncryptsHosts:
 		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves")
 	}
-	reasons := slices.Concat(v.publicly(), v.apart(), v.meshed())
+	reasons := slices.Concat(v.publicly(), v.apart(), v.acrossNAT(), v.meshed())
 	if len(reasons) == 0 {
-		return pass("the network plugin encrypts pod traffic; neither a public address nor a second site was seen, " +
-			"which the host network outside of it would cross")
+		return pass("the network plugin encrypts pod traffic and not that of the host network; nothing shows that this " +
+			"crosses public addresses or lies between sites")
 	}
 	out := advise("the network plugin encrypts pod traffic and not that of the host network (kubelet, etcd, hostNetwork "+
 		"pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
@@ -129,6 +129,27 @@ func (v *view) apart() []string {
 		}
 	}
 	return nil
+}
+
+// acrossNAT names nodes that others reach through a NAT: they are in another network.
+func (v *view) acrossNAT() []string {
+	var names []string
+	for _, n := range v.Nodes {
+		if slices.ContainsFunc(v.Run.Families, func(family int) bool { return v.behindNAT(n, family) }) {
+			names = append(names, n.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"a NAT is in front of " + some(names)}
+}
+
+// behindNAT reports whether some node reaches another one through a NAT.
+func (v *view) behindNAT(n *graph.Node, family int) bool {
+	return n.Carrier(family).Device != nil && slices.ContainsFunc(v.Nodes, func(other *graph.Node) bool {
+		return other != n && !v.reachesAsPublished(other, n, family) && v.translated(v.Edge(other, n, family)) != ""
+	})
 }
 
 // meshesObject is where a record of the cluster counts namespaces by the mark with

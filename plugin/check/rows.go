@@ -498,8 +498,8 @@ var rows = []row{
 			Why: "A network plugin encrypts between pods and knows every node by itself. A WireGuard between the " +
 				"machines below it encrypts the host network too (kubelet, etcd, hostNetwork pods), and has keys and peers " +
 				"of its own to be kept. Which of them fits depends on what the nodes' network crosses.",
-			Reads: "the profile, published and internal addresses of the nodes, their topology labels, the routes of " +
-				"WireGuard's own messages, marks of meshes on namespaces",
+			Reads: "the profile, published and internal addresses of the nodes, their topology labels, NATs between " +
+				"them, the routes of WireGuard's own messages, marks of meshes on namespaces",
 			Needs: needProbe, Advice: true,
 		},
 		cluster: (*view).level,
