@@ -347,6 +347,9 @@ var reachedCases = []reachedCase{
 		return s
 	}, "source-port", []string{"leave it from UDP port 11787 and not from 51820"}, nil},
 	{"a message of nobody for the same endpoint", func() streams { return sentBeside(nil) }, "output", []string{"no WireGuard message leaves the host"}, nil},
+	{"both, and another tunnel's handshake from the same port", func() streams {
+		return sentBeside([]evidence.Handshake{{Type: 1, Sender: 7, For: publicKey(1)}, {Type: 1, Sender: 8, For: publicKey(2)}})
+	}, "output", []string{"no WireGuard message leaves the host"}, nil},
 	{"another tunnel's handshake for the same endpoint", func() streams {
 		return sentBeside([]evidence.Handshake{{Type: 1, Sender: 7, For: publicKey(2)}})
 	}, "output", []string{"no WireGuard message leaves the host"}, nil},

@@ -89,14 +89,13 @@ func (n *Node) fromOtherPorts() map[netip.AddrPort][]loose {
 
 // rewrittenPort is the least of the ports from which messages for a peer left in the
 // place of its device's, 0 if there is none. Anyone can send what has the shape of a
-// message to an endpoint. These are the tunnel's own if their handshakes were made
-// for the peer's key, as mac1 shows, or if they go on in a session in which data left
-// from the device's port.
+// message to an endpoint: these are the tunnel's own if their handshakes were made for
+// the peer's key, as mac1 shows. A device that gets no answer makes one every 5 s
+// (messages.h: REKEY_TIMEOUT).
 func (p *Peer) rewrittenPort(fromOthers []loose) (port uint16) {
 	for _, l := range fromOthers {
 		made := l.sent.Handshakes > 0 && l.sent.For == p.PublicKey
-		goesOn := p.tunnel != nil && shareSession(l.sent.Sessions, p.tunnel.sent.Sessions)
-		if (made || goesOn) && (port == 0 || l.at.port < port) {
+		if made && (port == 0 || l.at.port < port) {
 			port = l.at.port
 		}
 	}
