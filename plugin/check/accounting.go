@@ -65,7 +65,7 @@ func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 		if why := unverifiedEnd(e); why != "" {
 			return unknown("%s", why)
 		}
-		return fail("%d %s from %s arrived at %s, but only %d were seen entering %s of %s and %d leaving %s of %s",
+		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
 			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf, e.ToLink(), e.To.Name)
 	}
 	return pass("%s", verdict.Late(func() string {

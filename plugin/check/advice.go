@@ -53,5 +53,5 @@ func (v *view) families() verdict.Outcome {
 	for _, family := range v.Run.Families {
 		names = append(names, fmt.Sprintf("IPv%d", family))
 	}
-	return pass("%s", strings.Join(names, ", "))
+	return pass("tested over %s", strings.Join(names, ", "))
 }

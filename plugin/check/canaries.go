@@ -143,7 +143,7 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s", row.Transport, row.Size,
+		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s", transport(row), row.Size,
 			from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
@@ -249,6 +249,14 @@ func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
 	return out
 }
 
+// orNone lists items, or says that there are none.
+func orNone(items []string) string {
+	if len(items) == 0 {
+		return "none"
+	}
+	return list(items)
+}
+
 // sizeReadings are the sizes of UDP test packets that were answered, and that were not.
 func sizeReadings(e *graph.Edge) []verdict.Reading {
 	var answered, lost []string
@@ -262,7 +270,7 @@ func sizeReadings(e *graph.Edge) []verdict.Reading {
 			lost = append(lost, strconv.Itoa(row.Size+header))
 		}
 	}
-	text := "answered: " + list(answered) + "; not answered: " + list(lost)
+	text := "answered: " + orNone(answered) + "; not answered: " + orNone(lost)
 	return []verdict.Reading{{Node: e.From.Name, What: "UDP packets to the pod on " + e.To.Name + ", by bytes",
 		Text: text}}
 }

@@ -11,7 +11,7 @@ import (
 
 func (v *view) captureVerified(e *graph.Edge) verdict.Outcome {
 	out := v.captures(e)
-	if out.Variant == "" { // a capture that is not reliable is due to no endpoint and no firewall
+	if out.Variant == "" || out.Variant == "unread" { // due to no endpoint and no firewall
 		out.After = []string{"WG0103", "WG0101"}
 	}
 	return out
@@ -22,7 +22,11 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 	for _, n := range [...]*graph.Node{from, to} {
 		switch {
 		case n.Unverified != "":
-			return unknown("%s", n.Unverified)
+			out := unknown("%s", n.Unverified)
+			if !lostFrames(n) {
+				out.Variant, out.Facts = "unread", map[string]string{"node": n.Name}
+			}
+			return out
 		case n.Uncontrolled != "":
 			return unknown("no control packet was seen on %s of %s: a leak there could have been missed",
 				n.Uncontrolled, n.Name)
@@ -75,13 +79,18 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 				frames += capture.Frames
 			}
 		}
-		arrived := "at " + list(took(to, received))
+		arrived := "and arriving on " + list(took(to, received))
 		if !e.ControlArrived {
-			arrived = fmt.Sprintf("blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
+			arrived = fmt.Sprintf("and blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
 		}
-		return fmt.Sprintf("plaintext control packet captured leaving on %s, %s; %s captured, 0 dropped, 0 truncated",
+		return fmt.Sprintf("plaintext control packet captured leaving on %s %s; %s captured, 0 dropped, 0 truncated",
 			list(took(from, sent)), arrived, plural(frames, "frame"))
 	}))
+}
+
+// lostFrames reports whether a capture of the node had more frames than it could read.
+func lostFrames(n *graph.Node) bool {
+	return slices.ContainsFunc(n.Captures, func(c *evidence.Capture) bool { return c.Drops+c.Truncated > 0 })
 }
 
 // took returns the links on which ciphertext was seen, all outside links if it

@@ -37,7 +37,7 @@ func (v *view) backend() verdict.Outcome {
 		if len(without) > 0 {
 			out.Add("; none on %s", list(without))
 		}
-		out.Variant = "mixed"
+		out.Variant, out.Failed = "mixed", "the nodes run different network backends"
 		if odd := v.unlike(used); len(odd) == 1 {
 			out.Facts = map[string]string{"node": odd[0]}
 		}
@@ -59,7 +59,7 @@ func (v *view) backend() verdict.Outcome {
 		}
 		return out
 	}
-	return pass("%s on all %d nodes", v.Title, len(v.Nodes))
+	return pass("%s on each of %d nodes", v.Title, len(v.Nodes))
 }
 
 // carrierBelow names the WireGuard device that was seen to carry the pods' traffic
@@ -114,12 +114,14 @@ func (v *view) unleased(names []string) verdict.Outcome {
 		}
 	}
 	if len(rangeless) > 0 {
-		out := fail("%s has no pod range (spec.podCIDR is empty), so the network plugin has no lease for it: the "+
-			"cluster's range may be used up", list(rangeless))
+		out := fail("%s no pod range (spec.podCIDR is empty), so the network plugin has no lease there: the "+
+			"cluster's range may be used up", subject(rangeless, "has", "have"))
+		out.Failed = "a node has no pod range"
 		out.Variant, out.Facts = "rangeless", map[string]string{"node": rangeless[0]}
 		return out
 	}
 	out := fail("the network plugin wrote no lease for %s: it has not started there", list(names))
+	out.Failed = "the network plugin has not started on every node"
 	out.Variant, out.Facts = "unleased", map[string]string{"node": names[0]}
 	return out
 }
@@ -201,7 +203,7 @@ func (v *view) everyNode() verdict.Outcome {
 	case len(chosen) > 0:
 		return pass("%d nodes; left out on request: %s", len(v.Nodes), list(chosen))
 	}
-	return pass("all %d nodes", len(v.Nodes))
+	return pass("%d nodes, all that the cluster has", len(v.Nodes))
 }
 
 // notReady adds to the reason why a node was left out what its condition says,
@@ -252,7 +254,11 @@ func hasFamily(n *graph.Node, family int) bool {
 func (v *view) started(n *graph.Node) verdict.Outcome {
 	for _, p := range v.Problems {
 		if p.On == n.Name {
-			out := unknown("%s", p.Text)
+			text := strings.TrimSuffix(p.Text, ".")
+			if !strings.Contains(text, n.Name) {
+				text = n.Name + ": " + text
+			}
+			out := unknown("%s", text)
 			out.Variant = string(p.Class)
 			if p.Hint != "" {
 				out.Readings = []verdict.Reading{{Node: p.On, What: "hint", Text: p.Hint}}

@@ -63,28 +63,37 @@ func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
 	least, most := c.moved.Least+e.StaleSent.Least, max(c.moved.Most, e.Sent.TX.Most)+e.StaleSent.Most
 	switch {
 	case c.count.Readings < evidence.Readings || int(c.count.Index) != c.device.Index || c.moved.Backwards:
-		return unknown("%s of %s was recreated or lost this peer during the capture", device, node)
+		return as("recreated", unknown("%s of %s was recreated or lost this peer during the capture", device, node))
 	case c.moved.Most > maxMoved:
 		return unknown("%s of %s cannot have counted %d bytes %s during the capture",
 			device, node, c.moved.Most, c.verb)
 	case c.node.Unverified != "":
 		return unknown("%s", c.node.Unverified)
 	case c.moved.Least < canaries:
-		return fail("%s of %s counted %d bytes %s, and test packets of %d bytes arrived: the others bypassed the tunnel",
-			device, node, c.moved.Least, c.verb, canaries)
+		return as("bypassed", fail("%s of %s counted %d bytes %s, and test packets of %d bytes arrived: the others "+
+			"bypassed the tunnel", device, node, c.moved.Least, c.verb, canaries))
 	case c.captured < least:
-		return unknown("%s of %s counted %d bytes %s, only %d were captured: the others took a path that was not captured",
-			device, node, least, c.verb, c.captured)
+		return as("uncaptured", unknown("%s of %s counted %d bytes %s, only %d were captured: the others took a path "+
+			"that was not captured", device, node, least, c.verb, c.captured))
 	case c.captured > most:
-		return unknown("%d bytes were captured, %s of %s counted at most %d as %s: not all of them belong to "+
-			"this tunnel", c.captured, device, node, c.moved.Most, c.verb)
+		return as("foreign", unknown("%d bytes were captured, %s of %s counted at most %d as %s: not all of them belong "+
+			"to this tunnel", c.captured, device, node, c.moved.Most, c.verb))
 	}
 	return verdict.Outcome{}
 }
 
+// as is an outcome of a variant.
+func as(variant string, out verdict.Outcome) verdict.Outcome {
+	out.Variant = variant
+	return out
+}
+
 // figures are those of an end with which nothing is wrong.
 func (c *countedEnd) figures(e *graph.Edge) string {
-	if c.captured <= c.moved.Most {
+	switch {
+	case c.moved.Least == c.moved.Most && c.captured == c.moved.Most:
+		return fmt.Sprintf("%s %s %d bytes by the kernel's counter, captured as many", c.node.Name, c.verb, c.captured)
+	case c.captured <= c.moved.Most:
 		return fmt.Sprintf("%s %s between %d and %d bytes by the kernel's counter, captured %d",
 			c.node.Name, c.verb, c.moved.Least, c.moved.Most, c.captured)
 	}

@@ -12,12 +12,14 @@ import (
 // forwardHooks are those that pods' packets pass, in order.
 var forwardHooks = []string{"prerouting", "forward", "postrouting"}
 
+// transport is a transport as a reader knows it: UDP, TCP, ICMP.
+func transport(row *evidence.CanaryRow) string { return strings.ToUpper(row.Transport) }
+
 // notArrived says that test packets do not arrive, and what drops them, as far
 // as it was found.
 func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out := fail("%s test packets of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)",
-		row.Transport,
-		row.Size, e.From.Name, e.To.Name, row.Sent)
+		transport(row), row.Size, e.From.Name, e.To.Name, row.Sent)
 	out.Variant = "lost"
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name}
 	forwarded(&out, e, row)
@@ -28,8 +30,7 @@ func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 // and what drops those.
 func notAnswered(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out := fail("%s test packets of %d bytes from %s arrive at the pod on %s, their answers do not come back",
-		row.Transport,
-		row.Size, e.From.Name, e.To.Name)
+		transport(row), row.Size, e.From.Name, e.To.Name)
 	out.Variant = "answer"
 	out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name}
 	forwarded(&out, e.Back(), row)

@@ -67,7 +67,7 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 		out.Variant, out.Facts = "unaddressed", facts
 		return out
 	}
-	return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)
+	return pass("%s of %s is up, kind %s, MTU %d", name, n.Name, kind(link), link.MTU)
 }
 
 // carriedByAnother warns that another WireGuard link does the expected one's
@@ -94,7 +94,7 @@ func (v *view) deviceRead(n *graph.Node, family int) verdict.Outcome {
 		if d.Userspace {
 			how = "userspace"
 		}
-		return pass("%s: %s (%s, UDP %d, %s)", n.Name, d.Name, how, d.Port, plural(uint64(d.Peers), "peer"))
+		return pass("%s of %s was read: %s, UDP %d, %s", d.Name, n.Name, how, d.Port, plural(uint64(d.Peers), "peer"))
 	}
 	for _, p := range n.Problems {
 		if p.What == "device" && (p.On == "" || p.On == name) {

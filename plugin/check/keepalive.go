@@ -65,13 +65,18 @@ func (v *view) silent(cutOff []*graph.Edge) verdict.Outcome {
 	if more := len(cutOff) - 1; more > 0 {
 		names += " and " + plural(uint64(more), "other node")
 	}
-	out := warn("%s, and it sends no keepalives: after some silence %s cannot reach its pods until one of them sends "+
-		"something", v.translated(first), names)
+	out := warn("%s, and %s sends no keepalives: after some silence %s cannot reach its pods until one of them sends "+
+		"something", v.translated(first), first.To.Name, names)
 	out.Facts = map[string]string{"node": first.To.Name, "peer": first.From.Name, "device": first.ToLink()}
 	out.Readings = []verdict.Reading{
 		{Node: first.From.Name, What: first.FromLink() + " sends to", Text: sendsTo(first)},
 		{Node: first.To.Name, What: "port of " + first.ToLink(), Text: fmt.Sprint(first.ToCarrier.Device.Port)},
 		{Node: first.To.Name, What: "keepalive for " + first.From.Name, Text: "off"},
+	}
+	if p := first.Peer; p != nil && p.Endpoint.IsValid() && p.Endpoint != first.Sent.Endpoint {
+		out.Readings = append(out.Readings, verdict.Reading{
+			Node: first.From.Name, What: first.FromLink() + " sent to, before this run's own packets", Text: p.Endpoint.String(),
+		})
 	}
 	return out
 }
@@ -90,10 +95,11 @@ func (v *view) translated(e *graph.Edge) string {
 	meant := addr == e.ToCarrier.Endpoint || externally(e.To, addr.String())
 	switch {
 	case natted(e) && !meant:
-		return fmt.Sprintf("%s is behind a NAT: %s sends to %s, where it was last heard", e.To.Name, e.From.Name, uses)
+		return fmt.Sprintf("%s is behind a NAT: %s sends to %s, where %s was last heard", e.To.Name, e.From.Name, uses,
+			e.To.Name)
 	case (own || meant) && uses.Port() != port && uses.Port() != v.Port(e.To, e.Family) && e.Received.RX.Least > 0:
-		return fmt.Sprintf("something between the nodes rewrites the source port of %s: %s sends to %s, where it was "+
-			"last heard, and %s listens on port %d", e.To.Name, e.From.Name, uses, e.ToLink(), port)
+		return fmt.Sprintf("something between the nodes rewrites the source port of %s: %s sends to %s, where %s was "+
+			"last heard, and %s there listens on port %d", e.To.Name, e.From.Name, uses, e.To.Name, e.ToLink(), port)
 	}
 	return ""
 }

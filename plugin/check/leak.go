@@ -87,7 +87,7 @@ func (v *view) unattributed() verdict.Outcome {
 	if leaks := offPodLinks(v.Graph, v.Unattributed); len(leaks) > 0 {
 		return leaked(v.Graph, "traffic with this run's mark", leaks)
 	}
-	return pass("")
+	return pass("no packet with this run's mark was seen in clear that belongs to no tested pair")
 }
 
 // leaked describes sightings, the most telling first.
@@ -134,9 +134,18 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	out := fail("%s is sent in PLAINTEXT %s: %s, first seen %s %s on %s",
 		what, how, plural(total, "frame"), way, first.On, first.Link)
 	out.Variant, out.Readings = strings.ToLower(inside), readings
-	out.Facts = map[string]string{"node": first.On, "link": first.Link, "direction": first.Direction,
+	out.Facts = map[string]string{"node": sender(c, first), "link": first.Link, "direction": first.Direction,
 		"count": fmt.Sprint(total)}
 	return out
+}
+
+// sender is the node where a leak has to be looked for: that of the pod that sent it
+// if it was seen arriving elsewhere, else where it was seen.
+func sender(c *graph.Graph, leak graph.Leak) string {
+	if from := c.At(leak.Source); from != nil && leak.Direction == evidence.DirectionRX {
+		return from.Name
+	}
+	return leak.On
 }
 
 // outer are the addresses of a leak's outermost header, empty if it has none.

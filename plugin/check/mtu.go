@@ -71,8 +71,8 @@ func (v *view) oldPods(n *graph.Node) verdict.Outcome {
 		}
 	}
 	if len(large) > 0 {
-		out := warn("%s on %s have a larger MTU than %s (%d): made before the switch to WireGuard",
-			plural(uint64(len(large)), "pod link"), n.Name, tunnel.Name, tunnel.MTU)
+		out := warn("on %s the MTU of %s is larger than that of %s (%d): made before the switch to WireGuard",
+			n.Name, plural(uint64(len(large)), "pod link"), tunnel.Name, tunnel.MTU)
 		out.Facts = map[string]string{"node": n.Name}
 		out.Readings = []verdict.Reading{{Node: n.Name, What: "links", Text: list(large[:min(len(large), 8)])}}
 		return out

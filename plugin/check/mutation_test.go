@@ -39,7 +39,7 @@ func TestEveryCheckIsMissed(t *testing.T) {
 	advice := map[string]bool{"WG0105": true, "WG0505": true, "WG0701": true, "WG0702": true, "WG0801": true}
 	runs := evidenceOf(t)
 	for _, c := range Checks() {
-		if advice[c.Code] {
+		if advice[c.Code] || c.Advice {
 			continue
 		}
 		noticed := 0
@@ -118,13 +118,15 @@ func alwaysPassing(c verdict.Check) verdict.Check {
 // or warns if it only advises) and one in which it is inconclusive or, if it
 // reads nothing that could be missing, not applicable.
 func TestEveryCodeWasSeenInEveryState(t *testing.T) {
-	seen := map[string]map[verdict.Status]string{}
+	seen, advised := map[string]map[verdict.Status]string{}, map[string]string{}
 	note := func(name string, said *recording.Recording) {
 		for _, f := range Judge(said).Findings {
 			if seen[f.Code] == nil {
 				seen[f.Code] = map[verdict.Status]string{}
 			}
-			seen[f.Code][f.Status] = name
+			if seen[f.Code][f.Status] = name; f.Advice {
+				advised[f.Code] = name
+			}
 		}
 	}
 	for _, r := range evidenceOf(t) {
@@ -133,8 +135,17 @@ func TestEveryCodeWasSeenInEveryState(t *testing.T) {
 	for name, streams := range healthyWithout() {
 		note(name, record(t, streams))
 	}
+	for name, streams := range informed() {
+		note(name, record(t, streams))
+	}
 	for _, c := range Checks() {
 		states := seen[c.Code]
+		if c.Advice {
+			if advised[c.Code] == "" || states[verdict.NotApplicable] == "" || len(states) > 2 {
+				t.Errorf("%s was seen to advise in %q, in these states: %v", c.Code, advised[c.Code], states)
+			}
+			continue
+		}
 		if states[verdict.Pass] == "" {
 			t.Errorf("%s was never seen to pass", c.Code)
 		}

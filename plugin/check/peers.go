@@ -63,6 +63,12 @@ type keyHolders struct {
 	carries map[string]bool
 }
 
+// together names all of several, the last behind an "and".
+func together(names []string) string {
+	last := len(names) - 1
+	return list(names[:last]) + " and " + names[last]
+}
+
 func (v *view) unique() verdict.Outcome {
 	h := v.keyHolders()
 	if len(h.carries) == 0 {
@@ -74,7 +80,7 @@ func (v *view) unique() verdict.Outcome {
 		switch {
 		case len(nodes) == 1:
 		case h.carries[key]:
-			out := fail("%s share the key %s", list(nodes), short(key))
+			out := fail("%s share the key %s", together(nodes), short(key))
 			last := v.Node(nodes[len(nodes)-1])
 			out.Facts = map[string]string{"node": last.Name, "device": v.deviceWith(last, key)}
 			for _, family := range v.Run.Families {

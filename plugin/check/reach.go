@@ -93,6 +93,7 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	switch {
 	case arrived > 0:
 		out = notAccepted(e)
+		out.Failed = "the other node does not accept WireGuard's UDP packets"
 	case left > 0:
 		port := e.Sent.Endpoint.Port()
 		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port,
@@ -104,7 +105,9 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
 		byXDP(&out, e.To)
 	default:
-		out = notSent(e)
+		if out = notSent(e); out.Variant != "source-port" && out.Variant != "vpn" {
+			out.Failed = "WireGuard's UDP packets do not leave the sending node"
+		}
 	}
 	out.Readings = append(out.Readings, readings...)
 	return out

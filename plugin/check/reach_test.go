@@ -70,6 +70,17 @@ func policy(base string) evidence.Message {
 	return m
 }
 
+// sentBeside has something of the shape of WireGuard's messages leave node-1 for node-2's
+// endpoint from a port that is not the tunnel's, whose handshakes are for these keys.
+func sentBeside(handshakes []evidence.Handshake) streams {
+	s := unsentRun()
+	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Tunnel: &evidence.Tunnel{
+		Local: netip.AddrPortFrom(underlay(0), 11787), Remote: netip.AddrPortFrom(underlay(1), 51820), Links: []string{"eth0"},
+		TX: evidence.Flow{Initiations: 1, Bytes: 148, Handshakes: handshakes},
+	}})
+	return s
+}
+
 // rewritten changes a firewall's message.
 func rewritten(m evidence.Message, change func(*evidence.Firewall)) evidence.Message {
 	change(m.Firewall)
@@ -329,12 +340,19 @@ var reachedCases = []reachedCase{
 			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1) {
 				tunnel := *m.Tunnel
 				tunnel.Local = netip.AddrPortFrom(underlay(0), 11787)
-				tunnel.TX = evidence.Flow{Initiations: 3, Bytes: 444}
+				tunnel.TX = evidence.Flow{Initiations: 3, Bytes: 444, Handshakes: []evidence.Handshake{{Type: 1, Sender: 7, For: publicKey(1)}}}
 				m.Tunnel = &tunnel
 			}
 		})
 		return s
 	}, "source-port", []string{"leave it from UDP port 11787 and not from 51820"}, nil},
+	{"a message of nobody for the same endpoint", func() streams { return sentBeside(nil) }, "output", []string{"no WireGuard message leaves the host"}, nil},
+	{"both, and another tunnel's handshake from the same port", func() streams {
+		return sentBeside([]evidence.Handshake{{Type: 1, Sender: 7, For: publicKey(1)}, {Type: 1, Sender: 8, For: publicKey(2)}})
+	}, "output", []string{"no WireGuard message leaves the host"}, nil},
+	{"another tunnel's handshake for the same endpoint", func() streams {
+		return sentBeside([]evidence.Handshake{{Type: 1, Sender: 7, For: publicKey(2)}})
+	}, "output", []string{"no WireGuard message leaves the host"}, nil},
 	{"a neighbour that does not answer", func() streams {
 		return unsentRun(evidence.Message{Neighbour: &evidence.Neighbour{Address: underlay(1), Link: "eth0", State: "failed"}})
 	}, "neighbour", []string{"node-1 gets no answer to ARP for 192.0.2.11 on eth0", "192.0.2.11 failed"}, map[string]string{"hop": "192.0.2.11"}},

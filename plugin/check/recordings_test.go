@@ -52,7 +52,7 @@ var told = map[string]expectation{
 	"vm-healthy-nat":            {verdict.Passed, "", nil},
 	"vm-healthy-vpn":            {verdict.Passed, "", nil},
 	"vm-healthy-dual":           {verdict.Passed, "", nil},
-	"vm-shared-key":             {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
+	"vm-shared-key":             {verdict.Failed, "WG0303", []string{"node-1 and node-2 share the key"}},
 	"vm-psk-one-side":           {verdict.Failed, "WG0501", []string{"node-1 has a preshared key for node-2, which has none for it"}},
 	"vm-port-taken":             {verdict.Failed, "WG0201", []string{"the UDP port 51820 of its tunnel is taken by wg7"}},
 	"vm-device-down":            {verdict.Failed, "WG0201", []string{"flannel-wg of node-2 is down"}},

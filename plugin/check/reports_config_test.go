@@ -315,7 +315,7 @@ var reportWords = map[string]struct{ code, variant, text string }{
 	"a node has no lease, since it has no pod range":                    {"WG0101", "rangeless", "node-3 has no pod range"},
 	"a node has no lease":                                               {"WG0101", "unleased", "the network plugin wrote no lease for node-3"},
 	"a node with another backend":                                       {"WG0101", "mixed", "host-gw on node-3, wireguard on node-1, node-2"},
-	"report 21: behind a NAT without keepalives":                        {"WG0702", "", "node-2 is behind a NAT: node-1 sends to 203.0.113.9:40001, where it was last heard, and it sends no keepalives"},
+	"report 21: behind a NAT without keepalives":                        {"WG0702", "", "node-2 is behind a NAT: node-1 sends to 203.0.113.9:40001, where node-2 was last heard, and node-2 sends no keepalives"},
 	"report 21: a source port that is rewritten, without keepalives":    {"WG0702", "", "rewrites the source port of node-2"},
 	"flannel 2200: each node takes its own port for that of the others": {"WG0306", "own", "to port 51999, on which its own flannel-wg listens"},
 }

@@ -138,7 +138,7 @@ var rows = []row{
 				"belongs to an earlier device, or to somebody else.",
 			Reads: "the network plugin's node annotation, the device's public key",
 			Proof: verdict.P7Keys, Needs: needProbe,
-			After: []string{"WG0103", "WG0107", "WG0201", "WG0202"},
+			After: []string{"WG0103", "WG0107", "WG0101", "WG0201", "WG0202"},
 		},
 		family: (*view).published,
 	},
@@ -492,5 +492,63 @@ var rows = []row{
 			Reads: "pod ranges of the nodes, families of the run",
 		},
 		cluster: (*view).families,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0802", Title: "it is known who encrypts, the network plugin or the machines",
+			Failed: "who encrypts",
+			Why: "A network plugin encrypts between pods and knows every node by itself. A WireGuard between the " +
+				"machines below it encrypts the host network too (kubelet, etcd, hostNetwork pods), and has keys and peers " +
+				"of its own to be kept. Which of them fits depends on what the nodes' network crosses.",
+			Reads: "the profile, published and internal addresses of the nodes, their topology labels, NATs between " +
+				"them, the routes of WireGuard's own messages, marks of meshes on namespaces",
+			Needs: needProbe, Advice: true,
+		},
+		cluster: (*view).level,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0803", Title: "it is known which peers have a preshared key",
+			Failed: "preshared keys",
+			Why: "A preshared key protects recorded traffic against somebody who can break Curve25519 later. It is " +
+				"optional; where some peers have one and others not, it was set for a part of the cluster only.",
+			Reads: "of each peer whether a preshared key is set, never the key",
+			Needs: needProbe, Advice: true,
+		},
+		cluster: (*view).presharedKeys,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0804", Title: "it is known whether a node is in FIPS mode",
+			Failed: "FIPS mode",
+			Why: "WireGuard has one set of algorithms, and FIPS 140 approves neither its cipher, ChaCha20-Poly1305, " +
+				"nor its hash, BLAKE2s. The traffic is encrypted all the same; an audit that asks for approved " +
+				"algorithms does not accept it.",
+			Reads: "/proc/sys/crypto/fips_enabled of each node",
+			Needs: needProbe, Advice: true,
+		},
+		cluster: (*view).approved,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0805", Title: "it is known what becomes of a packet that the tunnel has no peer for",
+			Failed: "fail-open",
+			Why: "A system that fails closed drops such a packet; one that fails open sends it in plaintext, while a " +
+				"node has no key yet, or has lost it. Today's proof holds either way.",
+			Reads:  "the profile: what the network plugin does by design",
+			Advice: true,
+		},
+		cluster: (*view).missingPeer,
+	},
+	{
+		Check: verdict.Check{
+			Code: "WG0806", Title: "it is known whether control-plane nodes took part",
+			Failed: "control-plane nodes",
+			Why: "Pods run on control-plane nodes too, and some networks leave these nodes' own traffic unencrypted " +
+				"by default. What was left out is not proven.",
+			Reads:  "roles of the nodes by their labels, nodes that were left out on request, the profile",
+			Advice: true,
+		},
+		cluster: (*view).controlPlane,
 	},
 }

@@ -42,7 +42,7 @@ var scenarios = map[string]expectation{
 	// Keys, allowed IPs, endpoints.
 	"host-stale-key":             {verdict.Failed, "WG0302", []string{"another key for node-2", "variant stale"}},
 	"host-missing-peer":          {verdict.Failed, "WG0302", []string{"no peer with the key of node-2", "variant missing"}},
-	"host-shared-key":            {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
+	"host-shared-key":            {verdict.Failed, "WG0303", []string{"node-1 and node-2 share the key"}},
 	"host-published-key":         {verdict.Failed, "WG0301", []string{"node-2 publishes the key AAAA"}},
 	"host-allowed-gap":           {verdict.Failed, "WG0304", []string{"no peer of flannel-wg on node-1"}},
 	"host-allowed-part":          {verdict.Failed, "WG0304", []string{"only a part of its pod range"}},

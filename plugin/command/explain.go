@@ -23,7 +23,7 @@ var checkFamilies = []struct{ prefix, about string }{
 	{"WG05", "reachability and MTU"},
 	{"WG06", "proof on the wire"},
 	{"WG07", "performance"},
-	{"WG08", "scope and exposure"},
+	{"WG08", "scope and advice"},
 }
 
 func (r *root) explain() *cobra.Command {

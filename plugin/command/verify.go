@@ -57,7 +57,8 @@ Everything that is created is removed again; --print-manifests shows it first.
 Nodes that are cordoned or tainted are tested too, since pods run on them.
 
 Exit code: 0 verified, 1 not encrypted or a check failed, 2 usage,
-3 inconclusive, 4 could not run or could not write; 130 or 143 if interrupted.`,
+3 inconclusive, 4 could not run or could not write. If interrupted, 128 plus the
+signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 		Example: `  kubectl wg verify
   kubectl wg verify --nodes node1,node2 --record evidence.ndjson
   kubectl wg verify --node-selector topology.kubernetes.io/zone=a

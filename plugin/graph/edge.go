@@ -42,8 +42,9 @@ type Edge struct {
 	// To, if they go through one, InOuter what To gets. Nil if there is none, or
 	// nothing of it was captured.
 	OutOuter, InOuter *Outer
-	// RewrittenPort is a local port of no device of From from which messages were
-	// captured leaving for the endpoint of To, 0 if there is none.
+	// RewrittenPort is a local port of no device of From from which messages of this
+	// tunnel were captured leaving for the endpoint of To, see Peer.rewrittenPort; 0
+	// if there is none.
 	RewrittenPort uint16
 	// LeavesFrom and ArrivesAt are UDP ports that messages of Out and In had on the
 	// wire in the place of that of From's and To's device, 0 if all had that.

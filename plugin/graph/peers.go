@@ -194,7 +194,7 @@ func (g *Graph) settle(n *Node) {
 	defer func() { n.tunnels, n.stale, n.marked = nil, nil, nil }()
 	n.Answers, n.marked = settled(n.Answers, true), settled(n.marked, false)
 	slices.SortFunc(n.Peers, g.comparePeers)
-	rewritten := n.rewrittenPorts()
+	fromOthers := n.fromOtherPorts()
 	for i, p := range n.Peers {
 		p.rank = int32(i)
 		if p.Count == nil {
@@ -206,7 +206,7 @@ func (g *Graph) settle(n *Node) {
 		}
 		if device := n.Device(p.Device); device != nil {
 			p.tunnel = n.tunnels[tunnelKey{device.Port, p.Count.Endpoint}]
-			p.rewritten = rewritten[p.Count.Endpoint]
+			p.rewritten = p.rewrittenPort(fromOthers[p.Count.Endpoint])
 		}
 		if len(p.AllowedIPs) > 0 {
 			p.stale = n.stale[staleKey{p.Device, p.Count.Endpoint}]

@@ -74,6 +74,34 @@ func (n *Node) looseTunnels() (list []loose) {
 	return list
 }
 
+// fromOtherPorts are tunnels with messages that left from a local port which none of
+// the node's devices has, by where they went.
+func (n *Node) fromOtherPorts() map[netip.AddrPort][]loose {
+	found := map[netip.AddrPort][]loose{}
+	for at, t := range n.tunnels {
+		own := slices.ContainsFunc(n.Devices, func(d *evidence.Device) bool { return d.Port == at.port })
+		if !own && t.sent.Messages() > 0 {
+			found[at.remote] = append(found[at.remote], loose{at, t})
+		}
+	}
+	return found
+}
+
+// rewrittenPort is the least of the ports from which messages for a peer left in the
+// place of its device's, 0 if there is none. Anyone can send what has the shape of a
+// message to an endpoint: these are the tunnel's own if their handshakes were made for
+// the peer's key, as mac1 shows. A device that gets no answer makes one every 5 s
+// (messages.h: REKEY_TIMEOUT).
+func (p *Peer) rewrittenPort(fromOthers []loose) (port uint16) {
+	for _, l := range fromOthers {
+		made := l.sent.Handshakes > 0 && l.sent.For == p.PublicKey
+		if made && (port == 0 || l.at.port < port) {
+			port = l.at.port
+		}
+	}
+	return port
+}
+
 // joinLoose gives loose tunnels to the peers that they belong to.
 func (g *Graph) joinLoose() {
 	ends := g.endsOfLoose()

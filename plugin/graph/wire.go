@@ -97,19 +97,6 @@ func (n *Node) addTunnels(all []*evidence.Tunnel) {
 	}
 }
 
-// rewrittenPorts are local ports that none of the node's devices has and from which
-// messages were captured leaving, by where they went: something rewrites them.
-func (n *Node) rewrittenPorts() map[netip.AddrPort]uint16 {
-	ports := map[netip.AddrPort]uint16{}
-	for at, t := range n.tunnels {
-		own := slices.ContainsFunc(n.Devices, func(d *evidence.Device) bool { return d.Port == at.port })
-		if known := ports[at.remote]; !own && t.sent.Messages() > 0 && (known == 0 || at.port < known) {
-			ports[at.remote] = at.port
-		}
-	}
-	return ports
-}
-
 // addFlows sums two flows of one direction that differ in the local address only.
 func addFlows(a, b *evidence.Flow) evidence.Flow {
 	sizes := map[int]uint64{}

@@ -40,7 +40,8 @@ func calico(g *graph.Graph) (Profile, bool) {
 		Backend: carrier, Backends: map[string]string{}, Encrypts: enabled,
 		Device: routed(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
-		Scope: calicoScope(f, enabled),
+		EncryptsHosts: enabled && f.value("", "wireguardHostEncryptionEnabled") == "true",
+		Scope:         calicoScope(f, enabled),
 	}
 	p.Recognised = []string{fmt.Sprintf("annotations %s* on %d of %d nodes", calicoPrefix, marked, len(g.Nodes))}
 	if keys > 0 {

@@ -44,7 +44,8 @@ func cilium(g *graph.Graph) (Profile, bool) {
 		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
 		Device: routed(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
-		RunsAs:   "cilium", Scope: slices.Concat(c.scope(), commonScope),
+		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node"), OptedOut: c.optedOut,
+		Scope: slices.Concat(c.scope(), commonScope),
 	}
 	p.Name, p.Title = c.name()
 	if marked > 0 {
@@ -234,6 +235,29 @@ func (c ciliumCluster) strictRange() string {
 	return "the range that is configured"
 }
 
+// optOutLabels selects the nodes that do not encrypt their own traffic; none if empty.
+func (c ciliumCluster) optOutLabels() string {
+	if own, set := c.config["node-encryption-opt-out-labels"]; set {
+		return own
+	}
+	return "node-role.kubernetes.io/control-plane" // pkg/option, the default
+}
+
+// optedOut reports whether a node does not encrypt its own traffic where the others
+// do. Of selectors, labels that have to be there are understood.
+func (c ciliumCluster) optedOut(n *graph.Node) bool {
+	labels := c.optOutLabels()
+	if !c.on("encrypt-node") || labels == "" {
+		return false
+	}
+	for label := range strings.SplitSeq(labels, ",") {
+		if _, has := n.Labels[strings.TrimSpace(label)]; !has {
+			return false
+		}
+	}
+	return true
+}
+
 // nodeScope is about traffic of the nodes themselves.
 func (c ciliumCluster) nodeScope() Scope {
 	if !c.on("encrypt-node") {
@@ -242,10 +266,7 @@ func (c ciliumCluster) nodeScope() Scope {
 			Why:  "encrypt-node is off: Cilium encrypts only what goes from pod to pod",
 		}
 	}
-	labels := "node-role.kubernetes.io/control-plane" // pkg/option, the default
-	if own, set := c.config["node-encryption-opt-out-labels"]; set {
-		labels = own
-	}
+	labels := c.optOutLabels()
 	if labels == "" {
 		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are no hosts"}
 	}

@@ -42,6 +42,12 @@ type Profile struct {
 	Backend string
 	// FailClosed: traffic that finds no peer is dropped rather than sent in clear.
 	FailClosed bool
+	// EncryptsHosts says that traffic between the nodes themselves, of the host network,
+	// is meant to go through the tunnel too.
+	EncryptsHosts bool
+	// OptedOut reports whether a node is configured to leave its own traffic, that of
+	// the host network, out of the encryption; nil if no node can.
+	OptedOut func(n *graph.Node) bool
 	// Backends is the backend each node says it runs, by node name.
 	Backends map[string]string
 	// Configured is the backend that a node was configured with when it last

@@ -15,6 +15,13 @@ var captureRemedies = []row{
 		Note: "It is a UDP datagram to {endpoint}, from another port than WireGuard's and not one of its " +
 			"messages: a firewall that looks for either drops it, on a node or between them.",
 	}},
+	// Prints no command: what kept the probe from it is in the finding.
+	{"WG0604", "unread", "", Hint{
+		Title: "Find out why the probe could not watch all of {node}",
+		Note: "The finding names the link, or what was not read. A link that came or went meanwhile: run again. A " +
+			"permission: the probe needs NET_RAW and NET_ADMIN in the host's network; policies of admission or of the " +
+			"container runtime can take them away.",
+	}},
 	// Prints no command: nothing has to be changed.
 	{"WG0604", "", "", Hint{
 		Title: "Run again when the nodes are less busy",

@@ -32,16 +32,16 @@ var reachRemedies = []row{
 	{"WG0501", "iptables-policy", "", openNarrow}, // Nothing.
 	// The node may send datagrams to this UDP port of the other node; nothing else.
 	{"WG0501", "output-nft-rule", "", acceptBefore(insertByNft, ownOutput)},
-	{"WG0501", "output-nft-rule", "", openNarrow}, // Nothing.
+	{"WG0501", "output-nft-rule", "", openOut}, // Nothing.
 	// The same, behind all rules of the chain.
 	{"WG0501", "output-nft-policy", "", acceptBehind(appendByNft, ownOutput)},
-	{"WG0501", "output-nft-policy", "", openNarrow}, // Nothing.
+	{"WG0501", "output-nft-policy", "", openOut}, // Nothing.
 	// As output-nft-rule.
 	{"WG0501", "output-iptables-rule", "", acceptBefore(insertByXt, ownOutput)},
-	{"WG0501", "output-iptables-rule", "", openNarrow}, // Nothing.
+	{"WG0501", "output-iptables-rule", "", openOut}, // Nothing.
 	// As output-nft-policy.
 	{"WG0501", "output-iptables-policy", "", acceptBehind(appendByXt, ownOutput)},
-	{"WG0501", "output-iptables-policy", "", openNarrow}, // Nothing.
+	{"WG0501", "output-iptables-policy", "", openOut}, // Nothing.
 	// Nothing: what a program for NetworkPolicies wrote it writes again.
 	{"WG0501", "policies", "", Hint{
 		Title: "Let the policies of the nodes accept UDP port {port} between the nodes",
@@ -270,6 +270,13 @@ var openNarrow = Hint{
 	Title: "Accept UDP port {port} from the other node, before the rule that drops it",
 	Note: "Narrow it to the other node's address. With ufw: ufw allow from ADDRESS to any port {port} proto udp; " +
 		"with firewalld: a rich rule with source address and port.",
+}
+
+// openOut says what to let out where it is not known before which rule.
+var openOut = Hint{
+	Title: "Let UDP port {port} out to the other node, before the rule that drops it",
+	Note: "Narrow it to the other node's address. With ufw: ufw allow out to ADDRESS port {port} proto udp; otherwise " +
+		"where the rule comes from.",
 }
 
 // wayToEndpoint says what to look at where the kernel has no route to an endpoint.

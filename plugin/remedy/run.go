@@ -13,8 +13,8 @@ var runRemedies = []row{
 	// Prints no command: which policy may be relaxed is the operator's to know.
 	{"WG0103", "admission", "", Hint{
 		Title: "Allow the test pods to be created",
-		Note: "A policy or quota rejects them. kubectl wg verify --print-manifests shows what is created; " +
-			"use --namespace with a namespace that allows it.",
+		Note: "A policy or quota rejects them. kubectl wg verify --print-manifests shows what is created. " +
+			"Without --namespace the run makes namespaces of its own; with it, name one that allows these pods.",
 	}},
 	// Prints no command: disabling a webhook disables what it protects.
 	{"WG0103", "webhook", "", Hint{

@@ -41,7 +41,9 @@ type document struct {
 	Totals     totals            `json:"totals"`
 	Pairs      []pair            `json:"pairs"`
 	Findings   []verdict.Finding `json:"findings"`
-	Scope      []scopeOf         `json:"scope"`
+	// Advice is what there is to consider. It changes neither verdict nor exit code.
+	Advice []advised `json:"advice,omitempty"`
+	Scope  []scopeOf `json:"scope"`
 }
 
 type clusterOf struct {
@@ -83,6 +85,14 @@ type cause struct {
 	Verify       string                `json:"verify"`
 }
 
+// advised is something to consider, with what can be done about it.
+type advised struct {
+	Code   string       `json:"code"`
+	About  string       `json:"about"` // a few words
+	Text   string       `json:"text"`
+	Remedy *remedy.Hint `json:"remedy,omitempty"`
+}
+
 type totals struct {
 	verdict.Totals
 	Complete bool  `json:"complete"` // pairs and findings are all there are
@@ -116,6 +126,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		Totals:   totals{j.Totals, j.Complete, j.Warnings(), totalOf(j.Graph)},
 		Pairs:    []pair{},
 		Findings: j.Findings,
+		Advice:   advice(j),
 		Scope:    scopes(j),
 	}
 	d.ExitCode, d.Reason = j.Exit(options.FailOnWarn)
@@ -162,6 +173,17 @@ func newCause(j *check.Judgement, c *verdict.Cause) cause {
 		one.Remedy = &hint
 	}
 	return one
+}
+
+func advice(j *check.Judgement) (all []advised) {
+	for _, f := range j.Advice() {
+		one := advised{Code: f.Code, About: f.Failed, Text: f.Text}
+		if hint, known := remedy.For(f, j.Profile.RunsAs); known {
+			one.Remedy = &hint
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 func scopes(j *check.Judgement) (all []scopeOf) {

@@ -20,7 +20,11 @@ func Explain(w io.Writer, c verdict.Check) error {
 	t.line("")
 	t.para("", "", 0, c.Why)
 	t.line("")
-	t.labelled("Failed", meaning(c))
+	if c.Advice {
+		t.labelled("Advice", "information only: it never fails a run, nor warns")
+	} else {
+		t.labelled("Failed", meaning(c))
+	}
 	t.labelled("Reads", sentence(c.Reads))
 	if c.Proof != "" {
 		t.labelled("Proof", stepOf(c.Proof))

@@ -22,20 +22,20 @@ func TestHeadline(t *testing.T) {
 		{"host-stale-flannel-route", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
 		{"host-host-gw", nil, "PLAINTEXT: pod traffic crosses the wire in plaintext (node-1 ⇄ node-2)"},
 		{"host-obfuscated-udp", nil, "PLAINTEXT: pod traffic bypasses the tunnel (node-1 → node-2)"},
-		{"host-udp-blocked", nil, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); " +
+		{"host-udp-blocked", nil, "BLOCKED: the other node does not accept WireGuard's UDP packets (node-1 → node-2); " +
 			"no plaintext was seen"},
 		{"host-udp-blocked", func(j *check.Judgement) {
 			for i := range j.Totals.Steps { // the captures prove nothing
 				j.Totals.Steps[i].Statuses = map[verdict.Status]int{verdict.Inconclusive: 2}
 			}
-		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2)"},
+		}, "BLOCKED: the other node does not accept WireGuard's UDP packets (node-1 → node-2)"},
 		{"host-udp-blocked", func(j *check.Judgement) {
 			j.Causes = append(j.Causes, verdict.Cause{Finding: verdict.Finding{Status: verdict.Fail, Title: "t"}})
-		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); also: not true: t; " +
+		}, "BLOCKED: the other node does not accept WireGuard's UDP packets (node-1 → node-2); also: not true: t; " +
 			"no plaintext was seen"},
 		{"host-udp-blocked", func(j *check.Judgement) {
 			j.Causes = append(j.Causes, j.Causes[0], j.Causes[0])
-		}, "BLOCKED: WireGuard's UDP packets do not arrive at the other node (node-1 → node-2); and 2 other causes; " +
+		}, "BLOCKED: the other node does not accept WireGuard's UDP packets (node-1 → node-2); and 2 other causes; " +
 			"no plaintext was seen"},
 		{"host-published-key", nil, "MISCONFIGURED: a node's published key is not the one in use (node-2); " +
 			"no plaintext was seen"},

@@ -19,7 +19,7 @@ var families = []struct{ prefix, title string }{
 	{"WG05", "Reachability and packet sizes"},
 	{"WG06", "The proof on the wire"},
 	{"WG07", "Performance"},
-	{"WG08", "Scope"},
+	{"WG08", "Scope and advice"},
 }
 
 // Document writes all checks as one page of Markdown: a table of contents, then a
@@ -79,7 +79,11 @@ func (p *page) section(c verdict.Check) {
 	p.line("")
 	p.line("**%s.** %s", c.Title, c.Why)
 	p.line("")
-	p.line("- A failure means: %s.", meaning(c))
+	if c.Advice {
+		p.line("- Information only: it never fails a run, nor warns.")
+	} else {
+		p.line("- A failure means: %s.", meaning(c))
+	}
 	p.line("- Reads: %s.", c.Reads)
 	if c.Proof != "" {
 		p.line("- Part of the proof: %s.", stepOf(c.Proof))

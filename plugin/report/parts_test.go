@@ -90,6 +90,14 @@ func TestAffected(t *testing.T) {
 	}
 }
 
+// Where the nodes fail and no pair does, that is said.
+func TestNoneAffected(t *testing.T) {
+	text := fit(judged(t, "host-mixed-backends"), Options{})
+	if !strings.Contains(text, "\n  Affected  no direction at present: all are proven\n") {
+		t.Error(text)
+	}
+}
+
 // A report of no pair has no table.
 func TestNoPairs(t *testing.T) {
 	if text := fit(judged(t, "host-node-not-ready"), Options{}); strings.Contains(text, "Proof") {
@@ -140,7 +148,7 @@ func TestScope(t *testing.T) {
 			"            long long long thing\n"},
 		{Options{}, densest, "  Covered   pod to pod; not: one thing; … (--details)\n"},
 		{Options{Details: true, Width: 120}, full,
-			"\n  Covered   pod to pod\n            Not covered: one thing (it is other); " +
+			"\n  Covered   pod to pod\n            Not covered:\n            - one thing: it is other\n            - " +
 				strings.Repeat("long ", 12) + "thing\n"},
 	} {
 		text := newText(j, test.options, test.terse)

@@ -30,7 +30,7 @@ func (t *text) scope() {
 		case s.Proven:
 			covered = append(covered, s.What)
 		case t.Details && s.Why != "":
-			not = append(not, s.What+" ("+s.Why+")")
+			not = append(not, s.What+": "+s.Why)
 		default:
 			not = append(not, s.What)
 		}
@@ -44,6 +44,12 @@ func (t *text) scope() {
 		t.labelled("Covered", inside)
 	case t.terse >= least && !t.Details:
 		t.labelled("Covered", t.cut(inside, not))
+	case t.Details:
+		t.labelled("Covered", inside)
+		t.labelled("", "Not covered:")
+		for _, one := range not {
+			t.para("", strings.Repeat(" ", column)+"- ", column+2, one)
+		}
 	default:
 		t.labelled("Covered", inside)
 		t.labelled("", "Not covered: "+strings.Join(not, "; "))

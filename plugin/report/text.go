@@ -105,6 +105,7 @@ func (t *text) report() string {
 	t.causes()
 	t.proof()
 	t.warnings()
+	t.information()
 	t.scope()
 	if t.Details {
 		t.pairs()

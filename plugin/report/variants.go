@@ -129,10 +129,17 @@ var cases = map[string]map[string]string{
 	"WG0602": {
 		"inside": "If the tunnel lies inside another one",
 	},
+	"WG0603": {
+		"recreated":  "If the device or its peer was recreated",
+		"bypassed":   "If the devices counted less than arrived",
+		"uncaptured": "If less was captured than was counted",
+		"foreign":    "If more was captured than was counted",
+	},
 	"WG0604": {
 		"inside": "If the control packet goes through another tunnel",
 		"roamed": "If the endpoint changed meanwhile",
 		"kept":   "If the control packet did not arrive",
+		"unread": "If a link could not be captured, or something was not read",
 	},
 	"WG0611": {
 		"xdp":      "If an XDP program is attached",
@@ -141,6 +148,17 @@ var cases = map[string]map[string]string{
 		"link":     "If a link appeared or disappeared",
 		"counters": "If a link counted more than was captured",
 		"offload":  "If an offload can bypass the captures",
+	},
+	"WG0802": {
+		"plugin": "If the network plugin leaves out the host network",
+		"twice":  "If pod traffic is encrypted twice",
+	},
+	"WG0805": {
+		"machines": "If a WireGuard of the machines encrypts",
+	},
+	"WG0806": {
+		"left":  "If they were left out of the run",
+		"opted": "If they are configured not to encrypt their own traffic",
 	},
 }
 

@@ -36,6 +36,10 @@ type Check struct {
 	// Outage: a failure says that something did not arrive. It explains no leak:
 	// what was seen in clear did arrive, or was on its way.
 	Outage bool
+	// Advice: the check only informs. It passes, with or without something to advise
+	// (Outcome.Advice), or is not applicable; it never counts, not even as a warning.
+	// Failed then names what the advice is about, in a few words.
+	Advice bool
 
 	// What is judged: the cluster, each node, each node once for each family of
 	// the run, or each edge. One of them is set.

@@ -224,12 +224,26 @@ func (j *judging) withGap(k *judged, found Outcome, nodes []*graph.Node) Outcome
 		gap = k.lacks(nodes[i])
 	}
 	switch {
+	case k.Advice:
+		return informing(found, gap)
 	case gap == "", k.stands(found.Status):
 	case found.Status == Inconclusive && found.Variant != "": // it knows why the evidence is missing
 	default:
 		readings := found.Readings
 		found = Say(Inconclusive, "%s", gap)
 		found.Readings = readings
+	}
+	return found
+}
+
+// informing is the law of advice: it never counts. What it would rest on and was
+// not read is not known.
+func informing(found Outcome, gap string) Outcome {
+	switch {
+	case gap != "":
+		return Say(NotApplicable, "%s", gap)
+	case found.Status > Pass:
+		found.Status, found.Advice = Pass, true
 	}
 	return found
 }
@@ -246,6 +260,7 @@ func (j *judging) finding(k *judged, on subject) Finding {
 		Code: k.Code, Title: k.Title, Failed: cmp.Or(found.Failed, k.Failed), Proof: k.Proof,
 		Status: found.Status, Kind: k.kindOf(&found), Subject: j.named(on),
 		Text: found.Text(), Readings: found.Readings, Variant: found.Variant, Facts: found.Facts,
+		Advice:   k.Advice && found.Advice,
 		CausedBy: j.causedBy(k, found.Status, on),
 	}
 }

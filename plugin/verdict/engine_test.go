@@ -194,3 +194,37 @@ func TestOutcomesAreOfTheirEdges(t *testing.T) {
 		}
 	}
 }
+
+// Law: advice never counts. A check that only informs changes neither the verdict nor
+// the exit code, whatever it returns, and where its evidence is missing nothing is known.
+func TestAdviceNeverCounts(t *testing.T) {
+	for _, returned := range []Status{NotApplicable, Pass, Warn, Inconclusive, Fail} {
+		informs := Check{Code: "info", Advice: true, Cluster: func() Outcome {
+			out := Say(returned, "it is so")
+			out.Advice = returned == Pass
+			return out
+		}}
+		r := Judge(among(2), append(proving(), informs), Detailed)
+		code, reason := r.Exit(true)
+		if r.Verdict != Passed || r.Warnings() != 0 || len(r.Causes) > 0 || code != 0 || reason != "" {
+			t.Errorf("%s: %s, %d warnings, exit code %d %s", returned, r.Verdict, r.Warnings(), code, reason)
+		}
+		if advised := len(r.Advice()) == 1; advised != (returned != NotApplicable) {
+			t.Errorf("%s: %v", returned, r.Advice())
+		}
+	}
+	counts := Check{Code: "counts", Cluster: func() Outcome {
+		out := Say(Pass, "it is so")
+		out.Advice = true
+		return out
+	}}
+	if r := Judge(among(2), append(proving(), counts), Detailed); len(r.Advice()) > 0 {
+		t.Error("a check that does not only inform advises")
+	}
+	unread := Check{Code: "info", Advice: true, Needs: []Need{NeedProbe}, Cluster: func() Outcome { return Say(Pass, "it is so") }}
+	g := running(2, "all", map[string]string{"probe/a": "no bye"}, 4)
+	r := Judge(g, append(proving(), unread), Detailed)
+	if status := r.Totals.Of("info").Statuses; status[NotApplicable] != 1 || r.Verdict != Passed {
+		t.Errorf("%v, %s", status, r.Verdict)
+	}
+}

@@ -140,6 +140,8 @@ type Outcome struct {
 	// where they are other than the check's.
 	Kind   Kind
 	Failed string
+	// Advice: the text is something to consider, of a check that only informs.
+	Advice bool
 
 	format string
 	args   []any
@@ -179,6 +181,7 @@ type Finding struct {
 	Subject  Subject           `json:"subject"`
 	Text     string            `json:"text"`
 	Readings []Reading         `json:"readings,omitempty"`
+	Advice   bool              `json:"advice,omitempty"`  // the text is something to consider, and no more than that
 	CausedBy Origin            `json:"causedBy,omitzero"` // the finding that explains this one
 	Variant  string            `json:"-"`
 	Facts    map[string]string `json:"-"`
@@ -207,6 +210,17 @@ type Result struct {
 	Totals   Totals
 	Pairs    []Pair
 	Findings []Finding // in the order of the table
+}
+
+// Advice returns the findings that are something to consider. They change neither
+// the verdict nor the exit code.
+func (r *Result) Advice() (some []Finding) {
+	for _, f := range r.Findings {
+		if f.Advice {
+			some = append(some, f)
+		}
+	}
+	return some
 }
 
 // Warnings counts the findings that are warnings.

@@ -25,6 +25,9 @@ type Hello struct {
 	// NetNS is the inode of the speaker's network namespace, to distinguish a host
 	// network probe from one that is not.
 	NetNS uint64 `json:"netns,omitempty"`
+	// FIPS reports whether the kernel is in FIPS mode (/proc/sys/crypto/fips_enabled);
+	// nil where it was not read, as in recordings of earlier versions.
+	FIPS *bool `json:"fips,omitempty"`
 }
 
 // Module reports whether the kernel can do WireGuard, read without loading it.

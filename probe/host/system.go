@@ -3,6 +3,8 @@
 package host
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -17,7 +19,19 @@ func (r Reader) System() evidence.Hello {
 	if id, err := os.ReadFile(r.Root.Path("proc/sys/kernel/random/boot_id")); err == nil {
 		hello.BootID = strings.TrimSpace(string(id))
 	}
+	hello.FIPS = r.fips()
 	return hello
+}
+
+// fips reports whether the kernel is in FIPS mode, nil if that cannot be read. A
+// kernel that has no such mode has no such file.
+func (r Reader) fips() *bool {
+	text, err := os.ReadFile(r.Root.Path("proc/sys/crypto/fips_enabled"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	enabled := strings.TrimSpace(string(text)) == "1"
+	return &enabled
 }
 
 // Module reports whether the kernel has WireGuard in it now. A WireGuard that is
