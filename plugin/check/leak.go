@@ -46,8 +46,17 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 				}
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + others(e)
+		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + apart(e) + others(e)
 	}))
+}
+
+// apart says that packets of other classes are not counted here, empty if there are
+// none.
+func apart(e *graph.Edge) string {
+	if len(e.Graph().AskedClasses()) == 0 {
+		return ""
+	}
+	return " of the pods to each other"
 }
 
 // others says how much went through the tunnel beside the run's own packets

@@ -67,6 +67,9 @@ type Profile struct {
 	// Overwrite is an address that a node publishes in place of its own, the zero
 	// Overwrite if there is none.
 	Overwrite func(n *graph.Node) Overwrite
+	// Promises are what the network promises of packets that are not from pod to pod:
+	// nil for BackendHops, AllHops where nodes' own packets are encrypted too.
+	Promises Promises
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }
@@ -114,7 +117,10 @@ func Decide(g *graph.Graph) Profile {
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope)
+			if p.Promises == nil {
+				p.Promises = BackendHops()
+			}
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), scopeLines(g.AskedClasses()), p.Scope)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}

@@ -36,12 +36,14 @@ type document struct {
 	Run         runOf           `json:"run"`
 	Profile     network         `json:"profile"`
 	// FirstCause is the first of Causes, for those who want only one.
-	FirstCause *cause            `json:"firstCause,omitempty"`
-	Causes     []cause           `json:"causes"`
-	Totals     totals            `json:"totals"`
-	Pairs      []pair            `json:"pairs"`
-	Findings   []verdict.Finding `json:"findings"`
-	Scope      []scopeOf         `json:"scope"`
+	FirstCause *cause  `json:"firstCause,omitempty"`
+	Causes     []cause `json:"causes"`
+	Totals     totals  `json:"totals"`
+	// Classes are the matrix of what else was tested, see matrix; absent if only pods were.
+	Classes  []classOf         `json:"classes,omitempty"`
+	Pairs    []pair            `json:"pairs"`
+	Findings []verdict.Finding `json:"findings"`
+	Scope    []scopeOf         `json:"scope"`
 }
 
 type clusterOf struct {
@@ -92,7 +94,8 @@ type totals struct {
 
 type pair struct {
 	verdict.Pair
-	Figures figures `json:"figures"`
+	Figures figures           `json:"figures"`
+	Classes []check.ClassCell `json:"classes,omitempty"`
 }
 
 // scopeOf is one line of what a verdict is about, or is not. Only what a PASS
@@ -114,6 +117,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Recognised},
 		Causes:   []cause{},
 		Totals:   totals{j.Totals, j.Complete, j.Warnings(), totalOf(j.Graph)},
+		Classes:  matrix(j),
 		Pairs:    []pair{},
 		Findings: j.Findings,
 		Scope:    scopes(j),
@@ -128,7 +132,8 @@ func newDocument(j *check.Judgement, options Options) document {
 	for _, p := range j.Pairs {
 		one := pair{Pair: p}
 		if from, to := j.Graph.Node(p.Node), j.Graph.Node(p.Peer); from != nil && to != nil {
-			one.Figures = figuresOf(j.Graph.Edge(from, to, p.Family))
+			e := j.Graph.Edge(from, to, p.Family)
+			one.Figures, one.Classes = figuresOf(e), j.ClassesOf(e)
 		}
 		d.Pairs = append(d.Pairs, one)
 	}
