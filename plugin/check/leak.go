@@ -46,13 +46,13 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 				}
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + apart(e) + others(e)
+		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + amongPods(e) + others(e)
 	}))
 }
 
-// apart says that packets of other classes are not counted here, empty if there are
+// amongPods says that packets of other classes are not counted here, empty if there are
 // none.
-func apart(e *graph.Edge) string {
+func amongPods(e *graph.Edge) string {
 	if len(e.Graph().AskedClasses()) == 0 {
 		return ""
 	}
@@ -127,7 +127,8 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	case first.By == evidence.LeakedByRange && strings.HasSuffix(first.Layers, " icmp") &&
 		first.OuterSource != first.InnerSource && inside == "":
 		inside, how = "icmp", "as quoted by an ICMP error"
-	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
+	case inside == "" && first.Class == "" && first.OuterSource.IsValid() &&
+		!ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
 		inside, how = "unknown", "inside packets between the nodes, in an unknown format"
 	case inside == "":
 		inside, how = "bare", "without encapsulation"
