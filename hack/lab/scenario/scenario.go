@@ -176,7 +176,7 @@ var Groups = []Group{
 	{Name: "three", Scenarios: three},
 	{Name: "underlay", Scenarios: slices.Concat(underlay, underTUN, disguisedBelow, scopeUnderlay)},
 	{Name: "unencrypted", Scenarios: unencrypted},
-	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere, scopeDual)},
+	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},
 	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
