@@ -182,6 +182,12 @@ var brokenScope = []breakage{
 		asked(s)
 		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
 	}, verdict.Passed, ""},
+	{"a probe that cannot answer in a family: of what goes to nodes nothing is promised", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemUnsupported, What: "answer", On: "IPv6", Text: "address family not supported"}})
+	}, verdict.Passed, ""},
 	{"an agent that is older than the plugin", func(s map[string][]evidence.Message) {
 		asked(s)
 		editClass(s, evidence.ClassNodePod, func(*evidence.Message) bool { return false })

@@ -43,7 +43,30 @@ type classKey struct {
 // sequence. The zero value is ready.
 type classes map[classKey][]uint16
 
-// add counts a frame with the header of such a packet.
+// frame counts all such packets of a frame from its first one on: where datagrams
+// are merged they are several.
+func (c *classes) frame(f *Frame, found *match, m *matcher) {
+	c.add(f, &found.header)
+	at := repeats(f.Data, found.at)
+	for range 2 * maxSegments {
+		next := m.next(f.Data[at:])
+		if next < 0 {
+			return
+		}
+		at += next
+		h, genuine := ParseMarked(f.Data[at:], m.mark, m.key)
+		if !genuine {
+			at += MarkSize
+			continue
+		}
+		if h.ofClass() {
+			c.add(f, &h)
+		}
+		at = repeats(f.Data, at)
+	}
+}
+
+// add counts one such packet.
 func (c *classes) add(f *Frame, h *Marked) {
 	key := classKey{
 		f.Direction, h.Class, h.Kind == KindClassAnswer, int(h.Family), int(h.Source), int(h.Target),

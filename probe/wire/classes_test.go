@@ -34,6 +34,14 @@ func TestClasses(t *testing.T) {
 		frame.Header = RawIP
 		inside.Add(frame)
 	}
+	var merged []byte
+	for sequence := range uint16(4) { // two of them were seen already
+		b := classPacket(t, func(m *Marked) { m.Sequence = 1 + sequence })
+		merged = append(merged, b[len(b)-MarkedSize:]...)
+	}
+	frame := tx(podPacket(t, merged))
+	frame.Header = RawIP
+	inside.Add(frame)
 	outside := stats.Link("eth0", evidence.RoleOutside)
 	for range 2 {
 		outside.Add(tx(build(t, eth(layers.EthernetTypeIPv4), raw(classPacket(t, func(*Marked) {})))))
@@ -49,7 +57,7 @@ func TestClasses(t *testing.T) {
 		}
 	}
 	want := []evidence.ClassSeen{
-		{Class: evidence.ClassClusterIP, Link: "wg0", Direction: "tx", Target: 1, Family: 4, Count: 2},
+		{Class: evidence.ClassClusterIP, Link: "wg0", Direction: "tx", Target: 1, Family: 4, Count: 4},
 		{Class: evidence.ClassNodeNode, Link: "wg0", Direction: "tx", Source: 1, Family: 4, Answer: true, Count: 1},
 	}
 	if !slices.Equal(seen, want) {

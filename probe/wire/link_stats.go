@@ -83,7 +83,7 @@ func (l *LinkStats) class(f *Frame, found *match) {
 	switch {
 	case found.quoted(&l.parts):
 	case l.inside():
-		l.ends.add(f, &found.header)
+		l.ends.frame(f, found, l.stats.settings.match)
 	default:
 		l.clear.add(l.name, f, &l.parts, found, l.stats.settings.match)
 	}
