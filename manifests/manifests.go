@@ -54,6 +54,8 @@ type Run struct {
 	Lifetime time.Duration
 	// Nodes and NewPods are on how many nodes the run makes pods and new pods.
 	Nodes, NewPods int
+	// Services: each test pod has a Service. ToNodes: the test pods send to nodes too.
+	Services, ToNodes bool
 	// Idle is how long a pod waits for its first or next session.
 	Idle time.Duration
 }
@@ -83,7 +85,7 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 		return nil, err
 	}
 	job.Namespace = r.NamespaceOf(p.Role)
-	job.Name = fmt.Sprintf("wg-%s-%s-%d", r.ID, p.Role, p.Index)
+	job.Name = r.jobName(p.Role, p.Index)
 	lifetime := int64(r.Lifetime / time.Second)
 	job.Spec.ActiveDeadlineSeconds = &lifetime
 	for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {

@@ -51,7 +51,8 @@ func (r Run) NamespaceObjects() ([]*corev1.Namespace, error) {
 // before the first has ended.
 const passes = 2
 
-// QuotaObjects returns the quotas of the run's own namespaces: exactly its pods.
+// QuotaObjects returns the quotas of the run's own namespaces: exactly its pods, and
+// its Services if it has any.
 func (r Run) QuotaObjects() ([]*corev1.ResourceQuota, error) {
 	var all []*corev1.ResourceQuota
 	for i, pods := range []int{passes * r.Nodes, r.Nodes + r.NewPods} {
@@ -62,6 +63,9 @@ func (r Run) QuotaObjects() ([]*corev1.ResourceQuota, error) {
 		r.own(&quota.ObjectMeta, "wg-"+r.ID)
 		quota.Namespace = r.Namespaces()[i]
 		quota.Spec.Hard[corev1.ResourcePods] = resource.MustParse(strconv.Itoa(pods))
+		if i == 1 {
+			r.admitServices(&quota)
+		}
 		all = append(all, &quota)
 	}
 	return all, nil
@@ -76,6 +80,7 @@ func (r Run) PolicyObject() (*networkingv1.NetworkPolicy, error) {
 	}
 	r.own(&policy.ObjectMeta, "wg-"+r.ID)
 	policy.Namespace = r.NamespaceOf("pod")
+	r.letOut(&policy)
 	return &policy, nil
 }
 

@@ -25,7 +25,7 @@ var socket = evidence.Message{Socket: &evidence.Socket{Path: "/var/run/wireguard
 // broken are all of them.
 var broken = slices.Concat(
 	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenAccounts, brokenControls,
-	brokenReports, brokenSystems,
+	brokenReports, brokenSystems, brokenScope,
 )
 
 // brokenCluster is what goes wrong in a cluster, or with what is told of it.

@@ -51,8 +51,17 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 				}
 			}
 		}
-		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + others(e)
+		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + amongPods(e) + others(e)
 	}))
+}
+
+// amongPods says that packets of other classes are not counted here, empty if there are
+// none.
+func amongPods(e *graph.Edge) string {
+	if len(e.Graph().AskedClasses()) == 0 {
+		return ""
+	}
+	return " of the pods to each other"
 }
 
 // others says how much went through the tunnel beside the run's own packets
@@ -123,7 +132,8 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	case first.By == evidence.LeakedByRange && strings.HasSuffix(first.Layers, " icmp") &&
 		first.OuterSource != first.InnerSource && inside == "":
 		inside, how = "icmp", "as quoted by an ICMP error"
-	case inside == "" && first.OuterSource.IsValid() && !ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
+	case inside == "" && first.Class == "" && first.OuterSource.IsValid() &&
+		!ofPods(c, first.OuterSource) && !ofPods(c, first.OuterTarget):
 		inside, how = "unknown", "inside packets between the nodes, in an unknown format"
 	case inside == "":
 		inside, how = "bare", "without encapsulation"

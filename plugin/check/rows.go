@@ -374,6 +374,24 @@ var rows = []row{
 	},
 	{
 		Check: verdict.Check{
+			Code: "WG0621", Title: "traffic to Services and nodes is encrypted where the network promises it",
+			Failed: "traffic that the network promises to encrypt crosses the wire in plaintext",
+			Kind:   verdict.Plaintext,
+			Why: "A packet to a Service or from a node can take another path than one from pod to pod: its addresses are " +
+				"translated on the way. What the network does not promise to encrypt, such as what is for a node's own " +
+				"address, is in clear by design and fails nothing.",
+			Reads: "where --scope asks for it: marked datagrams of each class, sent, received and answered, on WireGuard " +
+				"links and on links that leave a host",
+			Needs: needBoth, Seen: true,
+			After: []string{
+				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0402",
+				"WG0501", "WG0502", "WG0601",
+			},
+		},
+		edge: (*view).classes,
+	},
+	{
+		Check: verdict.Check{
 			Code: "WG0605", Title: "the same traffic was seen going through the tunnel",
 			Failed: "packets that arrived were not seen in the tunnel",
 			Kind:   verdict.Unproven,

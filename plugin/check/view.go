@@ -60,7 +60,7 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 // not read is missing where it is needed, or it only explains. Any other
 // problem of a probe could.
 var explained = map[string]bool{"device": true, "route": true, "rule": true, "firewall": true, "socket": true,
-	"module": true, "diversion": true}
+	"module": true, "diversion": true, "answer": true}
 
 // noCarrier judges a pair whose traffic no WireGuard link is known to carry;
 // none reports whether it is one. Where the network is known to have a tunnel,

@@ -26,6 +26,7 @@ type access struct {
 	scoped  bool // in the run's namespaces only
 	own     bool // only by a run with namespaces of its own
 	newPods bool // only by a run with new pods
+	serves  bool // only by a run with Services
 }
 
 // needed are the permissions without which a run is not possible. Reading the
@@ -38,6 +39,7 @@ var needed = []access{
 	{resource: "resourcequotas", verb: "get", scoped: true, own: true},
 	{group: "networking.k8s.io", resource: "networkpolicies", verb: "create", scoped: true, own: true},
 	{resource: "secrets", verb: "create", scoped: true, newPods: true},
+	{resource: "services", verb: "create", scoped: true, serves: true},
 	{group: "batch", resource: "jobs", verb: "create", scoped: true},
 	{group: "batch", resource: "jobs", verb: "deletecollection", scoped: true},
 	{resource: "pods", verb: "list", scoped: true},
@@ -63,6 +65,7 @@ func (a access) String() string {
 type MissingAccess struct {
 	What      []string
 	Namespace string // that the operator named, empty for the run's own
+	Services  bool   // the run makes Services
 	User      string // the operator's name as the server knows it, empty if it does not say
 }
 
@@ -73,13 +76,17 @@ func (e *MissingAccess) Error() string {
 // Hint is the commands by which an administrator gives the permissions.
 func (e *MissingAccess) Hint() string {
 	to := subject(e.User)
+	role := "kubectl wg verify --print-role"
+	if e.Services {
+		role += " --scope services"
+	}
 	if e.Namespace == "" {
-		return "ask a cluster administrator to run: kubectl wg verify --print-role | kubectl apply -f - && " +
+		return "ask a cluster administrator to run: " + role + " | kubectl apply -f - && " +
 			"kubectl create clusterrolebinding kubectl-wg --clusterrole=kubectl-wg " + to +
 			" ; it amounts to cluster-admin, for less see: kubectl wg verify --print-role --namespace NAME"
 	}
 	in := quote(e.Namespace)
-	return "ask a cluster administrator to run: kubectl wg verify --print-role -n " + in + " | kubectl apply -f - && " +
+	return "ask a cluster administrator to run: " + role + " -n " + in + " | kubectl apply -f - && " +
 		"kubectl create clusterrolebinding kubectl-wg-nodes --clusterrole=kubectl-wg-nodes " + to + " && " +
 		"kubectl create rolebinding kubectl-wg -n " + in + " --role=kubectl-wg " + to
 }
@@ -240,7 +247,7 @@ func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	lacking := make([]string, len(needed))
 	group, asking := errgroup.WithContext(ctx)
 	for i, a := range needed {
-		if a.own && !run.Own() || a.newPods && run.NewPods == 0 {
+		if a.own && !run.Own() || a.newPods && run.NewPods == 0 || a.serves && !run.Services {
 			continue
 		}
 		group.Go(func() error {
@@ -256,7 +263,9 @@ func (c *Client) Permitted(ctx context.Context, run manifests.Run) error {
 	}
 	lacking = slices.DeleteFunc(lacking, func(what string) bool { return what == "" })
 	if len(lacking) > 0 {
-		return &MissingAccess{What: lacking, Namespace: run.Namespace, User: c.user(ctx)}
+		return &MissingAccess{
+			What: lacking, Namespace: run.Namespace, Services: run.Services, User: c.user(ctx),
+		}
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ func TestExitCodes(t *testing.T) {
 		"verify --record /":                 {2, "is not a regular file"},
 		"verify --timeout 5":                {2, "hint: a number with its unit, e.g. 90s or 5m"},
 		"verify --print-role=none":          {2, "one of: cluster, namespaced"},
+		"verify --scope=nodes":              {2, "one or more of: pods,services,hosts"},
+		"verify --scope=":                   {2, "--scope is empty"},
 		"verify -n a/b":                     {2, "not a valid name of a namespace"},
 		"verify -v=x":                       {2, "not a level from 0 to 10"},
 		"verify -v=11":                      {2, "not a level from 0 to 10"},
@@ -160,6 +162,17 @@ func TestManifestsOfNamedNodesNeedNoCluster(t *testing.T) {
 	}
 	if strings.Contains(stdout, "status:") {
 		t.Error("it prints what the server fills in")
+	}
+}
+
+// Services and what else a scope needs are shown only where it is asked for.
+func TestManifestsOfAScope(t *testing.T) {
+	for scope, want := range map[string][2]int{"pods": {0, 0}, "hosts": {0, 1}, "services,pods": {2, 3}} {
+		_, stdout, _ := main(t, "verify", "--print-manifests", "--nodes", "a,b", "--server", "http://127.0.0.1:1", "--scope", scope)
+		got := [2]int{strings.Count(stdout, "kind: Service\n"), strings.Count(stdout, "protocol: UDP")}
+		if got != want {
+			t.Errorf("%s: %d Services, UDP named %d times, want %v", scope, got[0], got[1], want)
+		}
 	}
 }
 

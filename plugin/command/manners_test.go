@@ -179,10 +179,12 @@ func TestEditDistance(t *testing.T) {
 // The role for a namespace is for that one, and leaves its labels alone.
 func TestPrintRole(t *testing.T) {
 	for line, test := range map[string]struct{ has, lacks []string }{
-		"--print-role":                 {[]string{"kind: ClusterRole\n", "CLUSTER-ADMIN"}, []string{"kind: Role\n"}},
-		"--print-role -n mine":         {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
-		"--print-role=namespaced":      {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
-		"--print-role=cluster -n mine": {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
+		"--print-role":                  {[]string{"kind: ClusterRole\n", "CLUSTER-ADMIN"}, []string{"kind: Role\n"}},
+		"--print-role --scope hosts":    {[]string{"CLUSTER-ADMIN"}, []string{"services"}},
+		"--print-role --scope services": {[]string{"resources: [services]\n    verbs: [create]"}, nil},
+		"--print-role -n mine":          {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
+		"--print-role=namespaced":       {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
+		"--print-role=cluster -n mine":  {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
 	} {
 		code, stdout, stderr := main(t, append([]string{"verify"}, strings.Fields(line)...)...)
 		for _, text := range test.has {

@@ -19,6 +19,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // verifyFlags are the flags as they were typed.
@@ -27,6 +28,7 @@ type verifyFlags struct {
 	selector       string
 	pairs          string
 	family         string
+	scope          []string
 	image          string
 	pullPolicy     string
 	pullSecrets    []string
@@ -75,7 +77,11 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   # In a large cluster, faster: each node sends to the next one, or to 8 others.
   # The verdict names the tested pairs and claims nothing about the others.
   kubectl wg verify --pairs ring
-  kubectl wg verify --pairs 8`,
+  kubectl wg verify --pairs 8
+
+  # Not only pods: what is sent to Services and to the nodes themselves, and
+  # whether that is encrypted, in clear by the network's design, or a leak.
+  kubectl wg verify --scope pods,services,hosts`,
 		Args: noNodes,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := emptyFlag(command); err != nil {
@@ -98,6 +104,8 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.StringVar(&f.pairs, "pairs", "all",
 		"directions between nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
+	flags.StringSliceVar(&f.scope, "scope", []string{evidence.ScopePods}, "what to test: pods, and also services "+
+		"(cluster addresses and node ports), hosts (pods and nodes to nodes)")
 	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
 	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")
 	flags.StringSliceVar(&f.pullSecrets, "image-pull-secret", nil, "secrets for the image's registry, with --namespace")
@@ -118,6 +126,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
 	completeWith(command, "pairs", "all", "ring")
 	completeWith(command, "family", "4", "6", "all")
+	completeWith(command, "scope", scopes...)
 	completeWith(command, "fail-on", "fail", "warn")
 	completeWith(command, "image-pull-policy", pullPolicies...)
 	return command
@@ -128,6 +137,19 @@ const maxNewPods = 64
 
 // families are the values of --family.
 var families = map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}
+
+// scopes are the values of --scope. Pods are always tested.
+var scopes = []string{evidence.ScopePods, evidence.ScopeServices, evidence.ScopeHosts}
+
+// beyondPods returns what --scope names besides pods, in the order of scopes.
+func (f *verifyFlags) beyondPods() (some []string) {
+	for _, scope := range scopes[1:] {
+		if slices.Contains(f.scope, scope) {
+			some = append(some, scope)
+		}
+	}
+	return some
+}
 
 var pullPolicies = []string{"Always", "IfNotPresent", "Never"}
 
@@ -140,6 +162,8 @@ func (r *root) validate(f *verifyFlags) error {
 		return usagef("one of: 4, 6, all", "invalid value %q for --family", f.family)
 	case pairsError != nil:
 		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
+	case slices.ContainsFunc(f.scope, func(scope string) bool { return !slices.Contains(scopes, scope) }):
+		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope", strings.Join(f.scope, ","))
 	case f.pullPolicy != "" && !slices.Contains(pullPolicies, f.pullPolicy):
 		return usagef("one of: "+strings.Join(pullPolicies, ", "), "invalid value %q for --image-pull-policy", f.pullPolicy)
 	case f.timeout < minTimeout:
@@ -224,6 +248,7 @@ func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
 		Selection: cluster.Selection{Names: f.nodes},
 		Pairs:     f.pairs,
 		Families:  families[f.family],
+		Scope:     f.beyondPods(),
 		Timeout:   f.timeout,
 		Keep:      f.keep,
 		NewPods:   f.newPods,
@@ -251,7 +276,11 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
 		return err
 	case f.printRole != "":
-		_, err := r.streams.Out.Write(r.role(f.printRole))
+		role := r.role(f.printRole)
+		if slices.Contains(f.scope, evidence.ScopeServices) {
+			role = manifests.WithServices(role)
+		}
+		_, err := r.streams.Out.Write(role)
 		return err
 	}
 	client, err := r.connect()

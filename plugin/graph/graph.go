@@ -29,6 +29,7 @@ type Graph struct {
 	byName  map[string]*Node
 	byIndex map[int]*Node
 	leaks   map[edgeKey][]Leak
+	clear   map[classKey][]Leak  // packets of classes that were seen in clear
 	samples []*evidence.Sighting // leaks in the plugin's stream: whatever reports a leak is believed
 	owners  map[string]int       // by public key, the place of the node whose device has it
 	configs peerConfigs

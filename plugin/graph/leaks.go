@@ -11,6 +11,7 @@ import (
 // run is unattributed.
 func (g *Graph) attribute(recording Recorded) {
 	g.leaks = map[edgeKey][]Leak{}
+	g.clear = map[classKey][]Leak{}
 	done := map[*Node]bool{}
 	for _, stream := range recording.Streams() {
 		role, name := evidence.SplitStream(stream)
@@ -41,6 +42,9 @@ func leakSamples(messages []*evidence.Message) (samples []*evidence.Sighting) {
 func (g *Graph) attributeAll(samples []*evidence.Sighting, on string) {
 	for _, s := range samples {
 		leak := Leak{s, on}
+		if g.attributeClass(leak) {
+			continue
+		}
 		from, to := g.At(s.Source), g.At(s.Target)
 		if from == nil || to == nil || !g.Pairs.Has(from.place, to.place) ||
 			!slices.Contains(g.Run.Families, s.Family) {

@@ -42,6 +42,10 @@ type Node struct {
 	// knows of tries.
 	TriesSeen []*evidence.TrySeen
 	Tried     []*evidence.Tried
+	// Classed is what the node's pod and probe know of packets of classes, ClassSeen
+	// those that the probe saw in tunnels.
+	Classed   []*evidence.Classed
+	ClassSeen []*evidence.ClassSeen
 
 	// Leaks are what the node's captures saw in clear.
 	Leaks []*evidence.Sighting

@@ -205,6 +205,8 @@ func (r *reading) addPod(m *evidence.Message) {
 		n.Leaks = append(n.Leaks, m.Sighting)
 	case m.Tried != nil:
 		n.Tried = append(n.Tried, m.Tried)
+	case m.Classed != nil:
+		n.Classed = append(n.Classed, m.Classed)
 	case m.Canary != nil:
 		r.addCanary(m.Canary)
 	case m.Problem != nil:
@@ -230,6 +232,10 @@ func (n *Node) addHost(m *evidence.Message) {
 		n.Rules = append(n.Rules, m.Rule)
 	case m.TrySeen != nil:
 		n.TriesSeen = append(n.TriesSeen, m.TrySeen)
+	case m.Classed != nil:
+		n.Classed = append(n.Classed, m.Classed)
+	case m.ClassSeen != nil:
+		n.ClassSeen = append(n.ClassSeen, m.ClassSeen)
 	case m.Socket != nil:
 		n.Sockets = append(n.Sockets, m.Socket)
 	case m.Device != nil:

@@ -91,8 +91,9 @@ func (n *Node) MarkedLinks() []string {
 }
 
 // MarkedOn counts the marked packets of all edges, families and directions that
-// were seen on a link of the node.
+// were seen on a link of the node, those of classes included.
 func (n *Node) MarkedOn(link string) (sum uint64) {
+	sum = n.classesOn(link)
 	for at := range n.seen {
 		if at.link == link {
 			sum += n.marksAt(at)

@@ -59,6 +59,8 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		// A pod address without a peer is refused with ENOKEY, so the tunnel
 		// itself fails closed; a more specific route past it does not.
 		p.FailClosed = true
+		// Its one route to all pods is every packet's, a node's own too.
+		p.Promises = BackendHops().And(evidence.ClassNodePod)
 		p.Device, p.Published, p.Port = flannelDevices(g), flannelPublished, flannelPort
 		return p, true
 	}

@@ -101,6 +101,9 @@ type Profile struct {
 	Clear func(from, to *graph.Node) string
 	// Others are encryptions besides WireGuard's that were recognised.
 	Others []Encryption
+	// Promises are what the network promises of packets that are not from pod to pod:
+	// nil for BackendHops, or AllHops where EncryptsHosts and no node has opted out.
+	Promises Promises
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
 }
@@ -164,7 +167,11 @@ func Decide(g *graph.Graph) Profile {
 			if p.Port == nil {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), p.Scope, submariner(g), tailscale(g), p.ofOthers())
+			if p.Promises == nil {
+				p.Promises = p.ofHosts(g)
+			}
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), scopeLines(g.AskedClasses()), p.Scope, submariner(g),
+				tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}

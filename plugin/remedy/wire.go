@@ -79,6 +79,14 @@ var wireRemedies = []row{
 			"tables, filters that set marks, copy or divert (nft list ruleset, iptables-save, tc filter show), " +
 			"a process behind a TUN device. The readings above say on which link and in which format they left.",
 	}},
+	// Prints no command: what leads the packets there is not known.
+	{"WG0621", "", "", Hint{
+		Title: "Find what leads these packets past the tunnel of {node}",
+		Note: "Pods reach each other through the tunnel, so something treats packets otherwise that a Service's rules " +
+			"translate or that a node sends: policy rules (ip rule), a masquerade that gives them an address which no " +
+			"peer has, marks that filters set on connections (nft list ruleset, iptables-save). The readings above say " +
+			"on which link and in which format they left.",
+	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
 		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",

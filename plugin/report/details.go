@@ -20,6 +20,7 @@ func (t *text) pairs() {
 			label := fmt.Sprintf("    %s %s %-18s ", marks[status], proof.Step, proof.Title)
 			t.para(statusStyles[status], label, utf8.RuneCountInString(label), p.Notes[proof.Step])
 		}
+		t.pairClasses(&p)
 	}
 	if left := t.Totals.Pairs - len(t.Pairs); left > 0 {
 		t.labelled("", fmt.Sprintf("… and %s more directions", grouped(left)))

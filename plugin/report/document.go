@@ -36,11 +36,13 @@ type document struct {
 	Run         runOf           `json:"run"`
 	Profile     network         `json:"profile"`
 	// FirstCause is the first of Causes, for those who want only one.
-	FirstCause *cause            `json:"firstCause,omitempty"`
-	Causes     []cause           `json:"causes"`
-	Totals     totals            `json:"totals"`
-	Pairs      []pair            `json:"pairs"`
-	Findings   []verdict.Finding `json:"findings"`
+	FirstCause *cause  `json:"firstCause,omitempty"`
+	Causes     []cause `json:"causes"`
+	Totals     totals  `json:"totals"`
+	// Classes are the matrix of what else was tested, see matrix; absent if only pods were.
+	Classes  []classOf         `json:"classes,omitempty"`
+	Pairs    []pair            `json:"pairs"`
+	Findings []verdict.Finding `json:"findings"`
 	// Advice is what there is to consider. It changes neither verdict nor exit code.
 	Advice []advised `json:"advice,omitempty"`
 	Scope  []scopeOf `json:"scope"`
@@ -102,7 +104,8 @@ type totals struct {
 
 type pair struct {
 	verdict.Pair
-	Figures figures `json:"figures"`
+	Figures figures           `json:"figures"`
+	Classes []check.ClassCell `json:"classes,omitempty"`
 }
 
 // scopeOf is one line of what a verdict is about, or is not. Only what a PASS
@@ -124,6 +127,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Recognised},
 		Causes:   []cause{},
 		Totals:   totals{j.Totals, j.Complete, j.Warnings(), totalOf(j.Graph)},
+		Classes:  matrix(j),
 		Pairs:    []pair{},
 		Findings: j.Findings,
 		Advice:   advice(j),
@@ -139,7 +143,8 @@ func newDocument(j *check.Judgement, options Options) document {
 	for _, p := range j.Pairs {
 		one := pair{Pair: p}
 		if from, to := j.Graph.Node(p.Node), j.Graph.Node(p.Peer); from != nil && to != nil {
-			one.Figures = figuresOf(j.Graph.Edge(from, to, p.Family))
+			e := j.Graph.Edge(from, to, p.Family)
+			one.Figures, one.Classes = figuresOf(e), j.ClassesOf(e)
 		}
 		d.Pairs = append(d.Pairs, one)
 	}

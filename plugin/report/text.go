@@ -69,11 +69,13 @@ func fit(j *check.Judgement, options Options) string {
 	return t.report()
 }
 
-// lines is how many lines a report may have: a screen, and more for further causes.
+// lines is how many lines a report may have: a screen, and more for further causes
+// and for what was asked for besides pods.
 func lines(j *check.Judgement) int {
 	further := max(len(j.Decisive())-1, 0)
 	beside := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
-	return screen + perCause*further + beside
+	classes := len(j.Graph.AskedClasses())
+	return screen + perCause*further + beside + 3*classes
 }
 
 // text is a report that is being written.
@@ -104,6 +106,7 @@ func (t *text) report() string {
 	t.header()
 	t.causes()
 	t.proof()
+	t.classes()
 	t.warnings()
 	t.information()
 	t.scope()

@@ -13,6 +13,7 @@ import (
 func (r *Run) collect(ctx context.Context) error {
 	agents := r.agents
 	plan := &plan{nodes: &r.nodes, about: &r.about, pods: testPodsOf(agents.pods), overlay: r.overlay}
+	plan.classes.services = r.services
 
 	// What does it look like on each node?
 	agents.each(ctx, "reading the nodes", agents.probes, plan.read)
@@ -32,6 +33,7 @@ func (r *Run) collect(ctx context.Context) error {
 		return capture
 	})
 	plan.pods = testPodsOf(agents.pods) // they listen
+	r.answerClasses(ctx, plan)
 	about, placings := plan.newPods(r.options.NewPods)
 	r.about.Newcomers = about
 	newPods := placeNewPods(ctx, r.placement, r.identity, placings)
@@ -41,6 +43,7 @@ func (r *Run) collect(ctx context.Context) error {
 	// The canaries, and cleartext on purpose beside them.
 	agents.each(ctx, "sending control packets", agents.probes, plan.control)
 	agents.each(ctx, "sending test packets", agents.pods, plan.send)
+	r.sendClasses(ctx, plan)
 	r.awaitNewPods(ctx, newPods, plan)
 	wait(ctx, drainTime+plan.pods.slowest()/8)
 	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingDrained))

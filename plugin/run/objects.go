@@ -23,6 +23,8 @@ func (o Options) objects(nodes int) manifests.Run {
 	objects.Idle = idle
 	objects.Nodes = nodes
 	objects.NewPods = o.NewPods
+	objects.Services = o.tests(evidence.ScopeServices)
+	objects.ToNodes = len(o.Scope) > 0
 	if nodes > 0 {
 		objects.NewPods = len(newPodNodes(nodes, o.NewPods))
 	}
@@ -52,7 +54,7 @@ func Objects(ctx context.Context, o Options) ([]any, error) {
 		}
 		objects = append(objects, job)
 	}
-	return objects, nil
+	return withServices(run, nodes, objects)
 }
 
 // nodesFor returns the nodes that a run of these options would test.

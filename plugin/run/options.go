@@ -20,6 +20,8 @@ type Options struct {
 	Families []int
 	// Pairs says which ordered pairs of nodes are tested, see graph.NewPairs; "" is all.
 	Pairs string
+	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
+	Scope []string
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
 	Objects manifests.Run

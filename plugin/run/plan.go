@@ -17,7 +17,8 @@ type plan struct {
 	nodes   *nodes
 	about   *evidence.Run
 	pods    testPods
-	known   *known               // nil until the nodes were read
+	known   *known // nil until the nodes were read
+	classes classTargets
 	overlay map[int][]netip.Addr // see overlay
 }
 

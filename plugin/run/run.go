@@ -31,6 +31,7 @@ type Run struct {
 	record    *record
 	nodes     nodes
 	overlay   map[int][]netip.Addr // see overlay
+	services  []cluster.Service    // of the test pods, see serve
 	placement *cluster.Placement   // nil until something was made
 	agents    *agents              // nil until they are waited for
 }
@@ -42,7 +43,7 @@ func newRun(o Options) *Run {
 	r.about = evidence.Run{
 		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: mark,
 		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(), Pairs: cmp.Or(o.Pairs,
-			"all"), Minor: evidence.Minor,
+			"all"), Minor: evidence.Minor, Scope: o.Scope,
 	}
 	return r
 }
@@ -121,6 +122,9 @@ func (r *Run) place(ctx context.Context) (err error) {
 		return err
 	}
 	if err := r.placement.Add(ctx, r.nodes.placings()); err != nil {
+		return err
+	}
+	if err := r.serve(ctx); err != nil {
 		return err
 	}
 	r.agents = newAgents(ctx, r)

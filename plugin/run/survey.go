@@ -47,6 +47,9 @@ func (r *Run) survey(ctx context.Context) error {
 	if r.nodes.pairs, err = graph.NewPairs(o.Pairs, r.about.ID, count); err != nil {
 		return err
 	}
+	if err := o.scopeFits(count); err != nil {
+		return err
+	}
 	o.Progress.Detail(fmt.Sprintf("%d of %d nodes take part", count, len(survey.Nodes)))
 	if count == 0 {
 		return errors.New("no node can take part:\n  " + strings.Join(reasons(survey.Nodes), "\n  "))

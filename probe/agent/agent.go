@@ -200,5 +200,6 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 // which is bounded by the sender.
 var limits = map[string]time.Duration{
 	"start": 5 * time.Second, "read": 30 * time.Second, "capture": 15 * time.Second, "listen": 10 * time.Second,
-	"send": 3 * time.Minute, "control": 15 * time.Second, "stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
+	"send": 3 * time.Minute, "control": 15 * time.Second,
+	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
 }

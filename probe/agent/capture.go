@@ -117,6 +117,10 @@ func (s *session) stop(ctx context.Context) {
 		s.writePacked(s.pod.Stop())
 		s.pod = s.options.Pod(s.id)
 	}
+	if s.classes != nil {
+		s.write(s.classes.Stop()...)
+		s.classes = nil
+	}
 }
 
 // tunnels are those of a capture's results.

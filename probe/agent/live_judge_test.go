@@ -58,6 +58,7 @@ type outcome struct {
 	Verdict    string
 	FirstCause struct{ Code, Text string }
 	Findings   []struct{ Code, Status, Text string }
+	Classes    []struct{ Class, Cell, Why string }
 }
 
 // judged records the run and has the plugin judge it.

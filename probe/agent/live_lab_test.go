@@ -25,7 +25,8 @@ type live struct {
 	t       *testing.T
 	network *keeper // the switch
 	between func()  // what happens after the first reading, before the captures
-	hop     string  // an address whose packets take another hop, where a case looks for one
+	scope   []string
+	hop     string // an address whose packets take another hop, where a case looks for one
 }
 
 const podMTU = 1380

@@ -38,6 +38,7 @@ func (l *live) verify(during func(*live)) {
 	ports := each(l.tests, func(int) evidence.Request {
 		return evidence.Request{Listen: &evidence.ListenRequest{Families: []int{4}}}
 	})
+	hosts := l.answerClasses()
 	each(l.probes, l.reading(evidence.ReadingReady))
 	each(l.probes, l.controls)
 	if during != nil {
@@ -50,6 +51,7 @@ func (l *live) verify(during func(*live)) {
 			Targets: []evidence.Target{{Index: 1 - i, Addr: podAddr(1 - i), UDP: there["udp4"], TCP: there["tcp4"]}},
 		}}
 	})
+	l.reachClasses(hosts)
 	time.Sleep(drain)
 	each(l.probes, l.reading(evidence.ReadingDrained))
 	stop := func(int) evidence.Request { return evidence.Request{Stop: &evidence.StopRequest{}} }
@@ -137,7 +139,7 @@ func (l *live) plugin() []evidence.Message {
 	}
 	return append(messages, evidence.Message{Run: &evidence.Run{
 		ID: "live", Version: "test", Started: 1, Minor: evidence.Minor, Mark: hex.EncodeToString(liveMark),
-		Families: []int{4}, Sizes: liveSizes, Pairs: "all",
+		Families: []int{4}, Sizes: liveSizes, Pairs: "all", Scope: l.scope,
 	}})
 }
 

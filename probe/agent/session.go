@@ -29,7 +29,8 @@ type session struct {
 
 	role     string // empty until the session is open
 	id       canary.Identity
-	pod      Pod // role pod
+	pod      Pod             // role pod
+	classes  *canary.Classes // nil until packets of classes are asked for
 	read     evidence.ReadRequest
 	links    host.Links      // at the last reading
 	devices  device.Snapshot // at the last reading
@@ -117,6 +118,8 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Listen != nil, "listen", "pod", func(ctx context.Context) { s.listen(ctx, r.Listen) }},
 		{r.Send != nil, "send", "pod", func(ctx context.Context) { s.problem(s.pod.Send(ctx, *r.Send)...) }},
 		{r.Control != nil, "control", "probe", func(ctx context.Context) { s.control(ctx, r.Control) }},
+		{r.Answer != nil, "answer", "", func(context.Context) { s.answer(r.Answer) }},
+		{r.Reach != nil, "reach", "", func(ctx context.Context) { s.classed().Send(ctx, *r.Reach) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.End != nil, "end", "", func(context.Context) {}},
 	} {
@@ -178,6 +181,9 @@ func (s *session) close() {
 	}
 	if s.pod != nil {
 		s.pod.Stop()
+	}
+	if s.classes != nil {
+		s.classes.Stop()
 	}
 	clear(s.id.Key)
 }

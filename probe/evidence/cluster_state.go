@@ -32,6 +32,9 @@ type Run struct {
 	Newcomers []Newcomer `json:"newcomers,omitempty"`
 	// Tries are the canaries that were made for single rules and statements.
 	Tries []Try `json:"tries,omitempty"`
+	// Scope is what was tested besides test pods to each other: ScopeServices,
+	// ScopeHosts.
+	Scope []string `json:"scope,omitempty"`
 }
 
 // Newcomer is a pod that sends from its first moment on.

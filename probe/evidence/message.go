@@ -54,6 +54,8 @@ type Message struct {
 	Control    *Control    `json:"control,omitempty"`
 	Tried      *Tried      `json:"tried,omitempty"`
 	TrySeen    *TrySeen    `json:"trySeen,omitempty"`
+	Classed    *Classed    `json:"classed,omitempty"`
+	ClassSeen  *ClassSeen  `json:"classSeen,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
 	Peers      *Peers      `json:"peers,omitempty"`
 	Counts     *Counts     `json:"counts,omitempty"`
@@ -95,6 +97,8 @@ const (
 	KindLinkEvent  Kind = "linkEvent"
 	KindTried      Kind = "tried"
 	KindTrySeen    Kind = "trySeen"
+	KindClassed    Kind = "classed"
+	KindClassSeen  Kind = "classSeen"
 	KindReady      Kind = "ready"
 	KindCanary     Kind = "canary"
 	KindCapture    Kind = "capture"
@@ -132,6 +136,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindNeighbour, m.Neighbour != nil}, {KindStackCount, m.StackCount != nil},
 		{KindInventory, m.Inventory != nil}, {KindDiversion, m.Diversion != nil}, {KindLinkCount, m.LinkCount != nil},
 		{KindLinkEvent, m.LinkEvent != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
+		{KindClassed, m.Classed != nil}, {KindClassSeen, m.ClassSeen != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

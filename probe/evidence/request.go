@@ -26,6 +26,8 @@ type Request struct {
 	Listen  *ListenRequest  `json:"listen,omitempty"`
 	Send    *SendRequest    `json:"send,omitempty"`
 	Control *ControlRequest `json:"control,omitempty"`
+	Answer  *AnswerRequest  `json:"answer,omitempty"`
+	Reach   *ReachRequest   `json:"reach,omitempty"`
 	Stop    *StopRequest    `json:"stop,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`
 }

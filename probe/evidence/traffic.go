@@ -110,6 +110,11 @@ type Sighting struct {
 	By        string `json:"by"` // mark, flow or range
 	// First says that it is of the first packets of a new pod, or their answers.
 	First bool `json:"first,omitempty"`
+	// Class says that it is a packet of that class, and no pod's canary; Answer that it
+	// answers one. Source and Target are then the nodes of whoever sent it and is to
+	// get it. Whether it is a leak depends on what the network promises.
+	Class  Class `json:"class,omitempty"`
+	Answer bool  `json:"answer,omitempty"`
 	// Layers is what the frame is made of, outermost first, with UDP ports:
 	// "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp".
 	Layers string `json:"layers"`
@@ -189,8 +194,8 @@ type Control struct {
 // written.
 type Ready struct {
 	Request uint32 `json:"request"` // Request.ID
-	What    string `json:"what"`    // read, capture, listen, send, control, stop
-	// Ports are what Listen bound, by "udp4", "tcp4", "udp6", "tcp6".
+	What    string `json:"what"`    // read, capture, listen, send, control, answer, reach, stop
+	// Ports are what Listen or Answer bound, by "udp4", "tcp4", "udp6", "tcp6".
 	Ports map[string]uint16 `json:"ports,omitempty"`
 	// Took is how long the agent worked on the request, milliseconds: what the
 	// plugin waited for beyond that was lost on the way.

@@ -21,12 +21,15 @@ type leakKey struct {
 	direction, by, layers    string
 	source, target, family   int
 	first                    bool
+	class                    evidence.Class
+	answer                   bool
 	outerSource, outerTarget netip.Addr
 }
 
 // leaks sums the leaks of one link. Different ones beyond maxLeaks are
 // counted in the last one: how many there are no longer matters by then.
 type leaks struct {
+	most int // different ones, 0 for maxLeaks
 	all  []*evidence.Sighting
 	byID map[leakKey]*evidence.Sighting
 	pods podLeaks
@@ -48,15 +51,19 @@ func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *match
 	if found.at >= 0 {
 		key.by = evidence.LeakedByMark
 	}
+	if found.classed() {
+		key.class, key.answer = found.header.class()
+	}
 	one := s.byID[key]
 	switch {
 	case one != nil:
-	case len(s.all) == maxLeaks:
-		one = s.all[maxLeaks-1]
+	case len(s.all) == cmp.Or(s.most, maxLeaks):
+		one = s.all[len(s.all)-1]
 	default:
 		one = &evidence.Sighting{
 			Link: link, Direction: key.direction, Source: source, Target: target, Family: family,
-			By: key.by, First: key.first, Layers: key.layers, OuterSource: d.source, OuterTarget: d.target,
+			By: key.by, First: key.first, Class: key.class, Answer: key.answer, Layers: key.layers,
+			OuterSource: d.source, OuterTarget: d.target,
 			Sample: bytes.Clone(f.Data[:sampleEnd(f.Data, d, found)]),
 		}
 		if s.byID == nil {
@@ -121,6 +128,7 @@ func (s *leaks) messages() []evidence.Message {
 	slices.SortFunc(all, func(a, b *evidence.Sighting) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Target, b.Target),
 			cmp.Compare(a.Family, b.Family), cmp.Compare(a.Direction, b.Direction), cmp.Compare(a.By, b.By),
+			cmp.Compare(a.Class, b.Class), cmp.Compare(boolRank(a.Answer), boolRank(b.Answer)),
 			cmp.Compare(a.Layers, b.Layers), cmp.Compare(a.Protocol, b.Protocol),
 			a.OuterSource.Compare(b.OuterSource), a.OuterTarget.Compare(b.OuterTarget),
 			a.InnerSource.Compare(b.InnerSource), a.InnerTarget.Compare(b.InnerTarget))

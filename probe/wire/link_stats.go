@@ -21,6 +21,8 @@ type LinkStats struct {
 	leaks   leaks
 	seen    seenPairs
 	tries   tries
+	ends    classes // of packets of classes, where they may be in clear
+	clear   leaks   // of packets of classes, where they are in clear on the wire
 	parts   dissection
 	recent  [2]recent // arriving and leaving
 	pipe    bool      // see Pipe
@@ -52,6 +54,8 @@ func (l *LinkStats) Add(frame Frame) {
 	case found.control():
 		class = ClassControl
 		l.control(&frame, &found)
+	case found.classed():
+		l.class(&frame, &found)
 	case l.inside() && found.genuine && found.header.Kind == KindTry:
 		l.tries.add(&frame, &found.header)
 	case l.inside():
@@ -70,6 +74,18 @@ func (l *LinkStats) Add(frame Frame) {
 	l.classes[class]++
 	if l.parts.wireguard && class != ClassControl && (l.outer || !l.inside()) {
 		l.stats.tunnels.add(l.id, &l.parts, &frame, s, &l.recent)
+	}
+}
+
+// class counts a packet of a class. A link that leaves the host shows it in clear,
+// which is for the judge to call by design or a leak.
+func (l *LinkStats) class(f *Frame, found *match) {
+	switch {
+	case found.quoted(&l.parts):
+	case l.inside():
+		l.ends.frame(f, found, l.stats.settings.match)
+	default:
+		l.clear.add(l.name, f, &l.parts, found, l.stats.settings.match)
 	}
 }
 

@@ -24,6 +24,9 @@ const (
 	// KindTry is a canary made for one rule or statement; its sequence is its
 	// number in the run. It is not answered.
 	KindTry = 6
+	// Packets of a class, see evidence.Class, and their answers.
+	KindClass       = 7
+	KindClassAnswer = 8
 )
 
 // How a marked header travels.
@@ -39,23 +42,23 @@ const (
 // and each TCP segment of it can be recognised by itself.
 //
 //	0       16   17     18        19  20     24     28   30       32  48
-//	| mark  |kind|family|transport| 0 |source|target|size|sequence|tag|
+//	| mark  |kind|family|transport|class|source|target|size|sequence|tag|
 //
-// Source and target are node indexes; for an answer they are those of the
+// Class is 0 but for packets of a class, see evidence.Class. Source and target are node indexes; for an answer they are those of the
 // canary it answers, swapped. The tag is the first 16 bytes of HMAC-SHA256 of
 // what precedes it under the run's key, or its FirstKey: nobody outside the run can
 // make one.
 type Marked struct {
-	Kind, Family, Transport uint8
-	Source, Target          uint32
-	Size, Sequence          uint16
+	Kind, Family, Transport, Class uint8
+	Source, Target                 uint32
+	Size, Sequence                 uint16
 }
 
 // Append appends the header to b.
 func (m Marked) Append(b []byte, mark [MarkSize]byte, key []byte) []byte {
 	start := len(b)
 	b = append(b, mark[:]...)
-	b = append(b, m.Kind, m.Family, m.Transport, 0)
+	b = append(b, m.Kind, m.Family, m.Transport, m.Class)
 	b = binary.BigEndian.AppendUint32(b, m.Source)
 	b = binary.BigEndian.AppendUint32(b, m.Target)
 	b = binary.BigEndian.AppendUint16(b, m.Size)
@@ -89,7 +92,7 @@ func ParseMarked(b []byte, mark [MarkSize]byte, key []byte) (Marked, bool) {
 		return Marked{}, false
 	}
 	return Marked{
-		Kind: b[16], Family: b[17], Transport: b[18],
+		Kind: b[16], Family: b[17], Transport: b[18], Class: b[19],
 		Source: binary.BigEndian.Uint32(b[20:]), Target: binary.BigEndian.Uint32(b[24:]),
 		Size: binary.BigEndian.Uint16(b[28:]), Sequence: binary.BigEndian.Uint16(b[30:]),
 	}, true

@@ -63,7 +63,7 @@ func (t *Stats) Link(name string, role evidence.LinkRole) *LinkStats {
 	l := &LinkStats{
 		stats: t, id: len(t.links), name: name,
 		capture: evidence.Capture{Link: name, Role: role},
-		seen:    make(seenPairs),
+		seen:    make(seenPairs), clear: leaks{most: maxClassLeaks},
 	}
 	t.links = append(t.links, l)
 	return l
@@ -81,10 +81,12 @@ func (t *Stats) Messages() []evidence.Message {
 	}
 	for _, l := range t.links {
 		out = append(out, l.leaks.messages()...)
+		out = append(out, l.clear.messages()...)
 	}
 	for _, l := range t.links {
 		out = append(out, l.seen.messages(l.name)...)
 		out = append(out, l.tries.messages(l.name)...)
+		out = append(out, l.ends.messages(l.name)...)
 	}
 	out = append(out, t.tunnels.messages(t.settings, t.links)...)
 	if t.tunnels.missed > 0 {

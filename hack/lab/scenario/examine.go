@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -40,10 +41,26 @@ func (s Scenario) examine(r report) error {
 			problems = append(problems, fmt.Errorf("%s is %s, want %s", code, list(had), status))
 		}
 	}
+	problems = append(problems, s.examineClasses(r))
 	for _, code := range s.Causes {
 		if roots := r.roots(); !slices.Contains(roots, code) {
 			problems = append(problems, fmt.Errorf("the root causes are %s, want %s", list(roots), list(s.Causes)))
 			break
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// examineClasses compares the cells of the matrix of classes with those that are wanted.
+func (s Scenario) examineClasses(r report) error {
+	had, why := map[string]string{}, map[string]string{}
+	for _, row := range r.Classes {
+		had[row.Class], why[row.Class] = row.Cell, row.Why
+	}
+	var problems []error
+	for _, class := range slices.Sorted(maps.Keys(s.Classes)) {
+		if want := s.Classes[class]; had[class] != want {
+			problems = append(problems, fmt.Errorf("%s is %q (%s), want %q", class, had[class], why[class], want))
 		}
 	}
 	return errors.Join(problems...)

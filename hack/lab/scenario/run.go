@@ -201,6 +201,11 @@ type report struct {
 	Causes []struct {
 		Code string `json:"code"`
 	} `json:"causes"`
+	Classes []struct {
+		Class string `json:"class"`
+		Cell  string `json:"cell"`
+		Why   string `json:"why"`
+	} `json:"classes"`
 	Pairs []struct {
 		Node   string `json:"node"`
 		Peer   string `json:"peer"`
@@ -268,12 +273,22 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 		}
 		disturbed <- scenario.Disturb(ctx, t)
 	}()
+	beside := make(chan error, 1)
+	go func() {
+		if scenario.Beside != nil {
+			beside <- scenario.Beside(ctx, t)
+		}
+		close(beside)
+	}()
 	err = command.Wait()
 	late := context.Cause(ctx)
 	t.said.end()
 	got.Exit = command.ProcessState.ExitCode()
 	if problem := <-disturbed; problem != nil {
 		return got, fmt.Errorf("disturbing: %w", problem)
+	}
+	if problem := <-beside; problem != nil {
+		return got, fmt.Errorf("beside the command: %w", problem)
 	}
 	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		t.memory = usage.Maxrss << 10

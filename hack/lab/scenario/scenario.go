@@ -48,7 +48,10 @@ type Scenario struct {
 	Lies map[string]string
 	// Disturb acts on the command while it runs; nil does nothing.
 	Disturb Disturbance
-	Want    Want
+	// Beside runs as long as the command does, and is a part of the cluster that the lab has not: it disturbs nothing. Nil
+	// does nothing.
+	Beside Disturbance
+	Want   Want
 	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2", or of one
 	// family only: "node-1>node-2/6". Nil asks nothing, unless the verdict is PASS: then all must be proven.
 	Pairs []string
@@ -56,6 +59,8 @@ type Scenario struct {
 	Tested int
 	// Findings are codes that must have been found with the given status somewhere.
 	Findings map[string]string
+	// Classes are cells of the report's matrix of classes, by class; "" for one that must not be there.
+	Classes map[string]string
 	// Causes are codes that must all be among the root causes, the first one or others.
 	Causes []string
 	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
@@ -114,6 +119,7 @@ const (
 	codeDeaf      = "WG0604"
 	codeMac1      = "WG0607"
 	codeFirst     = "WG0609"
+	codeClasses   = "WG0621"
 	codeKept      = "WG0702"
 	codeFamilies  = "WG0801"
 )
@@ -164,12 +170,13 @@ var Groups = []Group{
 	{Name: "reports-config", Scenarios: reportsConfig},
 	{Name: "reach", Scenarios: reportsReach},
 	{Name: "reports-inside", Scenarios: slices.Concat(reportsInside, reportsRules)},
+	{Name: "scope", Scenarios: scope},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
-	{Name: "underlay", Scenarios: slices.Concat(underlay, underTUN, disguisedBelow)},
+	{Name: "underlay", Scenarios: slices.Concat(underlay, underTUN, disguisedBelow, scopeUnderlay)},
 	{Name: "unencrypted", Scenarios: unencrypted},
-	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
+	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
 	{Name: "clock", Scenarios: clock, Apart: true},

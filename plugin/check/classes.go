@@ -1,0 +1,198 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// Cell is what was shown of the packets of a class between two nodes.
+type Cell string
+
+// The cells, the gravest first. What was seen decides, not what is configured.
+const (
+	CellLeak      Cell = "leak"          // seen in clear, though the network promises to encrypt it
+	CellNotProven Cell = "notProven"     // nothing in clear was seen, nor all of it in the tunnel
+	CellByDesign  Cell = "clearByDesign" // seen in clear, as is to be expected of this network
+	CellEncrypted Cell = "encrypted"     // all that arrived went through WireGuard, nothing was seen in clear
+)
+
+// Cells are all cells, the gravest first.
+var Cells = []Cell{CellLeak, CellNotProven, CellByDesign, CellEncrypted}
+
+// ClassCell is one class of one pair and family, with the reason for its cell.
+type ClassCell struct {
+	Class    evidence.Class `json:"class"`
+	Cell     Cell           `json:"cell"`
+	Promised bool           `json:"promised"` // the network promises to encrypt it
+	Why      string         `json:"why"`
+}
+
+// ClassNames say what a class is, for a reader.
+var ClassNames = map[evidence.Class]string{
+	evidence.ClassClusterIP:   "pod → ClusterIP of a far pod",
+	evidence.ClassNodePort:    "pod → NodePort at its own node",
+	evidence.ClassNodePortFar: "pod → NodePort at the far node",
+	evidence.ClassPodNode:     "pod → far node",
+	evidence.ClassNodePod:     "node → far pod",
+	evidence.ClassNodeNode:    "node → far node",
+}
+
+// ClassesOf returns the cells of all classes that were asked for, of one edge.
+func (j *Judgement) ClassesOf(e *graph.Edge) (cells []ClassCell) {
+	for _, class := range j.Graph.AskedClasses() {
+		c := classed(&j.Profile, e, class)
+		cells = append(cells, ClassCell{class, c.cell, c.promise.Encrypted, c.why})
+	}
+	return cells
+}
+
+// judgedClass is one class of an edge as it is judged.
+type judgedClass struct {
+	*graph.ClassEdge
+	promise profile.Promise
+	cell    Cell
+	why     string
+	clear   []graph.Leak // of those seen in clear, what counts
+}
+
+// classed judges a class of an edge by what was seen of it.
+func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedClass {
+	c := &judgedClass{ClassEdge: e.Class(class), promise: p.Promise(class)}
+	c.clear = offPodLinks(e.Graph(), c.Clear)
+	untranslated := len(c.clear)
+	if class == evidence.ClassClusterIP && c.Into >= c.Received && c.OutOf >= c.Received {
+		c.clear = slices.DeleteFunc(c.clear, c.untranslated)
+	}
+	untranslated -= len(c.clear)
+	switch {
+	case len(c.clear) > 0 && c.promise.Encrypted:
+		c.cell, c.why = CellLeak, fmt.Sprintf("%s seen in clear", plural(c.inClear(), "packet"))
+	case len(c.clear) > 0:
+		c.cell = CellByDesign
+		c.why = fmt.Sprintf("%s seen in clear: %s", plural(c.inClear(), "packet"), cmp.Or(c.promise.Why,
+			"this network promises nothing of it"))
+	default:
+		c.cell, c.why = CellNotProven, c.lacks(e, untranslated)
+		if c.why == "" {
+			c.cell = CellEncrypted
+			c.why = fmt.Sprintf("%s and %s seen in the tunnel, entering and leaving", plural(uint64(c.Received), "packet"),
+				plural(uint64(c.Answered), "answer"))
+		}
+	}
+	return c
+}
+
+// untranslated reports whether a packet was seen in clear with the address of the
+// Service itself, before a node knew what it stands for. No pod got it. Only where
+// all that arrived was seen in the tunnel is it known that none was taken on from
+// there.
+func (c *judgedClass) untranslated(leak graph.Leak) bool {
+	return !leak.Answer && leak.OuterTarget == c.Addr.Addr() && encapsulation(leak.Layers) == ""
+}
+
+// inClear counts the frames that were seen in clear.
+func (c *judgedClass) inClear() (sum uint64) {
+	for _, leak := range c.clear {
+		sum += leak.Count
+	}
+	return sum
+}
+
+// lacks says what of a class that was not seen in clear is not proven, empty if all
+// of it went through the tunnel.
+func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
+	from, to := c.From.Name, c.To.Name
+	switch {
+	case unverifiedEnd(e) != "":
+		return unverifiedEnd(e)
+	case uncontrolledEnd(e) != "":
+		return "no control packet was seen on " + uncontrolledEnd(e) + ": a leak there could have been missed"
+	case c.Sent == 0 && c.Error != "":
+		return fmt.Sprintf("nothing could be sent: %s", c.Error)
+	case c.Sent == 0:
+		return "nothing was sent" + noService(e.Graph(), c.Class)
+	case c.Received == 0 && untranslated > 0:
+		return fmt.Sprintf("the address of the Service was not translated on %s: is there a kube-proxy?", from)
+	case c.Received == 0:
+		return fmt.Sprintf("none of %d packets arrived", c.Sent)
+	case c.Answered == 0:
+		return fmt.Sprintf("%d packets arrived, and no answer came back", c.Received)
+	case c.Into < c.Received || c.OutOf < c.Received:
+		return fmt.Sprintf("%d packets arrived at %s, only %d were seen entering WireGuard on %s and %d leaving it on %s",
+			c.Received, to, c.Into, from, c.OutOf, to)
+	case c.AnswersInto < c.Answered || c.AnswersOutOf < c.Answered:
+		return fmt.Sprintf("%d answers came back to %s, only %d were seen entering WireGuard on %s and %d leaving it on %s",
+			c.Answered, from, c.AnswersInto, to, c.AnswersOutOf, from)
+	}
+	return ""
+}
+
+// noService is why there may be no Service to send to, empty if that is not known.
+func noService(g *graph.Graph, class evidence.Class) string {
+	for _, p := range g.Problems {
+		if p.What == "service" && classScope(class) == evidence.ScopeServices {
+			return ": " + p.Text
+		}
+	}
+	return ""
+}
+
+func classScope(class evidence.Class) string { return evidence.Classes[class.Number()-1].Scope }
+
+// uncontrolledEnd names the link of one of the two nodes on which no control was
+// seen, empty if there is none.
+func uncontrolledEnd(e *graph.Edge) string {
+	for _, n := range [...]*graph.Node{e.From, e.To} {
+		if n.Uncontrolled != "" {
+			return n.Uncontrolled + " of " + n.Name
+		}
+	}
+	return ""
+}
+
+// classes judges the packets of an edge that are not from pod to pod, if the run
+// was asked for them. What the network does not promise to encrypt fails nothing.
+func (v *view) classes(e *graph.Edge) verdict.Outcome {
+	asked := v.AskedClasses()
+	if len(asked) == 0 {
+		return skip("only pods were asked for, see --scope")
+	}
+	var leaking, lacking *judgedClass
+	encrypted, clear, unproven := 0, 0, 0
+	for _, class := range asked {
+		c := classed(&v.Profile, e, class)
+		switch {
+		case c.cell == CellEncrypted:
+			encrypted++
+		case c.cell == CellByDesign:
+			clear++
+		case c.cell == CellLeak && leaking == nil:
+			leaking = c
+		case c.cell == CellNotProven && c.promise.Encrypted && lacking == nil:
+			lacking = c
+		case c.cell == CellNotProven:
+			unproven++
+		}
+	}
+	switch {
+	case leaking != nil:
+		return v.classLeak(leaking)
+	case lacking != nil:
+		return unknown("%s, from %s to %s: %s", ClassNames[lacking.Class], e.From.Name, e.To.Name, lacking.why)
+	}
+	return pass("%d classes encrypted, %d in clear by design, %d of which nothing is promised not proven", encrypted, clear,
+		unproven)
+}
+
+// classLeak describes packets of a class in clear that the network promises to
+// encrypt.
+func (v *view) classLeak(c *judgedClass) verdict.Outcome {
+	what := fmt.Sprintf("traffic of the class %q from %s to %s", ClassNames[c.Class], c.From.Name, c.To.Name)
+	return leaked(v.Graph, what, c.clear)
+}

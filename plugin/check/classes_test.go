@@ -1,0 +1,289 @@
+package check
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// clusterIP is the address of the Service of a node's test pod.
+func clusterIP(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 43, 0, byte(10 + i)}) }
+
+// asked makes a run one that was asked for Services and hosts, in a cluster whose
+// network promises what Flannel's does: what is for a node's address is in clear, all
+// else in the tunnel.
+func asked(s map[string][]evidence.Message) {
+	for i := range s[evidence.PluginStream] {
+		if run := s[evidence.PluginStream][i].Run; run != nil {
+			run.Scope = []string{evidence.ScopeServices, evidence.ScopeHosts}
+		}
+	}
+	clear := []evidence.Class{evidence.ClassNodePortFar, evidence.ClassPodNode, evidence.ClassNodeNode}
+	for from := range 3 {
+		for to := range 3 {
+			for _, one := range evidence.Classes {
+				if from != to {
+					classTraffic(s, one.Class, from, to)
+					if slices.Contains(clear, one.Class) {
+						inClear(s, one.Class, from, to, underlay(from), underlay(to))
+					} else {
+						inTunnel(s, one.Class, from, to)
+					}
+				}
+			}
+		}
+	}
+}
+
+func stream(role string, node int) string {
+	return evidence.StreamName(role, []string{"node-1", "node-2", "node-3"}[node])
+}
+
+// classTraffic is what the two ends count of three packets that are all answered.
+func classTraffic(s map[string][]evidence.Message, class evidence.Class, from, to int) {
+	sender, receiver := "pod", "pod"
+	if class.FromNode() {
+		sender = "probe"
+	}
+	if class.ToNode() {
+		receiver = "probe"
+	}
+	addr := netip.AddrPortFrom(clusterIP(to), evidence.PodClassPort)
+	s[stream(sender, from)] = append(s[stream(sender, from)], evidence.Message{Classed: &evidence.Classed{
+		Class: class, Peer: to, Family: 4, Addr: addr, Sent: 3, Answered: 3}})
+	s[stream(receiver, to)] = append(s[stream(receiver, to)], evidence.Message{Classed: &evidence.Classed{
+		Class: class, Peer: from, Family: 4, Received: 3}})
+}
+
+// inTunnel is what the probes saw of them in the tunnel.
+func inTunnel(s map[string][]evidence.Message, class evidence.Class, from, to int) {
+	for _, answer := range []bool{false, true} {
+		source, target := from, to
+		if answer {
+			source, target = to, from
+		}
+		for direction, at := range map[string]int{"tx": source, "rx": target} {
+			s[stream("probe", at)] = append(s[stream("probe", at)], evidence.Message{ClassSeen: &evidence.ClassSeen{
+				Class: class, Link: "flannel-wg", Direction: direction, Source: source, Target: target, Family: 4, Answer: answer, Count: 3}})
+		}
+	}
+}
+
+// inClear is what they saw of them on the wire, with the outermost addresses of what
+// was sent.
+func inClear(s map[string][]evidence.Message, class evidence.Class, from, to int, outerSource, outerTarget netip.Addr) {
+	for _, answer := range []bool{false, true} {
+		leak := evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to, Family: 4, By: evidence.LeakedByMark,
+			Class: class, Answer: answer, Layers: "ethernet ipv4 udp", OuterSource: outerSource, OuterTarget: outerTarget, Count: 3}
+		if answer {
+			leak.Source, leak.Target, leak.OuterSource, leak.OuterTarget = to, from, outerTarget, outerSource
+		}
+		at := stream("probe", leak.Source)
+		s[at] = append(s[at], evidence.Message{Sighting: &leak})
+	}
+}
+
+// editClass has keep look at all that is said of a class: it may change it, and returns
+// false for what is to go.
+func editClass(s map[string][]evidence.Message, class evidence.Class, keep func(m *evidence.Message) bool) {
+	for name := range s {
+		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
+			ours := m.Classed != nil && m.Classed.Class == class || m.ClassSeen != nil && m.ClassSeen.Class == class ||
+				m.Sighting != nil && m.Sighting.Class == class
+			return ours && !keep(&m)
+		})
+	}
+}
+
+func noClassSeen(m *evidence.Message) bool { return m.ClassSeen == nil }
+
+// brokenScope is what becomes of runs that were asked for more than pods.
+var brokenScope = []breakage{
+	{"Services and nodes are as Flannel promises", asked, verdict.Passed, ""},
+	{"hosts alone were asked for, and nothing is known of Services", func(s map[string][]evidence.Message) {
+		asked(s)
+		for i := range s[evidence.PluginStream] {
+			if run := s[evidence.PluginStream][i].Run; run != nil {
+				run.Scope = []string{evidence.ScopeHosts}
+			}
+		}
+		for _, class := range []evidence.Class{evidence.ClassClusterIP, evidence.ClassNodePort, evidence.ClassNodePortFar} {
+			editClass(s, class, func(*evidence.Message) bool { return false })
+		}
+	}, verdict.Passed, ""},
+	{"what is for a Service leaks", func(s map[string][]evidence.Message) {
+		asked(s)
+		inClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
+	}, verdict.Failed, "WG0621"},
+	{"what is for a Service leaks, and a stream ends early", func(s map[string][]evidence.Message) {
+		asked(s)
+		inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Drops = 1 })
+	}, verdict.Failed, "WG0621"},
+	{"a node's packets to pods leak, which Flannel promises to carry", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodePod, noClassSeen)
+		inClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
+	}, verdict.Failed, "WG0621"},
+	{"the same in a network that promises nothing of it", func(s map[string][]evidence.Message) {
+		asked(s)
+		noAnnotations(s)
+		inClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
+	}, verdict.Passed, ""},
+	{"a leak of a class that was not asked for", func(s map[string][]evidence.Message) {
+		inClear(s, evidence.ClassNodeNode, 0, 1, underlay(0), underlay(1))
+	}, verdict.Failed, "WG0601"},
+	{"pods leak, and so does what they send to Services", func(s map[string][]evidence.Message) {
+		asked(s)
+		inClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
+		inClear(s, "", 0, 1, podIP(0), podIP(1))
+	}, verdict.Failed, "WG0601"},
+	{"no answer comes back from a Service", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassClusterIP, func(m *evidence.Message) bool {
+			if m.Classed != nil {
+				m.Classed.Answered = 0
+			}
+			return true
+		})
+	}, verdict.Undecided, "WG0621"},
+	{"what came by a Service was not in the tunnel", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodePort, noClassSeen)
+	}, verdict.Undecided, "WG0621"},
+	{"answers of a Service's pod were not in the tunnel", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassClusterIP, func(m *evidence.Message) bool { return m.ClassSeen == nil || !m.ClassSeen.Answer })
+	}, verdict.Undecided, "WG0621"},
+	{"nothing translates a Service's address", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassClusterIP, func(m *evidence.Message) bool {
+			if m.Classed != nil {
+				m.Classed.Answered, m.Classed.Received = 0, 0
+			}
+			return m.ClassSeen == nil
+		})
+		untranslated(s, 0, 1)
+	}, verdict.Undecided, "WG0621"},
+	{"a Service's address was translated late", func(s map[string][]evidence.Message) {
+		asked(s)
+		untranslated(s, 0, 1)
+	}, verdict.Passed, ""},
+	{"another node than the sender's translates a Service's address", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassClusterIP, noClassSeen)
+		untranslated(s, 0, 1)
+	}, verdict.Failed, "WG0621"},
+	{"nodes do not answer each other, of which nothing is promised", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
+	}, verdict.Passed, ""},
+	{"a probe that cannot answer in a family: of what goes to nodes nothing is promised", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
+		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+			Class: evidence.ProblemUnsupported, What: "answer", On: "IPv6", Text: "address family not supported"}})
+	}, verdict.Passed, ""},
+	{"an agent that is older than the plugin", func(s map[string][]evidence.Message) {
+		asked(s)
+		editClass(s, evidence.ClassNodePod, func(*evidence.Message) bool { return false })
+	}, verdict.Undecided, "WG0621"},
+}
+
+// untranslated is a packet that left with the address of the Service itself.
+func untranslated(s map[string][]evidence.Message, from, to int) {
+	at := stream("probe", from)
+	s[at] = append(s[at], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to,
+		Family: 4, By: evidence.LeakedByMark, Class: evidence.ClassClusterIP, Layers: "ethernet ipv4 udp",
+		OuterSource: podIP(from), OuterTarget: clusterIP(to), Count: 3}})
+}
+
+// noAnnotations makes the network one that no profile knows.
+func noAnnotations(s map[string][]evidence.Message) {
+	for i := range s[evidence.PluginStream] {
+		if n := s[evidence.PluginStream][i].Node; n != nil {
+			n.Annotations = nil
+		}
+	}
+}
+
+// The cells of one pair: what was seen decides, and only then what is promised.
+func TestCells(t *testing.T) {
+	edit := func(class evidence.Class, keep func(*evidence.Message) bool) func(map[string][]evidence.Message) {
+		return func(s map[string][]evidence.Message) { editClass(s, class, keep) }
+	}
+	for _, row := range []struct {
+		name   string
+		breaks func(s map[string][]evidence.Message)
+		class  evidence.Class
+		cell   Cell
+		why    string
+	}{
+		{"all in the tunnel", nil, evidence.ClassClusterIP, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"a node's own", nil, evidence.ClassNodePod, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"for a node's address", nil, evidence.ClassPodNode, CellByDesign,
+			"6 packets seen in clear: it is for the address of a node, which this network does not encrypt"},
+		{"the first hop", nil, evidence.ClassNodePortFar, CellByDesign,
+			"6 packets seen in clear: the first hop is to the address of a node, which this network does not encrypt"},
+		{"in the tunnel though nothing is promised", func(s map[string][]evidence.Message) {
+			editClass(s, evidence.ClassNodeNode, func(m *evidence.Message) bool { return m.Sighting == nil })
+			inTunnel(s, evidence.ClassNodeNode, 0, 1)
+		}, evidence.ClassNodeNode, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"answers alone in clear", func(s map[string][]evidence.Message) {
+			inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+			editClass(s, evidence.ClassNodePort, func(m *evidence.Message) bool { return m.Sighting == nil || m.Sighting.Answer })
+		}, evidence.ClassNodePort, CellLeak, "3 packets seen in clear"},
+		{"none arrived", edit(evidence.ClassNodePod, func(m *evidence.Message) bool { return m.Classed != nil && m.Classed.Sent > 0 }),
+			evidence.ClassNodePod, CellNotProven, "none of 3 packets arrived"},
+		{"nothing sent", edit(evidence.ClassNodePod, func(*evidence.Message) bool { return false }),
+			evidence.ClassNodePod, CellNotProven, "nothing was sent"},
+		{"a Service that was not admitted", func(s map[string][]evidence.Message) {
+			editClass(s, evidence.ClassClusterIP, func(*evidence.Message) bool { return false })
+			s[evidence.PluginStream] = append(s[evidence.PluginStream], evidence.Message{Problem: &evidence.Problem{
+				Class: evidence.ProblemAdmission, What: "service", Text: "no node ports here"}})
+		}, evidence.ClassClusterIP, CellNotProven, "nothing was sent: no node ports here"},
+		{"frames were lost", func(s map[string][]evidence.Message) {
+			capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })
+		}, evidence.ClassClusterIP, CellNotProven, "the capture on eth0 of node-2 dropped 40 of 140 frames"},
+	} {
+		s := healthy(3)
+		asked(s)
+		if row.breaks != nil {
+			row.breaks(s)
+		}
+		j := Judge(record(t, s))
+		cells := j.ClassesOf(j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4))
+		at := slices.IndexFunc(cells, func(c ClassCell) bool { return c.Class == row.class })
+		if at < 0 || cells[at].Cell != row.cell || cells[at].Why != row.why || len(cells) != len(evidence.Classes) {
+			t.Errorf("%s: %+v", row.name, cells)
+		}
+	}
+}
+
+// Law: what a network promises never makes a leak of what was not seen, nor a proof of
+// what was.
+func TestPromisesDoNotProve(t *testing.T) {
+	s := healthy(3)
+	asked(s)
+	editClass(s, evidence.ClassClusterIP, noClassSeen)
+	inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+	j := Judge(record(t, s))
+	e := j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4)
+	for _, promises := range []profile.Promises{profile.BackendHops(), profile.AllHops(), {}} {
+		j.Profile.Promises = promises
+		for _, cell := range j.ClassesOf(e) {
+			seen := cell.Class == evidence.ClassNodePod
+			clear := cell.Class != evidence.ClassNodePod && cell.Class != evidence.ClassClusterIP
+			switch {
+			case (cell.Cell == CellEncrypted) != seen,
+				(cell.Cell == CellLeak || cell.Cell == CellByDesign) != clear,
+				(cell.Cell == CellLeak) != (clear && promises[cell.Class].Encrypted):
+				t.Errorf("%v: %+v", promises, cell)
+			}
+		}
+	}
+}
