@@ -248,7 +248,9 @@ func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) co
 		return c
 	}
 	worst := verdict.Inconclusive
-	if slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
+	// One that was there for a part of the run only is seen beside entries of other moments.
+	if len(d.Selector.Other) == 0 &&
+		slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
 		worst = verdict.Fail
 	}
 	v.walkTo(e, paths.own[slot(family(host))], netip.PrefixFrom(host, host.BitLen()), []string{e.FromLink()}, &met{},

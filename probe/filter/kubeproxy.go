@@ -44,6 +44,7 @@ const maxMapElements = 1 << 18
 // addProxied keeps a rule of one of kube-proxy's chains.
 func (w *walk) addProxied(r rule) {
 	read := r.glance()
+	w.keys[r.proxyKey(read)] = true
 	for _, s := range read.statements {
 		if translates(s) && !w.aside(s.condition) {
 			w.chainOf(r.chainName).translate(s)

@@ -136,7 +136,7 @@ func TestKubeProxysNftTranslations(t *testing.T) {
 // are such, or none.
 func checkDiversions(t *testing.T, want []string) {
 	t.Helper()
-	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, nil)
+	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, nil, nil)
 	all := ""
 	for _, d := range found {
 		if d.Effect == evidence.EffectMark && d.Mark == 0x4000 {

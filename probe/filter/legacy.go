@@ -254,7 +254,7 @@ func (t xtTable) fill(table string, w *walk) {
 				w.lack(notFollowed)
 			}
 		}
-		w.add(rule{at, e})
+		w.add(rule{chainName: at, body: e})
 	})
 }
 

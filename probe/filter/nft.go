@@ -129,7 +129,7 @@ func (n *nft) dormant() (map[chainName]bool, error) {
 func (n *nft) rules(visit func(rule)) error {
 	err := n.Dump(nftGetRule, make([]byte, sizeofHeader), func(message []byte) {
 		if at, body := parseRule(message); at.chain != "" {
-			visit(rule{at, body})
+			visit(rule{chainName: at, body: body})
 		}
 	})
 	if err != nil {

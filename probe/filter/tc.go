@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,6 +49,10 @@ func (r Reader) trafficControl(links []evidence.Link) (result, error) {
 		found.diversions = append(found.diversions, attached...)
 	}
 	found.limit(maxFilters, "filters")
+	if r.watch != nil && r.watch.closed {
+		found.between = r.watch.tc.filtersOf(names)
+		found.lacking = cmp.Or(found.lacking, r.watch.tc.lacking)
+	}
 	return found, err
 }
 

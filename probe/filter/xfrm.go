@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,7 +16,10 @@ import (
 
 // Of linux/xfrm.h.
 const (
+	xfrmNewPolicy      = 0x13
 	xfrmGetPolicy      = 0x15
+	xfrmUpdatePolicy   = 0x19
+	xfrmGroupPolicy    = 4 // XFRMNLGRP_POLICY
 	sizeofXfrmID       = 64
 	sizeofXfrmSelector = 56
 	sizeofXfrmPolicy   = 168
@@ -37,6 +41,10 @@ func (r Reader) xfrm([]evidence.Link) (result, error) {
 	}
 	found, err := kernel.Retry(listPolicies)
 	found.limit(maxDiversions, "policies")
+	if r.watch != nil && r.watch.closed {
+		found.between = r.watch.xfrm.policiesOf()
+		found.lacking = cmp.Or(found.lacking, r.watch.xfrm.lacking)
+	}
 	return found, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // paths are the entries of routing tables and the rules that were read before a
@@ -19,6 +20,7 @@ type paths struct {
 	bears   *bearing
 	known   map[string]bool   // as they are described
 	changes map[string]string // the first one, by what an Inventory is about
+	objects map[uint32]string // nexthop objects that entries lead to by their number alone, as they were read
 }
 
 // Paths takes what was read of routing tables and rules before the watch began.
@@ -35,6 +37,64 @@ func (w *Watch) Paths(
 	}
 	for _, r := range rules {
 		w.paths.known[describeRule(&r)] = true
+	}
+	w.paths.objects = objectsOf(w.paths.bears)
+}
+
+// objectsOf are the nexthop objects behind entries that bear on packets to the pods
+// of other nodes and name only a number, members of their groups included. What such
+// an entry leads to changes without a notification about the entry. One that cannot
+// be read is in no reading of the tables either.
+func objectsOf(bears *bearing) map[uint32]string {
+	conn, err := kernel.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	all, members := map[uint32]string{}, map[uint32][]uint32{}
+	err = conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
+		id, text, group := describeObject(message)
+		all[id], members[id] = text, group
+	})
+	if err != nil || len(all) == 0 {
+		return nil
+	}
+	used := map[uint32]string{}
+	for _, family := range families {
+		request := make([]byte, sizeofRouteHeader)
+		request[0] = family.kernel
+		_ = conn.Dump(unix.RTM_GETROUTE, request, func(message []byte) {
+			entry, ok := parseEntry(message)
+			if !ok || entry.nexthop == 0 || !bears.others.overlap(entry.destination) {
+				return
+			}
+			for _, id := range append(members[entry.nexthop], entry.nexthop) {
+				used[id] = all[id]
+			}
+		})
+	}
+	return used
+}
+
+// describeObject renders a nexthop object, whose hop or members decide where it leads.
+func describeObject(message []byte) (id uint32, text string, members []uint32) {
+	id, hop, members := parseNexthop(message)
+	if len(members) > 0 {
+		return id, fmt.Sprintf("group %v", members), members
+	}
+	return id, strings.TrimSpace(fmt.Sprintf("via %s link %d %s", hop.gateway, hop.link, hop.encap)), nil
+}
+
+// object takes a notification about a nexthop object.
+func (p paths) object(message []byte, removed bool) {
+	id, text, _ := describeObject(message)
+	was, used := p.objects[id]
+	switch {
+	case !used || !removed && text == was:
+	case removed:
+		p.noteText(evidence.InventoryRoutes, fmt.Sprintf("the nexthop object %d was removed", id))
+	default:
+		p.noteText(evidence.InventoryRoutes, fmt.Sprintf("the nexthop object %d was changed", id))
 	}
 }
 

@@ -48,6 +48,13 @@ func TestWatchPaths(t *testing.T) {
 		{"a filter that stays", nil, []string{"tc qdisc add dev eth0 clsact"}, "", ""},
 		{"filters that go with their link", nil, []string{"ip link add pod type veth peer name eth1",
 			"tc qdisc add dev pod clsact", "tc qdisc del dev pod clsact", "ip link del pod"}, "", ""},
+		{"an object behind a number", []string{"sysctl -q -w net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 5 dev eth0",
+			"ip route add 10.42.1.128/25 nhid 5"}, []string{"ip nexthop replace id 5 dev wan", "ip nexthop replace id 5 dev eth0"}, "routes",
+			"the nexthop object 5 was changed"},
+		{"a member of a group", []string{"sysctl -q -w net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 5 dev eth0", "ip nexthop add id 6 group 5",
+			"ip route add 10.42.1.128/25 nhid 6"}, []string{"ip nexthop replace id 5 dev wan"}, "routes", "the nexthop object 5 was changed"},
+		{"an object of something else", nil, []string{"ip nexthop add id 5 dev eth0", "ip nexthop replace id 5 dev wan",
+			"ip nexthop del id 5"}, "", ""},
 		{"a rule before the watch", []string{"ip rule add pref 50 lookup 7"}, nil, "rules", "is new"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
