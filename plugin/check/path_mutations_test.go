@@ -141,6 +141,8 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"another target for others", one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
 		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}), verdict.Inconclusive, "copies"},
 		{"a pod by another host past the tunnel", []evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a pod by another host past the tunnel, for a part of the run only", []evidence.Message{beside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
+			verdict.Inconclusive, "203.0.113.9"},
 		{"the other node's own link by another host past the tunnel", []evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
 		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
 		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")}, verdict.Pass, ""},
@@ -169,6 +171,12 @@ func TestPathsOfAnOverlay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forAPart makes a statement one that was there between two readings only.
+func forAPart(m evidence.Message) evidence.Message {
+	m.Diversion.Selector.Other = append(m.Diversion.Selector.Other, forAWhile...)
+	return m
 }
 
 // sent is a statement for what a node sends itself.

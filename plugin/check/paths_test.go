@@ -397,6 +397,13 @@ func TestPathsByStatement(t *testing.T) {
 		want verdict.Status
 	}{
 		{"a copy out of the uplink", statement("copy", func(d *evidence.Diversion) { d.To = "eth0" }), verdict.Fail},
+		{"a copy out of the uplink, for a part of the run only", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Other = "eth0", forAWhile }), verdict.Inconclusive},
+		{"IPsec for a part of the run only", statement("encrypt", func(d *evidence.Diversion) {
+			d.By, d.Hook, d.Selector = "xfrm", "postrouting", to("10.42.1.0/24")
+			d.Selector.Other = forAWhile
+		}), verdict.Inconclusive},
+		{"a mark that no rule looks at, for a part of the run only", statement("mark", func(d *evidence.Diversion) { d.Mark, d.Mask, d.Selector.Other = 7, 7, forAWhile }), verdict.Pass},
+		{"a Service, for a part of the run only", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32"); d.Selector.Other = forAWhile }), verdict.Pass},
 		{"a copy into the tunnel", statement("copy", func(d *evidence.Diversion) { d.To = "flannel-wg" }), verdict.Pass},
 		{"a copy to nobody knows where", statement("copy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a copy of others' packets", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
@@ -425,6 +432,30 @@ func TestPathsByStatement(t *testing.T) {
 		onNode1(test.with)(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// forAWhile is the condition of what is in no reading and came and went between two.
+var forAWhile = []string{"for a part of the run only"}
+
+// What sets or clears a mark for a part of the run may have done so and may not.
+func TestPathsByMarkForAWhile(t *testing.T) {
+	other := marking(evidence.Selector{Other: forAWhile}, 0x77)
+	clearing := marking(evidence.Selector{Other: forAWhile}, 0)
+	rule := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}), past("0.0.0.0/0", 77)}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"set":                     {[]evidence.Message{other}, verdict.Inconclusive},
+		"cleared, and set always": {[]evidence.Message{marking(evidence.Selector{}, 0x77), clearing}, verdict.Inconclusive},
+		"cleared":                 {[]evidence.Message{clearing}, verdict.Pass},
+	} {
+		s := healthy(2)
+		onNode1(append(rule, test.with...)...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
 		}
 	}
 }
