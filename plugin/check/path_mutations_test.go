@@ -173,6 +173,59 @@ func TestPathsOfAnOverlay(t *testing.T) {
 	}
 }
 
+// Statements that an overlay's packets meet at the other node, where they come out of
+// the WireGuard below it.
+func TestPathsOfAnOverlayAtArrival(t *testing.T) {
+	at := func(hook string, s evidence.Selector) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectDNAT, Family: "ip", Table: "nat", Chain: "KUBE-X",
+			Hook: hook, To: "203.0.113.9", Selector: s, Rule: "dnat to 203.0.113.9"}}
+	}
+	local := []string{toHost}
+	udp := func(port uint16) evidence.Selector {
+		return evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: port, To: port}}, Other: local}
+	}
+	from := func(s evidence.Selector, port uint16) evidence.Selector {
+		s.Source = []evidence.Ports{{From: port, To: port}}
+		return s
+	}
+	on := func(s evidence.Selector, link string) evidence.Selector {
+		s.In = []string{link}
+		return s
+	}
+	for _, test := range []struct {
+		name string
+		with evidence.Message
+		want verdict.Status
+	}{
+		{"the overlay's port", at("prerouting", udp(8472)), verdict.Inconclusive},
+		{"some of its flows", at("prerouting", from(udp(8472), 40000)), verdict.Inconclusive},
+		{"all that is for the host", at("prerouting", evidence.Selector{Other: local}), verdict.Inconclusive},
+		{"what comes out of the tunnel", at("prerouting", on(udp(8472), "wg0")), verdict.Inconclusive},
+		{"what comes in by the card", at("prerouting", on(udp(8472), "eth0")), verdict.Pass},
+		{"another port", at("prerouting", udp(30443)), verdict.Pass},
+		{"TCP", at("prerouting", evidence.Selector{Protocol: []uint8{6}, Other: local}), verdict.Pass},
+		{"another hook", at("forward", udp(8472)), verdict.Pass},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := streamsOf(t, "host-healthy-vpn")
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Run != nil {
+					m.Run.Minor = 1
+				}
+			})
+			each(healthy(2)["probe/node-1"], func(m *evidence.Message) {
+				if m.Inventory != nil {
+					onNode1(evidence.Message{Inventory: m.Inventory})(s)
+				}
+			})
+			s["probe/node-2"] = append(s["probe/node-2"], test.with)
+			if f := pathFinding(t, s); f.Status != test.want {
+				t.Errorf("%s, want %s: %s", f.Status, test.want, f.Text)
+			}
+		})
+	}
+}
+
 // forAPart makes a statement one that was there between two readings only.
 func forAPart(m evidence.Message) evidence.Message {
 	m.Diversion.Selector.Other = append(m.Diversion.Selector.Other, forAWhile...)

@@ -46,7 +46,7 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 		return result{}, err
 	}
 	defer conn.Close()
-	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods) })
+	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods, r.ends) })
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = conn.readCalm(w)
 	}
@@ -76,9 +76,9 @@ func (r Reader) changed(w *walk, found *result) (lacking string) {
 }
 
 // readAll reads all rules in one dump.
-func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix) (*walk, error) {
+func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix, ends []netip.Addr) (*walk, error) {
 	w := newWalk("nftables", links, n.set)
-	w.pods = pods
+	w.pods, w.ends = pods, ends
 	w.maps = n.large
 	chains, err := n.chains()
 	if err != nil {

@@ -32,6 +32,7 @@ type walk struct {
 	bases   []baseChain
 	rules   map[chainName][]rule
 	pods    []netip.Prefix // where pods can be
+	ends    []netip.Addr   // addresses that overlays send to, among others
 	maps    func(at chainName, name string) set
 	proxied map[chainName]*proxied
 	foreign map[chainName][]string // chains that those of kube-proxy lead to, by table
@@ -65,7 +66,8 @@ type proxyKind struct {
 
 type visited struct {
 	chainName
-	hook string
+	hook  string
+	local bool // by packets for the host itself
 }
 
 // summary is what holds of a chain, and of those that it leads to, whichever
@@ -143,10 +145,11 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 		w.lack("jumps deeper than %d", maxDepth)
 		return
 	}
-	if reached.ofHost() { // packets that the host forwards have none of its addresses
+	local := reached.ofHost() // packets that the host forwards have none of its addresses
+	if local && !w.overlaid(reached) {
 		return
 	}
-	key := visited{at, from.hook}
+	key := visited{at, from.hook, local}
 	w.visits[key]++
 	switch visits := w.visits[key]; {
 	case visits > maxVisits:
@@ -154,6 +157,9 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 	case visits == maxVisits:
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
+		if local {
+			reached.other("%s", typeCondition("daddr", 1<<unix.RTN_LOCAL, false))
+		}
 		from.links = nil // nor is it known where they come from
 	}
 	if isKubeProxys(at) {
@@ -240,7 +246,8 @@ var familyNames = map[uint8]string{
 // report keeps the statements of a rule that packets reach which leave the host.
 func (w *walk) report(rule rule, from baseChain, r *reading) {
 	for _, s := range r.wanted(rule.chainName) {
-		if s.condition.never || s.condition.ofHost() || late(s.statement, from) {
+		local := s.condition.ofHost() && (s.effect == evidence.EffectMark || !w.overlaid(s.condition))
+		if s.condition.never || local || late(s.statement, from) {
 			continue
 		}
 		if !w.keepFound(rule.chainName, from, s) {
