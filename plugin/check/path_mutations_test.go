@@ -151,6 +151,9 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
 		{"where the overlay sends was not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
 			verdict.Inconclusive, "not permitted"},
+		{"copies of pods' packets into the overlay", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"flannel.1"}})}, verdict.Fail, "copies"},
+		{"copies of pods' packets out of the overlay's link", []evidence.Message{atLink("egress", "flannel.1")}, verdict.Fail, "copies"},
+		{"copies of what goes elsewhere", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"eth1"}})}, verdict.Pass, ""},
 		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}), verdict.Pass, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -205,6 +208,9 @@ func TestPathsOfAnOverlayAtArrival(t *testing.T) {
 		{"another port", at("prerouting", udp(30443)), verdict.Pass},
 		{"TCP", at("prerouting", evidence.Selector{Protocol: []uint8{6}, Other: local}), verdict.Pass},
 		{"another hook", at("forward", udp(8472)), verdict.Pass},
+		{"copies of what comes out of the overlay", atLink("ingress", "flannel.1"), verdict.Fail},
+		{"copies of what comes out of the overlay, in the filter", forwardHook(evidence.Selector{In: []string{"flannel.1"}}), verdict.Fail},
+		{"copies of what comes in elsewhere", atLink("ingress", "eth1"), verdict.Pass},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := streamsOf(t, "host-healthy-vpn")
@@ -229,6 +235,18 @@ func TestPathsOfAnOverlayAtArrival(t *testing.T) {
 // forAPart makes a statement one that was there between two readings only.
 func forAPart(m evidence.Message) evidence.Message {
 	m.Diversion.Selector.Other = append(m.Diversion.Selector.Other, forAWhile...)
+	return m
+}
+
+// forwardHook copies what is forwarded to the card, atLink what passes a link.
+func forwardHook(s evidence.Selector) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "ip", Table: "x", Chain: "y",
+		Hook: "forward", To: "eth0", Selector: s, Rule: "dup to eth0"}}
+}
+
+func atLink(hook, link string) evidence.Message {
+	m := forwardHook(evidence.Selector{})
+	m.Diversion.Family, m.Diversion.Hook, m.Diversion.Link = "netdev", hook, link
 	return m
 }
 

@@ -409,6 +409,9 @@ func TestPathsByStatement(t *testing.T) {
 		{"a copy of others' packets", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
 		{"a copy of a port", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Target = "eth0", []evidence.Ports{{From: 25, To: 25}} }), verdict.Inconclusive},
 		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc" }), verdict.Pass},
+		{"a pod's packets to the way into a link", statement("forward", func(d *evidence.Diversion) {
+			d.To, d.Link, d.Hook, d.By = "the ingress of cni0", "cni0", "ingress", "tc"
+		}), verdict.Inconclusive},
 		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc" }), verdict.Pass},
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a proxy for a mark that nothing sets", statement("proxy", func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
@@ -454,6 +457,31 @@ func TestPathsByMarkForAWhile(t *testing.T) {
 	} {
 		s := healthy(2)
 		onNode1(append(rule, test.with...)...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// A link that frames go no further from is a dead end for redirected ones only as long
+// as they do not come in again by it, and nothing sends them on there.
+func TestPathsByDeadEnds(t *testing.T) {
+	to := func(link, at, hook string) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Family: "netdev", Link: at, Hook: hook, To: link, Rule: "fwd to " + link}}
+	}
+	lo := evidence.Message{Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, Role: evidence.RoleInside}}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"a queueing device":                   {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress")}, verdict.Pass},
+		"a queueing device that sends it on":  {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress"), to("eth0", "ifb0", "egress")}, verdict.Inconclusive},
+		"a dummy":                             {[]evidence.Message{insideLink("d0", "dummy"), to("d0", "cni0", "ingress")}, verdict.Pass},
+		"the loopback, where it comes in":     {[]evidence.Message{lo, to("lo", "cni0", "ingress")}, verdict.Inconclusive},
+		"what is sent on, of no pod's packet": {[]evidence.Message{insideLink("ifb0", "ifb"), to("eth0", "ifb0", "egress")}, verdict.Pass},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
 		}

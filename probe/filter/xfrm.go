@@ -78,9 +78,14 @@ func parsePolicy(message []byte) (d evidence.Diversion, ok bool) {
 	if direction != xfrmOut || action != xfrmAllow || a.Get(xfrmAttrTemplate) == nil {
 		return d, false
 	}
+	// One of an xfrm interface is for what routes lead into that link (if_id of
+	// xfrm_policy_match in net/xfrm/xfrm_policy.c).
+	if a.U32(xfrmAttrInterface) != 0 {
+		return d, false
+	}
 	c := xfrmCondition(message[:sizeofXfrmSelector])
-	if a.Get(xfrmAttrInterface) != nil || a.Get(xfrmAttrMark) != nil {
-		c.other("a mark or an xfrm interface")
+	if a.Get(xfrmAttrMark) != nil {
+		c.other("a mark")
 	}
 	d = evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt, Hook: "postrouting", Selector: c.selector()}
 	d.Rule = shown(d.Selector, "ipsec policy out")
