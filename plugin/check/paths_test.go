@@ -469,7 +469,7 @@ func TestPathsByDeadEnds(t *testing.T) {
 	to := func(link, at, hook string) evidence.Message {
 		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Family: "netdev", Link: at, Hook: hook, To: link, Rule: "fwd to " + link}}
 	}
-	lo := evidence.Message{Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, Role: evidence.RoleInside}}
+	lo := evidence.Message{Link: &evidence.Link{Index: 91, Name: "lo0", Type: "loopback", Up: true, Role: evidence.RoleInside}}
 	for name, test := range map[string]struct {
 		with []evidence.Message
 		want verdict.Status
@@ -477,7 +477,7 @@ func TestPathsByDeadEnds(t *testing.T) {
 		"a queueing device":                   {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress")}, verdict.Pass},
 		"a queueing device that sends it on":  {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress"), to("eth0", "ifb0", "egress")}, verdict.Inconclusive},
 		"a dummy":                             {[]evidence.Message{insideLink("d0", "dummy"), to("d0", "cni0", "ingress")}, verdict.Pass},
-		"the loopback, where it comes in":     {[]evidence.Message{lo, to("lo", "cni0", "ingress")}, verdict.Inconclusive},
+		"the loopback, where it comes in":     {[]evidence.Message{lo, to("lo0", "cni0", "ingress")}, verdict.Inconclusive},
 		"what is sent on, of no pod's packet": {[]evidence.Message{insideLink("ifb0", "ifb"), to("eth0", "ifb0", "egress")}, verdict.Pass},
 	} {
 		s := healthy(2)
