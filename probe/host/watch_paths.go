@@ -25,7 +25,7 @@ type paths struct {
 
 // Paths takes what was read of routing tables and rules before the watch began.
 // From now on a rule or an entry that comes or goes and bears on packets to the
-// pods of other nodes is a change: what was read no longer holds for packets that
+// pods of other nodes, or on those of an overlay that carry them, is a change: what was read no longer holds for packets that
 // were sent meanwhile. An entry that is written again as it was is not one. own is
 // the index of this node.
 func (w *Watch) Paths(
@@ -106,7 +106,7 @@ func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 		return
 	}
 	for _, e := range entries {
-		if p.bears.others.overlap(e.Destination) && !p.known[describeEntry(&e)] {
+		if p.bears.toOthers(&e) && !p.known[describeEntry(&e)] {
 			p.note(evidence.InventoryRoutes, describeEntry(&e), "is new")
 		}
 	}
@@ -146,12 +146,16 @@ func (p paths) noteText(what, text string) {
 }
 
 // ofPods reports whether a rule can apply to what a pod of this node sends to one
-// of another.
+// of another, or to what an overlay sends for it.
 func (p paths) ofPods(r *evidence.Rule) bool {
 	if r.Not {
 		return true
 	}
-	if r.To.IsValid() && !p.bears.others.overlap(r.To) {
+	switch {
+	case !r.To.IsValid() || p.bears.others.overlap(r.To):
+	case p.bears.toEnds(r.To):
+		return true
+	default:
 		return false
 	}
 	return !r.From.IsValid() || slices.ContainsFunc(p.bears.pods, r.From.Overlaps)
@@ -159,15 +163,15 @@ func (p paths) ofPods(r *evidence.Rule) bool {
 
 // entry takes a notification about an entry of a routing table.
 func (p paths) entry(entry fibEntry, removed bool, links *state) {
-	if p.bears == nil || !p.bears.others.overlap(entry.destination) {
+	if p.bears == nil {
 		return
 	}
 	for _, e := range entry.messages(links.name) {
 		text := describeEntry(&e)
 		switch {
-		case removed:
+		case removed && (p.bears.others.overlap(e.Destination) || e.Table != unix.RT_TABLE_LOCAL && p.bears.toEnds(e.Destination)):
 			p.note(evidence.InventoryRoutes, text, "was removed")
-		case !p.known[text]:
+		case !removed && p.bears.toOthers(&e) && !p.known[text]:
 			p.note(evidence.InventoryRoutes, text, "was added")
 		}
 	}
