@@ -87,7 +87,8 @@ func toPods(s *evidence.Selector, n *graph.Node) bool {
 func onInside(d *evidence.Diversion, n *graph.Node) bool {
 	return slices.ContainsFunc(strings.Fields(d.Link), func(name string) bool {
 		link := n.Link(name)
-		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name)
+		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name) ||
+			slices.Contains(podPipes, link.Kind) && link.PeerNS && link.Master != "" && leadsToPods(n, link.Master)
 	})
 }
 

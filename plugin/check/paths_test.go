@@ -488,6 +488,28 @@ func TestPathsByDeadEnds(t *testing.T) {
 	}
 }
 
+// A port of the pods' bridge is a pod's, though it may count as leaving the host for want
+// of a proof.
+func TestPathsByStatementAtAPort(t *testing.T) {
+	for name, test := range map[string]struct {
+		link evidence.Link
+		want verdict.Status
+	}{
+		"a pair":           {evidence.Link{Kind: "veth", PeerNS: true, Master: "cni0"}, verdict.Inconclusive},
+		"a card":           {evidence.Link{Master: "cni0"}, verdict.Pass},
+		"a pair elsewhere": {evidence.Link{Kind: "veth", PeerNS: true, Master: "br9"}, verdict.Pass},
+	} {
+		test.link.Index, test.link.Name, test.link.Up, test.link.Role = 92, "port9", true, evidence.RoleOutside
+		s := healthy(2)
+		copies := evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "netdev", Link: "port9", Hook: "ingress", To: "eth0", Rule: "dup to eth0"}}
+		own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Link: "cni0", Table: 254, Type: "unicast"}}
+		onNode1(evidence.Message{Link: &test.link}, own, copies)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
 // What a proxy takes by its mark counts where another statement sets that mark.
 func TestPathsByMarkedStatement(t *testing.T) {
 	proxy := evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: "proxy", Family: "ip", Hook: "prerouting",
