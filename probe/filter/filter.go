@@ -3,8 +3,8 @@
 // Package filter reads what can drop packets, or give them another way than the
 // routing tables: nf_tables, iptables-legacy, traffic control with its BPF
 // programs, IPsec policies. It keeps the statements that bear on pods' packets
-// or on the tunnel's UDP ports, each with the conditions that lead to it, and
-// reports what it could not read. It must not change anything, must not make the
+// or on the tunnel's UDP ports, each with the conditions that lead to it, those too
+// that came and went between two readings, and reports what it could not read. It must not change anything, must not make the
 // kernel load a module, and does not judge what it read.
 package filter
 

@@ -38,12 +38,13 @@ func newNftChanges() *nftChanges {
 	}
 }
 
-// The kinds of notifications are those of requests.
+// Kinds of notifications (linux/netfilter/nf_tables.h). They are heard; who sends
+// one makes what it names, so no name of the system package is used here.
 const (
-	nftNewChain   = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWCHAIN
-	nftNewRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWRULE
-	nftDelRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELRULE
-	nftNewElement = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWSETELEM
+	nftNewChain   = unix.NFNL_SUBSYS_NFTABLES<<8 | 3
+	nftNewRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 6
+	nftDelRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 8
+	nftNewElement = unix.NFNL_SUBSYS_NFTABLES<<8 | 12
 )
 
 // notice takes one notification.
