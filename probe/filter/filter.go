@@ -145,9 +145,8 @@ func shown(s evidence.Selector, statement string) string {
 	for _, other := range s.Other {
 		words = append(words, "("+other+")")
 	}
-	const room = 300
 	text := strings.Join(append(words, statement), " ")
-	return strings.ToValidUTF8(text[:min(len(text), room)], "")
+	return strings.ToValidUTF8(text[:min(len(text), maxRule)], "")
 }
 
 func portTexts(ports []evidence.Ports) (list []string) {

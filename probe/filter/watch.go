@@ -105,6 +105,9 @@ func (w *Watch) missed(inventory string, there bool) string {
 	return ""
 }
 
+// maxRule is the longest Diversion.Rule in bytes.
+const maxRule = 300
+
 // keyOf distinguishes statements. The number of a program changes whenever it is
 // loaded again.
 func keyOf(d evidence.Diversion) string {
@@ -127,6 +130,7 @@ func (w *Watch) tell(found []evidence.Diversion) {
 
 // between returns those of some statements that no reading found, as what they are.
 func (w *Watch) between(found []evidence.Diversion) (list []evidence.Diversion) {
+	w.tell(nil)
 	for _, d := range found {
 		key := keyOf(d)
 		if w.told[key] {
@@ -134,7 +138,7 @@ func (w *Watch) between(found []evidence.Diversion) (list []evidence.Diversion) 
 		}
 		w.told[key] = true
 		d.Selector.Other = append(slices.Clip(d.Selector.Other), meanwhile)
-		d.Rule += " (" + meanwhile + ")"
+		d.Rule = d.Rule[:min(len(d.Rule), maxRule-len(meanwhile)-3)] + " (" + meanwhile + ")"
 		list = append(list, bounded(d))
 	}
 	return list

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -210,4 +212,32 @@ func TestBetweenGap(t *testing.T) {
 	if c.lacking == "" || len(c.messages) != maxChanges {
 		t.Error(len(c.messages), c.lacking)
 	}
+}
+
+// Whatever is notified is taken, and bounded.
+func FuzzNotices(f *testing.F) {
+	neighbour := append(make([]byte, sizeofNeighbour), encode(ndaDestination, []byte{10, 0, 0, 1})...)
+	f.Add(uint16(unix.RTM_NEWNEIGH), append(neighbour, encode(ndaEther, []byte{2, 0, 0, 0, 0, 1})...))
+	f.Add(uint16(unix.RTM_NEWACTION), append(make([]byte, 4), encode(1, encode(1, encode(tcaKind, []byte("mirred\x00"))))...))
+	f.Add(uint16(unix.RTM_NEWTFILTER), append(make([]byte, sizeofTcMessage), encode(tcaKind, []byte("u32\x00"))...))
+	f.Add(uint16(nftNewRule), append([]byte{2, 0, 0, 0}, append(encode(unix.NFTA_RULE_TABLE, []byte("t\x00")), encode(unix.NFTA_RULE_CHAIN, []byte("c\x00"))...)...))
+	f.Add(uint16(nftNewElement), append([]byte{2, 0, 0, 0}, encode(unix.NFTA_SET_ELEM_LIST_SET, []byte("s\x00"))...))
+	f.Add(uint16(xfrmNewPolicy), make([]byte, sizeofXfrmPolicy))
+	f.Fuzz(func(t *testing.T, kind uint16, message []byte) {
+		w := &Watch{nft: newNftChanges()}
+		w.tc.filters(kind, message)
+		w.fdb.neighbours(kind, message)
+		w.xfrm.policies(kind, message)
+		w.nft.notice(kind, message)
+		Reader{}.remotes(map[int]string{0: "vx"}, w.fdb.entries(unix.AF_INET), w.fdb.entries(unix.AF_BRIDGE))
+		found := w.between(append(w.tc.filtersOf(map[int]string{0: "eth0"}), w.xfrm.policiesOf()...))
+		walked := newWalk("nftables", nil, func(chainName, string) set { return set{} })
+		walked.maps = walked.set
+		more, _ := w.nft.into(walked)
+		for _, d := range append(found, w.between(more)...) {
+			if _, err := evidence.Encode(&evidence.Message{Diversion: &d}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
