@@ -25,6 +25,7 @@ type nftChanges struct {
 	known    map[uint64]bool // rules of the readings
 	rules    map[uint64]rule
 	chains   map[chainName]nftChain // base chains, of the first reading and those that came
+	awake    map[chainName]bool     // tables that were so at a change of them
 	elements map[chainName][]element
 	seen     map[string]bool // elements
 	size     int             // bytes of all that is kept
@@ -33,7 +34,7 @@ type nftChanges struct {
 
 func newNftChanges() *nftChanges {
 	return &nftChanges{
-		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{},
+		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{}, awake: map[chainName]bool{},
 		elements: map[chainName][]element{}, seen: map[string]bool{},
 	}
 }
@@ -41,6 +42,7 @@ func newNftChanges() *nftChanges {
 // Kinds of notifications (linux/netfilter/nf_tables.h). They are heard; who sends
 // one makes what it names, so no name of the system package is used here.
 const (
+	nftNewTable   = unix.NFNL_SUBSYS_NFTABLES << 8
 	nftNewChain   = unix.NFNL_SUBSYS_NFTABLES<<8 | 3
 	nftNewRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 6
 	nftDelRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 8
@@ -52,8 +54,13 @@ func (c *nftChanges) notice(kind uint16, message []byte) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	switch kind {
+	case nftNewTable:
+		if at, dormant := parseTable(message); !dormant && !c.awake[at] && c.room(len(at.table)) {
+			c.awake[at] = true
+		}
 	case nftNewChain:
-		if chain, ok := parseChain(bytes.Clone(message)); ok && chain.base {
+		chain, ok := parseChain(bytes.Clone(message))
+		if _, kept := c.chains[chain.chainName]; ok && chain.base && (kept || c.room(len(message))) {
 			c.chains[chain.chainName] = chain
 		}
 	case nftNewRule, nftDelRule:
@@ -124,10 +131,15 @@ func (c *nftChanges) into(w *walk) (found []evidence.Diversion, lacking string) 
 			w.rules[r.chainName] = append(w.rules[r.chainName], r)
 		}
 	}
+	chains := slices.Clone(w.chains)
+	for i := range chains {
+		woken := chains[i].dormant && c.awake[tableOf(chains[i].chainName)]
+		chains[i].base = chains[i].base || woken
+		changed = changed || woken
+	}
 	if !changed {
 		return nil, c.lacking
 	}
-	chains := slices.Clone(w.chains)
 	for at, chain := range c.chains {
 		if !slices.ContainsFunc(chains, func(o nftChain) bool { return o.chainName == at && o.base }) {
 			chains = append(chains, chain)

@@ -46,6 +46,8 @@ func TestBetween(t *testing.T) {
 			[]string{"nft add element ip t s { 10.42.1.7 }", "nft delete element ip t s { 10.42.1.7 }"}, []string{`10.42.1.7/32`, `"mark":119`, meanwhile}},
 		{"an interval of a set", []string{"table ip t { set s { type ipv4_addr; flags interval; elements = { 10.99.0.0/24 }\n }\n chain pre { type filter hook prerouting priority mangle; ip daddr @s meta mark set 0x77\n }\n}\n"},
 			[]string{"nft add element ip t s { 10.42.1.0/24 }", "nft delete element ip t s { 10.42.1.0/24 }"}, []string{`in set @s`, `"mark":119`, meanwhile}},
+		{"a dormant table that wakes for a moment", []string{"table ip t { flags dormant; chain pre { type filter hook prerouting priority mangle; meta mark set 0x77\n }\n}\n"},
+			[]string{"nft add table ip t", "nft add table ip t { flags dormant; }"}, []string{`"mark":119`, meanwhile}},
 		{"rules written again", []string{baseChains}, []string{"flush table ip t\n" + baseChains, "flush table ip t\n" + baseChains}, nil},
 		{"kube-proxy's rules written again", []string{"restore " + proxyRules}, []string{"restore " + proxyRules, "restore " + proxyRules}, nil},
 		{"a Service for a moment", []string{"restore " + proxyRules}, []string{"restore " + strings.NewReplacer("SVC-A", "SVC-B", "SEP-A", "SEP-B", "43.0.1/", "43.0.2/").Replace(proxyRules),
