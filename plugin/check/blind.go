@@ -93,14 +93,19 @@ func redirects(d *evidence.Diversion) bool {
 // staysInside reports whether frames that are sent to a link stay on the host,
 // or are encrypted there: to a queueing device, to a pod, into WireGuard. An
 // overlay, a tun and a pair that ends on this host lead on from there, a bridge
-// where its ports do.
+// where its ports do. What is sent to the loopback comes in again by it, and rules
+// can be for that; a queueing device can have filters of its own.
 func staysInside(n *graph.Node, to string) bool {
 	l := n.Link(to)
 	switch {
 	case l == nil || l.Role == evidence.RoleOutside:
 		return false
-	case l.Role == evidence.RoleWireGuard, l.Type == "loopback", l.Kind == "ifb", l.Kind == "dummy":
+	case l.Role == evidence.RoleWireGuard:
 		return true
+	case l.Kind == "ifb", l.Kind == "dummy":
+		return !slices.ContainsFunc(n.Diversions, func(d *evidence.Diversion) bool {
+			return slices.Contains(strings.Fields(d.Link), to) && (redirects(d) || d.Effect == evidence.EffectBPF)
+		})
 	case l.Kind == "bridge":
 		return !slices.ContainsFunc(n.Links, func(port *evidence.Link) bool {
 			return port.Master == l.Name && (port.Kind == "bridge" || !staysInside(n, port.Name))

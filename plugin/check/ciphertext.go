@@ -16,13 +16,15 @@ type end struct {
 	links []string     // on which it was captured
 	outer *graph.Outer // see graph.Edge
 	way   string       // leaving, arriving at
+	// adrift: what was captured is not known to be of this flow, see graph.Edge.
+	adrift bool
 }
 
 // flowEnds are both ends of what goes from one node to the other.
 func flowEnds(e *graph.Edge) [2]end {
 	return [...]end{
-		{e.From, e.Out, e.OutLinks, e.OutOuter, "leaving"},
-		{e.To, e.In, e.InLinks, e.InOuter, "arriving at"},
+		{e.From, e.Out, e.OutLinks, e.OutOuter, "leaving", e.OutAdrift},
+		{e.To, e.In, e.InLinks, e.InOuter, "arriving at", e.InAdrift},
 	}
 }
 
@@ -131,6 +133,10 @@ func (at *end) cards() []string {
 func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outcome {
 	leaving := at.flow == e.Out
 	switch {
+	case at.flow.Data == 0 && at.adrift:
+		return unknown("data messages of the same sessions were seen on %s and %s, and both ports and endpoints are "+
+			"translated on the way: whether they are those %s %s for the other is not known", e.From.Name, e.To.Name,
+			at.way, at.node.Name)
 	case at.flow.Data == 0:
 		return fail("no WireGuard data message was seen %s %s between %s and %s",
 			at.way, at.node.Name, e.From.Name, e.To.Name)

@@ -29,7 +29,7 @@ func asked(s map[string][]evidence.Message) {
 				if from != to {
 					classTraffic(s, one.Class, from, to)
 					if slices.Contains(clear, one.Class) {
-						inClear(s, one.Class, from, to, underlay(from), underlay(to))
+						hopInClear(s, one.Class, from, to, underlay(from), underlay(to))
 					} else {
 						inTunnel(s, one.Class, from, to)
 					}
@@ -75,7 +75,7 @@ func inTunnel(s map[string][]evidence.Message, class evidence.Class, from, to in
 
 // inClear is what they saw of them on the wire, with the outermost addresses of what
 // was sent.
-func inClear(s map[string][]evidence.Message, class evidence.Class, from, to int, outerSource, outerTarget netip.Addr) {
+func hopInClear(s map[string][]evidence.Message, class evidence.Class, from, to int, outerSource, outerTarget netip.Addr) {
 	for _, answer := range []bool{false, true} {
 		leak := evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to, Family: 4, By: evidence.LeakedByMark,
 			Class: class, Answer: answer, Layers: "ethernet ipv4 udp", OuterSource: outerSource, OuterTarget: outerTarget, Count: 3}
@@ -117,30 +117,30 @@ var brokenScope = []breakage{
 	}, verdict.Passed, ""},
 	{"what is for a Service leaks", func(s map[string][]evidence.Message) {
 		asked(s)
-		inClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
+		hopInClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
 	}, verdict.Failed, "WG0621"},
 	{"what is for a Service leaks, and a stream ends early", func(s map[string][]evidence.Message) {
 		asked(s)
-		inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+		hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
 		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Drops = 1 })
 	}, verdict.Failed, "WG0621"},
 	{"a node's packets to pods leak, which Flannel promises to carry", func(s map[string][]evidence.Message) {
 		asked(s)
 		editClass(s, evidence.ClassNodePod, noClassSeen)
-		inClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
+		hopInClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
 	}, verdict.Failed, "WG0621"},
 	{"the same in a network that promises nothing of it", func(s map[string][]evidence.Message) {
 		asked(s)
 		noAnnotations(s)
-		inClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
+		hopInClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
 	}, verdict.Passed, ""},
 	{"a leak of a class that was not asked for", func(s map[string][]evidence.Message) {
-		inClear(s, evidence.ClassNodeNode, 0, 1, underlay(0), underlay(1))
+		hopInClear(s, evidence.ClassNodeNode, 0, 1, underlay(0), underlay(1))
 	}, verdict.Failed, "WG0601"},
 	{"pods leak, and so does what they send to Services", func(s map[string][]evidence.Message) {
 		asked(s)
-		inClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
-		inClear(s, "", 0, 1, podIP(0), podIP(1))
+		hopInClear(s, evidence.ClassClusterIP, 0, 1, podIP(0), podIP(1))
+		hopInClear(s, "", 0, 1, podIP(0), podIP(1))
 	}, verdict.Failed, "WG0601"},
 	{"no answer comes back from a Service", func(s map[string][]evidence.Message) {
 		asked(s)
@@ -234,7 +234,7 @@ func TestCells(t *testing.T) {
 			inTunnel(s, evidence.ClassNodeNode, 0, 1)
 		}, evidence.ClassNodeNode, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
 		{"answers alone in clear", func(s map[string][]evidence.Message) {
-			inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+			hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
 			editClass(s, evidence.ClassNodePort, func(m *evidence.Message) bool { return m.Sighting == nil || m.Sighting.Answer })
 		}, evidence.ClassNodePort, CellLeak, "3 packets seen in clear"},
 		{"none arrived", edit(evidence.ClassNodePod, func(m *evidence.Message) bool { return m.Classed != nil && m.Classed.Sent > 0 }),
@@ -270,7 +270,7 @@ func TestPromisesDoNotProve(t *testing.T) {
 	s := healthy(3)
 	asked(s)
 	editClass(s, evidence.ClassClusterIP, noClassSeen)
-	inClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+	hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
 	j := Judge(record(t, s))
 	e := j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4)
 	for _, promises := range []profile.Promises{profile.BackendHops(), profile.AllHops(), {}} {

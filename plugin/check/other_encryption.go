@@ -37,11 +37,11 @@ func (v *view) byOther() string {
 // ESP arrive on that very link. Whether a host between the two decrypted it cannot be
 // seen, so that it is never a proof. It is empty if it cannot be so.
 func decrypted(e *graph.Edge, leaks []graph.Leak) string {
-	if e.From.Unverified != "" || !encapsulates(e) || classed(e.From, "") == 0 {
+	if e.From.Unverified != "" || !encapsulates(e) || espFrames(e.From, "") == 0 {
 		return ""
 	}
 	for _, leak := range leaks {
-		if leak.On != e.To.Name || leak.Direction != evidence.DirectionRX || classed(e.To, leak.Link) == 0 {
+		if leak.On != e.To.Name || leak.Direction != evidence.DirectionRX || espFrames(e.To, leak.Link) == 0 {
 			return ""
 		}
 	}
@@ -70,9 +70,9 @@ func onAddresses(s evidence.Selector) bool {
 	return reflect.ValueOf(s).IsZero()
 }
 
-// classed counts frames of ESP on a link of a node that leaves the host, on all of
+// espFrames counts frames of ESP on a link of a node that leaves the host, on all of
 // them if it is not named.
-func classed(n *graph.Node, link string) (frames uint64) {
+func espFrames(n *graph.Node, link string) (frames uint64) {
 	for _, c := range n.Captures {
 		if c.Role == evidence.RoleOutside && (link == "" || c.Link == link) {
 			frames += c.Classes["esp"]

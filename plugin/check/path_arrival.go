@@ -15,18 +15,13 @@ import (
 // pods in some ranges.
 func (v *view) arrivalPlan(n *graph.Node, family int, from []netip.Prefix, pod netip.Addr) *routing.Plan {
 	host := v.pathsOf(n, family).host
-	host.In, host.Pods, host.Pod = []string{n.Carrier(family).Name}, from, pod
+	host.In, host.Pods, host.Pod = v.arriveOn(n, n.Carrier(family).Name), from, pod
 	host.Entries = slices.Clone(host.Entries)
 	for _, a := range n.Addresses { // entries of the local table for a node's own ranges are not reported
 		addr := a.Prefix.Addr()
 		host.Entries = append(host.Entries, &evidence.Route{
 			Destination: netip.PrefixFrom(addr, addr.BitLen()), Table: routing.TableLocal, Type: "local",
 		})
-	}
-	for _, l := range n.Links { // of an overlay above the tunnel they come out there
-		if v.above(l) {
-			host.In = append(host.In, l.Name)
-		}
 	}
 	return routing.Compile(host)
 }

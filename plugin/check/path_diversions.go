@@ -16,25 +16,26 @@ import (
 // diverted judges a statement of the sender for packets of its pods to a range.
 func (v *view) diverted(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion, n *graph.Node,
 	to netip.Prefix) concern {
-	if !leaving(d, n, e.FromLink()) {
+	if !leaving(d, n, v.rightLinks(e)) {
 		return concern{status: verdict.Pass}
 	}
 	return v.touched(e, plan, d, n, to)
 }
 
 // leaving reports whether a pod's packet can meet a statement before it is in
-// the tunnel. What is attached to the way out of a link that leaves the host
-// meets ciphertext there.
-func leaving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
+// the tunnel, or in the overlay above it. What is attached to the way out of a link
+// that leaves the host meets ciphertext there.
+func leaving(d *evidence.Diversion, n *graph.Node, right []string) bool {
+	isRight := func(link string) bool { return slices.Contains(right, link) }
 	switch {
 	case d.Hook == "output", d.Hook == "input" && d.Family != "bridge":
 		return false
 	case d.Hook == "egress" && d.Link != "":
-		return slices.Contains(strings.Fields(d.Link), tunnel)
+		return slices.ContainsFunc(strings.Fields(d.Link), isRight)
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	return reaches(d, tunnel)
+	return slices.ContainsFunc(right, func(link string) bool { return reaches(d, link) })
 }
 
 // reaches reports whether a statement can apply to what leaves by a link.
@@ -46,17 +47,30 @@ func reaches(d *evidence.Diversion, link string) bool {
 }
 
 // arriving is the same for a packet that has left the tunnel on its way to a pod.
-func arriving(d *evidence.Diversion, n *graph.Node, tunnel string) bool {
+func arriving(d *evidence.Diversion, n *graph.Node, from []string) bool {
 	switch {
 	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt:
 		return false
 	case d.Hook == "ingress" && d.Link != "":
-		return slices.Contains(strings.Fields(d.Link), tunnel)
+		return slices.ContainsFunc(strings.Fields(d.Link), func(link string) bool { return slices.Contains(from, link) })
 	case d.Link != "":
 		return onInside(d, n)
 	}
-	return toPods(&d.Selector, n) && (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, tunnel)) &&
-		!matchesLink(d.Selector.NotIn, tunnel)
+	return toPods(&d.Selector, n) && slices.ContainsFunc(from, func(link string) bool {
+		return (len(d.Selector.In) == 0 || matchesLink(d.Selector.In, link)) && !matchesLink(d.Selector.NotIn, link)
+	})
+}
+
+// arriveOn are the links that packets of pods come in by from other nodes: the tunnel,
+// and overlays above it.
+func (v *view) arriveOn(n *graph.Node, tunnel string) []string {
+	links := []string{tunnel}
+	for _, l := range n.Links {
+		if v.above(l) && l.Name != tunnel {
+			links = append(links, l.Name)
+		}
+	}
+	return links
 }
 
 // toPods reports whether a selector lets a packet leave by a link of the node's
@@ -73,7 +87,8 @@ func toPods(s *evidence.Selector, n *graph.Node) bool {
 func onInside(d *evidence.Diversion, n *graph.Node) bool {
 	return slices.ContainsFunc(strings.Fields(d.Link), func(name string) bool {
 		link := n.Link(name)
-		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name)
+		return link == nil || link.Role == evidence.RoleInside || leadsToPods(n, name) ||
+			slices.Contains(podPipes, link.Kind) && link.PeerNS && link.Master != "" && leadsToPods(n, link.Master)
 	})
 }
 
@@ -102,13 +117,14 @@ func (v *view) atArrival(e *graph.Edge, note func(concern)) {
 	if len(paths.diverting) == 0 {
 		return
 	}
+	from := v.arriveOn(e.To, e.ToLink())
 	host := routing.Host{
-		Family: e.Family, Pods: podRanges(e.From, e.Family), Pod: e.From.PodIP(e.Family), In: []string{e.ToLink()},
+		Family: e.Family, Pods: podRanges(e.From, e.Family), Pod: e.From.PodIP(e.Family), In: from,
 		MarksRead: true, Diversions: paths.host.Diversions,
 	}
 	plan := routing.Compile(host)
 	for _, d := range paths.diverting {
-		if !arriving(d, e.To, e.ToLink()) {
+		if !arriving(d, e.To, from) {
 			continue
 		}
 		for _, podRange := range podRanges(e.To, e.Family) {

@@ -24,6 +24,8 @@ type nodePaths struct {
 	statements int
 	// leaves are those that the host's own packets meet, of an overlay's among them.
 	leaves []*evidence.Diversion
+	// lands are those that what an overlay gets from other hosts can meet.
+	lands []*evidence.Diversion
 	// remotes are hosts that overlays send to, and that the kernel was not asked for.
 	remotes []*evidence.Diversion
 	// servers take packets for the host's own addresses and send them to other hosts.
@@ -52,7 +54,13 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	}
 	services := map[[2]uint32]bool{}
 	for _, d := range n.Diversions {
-		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) || routing.Never(&d.Selector) {
+		if d.Effect == evidence.EffectBPF && profile.OwnProgram(n, d) {
+			continue
+		}
+		if v.Below != nil && landing(d) {
+			paths.lands = append(paths.lands, d)
+		}
+		if routing.Never(&d.Selector) {
 			continue
 		}
 		switch d.By {
@@ -117,6 +125,13 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 
 // ofOwn reports whether a statement can apply to what the host sends itself.
 func ofOwn(d *evidence.Diversion) bool { return d.Hook == "output" || d.Hook == "postrouting" }
+
+// landing reports whether a statement can give another way to what is sent to the host
+// itself: it meets that before it is delivered.
+func landing(d *evidence.Diversion) bool {
+	return d.Effect != evidence.EffectMark && d.Effect != evidence.EffectEncrypt && d.By != "fdb" && d.By != "ipvs" &&
+		(d.Hook == "prerouting" || d.Hook == "ingress" || d.Hook == "input")
+}
 
 // beforeService is a statement that marks what is for other addresses than pods'.
 // Such a packet can be for a pod in the end: the address of a Service is replaced

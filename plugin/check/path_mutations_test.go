@@ -141,6 +141,8 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"another target for others", one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
 		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}), verdict.Inconclusive, "copies"},
 		{"a pod by another host past the tunnel", []evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a pod by another host past the tunnel, for a part of the run only", []evidence.Message{beside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
+			verdict.Inconclusive, "203.0.113.9"},
 		{"the other node's own link by another host past the tunnel", []evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
 		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
 		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")}, verdict.Pass, ""},
@@ -149,6 +151,9 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
 		{"where the overlay sends was not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
 			verdict.Inconclusive, "not permitted"},
+		{"copies of pods' packets into the overlay", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"flannel.1"}})}, verdict.Fail, "copies"},
+		{"copies of pods' packets out of the overlay's link", []evidence.Message{atLink("egress", "flannel.1")}, verdict.Fail, "copies"},
+		{"copies of what goes elsewhere", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"eth1"}})}, verdict.Pass, ""},
 		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}), verdict.Pass, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,6 +174,80 @@ func TestPathsOfAnOverlay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Statements that an overlay's packets meet at the other node, where they come out of
+// the WireGuard below it.
+func TestPathsOfAnOverlayAtArrival(t *testing.T) {
+	at := func(hook string, s evidence.Selector) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectDNAT, Family: "ip", Table: "nat", Chain: "KUBE-X",
+			Hook: hook, To: "203.0.113.9", Selector: s, Rule: "dnat to 203.0.113.9"}}
+	}
+	local := []string{toHost}
+	udp := func(port uint16) evidence.Selector {
+		return evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: port, To: port}}, Other: local}
+	}
+	from := func(s evidence.Selector, port uint16) evidence.Selector {
+		s.Source = []evidence.Ports{{From: port, To: port}}
+		return s
+	}
+	on := func(s evidence.Selector, link string) evidence.Selector {
+		s.In = []string{link}
+		return s
+	}
+	for _, test := range []struct {
+		name string
+		with evidence.Message
+		want verdict.Status
+	}{
+		{"the overlay's port", at("prerouting", udp(8472)), verdict.Inconclusive},
+		{"some of its flows", at("prerouting", from(udp(8472), 40000)), verdict.Inconclusive},
+		{"all that is for the host", at("prerouting", evidence.Selector{Other: local}), verdict.Inconclusive},
+		{"what comes out of the tunnel", at("prerouting", on(udp(8472), "wg0")), verdict.Inconclusive},
+		{"what comes in by the card", at("prerouting", on(udp(8472), "eth0")), verdict.Pass},
+		{"another port", at("prerouting", udp(30443)), verdict.Pass},
+		{"TCP", at("prerouting", evidence.Selector{Protocol: []uint8{6}, Other: local}), verdict.Pass},
+		{"another hook", at("forward", udp(8472)), verdict.Pass},
+		{"copies of what comes out of the overlay", atLink("ingress", "flannel.1"), verdict.Fail},
+		{"copies of what comes out of the overlay, in the filter", forwardHook(evidence.Selector{In: []string{"flannel.1"}}), verdict.Fail},
+		{"copies of what comes in elsewhere", atLink("ingress", "eth1"), verdict.Pass},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := streamsOf(t, "host-healthy-vpn")
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Run != nil {
+					m.Run.Minor = 1
+				}
+			})
+			each(healthy(2)["probe/node-1"], func(m *evidence.Message) {
+				if m.Inventory != nil {
+					onNode1(evidence.Message{Inventory: m.Inventory})(s)
+				}
+			})
+			s["probe/node-2"] = append(s["probe/node-2"], test.with)
+			if f := pathFinding(t, s); f.Status != test.want {
+				t.Errorf("%s, want %s: %s", f.Status, test.want, f.Text)
+			}
+		})
+	}
+}
+
+// forAPart makes a statement one that was there between two readings only.
+func forAPart(m evidence.Message) evidence.Message {
+	m.Diversion.Selector.Other = append(m.Diversion.Selector.Other, forAWhile...)
+	return m
+}
+
+// forwardHook copies what is forwarded to the card, atLink what passes a link.
+func forwardHook(s evidence.Selector) evidence.Message {
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "ip", Table: "x", Chain: "y",
+		Hook: "forward", To: "eth0", Selector: s, Rule: "dup to eth0"}}
+}
+
+func atLink(hook, link string) evidence.Message {
+	m := forwardHook(evidence.Selector{})
+	m.Diversion.Family, m.Diversion.Hook, m.Diversion.Link = "netdev", hook, link
+	return m
 }
 
 // sent is a statement for what a node sends itself.

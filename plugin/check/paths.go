@@ -247,6 +247,34 @@ func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
 			note(v.sentTo(e, paths, d))
 		}
 	}
+	v.landed(e, to, note)
+}
+
+// landed judges the receiver's statements for the overlay's packets, which come out of
+// the WireGuard below it for an address of the receiver itself.
+func (v *view) landed(e *graph.Edge, to netip.Prefix, note func(concern)) {
+	lands, from := v.pathsOf(e.To, e.Family).lands, e.From.Carrier(e.Family).Endpoint
+	if len(lands) == 0 || !from.IsValid() {
+		return
+	}
+	host := routing.Host{
+		Family: family(from), Pods: []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}, Pod: from,
+		In: []string{e.ToLink()}, Datagrams: v.Below.Ports, MarksRead: true, Diversions: e.To.Diversions,
+	}
+	plan := routing.Compile(host)
+	for _, d := range lands {
+		local := *d
+		local.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == toHost })
+		onLink := d.Link == "" || slices.Contains(strings.Fields(d.Link), e.ToLink())
+		in := len(d.Selector.In) == 0 || matchesLink(d.Selector.In, e.ToLink())
+		if !onLink || !in || matchesLink(d.Selector.NotIn, e.ToLink()) {
+			continue
+		}
+		if c := v.touched(e, plan, &local, e.To, to); c.status > verdict.Pass {
+			c.by = d
+			note(c)
+		}
+	}
 }
 
 func marks(d *evidence.Diversion) bool { return d.Effect == evidence.EffectMark }
@@ -270,7 +298,9 @@ func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) co
 		return c
 	}
 	worst := verdict.Inconclusive
-	if slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
+	// One that was there for a part of the run only is seen beside entries of other moments.
+	if len(d.Selector.Other) == 0 &&
+		slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
 		worst = verdict.Fail
 	}
 	v.walkTo(e, paths.own[slot(family(host))], netip.PrefixFrom(host, host.BitLen()), []string{e.FromLink()}, &met{},

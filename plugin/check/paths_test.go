@@ -397,11 +397,21 @@ func TestPathsByStatement(t *testing.T) {
 		want verdict.Status
 	}{
 		{"a copy out of the uplink", statement("copy", func(d *evidence.Diversion) { d.To = "eth0" }), verdict.Fail},
+		{"a copy out of the uplink, for a part of the run only", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Other = "eth0", forAWhile }), verdict.Inconclusive},
+		{"IPsec for a part of the run only", statement("encrypt", func(d *evidence.Diversion) {
+			d.By, d.Hook, d.Selector = "xfrm", "postrouting", to("10.42.1.0/24")
+			d.Selector.Other = forAWhile
+		}), verdict.Inconclusive},
+		{"a mark that no rule looks at, for a part of the run only", statement("mark", func(d *evidence.Diversion) { d.Mark, d.Mask, d.Selector.Other = 7, 7, forAWhile }), verdict.Pass},
+		{"a Service, for a part of the run only", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32"); d.Selector.Other = forAWhile }), verdict.Pass},
 		{"a copy into the tunnel", statement("copy", func(d *evidence.Diversion) { d.To = "flannel-wg" }), verdict.Pass},
 		{"a copy to nobody knows where", statement("copy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a copy of others' packets", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
 		{"a copy of a port", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Target = "eth0", []evidence.Ports{{From: 25, To: 25}} }), verdict.Inconclusive},
 		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc" }), verdict.Pass},
+		{"a pod's packets to the way into a link", statement("forward", func(d *evidence.Diversion) {
+			d.To, d.Link, d.Hook, d.By = "the ingress of cni0", "cni0", "ingress", "tc"
+		}), verdict.Inconclusive},
 		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc" }), verdict.Pass},
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
 		{"a proxy for a mark that nothing sets", statement("proxy", func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
@@ -425,6 +435,77 @@ func TestPathsByStatement(t *testing.T) {
 		onNode1(test.with)(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", test.name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// forAWhile is the condition of what is in no reading and came and went between two.
+var forAWhile = []string{"for a part of the run only"}
+
+// What sets or clears a mark for a part of the run may have done so and may not.
+func TestPathsByMarkForAWhile(t *testing.T) {
+	other := marking(evidence.Selector{Other: forAWhile}, 0x77)
+	clearing := marking(evidence.Selector{Other: forAWhile}, 0)
+	rule := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}), past("0.0.0.0/0", 77)}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"set":                     {[]evidence.Message{other}, verdict.Inconclusive},
+		"cleared, and set always": {[]evidence.Message{marking(evidence.Selector{}, 0x77), clearing}, verdict.Inconclusive},
+		"cleared":                 {[]evidence.Message{clearing}, verdict.Pass},
+	} {
+		s := healthy(2)
+		onNode1(append(rule, test.with...)...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// A link that frames go no further from is a dead end for redirected ones only as long
+// as they do not come in again by it, and nothing sends them on there.
+func TestPathsByDeadEnds(t *testing.T) {
+	to := func(link, at, hook string) evidence.Message {
+		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Family: "netdev", Link: at, Hook: hook, To: link, Rule: "fwd to " + link}}
+	}
+	lo := evidence.Message{Link: &evidence.Link{Index: 91, Name: "lo0", Type: "loopback", Up: true, Role: evidence.RoleInside}}
+	for name, test := range map[string]struct {
+		with []evidence.Message
+		want verdict.Status
+	}{
+		"a queueing device":                   {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress")}, verdict.Pass},
+		"a queueing device that sends it on":  {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress"), to("eth0", "ifb0", "egress")}, verdict.Inconclusive},
+		"a dummy":                             {[]evidence.Message{insideLink("d0", "dummy"), to("d0", "cni0", "ingress")}, verdict.Pass},
+		"the loopback, where it comes in":     {[]evidence.Message{lo, to("lo0", "cni0", "ingress")}, verdict.Inconclusive},
+		"what is sent on, of no pod's packet": {[]evidence.Message{insideLink("ifb0", "ifb"), to("eth0", "ifb0", "egress")}, verdict.Pass},
+	} {
+		s := healthy(2)
+		onNode1(test.with...)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
+		}
+	}
+}
+
+// A port of the pods' bridge is a pod's, though it may count as leaving the host for want
+// of a proof.
+func TestPathsByStatementAtAPort(t *testing.T) {
+	for name, test := range map[string]struct {
+		link evidence.Link
+		want verdict.Status
+	}{
+		"a pair":           {evidence.Link{Kind: "veth", PeerNS: true, Master: "cni0"}, verdict.Inconclusive},
+		"a card":           {evidence.Link{Master: "cni0"}, verdict.Pass},
+		"a pair elsewhere": {evidence.Link{Kind: "veth", PeerNS: true, Master: "br9"}, verdict.Pass},
+	} {
+		test.link.Index, test.link.Name, test.link.Up, test.link.Role = 92, "port9", true, evidence.RoleOutside
+		s := healthy(2)
+		copies := evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "netdev", Link: "port9", Hook: "ingress", To: "eth0", Rule: "dup to eth0"}}
+		own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Link: "cni0", Table: 254, Type: "unicast"}}
+		onNode1(evidence.Message{Link: &test.link}, own, copies)(s)
+		if f := pathFinding(t, s); f.Status != test.want {
+			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
 		}
 	}
 }

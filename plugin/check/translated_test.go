@@ -48,6 +48,18 @@ func tunnelOf(s map[string][]evidence.Message, stream string, other int, change 
 	})
 }
 
+// endpointOf changes the endpoint that a node's device has for another.
+func endpointOf(s map[string][]evidence.Message, stream string, other int, endpoint netip.AddrPort) {
+	each(s[stream], func(m *evidence.Message) {
+		switch {
+		case m.Count != nil && m.Count.PublicKey == publicKey(other):
+			m.Count.Endpoint = endpoint
+		case m.Peer != nil && m.Peer.PublicKey == publicKey(other):
+			m.Peer.Endpoint = endpoint
+		}
+	})
+}
+
 // The nodes may translate their tunnel's datagrams. What is shaped like them and is not
 // the tunnel's does not stand in for them.
 func TestTranslated(t *testing.T) {
@@ -61,6 +73,19 @@ func TestTranslated(t *testing.T) {
 		{"source port", 40000, 51820, nil, verdict.Passed, ""},
 		{"target port", 51820, 51999, nil, verdict.Passed, ""},
 		{"both", 40000, 51999, nil, verdict.Passed, ""},
+		// Of the four ends of the tunnel no more than one is as the devices report it.
+		{"both, and connection tracking at the sender too", 40000, 51999, func(s map[string][]evidence.Message) {
+			endpointOf(s, "probe/node-1", 1, netip.AddrPortFrom(underlay(1), 34567))
+		}, verdict.Undecided, "WG0602"},
+		{"both, and connection tracking at both nodes", 40000, 51999, func(s map[string][]evidence.Message) {
+			endpointOf(s, "probe/node-1", 1, netip.AddrPortFrom(underlay(1), 34567))
+			endpointOf(s, "probe/node-2", 0, netip.AddrPortFrom(underlay(0), 34568))
+		}, verdict.Undecided, "WG0602"},
+		{"the same, and other sessions arrive", 40000, 51999, func(s map[string][]evidence.Message) {
+			endpointOf(s, "probe/node-1", 1, netip.AddrPortFrom(underlay(1), 34567))
+			endpointOf(s, "probe/node-2", 0, netip.AddrPortFrom(underlay(0), 34568))
+			tunnelOf(s, "probe/node-2", 0, func(t *evidence.Tunnel) { t.RX.Indices[0].Index++; t.TX.Indices[0].Index++ })
+		}, verdict.Failed, "WG0602"},
 		{"other sessions arrive", 40000, 51820, func(s map[string][]evidence.Message) {
 			tunnelOf(s, "probe/node-2", 0, func(t *evidence.Tunnel) { t.RX.Indices[0].Index++ })
 		}, verdict.Failed, "WG0602"},

@@ -63,11 +63,12 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 		tries = append(tries, *try)
 	}
 	add := func(way *routing.Way, because string) { addOf(paths.plan, way, because) }
+	right := v.rightLinks(e)
 	for _, podRange := range v.rangesTo(e) {
 		ways, _ := paths.plan.Ways(podRange)
 		for i := range ways {
 			way := &ways[i]
-			if way.Certainty != routing.Selective || way.Harmless() || way.Link == e.FromLink() {
+			if way.Certainty != routing.Selective || harmless(way, right) {
 				continue
 			}
 			add(way, because(way))
@@ -75,7 +76,7 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 		for _, d := range paths.diverting {
 			way, touches := paths.plan.Touch(d, podRange)
 			sends := d.Effect == evidence.EffectCopy || d.Effect == evidence.EffectForward
-			if sends && touches && way.Certainty == routing.Selective && leaving(d, e.From, e.FromLink()) {
+			if sends && touches && way.Certainty == routing.Selective && leaving(d, e.From, right) {
 				add(&way, routing.DescribeStatement(d))
 			}
 		}

@@ -49,6 +49,10 @@ type Edge struct {
 	// LeavesFrom and ArrivesAt are UDP ports that messages of Out and In had on the
 	// wire in the place of that of From's and To's device, 0 if all had that.
 	LeavesFrom, ArrivesAt uint16
+	// OutAdrift, InAdrift: both nodes captured messages of the same sessions, which can
+	// be those of Out or of In, between ends of which too few are as the devices report
+	// them: too many are translated for it to be said whose they are.
+	OutAdrift, InAdrift bool
 	// Marked packets seen entering the tunnel on From and leaving it on To.
 	Into, OutOf *Seen
 	Leaks       []Leak // of this traffic, whoever saw them
@@ -112,7 +116,7 @@ func (e *Edge) sent(p *Peer) {
 		e.Peer = p
 	}
 	e.Sent, e.EndpointRoute = p.Count, p.route
-	e.RewrittenPort, e.LeavesFrom = p.rewritten, p.translated
+	e.RewrittenPort, e.LeavesFrom, e.OutAdrift = p.rewritten, p.translated, p.adrift
 	if p.stale != nil {
 		e.StaleSent = p.stale
 	}
@@ -126,7 +130,7 @@ func (e *Edge) sent(p *Peer) {
 
 // received adds what To knows of From as a peer.
 func (e *Edge) received(p *Peer) {
-	e.Received, e.ArrivesAt = p.Count, p.translated
+	e.Received, e.ArrivesAt, e.InAdrift = p.Count, p.translated, p.adrift
 	if p.tunnel != nil {
 		e.In, e.InLinks = &p.tunnel.received, p.tunnel.links
 	}

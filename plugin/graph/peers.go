@@ -20,6 +20,7 @@ type Peer struct {
 	// translated is the node's port on the wire in the place of its device's, see
 	// Edge.LeavesFrom.
 	translated uint16
+	adrift     bool            // see Edge.OutAdrift
 	tunnel     *tunnel         // nil if nothing of it was captured
 	route      *evidence.Route // see Edge.EndpointRoute
 	device     int32           // in the order in which the node's devices were named

@@ -162,9 +162,11 @@ func (g *Graph) endsOfLoose() map[seenAs][]wireEnd {
 }
 
 // loosePeer returns the peer of a node that a loose tunnel belongs to, nil if that is
-// not known or as much says that it is another one.
+// not known or as much says that it is another one. Of one that is nobody's
+// the peers are noted that it can belong to.
 func (g *Graph) loosePeer(n *Node, l loose, ends map[seenAs][]wireEnd) (best *Peer) {
 	most := leastKnown - 1
+	var adrift []*Peer
 	l.otherEnd(func(s seenAs) {
 		if len(ends[s]) > maxAlike {
 			return
@@ -176,7 +178,11 @@ func (g *Graph) loosePeer(n *Node, l loose, ends map[seenAs][]wireEnd) (best *Pe
 			}
 			for _, here := range n.Devices[:min(len(n.Devices), maxPaired)] {
 				for _, other := range there.devices() {
-					switch p, known := g.facing(n, l, here, there, other); {
+					p, known := g.facing(n, l, here, there, other)
+					if p != nil {
+						adrift = append(adrift, p)
+					}
+					switch {
 					case known < most:
 					case p == best, known > most:
 						best, most = p, known
@@ -187,6 +193,11 @@ func (g *Graph) loosePeer(n *Node, l loose, ends map[seenAs][]wireEnd) (best *Pe
 			}
 		}
 	})
+	if best == nil && l.bothWays() {
+		for _, p := range adrift {
+			p.adrift = true
+		}
+	}
 	return best
 }
 

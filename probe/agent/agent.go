@@ -54,9 +54,10 @@ type Host interface {
 
 // Filters reads packet filters; filter.Reader does.
 type Filters interface {
+	Listen() *filter.Watch
 	Firewall(traffic filter.Traffic, links []evidence.Link) ([]evidence.Firewall, []evidence.Problem)
 	Diversions(
-		links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
+		links []evidence.Link, pods []netip.Prefix, ends []netip.Addr, watch *filter.Watch,
 	) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem)
 }
 

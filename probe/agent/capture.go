@@ -73,6 +73,7 @@ func (s *session) endWatch() {
 		s.inventory(watch.Inventories())
 	})
 	s.guard("diversion", func() {
+		s.endChanges()
 		partly := slices.DeleteFunc(s.newDiversions(), func(i evidence.Inventory) bool { return i.Complete })
 		s.inventory(partly)
 	})

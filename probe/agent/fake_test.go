@@ -58,10 +58,12 @@ func (*fakeHost) Firewall(traffic filter.Traffic, _ []evidence.Link) ([]evidence
 }
 
 func (*fakeHost) Diversions(
-	[]evidence.Link, []netip.Prefix, []netip.Addr,
+	[]evidence.Link, []netip.Prefix, []netip.Addr, *filter.Watch,
 ) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
 }
+
+func (*fakeHost) Listen() *filter.Watch { return &filter.Watch{} }
 
 // StackCounts rise by one with each reading.
 func (f *fakeHost) StackCounts() host.StackCounts {

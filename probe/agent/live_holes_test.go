@@ -48,10 +48,45 @@ func TestLiveDisguises(t *testing.T) {
 			during: func(l *live) {
 				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0", "ip nexthop replace id 1 dev flannel-wg")
 			}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak}},
+		{name: "a-mark-for-a-moment", prepare: ruleForMark, during: func(l *live) {
+			markDatabase(l)
+			l.nodes[0].run("nft delete table ip late")
+		}, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "a-mark-for-a-moment-that-no-rule-looks-at", during: func(l *live) {
+			markDatabase(l)
+			l.nodes[0].run("nft delete table ip late")
+		}, verdict: "PASS"},
+		{name: "a-copy-for-a-moment", during: func(l *live) {
+			l.nodes[0].run("nft add table netdev late", "nft add chain netdev late in '{ type filter hook ingress device veth0 priority 0; }'",
+				"nft add rule netdev late in tcp dport 5432 dup to eth0", "nft delete table netdev late")
+		}, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "a-policy-for-a-moment", prepare: onNodes("ip xfrm policy list"), during: func(l *live) {
+			policy := " dst 10.42.1.128/25 dir out"
+			l.nodes[0].run("ip xfrm policy add"+policy+" tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel", "ip xfrm policy delete"+policy)
+		}, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "an-object-behind-a-number-for-a-moment", prepare: onNodes("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode",
+			"ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"),
+			during: func(l *live) {
+				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0", "ip nexthop replace id 1 dev flannel-wg")
+			}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak}},
+		{name: "an-object-behind-a-number", prepare: onNodes("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode",
+			"ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"), verdict: "PASS"},
 		{name: "a-redirect-for-a-moment", during: func(l *live) {
 			l.nodes[0].run("tc qdisc add dev veth0 clsact", "tc filter add dev veth0 ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev eth0",
 				"tc filter del dev veth0 ingress", "tc qdisc del dev veth0 clsact")
 		}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak, blind}},
+	})
+}
+
+// What agents of healthy clusters write while packets are watched.
+func TestLiveBusyAgents(t *testing.T) {
+	runLive(t, []liveCase{
+		{name: "kube-proxy", prepare: restored("iptables-nft-restore", ipvsSets, ipvsRules), during: restored("iptables-nft-restore", "", ipvsRules), verdict: "PASS"},
+		{name: "firewalld", prepare: tabled(firewalldTable), during: func(l *live) {
+			l.nodes[0].run("nft delete table inet firewalld")
+			tabled(firewalldTable)(l)
+		}, verdict: "PASS"},
+		{name: "neighbours", during: onNodes("ip neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0", "ip neigh del 192.0.2.77 dev eth0"), verdict: "PASS"},
 	})
 }
 

@@ -39,6 +39,8 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	}
 	if request.Reading == evidence.ReadingBefore {
 		s.read = *request
+		s.endChanges()
+		s.changes = s.options.Filters.Listen()
 	}
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	devices, deviceProblems := s.options.Devices.Read(targets(links))
@@ -256,13 +258,13 @@ func (s *session) tellDiversions() {
 }
 
 // newDiversions reports the statements that were not reported yet: at the last
-// reading those that came while packets were watched.
+// reading those that came since the first, and those that came and went.
 func (s *session) newDiversions() []evidence.Inventory {
 	pods := slices.Clone(s.read.PodRanges)
 	for _, others := range s.read.Ranges {
 		pods = append(pods, others.Prefixes...)
 	}
-	found, inventories, problems := s.options.Filters.Diversions(s.links.Links, pods, s.read.Destinations)
+	found, inventories, problems := s.options.Filters.Diversions(s.links.Links, pods, s.read.Destinations, s.changes)
 	s.problem(problems...)
 	for _, diversion := range found {
 		key, err := json.Marshal(diversion)

@@ -37,6 +37,7 @@ type session struct {
 	counters device.Counters
 	counted  host.LinkCounter
 	watch    *host.Watch      // of changes of links; nil unless it runs
+	changes  *filter.Watch    // of changes of filters, since before the first reading; nil if there was none
 	entries  []evidence.Route // of routing tables, at the first reading
 	rules    []evidence.Rule
 	routing  evidence.ReadRequest // what the tables were read for, see tellRoutes
@@ -169,6 +170,12 @@ func (s *session) listen(ctx context.Context, request *evidence.ListenRequest) {
 	s.ready.Ports = ports
 }
 
+func (s *session) endChanges() {
+	if s.changes != nil {
+		s.changes.Close()
+	}
+}
+
 // close ends what runs without reporting results and forgets the run's key.
 func (s *session) close() {
 	if s.capture != nil {
@@ -179,6 +186,7 @@ func (s *session) close() {
 	if s.watch != nil {
 		s.watch.Close()
 	}
+	s.endChanges()
 	if s.pod != nil {
 		s.pod.Stop()
 	}

@@ -183,7 +183,7 @@ func TestOrder(t *testing.T) {
 				value(unix.NFTA_CMP_DATA, test.data...)),
 		}
 		at := chainName{family: unix.NFPROTO_IPV4, table: "t", chain: "c"}
-		r := rule{at, body}.glance()
+		r := rule{chainName: at, body: body}.glance()
 		got := strings.TrimSpace(strings.TrimPrefix(shown(r.condition.selector(), ""), all))
 		if r.condition.never {
 			got = none

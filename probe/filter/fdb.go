@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -53,32 +54,45 @@ func (r Reader) forwarding(links []evidence.Link) (found result, err error) {
 	if len(overlays) == 0 {
 		return found, nil
 	}
-	neighbours := map[etherAt][]netip.Prefix{}
-	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		err = errors.Join(err, listNeighbours(family, func(m neighbour) {
-			if overlays[m.link] == "" || m.state&nudUnusable != 0 || !m.addr.IsValid() {
-				return
-			}
-			at := etherAt{m.link, m.ether}
-			one := netip.PrefixFrom(m.addr, m.addr.BitLen())
-			if slices.ContainsFunc(r.pods, one.Overlaps) && len(neighbours[at]) < maxAlternatives {
-				neighbours[at] = append(neighbours[at], one)
-			}
-		}))
+	var known [3][]neighbour
+	families := []byte{unix.AF_INET, unix.AF_INET6, unix.AF_BRIDGE}
+	for i, family := range families {
+		err = errors.Join(err, listNeighbours(family, func(m neighbour) { known[i] = append(known[i], m) }))
+	}
+	found.diversions = r.remotes(overlays, slices.Concat(known[0], known[1]), known[2])
+	found.count = len(found.diversions)
+	found.limit(maxRemotes, "entries of overlays for other hosts")
+	if r.watch != nil && r.watch.closed {
+		for i, family := range families {
+			known[i] = append(known[i], r.watch.fdb.entries(family)...)
+		}
+		found.between = r.remotes(overlays, slices.Concat(known[0], known[1]), known[2])
+		found.lacking = cmp.Or(found.lacking, r.watch.fdb.lacking)
+	}
+	return found, err
+}
+
+// remotes are the hosts that overlays, by their index, send to what is for pods.
+func (r Reader) remotes(overlays map[int]string, neighbours, fdb []neighbour) (list []evidence.Diversion) {
+	behind := map[etherAt][]netip.Prefix{}
+	for _, m := range neighbours {
+		if overlays[m.link] == "" || m.state&nudUnusable != 0 || !m.addr.IsValid() {
+			continue
+		}
+		at, one := etherAt{m.link, m.ether}, netip.PrefixFrom(m.addr, m.addr.BitLen())
+		if slices.ContainsFunc(r.pods, one.Overlaps) && len(behind[at]) < maxAlternatives && !slices.Contains(behind[at], one) {
+			behind[at] = append(behind[at], one)
+		}
 	}
 	const nobody = "00:00:00:00:00:00" // what no other entry is for
-	err = errors.Join(err, listNeighbours(unix.AF_BRIDGE, func(m neighbour) {
-		name := overlays[m.link]
-		to := neighbours[etherAt{m.link, m.ether}]
+	for _, m := range fdb {
+		name, to := overlays[m.link], behind[etherAt{m.link, m.ether}]
 		leads := m.addr.IsValid() && !slices.Contains(r.ends, m.addr) || m.object
-		if name == "" || !leads || len(to) == 0 && m.ether != nobody {
-			return
+		if name != "" && leads && (len(to) > 0 || m.ether == nobody) {
+			list = append(list, remote(name, to, m))
 		}
-		found.count++
-		found.diversions = append(found.diversions, remote(name, to, m))
-	}))
-	found.limit(maxRemotes, "entries of overlays for other hosts")
-	return found, err
+	}
+	return list
 }
 
 func remote(link string, to []netip.Prefix, m neighbour) evidence.Diversion {

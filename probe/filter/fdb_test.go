@@ -32,7 +32,7 @@ func TestForwarding(t *testing.T) {
 	} {
 		run(t, line)
 	}
-	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.12")})
+	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.12")}, nil)
 	var said []string
 	for _, d := range found {
 		if d.By == "fdb" {

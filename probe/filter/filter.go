@@ -3,12 +3,13 @@
 // Package filter reads what can drop packets, or give them another way than the
 // routing tables: nf_tables, iptables-legacy, traffic control with its BPF
 // programs, IPsec policies. It keeps the statements that bear on pods' packets
-// or on the tunnel's UDP ports, each with the conditions that lead to it, and
-// reports what it could not read. It must not change anything, must not make the
+// or on the tunnel's UDP ports, each with the conditions that lead to it, those too
+// that came and went between two readings, and reports what it could not read. It must not change anything, must not make the
 // kernel load a module, and does not judge what it read.
 package filter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -21,9 +22,10 @@ import (
 
 // Reader reads packet filters. Its zero value reads the real ones.
 type Reader struct {
-	Root kernel.Root
-	pods []netip.Prefix // see Diversions
-	ends []netip.Addr
+	Root  kernel.Root
+	pods  []netip.Prefix // see Diversions
+	ends  []netip.Addr
+	watch *Watch // nil if nothing is watched
 }
 
 // native is the byte order of netlink's numbers.
@@ -35,9 +37,10 @@ const maxDiversions = 512
 // result is what a reader of one kind of filter found.
 type result struct {
 	diversions []evidence.Diversion
-	count      int    // how many rules, filters or policies the kernel listed
-	lacking    string // why not all of them were read, empty if they were
-	note       string // a remark that does not make it incomplete
+	between    []evidence.Diversion // with what was there between two readings only
+	count      int                  // how many rules, filters or policies the kernel listed
+	lacking    string               // why not all of them were read, empty if they were
+	note       string               // a remark that does not make it incomplete
 }
 
 // limit drops what is more than is reported of one kind.
@@ -52,12 +55,14 @@ func (r *result) limit(most int, kind string) {
 // tables: statements of packet filters, filters of traffic control, IPsec
 // policies. Each inventory reports whether all of its kind was read; reading one
 // kind does not depend on another. pods are where pods of any node can be; what an
-// overlay sends to one of the ends is not reported.
+// overlay sends to one of the ends is not reported. After the watch was closed, what
+// it heard of is reported too; nil watches nothing.
 func (r Reader) Diversions(
-	links []evidence.Link, pods []netip.Prefix, ends []netip.Addr,
+	links []evidence.Link, pods []netip.Prefix, ends []netip.Addr, watch *Watch,
 ) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
 	r.pods = pods
 	r.ends = ends
+	r.watch = watch
 	var all []evidence.Diversion
 	var inventories []evidence.Inventory
 	var problems []evidence.Problem
@@ -78,6 +83,7 @@ func (r Reader) Diversions(
 			found.lacking = err.Error()
 			problems = append(problems, kernel.Problem(kind.collector, kind.on, err))
 		}
+		found.diversions = append(found.diversions, r.meanwhile(kind.inventory, &found)...)
 		text := strings.TrimSpace(found.lacking + " " + found.note)
 		inventories = append(inventories, evidence.Inventory{
 			What: kind.inventory, Count: found.count, Complete: found.lacking == "", Text: text,
@@ -85,6 +91,25 @@ func (r Reader) Diversions(
 		all = append(all, found.diversions...)
 	}
 	return all, inventories, problems
+}
+
+// meanwhile returns the statements of a kind that no reading found, at the last one.
+func (r Reader) meanwhile(inventory string, found *result) []evidence.Diversion {
+	if r.watch == nil {
+		return nil
+	}
+	r.watch.tell(found.diversions)
+	if !r.watch.closed {
+		return nil
+	}
+	between := r.watch.between(found.between)
+	missed := r.watch.missed(inventory, found.note == "")
+	if len(between) > maxDiversions {
+		missed = fmt.Sprintf("%d statements came or went, more than the %d that are reported", len(between), maxDiversions)
+		between = between[:maxDiversions]
+	}
+	found.lacking = cmp.Or(found.lacking, missed)
+	return between
 }
 
 // bounded keeps a diversion below the limit of a message: conditions that do
@@ -120,9 +145,8 @@ func shown(s evidence.Selector, statement string) string {
 	for _, other := range s.Other {
 		words = append(words, "("+other+")")
 	}
-	const room = 300
 	text := strings.Join(append(words, statement), " ")
-	return strings.ToValidUTF8(text[:min(len(text), room)], "")
+	return strings.ToValidUTF8(text[:min(len(text), maxRule)], "")
 }
 
 func portTexts(ports []evidence.Ports) (list []string) {

@@ -50,7 +50,7 @@ func TestNothingIsLoaded(t *testing.T) {
 	if found, _ := reader.xfrm(nil); found.lacking == "" {
 		t.Error("complete, with policies of PF_KEY")
 	}
-	all, inventories, problems := reader.Diversions(nil, nil, nil)
+	all, inventories, problems := reader.Diversions(nil, nil, nil, nil)
 	if len(inventories) != 6 || !inventories[0].Complete || inventories[3].Complete {
 		t.Errorf("%+v %+v %+v", all, inventories, problems)
 	}

@@ -91,7 +91,7 @@ func (n *nft) numbered(at chainName) (rules []numberedRule, err error) {
 			return
 		}
 		handle := kernel.Parse(message, sizeofHeader).Get(unix.NFTA_RULE_HANDLE)
-		r := numberedRule{rule: rule{at, body}, number: len(rules) + 1}
+		r := numberedRule{rule: rule{chainName: at, body: body}, number: len(rules) + 1}
 		if len(handle) >= 8 {
 			r.handle = binary.BigEndian.Uint64(handle)
 		}

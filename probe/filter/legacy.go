@@ -56,7 +56,7 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 		}
 		for _, table := range tables {
 			w := newWalk("iptables-legacy", nil, nil)
-			w.pods = r.pods
+			w.pods, w.ends = r.pods, r.ends
 			name := fmt.Sprintf("table %s of %s", table, familyNames[family.family])
 			if unread := family.read(table, w); unread != nil {
 				err = fmt.Errorf("%s: %w", name, unread)
@@ -254,7 +254,7 @@ func (t xtTable) fill(table string, w *walk) {
 				w.lack(notFollowed)
 			}
 		}
-		w.add(rule{at, e})
+		w.add(rule{chainName: at, body: e})
 	})
 }
 

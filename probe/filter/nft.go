@@ -38,6 +38,7 @@ type nft struct {
 type nftChain struct {
 	chainName
 	base     bool
+	dormant  bool // it would be one if its table were not dormant
 	hook     uint32
 	priority int32    // chains of a hook are passed from the lowest to the highest
 	links    []string // of netdev
@@ -101,22 +102,19 @@ func (n *nft) chains() (chains []nftChain, err error) {
 	}
 	dormant, err := n.dormant()
 	for i := range chains {
-		chains[i].base = chains[i].base && !dormant[tableOf(chains[i].chainName)]
+		c := &chains[i]
+		c.dormant = c.base && dormant[tableOf(c.chainName)]
+		c.base = c.base && !c.dormant
 	}
 	return chains, err
 }
 
 // dormant lists the tables whose chains no packet enters (NFT_TABLE_F_DORMANT).
 func (n *nft) dormant() (map[chainName]bool, error) {
-	const flag = 1
 	tables := map[chainName]bool{}
 	err := n.Dump(nftGetTable, make([]byte, sizeofHeader), func(message []byte) {
-		if len(message) < sizeofHeader {
-			return
-		}
-		a := kernel.Parse(message, sizeofHeader)
-		if a.Big(unix.NFTA_TABLE_FLAGS)&flag != 0 {
-			tables[chainName{family: message[0], table: a.Text(unix.NFTA_TABLE_NAME)}] = true
+		if at, dormant := parseTable(message); dormant {
+			tables[at] = true
 		}
 	})
 	if err != nil {
@@ -125,11 +123,21 @@ func (n *nft) dormant() (map[chainName]bool, error) {
 	return tables, nil
 }
 
+// parseTable reads one message of NFT_MSG_GETTABLE's answer.
+func parseTable(message []byte) (at chainName, dormant bool) {
+	const flag = 1 // NFT_TABLE_F_DORMANT
+	if len(message) < sizeofHeader {
+		return at, false
+	}
+	a := kernel.Parse(message, sizeofHeader)
+	return chainName{family: message[0], table: a.Text(unix.NFTA_TABLE_NAME)}, a.Big(unix.NFTA_TABLE_FLAGS)&flag != 0
+}
+
 // rules calls visit with each rule of all chains.
 func (n *nft) rules(visit func(rule)) error {
 	err := n.Dump(nftGetRule, make([]byte, sizeofHeader), func(message []byte) {
 		if at, body := parseRule(message); at.chain != "" {
-			visit(rule{at, body})
+			visit(rule{chainName: at, body: body})
 		}
 	})
 	if err != nil {

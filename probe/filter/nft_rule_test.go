@@ -68,7 +68,7 @@ func inSet(flags uint32) expression {
 // readRule reads a rule of the input chain of a table, with its one set.
 func readRule(family uint8, values set, body ...expression) *reading {
 	at := chainName{family: family, table: "filter", chain: "input"}
-	return rule{at, nftRule(body)}.read(condition{}, nil, func(string, field) set { return values })
+	return rule{chainName: at, body: nftRule(body)}.read(condition{}, nil, func(string, field) set { return values })
 }
 
 // firewallOf reads a firewall whose chain input has one rule, with its one set.
@@ -82,7 +82,7 @@ func firewallOf(family uint8, ports []uint16, values set, body ...expression) (f
 			led = append(led, of.chain)
 			return nil, nil
 		}
-		return []numberedRule{{rule: rule{at, nftRule(body)}, number: 1}}, nil
+		return []numberedRule{{rule: rule{chainName: at, body: nftRule(body)}, number: 1}}, nil
 	}
 	w.enter(firewallBase{baseChain: baseChain{chainName: at, hook: "input"}, policy: codeAccept})
 	return w.found, led

@@ -433,7 +433,7 @@ func FuzzNftables(f *testing.F) {
 		parseChain(message)
 		values := set{elements: parseElements(message), whole: true, intervals: len(message)%2 == 0}
 		at, body := parseRule(message)
-		r := rule{at, body}.read(condition{}, nil, func(string, field) set { return values })
+		r := rule{chainName: at, body: body}.read(condition{}, nil, func(string, field) set { return values })
 		for _, d := range r.decisions {
 			words(d.condition, 0, "drop")
 		}

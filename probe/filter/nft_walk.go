@@ -46,7 +46,7 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 		return result{}, err
 	}
 	defer conn.Close()
-	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods) })
+	w, err := kernel.Retry(func() (*walk, error) { return conn.readAll(links, r.pods, r.ends) })
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		err = conn.readCalm(w)
 	}
@@ -57,13 +57,28 @@ func (r Reader) nftables(links []evidence.Link) (result, error) {
 		return result{}, err
 	}
 	w.run()
-	return result{diversions: w.found, count: w.count, lacking: w.incomplete}, nil
+	found := result{diversions: w.found, count: w.count, lacking: w.incomplete}
+	if r.watch != nil && r.watch.nft != nil {
+		found.lacking = cmp.Or(found.lacking, r.changed(w, &found))
+	}
+	return found, nil
+}
+
+// changed takes what was read at the first reading, and at the last adds what came
+// and went meanwhile. It returns why that is not all.
+func (r Reader) changed(w *walk, found *result) (lacking string) {
+	if !r.watch.closed {
+		r.watch.nft.know(w)
+		return ""
+	}
+	found.between, lacking = r.watch.nft.into(w)
+	return lacking
 }
 
 // readAll reads all rules in one dump.
-func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix) (*walk, error) {
+func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix, ends []netip.Addr) (*walk, error) {
 	w := newWalk("nftables", links, n.set)
-	w.pods = pods
+	w.pods, w.ends = pods, ends
 	w.maps = n.large
 	chains, err := n.chains()
 	if err != nil {
@@ -76,7 +91,7 @@ func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix) (*walk, error)
 // enter takes the base chains that pods' packets pass, in the order of their
 // priorities, in which a packet meets them.
 func (w *walk) enter(chains []nftChain) {
-	w.bases = nil
+	w.bases, w.chains = nil, chains
 	chains = slices.SortedStableFunc(slices.Values(chains), func(a, b nftChain) int {
 		return cmp.Compare(a.priority, b.priority)
 	})
@@ -159,7 +174,7 @@ func (w *walk) replace(rules map[chainName][]nftRule) {
 	w.kept = 0
 	for at, list := range rules {
 		for _, body := range list {
-			w.keep(rule{at, body})
+			w.keep(rule{chainName: at, body: body})
 		}
 	}
 }

@@ -31,6 +31,9 @@ func (n chainName) version() int {
 type rule struct {
 	chainName
 	body interface{ read(*reading) }
+	// meanwhile: it came or went between two readings, and its place in the chain is
+	// not known.
+	meanwhile bool
 }
 
 // reading is what a rule does to the packets that reach it: it starts with the

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,6 +49,10 @@ func (r Reader) trafficControl(links []evidence.Link) (result, error) {
 		found.diversions = append(found.diversions, attached...)
 	}
 	found.limit(maxFilters, "filters")
+	if r.watch != nil && r.watch.closed {
+		found.between = r.watch.tc.filtersOf(names)
+		found.lacking = cmp.Or(found.lacking, r.watch.tc.lacking)
+	}
 	return found, err
 }
 
@@ -253,19 +258,32 @@ func parseAction(action kernel.Attributes, d evidence.Diversion, names map[int]s
 		d.ID = options.U32(actBPFID)
 	case "skbedit":
 		skbedit(&d, options)
-	case "connmark", "ctinfo", "ct", "ife": // ife takes the mark from what arrives
+	case "ct":
+		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
+		if translatesTarget(options) {
+			d = evidence.Diversion{By: d.By, Effect: evidence.EffectDNAT, Hook: d.Hook, Link: d.Link, Selector: d.Selector, Rule: d.Rule}
+		}
+	case "connmark", "ctinfo", "ife": // ife takes the mark from what arrives
 		d.Effect = evidence.EffectMark
 		d.Unknown = true
 		d.Mask = 0xffffffff
-	case "pedit", "nat", "mpls", "vlan": // what the packet is made decides where it goes
+	case "pedit", "nat", "mpls", "vlan", "skbmod": // what the packet is made decides where it goes
 		d.Effect = evidence.EffectDNAT
 	case "tunnel_key":
 		d.Effect = evidence.EffectForward
-	case "gact", "police", "csum", "sample", "simple", "skbmod", "gate", "":
+	case "gact", "police", "csum", "sample", "simple", "gate", "":
 	default:
 		d.Effect = evidence.EffectBPF
 	}
 	return d
+}
+
+// translatesTarget reports whether the action ct gives packets another target: by what it
+// does itself, or by what the connection began with.
+func translatesTarget(options kernel.Attributes) bool {
+	const action, nat, ofSource, ofTarget = 3, 1 << 3, 1 << 4, 1 << 5 // TCA_CT_ACTION, TCA_CT_ACT_NAT…
+	flags := kernel.Attribute{Value: options.Get(action)}.U16()
+	return flags&nat != 0 && (flags&ofTarget != 0 || flags&ofSource == 0)
 }
 
 // skbedit sets a packet's mark, priority or queue; attributes 5 and 8 are the
@@ -283,9 +301,10 @@ func skbedit(d *evidence.Diversion, options kernel.Attributes) {
 }
 
 // mirred reads struct tc_mirred: five numbers that all actions have, what is
-// done, the link.
+// done, the link. What is sent to the way into a link comes in again by it, so that
+// other rules are for it: where it goes from there is not known.
 func mirred(parms []byte, names map[int]string) (effect, to string) {
-	const common, size, redirects = 20, 28, 1
+	const common, size, redirects, intoIngress = 20, 28, 1, 3
 	if len(parms) < size {
 		return evidence.EffectForward, ""
 	}
@@ -294,7 +313,11 @@ func mirred(parms []byte, names map[int]string) (effect, to string) {
 	if to == "" {
 		to = fmt.Sprintf("link %d", index)
 	}
-	if native.Uint32(parms[common:])%2 == redirects { // 1 and 3 redirect, 2 and 4 mirror
+	what := native.Uint32(parms[common:])
+	if what >= intoIngress {
+		to = "the ingress of " + to
+	}
+	if what%2 == redirects { // 1 and 3 redirect, 2 and 4 mirror
 		return evidence.EffectForward, to
 	}
 	return evidence.EffectCopy, to

@@ -28,12 +28,15 @@ type walk struct {
 	links map[uint32]string
 	set   func(at chainName, name string) set
 
+	chains  []nftChain // of nf_tables
 	bases   []baseChain
 	rules   map[chainName][]rule
 	pods    []netip.Prefix // where pods can be
+	ends    []netip.Addr   // addresses that overlays send to, among others
 	maps    func(at chainName, name string) set
 	proxied map[chainName]*proxied
 	foreign map[chainName][]string // chains that those of kube-proxy lead to, by table
+	keys    map[uint64]bool        // of the rules of kube-proxy, see rule.proxyKey
 	ofProxy map[chainName][]rule   // of kube-proxy's chains those of interest, by table
 	kinds   map[proxyKind]bool     // of statements there
 	count   int                    // of all rules
@@ -63,7 +66,8 @@ type proxyKind struct {
 
 type visited struct {
 	chainName
-	hook string
+	hook  string
+	local bool // by packets for the host itself
 }
 
 // summary is what holds of a chain, and of those that it leads to, whichever
@@ -76,7 +80,7 @@ type summary struct {
 func newWalk(by string, links []evidence.Link, set func(chainName, string) set) *walk {
 	w := &walk{
 		by: by, set: set, links: map[uint32]string{}, rules: map[chainName][]rule{},
-		ofProxy: map[chainName][]rule{}, kinds: map[proxyKind]bool{},
+		ofProxy: map[chainName][]rule{}, kinds: map[proxyKind]bool{}, keys: map[uint64]bool{},
 		proxied: map[chainName]*proxied{}, foreign: map[chainName][]string{},
 		summaries: map[chainName]summary{}, visits: map[visited]int{},
 	}
@@ -141,10 +145,11 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 		w.lack("jumps deeper than %d", maxDepth)
 		return
 	}
-	if reached.ofHost() { // packets that the host forwards have none of its addresses
+	local := reached.ofHost() // packets that the host forwards have none of its addresses
+	if local && !w.overlaid(reached) {
 		return
 	}
-	key := visited{at, from.hook}
+	key := visited{at, from.hook, local}
 	w.visits[key]++
 	switch visits := w.visits[key]; {
 	case visits > maxVisits:
@@ -152,16 +157,22 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 	case visits == maxVisits:
 		reached = condition{family: reached.family}
 		reached.other("one of many jumps to chain %s", at.chain)
+		if local {
+			reached.other("%s", typeCondition("daddr", 1<<unix.RTN_LOCAL, false))
+		}
 		from.links = nil // nor is it known where they come from
 	}
 	if isKubeProxys(at) {
 		w.visitProxy(at, from, reached, depth)
 		return
 	}
-	earlier := false
+	earlier, entering := false, reached
 	for _, rule := range w.rules[at] {
 		start := reached
-		if earlier {
+		switch {
+		case rule.meanwhile:
+			start = entering
+		case earlier:
 			start.other("no earlier rule of %s applies", at.chain)
 		}
 		r := w.read(rule, start)
@@ -171,9 +182,9 @@ func (w *walk) visit(at chainName, from baseChain, reached condition, depth int)
 			if d.chain != "" && !d.condition.never {
 				w.visit(next, from, d.condition, depth+1)
 			}
-			earlier = earlier || d.code == codeJump && w.summary(next, 0).ends
+			earlier = earlier || !rule.meanwhile && d.code == codeJump && w.summary(next, 0).ends
 		}
-		if r.ends && !r.condition.never && !w.goOn(rule, &reached) {
+		if !rule.meanwhile && r.ends && !r.condition.never && !w.goOn(rule, &reached) {
 			earlier = true
 		}
 	}
@@ -207,12 +218,12 @@ func (w *walk) summary(at chainName, depth int) summary {
 	for _, rule := range w.rules[at] {
 		r := rule.glance()
 		s.bears = s.bears || r.mapped || len(r.wanted(at)) > 0
-		s.ends = s.ends || r.ends
+		s.ends = s.ends || r.ends && !rule.meanwhile
 		for _, d := range r.decisions {
 			if d.chain != "" {
 				behind := w.summary(chainName{at.family, at.table, d.chain}, depth+1)
 				s.bears = s.bears || behind.bears
-				s.ends = s.ends || behind.ends
+				s.ends = s.ends || behind.ends && !rule.meanwhile
 			}
 		}
 	}
@@ -235,7 +246,8 @@ var familyNames = map[uint8]string{
 // report keeps the statements of a rule that packets reach which leave the host.
 func (w *walk) report(rule rule, from baseChain, r *reading) {
 	for _, s := range r.wanted(rule.chainName) {
-		if s.condition.never || s.condition.ofHost() || late(s.statement, from) {
+		local := s.condition.ofHost() && (s.effect == evidence.EffectMark || !w.overlaid(s.condition))
+		if s.condition.never || local || late(s.statement, from) {
 			continue
 		}
 		if !w.keepFound(rule.chainName, from, s) {

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,7 +16,10 @@ import (
 
 // Of linux/xfrm.h.
 const (
+	xfrmNewPolicy      = 0x13
 	xfrmGetPolicy      = 0x15
+	xfrmUpdatePolicy   = 0x19
+	xfrmGroupPolicy    = 4 // XFRMNLGRP_POLICY
 	sizeofXfrmID       = 64
 	sizeofXfrmSelector = 56
 	sizeofXfrmPolicy   = 168
@@ -37,6 +41,10 @@ func (r Reader) xfrm([]evidence.Link) (result, error) {
 	}
 	found, err := kernel.Retry(listPolicies)
 	found.limit(maxDiversions, "policies")
+	if r.watch != nil && r.watch.closed {
+		found.between = r.watch.xfrm.policiesOf()
+		found.lacking = cmp.Or(found.lacking, r.watch.xfrm.lacking)
+	}
 	return found, err
 }
 
@@ -70,9 +78,14 @@ func parsePolicy(message []byte) (d evidence.Diversion, ok bool) {
 	if direction != xfrmOut || action != xfrmAllow || a.Get(xfrmAttrTemplate) == nil {
 		return d, false
 	}
+	// One of an xfrm interface is for what routes lead into that link (if_id of
+	// xfrm_policy_match in net/xfrm/xfrm_policy.c).
+	if a.U32(xfrmAttrInterface) != 0 {
+		return d, false
+	}
 	c := xfrmCondition(message[:sizeofXfrmSelector])
-	if a.Get(xfrmAttrInterface) != nil || a.Get(xfrmAttrMark) != nil {
-		c.other("a mark or an xfrm interface")
+	if a.Get(xfrmAttrMark) != nil {
+		c.other("a mark")
 	}
 	d = evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt, Hook: "postrouting", Selector: c.selector()}
 	d.Rule = shown(d.Selector, "ipsec policy out")

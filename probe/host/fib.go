@@ -175,6 +175,8 @@ func parseHops(row []byte) (hops []fibHop) {
 
 // Of linux/nexthop.h: struct nhmsg and its attributes.
 const (
+	rtmNewNexthop       = 104
+	rtmDelNexthop       = 105
 	rtmGetNexthop       = 106
 	sizeofNexthopHeader = 8
 	nhaID               = 1

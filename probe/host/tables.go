@@ -90,13 +90,16 @@ type bearing struct {
 	all, others  ranges         // pod ranges of all nodes, and of all but this one
 	destinations []netip.Addr   // sorted
 	tunnels      map[int]bool   // link indexes
+	wireguard    map[string]bool
+	ends         []netip.Addr // of the destinations those that no pod has: where overlays send to
 	carried      []netip.Prefix
 }
 
 func newBearing(links []evidence.Link, request evidence.ReadRequest, own int) *bearing {
-	b := &bearing{pods: request.PodRanges, tunnels: map[int]bool{}}
+	b := &bearing{pods: request.PodRanges, tunnels: map[int]bool{}, wireguard: map[string]bool{}}
 	b.destinations = slices.SortedFunc(slices.Values(request.Destinations), netip.Addr.Compare)
 	for _, link := range links {
+		b.wireguard[link.Name] = link.Role == evidence.RoleWireGuard
 		b.tunnels[link.Index] = link.Role == evidence.RoleWireGuard || again[link.Kind] == overlay
 	}
 	all := slices.Clone(request.PodRanges)
@@ -109,7 +112,27 @@ func newBearing(links []evidence.Link, request evidence.ReadRequest, own int) *b
 	}
 	b.all = newRanges(all)
 	b.others = newRanges(others)
+	for _, addr := range b.destinations {
+		if !b.all.overlap(netip.PrefixFrom(addr, addr.BitLen())) {
+			b.ends = append(b.ends, addr)
+		}
+	}
 	return b
+}
+
+// toOthers reports whether an entry of a table is for pods of other nodes, or leads
+// what an overlay sends to those past WireGuard.
+func (b *bearing) toOthers(e *evidence.Route) bool {
+	if b.others.overlap(e.Destination) {
+		return true
+	}
+	refuses := e.Type != "unicast"
+	return !refuses && !b.wireguard[e.Link] && b.toEnds(e.Destination)
+}
+
+// toEnds reports whether a prefix has an address that overlays send to.
+func (b *bearing) toEnds(prefix netip.Prefix) bool {
+	return slices.ContainsFunc(b.ends, prefix.Contains)
 }
 
 // carry notes what the tunnels carry.

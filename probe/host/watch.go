@@ -47,7 +47,7 @@ const watchBuffer = 8 << 20
 var groups = []int{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
-	unix.RTNLGRP_TC,
+	unix.RTNLGRP_TC, unix.RTNLGRP_NEXTHOP,
 }
 
 // Watch begins to listen. What is on the host is passed later, to Known.
@@ -162,6 +162,8 @@ func (w *Watch) notice(kind uint16, message []byte) {
 		}
 	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
 		w.paths.rule(message, kind == unix.RTM_DELRULE)
+	case rtmNewNexthop, rtmDelNexthop:
+		w.paths.object(message, kind == rtmDelNexthop)
 	case unix.RTM_DELTFILTER, unix.RTM_DELQDISC:
 		w.filter(message, kind == unix.RTM_DELTFILTER)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 // paths are the entries of routing tables and the rules that were read before a
@@ -19,11 +20,12 @@ type paths struct {
 	bears   *bearing
 	known   map[string]bool   // as they are described
 	changes map[string]string // the first one, by what an Inventory is about
+	objects map[uint32]string // nexthop objects that entries lead to by their number alone, as they were read
 }
 
 // Paths takes what was read of routing tables and rules before the watch began.
 // From now on a rule or an entry that comes or goes and bears on packets to the
-// pods of other nodes is a change: what was read no longer holds for packets that
+// pods of other nodes, or on those of an overlay that carry them, is a change: what was read no longer holds for packets that
 // were sent meanwhile. An entry that is written again as it was is not one. own is
 // the index of this node.
 func (w *Watch) Paths(
@@ -36,6 +38,64 @@ func (w *Watch) Paths(
 	for _, r := range rules {
 		w.paths.known[describeRule(&r)] = true
 	}
+	w.paths.objects = objectsOf(w.paths.bears)
+}
+
+// objectsOf are the nexthop objects behind entries that bear on packets to the pods
+// of other nodes and name only a number, members of their groups included. What such
+// an entry leads to changes without a notification about the entry. One that cannot
+// be read is in no reading of the tables either.
+func objectsOf(bears *bearing) map[uint32]string {
+	conn, err := kernel.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	all, members := map[uint32]string{}, map[uint32][]uint32{}
+	err = conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
+		id, text, group := describeObject(message)
+		all[id], members[id] = text, group
+	})
+	if err != nil || len(all) == 0 {
+		return nil
+	}
+	used := map[uint32]string{}
+	for _, family := range families {
+		request := make([]byte, sizeofRouteHeader)
+		request[0] = family.kernel
+		_ = conn.Dump(unix.RTM_GETROUTE, request, func(message []byte) {
+			entry, ok := parseEntry(message)
+			if !ok || entry.nexthop == 0 || !bears.others.overlap(entry.destination) {
+				return
+			}
+			for _, id := range append(members[entry.nexthop], entry.nexthop) {
+				used[id] = all[id]
+			}
+		})
+	}
+	return used
+}
+
+// describeObject renders a nexthop object, whose hop or members decide where it leads.
+func describeObject(message []byte) (id uint32, text string, members []uint32) {
+	id, hop, members := parseNexthop(message)
+	if len(members) > 0 {
+		return id, fmt.Sprintf("group %v", members), members
+	}
+	return id, strings.TrimSpace(fmt.Sprintf("via %s link %d %s", hop.gateway, hop.link, hop.encap)), nil
+}
+
+// object takes a notification about a nexthop object.
+func (p paths) object(message []byte, removed bool) {
+	id, text, _ := describeObject(message)
+	was, used := p.objects[id]
+	switch {
+	case !used || !removed && text == was:
+	case removed:
+		p.noteText(evidence.InventoryRoutes, fmt.Sprintf("the nexthop object %d was removed", id))
+	default:
+		p.noteText(evidence.InventoryRoutes, fmt.Sprintf("the nexthop object %d was changed", id))
+	}
 }
 
 // Changed compares what is read once more at the end: what changed before the
@@ -46,7 +106,7 @@ func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 		return
 	}
 	for _, e := range entries {
-		if p.bears.others.overlap(e.Destination) && !p.known[describeEntry(&e)] {
+		if p.bears.toOthers(&e) && !p.known[describeEntry(&e)] {
 			p.note(evidence.InventoryRoutes, describeEntry(&e), "is new")
 		}
 	}
@@ -86,12 +146,16 @@ func (p paths) noteText(what, text string) {
 }
 
 // ofPods reports whether a rule can apply to what a pod of this node sends to one
-// of another.
+// of another, or to what an overlay sends for it.
 func (p paths) ofPods(r *evidence.Rule) bool {
 	if r.Not {
 		return true
 	}
-	if r.To.IsValid() && !p.bears.others.overlap(r.To) {
+	switch {
+	case !r.To.IsValid() || p.bears.others.overlap(r.To):
+	case p.bears.toEnds(r.To):
+		return true
+	default:
 		return false
 	}
 	return !r.From.IsValid() || slices.ContainsFunc(p.bears.pods, r.From.Overlaps)
@@ -99,15 +163,15 @@ func (p paths) ofPods(r *evidence.Rule) bool {
 
 // entry takes a notification about an entry of a routing table.
 func (p paths) entry(entry fibEntry, removed bool, links *state) {
-	if p.bears == nil || !p.bears.others.overlap(entry.destination) {
+	if p.bears == nil {
 		return
 	}
 	for _, e := range entry.messages(links.name) {
 		text := describeEntry(&e)
 		switch {
-		case removed:
+		case removed && (p.bears.others.overlap(e.Destination) || e.Table != unix.RT_TABLE_LOCAL && p.bears.toEnds(e.Destination)):
 			p.note(evidence.InventoryRoutes, text, "was removed")
-		case !p.known[text]:
+		case !removed && p.bears.toOthers(&e) && !p.known[text]:
 			p.note(evidence.InventoryRoutes, text, "was added")
 		}
 	}

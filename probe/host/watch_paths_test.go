@@ -17,7 +17,7 @@ func TestWatchPaths(t *testing.T) {
 	request := evidence.ReadRequest{Ranges: []evidence.PodRange{
 		{Index: 0, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}},
 		{Index: 1, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}},
-	}}
+	}, Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.9"), netip.MustParseAddr("198.18.0.12")}}
 	for _, test := range []struct {
 		name          string
 		before, after []string // the watch begins
@@ -48,18 +48,35 @@ func TestWatchPaths(t *testing.T) {
 		{"a filter that stays", nil, []string{"tc qdisc add dev eth0 clsact"}, "", ""},
 		{"filters that go with their link", nil, []string{"ip link add pod type veth peer name eth1",
 			"tc qdisc add dev pod clsact", "tc qdisc del dev pod clsact", "ip link del pod"}, "", ""},
+		{"an object behind a number", []string{"sysctl -q -w net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 5 dev eth0",
+			"ip route add 10.42.1.128/25 nhid 5"}, []string{"ip nexthop replace id 5 dev wan", "ip nexthop replace id 5 dev eth0"}, "routes",
+			"the nexthop object 5 was changed"},
+		{"a member of a group", []string{"sysctl -q -w net.ipv4.nexthop_compat_mode=0", "ip nexthop add id 5 dev eth0", "ip nexthop add id 6 group 5",
+			"ip route add 10.42.1.128/25 nhid 6"}, []string{"ip nexthop replace id 5 dev wan"}, "routes", "the nexthop object 5 was changed"},
+		{"an object of something else", nil, []string{"ip nexthop add id 5 dev eth0", "ip nexthop replace id 5 dev wan",
+			"ip nexthop del id 5"}, "", ""},
+		{"past the tunnel to where an overlay sends", nil, []string{"ip route add 198.18.0.12/32 dev eth0", "ip route del 198.18.0.12/32"}, "routes",
+			"198.18.0.12/32 dev eth0 was added"},
+		{"into the tunnel to where an overlay sends", nil, []string{"ip route add 198.18.0.12/32 dev wg0"}, "", ""},
+		{"no longer into the tunnel", []string{"ip route add 198.18.0.12/32 dev wg0"}, []string{"ip route del 198.18.0.12/32"}, "routes", "was removed"},
+		{"a rule for where an overlay sends", nil, []string{"ip rule add pref 50 to 198.18.0.0/24 lookup 7", "ip rule del pref 50"}, "rules", "50 of IPv4"},
 		{"a rule before the watch", []string{"ip rule add pref 50 lookup 7"}, nil, "rules", "is new"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			enter(t)
 			for _, line := range []string{
 				"ip link set lo up", "ip link add eth0 type veth peer name wan", "ip link set eth0 up",
-				"ip link set wan up",
+				"ip link set wan up", "ip link add wg0 type dummy", "ip link set wg0 up",
 				"ip addr add 192.0.2.1/24 dev eth0", "ip route add 10.42.1.0/24 dev eth0",
 			} {
 				run(t, line)
 			}
 			links, _ := Reader{}.Links(nil)
+			for i := range links.Links {
+				if links.Links[i].Name == "wg0" { // as if it were
+					links.Links[i].Role = evidence.RoleWireGuard
+				}
+			}
 			entries, _, _ := Reader{}.Tables(links.Links, request, 0)
 			rules, _, _ := Reader{}.Rules()
 			for _, line := range test.before {

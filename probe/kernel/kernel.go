@@ -1,9 +1,9 @@
 //go:build linux
 
 // Package kernel asks the Linux kernel what the readers of a host need: whole
-// dumps over netlink with all attributes of their messages, and which modules
-// and protocols are there. It must not ask anything that makes the kernel load
-// a module, and it does not interpret the answers.
+// dumps over netlink with all attributes of their messages, notifications of
+// changes, and which modules and protocols are there. It must not ask anything
+// that makes the kernel load a module, and it does not interpret the answers.
 package kernel
 
 import (
