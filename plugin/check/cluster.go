@@ -226,12 +226,51 @@ func lostMessage(problems []evidence.Problem) *evidence.Problem {
 
 func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 	if ip := n.PodIP(family); ip.IsValid() {
+		if v.foreign(n, ip) {
+			return foreignAddress(n, ip)
+		}
 		return pass("the test pod on %s is %s", n.Name, ip)
 	}
 	if !hasFamily(n, family) {
 		return unknown("the pods on %s have no IPv%d addresses", n.Name, family)
 	}
 	return unknown("the test pod on %s has no IPv%d address, though the node has a range for it", n.Name, family)
+}
+
+// foreign reports whether a test pod's address is of none of the ranges that pods
+// of its node get theirs from, and the tunnels of no other node send it there.
+func (v *view) foreign(n *graph.Node, ip netip.Addr) bool {
+	ranged := slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == ip.Is4() })
+	device := n.Carrier(family(ip)).Device
+	if !v.OwnRanges || !v.Encrypts || !ranged || device == nil || rangeOf(n, ip).IsValid() {
+		return false
+	}
+	read := false
+	for _, other := range v.Nodes {
+		carrier := other.Carrier(family(ip))
+		if other == n || carrier.Device == nil {
+			continue
+		}
+		read = true
+		peer := v.Peer(other, carrier.Name, device.PublicKey)
+		if peer != nil && slices.ContainsFunc(peer.AllowedIPs, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+			return false
+		}
+	}
+	return read
+}
+
+// foreignAddress says that a test pod got an address that is not its node's.
+func foreignAddress(n *graph.Node, ip netip.Addr) verdict.Outcome {
+	var ranges []string
+	for _, podRange := range n.PodCIDRs {
+		ranges = append(ranges, podRange.String())
+	}
+	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: no other node sends it "+
+		"to this one", n.Name, ip, list(ranges))
+	out.Variant, out.Kind = "foreign", verdict.Misconfigured
+	out.Facts = map[string]string{"node": n.Name, "address": ip.String(), "range": ranges[0]}
+	return out
 }
 
 // hasFamily reports whether pods on the node are meant to have addresses of the

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -40,7 +41,7 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 				e.To.Name, e.From.Name, n.Unverified)
 		}
 	}
-	if unused {
+	if unused && !lostControl(e) {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
 			e.To.Name, e.FromLink(), e.From.Name)
 	}
@@ -62,20 +63,53 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	case arrived > 0:
 		out = notAccepted(e)
 	case left > 0:
-		port := e.Sent.Endpoint.Port()
-		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port,
-			e.From.Name, e.To.Name, e.From.Name)
-		out.Variant = "network"
-		out.After = []string{
-			"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
-		}
-		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
-		byXDP(&out, e.To)
+		out = lostBetween(e, "it leaves "+e.From.Name+" and does not arrive")
+	case e.Sent.TX.Least == 0 && lostControl(e):
+		out = lostBetween(e, "the tunnel sent nothing, and a test packet to this port left "+e.From.Name+
+			" and did not arrive")
 	default:
 		out = notSent(e)
 	}
 	out.Readings = append(out.Readings, readings...)
 	return out
+}
+
+// lostControl reports whether a control, which goes to the tunnel's own port, left
+// the sender and did not arrive: what it tells of the way holds without the tunnel.
+func lostControl(e *graph.Edge) bool {
+	return e.Sent.Endpoint.IsValid() && e.ControlLeft && !e.ControlArrived && e.In.Messages() == 0
+}
+
+// lostBetween says that the tunnel's port is lost between the nodes, and how that
+// was seen.
+func lostBetween(e *graph.Edge, seen string) verdict.Outcome {
+	port, addr := e.Sent.Endpoint.Port(), e.Sent.Endpoint.Addr()
+	out := fail("UDP port %d from %s to %s is lost between the nodes: %s", port, e.From.Name, e.To.Name, seen)
+	out.Variant = "network"
+	out.After = []string{
+		"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
+	}
+	out.Facts = map[string]string{
+		"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port), "address": addr.String(),
+	}
+	byNAT(&out, e, addr)
+	byXDP(&out, e.To)
+	return out
+}
+
+// byNAT adds that the address belongs to no card of the receiver: something in
+// front of it has to forward the datagrams, for nodes behind the same NAT back to
+// where they came from.
+func byNAT(out *verdict.Outcome, e *graph.Edge, addr netip.Addr) {
+	if cardAddresses(e.To, addr.Is4()) == "" || ownAddress(e.To, addr).IsValid() {
+		return
+	}
+	out.Add("; %s itself does not have %s, so a NAT has to forward it", e.To.Name, addr)
+	out.Variant = "forwarded"
+	if e.FromCarrier.Endpoint == addr {
+		out.Add(", back inside, since %s is behind the same address", e.From.Name)
+		out.Variant = "hairpin"
+	}
 }
 
 // byXDP adds a program that can drop what arrives before any capture sees it.

@@ -186,7 +186,7 @@ var reachedCases = []reachedCase{
 		return unacceptedRun(rewritten(inputRule("drop", "filter_INPUT", "reject", evidence.Selector{}), func(f *evidence.Firewall) {
 			f.Tool, f.Family, f.Table, f.Base = "firewalld", "inet", "firewalld", "filter_INPUT"
 		}))
-	}, "nft-rule", []string{"firewalld inet firewalld filter_INPUT reject"}, nil},
+	}, "firewalld-rule", []string{"firewalld inet firewalld filter_INPUT reject", "drops what it does not accept"}, nil},
 	{"a rule that may drop it", func() streams {
 		return unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 (limit) drop", at51820(evidence.Selector{Other: []string{"limit"}})))
 	}, "doubtful", []string{"what drops them is not known", "(limit) drop"}, map[string]string{"handle": ""}},

@@ -38,7 +38,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 	}
 	p := Profile{
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
-		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
+		Backend: backend, Backends: backends, Encrypts: backend == "wireguard", OwnRanges: true,
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
 		Scope:  commonScope,

@@ -35,6 +35,8 @@ type Profile struct {
 	Recognised []string
 	// Encrypts says that the CNI is meant to encrypt pod traffic itself.
 	Encrypts bool
+	// OwnRanges says that pods get their addresses of their node's spec.podCIDRs.
+	OwnRanges bool
 	// Delegates says that the backend hands pods' packets to a program that is not
 	// the network plugin's own. Whether that encrypts is known by evidence alone.
 	Delegates bool

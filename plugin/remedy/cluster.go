@@ -44,6 +44,13 @@ var clusterRemedies = []row{
 		Title: "Test the missing nodes, or leave them out on purpose",
 		Note:  "Make the nodes Ready and schedulable, or name those to test with --nodes.",
 	}},
+	// Changes nothing by itself: whose configuration is to go is the operator's to know.
+	{"WG0107", "foreign", "", Hint{
+		Title: "Have pods on {node} get their addresses from {range}",
+		Note: "The container runtime takes the first file by name in its directory of CNI configurations, usually " +
+			"/etc/cni/net.d: move away what another network plugin or the runtime itself left there. If the node had " +
+			"another range before, restart its network plugin. Then create the node's pods again.",
+	}},
 	// Changes nothing.
 	{"WG0107", "", "", Hint{
 		Title: "Omit --family",

@@ -27,7 +27,11 @@ var (
 	rebootEach = Step{
 		On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before",
 	}
-	loadModule = Step{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}
+	loadModule = Step{
+		On: "{node}", Command: "modprobe wireguard",
+		Note: "if this fails: {module}; if it says that a key is not available or was rejected, Secure Boot takes only " +
+			"modules that are signed with a key the machine trusts",
+	}
 )
 
 const pauses = "running pods keep running; traffic between the node and the others is interrupted for a few seconds"
