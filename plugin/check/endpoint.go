@@ -68,8 +68,8 @@ func externally(n *graph.Node, addr string) bool {
 
 // strayEndpoint judges an endpoint that the receiver publishes and does not have,
 // and at which nothing arrives: another node has it, as a virtual address that
-// moved, or it is of the sender's own network, as one that the receiver had
-// before. Elsewhere a NAT may lead to the receiver, see byNAT.
+// moved, or it is of the sender's own network or of IPv6, as one that the receiver
+// had before. Elsewhere a NAT may lead to the receiver, see byNAT.
 func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 	if e.Sent == nil || e.Received == nil || e.To.Unverified != "" {
 		return out, false
@@ -77,19 +77,20 @@ func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 	uses := e.Sent.Endpoint.Addr()
 	cards := cardAddresses(e.To, uses.Is4())
 	arrived := e.In.Messages() > 0 || e.Received.RX.Least > 0
-	if cards == "" || arrived || uses != e.ToCarrier.Endpoint || ownAddress(e.To, uses).IsValid() {
+	publishes := uses == v.Endpoint(e.To, 4) || uses == v.Endpoint(e.To, 6)
+	if cards == "" || arrived || !publishes || ownAddress(e.To, uses).IsValid() {
 		return out, false
 	}
 	facts := map[string]string{
 		"node": e.To.Name, "peer": e.From.Name, "device": e.ToLink(), "address": uses.String(),
 		"port": fmt.Sprint(e.ToCarrier.Device.Port),
 	}
-	if holder := v.holderOf(uses); holder != nil {
+	if holder := v.cards.addresses[uses]; holder != nil {
 		out = fail("%s publishes %s, which is an address of %s (on %s) and none of its own", e.To.Name, uses, holder.Name,
 			cardOf(holder, uses))
 		out.Variant = "elsewhere"
 		facts["holder"] = holder.Name
-	} else if e.EndpointRoute != nil && toNeighbour(e.From, e.EndpointRoute) {
+	} else if e.EndpointRoute != nil && (uses.Is6() || toNeighbour(e.From, e.EndpointRoute)) {
 		out = fail("%s publishes %s, which is none of its own addresses, and nothing of what %s sends there arrives",
 			e.To.Name, uses, e.From.Name)
 		out.Variant = "moved"
@@ -106,16 +107,35 @@ func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 	return out, true
 }
 
-// holderOf is the node that has an address on a link that leaves the host, nil if
-// none has.
-func (v *view) holderOf(addr netip.Addr) *graph.Node {
-	for _, n := range v.Nodes {
-		if cardOf(n, addr) != "" {
-			return n
+// cards are the nodes by what their links that leave the host have: an IP address,
+// a hardware address. Of several nodes it is the first two.
+type cards struct {
+	addresses map[netip.Addr]*graph.Node
+	ethers    map[string][]*graph.Node
+}
+
+func cardsOf(g *graph.Graph) cards {
+	all := cards{map[netip.Addr]*graph.Node{}, map[string][]*graph.Node{}}
+	for _, n := range g.Nodes {
+		outside := map[string]bool{}
+		for _, l := range n.Outside() {
+			outside[l.Name] = true
+			if owners := all.ethers[l.Ether]; ofItsOwn(l) && len(owners) < 2 && !slices.Contains(owners, n) {
+				all.ethers[l.Ether] = append(owners, n)
+			}
+		}
+		for _, a := range n.Addresses {
+			if addr := a.Prefix.Addr(); outside[a.Link] && all.addresses[addr] == nil {
+				all.addresses[addr] = n
+			}
 		}
 	}
-	return nil
+	return all
 }
+
+// ofItsOwn reports whether a link's hardware address is meant to be its own, and
+// not that of a bridge, a bond or the link below it.
+func ofItsOwn(l *evidence.Link) bool { return l.Ether != "" && l.Master == "" && l.Parent == "" }
 
 // toNeighbour reports whether a route leads out of the host to a neighbour, without a
 // gateway in between.

@@ -45,12 +45,12 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
 			e.To.Name, e.FromLink(), e.From.Name)
 	}
-	return lastSeen(e, left, arrived)
+	return v.lastSeen(e, left, arrived)
 }
 
 // lastSeen says where the tunnel's datagrams were last seen, and what drops them
 // there, as far as it was found.
-func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
+func (v *view) lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	readings := []verdict.Reading{
 		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes",
 			e.Sent.TX.Least)},
@@ -63,9 +63,9 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	case arrived > 0:
 		out = notAccepted(e)
 	case left > 0:
-		out = lostBetween(e, "it leaves "+e.From.Name+" and does not arrive")
+		out = v.lostBetween(e, "it leaves "+e.From.Name+" and does not arrive")
 	case e.Sent.TX.Least == 0 && lostControl(e):
-		out = lostBetween(e, "the tunnel sent nothing, and a test packet to this port left "+e.From.Name+
+		out = v.lostBetween(e, "the tunnel sent nothing, and a test packet to this port left "+e.From.Name+
 			" and did not arrive")
 	default:
 		out = notSent(e)
@@ -82,7 +82,7 @@ func lostControl(e *graph.Edge) bool {
 
 // lostBetween says that the tunnel's port is lost between the nodes, and how that
 // was seen.
-func lostBetween(e *graph.Edge, seen string) verdict.Outcome {
+func (v *view) lostBetween(e *graph.Edge, seen string) verdict.Outcome {
 	port, addr := e.Sent.Endpoint.Port(), e.Sent.Endpoint.Addr()
 	out := fail("UDP port %d from %s to %s is lost between the nodes: %s", port, e.From.Name, e.To.Name, seen)
 	out.Variant = "network"
@@ -93,8 +93,24 @@ func lostBetween(e *graph.Edge, seen string) verdict.Outcome {
 		"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port), "address": addr.String(),
 	}
 	byNAT(&out, e, addr)
+	v.byTwin(&out, e)
 	byXDP(&out, e.To)
 	return out
+}
+
+// byTwin adds that the receiver's card has the hardware address of another node's,
+// as cloned machines have: switches send what is for one to the other.
+func (v *view) byTwin(out *verdict.Outcome, e *graph.Edge) {
+	for _, link := range e.To.Outside() {
+		for _, n := range v.cards.ethers[link.Ether] {
+			if ofItsOwn(link) && n != e.To {
+				out.Add("; %s of %s has the hardware address %s, which %s has as well", link.Name, e.To.Name, link.Ether, n.Name)
+				out.Variant = "twin"
+				out.Facts["link"], out.Facts["holder"] = link.Name, n.Name
+				return
+			}
+		}
+	}
 }
 
 // byNAT adds that the address belongs to no card of the receiver: something in

@@ -181,6 +181,11 @@ var reachRemedies = []row{
 			"network ACLs and firewalls between them, in both directions.",
 	}},
 
+	{"WG0501", "twin", "", Hint{ // Nothing: which of the two machines changes is not known.
+		Title: "Give {link} of {node} another hardware address than {holder} has",
+		Note: "Machines that were cloned share it, and Kubernetes needs each node's to differ: set another one in the " +
+			"hypervisor and start the machine again. Compare /etc/machine-id and the WireGuard keys of the two as well.",
+	}},
 	{"WG0501", "forwarded", "", Hint{ // Nothing: the fault is between the nodes.
 		Title: "Have the NAT in front of {node} forward UDP port {port} of {address} to it",
 		Note: "Look at its port forwarding, or at the provider's mapping of the address, then at security groups and " +
