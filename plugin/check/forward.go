@@ -22,7 +22,39 @@ func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out.Variant = "lost"
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name}
 	forwarded(&out, e, row)
+	if out.Variant == "lost" {
+		traced(&out, e, row)
+	}
 	return out
+}
+
+// traced adds where packets of a transport of which none arrived were last seen.
+func traced(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
+	entered, left := e.Into.UDP-e.Into.UDPAnswers, e.OutOf.UDP-e.OutOf.UDPAnswers
+	received := e.Receiver.UDP.Received
+	if row.Transport == "tcp" {
+		entered, left = e.Into.TCP-e.Into.TCPAnswers, e.OutOf.TCP-e.OutOf.TCPAnswers
+		received = e.Receiver.TCP.Received
+	}
+	accepted := e.Received != nil && e.Received.RX.Least > 0
+	unknown := e.From.Unverified != "" || e.To.Unverified != "" || e.FromLink() == "" || e.ToLink() == ""
+	switch {
+	case unknown || received > 0:
+		return
+	case entered == 0:
+		out.Add("; none was seen entering %s of %s", e.FromLink(), e.From.Name)
+		out.Variant = "before"
+		out.Facts["device"] = e.FromLink()
+	case left > 0:
+		out.Add("; they leave %s of %s and do not reach the pod", e.ToLink(), e.To.Name)
+		out.Variant = "behind"
+		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+	case accepted:
+		out.Add("; they enter %s of %s, WireGuard on %s accepts what it sends, and none was seen leaving %s there",
+			e.FromLink(), e.From.Name, e.To.Name, e.ToLink())
+		out.Variant = "within"
+		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+	}
 }
 
 // notAnswered says that test packets arrive and their answers do not come back,

@@ -60,8 +60,8 @@ var otherReports = []otherReport{
 	{"kube-proxy's own drop of what is invalid", "kubernetes#74839", of(func() streams {
 		return unforwarded(rewritten(forwardRule("drop", "(conntrack) drop", evidence.Selector{Other: []string{"conntrack"}}),
 			func(f *evidence.Firewall) { f.Chain = "KUBE-FORWARD" }))
-	}), "WG0502 lost", verdict.Blocked, "do not arrive at the pod on node-2 (1 sent)", "Find what stops", nil},
-	{"the kubelet's own drop by mark", "k3s#1104", of(func() streams {
+	}), "WG0502 behind", verdict.Blocked, "they leave flannel-wg of node-2 and do not reach the pod", "Find what keeps", nil},
+	{"the kubelet's own drop by mark", "flannel#1321", of(func() streams {
 		return unacceptedRun(inputRule("drop", "KUBE-FIREWALL", "meta mark & 0x8000 == 0x8000 drop",
 			evidence.Selector{MarkIs: 0x8000, MarkMask: 0x8000}))
 	}), "WG0501 dropped", verdict.Blocked, "what drops them was not found", "nft list ruleset", nil},
@@ -74,6 +74,10 @@ var otherReports = []otherReport{
 		"WG0501 conntrack", verdict.Blocked, "dropped 12 packets, and its table has 262100 of 262144 entries", "--conntrack-max-per-core", nil},
 	{"the same, for packets of pods", "kubernetes#18604", of(func() streams { return unforwarded(tableIsFull()) }),
 		"WG0502 conntrack", verdict.Blocked, "its table has 262100 of 262144 entries", "--conntrack-max-per-core", nil},
+	{"a kernel that decrypts and hands nothing over", "bottlerocket#4772, cilium#46687", of(func() streams { return seenIn(nil, &evidence.Witness{}) }),
+		"WG0502 within", verdict.Blocked, "WireGuard on node-2 accepts what it sends, and none was seen leaving flannel-wg there", "compare the kernel with that of a node", nil},
+	{"a kernel that drops what pods send before the tunnel", "calico#13960", of(func() streams { return seenIn(&evidence.Witness{}, &evidence.Witness{}) }),
+		"WG0502 before", verdict.Blocked, "none was seen entering flannel-wg of node-1", "rp_filter", nil},
 	{"Secure Boot and a module that is not signed", "ansible-role-wireguard#130", of(withoutModule), "WG0201 missing", verdict.Misconfigured,
 		"node-2 has no flannel-wg", "Restart K3s on node-2", []string{"modprobe wireguard", "systemctl restart k3s"}},
 	{"a card's or hypervisor's offload", "talos#11764", of(func() streams { return unacceptedRun(counter("UdpInCsumErrors")) }),
@@ -133,7 +137,7 @@ var otherReports = []otherReport{
 		"back inside, since node-1 is behind the same address", "hairpin NAT", nil},
 	{"an edge node publishes its private address", "k3s#10588", of(func() streams { s := healthy(3); overGateway(s); unanswered(s); return s }),
 		"WG0306 private", verdict.Misconfigured, "a private address that node-1 reaches only through its default gateway", "node-external-ip", nil},
-	{"cloned machines with one hardware address", "kubeadm#31", of(func() streams {
+	{"cloned machines with one hardware address", "linuxkit#1800", of(func() streams {
 		s := notArriving(unacceptedRun())
 		for _, name := range []string{"probe/node-2", "probe/node-3"} {
 			each(s[name], func(m *evidence.Message) {
@@ -159,7 +163,7 @@ var otherReports = []otherReport{
 	// Ports and sizes.
 	{"another WireGuard on the port", "kilo#50", recordedAs("host-port-taken"), "WG0201 port", verdict.Plaintext, "51820", "ListenPort", nil},
 	{"a vSwitch that takes less", "kube-hetzner#2027", recordedAs("host-network-mtu"), "WG0503 fits", verdict.Blocked, "are lost; those of", "Lower the tunnel's MTU to", nil},
-	{"a clock that was set back", "domain F27", recordedAs("vm-clock-set-back"), "WG0501 clock", verdict.Blocked, "in the future of its own clock", "NTP", []string{"systemctl restart k3s"}},
+	{"a clock that was set back", "opnsense#9181", recordedAs("vm-clock-set-back"), "WG0501 clock", verdict.Blocked, "in the future of its own clock", "NTP", []string{"systemctl restart k3s"}},
 }
 
 // TestOtherReports judges public reports beside those that the lab has scenarios
@@ -206,7 +210,7 @@ func TestOtherReportsFromNear(t *testing.T) {
 		"room in the table of connections": {func() streams {
 			return unacceptedRun(evidence.Message{StackCount: &evidence.StackCount{Name: evidence.ConntrackDrop, Rise: 12, Level: 1000, Of: 262144}})
 		}, "WG0501 dropped"},
-		"another family is not forwarded": {func() streams { return notForwarding(6) }, "WG0502 lost"},
+		"another family is not forwarded": {func() streams { return notForwarding(6) }, "WG0502 behind"},
 		"a drop in KUBE-FORWARD that is not kube-proxy's": {func() streams {
 			return unforwarded(rewritten(forwardRule("drop", "ip daddr 10.42.1.0/24 drop", evidence.Selector{To: prefixes("10.42.1.0/24")}),
 				func(f *evidence.Firewall) { f.Chain = "KUBE-FORWARD" }))
@@ -214,7 +218,7 @@ func TestOtherReportsFromNear(t *testing.T) {
 		"a pod's address of its node's range": {func() streams {
 			return podAt("10.42.1.9", evidence.Route{Link: "flannel-wg", Type: "unicast", Table: 254})
 		},
-			"WG0502 lost"},
+			"WG0502 behind"},
 		"a stranger's address is on no card": {func() streams {
 			return notArriving(unacceptedRun())
 		}, "WG0501 network"},
@@ -273,6 +277,26 @@ func notForwarding(family int) streams {
 	s := unforwarded()
 	for _, link := range []string{"flannel-wg", "cni0"} {
 		onLink(s, link, func(l *evidence.Link) { l.NoForwarding = []int{family} })
+	}
+	return s
+}
+
+// seenIn: what node-1's pod sends node-2's is seen entering node-1's tunnel and
+// leaving node-2's as given, nil for as it is.
+func seenIn(entering, leaving *evidence.Witness) streams {
+	s := unforwarded()
+	for name, in := range map[string]struct {
+		direction string
+		seen      *evidence.Witness
+	}{"probe/node-1": {"tx", entering}, "probe/node-2": {"rx", leaving}} {
+		each(s[name], func(m *evidence.Message) {
+			if m.Witness == nil || m.Witness.Link != "flannel-wg" || m.Witness.Direction != in.direction || in.seen == nil {
+				return
+			}
+			w := *m.Witness
+			w.Seen = slices.DeleteFunc(slices.Clone(w.Seen), func(seen evidence.Seen) bool { return seen.Source+seen.Target == 1 })
+			m.Witness = &w
+		})
 	}
 	return s
 }

@@ -266,9 +266,27 @@ var reachRemedies = []row{
 		Note: "Where the test pods or the captures do not get the processor in time, a missing answer says " +
 			"nothing of the network.",
 	}},
+	{"WG0502", "before", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find what keeps the pods' packets from {device} on {node}",
+		Note: "ip route get with the other pod's address, from the pod's own and iif its link, shows where they go; look " +
+			"for network policies (kubectl get networkpolicies -A), for a firewall that drops forwarded packets, and at " +
+			"net.ipv4.conf.*.rp_filter and forwarding.",
+	}},
+	{"WG0502", "behind", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find what keeps the packets that leave {device} from the pods on {node}",
+		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that drops " +
+			"forwarded packets (firewalld and ufw do by default), at net.ipv4.conf.{device}.rp_filter and forwarding, and " +
+			"at the route to the pods.",
+	}},
+	{"WG0502", "within", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find why {device} of {node} hands over nothing of what {peer} sends",
+		Note: "WireGuard drops what comes from an address that is not among the allowed IPs of the peer: wg show " +
+			"{device} on {node} lists them, and ip -s link show {device} counts errors and drops. If they fit, compare the " +
+			"kernel with that of a node that works, and have the network plugin make the device again.",
+	}},
 	{"WG0502", "", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what stops the pods' own packets",
-		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
+		Note: "Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
 			"drops forwarded packets (firewalld and ufw do by default) and at the pods' routes.",
 	}},
 	{"WG0503", "fits", "", Hint{ // Nothing: the MTU is set in the network plugin's configuration.

@@ -29,8 +29,7 @@ var (
 	}
 	loadModule = Step{
 		On: "{node}", Command: "modprobe wireguard",
-		Note: "if this fails: {module}; if it says that a key is not available or was rejected, Secure Boot takes only " +
-			"modules that are signed with a key the machine trusts",
+		Note: "if it fails for a key: Secure Boot loads signed modules only; else: {module}",
 	}
 )
 
