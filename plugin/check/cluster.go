@@ -226,8 +226,8 @@ func lostMessage(problems []evidence.Problem) *evidence.Problem {
 
 func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 	if ip := n.PodIP(family); ip.IsValid() {
-		if v.foreign(n, ip) {
-			return foreignAddress(n, ip)
+		if out, foreign := v.foreign(n, ip); foreign {
+			return out
 		}
 		return pass("the test pod on %s is %s", n.Name, ip)
 	}
@@ -237,27 +237,31 @@ func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 	return unknown("the test pod on %s has no IPv%d address, though the node has a range for it", n.Name, family)
 }
 
-// foreign reports whether a test pod's address is of none of the ranges that pods
-// of its node get theirs from, and the tunnels of no other node send it there.
-func (v *view) foreign(n *graph.Node, ip netip.Addr) bool {
+// foreign judges a test pod's address that is of none of the ranges that pods of
+// its node get theirs from. It is fine where the tunnels of other nodes send it
+// there all the same.
+func (v *view) foreign(n *graph.Node, ip netip.Addr) (out verdict.Outcome, found bool) {
 	ranged := slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == ip.Is4() })
-	device := n.Carrier(family(ip)).Device
-	if !v.OwnRanges || !v.Encrypts || !ranged || device == nil || rangeOf(n, ip).IsValid() {
-		return false
+	if !v.OwnRanges || !v.Encrypts || !ranged || rangeOf(n, ip).IsValid() {
+		return out, false
 	}
-	read := false
+	device, read := n.Carrier(family(ip)).Device, false
 	for _, other := range v.Nodes {
 		carrier := other.Carrier(family(ip))
-		if other == n || carrier.Device == nil {
+		if other == n || carrier.Device == nil || device == nil {
 			continue
 		}
 		read = true
 		peer := v.Peer(other, carrier.Name, device.PublicKey)
 		if peer != nil && slices.ContainsFunc(peer.AllowedIPs, func(p netip.Prefix) bool { return p.Contains(ip) }) {
-			return false
+			return out, false
 		}
 	}
-	return read
+	out = foreignAddress(n, ip)
+	if !read {
+		out.Status = verdict.Inconclusive
+	}
+	return out, true
 }
 
 // foreignAddress says that a test pod got an address that is not its node's.
@@ -266,8 +270,8 @@ func foreignAddress(n *graph.Node, ip netip.Addr) verdict.Outcome {
 	for _, podRange := range n.PodCIDRs {
 		ranges = append(ranges, podRange.String())
 	}
-	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: no other node sends it "+
-		"to this one", n.Name, ip, list(ranges))
+	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: other nodes do not send "+
+		"it there", n.Name, ip, list(ranges))
 	out.Variant, out.Kind = "foreign", verdict.Misconfigured
 	out.Facts = map[string]string{"node": n.Name, "address": ip.String(), "range": ranges[0]}
 	return out

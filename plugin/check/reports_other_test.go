@@ -219,6 +219,17 @@ func TestOtherReportsFromNear(t *testing.T) {
 			return podAt("10.42.1.9", evidence.Route{Link: "flannel-wg", Type: "unicast", Table: 254})
 		},
 			"WG0502 behind"},
+		"a pod's address of another range, to which the others send": {func() streams {
+			s := podAt("10.42.9.9", evidence.Route{Link: "flannel-wg", Type: "unicast", Table: 254})
+			for _, name := range []string{"probe/node-1", "probe/node-3"} {
+				each(s[name], func(m *evidence.Message) {
+					if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
+						m.Peer.AllowedIPs = append(m.Peer.AllowedIPs, netip.MustParsePrefix("10.42.9.0/24"))
+					}
+				})
+			}
+			return s
+		}, "WG0502 behind"},
 		"a stranger's address is on no card": {func() streams {
 			return notArriving(unacceptedRun())
 		}, "WG0501 network"},
@@ -244,6 +255,20 @@ func TestOtherReportsFromNear(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// Where no device tells whether others send to a pod's strange address, it is not
+// known to be wrong, and not proven either.
+func TestForeignAddressOfUnreadNode(t *testing.T) {
+	s := podAt("10.42.2.9", evidence.Route{Link: "flannel-wg", Type: "unicast", Table: 254})
+	s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool { return m.Device != nil })
+	found := false
+	for _, f := range Judge(record(t, s)).Findings {
+		found = found || f.Code == "WG0107" && f.Subject.Node == "node-2" && f.Status == verdict.Inconclusive && f.Variant == "foreign"
+	}
+	if !found {
+		t.Error("WG0107 of node-2 is not inconclusive")
 	}
 }
 
