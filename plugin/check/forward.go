@@ -144,6 +144,7 @@ func byKernel(out *verdict.Outcome, e *graph.Edge) bool {
 			continue
 		}
 		out.Facts["node"] = n.Name
+		out.After = ofTheRun
 		return true
 	}
 	return false
@@ -180,6 +181,7 @@ func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *eviden
 		out.Facts["ip"] = "ip6"
 	}
 	addRule(out, n, f)
+	out.After = ofTheRun // it drops them whatever else does
 	if isDefault(f) || unconditional(f) {
 		out.Add("; the firewall of %s drops what it forwards and nothing accepts (chain %s)", n.Name, whereIs(f))
 	} else {

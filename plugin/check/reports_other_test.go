@@ -258,6 +258,29 @@ func TestOtherReportsFromNear(t *testing.T) {
 	}
 }
 
+// Of two faults on one way, of which the first hides the second, both are told.
+func TestOtherReportsTogether(t *testing.T) {
+	drops := inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{}))
+	for name, behind := range map[string]func(streams){
+		"a rule for pods": func(s streams) {
+			s["probe/node-2"] = append(s["probe/node-2"], forwardRule("drop", "ip daddr 10.42.1.0/24 drop", evidence.Selector{To: prefixes("10.42.1.0/24")}))
+		},
+		"no forwarding": func(s streams) {
+			onLink(s, "flannel-wg", func(l *evidence.Link) { l.NoForwarding = []int{4} })
+		},
+	} {
+		s := unacceptedRun(drops)
+		behind(s)
+		var causes []string
+		for _, c := range Judge(record(t, s)).Causes {
+			causes = append(causes, c.Code)
+		}
+		if !slices.Contains(causes, "WG0501") || !slices.Contains(causes, "WG0502") {
+			t.Errorf("%s: %q", name, causes)
+		}
+	}
+}
+
 // Where no device tells whether others send to a pod's strange address, it is not
 // known to be wrong, and not proven either.
 func TestForeignAddressOfUnreadNode(t *testing.T) {

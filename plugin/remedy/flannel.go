@@ -143,8 +143,9 @@ func (f flannelRun) rows() []row {
 			Title:      "Restart " + f.name + " on {node}: it looks for its address when it starts",
 			Disruption: pauses,
 			Steps:      []Step{f.restart},
-			Note: "It publishes {address}. If that stands in " + f.address + ", correct it there first. Keep the address " +
-				"the same from now on: a reservation of DHCP, no temporary IPv6 address.",
+			Note: "A control-plane node needs {address} back instead: etcd and certificates name it. If {address} is set in " +
+				f.address + ", correct it there first. Keep the address the same from now on: a reservation of DHCP, no " +
+				"temporary IPv6 address.",
 		}},
 		// Prints no command: which address is right is the operator's to know.
 		{"WG0306", "elsewhere", f.system, Hint{
