@@ -141,7 +141,8 @@ func ofItsOwn(l *evidence.Link) bool { return l.Ether != "" && l.Master == "" &&
 // gateway in between.
 func toNeighbour(n *graph.Node, r *evidence.Route) bool {
 	link := n.Link(r.Link)
-	return link != nil && link.Role == evidence.RoleOutside && !r.Gateway.IsValid() && (r.Type == "" || r.Type == "unicast")
+	unicast := r.Type == "" || r.Type == "unicast"
+	return link != nil && link.Role == evidence.RoleOutside && !r.Gateway.IsValid() && unicast
 }
 
 // cardAddresses lists the addresses of a family of links that leave the host, empty

@@ -60,9 +60,8 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 		facts["route"] = refuses.Destination.String()
 		facts["table"] = fmt.Sprint(refuses.Table)
 	}
-	if into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Table == mainTable && r.Link != "" }); into != nil &&
-		refuses == into && unruled(from, e.Family) {
-		out.Add("; none of its policy rules leads to the table main, in which the route via %s is", into.Link)
+	if refuses != nil && refuses.Table == mainTable && refuses.Link != "" && unruled(from, e.Family) {
+		out.Add("; none of its policy rules leads to the table main, in which the route via %s is", refuses.Link)
 		out.Variant = "unruled"
 	}
 	out.Facts = facts

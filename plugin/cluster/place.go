@@ -264,8 +264,9 @@ func (s *slot) late(cause error) *evidence.Problem {
 }
 
 // hintSandbox is for a pod whose network could not be made.
-const hintSandbox = "the network plugin cannot set up pods on this node: look at its log there, at other files in the " +
-	"directory of CNI configurations, and whether the pods' bridge (cni0) still has the address of an earlier pod range"
+const hintSandbox = "the network plugin cannot set up pods on this node: look at its log there, at other files in " +
+	"the directory of CNI configurations, and whether the bridge of the pods (cni0) has the address of an earlier " +
+	"pod range"
 
 // change applies a change to the slots and wakes Await.
 func (p *Placement) change(apply func()) {
