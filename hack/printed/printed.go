@@ -25,7 +25,7 @@ var programs = map[string]func(words []string) []string{
 	"echo": nil, "mkdir": nil, "touch": nil, "modprobe": nil, "ethtool": nil, "sed": sed,
 	"ip": ip, "nft": nft, "iptables": iptables, "ip6tables": iptables, "{iptables}": iptables,
 	"iptables-legacy": iptables, "ip6tables-legacy": iptables, "iptables-nft": iptables, "ip6tables-nft": iptables,
-	"ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl,
+	"ufw": ufw, "firewall-cmd": firewalld, "rm": remove, "systemctl": systemctl, "sysctl": sysctl,
 	"kubectl": kubectl, "reboot": func([]string) []string { return []string{Reboot} },
 }
 
@@ -227,3 +227,18 @@ func Text(text string) (problems []string) {
 	}
 	return problems
 }
+
+// sysctl may have the kernel forward what arrives on one link, which every node
+// of Kubernetes does.
+func sysctl(words []string) []string {
+	if len(words) != 2 || words[0] != "-w" {
+		return []string{"sysctl does something else than writing one setting"}
+	}
+	found := forwardsOne.FindStringSubmatch(words[1])
+	if found == nil || found[1] == "all" || found[1] == "default" {
+		return []string{"sysctl does something else than forwarding what arrives on one link"}
+	}
+	return nil
+}
+
+var forwardsOne = regexp.MustCompile(`^net/ipv4/conf/(\{link\}|[A-Za-z0-9._-]+)/forwarding=1$`)

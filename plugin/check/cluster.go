@@ -235,12 +235,55 @@ func lostMessage(problems []evidence.Problem) *evidence.Problem {
 
 func (v *view) addressed(n *graph.Node, family int) verdict.Outcome {
 	if ip := n.PodIP(family); ip.IsValid() {
+		if out, foreign := v.foreign(n, ip); foreign {
+			return out
+		}
 		return pass("the test pod on %s is %s", n.Name, ip)
 	}
 	if !hasFamily(n, family) {
 		return unknown("the pods on %s have no IPv%d addresses", n.Name, family)
 	}
 	return unknown("the test pod on %s has no IPv%d address, though the node has a range for it", n.Name, family)
+}
+
+// foreign judges a test pod's address that is of none of the ranges that pods of
+// its node get theirs from. It is fine where the tunnels of other nodes send it
+// there all the same.
+func (v *view) foreign(n *graph.Node, ip netip.Addr) (out verdict.Outcome, found bool) {
+	ranged := slices.ContainsFunc(n.PodCIDRs, func(p netip.Prefix) bool { return p.Addr().Is4() == ip.Is4() })
+	if !v.Assigned(n) || v.Borrows || !v.Encrypts || !ranged || rangeOf(n, ip).IsValid() {
+		return out, false
+	}
+	device, read := n.Carrier(family(ip)).Device, false
+	for _, other := range v.Nodes {
+		carrier := other.Carrier(family(ip))
+		if other == n || carrier.Device == nil || device == nil {
+			continue
+		}
+		read = true
+		peer := v.Peer(other, carrier.Name, device.PublicKey)
+		if peer != nil && slices.ContainsFunc(peer.AllowedIPs, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+			return out, false
+		}
+	}
+	out = foreignAddress(n, ip)
+	if !read {
+		out.Status = verdict.Inconclusive
+	}
+	return out, true
+}
+
+// foreignAddress says that a test pod got an address that is not its node's.
+func foreignAddress(n *graph.Node, ip netip.Addr) verdict.Outcome {
+	var ranges []string
+	for _, podRange := range n.PodCIDRs {
+		ranges = append(ranges, podRange.String())
+	}
+	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: other nodes do not send "+
+		"it there", n.Name, ip, list(ranges))
+	out.Variant, out.Kind = "foreign", verdict.Misconfigured
+	out.Facts = map[string]string{"node": n.Name, "address": ip.String(), "range": ranges[0]}
+	return out
 }
 
 // hasFamily reports whether pods on the node are meant to have addresses of the

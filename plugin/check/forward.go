@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,7 +24,39 @@ func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out.Variant = "lost"
 	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name}
 	forwarded(&out, e, row)
+	if out.Variant == "lost" {
+		traced(&out, e, row)
+	}
 	return out
+}
+
+// traced adds where packets of a transport of which none arrived were last seen.
+func traced(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
+	entered, left := e.Into.UDP-e.Into.UDPAnswers, e.OutOf.UDP-e.OutOf.UDPAnswers
+	received := e.Receiver.UDP.Received
+	if row.Transport == "tcp" {
+		entered, left = e.Into.TCP-e.Into.TCPAnswers, e.OutOf.TCP-e.OutOf.TCPAnswers
+		received = e.Receiver.TCP.Received
+	}
+	accepted := e.Received != nil && e.Received.RX.Least > 0
+	unknown := e.From.Unverified != "" || e.To.Unverified != "" || e.FromLink() == "" || e.ToLink() == ""
+	switch {
+	case unknown || received > 0:
+		return
+	case entered == 0:
+		out.Add("; none was seen entering %s of %s", e.FromLink(), e.From.Name)
+		out.Variant = "before"
+		out.Facts["device"] = e.FromLink()
+	case left > 0:
+		out.Add("; they leave %s of %s and do not reach the pod", e.ToLink(), e.To.Name)
+		out.Variant = "behind"
+		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+	case accepted:
+		out.Add("; they enter %s of %s, WireGuard on %s accepts what it sends, and none was seen leaving %s there",
+			e.FromLink(), e.From.Name, e.To.Name, e.ToLink())
+		out.Variant = "within"
+		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+	}
 }
 
 // notAnswered says that test packets arrive and their answers do not come back,
@@ -58,6 +91,9 @@ func forwarded(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
 		}
 		found[i] = p.meets(ends[i].node, forwardHooks...)
 	}
+	if byKernel(out, e) {
+		return
+	}
 	for i, d := range found {
 		if d.certain != nil {
 			byForwardRule(out, e, ends[i].node, d.certain)
@@ -88,6 +124,54 @@ func forwarded(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
 	}
 }
 
+// byKernel adds that one of the two nodes forwards nothing, or cannot track one
+// more connection.
+func byKernel(out *verdict.Outcome, e *graph.Edge) bool {
+	for _, n := range []*graph.Node{e.To, e.From} {
+		link := n.Link(podsComeBy(e, n))
+		full := tableFull(n)
+		switch {
+		case link != nil && slices.Contains(link.NoForwarding, e.Family):
+			out.Add("; %s does not forward the IPv%d packets that arrive on %s: its kernel is set so", n.Name, e.Family,
+				link.Name)
+			out.Variant = fmt.Sprintf("unforwarded%d", e.Family)
+			out.Facts["link"] = link.Name
+			out.Readings = []verdict.Reading{{Node: n.Name, What: forwardingOf(link.Name, e.Family), Text: "0"}}
+		case full != nil:
+			out.Add("; on %s %s", n.Name, noRoom(full))
+			out.Variant = "conntrack"
+			out.Readings = []verdict.Reading{counterReading(n, full)}
+		default:
+			continue
+		}
+		out.Facts["node"] = n.Name
+		out.After = ofTheRun
+		return true
+	}
+	return false
+}
+
+// podsComeBy is the link by which packets of an edge reach the kernel of one of
+// its nodes: the tunnel, or the link to the pods. It is empty if it is not known.
+func podsComeBy(e *graph.Edge, n *graph.Node) string {
+	if n == e.To {
+		return e.ToLink()
+	}
+	own := n.PodIP(e.Family)
+	if entry := closest(n.Table, own, func(r *evidence.Route) bool { return r.Link != "" }); entry != nil {
+		return entry.Link
+	}
+	return ""
+}
+
+// forwardingOf names the setting by which the kernel forwards what arrives on a link.
+func forwardingOf(link string, family int) string {
+	if family == 6 {
+		return "net.ipv6.conf.all.forwarding"
+	}
+	return "net.ipv4.conf." + link + ".forwarding"
+}
+
 // byForwardRule adds a rule of a node that drops the packets for certain.
 func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *evidence.Firewall) {
 	out.Facts = map[string]string{"node": n.Name, "peer": e.From.Name, "device": n.Carrier(e.Family).Name, "ip": "ip"}
@@ -98,12 +182,16 @@ func byForwardRule(out *verdict.Outcome, e *graph.Edge, n *graph.Node, f *eviden
 		out.Facts["ip"] = "ip6"
 	}
 	addRule(out, n, f)
-	if isDefault(f) {
+	out.After = ofTheRun // it drops them whatever else does
+	if isDefault(f) || unconditional(f) {
 		out.Add("; the firewall of %s drops what it forwards and nothing accepts (chain %s)", n.Name, whereIs(f))
+	} else {
+		out.Add("; a firewall rule of %s drops them (chain %s)", n.Name, whereIs(f))
+	}
+	if isDefault(f) {
 		out.Variant = "forward-policy"
 		return
 	}
-	out.Add("; a firewall rule of %s drops them (chain %s)", n.Name, whereIs(f))
 	from, to := rangeOf(e.From, e.From.PodIP(e.Family)), rangeOf(e.To, e.To.PodIP(e.Family))
 	if from.IsValid() && to.IsValid() {
 		out.Facts["here"] = to.String()

@@ -44,6 +44,9 @@ func (p *passing) fits(f *evidence.Firewall) fit {
 	if f.Family == other || f.Family == "bridge" && !p.bridged {
 		return never
 	}
+	if ofProxy(f) {
+		return never
+	}
 	s := f.When
 	if s == nil {
 		if f.Port != 0 && f.Port != p.port {
@@ -60,6 +63,20 @@ func (p *passing) fits(f *evidence.Firewall) fit {
 		result = min(result, condition)
 	}
 	return result
+}
+
+// ofProxy reports whether a rule is one of the two by which kube-proxy and the
+// kubelet drop what conntrack finds invalid and what is for a Service without
+// endpoints. Every node has them, and neither a new connection from pod to pod nor
+// a tunnel's datagram is of that kind (pkg/proxy/iptables/proxier.go,
+// pkg/kubelet/kubelet_network_linux.go).
+func ofProxy(f *evidence.Firewall) bool {
+	const unserved = 1 << 15 // the mark of what is for a Service without endpoints
+	if f.Effect != "drop" || f.When == nil {
+		return false
+	}
+	invalid := f.Chain == "KUBE-FORWARD" && slices.Contains(f.When.Other, "conntrack")
+	return invalid || f.Chain == "KUBE-FIREWALL" && f.When.MarkMask == unserved
 }
 
 // ofAddress compares an end of the packets with a condition on it.

@@ -232,6 +232,9 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 	if out, private := v.privateEndpoint(e); private {
 		return out
 	}
+	if out, stray := v.strayEndpoint(e); stray {
+		return out
+	}
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {
 		return pass("%s sends to %s", e.From.Name, uses)
 	}

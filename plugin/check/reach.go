@@ -44,11 +44,12 @@ func (v *view) arrival(e *graph.Edge) verdict.Outcome {
 		}
 	}
 	left, arrived := e.Out.Messages(), e.In.Messages()
-	if left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0 {
+	unused := left == 0 && arrived == 0 && e.Sent.TX.Least == 0 && e.Into.Total() == 0
+	if unused && !lostControl(e) {
 		return unknown("nothing for %s entered %s of %s, so nothing can be said of the way",
 			e.To.Name, e.FromLink(), e.From.Name)
 	}
-	return lastSeen(e, left, arrived)
+	return v.lastSeen(e, left, arrived)
 }
 
 // keptOut returns what would keep the sender's messages from the receiver even if
@@ -81,7 +82,7 @@ func listens(n *graph.Node, family int) netip.AddrPort {
 
 // lastSeen says where the tunnel's datagrams were last seen, and what drops them
 // there, as far as it was found.
-func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
+func (v *view) lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	readings := []verdict.Reading{
 		{Node: e.From.Name, What: e.FromLink() + " sent to " + sendsTo(e), Text: fmt.Sprintf("%d bytes",
 			e.Sent.TX.Least)},
@@ -95,15 +96,10 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 		out = notAccepted(e)
 		out.Failed = "the other node does not accept WireGuard's UDP packets"
 	case left > 0:
-		port := e.Sent.Endpoint.Port()
-		out = fail("UDP port %d from %s to %s is lost between the nodes: it leaves %s and does not arrive", port,
-			e.From.Name, e.To.Name, e.From.Name)
-		out.Variant = "network"
-		out.After = []string{
-			"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
-		}
-		out.Facts = map[string]string{"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port)}
-		byXDP(&out, e.To)
+		out = v.lostBetween(e, "it leaves "+e.From.Name+" and does not arrive")
+	case e.Sent.TX.Least == 0 && lostControl(e):
+		out = v.lostBetween(e, "the tunnel sent nothing, and a test packet to this port left "+e.From.Name+
+			" and did not arrive")
 	default:
 		if out = notSent(e); out.Variant != "source-port" && out.Variant != "vpn" {
 			out.Failed = "WireGuard's UDP packets do not leave the sending node"
@@ -111,6 +107,60 @@ func lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	}
 	out.Readings = append(out.Readings, readings...)
 	return out
+}
+
+// lostControl reports whether a control, which goes to the tunnel's own port, left
+// the sender and did not arrive: what it tells of the way holds without the tunnel.
+func lostControl(e *graph.Edge) bool {
+	return e.Sent.Endpoint.IsValid() && e.ControlLeft && !e.ControlArrived && e.In.Messages() == 0
+}
+
+// lostBetween says that the tunnel's port is lost between the nodes, and how that
+// was seen.
+func (v *view) lostBetween(e *graph.Edge, seen string) verdict.Outcome {
+	port, addr := e.Sent.Endpoint.Port(), e.Sent.Endpoint.Addr()
+	out := fail("UDP port %d from %s to %s is lost between the nodes: %s", port, e.From.Name, e.To.Name, seen)
+	out.Variant = "network"
+	out.After = []string{
+		"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
+	}
+	out.Facts = map[string]string{
+		"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port), "address": addr.String(),
+	}
+	byNAT(&out, e, addr)
+	v.byTwin(&out, e)
+	byXDP(&out, e.To)
+	return out
+}
+
+// byTwin adds that the receiver's card has the hardware address of another node's,
+// as cloned machines have: switches send what is for one to the other.
+func (v *view) byTwin(out *verdict.Outcome, e *graph.Edge) {
+	for _, link := range e.To.Outside() {
+		for _, n := range v.cards.ethers[link.Ether] {
+			if ofItsOwn(link) && n != e.To {
+				out.Add("; %s of %s has the hardware address %s, which %s has as well", link.Name, e.To.Name, link.Ether, n.Name)
+				out.Variant = "twin"
+				out.Facts["link"], out.Facts["holder"] = link.Name, n.Name
+				return
+			}
+		}
+	}
+}
+
+// byNAT adds that the address belongs to no card of the receiver: something in
+// front of it has to forward the datagrams, for nodes behind the same NAT back to
+// where they came from.
+func byNAT(out *verdict.Outcome, e *graph.Edge, addr netip.Addr) {
+	if cardAddresses(e.To, addr.Is4()) == "" || ownAddress(e.To, addr).IsValid() {
+		return
+	}
+	out.Add("; %s itself does not have %s, so a NAT has to forward it", e.To.Name, addr)
+	out.Variant = "forwarded"
+	if e.FromCarrier.Endpoint == addr {
+		out.Add(", back inside, since %s is behind the same address", e.From.Name)
+		out.Variant = "hairpin"
+	}
 }
 
 // byXDP adds a program that can drop what arrives before any capture sees it.

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +42,8 @@ func toReceiver(e *graph.Edge, from, to netip.Addr) *unaccepted {
 func notAccepted(e *graph.Edge) verdict.Outcome {
 	u := toReceiver(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint.Addr())
 	for _, cause := range []func() (verdict.Outcome, bool){
-		u.rule, u.onePreshared, u.clock, u.translation, u.reversePath, u.checksum, u.preshared, u.doubtful,
+		u.rule, u.onePreshared, u.clock, u.translation, u.reversePath, u.checksum, u.untracked, u.preshared,
+		u.doubtful,
 	} {
 		if out, found := cause(); found {
 			return out
@@ -123,7 +125,7 @@ func whatDrops(f *evidence.Firewall, port uint16) string {
 	switch {
 	case f.Tool == "tc":
 		return fmt.Sprintf("a filter of traffic control (tc) on %s drops UDP port %d", f.Link, port)
-	case isDefault(f):
+	case isDefault(f) || unconditional(f):
 		return fmt.Sprintf("the firewall drops what it does not accept (chain %s), and accepts no UDP port %d",
 			whereIs(f), port)
 	}
@@ -132,6 +134,11 @@ func whatDrops(f *evidence.Firewall, port uint16) string {
 
 // isDefault reports whether it is the policy of a base chain.
 func isDefault(f *evidence.Firewall) bool { return f.Rule == "policy drop" }
+
+// unconditional reports whether a rule drops all that the rules before it left.
+func unconditional(f *evidence.Firewall) bool {
+	return f.When != nil && reflect.DeepEqual(*f.When, evidence.Selector{})
+}
 
 // addRule adds a rule to the readings, and what a remedy needs to set another
 // directly before it.
@@ -164,6 +171,8 @@ func variantOf(f *evidence.Firewall) string {
 		return "tc"
 	case evidence.OfPolicies(f.Table, f.Chain):
 		return "policies"
+	case f.Tool == "firewalld": // owns its table: nft may not change it
+		return "firewalld-" + kind
 	case iptables(f) != "" && f.When != nil:
 		return "iptables-" + kind
 	}
@@ -328,6 +337,35 @@ func (u *unaccepted) checksum() (verdict.Outcome, bool) {
 	out.Variant = "checksum"
 	out.Readings = readings
 	return out, true
+}
+
+// untracked: the node cannot track one more connection.
+func (u *unaccepted) untracked() (verdict.Outcome, bool) {
+	full := tableFull(u.To)
+	if full == nil {
+		return verdict.Outcome{}, false
+	}
+	out := u.drops("its %s", noRoom(full))
+	out.Variant = "conntrack"
+	out.Readings = []verdict.Reading{counterReading(u.To, full)}
+	return out, true
+}
+
+// tableFull is the counter of packets that a node dropped while its table of
+// connections had little room or none, nil if it dropped none so.
+func tableFull(n *graph.Node) *evidence.StackCount {
+	for _, count := range n.StackCounts {
+		little := count.Level >= count.Of-count.Of/20
+		if count.Name == evidence.ConntrackDrop && count.Of > 0 && little {
+			return count
+		}
+	}
+	return nil
+}
+
+func noRoom(full *evidence.StackCount) string {
+	return fmt.Sprintf("connection tracking (nf_conntrack) dropped %s, and its table has %d of %d entries",
+		plural(full.Rise, "packet"), full.Level, full.Of)
 }
 
 // counters are the readings of counters of the network stack that rose.

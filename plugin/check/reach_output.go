@@ -45,9 +45,9 @@ func notSent(e *graph.Edge) verdict.Outcome {
 	u := toSend(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint)
 	found := u.found
 	for _, cause := range []func() (verdict.Outcome, bool){
-		u.rewritten, u.refused, u.own, u.loop,
+		u.rewritten, u.refused, u.own, u.overlap, u.loop,
 		func() (verdict.Outcome, bool) { return u.rule(found.certain) },
-		u.neighbour, u.otherTunnel,
+		u.untracked, u.neighbour, u.otherTunnel,
 	} {
 		if out, found := cause(); found {
 			return out
@@ -194,8 +194,30 @@ func (u *unsent) own() (verdict.Outcome, bool) {
 	if answer == nil || answer.Type != "local" {
 		return verdict.Outcome{}, false
 	}
-	return u.byRoute("own-address", fail("%s takes the endpoint of %s, %s, for an address of its own (on %s), so "+
-		"nothing for it leaves", u.From.Name, u.To.Name, u.endpoint, answer.Link))
+	link := answer.Link
+	for _, a := range u.From.Addresses {
+		if a.Prefix.Addr() == u.endpoint {
+			link = a.Link // the kernel's answer names the loopback link
+		}
+	}
+	out, found := u.byRoute("own-address", fail("%s takes the endpoint of %s, %s, for an address of its own (on %s), "+
+		"so nothing for it leaves", u.From.Name, u.To.Name, u.endpoint, link))
+	out.Facts["link"] = link
+	return out, found
+}
+
+// overlap: the endpoint lies in the range of the node's own pods, so that it is
+// looked for among them.
+func (u *unsent) overlap() (verdict.Outcome, bool) {
+	answer, podRange := u.EndpointRoute, rangeOf(u.From, u.endpoint)
+	if answer == nil || !podRange.IsValid() || !podRange.Contains(answer.Destination.Addr()) {
+		return verdict.Outcome{}, false
+	}
+	out := fail("%s looks for the endpoint of %s, %s, among its own pods (on %s): the address lies in their range %s, "+
+		"which overlaps the nodes' own network", u.From.Name, u.To.Name, u.endpoint, answer.Link, podRange)
+	out, found := u.byRoute("overlap", out)
+	out.Facts["range"] = podRange.String()
+	return out, found
 }
 
 // loop: the way to the endpoint leads into the tunnel itself.
@@ -246,6 +268,20 @@ func (u *unsent) rule(f *evidence.Firewall) (verdict.Outcome, bool) {
 		out.Variant = "output-" + out.Variant
 	}
 	out.After = ofTheRun
+	return out, true
+}
+
+// untracked: the node cannot track one more connection.
+func (u *unsent) untracked() (verdict.Outcome, bool) {
+	full := tableFull(u.From)
+	if full == nil {
+		return verdict.Outcome{}, false
+	}
+	out := fail("packets for %s enter %s of %s, and no WireGuard message leaves the host: its "+
+		"%s", u.To.Name, u.FromLink(), u.From.Name, noRoom(full))
+	out.Variant = "conntrack"
+	out.Facts = u.facts()
+	out.Readings = []verdict.Reading{counterReading(u.From, full)}
 	return out, true
 }
 

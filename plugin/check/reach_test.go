@@ -197,7 +197,7 @@ var reachedCases = []reachedCase{
 		return unacceptedRun(rewritten(inputRule("drop", "filter_INPUT", "reject", evidence.Selector{}), func(f *evidence.Firewall) {
 			f.Tool, f.Family, f.Table, f.Base = "firewalld", "inet", "firewalld", "filter_INPUT"
 		}))
-	}, "nft-rule", []string{"firewalld inet firewalld filter_INPUT reject"}, nil},
+	}, "firewalld-rule", []string{"firewalld inet firewalld filter_INPUT reject", "drops what it does not accept"}, nil},
 	{"a rule that may drop it", func() streams {
 		return unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 (limit) drop", at51820(evidence.Selector{Other: []string{"limit"}})))
 	}, "doubtful", []string{"what drops them is not known", "(limit) drop"}, map[string]string{"handle": ""}},
@@ -441,15 +441,15 @@ func TestForwarded(t *testing.T) {
 		says    string
 		node    string // fact
 	}{
-		{"nothing", nil, "lost", "do not arrive at the pod on node-2", "node-1"},
+		{"nothing", nil, "behind", "they leave flannel-wg of node-2 and do not reach the pod", "node-2"},
 		{"a rule", []evidence.Message{forwardRule("drop", "ip daddr 10.42.1.0/24 drop", evidence.Selector{To: prefixes("10.42.1.0/24")})},
 			"forward-iptables-rule", "a firewall rule of node-2 drops them (chain ip filter FORWARD)", "node-2"},
 		{"a rule for all but TCP", []evidence.Message{forwardRule("drop", "meta l4proto != tcp drop", evidence.Selector{Protocol: []byte{17}})},
 			"forward-iptables-rule", "a firewall rule of node-2 drops them", "node-2"},
 		{"a rule for others", []evidence.Message{forwardRule("drop", "ip saddr 172.17.0.0/16 drop", evidence.Selector{From: prefixes("172.17.0.0/16")})},
-			"lost", "", "node-1"},
+			"behind", "", "node-2"},
 		{"a policy", []evidence.Message{policy("FORWARD")}, "forward-policy", "the firewall of node-2 drops what it forwards and nothing accepts", "node-2"},
-		{"a policy, and Flannel's accept", []evidence.Message{accepts, policy("FORWARD")}, "lost", "", "node-1"},
+		{"a policy, and Flannel's accept", []evidence.Message{accepts, policy("FORWARD")}, "behind", "", "node-2"},
 		{"network policies", []evidence.Message{kubeRouter, accepts}, "policies", "node-2 enforces network policies (chain KUBE-ROUTER-FORWARD)", "node-2"},
 		{"network policies before a policy", []evidence.Message{kubeRouter, policy("FORWARD")}, "policies", "one may select the test pods", "node-2"},
 		{"a rule before network policies", []evidence.Message{forwardRule("drop", "drop", evidence.Selector{}), kubeRouter}, "forward-iptables-rule", "", "node-2"},

@@ -94,9 +94,26 @@ func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outc
 		facts["route"] = refuses.Destination.String()
 		facts["table"] = fmt.Sprint(refuses.Table)
 	}
+	if refuses != nil && refuses.Table == mainTable && refuses.Link != "" && unruled(from, e.Family) {
+		out.Add("; none of its policy rules leads to the table main, in which the route via %s is", refuses.Link)
+		out.Variant = "unruled"
+	}
 	out.Facts = facts
 	out.Kind = verdict.Blocked
 	return out
+}
+
+// unruled reports whether the rules of a family were read and none leads to the
+// table main, as every network namespace has one from the start.
+func unruled(n *graph.Node, family int) bool {
+	known := false
+	for _, r := range n.Rules {
+		if r.Family == family && r.Table == mainTable {
+			return false
+		}
+		known = known || r.Family == family
+	}
+	return known
 }
 
 // anotherLink says that the kernel sends what is for a pod through another link
@@ -114,7 +131,11 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		if podRange := rangeOf(to, ip); podRange.IsValid() && podRange.Bits() <= winner.Destination.Bits() {
 			facts["range"] = podRange.String()
 		}
-		out.Add(": the more specific route %s via %s takes precedence", winner.Destination, winner.Link)
+		if into != nil && into.Destination == winner.Destination {
+			out.Add(": for the same range %s the route via %s takes precedence", winner.Destination, winner.Link)
+		} else {
+			out.Add(": the more specific route %s via %s takes precedence", winner.Destination, winner.Link)
+		}
 	}
 	if link := from.Link(answer.Link); link != nil {
 		facts["kind"] = kind(link)
@@ -141,15 +162,44 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 	case winner == nil && into == nil:
 		out.Add(": it has no route into %s", device)
 		out.Variant = "none"
+		if entry := v.inItsPlace(e, ip); entry != nil {
+			out.Add(", since the route %s via %s is there in its place", entry.Destination, entry.Link)
+			out.Variant = "taken"
+			out.After = withoutTunnel
+			facts["route"] = entry.Destination.String()
+		}
 	}
 	out.Readings = routeReadings(e, ip)
 	return out
 }
 
+// inItsPlace is an entry of the sender for the very range that other nodes route
+// into their tunnels, nil if there is none: a second one for it cannot be added.
+func (v *view) inItsPlace(e *graph.Edge, ip netip.Addr) *evidence.Route {
+	taken := closest(e.From.Table, ip, func(r *evidence.Route) bool {
+		return r.Link == e.Route.Link && r.Table == mainTable && r.Destination.Bits() > 0
+	})
+	if taken == nil {
+		return nil
+	}
+	for _, n := range v.Nodes {
+		tunnel := n.Carrier(e.Family).Name
+		if n != e.From && slices.ContainsFunc(n.Table, func(r *evidence.Route) bool {
+			return r.Link == tunnel && r.Destination == taken.Destination
+		}) {
+			return taken
+		}
+	}
+	return nil
+}
+
 // overlayKind is the kind of a link, but of an overlay only if another backend of
 // the network plugin made it: whose another one is is not known.
 func (v *view) overlayKind(link *evidence.Link) string {
-	if link.Kind == "vxlan" && (v.OldLink == nil || !v.OldLink(link.Name)) {
+	switch {
+	case link.Kind == "vxlan" && (v.OldLink == nil || !v.OldLink(link.Name)):
+		return ""
+	case link.Kind == "bridge" && link.Role == evidence.RoleOutside: // the host's own way out
 		return ""
 	}
 	return kind(link)

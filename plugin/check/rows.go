@@ -69,7 +69,7 @@ var rows = []row{
 			Kind:   verdict.Unproven,
 			Why: "What was asked for and cannot be tested is not proven. A cluster of one family has no traffic " +
 				"of the other; that is neither a failure nor a proof.",
-			Reads: "the test pod's addresses, the node's pod ranges",
+			Reads: "the test pod's addresses, the node's pod ranges, the allowed IPs of other nodes' peers",
 			After: []string{"WG0103"},
 		},
 		family: (*view).addressed,
@@ -171,7 +171,8 @@ var rows = []row{
 			Failed: "a node sends to an endpoint that is not the other node's",
 			Why: "An endpoint that is not the other node's sends its ciphertext to nobody, or to a stranger. " +
 				"After a change of address the others keep the old one until they hear from it or are restarted.",
-			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses",
+			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses, those of the " +
+				"other nodes",
 			Needs: needProbe,
 			After: []string{"WG0103", "WG0107", "WG0201", "WG0202", "WG0105", "WG0106", "WG0302"},
 		},
@@ -298,7 +299,7 @@ var rows = []row{
 			Why: "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are " +
 				"authenticated with a key of this run, so nobody in between can give them.",
 			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP, rules " +
-				"of packet filters that drop what is forwarded",
+				"of packet filters that drop what is forwarded, whether the kernel forwards, drops of connection tracking",
 			Proof: verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",

@@ -21,6 +21,7 @@ type view struct {
 	nodes   [][2]*nodePaths // by family
 	plain   [][2]bool       // by family, see arrivesPlainly
 	servers servers
+	cards   cards
 }
 
 // newView resolves the graph for a profile's eyes.
@@ -34,6 +35,7 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 	})
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.serverConfiguration()
+	v.cards = cardsOf(g)
 	pods := newPodSpace(g)
 	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -255,8 +256,17 @@ func (s *slot) late(cause error) *evidence.Problem {
 	if s.note != "" {
 		text += "; " + s.note
 	}
-	return &evidence.Problem{Class: evidence.ProblemTimeout, Text: Line(text), Hint: "allow more time with --timeout"}
+	hint := "allow more time with --timeout"
+	if strings.HasPrefix(s.note, "FailedCreatePodSandBox") {
+		hint = hintSandbox
+	}
+	return &evidence.Problem{Class: evidence.ProblemTimeout, Text: Line(text), Hint: hint}
 }
+
+// hintSandbox is for a pod whose network could not be made.
+const hintSandbox = "the network plugin cannot set up pods on this node: look at its log there, at other files in " +
+	"the directory of CNI configurations, and whether the bridge of the pods (cni0) has the address of an earlier " +
+	"pod range"
 
 // change applies a change to the slots and wakes Await.
 func (p *Placement) change(apply func()) {

@@ -45,6 +45,13 @@ var clusterRemedies = []row{
 		Note: "Name those to test with --nodes. One that is not Ready or not schedulable has to become so first; a virtual " +
 			"node and one of another operating system than Linux cannot be tested.",
 	}},
+	// Changes nothing by itself: whose configuration is to go is the operator's to know.
+	{"WG0107", "foreign", "", Hint{
+		Title: "Have pods on {node} get their addresses from {range}",
+		Note: "The container runtime takes the first file by name in its directory of CNI configurations, usually " +
+			"/etc/cni/net.d: move away what another network plugin or the runtime itself left there. If the node had " +
+			"another range before, restart its network plugin. Then create the node's pods again.",
+	}},
 	// Changes nothing.
 	{"WG0107", "", "", Hint{
 		Title: "Omit --family",

@@ -10,14 +10,21 @@ type flannelRun struct {
 	restart Step   // of one node
 	// netConf is where the fields of its net-conf.json are set.
 	netConf string
-	logs    string // a command that shows what it said on a node
+	// address is where the address is set that a node publishes.
+	address string
+	// cni is where the container runtime looks for its configuration.
+	cni  string
+	logs string // a command that shows what it said on a node
 }
 
 // byManifest is Flannel as its own manifest installs it.
 var byManifest = flannelRun{
 	system: Flannel, name: "Flannel", restart: flannelStep,
 	netConf: "net-conf.json in the ConfigMap kube-flannel/kube-flannel-cfg",
-	logs:    "kubectl -n kube-flannel logs -l app=flannel --prefix --tail=100",
+	address: "the kubelet's --node-ip, --iface or --public-ip of the DaemonSet kube-flannel-ds, or the annotation " +
+		"flannel.alpha.coreos.com/public-ip-overwrite",
+	cni:  "/etc/cni/net.d",
+	logs: "kubectl -n kube-flannel logs -l app=flannel --prefix --tail=100",
 }
 
 // flannelRemedies are for Flannel by its own manifest only.
@@ -92,6 +99,14 @@ func (f flannelRun) rows() []row {
 				"left, delete the Node objects of machines that no longer exist, which frees theirs: kubectl get " +
 				"nodes -o custom-columns=NAME:.metadata.name,RANGE:.spec.podCIDR lists them.",
 		}},
+		// Prints no command: whose configuration is to go is the operator's to know.
+		{"WG0107", "foreign", f.system, Hint{
+			Title: "Have pods on {node} get their addresses from {range}",
+			Note: "Either another CNI configuration comes first: of " + f.cni + " on {node} the first file by name counts, " +
+				"which has to be Flannel's; move away what another network plugin or the container runtime left there. Or " +
+				"the node had another range before, which /run/flannel/subnet.env and the bridge cni0 keep: restart " +
+				f.name + " there. Then create the node's pods again.",
+		}},
 		// Prints no command: a port is one of the whole cluster's configuration, and of the NAT's.
 		{"WG0106", "", f.system, Hint{
 			Title: "Give each node an endpoint of its own",
@@ -123,6 +138,21 @@ func (f flannelRun) rows() []row {
 		{"WG0304", "", f.system, restart},
 		// Restarts the plugin on one node.
 		{"WG0306", "", f.system, restart},
+		// Restarts the plugin on one node, which then publishes the address that it finds.
+		{"WG0306", "moved", f.system, Hint{
+			Title:      "Restart " + f.name + " on {node}: it looks for its address when it starts",
+			Disruption: pauses,
+			Steps:      []Step{f.restart},
+			Note: "A control-plane node needs {address} back instead: etcd and certificates name it. If {address} is set in " +
+				f.address + ", correct it there first. Keep the address the same from now on: a reservation of DHCP, no " +
+				"temporary IPv6 address.",
+		}},
+		// Prints no command: which address is right is the operator's to know.
+		{"WG0306", "elsewhere", f.system, Hint{
+			Title: "Have {node} publish an address of its own, and not {address} of {holder}",
+			Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. Set the node's " +
+				"own address or network card, in " + f.address + ", and restart " + f.name + " on {node}.",
+		}},
 		// Prints no command: a port is one of the whole cluster's configuration and of its firewalls.
 		{"WG0306", "announced", f.system, Hint{
 			Title: "Have {peer} listen on the port that it publishes",

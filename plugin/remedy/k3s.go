@@ -4,6 +4,8 @@ package remedy
 var k3s = flannelRun{
 	system: K3s, name: "K3s", restart: k3sStep,
 	netConf: "the file of --flannel-conf (it replaces K3s' own settings)",
+	address: "node-ip, node-external-ip or flannel-iface of /etc/rancher/k3s/config.yaml",
+	cni:     "/var/lib/rancher/k3s/agent/etc/cni/net.d",
 	logs:    "journalctl -u k3s -u k3s-agent | grep -i flannel",
 }
 

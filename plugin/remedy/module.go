@@ -29,6 +29,11 @@ var modules = []struct{ system, advice string }{
 	{"Talos", "the image has it: talosctl upgrade"},
 	{"Bottlerocket", "the image has it: update the image"},
 	{"Container-Optimized OS", "this system has none: choose another node image"},
+	// azurelinux issue 5135.
+	{"CBL-Mariner", "the kernels since spring 2023 have it: update the node image"},
+	{"Microsoft Azure Linux", "the kernels have it: update the node image"},
+	// wireguard.com, installation, Oracle Linux.
+	{"Oracle Linux Server", "the Unbreakable Enterprise Kernel (kernel-uek) has it since its release 6: boot that kernel"},
 	{"Alibaba Cloud Linux", "it needs kernel 5.10.134-13 or later: update and reboot"},
 }
 

@@ -42,6 +42,24 @@ var reachRemedies = []row{
 	// As output-nft-policy.
 	{"WG0501", "output-iptables-policy", "", acceptBehind(appendByXt, ownOutput)},
 	{"WG0501", "output-iptables-policy", "", openOut}, // Nothing.
+	// The other node may send any datagram to this UDP port, now and after a restart of firewalld. Newer versions
+	// own their table, which nft may not change then; a reload could empty the tables of others.
+	{"WG0501", "firewalld-rule", "", Hint{
+		Title: "Have firewalld accept UDP port {port} for {address} alone",
+		Steps: []Step{
+			{On: "{node}", Command: "firewall-cmd --permanent " + richRule},
+			{On: "{node}", Command: "firewall-cmd " + richRule},
+		},
+		Note: "If firewall-cmd --get-zone-of-interface={link} names another zone than firewall-cmd " +
+			"--get-default-zone, add --zone and its name to both. A reload is not needed.",
+	}},
+	{"WG0501", "firewalld-rule", "", openNarrow}, // Nothing.
+	// Nothing: which policy object or direct rule it is is not known.
+	{"WG0501", "output-firewalld-rule", "", Hint{
+		Title: "Have firewalld let UDP port {port} to {address} out",
+		Note: "Its zones let all out; a policy object or a direct rule does not: firewall-cmd --list-all-policies and " +
+			"firewall-cmd --direct --get-all-rules list them.",
+	}},
 	// Nothing: what a program for NetworkPolicies wrote it writes again.
 	{"WG0501", "policies", "", Hint{
 		Title: "Let the policies of the nodes accept UDP port {port} between the nodes",
@@ -74,6 +92,8 @@ var reachRemedies = []row{
 		Note: "Often a card's or a hypervisor's offload: ethtool -k lists tx-checksumming of the cards, and " +
 			"ethtool -K switches it off for a trial, on the sender first.",
 	}},
+	// Nothing: how large the table may be depends on the node's memory.
+	{"WG0501", "conntrack", "", trackMore},
 	// Nothing: the keys are the network plugin's to set.
 	{"WG0501", "handshake", "", Hint{
 		Title: "Give both nodes the same preshared key, or none",
@@ -124,8 +144,15 @@ var reachRemedies = []row{
 	}},
 	{"WG0501", "own-address", "", Hint{ // Nothing: who of the two should have it is not known.
 		Title: "Give {address} to one node alone",
-		Note: "ip address show to {address} and ip route show table local {address} on {node} show where it has it: " +
-			"often a virtual address (keepalived, kube-vip), a cloned configuration, or a Service's external IP.",
+		Note: "{node} has it on {link}. The addresses of kube-ipvs0 are external and load balancer addresses of Services " +
+			"(kubectl get services -A), which kube-proxy's mode ipvs takes for its own on every node: give the Service an " +
+			"address that no node has, or use another mode. On another link it is often a virtual address " +
+			"(keepalived, kube-vip) or a cloned configuration.",
+	}},
+	{"WG0501", "overlap", "", Hint{ // Nothing: ranges are chosen when a cluster is made.
+		Title: "Give the cluster's pods another range than {range}, or the nodes other addresses",
+		Note: "The pod range is set when the cluster is created: a cluster with another one is the usual way. ip " +
+			"-{version} route get {address} on {node} shows where its packets go.",
 	}},
 	{"WG0501", "vpn", "", Hint{ // Nothing: the other tunnel may be meant.
 		Title: "Lead {address} past the other tunnel of {node}, or repair that one",
@@ -154,6 +181,24 @@ var reachRemedies = []row{
 			"network ACLs and firewalls between them, in both directions.",
 	}},
 
+	{"WG0501", "twin", "", Hint{ // Nothing: which of the two machines changes is not known.
+		Title: "Give {link} of {node} another hardware address than {holder} has",
+		Note: "Machines that were cloned share it, and Kubernetes needs each node's to differ: set another one in the " +
+			"hypervisor and start the machine again. Compare /etc/machine-id and the WireGuard keys of the two as well.",
+	}},
+	{"WG0501", "forwarded", "", Hint{ // Nothing: the fault is between the nodes.
+		Title: "Have the NAT in front of {node} forward UDP port {port} of {address} to it",
+		Note: "Look at its port forwarding, or at the provider's mapping of the address, then at security groups and " +
+			"firewalls between the nodes. If {address} is no longer the public address of {node}, publish the one that " +
+			"is: it has to stay the same.",
+	}},
+	{"WG0501", "hairpin", "", Hint{ // Nothing: the fault is between the nodes.
+		Title: "Have {node} and {peer} reach each other inside of their NAT",
+		Note: "Both are published at {address}. Either the NAT sends what comes from inside back (hairpin NAT) and " +
+			"forwards UDP port {port} to {node}, or the nodes publish addresses of the network behind it, if all " +
+			"others reach those too.",
+	}},
+
 	// Pods of the two nodes may send each other any packet, past this rule alone: rules before it, NetworkPolicies
 	// among them, count as before.
 	{"WG0502", "forward-nft-rule", "", Hint{
@@ -175,6 +220,31 @@ var reachRemedies = []row{
 		Note: forwardFirewall,
 	}},
 	{"WG0502", "forward-iptables-rule", "", forwardNarrow}, // Nothing.
+	// Pods of the two nodes may send packets to the host and through it, now and after a restart of firewalld; its
+	// table is not that of NetworkPolicies, which count as before.
+	{"WG0502", "forward-firewalld-rule", "", Hint{
+		Title: "Have firewalld trust the pods of the two nodes",
+		Steps: []Step{
+			{On: "{node}", Command: "firewall-cmd --permanent " + trustPods},
+			{On: "{node}", Command: "firewall-cmd " + trustPods},
+		},
+		Note: "Usually the whole pod range of the cluster is trusted so, and that of its Services. A reload is not needed.",
+	}},
+	{"WG0502", "forward-firewalld-rule", "", forwardNarrow}, // Nothing.
+	// What arrives on this link alone is forwarded, as every node of Kubernetes does.
+	{"WG0502", "unforwarded4", "", Hint{
+		Title: "Have {node} forward what arrives on {link}",
+		Steps: []Step{{On: "{node}", Command: "sysctl -w net/ipv4/conf/{link}/forwarding=1"}},
+		Note: "Find what switched it off, otherwise it will return: a file in /etc/sysctl.d, /usr/lib/sysctl.d or " +
+			"/etc/sysctl.conf that sets net.ipv4.ip_forward to 0. Kubernetes needs it to be 1 on every node.",
+	}},
+	// Nothing: with forwarding on, a node that takes its default route from router advertisements would lose it.
+	{"WG0502", "unforwarded6", "", Hint{
+		Title: "Have {node} forward IPv6",
+		Note: "Set net.ipv6.conf.all.forwarding to 1 in /etc/sysctl.d; where the default route is from router " +
+			"advertisements, set accept_ra of that network card to 2 before, or the node loses the route.",
+	}},
+	{"WG0502", "conntrack", "", trackMore}, // Nothing, as above.
 	// Nothing: an accept for pods behind the policy chains is the firewall's own to place.
 	{"WG0502", "forward-policy", "", Hint{
 		Title: "Have the firewall of {node} forward packets between {device} and the pods",
@@ -196,9 +266,27 @@ var reachRemedies = []row{
 		Note: "Where the test pods or the captures do not get the processor in time, a missing answer says " +
 			"nothing of the network.",
 	}},
+	{"WG0502", "before", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find what keeps the pods' packets from {device} on {node}",
+		Note: "ip route get with the other pod's address, from the pod's own and iif its link, shows where they go; look " +
+			"for network policies (kubectl get networkpolicies -A), for a firewall that drops forwarded packets, and at " +
+			"net.ipv4.conf.*.rp_filter and forwarding.",
+	}},
+	{"WG0502", "behind", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find what keeps the packets that leave {device} from the pods on {node}",
+		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that drops " +
+			"forwarded packets (firewalld and ufw do by default), at net.ipv4.conf.{device}.rp_filter and forwarding, and " +
+			"at the route to the pods.",
+	}},
+	{"WG0502", "within", "", Hint{ // Nothing: what drops is not known.
+		Title: "Find why {device} of {node} hands over nothing of what {peer} sends",
+		Note: "WireGuard drops what comes from an address that is not among the allowed IPs of the peer: wg show " +
+			"{device} on {node} lists them, and ip -s link show {device} counts errors and drops. If they fit, compare the " +
+			"kernel with that of a node that works, and have the network plugin make the device again.",
+	}},
 	{"WG0502", "", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what stops the pods' own packets",
-		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
+		Note: "Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
 			"drops forwarded packets (firewalld and ufw do by default) and at the pods' routes.",
 	}},
 	{"WG0503", "fits", "", Hint{ // Nothing: the MTU is set in the network plugin's configuration.
@@ -230,11 +318,26 @@ const (
 	appendByXt  = "{iptables} -t {table} -A {chain} --{side} {address} -p udp --dport {port} -j ACCEPT"
 
 	ownInput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw allow " +
-		"from {address} to any port {port} proto udp; with firewalld: firewall-cmd --permanent --add-rich-rule='rule " +
-		"family=ipv{version} source address={address} port port={port} protocol=udp accept' and --reload."
+		"from {address} to any port {port} proto udp; with firewalld: firewall-cmd --add-rich-rule='rule " +
+		"family=ipv{version} source address={address} port port={port} protocol=udp accept', and again with --permanent."
 	ownOutput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw " +
 		"allow out to {address} port {port} proto udp."
 )
+
+// What firewalld is told: see firewalld.richlanguage(5) and firewall-cmd(1).
+const (
+	richRule = "--add-rich-rule='rule family=ipv{version} source address={address} port port={port} protocol=udp accept'"
+
+	trustPods = "--zone=trusted --add-source={there} --add-source={here}"
+)
+
+// trackMore says how a node comes to track more connections.
+var trackMore = Hint{
+	Title: "Make room in the table of connections of {node}",
+	Note: "conntrack -S shows the drops, conntrack -L what fills the table: find what opens so many. kube-proxy sets " +
+		"net.netfilter.nf_conntrack_max when it starts, by its --conntrack-max-per-core and --conntrack-min: raise it " +
+		"there, since a value set by hand is replaced.",
+}
 
 // acceptBefore accepts the tunnel's datagrams before a rule that drops them.
 func acceptBefore(command, note string) Hint {

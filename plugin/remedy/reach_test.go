@@ -41,6 +41,17 @@ func TestNarrowAccepts(t *testing.T) {
 		{"WG0501", "iptables-policy", ruleFacts, "iptables-nft -t filter -A INPUT --source 192.0.2.11 -p udp --dport 51820 -j ACCEPT"},
 		{"WG0501", "output-nft-rule", output, "nft insert rule ip filter OUTPUT position 7 ip daddr 192.0.2.11 udp dport 51820 accept"},
 		{"WG0501", "output-iptables-policy", output, "iptables-nft -t filter -A OUTPUT --destination 192.0.2.11 -p udp --dport 51820 -j ACCEPT"},
+		{"WG0501", "firewalld-rule", with(with(ruleFacts, "version", "4"), "link", "eth0"),
+			"firewall-cmd --permanent --add-rich-rule='rule family=ipv4 source address=192.0.2.11 port port=51820 protocol=udp accept'\n" +
+				"firewall-cmd --add-rich-rule='rule family=ipv4 source address=192.0.2.11 port port=51820 protocol=udp accept'"},
+		{"WG0501", "firewalld-rule", with(ruleFacts, "address", ""), ""},
+		{"WG0501", "output-firewalld-rule", output, ""},
+		{"WG0502", "forward-firewalld-rule", ruleFacts, "firewall-cmd --permanent --zone=trusted --add-source=10.42.0.0/24 --add-source=10.42.1.0/24\n" +
+			"firewall-cmd --zone=trusted --add-source=10.42.0.0/24 --add-source=10.42.1.0/24"},
+		{"WG0502", "forward-firewalld-rule", with(ruleFacts, "there", ""), ""},
+		{"WG0502", "unforwarded4", with(ruleFacts, "link", "flannel-wg"), "sysctl -w net/ipv4/conf/flannel-wg/forwarding=1"},
+		{"WG0502", "unforwarded6", with(ruleFacts, "link", "flannel-wg"), ""},
+		{"WG0502", "conntrack", ruleFacts, ""},
 		{"WG0501", "nft-rule", with(ruleFacts, "handle", ""), ""},
 		{"WG0501", "nft-rule", with(ruleFacts, "address", ""), ""},
 		{"WG0501", "iptables-rule", with(ruleFacts, "number", ""), ""},
@@ -72,7 +83,7 @@ func TestNarrowAccepts(t *testing.T) {
 func TestNoBlanketAccept(t *testing.T) {
 	accepts := regexp.MustCompile(`(?i)\baccept\b|ACCEPT`)
 	narrow := regexp.MustCompile(`\{address\}|\{here\}`)
-	placed := regexp.MustCompile(`position \{handle\}|nft add rule|-I \{chain\} \{number\}|-A \{chain\}`)
+	placed := regexp.MustCompile(`position \{handle\}|nft add rule|-I \{chain\} \{number\}|-A \{chain\}|--add-rich-rule=`)
 	for _, r := range table {
 		for _, step := range r.hint.Steps {
 			if accepts.MatchString(step.Command) && (!narrow.MatchString(step.Command) || !placed.MatchString(step.Command)) {

@@ -4,7 +4,10 @@ package remedy
 var canal = flannelRun{
 	system: RKE2, name: "Canal", restart: canalStep,
 	netConf: "net-conf.json in the ConfigMap kube-system/rke2-canal-config",
-	logs:    "kubectl -n kube-system logs -l k8s-app=canal -c kube-flannel --prefix --tail=100",
+	address: "node-ip of /etc/rancher/rke2/config.yaml, flannel.iface of the HelmChartConfig rke2-canal, or the " +
+		"annotation flannel.alpha.coreos.com/public-ip-overwrite",
+	cni:  "/etc/cni/net.d",
+	logs: "kubectl -n kube-system logs -l k8s-app=canal -c kube-flannel --prefix --tail=100",
 }
 
 // rke2Remedies are for RKE2 only.

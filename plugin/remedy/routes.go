@@ -9,6 +9,13 @@ var routeRemedies = []row{
 		Steps:      []Step{{On: "{node}", Command: "ip link delete {link}"}},
 		Note:       "It is left from the backend before; a reboot of the node removes it as well.",
 	}},
+	// Prints no command: other containers or machines are behind the bridge.
+	{"WG0401", "bridge", "", Hint{
+		Title: "Give what is behind the bridge {link} another range than {route}",
+		Note: "A container engine or a hypervisor made it (docker network ls, podman network ls, virsh net-list) with a " +
+			"range that is a part of the cluster's pod range: make that network again with another one. A bridge that " +
+			"is left from another network plugin can go.",
+	}},
 	// Removes routes of one link within one pod range, on one node.
 	{"WG0401", "", "", Hint{
 		Title: "Delete the routes in {range} that override the tunnel route",
@@ -32,6 +39,20 @@ var routeRemedies = []row{
 		Title: "Remove the route that refuses the other nodes' pods",
 		Steps: []Step{{On: "{node}", Command: "ip -{ip} route delete {type} {route} table {table}"}},
 		Note:  "Find out what added it, otherwise it will return.",
+	}},
+	// Adds the rule that every network namespace has from the start, for all packets.
+	{"WG0401", "unruled", "", Hint{
+		Title: "Give {node} back the policy rule for the table main",
+		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority 32766 lookup main"}},
+		Note: "systemd-networkd removes rules that are not its own when it restarts: set " +
+			"ManageForeignRoutingPolicyRules=no in networkd.conf, otherwise it will be gone again.",
+	}},
+	// Prints no command: one of two networks has to have another range.
+	{"WG0401", "taken", "", Hint{
+		Title: "Have what lies behind {link} leave out {route}, the range of the cluster's pods",
+		Note: "Often a VPN or an office network uses the same range, and its route was there first, so that the network " +
+			"plugin could not add its own. Take the range out of it, or give the cluster another one; then restart " +
+			"the network plugin on {node}, which adds its route.",
 	}},
 	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
 	{"WG0401", "rule", "", Hint{

@@ -28,7 +28,10 @@ var (
 	rebootEach = Step{
 		On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before",
 	}
-	loadModule = Step{On: "{node}", Command: "modprobe wireguard", Note: "if this fails: {module}"}
+	loadModule = Step{
+		On: "{node}", Command: "modprobe wireguard",
+		Note: "if it fails for a key: Secure Boot loads signed modules only; else: {module}",
+	}
 )
 
 const pauses = "running pods keep running; traffic between the node and the others is interrupted for a few seconds"

@@ -79,6 +79,10 @@ type Link struct {
 	// ReversePath is the IPv4 rp_filter that applies to a link that leaves the host,
 	// the larger of the link's own and that of all: 1 strict, 2 loose.
 	ReversePath int `json:"reversePath,omitempty"`
+	// NoForwarding are the families, 4 and 6, of which the kernel forwards nothing
+	// that arrives on the link: net.ipv4.conf.LINK.forwarding or
+	// net.ipv6.conf.all.forwarding is 0. Of bridges and WireGuard links alone.
+	NoForwarding []int `json:"noForwarding,omitempty"`
 
 	RXErrors  uint64 `json:"rxErrors,omitempty"`
 	TXErrors  uint64 `json:"txErrors,omitempty"`
@@ -220,7 +224,15 @@ type Neighbour struct {
 type StackCount struct {
 	Name string `json:"name"`
 	Rise uint64 `json:"rise"`
+	// Level is how full what it counts for was at the end, Of how full it can be:
+	// entries of the table of connections, of ConntrackDrop alone.
+	Level uint64 `json:"level,omitempty"`
+	Of    uint64 `json:"of,omitempty"`
 }
+
+// ConntrackDrop counts the packets that the kernel dropped since it could not
+// track their connection (column drop of /proc/net/stat/nf_conntrack).
+const ConntrackDrop = "nf_conntrack_drop"
 
 // ProblemClass is why a collector could not do its job.
 type ProblemClass string

@@ -96,3 +96,86 @@ func TestNeighbours(t *testing.T) {
 		t.Error(n)
 	}
 }
+
+// What connection tracking dropped is added up over the processors, and how full
+// its table is stands beside it.
+func TestConntrackDrops(t *testing.T) {
+	const head = "entries  searched found new invalid ignore drop early_drop\n"
+	reader := func(stat string, settings map[string]string) Reader {
+		files := map[string]string{"proc/thread-self/net/stat/nf_conntrack": stat}
+		for name, text := range settings {
+			files["proc/sys/net/netfilter/"+name] = text
+		}
+		return Reader{Root: write(t, files)}
+	}
+	full := map[string]string{"nf_conntrack_count": "262100\n", "nf_conntrack_max": "262144\n"}
+	lines := head + "00000001  0 0 0 0 0 0000000a 0\n" + "00000001  0 0 0 0 0 00000010 0\n"
+	got := reader(lines, full).StackCounts()
+	if got[evidence.ConntrackDrop] != 26 {
+		t.Errorf("%v", got)
+	}
+	want := []evidence.StackCount{{Name: evidence.ConntrackDrop, Rise: 6, Level: 262100, Of: 262144}}
+	if rises := got.Rises(StackCounts{evidence.ConntrackDrop: 20}); !slices.Equal(rises, want) {
+		t.Errorf("%v, want %v", rises, want)
+	}
+	want[0].Level, want[0].Of = 0, 0
+	if rises := reader(lines, nil).StackCounts().Rises(StackCounts{evidence.ConntrackDrop: 20}); !slices.Equal(rises, want) {
+		t.Errorf("without settings: %v, want %v", rises, want)
+	}
+	for name, stat := range map[string]string{
+		"no such column": "entries found\n1 2\n", "no number": head + "1 0 0 0 0 0 x 0\n", "nothing": "",
+	} {
+		if got := reader(stat, full).StackCounts(); got[evidence.ConntrackDrop] != 0 || len(got.Rises(StackCounts{evidence.ConntrackDrop: 0})) > 0 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if got := reader(head+"1 0\n", full).StackCounts(); got[evidence.ConntrackDrop] != 0 {
+		t.Errorf("a short line: %v", got)
+	}
+}
+
+// A family is named where the kernel says that it forwards nothing.
+func TestUnforwarded(t *testing.T) {
+	for name, test := range map[string]struct {
+		four, six string
+		want      []int
+	}{
+		"both": {"0\n", "0\n", []int{4, 6}}, "IPv4": {"0\n", "1\n", []int{4}}, "IPv6": {"1\n", "0\n", []int{6}},
+		"none": {"1\n", "1\n", nil}, "unread": {"", "", nil},
+	} {
+		r := Reader{Root: write(t, map[string]string{
+			"proc/sys/net/ipv4/conf/flannel-wg/forwarding": test.four, "proc/sys/net/ipv6/conf/all/forwarding": test.six,
+		})}
+		if got := r.unforwarded("flannel-wg"); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+		if got := r.unforwarded("cni0"); slices.Contains(got, 4) {
+			t.Errorf("%s: another link: %v", name, got)
+		}
+	}
+}
+
+// Of the links of a node bridges and WireGuard links are asked, and no others.
+func TestForwardingOfLinks(t *testing.T) {
+	enter(t)
+	run(t, "ip link add eth0 type veth peer name wan")
+	run(t, "ip link add cni0 type bridge")
+	if err := os.WriteFile("/proc/sys/net/ipv4/conf/cni0/forwarding", []byte("0"), 0); err != nil {
+		t.Skip(err)
+	}
+	links, _ := Reader{}.Links(nil)
+	for _, l := range links.Links {
+		if asked := slices.Contains(l.NoForwarding, 4); asked != (l.Name == "cni0") {
+			t.Errorf("%s: %v", l.Name, l.NoForwarding)
+		}
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/conf/cni0/forwarding", []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+	links, _ = Reader{}.Links(nil)
+	for _, l := range links.Links {
+		if slices.Contains(l.NoForwarding, 4) {
+			t.Errorf("%s: %v", l.Name, l.NoForwarding)
+		}
+	}
+}

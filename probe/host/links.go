@@ -49,6 +49,9 @@ func (r Reader) Links(pods []netip.Prefix) (Links, []evidence.Problem) {
 		if l.Role == evidence.RoleOutside {
 			l.ReversePath = r.reversePath(l.Name)
 		}
+		if l.Role == evidence.RoleWireGuard || l.Kind == "bridge" {
+			l.NoForwarding = r.unforwarded(l.Name)
+		}
 		result.Links = append(result.Links, l.Link)
 		if counts(l.Link) {
 			result.Stats = append(result.Stats, l.stats)

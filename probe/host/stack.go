@@ -18,8 +18,14 @@ type StackCounts map[string]uint64
 // arrived at a card and never reached its socket.
 var stackCounters = []string{
 	"IPReversePathFilter", "UdpInCsumErrors", "UdpInErrors", "UdpRcvbufErrors",
-	"Udp6InCsumErrors", "Udp6InErrors", "Udp6RcvbufErrors",
+	"Udp6InCsumErrors", "Udp6InErrors", "Udp6RcvbufErrors", evidence.ConntrackDrop,
 }
+
+// Settings of the table of connections: its entries, and how many there can be.
+const (
+	conntrackCount = "nf_conntrack_count"
+	conntrackMax   = "nf_conntrack_max"
+)
 
 // StackCounts reads the counters of this network namespace from /proc/net. One
 // that cannot be read is missing.
@@ -36,7 +42,53 @@ func (r Reader) StackCounts() StackCounts {
 			all.addTables(string(text))
 		}
 	}
+	if text, err := os.ReadFile(r.Root.Path("proc/thread-self/net/stat", "nf_conntrack")); err == nil {
+		all.addColumn(string(text), "drop", evidence.ConntrackDrop)
+		for _, name := range []string{conntrackCount, conntrackMax} {
+			text, err := os.ReadFile(r.Root.Path("proc/sys/net/netfilter", name))
+			if value, bad := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && bad == nil {
+				all[name] = value
+			}
+		}
+	}
 	return all
+}
+
+// addColumn adds up a column of hexadecimal numbers, one for each processor, below
+// a line of names.
+func (c StackCounts) addColumn(text, column, name string) {
+	head, rest, _ := strings.Cut(text, "\n")
+	at := slices.Index(strings.Fields(head), column)
+	if at < 0 {
+		return
+	}
+	sum := uint64(0)
+	for line := range strings.Lines(rest) {
+		fields := strings.Fields(line)
+		if at >= len(fields) {
+			continue
+		}
+		value, err := strconv.ParseUint(fields[at], 16, 64)
+		if err != nil {
+			return
+		}
+		sum += value
+	}
+	c[name] = sum
+}
+
+// unforwarded returns the families of which the kernel forwards nothing that
+// arrives on a link, see evidence.Link. What cannot be read is not one.
+func (r Reader) unforwarded(link string) (families []int) {
+	for family, name := range map[int]string{
+		4: "proc/sys/net/ipv4/conf/" + link + "/forwarding", 6: "proc/sys/net/ipv6/conf/all/forwarding",
+	} {
+		if text, err := os.ReadFile(r.Root.Path(name)); err == nil && strings.TrimSpace(string(text)) == "0" {
+			families = append(families, family)
+		}
+	}
+	slices.Sort(families)
+	return families
 }
 
 // addLines reads lines of a name and a number.
@@ -80,7 +132,11 @@ func (c StackCounts) Rises(before StackCounts) (list []evidence.StackCount) {
 	for _, name := range stackCounters {
 		old, known := before[name]
 		if known && c[name] > old {
-			list = append(list, evidence.StackCount{Name: name, Rise: c[name] - old})
+			count := evidence.StackCount{Name: name, Rise: c[name] - old}
+			if name == evidence.ConntrackDrop {
+				count.Level, count.Of = c[conntrackCount], c[conntrackMax]
+			}
+			list = append(list, count)
 		}
 	}
 	return list

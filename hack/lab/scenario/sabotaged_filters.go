@@ -72,7 +72,6 @@ var sabotagedFilters = []Scenario{
 		Cluster:  wireguard,
 		Sabotage: on(shell("node-2", "echo 0 >/proc/sys/net/ipv4/conf/flannel-wg/forwarding")),
 		Restore:  on(shell("node-2", "echo 1 >/proc/sys/net/ipv4/conf/flannel-wg/forwarding")), Want: fail(codePods), Pairs: bothWays,
-		Unmendable: "the probe does not read this setting, so the report can only say where to look",
 	},
 }
 
