@@ -140,8 +140,11 @@ func (h *Host) Neighbours([]host.Hop, []evidence.Link) ([]evidence.Neighbour, []
 	return nil, nil
 }
 
+// Listen hears of nothing.
+func (*Host) Listen() *filter.Watch { return &filter.Watch{} }
+
 // Diversions are none.
-func (h *Host) Diversions([]evidence.Link, []netip.Prefix, []netip.Addr) (
+func (h *Host) Diversions([]evidence.Link, []netip.Prefix, []netip.Addr, *filter.Watch) (
 	_ []evidence.Diversion, inventories []evidence.Inventory, _ []evidence.Problem,
 ) {
 	for _, what := range []string{evidence.InventoryNftables, evidence.InventoryIptables, evidence.InventoryTC, evidence.InventoryXFRM,
