@@ -567,6 +567,35 @@ func TestKubeSpanOnARecording(t *testing.T) {
 	}
 }
 
+// Of a TUN device that nobody can ask the report shows what was on the wire: messages
+// in WireGuard's format where a connection is direct, none where it is relayed.
+func TestWhatTheWireShowsOfATUN(t *testing.T) {
+	for frames, want := range map[uint64]string{40: "40 messages in WireGuard's format", 0: "the connection is relayed, or on another port"} {
+		s := healthy(3)
+		overTUN(s, "tailscale0", "")
+		backendOf(s, "extension")
+		for i := range 3 {
+			capture(s[fmt.Sprintf("probe/node-%d", i+1)], "eth0", func(c *evidence.Capture) {
+				c.Classes = map[string]uint64{"wireguard": frames}
+			})
+		}
+		j := Judge(record(t, s))
+		said := ""
+		for _, r := range j.FirstCause.Readings {
+			said += r.What + ": " + r.Text + "\n"
+		}
+		if j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0101" ||
+			!strings.Contains(said, "UDP port 41641 on links that leave the host: ") || !strings.Contains(said, want) {
+			t.Errorf("%s %s:\n%s\nwant %q", j.Verdict, j.FirstCause.Code, said, want)
+		}
+		for _, f := range j.Findings {
+			if f.Status == verdict.Fail {
+				t.Errorf("%s fails: %s", f.Code, f.Text)
+			}
+		}
+	}
+}
+
 // Of several layers the report names both: the network plugin's tunnel, and the one
 // of the machines that it is inside of.
 func TestLayersAreNamed(t *testing.T) {
@@ -579,6 +608,45 @@ func TestLayersAreNamed(t *testing.T) {
 		if j := Judge(load(t, name)); j.Profile.Title != want || j.Verdict != verdict.Passed {
 			t.Errorf("%s: %s, %q, want %q", name, j.Verdict, j.Profile.Title, want)
 		}
+	}
+}
+
+// A real recording of flannel's vxlan over WireGuard of the machines, in which that of
+// one node goes down: its routes go with it, and the overlay leaves by the default route.
+func TestMachinesWireGuardGoesDown(t *testing.T) {
+	run := load(t, "host-healthy-vpn")
+	out := recording.New()
+	for _, stream := range run.Streams() {
+		for _, m := range run.Messages(stream) {
+			other := *m
+			of := stream == "probe/node-1"
+			switch {
+			case of && m.Link != nil && m.Link.Name == "wg0":
+				link := *m.Link
+				link.Up = false
+				other.Link = &link
+			case of && m.Route != nil && m.Route.Link == "wg0":
+				route := *m.Route
+				route.Link, route.Gateway = "eth0", netip.MustParseAddr("192.0.2.1")
+				other.Route = &route
+			case of && m.Witness != nil && m.Witness.Link == "wg0":
+				other.Witness = &evidence.Witness{Link: "wg0", Direction: m.Witness.Direction, Family: m.Witness.Family}
+			case of && m.Bye != nil:
+				leak := seenInClear(0, 1)
+				leak.Stream, leak.Seq = stream, m.Seq
+				out.Add(&leak)
+				other.Seq, other.Bye = m.Seq+1, &evidence.Bye{Messages: m.Bye.Messages + 1}
+			}
+			out.Add(&other)
+		}
+	}
+	j := Judge(out)
+	if j.Verdict != verdict.Failed || j.FirstCause.Code != "WG0201" || j.FirstCause.Variant != "below" ||
+		!strings.Contains(j.FirstCause.Text, "wg0 of node-1, the WireGuard below the network plugin, is down") {
+		t.Errorf("%s %+v", j.Verdict, j.FirstCause)
+	}
+	if j.Causes[0].LeakCount == 0 {
+		t.Error("the leak is not explained by it")
 	}
 }
 

@@ -58,6 +58,9 @@ type Profile struct {
 	// Port the UDP port, 0 if it names none.
 	Endpoint func(n *graph.Node, family int) netip.Addr
 	Port     func(n *graph.Node, family int) uint16
+	// Wire are the UDP ports on which a program that cannot be asked sends messages in
+	// WireGuard's format: captures count them there.
+	Wire []uint16
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
@@ -116,6 +119,7 @@ func Decide(g *graph.Graph) Profile {
 			p.underlay(g)
 			p.inside(g)
 			p.Others = others(g)
+			p.Wire = tailscalePorts(g)
 			if p.Unit == nil {
 				p.Unit = func(*graph.Node) string { return "" }
 			}
