@@ -107,7 +107,7 @@ var scenarios = map[string]expectation{
 	"host-healthy-vpn":    {verdict.Passed, "", nil},
 	"host-vpn-one-beside": {verdict.Failed, "WG0401", []string{"overlay's packets for node-2", "through eth0 and not into wg0", "variant below"}},
 	"host-vpn-unused": {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN",
-		"wg0 of node-1, a WireGuard device of the machines, reaches node-2 as 198.18.0.12, and the network plugin does not use it",
+		"wg0 of node-1, a WireGuard device that reaches node-2 as 198.18.0.12, is not used for it",
 		"variant unused"}},
 	"host-vpn-allowed": {verdict.Failed, "WG0304", []string{"does not have 198.18.0.12"}},
 

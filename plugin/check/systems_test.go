@@ -27,6 +27,8 @@ var brokenSystems = []breakage{
 		})
 		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
 		inClear(s, 1, 2, "ethernet ipv4 ipv4 udp")
+		// Up to node-1 the leader of its location has it in clear, beyond it is in the tunnel.
+		s["probe/node-3"] = append(s["probe/node-3"], through("kilo0", "tx", 2, 1), through("kilo0", "rx", 1, 2))
 	}, verdict.Failed, "WG0101"},
 	{"Kilo, two nodes in one location, and an earlier failure elsewhere", func(s map[string][]evidence.Message) {
 		kiloMesh("cross", "a", "a", "b")(s)
@@ -471,7 +473,7 @@ var systemWords = map[string]struct{ code, variant, text string }{
 	"the machines' WireGuard is missing on one node": {"WG0201", "below",
 		"wg0 of node-3, the WireGuard below the network plugin, is missing"},
 	"the machines' WireGuard is not used": {"WG0601", "unused",
-		"wg0 of node-1, a WireGuard device of the machines, reaches node-2 as 100.64.0.11, and the network plugin does not use it"},
+		"wg0 of node-1, a WireGuard device that reaches node-2 as 100.64.0.11, is not used for it"},
 	"checksums are left to a link that does not compute them": {"WG0502", "checksum",
 		"those of ICMP do, through flannel.1 as well"},
 	"IPsec, and what it decrypts passes the card once more": {"WG0601", "decrypted",
@@ -503,6 +505,46 @@ func TestSystems(t *testing.T) {
 			t.Errorf("%s: no remedy", row.name)
 		}
 		t.Logf("%s, %s\n\t%s: %s\n\t%s", row.name, j.Profile.Title, f.Code, f.Text, hint)
+	}
+}
+
+// What is not encrypted by design is the one cause: no peer, key or route that such a
+// design does not have is called a fault, and the pair that is encrypted is proven.
+func TestDesignIsTheOnlyCause(t *testing.T) {
+	s := healthy(3)
+	brokenSystems[slices.IndexFunc(brokenSystems, func(b breakage) bool { return b.name == "Kilo, two nodes in one location" })].breaks(s)
+	// The node that does not lead has its device down and without a key, as Kilo leaves it.
+	each(s["probe/node-2"], func(m *evidence.Message) {
+		switch {
+		case m.Link != nil && m.Link.Name == "kilo0":
+			m.Link.Up = false
+		case m.Device != nil:
+			m.Device.PublicKey, m.Device.Peers = "", 0
+		}
+	})
+	s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
+		return m.Peer != nil || m.Count != nil || m.Tunnel != nil
+	})
+	for _, node := range []string{"probe/node-1", "probe/node-3"} {
+		s[node] = slices.DeleteFunc(s[node], func(m evidence.Message) bool {
+			return m.Peer != nil && m.Peer.PublicKey == publicKey(1) || m.Count != nil && m.Count.PublicKey == publicKey(1) ||
+				m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1)
+		})
+	}
+	j := Judge(record(t, s))
+	for _, c := range j.Causes {
+		if c.Code != "WG0101" && c.Status == verdict.Fail {
+			t.Errorf("another cause: %s %s: %s", c.Code, c.Subject, c.Text)
+		}
+	}
+	if j.Causes[0].Code != "WG0101" || j.Causes[0].LeakCount == 0 {
+		t.Errorf("%+v", j.Causes[0].Finding)
+	}
+	for _, p := range j.Pairs {
+		between := p.Subject.Node != "node-2" && p.Subject.Peer != "node-2"
+		if encrypted := p.Steps[verdict.P4Ciphertext] == verdict.Pass; encrypted != between {
+			t.Errorf("%s: ciphertext %s", p.Subject, p.Steps[verdict.P4Ciphertext])
+		}
 	}
 }
 
