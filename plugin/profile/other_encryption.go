@@ -24,8 +24,8 @@ func others(g *graph.Graph) (found []Encryption) {
 	if e, ok := ipsec(g); ok {
 		found = append(found, e)
 	}
-	if g.Cluster.Objects[ciliumConfig]["enable-ztunnel"] == "true" {
-		found = append(found, Encryption{Name: "mutual TLS by Cilium's ztunnel", How: "enable-ztunnel in " + ciliumConfig})
+	if g.Cluster.Objects[ciliumObject]["enable-ztunnel"] == "true" {
+		found = append(found, Encryption{Name: "mutual TLS by Cilium's ztunnel", How: "enable-ztunnel in " + ciliumObject})
 	}
 	for _, mesh := range meshes {
 		if namespaces := g.Cluster.Objects[evidence.MeshesObject][mesh.key]; namespaces != "" {
@@ -36,7 +36,7 @@ func others(g *graph.Graph) (found []Encryption) {
 	return found
 }
 
-const ciliumConfig = "ConfigMap/kube-system/cilium-config"
+const ciliumObject = "ConfigMap/kube-system/cilium-config"
 
 // meshes are what namespaces are marked with whose pods a mesh encrypts. Those of
 // the run's test pods are not.
@@ -70,8 +70,8 @@ func ipsec(g *graph.Graph) (Encryption, bool) {
 	if frames > 0 {
 		how = append(how, fmt.Sprintf("%d frames of ESP on links that leave the hosts", frames))
 	}
-	if g.Cluster.Objects[ciliumConfig]["enable-ipsec"] == "true" {
-		how = append(how, "enable-ipsec in "+ciliumConfig)
+	if g.Cluster.Objects[ciliumObject]["enable-ipsec"] == "true" {
+		how = append(how, "enable-ipsec in "+ciliumObject)
 	}
 	return Encryption{Name: "IPsec", How: strings.Join(how, ", "), OnWire: frames > 0}, len(how) > 0
 }
