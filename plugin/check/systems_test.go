@@ -25,14 +25,14 @@ var brokenSystems = []breakage{
 				delete(a, "kilo.squat.ai/wireguard-ip")
 			}
 		})
-		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
-		inClear(s, 1, 2, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 1, 2, "ethernet ipv4 ipv4 udp")
 		// Up to node-1 the leader of its location has it in clear, beyond it is in the tunnel.
 		s["probe/node-3"] = append(s["probe/node-3"], through("kilo0", "tx", 2, 1), through("kilo0", "rx", 1, 2))
 	}, verdict.Failed, "WG0101"},
 	{"Kilo, two nodes in one location, and an earlier failure elsewhere", func(s map[string][]evidence.Message) {
 		kiloMesh("cross", "a", "a", "b")(s)
-		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 ipv4 udp")
 		annotate(s, func(i int, a map[string]string) {
 			if i == 2 {
 				a["kilo.squat.ai/key"] = publicKey(8)
@@ -75,7 +75,7 @@ var brokenSystems = []breakage{
 	{"KubeSpan takes pods' packets itself", advertised, verdict.Passed, ""},
 	{"KubeSpan lets a peer that is down be bypassed", func(s map[string][]evidence.Message) {
 		overKubeSpan(s)
-		inClear(s, 0, 1, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 	}, verdict.Failed, "WG0401"},
 	{"KubeSpan is not enabled on a node", func(s map[string][]evidence.Message) {
 		overKubeSpan(s)
@@ -118,7 +118,7 @@ var brokenSystems = []breakage{
 			}
 		})
 		for peer := 1; peer < 3; peer++ {
-			inClear(s, 0, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+			leakBetween(s, 0, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 		}
 	}, verdict.Failed, "WG0201"},
 	{"the machines' WireGuard is missing on one node", func(s map[string][]evidence.Message) {
@@ -130,7 +130,7 @@ var brokenSystems = []breakage{
 			}
 		})
 		for peer := range 2 {
-			inClear(s, 2, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+			leakBetween(s, 2, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 		}
 	}, verdict.Failed, "WG0201"},
 	{"the machines' WireGuard is not used", func(s map[string][]evidence.Message) {
@@ -148,7 +148,7 @@ var brokenSystems = []breakage{
 		for from := range 3 {
 			for to := range 3 {
 				if from != to {
-					inClear(s, from, to, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+					leakBetween(s, from, to, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 				}
 			}
 		}
@@ -197,8 +197,8 @@ var brokenSystems = []breakage{
 	}, verdict.Failed, "WG0601"},
 }
 
-// renamed gives the tunnel's device another name on all nodes.
-func renamed(s map[string][]evidence.Message, name string) {
+// nameDevice gives the tunnel's device another name on all nodes.
+func nameDevice(s map[string][]evidence.Message, name string) {
 	rename := func(field *string) {
 		if *field == "flannel-wg" {
 			*field = name
@@ -233,7 +233,7 @@ func renamed(s map[string][]evidence.Message, name string) {
 //	pod — kube-bridge — kilo0 10.4.0.(i) — eth0 192.0.2.(10+i) — wire
 func kiloMesh(granularity string, locations ...string) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
-		renamed(s, "kilo0")
+		nameDevice(s, "kilo0")
 		annotate(s, func(i int, a map[string]string) {
 			clear(a)
 			a["kilo.squat.ai/key"] = publicKey(i)
@@ -250,7 +250,7 @@ func kiloMesh(granularity string, locations ...string) func(map[string][]evidenc
 //
 //	pod — ovs-system — antrea-gw0 — antrea-wg0 — eth0 192.0.2.(10+i) — wire
 func antreaMesh(s map[string][]evidence.Message) {
-	renamed(s, "antrea-wg0")
+	nameDevice(s, "antrea-wg0")
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
 		s[name] = append(s[name],
@@ -397,8 +397,8 @@ func bareBelow(s map[string][]evidence.Message, allowed bool) {
 	}
 }
 
-// inClear has what two nodes' pods send each other leave in clear in place of the tunnel.
-func inClear(s map[string][]evidence.Message, a, b int, layers string) {
+// leakBetween has what two nodes' pods send each other leave in clear in place of the tunnel.
+func leakBetween(s map[string][]evidence.Message, a, b int, layers string) {
 	for _, way := range [][2]int{{a, b}, {b, a}} {
 		from, to := way[0], way[1]
 		name := fmt.Sprintf("probe/node-%d", from+1)
