@@ -200,11 +200,11 @@ func (v *view) besideVPN(out *verdict.Outcome, e *graph.Edge) {
 	for _, d := range e.From.Devices {
 		for _, p := range e.From.Peers {
 			address := vpnAddressOf(e.To, p)
-			if p.Device != d.Name || !address.IsValid() {
+			if p.Device != d.Name || d.Name == e.FromLink() || !address.IsValid() {
 				continue
 			}
-			out.Add("; %s of %s, a WireGuard device of the machines, reaches %s as %s, and the network plugin does not use it",
-				d.Name, e.From.Name, e.To.Name, address)
+			out.Add("; %s of %s, a WireGuard device that reaches %s as %s, is not used for it", d.Name, e.From.Name,
+				e.To.Name, address)
 			out.Variant = "unused"
 			out.Facts["device"], out.Facts["address"], out.Facts["peer"] = d.Name, address.String(), e.To.Name
 			return

@@ -160,7 +160,27 @@ func (v *view) carriedByTUN(e *graph.Edge) verdict.Outcome {
 			Node: e.From.Name, What: "test packets for " + e.To.Name + " entering " + tun, Text: fmt.Sprint(seen),
 		})
 	}
+	if len(v.Wire) > 0 {
+		out.Readings = append(out.Readings, v.onPorts(e.From))
+	}
 	return out
+}
+
+// onPorts is how much left and arrived at a node in WireGuard's format on the ports of
+// a program that cannot be asked: of a relayed connection nothing does.
+func (v *view) onPorts(n *graph.Node) verdict.Reading {
+	frames := uint64(0)
+	for _, c := range n.Captures {
+		if c.Role == evidence.RoleOutside {
+			frames += c.Classes["wireguard"]
+		}
+	}
+	text := plural(frames, "message") + " in WireGuard's format"
+	if frames == 0 {
+		text += ": the connection is relayed, or on another port"
+	}
+	what := fmt.Sprintf("UDP port %d on links that leave the host", v.Wire[0])
+	return verdict.Reading{Node: n.Name, What: what, Text: text}
 }
 
 func (v *view) everyNode() verdict.Outcome {

@@ -6,12 +6,29 @@ import (
 )
 
 // clear is why a pair's traffic is not encrypted by design, empty if it is meant to
-// be. What the tunnel was seen to carry is encrypted, whatever a design says.
+// be. What the tunnel was seen to carry from one end to the other is encrypted,
+// whatever a design says; at one end alone it may be on its way through a third node.
 func (v *view) clear(e *graph.Edge) string {
-	if v.Clear == nil || e.Into.Total()+e.OutOf.Total() > 0 {
+	if v.Clear == nil || e.Into.Total() > 0 && e.OutOf.Total() > 0 {
 		return ""
 	}
 	return v.Clear(e.From, e.To)
+}
+
+// apart reports whether by design no traffic of a node's pods is encrypted, so that
+// it needs no device and no key.
+func (v *view) apart(n *graph.Node) bool {
+	if v.Clear == nil {
+		return false
+	}
+	edges := 0
+	for e := range v.EdgesFrom(n) {
+		if v.clear(e) == "" {
+			return false
+		}
+		edges++
+	}
+	return edges > 0
 }
 
 // byDesign fails if some pairs' traffic is not encrypted by design: who asks for a

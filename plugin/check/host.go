@@ -16,6 +16,9 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	if !hasFamily(n, family) {
 		return skip("the pods on %s have no IPv%d addresses", n.Name, family)
 	}
+	if v.apart(n) {
+		return skip("by design no traffic of the pods on %s is encrypted", n.Name)
+	}
 	carrier := n.Carrier(family)
 	if v.Below != nil {
 		return v.deviceBelow(n, carrier)

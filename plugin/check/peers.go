@@ -21,6 +21,8 @@ func (v *view) published(n *graph.Node, family int) verdict.Outcome {
 	switch {
 	case !v.Encrypts && none:
 		return skip("%s publishes no keys", v.Title)
+	case v.apart(n):
+		return skip("by design no traffic of the pods on %s is encrypted", n.Name)
 	case !hasFamily(n, family):
 		return skip("the pods on %s have no IPv%d addresses", n.Name, family)
 	case carrier.Name != carrier.Expected && (device == nil || device.PublicKey != key):

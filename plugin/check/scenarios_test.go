@@ -106,8 +106,10 @@ var scenarios = map[string]expectation{
 	// WireGuard of the machines, below a backend that does not encrypt.
 	"host-healthy-vpn":    {verdict.Passed, "", nil},
 	"host-vpn-one-beside": {verdict.Failed, "WG0401", []string{"overlay's packets for node-2", "through eth0 and not into wg0", "variant below"}},
-	"host-vpn-unused":     {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
-	"host-vpn-allowed":    {verdict.Failed, "WG0304", []string{"does not have 198.18.0.12"}},
+	"host-vpn-unused": {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN",
+		"wg0 of node-1, a WireGuard device that reaches node-2 as 198.18.0.12, is not used for it",
+		"variant unused"}},
+	"host-vpn-allowed": {verdict.Failed, "WG0304", []string{"does not have 198.18.0.12"}},
 
 	// Both families, or IPv6 alone.
 	"host-healthy-dual":             {verdict.Passed, "", nil},

@@ -25,12 +25,14 @@ var brokenSystems = []breakage{
 				delete(a, "kilo.squat.ai/wireguard-ip")
 			}
 		})
-		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
-		inClear(s, 1, 2, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 1, 2, "ethernet ipv4 ipv4 udp")
+		// Up to node-1 the leader of its location has it in clear, beyond it is in the tunnel.
+		s["probe/node-3"] = append(s["probe/node-3"], through("kilo0", "tx", 2, 1), through("kilo0", "rx", 1, 2))
 	}, verdict.Failed, "WG0101"},
 	{"Kilo, two nodes in one location, and an earlier failure elsewhere", func(s map[string][]evidence.Message) {
 		kiloMesh("cross", "a", "a", "b")(s)
-		inClear(s, 0, 1, "ethernet ipv4 ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 ipv4 udp")
 		annotate(s, func(i int, a map[string]string) {
 			if i == 2 {
 				a["kilo.squat.ai/key"] = publicKey(8)
@@ -73,7 +75,7 @@ var brokenSystems = []breakage{
 	{"KubeSpan takes pods' packets itself", advertised, verdict.Passed, ""},
 	{"KubeSpan lets a peer that is down be bypassed", func(s map[string][]evidence.Message) {
 		overKubeSpan(s)
-		inClear(s, 0, 1, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+		leakBetween(s, 0, 1, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 	}, verdict.Failed, "WG0401"},
 	{"KubeSpan is not enabled on a node", func(s map[string][]evidence.Message) {
 		overKubeSpan(s)
@@ -116,7 +118,7 @@ var brokenSystems = []breakage{
 			}
 		})
 		for peer := 1; peer < 3; peer++ {
-			inClear(s, 0, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+			leakBetween(s, 0, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 		}
 	}, verdict.Failed, "WG0201"},
 	{"the machines' WireGuard is missing on one node", func(s map[string][]evidence.Message) {
@@ -128,7 +130,7 @@ var brokenSystems = []breakage{
 			}
 		})
 		for peer := range 2 {
-			inClear(s, 2, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+			leakBetween(s, 2, peer, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 		}
 	}, verdict.Failed, "WG0201"},
 	{"the machines' WireGuard is not used", func(s map[string][]evidence.Message) {
@@ -146,7 +148,7 @@ var brokenSystems = []breakage{
 		for from := range 3 {
 			for to := range 3 {
 				if from != to {
-					inClear(s, from, to, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
+					leakBetween(s, from, to, "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp")
 				}
 			}
 		}
@@ -195,8 +197,8 @@ var brokenSystems = []breakage{
 	}, verdict.Failed, "WG0601"},
 }
 
-// renamed gives the tunnel's device another name on all nodes.
-func renamed(s map[string][]evidence.Message, name string) {
+// nameDevice gives the tunnel's device another name on all nodes.
+func nameDevice(s map[string][]evidence.Message, name string) {
 	rename := func(field *string) {
 		if *field == "flannel-wg" {
 			*field = name
@@ -231,7 +233,7 @@ func renamed(s map[string][]evidence.Message, name string) {
 //	pod — kube-bridge — kilo0 10.4.0.(i) — eth0 192.0.2.(10+i) — wire
 func kiloMesh(granularity string, locations ...string) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
-		renamed(s, "kilo0")
+		nameDevice(s, "kilo0")
 		annotate(s, func(i int, a map[string]string) {
 			clear(a)
 			a["kilo.squat.ai/key"] = publicKey(i)
@@ -248,7 +250,7 @@ func kiloMesh(granularity string, locations ...string) func(map[string][]evidenc
 //
 //	pod — ovs-system — antrea-gw0 — antrea-wg0 — eth0 192.0.2.(10+i) — wire
 func antreaMesh(s map[string][]evidence.Message) {
-	renamed(s, "antrea-wg0")
+	nameDevice(s, "antrea-wg0")
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
 		s[name] = append(s[name],
@@ -395,8 +397,8 @@ func bareBelow(s map[string][]evidence.Message, allowed bool) {
 	}
 }
 
-// inClear has what two nodes' pods send each other leave in clear in place of the tunnel.
-func inClear(s map[string][]evidence.Message, a, b int, layers string) {
+// leakBetween has what two nodes' pods send each other leave in clear in place of the tunnel.
+func leakBetween(s map[string][]evidence.Message, a, b int, layers string) {
 	for _, way := range [][2]int{{a, b}, {b, a}} {
 		from, to := way[0], way[1]
 		name := fmt.Sprintf("probe/node-%d", from+1)
@@ -471,7 +473,7 @@ var systemWords = map[string]struct{ code, variant, text string }{
 	"the machines' WireGuard is missing on one node": {"WG0201", "below",
 		"wg0 of node-3, the WireGuard below the network plugin, is missing"},
 	"the machines' WireGuard is not used": {"WG0601", "unused",
-		"wg0 of node-1, a WireGuard device of the machines, reaches node-2 as 100.64.0.11, and the network plugin does not use it"},
+		"wg0 of node-1, a WireGuard device that reaches node-2 as 100.64.0.11, is not used for it"},
 	"checksums are left to a link that does not compute them": {"WG0502", "checksum",
 		"those of ICMP do, through flannel.1 as well"},
 	"IPsec, and what it decrypts passes the card once more": {"WG0601", "decrypted",
@@ -503,6 +505,46 @@ func TestSystems(t *testing.T) {
 			t.Errorf("%s: no remedy", row.name)
 		}
 		t.Logf("%s, %s\n\t%s: %s\n\t%s", row.name, j.Profile.Title, f.Code, f.Text, hint)
+	}
+}
+
+// What is not encrypted by design is the one cause: no peer, key or route that such a
+// design does not have is called a fault, and the pair that is encrypted is proven.
+func TestDesignIsTheOnlyCause(t *testing.T) {
+	s := healthy(3)
+	brokenSystems[slices.IndexFunc(brokenSystems, func(b breakage) bool { return b.name == "Kilo, two nodes in one location" })].breaks(s)
+	// The node that does not lead has its device down and without a key, as Kilo leaves it.
+	each(s["probe/node-2"], func(m *evidence.Message) {
+		switch {
+		case m.Link != nil && m.Link.Name == "kilo0":
+			m.Link.Up = false
+		case m.Device != nil:
+			m.Device.PublicKey, m.Device.Peers = "", 0
+		}
+	})
+	s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
+		return m.Peer != nil || m.Count != nil || m.Tunnel != nil
+	})
+	for _, node := range []string{"probe/node-1", "probe/node-3"} {
+		s[node] = slices.DeleteFunc(s[node], func(m evidence.Message) bool {
+			return m.Peer != nil && m.Peer.PublicKey == publicKey(1) || m.Count != nil && m.Count.PublicKey == publicKey(1) ||
+				m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1)
+		})
+	}
+	j := Judge(record(t, s))
+	for _, c := range j.Causes {
+		if c.Code != "WG0101" && c.Status == verdict.Fail {
+			t.Errorf("another cause: %s %s: %s", c.Code, c.Subject, c.Text)
+		}
+	}
+	if j.Causes[0].Code != "WG0101" || j.Causes[0].LeakCount == 0 {
+		t.Errorf("%+v", j.Causes[0].Finding)
+	}
+	for _, p := range j.Pairs {
+		between := p.Subject.Node != "node-2" && p.Subject.Peer != "node-2"
+		if encrypted := p.Steps[verdict.P4Ciphertext] == verdict.Pass; encrypted != between {
+			t.Errorf("%s: ciphertext %s", p.Subject, p.Steps[verdict.P4Ciphertext])
+		}
 	}
 }
 
@@ -567,6 +609,35 @@ func TestKubeSpanOnARecording(t *testing.T) {
 	}
 }
 
+// Of a TUN device that nobody can ask the report shows what was on the wire: messages
+// in WireGuard's format where a connection is direct, none where it is relayed.
+func TestWhatTheWireShowsOfATUN(t *testing.T) {
+	for frames, want := range map[uint64]string{40: "40 messages in WireGuard's format", 0: "the connection is relayed, or on another port"} {
+		s := healthy(3)
+		overTUN(s, "tailscale0", "")
+		backendOf(s, "extension")
+		for i := range 3 {
+			capture(s[fmt.Sprintf("probe/node-%d", i+1)], "eth0", func(c *evidence.Capture) {
+				c.Classes = map[string]uint64{"wireguard": frames}
+			})
+		}
+		j := Judge(record(t, s))
+		said := ""
+		for _, r := range j.FirstCause.Readings {
+			said += r.What + ": " + r.Text + "\n"
+		}
+		if j.Verdict != verdict.Undecided || j.FirstCause.Code != "WG0101" ||
+			!strings.Contains(said, "UDP port 41641 on links that leave the host: ") || !strings.Contains(said, want) {
+			t.Errorf("%s %s:\n%s\nwant %q", j.Verdict, j.FirstCause.Code, said, want)
+		}
+		for _, f := range j.Findings {
+			if f.Status == verdict.Fail {
+				t.Errorf("%s fails: %s", f.Code, f.Text)
+			}
+		}
+	}
+}
+
 // Of several layers the report names both: the network plugin's tunnel, and the one
 // of the machines that it is inside of.
 func TestLayersAreNamed(t *testing.T) {
@@ -579,6 +650,45 @@ func TestLayersAreNamed(t *testing.T) {
 		if j := Judge(load(t, name)); j.Profile.Title != want || j.Verdict != verdict.Passed {
 			t.Errorf("%s: %s, %q, want %q", name, j.Verdict, j.Profile.Title, want)
 		}
+	}
+}
+
+// A real recording of flannel's vxlan over WireGuard of the machines, in which that of
+// one node goes down: its routes go with it, and the overlay leaves by the default route.
+func TestMachinesWireGuardGoesDown(t *testing.T) {
+	run := load(t, "host-healthy-vpn")
+	out := recording.New()
+	for _, stream := range run.Streams() {
+		for _, m := range run.Messages(stream) {
+			other := *m
+			of := stream == "probe/node-1"
+			switch {
+			case of && m.Link != nil && m.Link.Name == "wg0":
+				link := *m.Link
+				link.Up = false
+				other.Link = &link
+			case of && m.Route != nil && m.Route.Link == "wg0":
+				route := *m.Route
+				route.Link, route.Gateway = "eth0", netip.MustParseAddr("192.0.2.1")
+				other.Route = &route
+			case of && m.Witness != nil && m.Witness.Link == "wg0":
+				other.Witness = &evidence.Witness{Link: "wg0", Direction: m.Witness.Direction, Family: m.Witness.Family}
+			case of && m.Bye != nil:
+				leak := seenInClear(0, 1)
+				leak.Stream, leak.Seq = stream, m.Seq
+				out.Add(&leak)
+				other.Seq, other.Bye = m.Seq+1, &evidence.Bye{Messages: m.Bye.Messages + 1}
+			}
+			out.Add(&other)
+		}
+	}
+	j := Judge(out)
+	if j.Verdict != verdict.Failed || j.FirstCause.Code != "WG0201" || j.FirstCause.Variant != "below" ||
+		!strings.Contains(j.FirstCause.Text, "wg0 of node-1, the WireGuard below the network plugin, is down") {
+		t.Errorf("%s %+v", j.Verdict, j.FirstCause)
+	}
+	if j.Causes[0].LeakCount == 0 {
+		t.Error("the leak is not explained by it")
 	}
 }
 

@@ -38,7 +38,7 @@ func calico(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
 		Backend: carrier, Backends: map[string]string{}, Encrypts: enabled,
-		Device: routed(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
+		Device: routedTo(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
 		EncryptsHosts: enabled && f.value("", "wireguardHostEncryptionEnabled") == "true",
 		Scope:         calicoScope(f, enabled),

@@ -42,7 +42,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	c := ciliumCluster{g: g, config: config, read: configured}
 	p := Profile{
 		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
-		Device: routed(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
+		Device: routedTo(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
 		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node"), OptedOut: c.optedOut,
 		Scope: slices.Concat(c.scope(), commonScope),

@@ -39,7 +39,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "flannel-" + backend, Title: "Flannel, backend " + backend,
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
-		Device: routed(g, flannelEndpoint), Published: func(*graph.Node, int) string { return "" },
+		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
 		Scope:    commonScope,
 		RunsAs:   cmp.Or(distribution(g), "flannel"),
@@ -64,6 +64,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		p.Device, p.Published, p.Port = flannelDevices(g), flannelPublished, flannelPort
 		return p, true
 	}
+	p.Device = routedTo(g, flannelEndpoint)
 	p.delegate(g)
 	return p, true
 }

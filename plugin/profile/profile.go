@@ -73,6 +73,9 @@ type Profile struct {
 	Assigned func(n *graph.Node) bool
 	// Borrows says that a pod can have a single address of another node's range.
 	Borrows bool
+	// Wire are the UDP ports on which a program that cannot be asked sends messages in
+	// WireGuard's format: captures count them there.
+	Wire []uint16
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
@@ -149,6 +152,7 @@ func Decide(g *graph.Graph) Profile {
 			p.underlay(g)
 			p.inside(g)
 			p.Others = others(g)
+			p.Wire = tailscalePorts(g)
 			if p.Unit == nil {
 				p.Unit = func(*graph.Node) string { return "" }
 			}
@@ -202,7 +206,7 @@ func unknown(g *graph.Graph) (Profile, bool) {
 	return Profile{
 		Name: "unknown", Title: "a network this version does not know",
 		Recognised: []string{"no annotation of a known CNI on any node"},
-		Device:     routed(g, nowhere),
+		Device:     routedTo(g, nowhere),
 		Published:  func(*graph.Node, int) string { return "" },
 		Endpoint:   nowhere,
 		Scope:      commonScope,
@@ -210,22 +214,28 @@ func unknown(g *graph.Graph) (Profile, bool) {
 }
 
 // routed returns the WireGuard device that the node's routes to the other
-// pods lead to. Those to the nodes themselves say nothing of pods.
-func routed(g *graph.Graph, endpoint func(*graph.Node, int) netip.Addr) func(*graph.Node, int) string {
+// pods lead to.
+func routed(n *graph.Node, family int) string { return routedBut(n, family, nil) }
+
+// routedTo is routed without the routes to the nodes themselves, which the kernels of
+// a network that does not encrypt are asked for as well and which say nothing of pods.
+func routedTo(g *graph.Graph, endpoint func(*graph.Node, int) netip.Addr) func(*graph.Node, int) string {
 	ofNodes := map[netip.Addr]bool{}
 	for _, n := range g.Nodes {
 		for _, family := range []int{4, 6} {
 			ofNodes[internalIP(n, family)], ofNodes[endpoint(n, family)] = true, true
 		}
 	}
-	return func(n *graph.Node, family int) string {
-		for _, a := range n.Answers {
-			if a.To.Is4() == (family == 4) && !ofNodes[a.To] && n.Device(a.Route.Link) != nil {
-				return a.Route.Link
-			}
+	return func(n *graph.Node, family int) string { return routedBut(n, family, ofNodes) }
+}
+
+func routedBut(n *graph.Node, family int, left map[netip.Addr]bool) string {
+	for _, a := range n.Answers {
+		if a.To.Is4() == (family == 4) && !left[a.To] && n.Device(a.Route.Link) != nil {
+			return a.Route.Link
 		}
-		return ""
 	}
+	return ""
 }
 
 // tested is the scope's first lines: what the pairs of the run stand for, and

@@ -49,18 +49,33 @@ func k3sVPN(n *graph.Node) string {
 	return ""
 }
 
-// tailscaleDevice is the name of its TUN device. The WireGuard in its program has no
-// control socket (tailscale v1.80.0 has no UAPI listener).
-const tailscaleDevice = "tailscale0"
+// tailscaleDevice is the name of its TUN device, tailscalePort the UDP port that its
+// program takes where that is free. The WireGuard in it has no control socket
+// (tailscale v1.80.0 has no UAPI listener).
+const (
+	tailscaleDevice = "tailscale0"
+	tailscalePort   = 41641
+)
+
+// runsTailscale reports whether Tailscale's TUN device is up on some node.
+func runsTailscale(g *graph.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n *graph.Node) bool {
+		l := n.Link(tailscaleDevice)
+		return l != nil && l.Kind == "tun" && l.Up && l.Role == evidence.RoleInside
+	})
+}
+
+// tailscalePorts are the ports on which Tailscale sends, none where it does not run.
+func tailscalePorts(g *graph.Graph) []uint16 {
+	if !runsTailscale(g) {
+		return nil
+	}
+	return []uint16{tailscalePort}
+}
 
 // tailscale adds to the scope what of Tailscale cannot be read, where it runs.
 func tailscale(g *graph.Graph) []Scope {
-	runs := func(n *graph.Node) bool {
-		return slices.ContainsFunc(n.Links, func(l *evidence.Link) bool {
-			return l.Name == tailscaleDevice && l.Kind == "tun" && l.Up && l.Role == evidence.RoleInside
-		})
-	}
-	if !slices.ContainsFunc(g.Nodes, runs) {
+	if !runsTailscale(g) {
 		return nil
 	}
 	return []Scope{{What: "what Tailscale does with what goes into " + tailscaleDevice,

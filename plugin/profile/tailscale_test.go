@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +26,9 @@ func TestTailscaleIsInTheScope(t *testing.T) {
 		{"none", surveyed{}, false},
 	} {
 		found := false
-		for _, line := range Decide(cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, test.node)).Scope {
+		p := Decide(cluster(evidence.Run{}, evidence.Cluster{}, surveyed{}, test.node))
+		wantEqual(t, test.name+": its port is looked at", slices.Contains(p.Wire, 41641), test.want)
+		for _, line := range p.Scope {
 			found = found || strings.Contains(line.What, "Tailscale") && !line.Proven
 		}
 		wantEqual(t, test.name, found, test.want)

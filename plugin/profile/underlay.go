@@ -61,7 +61,7 @@ type machines struct {
 // and allowed IPs are then the machines' own affair; what must hold is that
 // everything between these addresses goes through it.
 func (p *Profile) underlay(g *graph.Graph) {
-	if p.Encrypts || p.Delegates {
+	if p.Encrypts || p.Delegates || p.Below != nil {
 		return
 	}
 	below, ok := kubespan(g)

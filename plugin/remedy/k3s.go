@@ -32,8 +32,9 @@ var k3sRemedies = []row{
 	// Changes nothing: what the VPN does cannot be read.
 	{"WG0101", "tun", K3s, Hint{
 		Title: "Nothing is known to be wrong: what {link} does with packets cannot be proven from outside",
-		Note: "Tailscale encrypts by its design; tailscale status on {node} shows its peers. For a proof use K3s' " +
-			"backend wireguard-native in place of it, or a WireGuard of the kernel below Flannel (flannel-iface).",
+		Note: "Tailscale encrypts by its design; tailscale status on {node} shows its peers, and which of them are " +
+			"relayed. For a proof use K3s' backend wireguard-native in place of it, or a WireGuard of the kernel below " +
+			"Flannel (flannel-iface).",
 	}},
 	// Changes nothing.
 	{"WG0102", "notready", K3s, k3sNotReady("Bring {node} up, or leave it out with --nodes", "")},

@@ -92,6 +92,7 @@ func (k *known) readProfile(g *graph.Graph) {
 	if decided.Below != nil {
 		k.overhead = decided.Below.Overhead
 	}
+	k.ports = append(k.ports, decided.Wire...)
 	for _, n := range g.Nodes {
 		for _, family := range []int{4, 6} {
 			k.owner[decided.Published(n, family)] = n.Index
