@@ -107,7 +107,8 @@ var cellStatuses = map[check.Cell]verdict.Status{
 }
 
 // classes writes the matrix: a line for each class, with the number of directions
-// where they differ.
+// where they differ. The cause of a leak stands above; why something is in clear by
+// design is said with details.
 func (t *text) classes() {
 	rows := matrix(t.Judgement)
 	if rows == nil {
@@ -125,7 +126,7 @@ func (t *text) classes() {
 			}
 			words = words[2:]
 		}
-		if row.Why != "" && t.terse < packed {
+		if row.Why != "" && (t.Details || row.Cell == check.CellNotProven && t.terse < packed) {
 			words += ": " + row.Why
 		}
 		t.cell("  ", row.Title, row.Cell, words)
