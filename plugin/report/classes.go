@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
@@ -18,6 +20,22 @@ type classOf struct {
 	Cell     check.Cell         `json:"cell"`   // the gravest of all pairs
 	Counts   map[check.Cell]int `json:"counts"` // pairs by their cell
 	Why      string             `json:"why,omitempty"`
+}
+
+// scopeFlag is what verify has to be asked for again, in a run that was asked for more
+// than pods; empty otherwise. Only scopes that are known are in it, whatever the
+// recording says.
+func scopeFlag(j *check.Judgement) string {
+	flag := ""
+	for _, one := range evidence.Classes {
+		if slices.Contains(j.Graph.AskedClasses(), one.Class) && !strings.HasSuffix(flag, one.Scope) {
+			flag += "," + one.Scope
+		}
+	}
+	if flag == "" {
+		return ""
+	}
+	return " --scope " + evidence.ScopePods + flag
 }
 
 // classPods is the row of the matrix that the proof itself makes.

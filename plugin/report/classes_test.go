@@ -60,6 +60,20 @@ func TestCellsOfPairs(t *testing.T) {
 	}
 }
 
+// What verifies a cause again asks for the same.
+func TestVerifiedAgainWithItsScope(t *testing.T) {
+	for recording, want := range map[string]string{
+		"host-scope-service-leak": "kubectl wg verify --nodes node-1,node-2 --scope pods,services,hosts",
+		"live-classes-node-leak":  "kubectl wg verify --nodes node-0,node-1 --scope pods,hosts",
+		"host-udp-blocked":        "kubectl wg verify --nodes node-1,node-2",
+	} {
+		j := judged(t, recording)
+		if d := newDocument(j, Options{}); d.Causes[0].Verify != want {
+			t.Errorf("%s: %q, want %q", recording, d.Causes[0].Verify, want)
+		}
+	}
+}
+
 // classLeaks reports whether a class leaks that the network promises to encrypt.
 func classLeaks(j *check.Judgement) bool {
 	return slices.ContainsFunc(matrix(j), func(row classOf) bool { return row.Cell == check.CellLeak })
