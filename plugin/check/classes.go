@@ -119,6 +119,8 @@ func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 		return "nothing was sent" + noService(e.Graph(), c.Class)
 	case c.Received == 0 && untranslated > 0:
 		return fmt.Sprintf("the address of the Service was not translated on %s: is there a kube-proxy?", from)
+	case c.Received == 0 && classScope(c.Class) == evidence.ScopeServices:
+		return fmt.Sprintf("none of %d packets arrived: is the Service's address translated on %s?", c.Sent, from)
 	case c.Received == 0:
 		return fmt.Sprintf("none of %d packets arrived", c.Sent)
 	case c.Answered == 0:
@@ -156,16 +158,12 @@ func uncontrolledEnd(e *graph.Edge) string {
 	return ""
 }
 
-// classes judges the packets of an edge that are not from pod to pod, if the run
-// was asked for them. What the network does not promise to encrypt fails nothing.
+// classes judges the packets of an edge that are not from pod to pod. What the
+// network does not promise to encrypt fails nothing.
 func (v *view) classes(e *graph.Edge) verdict.Outcome {
-	asked := v.AskedClasses()
-	if len(asked) == 0 {
-		return skip("only pods were asked for, see --scope")
-	}
 	var leaking, lacking *judgedClass
 	encrypted, clear, unproven := 0, 0, 0
-	for _, class := range asked {
+	for _, class := range v.AskedClasses() {
 		c := classed(&v.Profile, e, class)
 		switch {
 		case c.cell == CellEncrypted:

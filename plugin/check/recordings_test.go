@@ -66,6 +66,20 @@ var told = map[string]expectation{
 	"vm-middlebox":              {verdict.Failed, "WG0502", []string{"do not arrive at the pod on node-2"}},
 	"vm-vxlan-three":            {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN"}},
 
+	// More than pods was asked for, in a cluster where the lab does what kube-proxy would
+	// for the run's Services.
+	"host-scope-healthy":      {verdict.Passed, "", nil},
+	"host-scope-hosts":        {verdict.Passed, "", nil},
+	"host-scope-no-proxy":     {verdict.Undecided, "WG0621", []string{"the address of the Service was not translated on node-1"}},
+	"host-scope-service-leak": {verdict.Failed, "WG0621", []string{`the class "pod → ClusterIP of a far pod" from node-1 to node-2`, "eth0 tx"}},
+
+	// The same: two nodes whose kernel translates the addresses of
+	// Services, without Kubernetes (probe/agent, TestLiveClasses).
+	"live-classes":              {verdict.Passed, "", nil},
+	"live-classes-untranslated": {verdict.Undecided, "WG0621", []string{"pod → ClusterIP of a far pod, from node-0 to node-1", "is the Service's address translated"}},
+	"live-classes-service-leak": {verdict.Failed, "WG0621", []string{`the class "pod → ClusterIP of a far pod" from node-0 to node-1`, "eth0 tx", "10.42.0.2 → 10.42.1.2"}},
+	"live-classes-node-leak":    {verdict.Failed, "WG0401", []string{"instead of flannel-wg"}},
+
 	// Systems without a profile, whose carrier is known by evidence: Cilium's BPF
 	// programs lead packets into it and no route does, Calico's rule does.
 	"host-cilium-native": {verdict.Passed, "", nil},

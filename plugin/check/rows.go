@@ -15,6 +15,8 @@ type row struct {
 	node    func(*view, *graph.Node) verdict.Outcome
 	family  func(*view, *graph.Node, int) verdict.Outcome
 	edge    func(*view, *graph.Edge) verdict.Outcome
+	// asked reports whether the run was asked for what the check is about; nil: always.
+	asked func(*view) bool
 }
 
 var (
@@ -389,7 +391,8 @@ var rows = []row{
 				"WG0501", "WG0502", "WG0601",
 			},
 		},
-		edge: (*view).classes,
+		edge:  (*view).classes,
+		asked: func(v *view) bool { return len(v.AskedClasses()) > 0 },
 	},
 	{
 		Check: verdict.Check{

@@ -63,10 +63,14 @@ func judge(g *graph.Graph, p profile.Profile, detailed int) *verdict.Result {
 	return verdict.Judge(g, newView(g, p).table(), detailed)
 }
 
-// table binds the rows to what they look at.
+// table binds the rows to what they look at, without those of which the run was not
+// asked for anything.
 func (v *view) table() []verdict.Check {
-	table := make([]verdict.Check, len(rows))
-	for i, r := range rows {
+	var table []verdict.Check
+	for _, r := range rows {
+		if r.asked != nil && !r.asked(v) {
+			continue
+		}
 		c := r.Check
 		switch {
 		case r.cluster != nil:
@@ -78,7 +82,7 @@ func (v *view) table() []verdict.Check {
 		default:
 			c.Edge = func(e *graph.Edge) verdict.Outcome { return r.edge(v, e) }
 		}
-		table[i] = c
+		table = append(table, c)
 	}
 	return table
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
@@ -18,6 +20,22 @@ type classOf struct {
 	Cell     check.Cell         `json:"cell"`   // the gravest of all pairs
 	Counts   map[check.Cell]int `json:"counts"` // pairs by their cell
 	Why      string             `json:"why,omitempty"`
+}
+
+// scopeFlag is what verify has to be asked for again, in a run that was asked for more
+// than pods; empty otherwise. Only scopes that are known are in it, whatever the
+// recording says.
+func scopeFlag(j *check.Judgement) string {
+	flag := ""
+	for _, one := range evidence.Classes {
+		if slices.Contains(j.Graph.AskedClasses(), one.Class) && !strings.HasSuffix(flag, one.Scope) {
+			flag += "," + one.Scope
+		}
+	}
+	if flag == "" {
+		return ""
+	}
+	return " --scope " + evidence.ScopePods + flag
 }
 
 // classPods is the row of the matrix that the proof itself makes.
@@ -107,7 +125,8 @@ var cellStatuses = map[check.Cell]verdict.Status{
 }
 
 // classes writes the matrix: a line for each class, with the number of directions
-// where they differ.
+// where they differ. The cause of a leak stands above; why something is in clear by
+// design is said with details.
 func (t *text) classes() {
 	rows := matrix(t.Judgement)
 	if rows == nil {
@@ -125,7 +144,7 @@ func (t *text) classes() {
 			}
 			words = words[2:]
 		}
-		if row.Why != "" && t.terse < packed {
+		if row.Why != "" && (t.Details || row.Cell == check.CellNotProven && t.terse < packed) {
 			words += ": " + row.Why
 		}
 		t.cell("  ", row.Title, row.Cell, words)

@@ -65,7 +65,7 @@ func TestHeadlinesAreTrue(t *testing.T) {
 		if strings.Contains(line, "no plaintext was seen") && figures.PlaintextFrames > 0 {
 			t.Errorf("%s: %q, and %d frames in plaintext", name, line, figures.PlaintextFrames)
 		}
-		if strings.Contains(line, "in plaintext") && figures.PlaintextFrames == 0 {
+		if strings.Contains(line, "in plaintext") && figures.PlaintextFrames == 0 && !classLeaks(j) {
 			t.Errorf("%s: %q, and no frame in plaintext", name, line)
 		}
 		if plaintext := j.Kind() == verdict.Plaintext; plaintext != strings.HasPrefix(line, "PLAINTEXT") {

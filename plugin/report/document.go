@@ -169,7 +169,7 @@ func newRun(g *graph.Graph) runOf {
 func newCause(j *check.Judgement, c *verdict.Cause) cause {
 	one := cause{
 		Finding: c.Finding, Failed: failed(&c.Finding), Variant: c.Variant, Count: c.Count, Leaks: c.LeakCount,
-		Leak: c.Leak, Consequences: c.Consequences, Verify: again(c),
+		Leak: c.Leak, Consequences: c.Consequences, Verify: again(c) + scopeFlag(j),
 	}
 	for _, f := range c.All() {
 		one.Subjects = append(one.Subjects, f.Subject)

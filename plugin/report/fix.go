@@ -50,7 +50,7 @@ func (t *text) fixOf(c *verdict.Cause) {
 		return
 	}
 	t.fix(hint)
-	command := again(c)
+	command := again(c) + scopeFlag(t.Judgement)
 	last := len(hint.Steps) - 1
 	if last < 0 || hint.Steps[last].Command != "kubectl wg verify" {
 		t.command(step{[]string{remedy.Operator}, command, ""})

@@ -75,7 +75,7 @@ func lines(j *check.Judgement) int {
 	further := max(len(j.Decisive())-1, 0)
 	beside := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
 	classes := len(j.Graph.AskedClasses())
-	return screen + perCause*further + beside + 3*classes
+	return screen + perCause*further + beside + 2*classes
 }
 
 // text is a report that is being written.
