@@ -28,7 +28,7 @@ func (v *view) level() verdict.Outcome {
 	case v.EncryptsHosts:
 		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves")
 	}
-	reasons := slices.Concat(v.publicly(), v.apart(), v.acrossNAT(), v.meshed())
+	reasons := slices.Concat(v.publicly(), v.sites(), v.acrossNAT(), v.meshed())
 	if len(reasons) == 0 {
 		return pass("the network plugin encrypts pod traffic and not that of the host network; nothing shows that this " +
 			"crosses public addresses or lies between sites")
@@ -115,8 +115,8 @@ var topologies = []struct{ label, what string }{
 	{"topology.kubernetes.io/region", "regions"}, {"topology.kubernetes.io/zone", "zones"},
 }
 
-// apart says that the nodes are at several sites, by their labels.
-func (v *view) apart() []string {
+// sites says that the nodes are at several sites, by their labels.
+func (v *view) sites() []string {
 	for _, topology := range topologies {
 		places := map[string]bool{}
 		for _, n := range v.Nodes {
