@@ -87,3 +87,26 @@ func outOf(all met) (links []string) {
 	slices.Sort(links)
 	return links
 }
+
+// ledBy says how an edge's packets came into the tunnel if no route leads there,
+// empty if one does.
+func (v *view) ledBy(e *graph.Edge) string {
+	if !v.Redirects || e.Route == nil || e.Route.Link == e.FromLink() {
+		return ""
+	}
+	text := "; programs of the network led them there, the route of " + e.From.Name + " leads to " + e.Route.Link
+	if v.Wraps != nil {
+		text += "; they were inside of the network's own overlay"
+	}
+	return text
+}
+
+// controlBeside says why an edge's control was not encrypted where programs decide,
+// empty where routes do.
+func (v *view) controlBeside(e *graph.Edge) string {
+	if !v.Redirects || e.Sent == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (sent to %s with the mark of %s, which programs of the network leave as it is)",
+		e.Sent.Endpoint, e.FromLink())
+}
