@@ -53,6 +53,7 @@ var cases = map[string]map[string]string{
 		"rule":    "If a policy rule leads past the tunnel",
 		"below":   "If the packets do not go into the WireGuard of the machines",
 		"none":    "If there is no route into the tunnel",
+		"program": "If no program of the network is where the packets leave",
 	},
 	"WG0402": {
 		"rule":   "If a policy rule leads past the tunnel",
