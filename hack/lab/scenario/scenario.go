@@ -172,8 +172,8 @@ var Groups = []Group{
 	{Name: "dual", Scenarios: slices.Concat(dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
-	{Name: "clock", Scenarios: clock, Apart: true},
 	{Name: "cilium", Scenarios: cilium, Apart: true},
+	{Name: "clock", Scenarios: clock, Apart: true},
 	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 
