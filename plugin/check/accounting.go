@@ -70,7 +70,7 @@ func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 	}
 	return pass("%s", verdict.Late(func() string {
 		return fmt.Sprintf("%d marked packets entered %s of %s, %d left %s of %s",
-			e.Into.Total(), e.FromLink(), e.From.Name, e.OutOf.Total(), e.ToLink(), e.To.Name) + losses(e)
+			e.Into.Total(), e.FromLink(), e.From.Name, e.OutOf.Total(), e.ToLink(), e.To.Name) + losses(e) + v.ledBy(e)
 	}))
 }
 

@@ -327,7 +327,7 @@ func (v *view) rightLinks(e *graph.Edge) []string {
 		right = append(right, link)
 	}
 	if v.Redirects {
-		right = append(right, gates(e.From)...)
+		right = append(right, gates(e)...)
 	}
 	return right
 }

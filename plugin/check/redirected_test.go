@@ -126,6 +126,30 @@ func leading(link, to string) evidence.Message {
 	return evidence.Message{Route: &evidence.Route{Destination: cidr(to), Link: link, Type: "unicast", Table: 254}}
 }
 
+// testPodBy routes what the first node has for the second's test pod to a link.
+func testPodBy(link string) func(map[string][]evidence.Message) {
+	return func(s map[string][]evidence.Message) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Route != nil && m.Route.For == podIP(1) {
+				m.Route.Link, m.Route.Destination, m.Route.Gateway = link, netip.PrefixFrom(podIP(1), 32), netip.Addr{}
+			}
+		})
+		onNode1(leading(link, "10.42.1.2/32"))(s)
+	}
+}
+
+// unreadPrograms are nodes whose probes may not ask for programs that tcx attached.
+func unreadPrograms(s map[string][]evidence.Message) {
+	for _, stream := range []string{"probe/node-1", "probe/node-2"} {
+		s[stream] = slices.DeleteFunc(s[stream], func(m evidence.Message) bool { return m.Diversion != nil })
+		each(s[stream], func(m *evidence.Message) {
+			if m.Inventory != nil && m.Inventory.What == evidence.InventoryTC {
+				m.Inventory.Text = "programs attached by tcx or netkit could not be read: operation not permitted"
+			}
+		})
+	}
+}
+
 // Where programs lead packets into the tunnel, no route does: what counts is that
 // all routes lead to a link with such a program.
 func TestRedirected(t *testing.T) {
@@ -144,17 +168,20 @@ func TestRedirected(t *testing.T) {
 			verdict.Failed, "WG0402", "sends what is for 10.42.1.0/24, pods on node-2, through eth0 and not into cilium_wg0"},
 		{"a route for a part leads past them", []func(map[string][]evidence.Message){eth1, onNode1(leading("eth1", "10.42.1.128/25"))},
 			verdict.Failed, "WG0402", "through eth1 and not into cilium_wg0"},
-		{"a route for the test pod leads past them", []func(map[string][]evidence.Message){eth1, func(s map[string][]evidence.Message) {
-			each(s["probe/node-1"], func(m *evidence.Message) {
-				if m.Route != nil && m.Route.For == podIP(1) {
-					m.Route.Link, m.Route.Destination, m.Route.Gateway = "eth1", netip.PrefixFrom(podIP(1), 32), netip.Addr{}
-				}
-			})
-			onNode1(leading("eth1", "10.42.1.2/32"))(s)
-			unredirected("eth1")(s)
-		}}, verdict.Failed, "WG0401", "the more specific route 10.42.1.2/32 takes precedence"},
+		{"a route for the test pod leads past them", []func(map[string][]evidence.Message){
+			eth1, testPodBy("eth1"), unredirected("eth1"),
+		}, verdict.Failed, "WG0401", "the more specific route 10.42.1.2/32 takes precedence"},
 		{"no program was read", []func(map[string][]evidence.Message){ungated("eth0"), ungated("cilium_host"), ungated("cilium_wg0")},
 			verdict.Undecided, "WG0402", "what sends them there was not read"},
+		{"programs could not be read", []func(map[string][]evidence.Message){unreadPrograms}, verdict.Passed, "", ""},
+		{"nor that of a card that a part is routed to",
+			[]func(map[string][]evidence.Message){unreadPrograms, eth1, onNode1(leading("eth1", "10.42.1.128/25"))},
+			verdict.Undecided, "WG0402", "through eth1 and not into cilium_wg0"},
+		{"packets in clear where ciphertext goes, and programs could not be read",
+			[]func(map[string][]evidence.Message){unreadPrograms, unredirected("eth0")}, verdict.Failed, "WG0601", "PLAINTEXT"},
+		{"packets in clear where none goes, and programs could not be read",
+			[]func(map[string][]evidence.Message){unreadPrograms, eth1, testPodBy("eth1"), unredirected("eth1")},
+			verdict.Failed, "WG0401", "the more specific route 10.42.1.2/32 takes precedence"},
 	} {
 		s := redirecting()
 		for _, edit := range test.edits {

@@ -34,6 +34,7 @@ func antrea(g *graph.Graph) (Profile, bool) {
 		Name: "antrea-wireguard", Title: "Antrea, traffic encryption WireGuard", RunsAs: "antrea",
 		Recognised: []string{fmt.Sprintf("%s on %d of %d nodes", antreaKey, keyed, len(g.Nodes))},
 		Encrypts:   true, FailClosed: true,
+		Assigned: func(*graph.Node) bool { return true }, // its agents take Node.spec.podCIDRs
 		Device: func(n *graph.Node, _ int) string {
 			return cmp.Or(holder(n, n.Annotations[antreaKey]), antreaDevice)
 		},

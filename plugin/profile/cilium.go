@@ -197,28 +197,20 @@ func (c ciliumCluster) scope() []Scope {
 	if !c.wireguard() {
 		return nil
 	}
+	const programs = "; what its programs decide for other packets cannot be read, it was watched on every link"
 	lines := []Scope{{
-		What: "what Cilium's BPF programs decide for other packets",
-		Why: "they lead packets into " + ciliumDevice + " by tables that a probe cannot read; seen were the test pods' " +
-			"packets, and those of other pods on every link",
+		What: "pods that a node does not know yet",
+		Why:  "without strict mode a packet to an address that the agent has not learned leaves unencrypted" + programs,
 	}}
 	if c.strict() {
-		lines = append(lines, Scope{
-			What: "pods to addresses outside of the strict mode's range",
-			Why:  "of IPv4 inside of " + c.strictRange() + " a node drops what it would have to send unencrypted",
-		})
-	} else {
-		lines = append(lines, Scope{
-			What: "pods that a node does not know yet",
-			Why:  "without strict mode a packet to an address that the agent has not learned leaves unencrypted",
-		})
+		lines[0] = Scope{
+			What: "pods outside of the strict mode's range",
+			Why:  "inside of " + c.strictRange() + " a node drops what it would have to send unencrypted" + programs,
+		}
 	}
 	lines = append(lines, c.nodeScope())
-	if c.on("enable-l7-proxy") {
-		lines = append(lines, Scope{
-			What: "traffic that an L7 or DNS policy leads through the proxy",
-			Why:  "Cilium encrypts what its proxy sends to pods; this run has no such policy",
-		})
+	if c.config["enable-l7-proxy"] != "false" {
+		lines[1].Why += "; what its L7 proxy sends to pods it encrypts, which was not tried"
 	}
 	if id := c.config["cluster-id"]; id != "" && id != "0" {
 		lines = append(lines, Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})

@@ -153,7 +153,7 @@ func TestCiliumScope(t *testing.T) {
 		options     map[string]string
 		says, spare []string
 	}{
-		{"the defaults", options(), []string{first, nodes, "BPF programs"}, []string{"strict mode's range", "opt out", "mesh)"}},
+		{"the defaults", options(), []string{first, nodes, "its programs", "L7 proxy"}, []string{"strict mode's range", "opt out", "of a mesh"}},
 		{"strict mode", options("enable-encryption-strict-mode-egress", "true", "encryption-strict-egress-cidr", "10.42.0.0/16"),
 			[]string{"strict mode's range", "10.42.0.0/16"}, []string{first}},
 		{"strict mode before 1.19", options("enable-encryption-strict-mode", "true", "encryption-strict-mode-cidr", "10.42.0.0/16"),
@@ -161,9 +161,9 @@ func TestCiliumScope(t *testing.T) {
 		{"node encryption", options("encrypt-node", "true"), []string{out}, []string{nodes}},
 		{"of all nodes", options("encrypt-node", "true", "node-encryption-opt-out-labels", ""),
 			[]string{"nodes to nodes"}, []string{"opt out", nodes}},
-		{"a proxy", options("enable-l7-proxy", "true"), []string{"L7 or DNS policy"}, nil},
+		{"no proxy", options("enable-l7-proxy", "false"), nil, []string{"L7 proxy"}},
 		{"a mesh", options("cluster-id", "3"), []string{"pods of other clusters"}, nil},
-		{"off", options("enable-wireguard", "false"), nil, []string{first, nodes, "BPF programs"}},
+		{"off", options("enable-wireguard", "false"), nil, []string{first, nodes, "its programs"}},
 	} {
 		text := ""
 		for _, line := range Decide(agents(test.options)).Scope {

@@ -43,6 +43,7 @@ func kilo(g *graph.Graph) (Profile, bool) {
 		Name: "kilo", Title: "Kilo, mesh granularity " + granularity, RunsAs: "kilo",
 		Recognised: []string{fmt.Sprintf("%skey on %d of %d nodes", kiloPrefix, keyed, len(g.Nodes))},
 		Encrypts:   true,
+		Assigned:   func(*graph.Node) bool { return true }, // its subnets are Node.spec.podCIDR
 		// A route leads into the tunnel even where no peer has the address.
 		FailClosed: true,
 		Device: func(n *graph.Node, _ int) string {

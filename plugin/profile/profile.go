@@ -136,9 +136,9 @@ type Scope struct {
 // systems are tried in order; the first that recognises the cluster wins, and
 // the last recognises every cluster.
 var systems = []func(g *graph.Graph) (Profile, bool){
-	cilium,
 	kilo, // in front of Flannel, which it uses inside of a location
 	antrea,
+	cilium,
 	flannel,
 	calico,
 	unknown,

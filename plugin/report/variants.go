@@ -69,7 +69,7 @@ var cases = map[string]map[string]string{
 		"below":   "If the packets do not go into the WireGuard of the machines",
 		"none":    "If there is no route into the tunnel",
 		"bypass":  "If no mark leads the packets into the WireGuard of the machines",
-		"program": "If the network's BPF programs do not lead them into the tunnel",
+		"program": "If no program of the network is where the packets leave",
 		"taken":   "If another route for the same range is in its place",
 		"bridge":  "If a local bridge has a part of the pod range",
 		"unruled": "If no policy rule leads to the table main",

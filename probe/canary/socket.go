@@ -86,14 +86,19 @@ func listenPing(family uint8) (*net.UDPConn, error) {
 	return ping, nil
 }
 
-// linkMTU returns the MTU of the link that leads to a target, in bytes: the
-// link's own, not what the kernel has learned of the path.
+// linkMTU returns the MTU of the link that leads to a target, in bytes: the link's
+// own, or a smaller one of the route, which is where some networks set the pods' MTU.
+// It is asked before anything is sent, when the kernel has learned nothing of the path.
 func linkMTU(target netip.Addr) (int, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(target, 9)))
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
+	routed, err := routeMTU(conn, target)
+	if err != nil {
+		return 0, err
+	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 	links, err := net.Interfaces()
 	if err != nil {
@@ -103,9 +108,25 @@ func linkMTU(target netip.Addr) (int, error) {
 		addresses, _ := link.Addrs()
 		for _, address := range addresses {
 			if prefix, err := netip.ParsePrefix(address.String()); err == nil && prefix.Addr().Unmap() == local {
-				return link.MTU, nil
+				return min(link.MTU, routed), nil
 			}
 		}
 	}
 	return 0, fmt.Errorf("no link has the address %s", local)
+}
+
+// routeMTU is what the kernel says of the way of a connected socket.
+func routeMTU(conn *net.UDPConn, target netip.Addr) (mtu int, err error) {
+	level, name := unix.IPPROTO_IP, unix.IP_MTU
+	if !target.Unmap().Is4() {
+		level, name = unix.IPPROTO_IPV6, unix.IPV6_MTU
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if outer := raw.Control(func(fd uintptr) { mtu, err = unix.GetsockoptInt(int(fd), level, name) }); outer != nil {
+		return 0, outer
+	}
+	return mtu, err
 }

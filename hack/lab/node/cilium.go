@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,8 +63,9 @@ func rewriteCNI(ctx context.Context) {
 	}
 	for range 5 {
 		time.Sleep(time.Second)
-		if text, err := os.ReadFile(path); err == nil {
-			_ = os.WriteFile(path, text, 0o600) // the agent's own is complete
+		next := filepath.Join(cniDir, "."+ciliumCNIFile)
+		if text, err := os.ReadFile(path); err == nil && os.WriteFile(next, text, 0o600) == nil {
+			_ = os.Rename(next, path) // the agent's own is complete
 		}
 	}
 }
@@ -148,6 +150,7 @@ func endService(name string) error {
 // enterCgroup moves this process into a group of its own, where that is of version 2, and makes it the root of all that
 // it sees: the agent attaches programs to that.
 func enterCgroup(name string) error {
+	runtime.LockOSThread() // which the agent takes the place of
 	for _, hierarchy := range []string{cgroupRoot, filepath.Join(cgroupRoot, "unified")} {
 		if !exists(filepath.Join(hierarchy, "cgroup.controllers")) {
 			continue

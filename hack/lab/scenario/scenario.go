@@ -179,8 +179,8 @@ var Groups = []Group{
 	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
-	{Name: "clock", Scenarios: clock, Apart: true},
 	{Name: "cilium", Scenarios: cilium, Apart: true},
+	{Name: "clock", Scenarios: clock, Apart: true},
 	{Name: "kernel", Scenarios: virtualMachine, Apart: true},
 }
 
