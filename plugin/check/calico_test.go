@@ -213,6 +213,13 @@ func TestCalico(t *testing.T) {
 		}, verdict.Failed, "WG0201", []string{"no tunnel for IPv6", "variant ipv6"}},
 		{"a key is missing", func(s streams) { throws(s); annotatedAs(s, "node2", key, "") }, verdict.Failed, "WG0301",
 			[]string{"node2 publishes no WireGuard key", "node1 therefore keeps", "throw 10.42.1.0/24 table 1"}},
+		{"a node whose kernel has no WireGuard", func(s streams) {
+			throws(s)
+			annotatedAs(s, "node2", key, "")
+			s["probe/node2"] = slices.DeleteFunc(s["probe/node2"], func(m evidence.Message) bool {
+				return m.Link != nil && m.Link.Name == "wireguard.cali" || m.Device != nil || m.Peers != nil || m.Count != nil
+			})
+		}, verdict.Failed, "WG0201", []string{"node2 has no wireguard.cali", "node1 therefore keeps", "variant missing"}},
 		{"a key of two nodes", func(s streams) {
 			throws(s)
 			annotatedAs(s, "node2", key, "4ufH5SLFKtlAffXwD44rhZPxCYclby5I+nK5HPrJykk=")
