@@ -68,7 +68,8 @@ type Profile struct {
 	// Overwrite if there is none.
 	Overwrite func(n *graph.Node) Overwrite
 	// Promises are what the network promises of packets that are not from pod to pod:
-	// nil for BackendHops, AllHops where nodes' own packets are encrypted too.
+	// nil for PodHops, the least; BackendHops where the target alone decides, AllHops
+	// where nodes' own packets are encrypted too; And adds single classes.
 	Promises Promises
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope
@@ -118,7 +119,7 @@ func Decide(g *graph.Graph) Profile {
 				p.Port = func(*graph.Node, int) uint16 { return 0 }
 			}
 			if p.Promises == nil {
-				p.Promises = BackendHops()
+				p.Promises = PodHops()
 			}
 			p.Scope = slices.Concat(tested(g), withoutNewPods(g), scopeLines(g.AskedClasses()), p.Scope)
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
