@@ -19,8 +19,8 @@ type Promises map[evidence.Class]Promise
 
 // PodHops is what every network promises that encrypts between pods: what a pod sends
 // to another is encrypted by whatever address it is reached, that of a Service too.
-// Of what a node sends itself, or gives its own address, nothing is promised: some
-// networks choose by the sender: Cilium encrypts no packet of a node unless encrypt-node is on.
+// Of what a node sends itself, or gives its own address, nothing is promised, since
+// some networks choose by the sender (Cilium, unless encrypt-node is on).
 func PodHops() Promises {
 	const (
 		masqueraded = "it has the address of its node by then, and of what nodes send this network promises nothing"
