@@ -133,6 +133,16 @@ var brokenScope = []breakage{
 		asked(s)
 		noAnnotations(s)
 		hopInClear(s, evidence.ClassNodePod, 2, 1, underlay(2), podIP(1))
+		hopInClear(s, evidence.ClassNodePort, 2, 1, underlay(2), podIP(1))
+	}, verdict.Passed, ""},
+	{"but of what pods send to a Service", func(s map[string][]evidence.Message) {
+		asked(s)
+		noAnnotations(s)
+		hopInClear(s, evidence.ClassClusterIP, 2, 1, podIP(2), podIP(1))
+	}, verdict.Failed, "WG0621"},
+	{"and nothing of a first hop", func(s map[string][]evidence.Message) {
+		asked(s)
+		noAnnotations(s)
 	}, verdict.Passed, ""},
 	{"a leak of a class that was not asked for", func(s map[string][]evidence.Message) {
 		hopInClear(s, evidence.ClassNodeNode, 0, 1, underlay(0), underlay(1))
@@ -273,7 +283,7 @@ func TestPromisesDoNotProve(t *testing.T) {
 	hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
 	j := Judge(record(t, s))
 	e := j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4)
-	for _, promises := range []profile.Promises{profile.BackendHops(), profile.AllHops(), {}} {
+	for _, promises := range []profile.Promises{profile.PodHops(), profile.BackendHops(), profile.AllHops(), {}} {
 		j.Profile.Promises = promises
 		for _, cell := range j.ClassesOf(e) {
 			seen := cell.Class == evidence.ClassNodePod

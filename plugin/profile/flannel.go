@@ -41,7 +41,7 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		Backend: backend, Backends: backends, Encrypts: backend == "wireguard",
 		Device: routed, Published: func(*graph.Node, int) string { return "" },
 		Endpoint: flannelEndpoint, Overwrite: flannelOverwrite, OldLink: flannelVXLAN, Configured: k3sConfiguration,
-		Scope:    commonScope,
+		Scope: commonScope, Promises: BackendHops(),
 		RunsAs:   cmp.Or(distribution(g), "flannel"),
 		Assigned: func(*graph.Node) bool { return true }, // flannel's lease is Node.spec.podCIDR
 	}

@@ -105,7 +105,8 @@ type Profile struct {
 	// Others are encryptions besides WireGuard's that were recognised.
 	Others []Encryption
 	// Promises are what the network promises of packets that are not from pod to pod:
-	// nil for BackendHops, or AllHops where EncryptsHosts and no node has opted out.
+	// nil for AllHops where EncryptsHosts and no node has opted out, else for PodHops,
+	// the least; BackendHops where the target alone decides; And adds single classes.
 	Promises Promises
 	// Scope is what a PASS says and what it does not.
 	Scope []Scope

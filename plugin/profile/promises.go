@@ -19,24 +19,31 @@ type Promise struct {
 // Promises are those of all classes; of one that is not in it nothing is promised.
 type Promises map[evidence.Class]Promise
 
-// BackendHops is what a tunnel between pods promises: whatever is for a pod on
-// another node when it leaves its sender's node goes through it, be it by the
-// address of a Service. What is for a node's own address does not.
-func BackendHops() Promises {
+// PodHops is what every network promises that encrypts between pods: what a pod sends
+// to another is encrypted by whatever address it is reached, that of a Service too.
+// Of what a node sends itself, or gives its own address, nothing is promised, since
+// some networks choose by the sender (Cilium, unless encrypt-node is on).
+func PodHops() Promises {
 	const (
-		firstHop = "the first hop is to the address of a node, which this network does not encrypt"
-		toNode   = "it is for the address of a node, which this network does not encrypt"
-		fromNode = "it is from a node itself, of which this network promises nothing"
+		masqueraded = "it has the address of its node by then, and of what nodes send this network promises nothing"
+		firstHop    = "the first hop is to the address of a node, which this network does not encrypt"
+		toNode      = "it is for the address of a node, which this network does not encrypt"
+		fromNode    = "it is from a node itself, of which this network promises nothing"
 	)
 	return Promises{
 		evidence.ClassClusterIP:   {Encrypted: true},
-		evidence.ClassNodePort:    {Encrypted: true},
+		evidence.ClassNodePort:    {Why: masqueraded},
 		evidence.ClassNodePortFar: {Why: firstHop},
 		evidence.ClassPodNode:     {Why: toNode},
 		evidence.ClassNodePod:     {Why: fromNode},
 		evidence.ClassNodeNode:    {Why: toNode},
 	}
 }
+
+// BackendHops is what a network promises that chooses by the target alone: whatever is
+// for a pod on another node when it leaves its sender's node goes through the tunnel,
+// masqueraded or not. What is for a node's own address does not.
+func BackendHops() Promises { return PodHops().And(evidence.ClassNodePort) }
 
 // AllHops is what a network promises that encrypts all between nodes, what they
 // send themselves included.
@@ -52,7 +59,7 @@ func AllHops() Promises {
 // some do not, nothing is promised of a class as a whole.
 func (p *Profile) ofHosts(g *graph.Graph) Promises {
 	if !p.EncryptsHosts || p.OptedOut != nil && slices.ContainsFunc(g.Nodes, p.OptedOut) {
-		return BackendHops()
+		return PodHops()
 	}
 	return AllHops()
 }

@@ -13,12 +13,13 @@ func TestPromises(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		node    surveyed
+		flannel bool
 		nodePod bool
-	}{{"unknown", surveyed{}, false}, {"vxlan", vxlan, false}, {"wireguard", wireguard, true}} {
+	}{{"unknown", surveyed{}, false, false}, {"vxlan", vxlan, true, false}, {"wireguard", wireguard, true, true}} {
 		p := Decide(cluster(evidence.Run{Families: []int{4}}, evidence.Cluster{}, row.node, row.node))
 		for _, one := range evidence.Classes {
 			promise := p.Promise(one.Class)
-			want := one.Class == evidence.ClassClusterIP || one.Class == evidence.ClassNodePort ||
+			want := one.Class == evidence.ClassClusterIP || one.Class == evidence.ClassNodePort && row.flannel ||
 				one.Class == evidence.ClassNodePod && row.nodePod
 			if promise.Encrypted != want || (promise.Why == "") != want {
 				t.Errorf("%s: %s: %+v", row.name, one.Class, promise)
