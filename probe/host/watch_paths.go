@@ -18,7 +18,9 @@ import (
 // watch began, and what changed since. The zero value watches nothing.
 type paths struct {
 	bears   *bearing
-	known   map[string]bool   // as they are described
+	known   map[string]bool // as they are described
+	entries []evidence.Route
+	rules   []evidence.Rule
 	changes map[string]string // the first one, by what an Inventory is about
 	objects map[uint32]string // nexthop objects that entries lead to by their number alone, as they were read
 }
@@ -31,7 +33,8 @@ type paths struct {
 func (w *Watch) Paths(
 	links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule,
 ) {
-	w.paths = paths{bears: newBearing(links, request, own), known: map[string]bool{}, changes: map[string]string{}}
+	w.paths = paths{bears: newBearing(links, request, own), known: map[string]bool{}, changes: map[string]string{},
+		entries: entries, rules: rules}
 	for _, e := range entries {
 		w.paths.known[describeEntry(&e)] = true
 	}
@@ -99,11 +102,28 @@ func (p paths) object(message []byte, removed bool) {
 }
 
 // Changed compares what is read once more at the end: what changed before the
-// watch began, and stayed.
+// watch began, and stayed so.
 func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 	p := w.paths
 	if p.bears == nil {
 		return
+	}
+	still := map[string]bool{}
+	for _, e := range entries {
+		still[describeEntry(&e)] = true
+	}
+	for _, r := range rules {
+		still[describeRule(&r)] = true
+	}
+	for _, e := range p.entries {
+		if text := describeEntry(&e); !still[text] && (p.bears.others.overlap(e.Destination) || p.bears.toEnds(e.Destination)) {
+			p.note(evidence.InventoryRoutes, text, "is gone")
+		}
+	}
+	for _, r := range p.rules {
+		if text := describeRule(&r); !still[text] && p.ofPods(&r) {
+			p.note(evidence.InventoryRules, text, "is gone")
+		}
 	}
 	for _, e := range entries {
 		if p.bears.toOthers(&e) && !p.known[describeEntry(&e)] {

@@ -34,6 +34,8 @@ func TestWatchPaths(t *testing.T) {
 		{"a route that goes", nil, []string{"ip route del 10.42.1.0/24"}, "routes",
 			"10.42.1.0/24 dev eth0 was removed"},
 		{"before the watch", []string{"ip route add 10.42.1.7/32 dev eth0"}, nil, "routes", "is new"},
+		{"gone before the watch", []string{"ip route del 10.42.1.0/24"}, nil, "routes", "10.42.1.0/24 dev eth0 is gone"},
+		{"a rule that is gone before the watch", []string{"ip rule del pref 32767"}, nil, "rules", "is gone"},
 		{"the same again", nil, []string{"ip route replace 10.42.1.0/24 dev eth0"}, "", ""},
 		{"a route of an own pod", nil, []string{"ip route add 10.42.0.7/32 dev eth0"}, "", ""},
 		{"a route of something else", nil, []string{"ip route add 10.99.0.0/24 dev eth0"}, "", ""},
