@@ -238,13 +238,13 @@ func (v *view) checksums(out verdict.Outcome, e *graph.Edge) verdict.Outcome {
 			overlay = l.Name
 		}
 	}
-	known := out.Variant != "lost" && out.Variant != "answer"
+	known := !slices.Contains([]string{"lost", "behind", "answer"}, out.Variant)
 	if known || overlay == "" || e.Sender.ICMP.Answered == 0 || e.Receiver.UDP.Received+e.Receiver.TCP.Received > 0 {
 		return out
 	}
 	out.Add("; those of ICMP do, through %s as well: that is so where the checksums of UDP and TCP are left to the link "+
 		"below it, which does not compute them", overlay)
 	out.Variant = "checksum"
-	out.Facts["link"] = overlay
+	out.Facts["node"], out.Facts["peer"], out.Facts["link"] = e.From.Name, e.To.Name, overlay
 	return out
 }

@@ -136,7 +136,7 @@ func TestCilium(t *testing.T) {
 				delete(annotations, "network.cilium.io/wg-pub-key")
 			}
 		}), verdict.Failed, "WG0301", "node2 publishes no WireGuard key", "spec.nodename=node2"},
-		{"two nodes have one key", oneKey, verdict.Failed, "WG0303", "node1, node2 share the key", "cilium_wg0.key"},
+		{"two nodes have one key", oneKey, verdict.Failed, "WG0303", "node1 and node2 share the key", "cilium_wg0.key"},
 		{"a new pod's first packets", leaking(true), verdict.Failed, "WG0609", "a new pod's first traffic", "strict mode"},
 		{"packets of a pod that is known", leaking(false), verdict.Failed, "WG0601", "PLAINTEXT", "ipcache"},
 	} {

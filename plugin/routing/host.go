@@ -231,7 +231,7 @@ func (p *Plan) arrivals() {
 			p.certain = append(p.certain, l.Name)
 		case foreign[l.Name] || foreign[l.Master]:
 			continue
-		case l.Role == evidence.RoleInside, l.PeerNS && leads[l.Master]: // a port of the pods' bridge
+		case l.Role == evidence.RoleInside, l.PeerNS && l.Master != "" && leads[l.Master]: // a port of the pods' bridge
 			p.doubtful = append(p.doubtful, l.Name)
 		default:
 			continue
