@@ -21,6 +21,8 @@ type view struct {
 	nodes   [][2]*nodePaths // by family
 	plain   [][2]bool       // by family, see arrivesPlainly
 	servers servers
+	// ranged: the allowed IPs of some peer have a whole pod range, see allowsRanges.
+	ranged bool
 }
 
 // newView resolves the graph for a profile's eyes.
@@ -34,6 +36,7 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 	})
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.serverConfiguration()
+	v.ranged = !v.AllowsPods || v.allowsRanges()
 	pods := newPodSpace(g)
 	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {
