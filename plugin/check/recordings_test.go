@@ -64,15 +64,17 @@ var told = map[string]expectation{
 	// programs lead packets into it and no route does, Calico's rule does.
 	"host-cilium-native": {verdict.Passed, "", nil},
 	// Real agents of Cilium.
-	"host-cilium-encrypted":   {verdict.Passed, "", nil},
-	"host-cilium-node-all":    {verdict.Passed, "", nil},
-	"host-cilium-off":         {verdict.Failed, "WG0601", []string{"in PLAINTEXT without encapsulation", "eth0 tx", "variant bare"}},
-	"host-cilium-shared-key":  {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
-	"host-cilium-no-key":      {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key"}},
-	"host-cilium-route-past":  {verdict.Failed, "WG0401", []string{"via eth1, where no program of the network leads it into cilium_wg0"}},
-	"host-cilium-tunnel":      {verdict.Passed, "", nil},
-	"host-cilium-tunnel-node": {verdict.Passed, "", nil},
-	"vm-calico-felix":         {verdict.Passed, "", nil},
+	"host-cilium-encrypted":           {verdict.Passed, "", nil},
+	"host-cilium-node-all":            {verdict.Passed, "", nil},
+	"host-cilium-off":                 {verdict.Failed, "WG0601", []string{"in PLAINTEXT without encapsulation", "eth0 tx", "variant bare"}},
+	"host-cilium-shared-key":          {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
+	"host-cilium-no-key":              {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key"}},
+	"host-cilium-route-past":          {verdict.Failed, "WG0401", []string{"via eth1, where no program of the network leads it into cilium_wg0"}},
+	"host-cilium-tunnel-off":          {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN", "variant vxlan"}},
+	"host-cilium-tunnel-allowed-lost": {verdict.Failed, "WG0304", []string{"does not have 192.0.2.12, the address that its overlay sends to"}},
+	"host-cilium-tunnel":              {verdict.Passed, "", nil},
+	"host-cilium-tunnel-node":         {verdict.Passed, "", nil},
+	"vm-calico-felix":                 {verdict.Passed, "", nil},
 }
 
 func TestRecordings(t *testing.T) {
