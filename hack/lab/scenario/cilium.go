@@ -79,20 +79,6 @@ func newAgentKeys(nodes []string) []Command {
 	})(nodes), restartAgents()...)
 }
 
-// forgetPods takes the other nodes' pod ranges from what agents know, as releases before 1.18 never knew them: of a new
-// pod nothing is known until its own address is.
-func forgetPods(nodes []string) []Command {
-	var commands []Command
-	for i, node := range nodes {
-		for j := range nodes {
-			if i != j {
-				commands = append(commands, shell(node, "cilium-dbg bpf ipcache delete %s", topology.PodCIDR(j+1)))
-			}
-		}
-	}
-	return commands
-}
-
 // pastPrograms leads one address of the other node's pods through a card that is none of the agents' devices.
 func pastPrograms(nodes []string) []Command {
 	return append(secondCards(nodes), shell("node-1", `
@@ -138,11 +124,6 @@ var cilium = []Scenario{
 	{
 		Name: "cilium-route-past", Title: "routes lead to pods through a card that Cilium has no program on", Cluster: ciliumNative,
 		Sabotage: pastPrograms, Restore: dropSecondCards, Want: fail(codeRoute), Pairs: []string{"node-1>node-2"},
-	},
-	{
-		Name: "cilium-unknown-pods", Title: "agents know of a pod only when it is there", Cluster: ciliumNative,
-		Sabotage: forgetPods, Restore: again, Want: fail(codeFirst),
-		Unmendable: "strict mode is a choice between leaks and lost packets, and no command is printed for it",
 	},
 	{
 		Name: "cilium-udp-blocked", Title: "a firewall on one node drops UDP 51871", Cluster: ciliumNative,
