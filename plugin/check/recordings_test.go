@@ -70,7 +70,7 @@ var told = map[string]expectation{
 	"host-cilium-shared-key":          {verdict.Failed, "WG0303", []string{"node-1, node-2 share the key"}},
 	"host-cilium-no-key":              {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key"}},
 	"host-cilium-route-past":          {verdict.Failed, "WG0401", []string{"via eth1, where no program of the network leads it into cilium_wg0"}},
-	"host-cilium-allowed-lost":        {verdict.Failed, "WG0304", []string{"has only a part of its pod range 10.42.1.0/24"}},
+	"host-cilium-allowed-lost":        {verdict.Failed, "WG0304", []string{"has only a part of its pod range 10.42.0.0/24"}},
 	"host-cilium-udp-blocked":         {verdict.Failed, "WG0501", []string{"drops UDP port 51871"}},
 	"host-cilium-strict":              {verdict.Passed, "", nil},
 	"host-cilium-node":                {verdict.Passed, "", nil},
