@@ -92,6 +92,19 @@ func oneKey(s map[string][]evidence.Message) {
 	publishing(func(_ int, annotations map[string]string) { annotations["network.cilium.io/wg-pub-key"] = keys[0] })(s)
 }
 
+// lostRange takes a range from the peer of one node alone, and says which IPAM assigned it.
+func lostRange(s map[string][]evidence.Message) {
+	one := map[string][]evidence.Message{"probe/node1": s["probe/node1"]}
+	allowing(only(func(p netip.Prefix) bool { return p.Bits() == 32 }))(one)
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil {
+			node := *m.Node
+			node.IPAM = evidence.IPAMCilium
+			m.Node = &node
+		}
+	})
+}
+
 // dummy is the peer without an owner to which an agent moves the address of a pod
 // that has gone, before it removes the two.
 func dummy(s map[string][]evidence.Message) {
@@ -126,6 +139,8 @@ func TestCilium(t *testing.T) {
 		{"with its ConfigMap", agents(native), verdict.Passed, "", "", ""},
 		{"allowed IPs of a release that had no ranges among them",
 			allowing(only(func(p netip.Prefix) bool { return p.Bits() == 32 })), verdict.Passed, "", "", ""},
+		{"the range of one node's pods is lost, and new pods are added all the same", lostRange,
+			verdict.Failed, "WG0304", "has only a part of its pod range 10.42.2.0/24", "delete pod -l k8s-app=cilium"},
 		{"an address on its way out of a peer", dummy, verdict.Passed, "", "", ""},
 		{"the ConfigMap says off, and the agents were not restarted",
 			agents(map[string]string{"routing-mode": "native"}), verdict.Passed, "", "", ""},

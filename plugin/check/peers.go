@@ -205,7 +205,7 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if !v.AllowsPods && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
+		if v.ranged && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
 	}
@@ -269,6 +269,22 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 		out.Variant = "port"
 	}
 	return out
+}
+
+// allowsRanges reports whether a node's whole pod range is among the allowed IPs of
+// any peer: then a network that adds pods one by one adds ranges too.
+func (v *view) allowsRanges() bool {
+	ranges := map[netip.Prefix]bool{}
+	for _, n := range v.Nodes {
+		for _, podRange := range n.PodCIDRs {
+			ranges[podRange.Masked()] = true
+		}
+	}
+	return slices.ContainsFunc(v.Nodes, func(n *graph.Node) bool {
+		return slices.ContainsFunc(n.Peers, func(p *graph.Peer) bool {
+			return slices.ContainsFunc(p.AllowedIPs, func(allowed netip.Prefix) bool { return ranges[allowed.Masked()] })
+		})
+	})
 }
 
 // covers reports whether one of the prefixes holds the whole range.

@@ -83,7 +83,22 @@ var told = map[string]expectation{
 	// Systems without a profile, whose carrier is known by evidence: Cilium's BPF
 	// programs lead packets into it and no route does, Calico's rule does.
 	"host-cilium-native": {verdict.Passed, "", nil},
-	"vm-calico-felix":    {verdict.Passed, "", nil},
+	// Real agents of Cilium.
+	"host-cilium-encrypted":           {verdict.Passed, "", nil},
+	"host-cilium-node-all":            {verdict.Passed, "", nil},
+	"host-cilium-off":                 {verdict.Failed, "WG0601", []string{"in PLAINTEXT without encapsulation", "eth0 tx", "variant bare"}},
+	"host-cilium-shared-key":          {verdict.Failed, "WG0303", []string{"node-1 and node-2 share the key"}},
+	"host-cilium-no-key":              {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key"}},
+	"host-cilium-route-past":          {verdict.Failed, "WG0401", []string{"via eth1, where no program of the network leads it into cilium_wg0"}},
+	"host-cilium-allowed-lost":        {verdict.Failed, "WG0304", []string{"has only a part of its pod range 10.42.0.0/24"}},
+	"host-cilium-udp-blocked":         {verdict.Failed, "WG0501", []string{"drops UDP port 51871"}},
+	"host-cilium-strict":              {verdict.Passed, "", nil},
+	"host-cilium-node":                {verdict.Passed, "", nil},
+	"host-cilium-tunnel-off":          {verdict.Failed, "WG0601", []string{"in PLAINTEXT inside VXLAN", "variant vxlan"}},
+	"host-cilium-tunnel-allowed-lost": {verdict.Failed, "WG0304", []string{"does not have 192.0.2.12, the address that its overlay sends to"}},
+	"host-cilium-tunnel":              {verdict.Passed, "", nil},
+	"host-cilium-tunnel-node":         {verdict.Passed, "", nil},
+	"vm-calico-felix":                 {verdict.Passed, "", nil},
 
 	// Calico with its own IPAM, whose blocks are not the nodes' pod ranges in the API.
 	"vm-calico-healthy":         {verdict.Passed, "", nil},

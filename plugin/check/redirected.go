@@ -100,8 +100,8 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 	if worst.status != verdict.Pass {
 		return v.otherWay(e, &worst)
 	}
-	return warn("%s: all of it leads to %s, where a program of the network decides after routing; its decision was seen "+
-		"on the test packets only", v.wereRead(paths, all), list(outOf(all)))
+	return pass("%s: all of it leads to %s, where a program of the network decides after routing; its decision was seen "+
+		"on the test packets", v.wereRead(paths, all), list(outOf(all)))
 }
 
 // outOf are the links that the routes which pods' packets meet lead to.

@@ -22,6 +22,8 @@ type view struct {
 	plain   [][2]bool       // by family, see arrivesPlainly
 	servers servers
 	cards   cards
+	// ranged: the allowed IPs of some peer have a whole pod range, see allowsRanges.
+	ranged bool
 }
 
 // newView resolves the graph for a profile's eyes.
@@ -36,6 +38,7 @@ func newView(g *graph.Graph, p profile.Profile) *view {
 	v := &view{Graph: g, Profile: p, tunnels: make([]tunnels, len(g.Nodes)), nodes: make([][2]*nodePaths, len(g.Nodes))}
 	v.servers = v.serverConfiguration()
 	v.cards = cardsOf(g)
+	v.ranged = !v.AllowsPods || v.allowsRanges()
 	pods := newPodSpace(g)
 	homes := homesOf(g)
 	graph.Parallel(len(g.Nodes), func(i int) {

@@ -43,7 +43,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
 		Device: routedTo(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
-		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium },
+		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium || config["ipam"] == "kubernetes" },
 		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node"), OptedOut: c.optedOut,
 		Scope: slices.Concat(c.scope(), commonScope),
 	}

@@ -86,8 +86,8 @@ type Profile struct {
 	// if it encrypts the pods' packets bare. A peer's allowed IPs are then the
 	// addresses of the node, which is where the overlay sends to.
 	Wraps *Overlay
-	// AllowsPods says that pods are among a peer's allowed IPs one by one; that a
-	// range as a whole is there is not needed.
+	// AllowsPods says that pods are among a peer's allowed IPs one by one, and ranges as
+	// a whole only in some releases.
 	AllowsPods bool
 	// RouteMTU says that pods have the MTU of the tunnel on their routes, so that of
 	// their links says nothing.

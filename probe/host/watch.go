@@ -213,6 +213,7 @@ func (w *Watch) link(l *link, removed bool) {
 		delete(w.state.links, l.Index)
 		delete(w.state.addresses, l.Index)
 		delete(w.state.routes, l.Index)
+		w.separated(l.Index)
 	case before == nil:
 		w.state.links[l.Index] = l
 		event.What = "added"
@@ -226,6 +227,17 @@ func (w *Watch) link(l *link, removed bool) {
 		w.state.links[l.Index] = l
 		w.changed(before, l)
 		w.decide(l)
+	}
+}
+
+// separated takes that an end of a pair left: the ends of a pair are destroyed
+// together, so one that stays leads to another namespace from now on, whatever its
+// last notification says.
+func (w *Watch) separated(index int) {
+	for _, l := range w.state.links {
+		if l.otherEnd() == index {
+			l.PeerNS, l.parent = true, 0
+		}
 	}
 }
 

@@ -104,7 +104,19 @@ trap exit TERM
 while :; do sleep 1; done
 `
 
-const ciliumReady = "[ -e /tmp/restarted ] && wget -q -T 2 -O /dev/null http://127.0.0.1:9879/healthz"
+// The probes of such a pod: it has ended the agent that was there, and the agent that is there is well.
+var (
+	ciliumStarted = core.Probe{
+		ProbeHandler:  core.ProbeHandler{Exec: &core.ExecAction{Command: []string{"test", "-e", "/tmp/restarted"}}},
+		PeriodSeconds: 1, TimeoutSeconds: 5, FailureThreshold: 300,
+	}
+	ciliumWell = core.Probe{
+		ProbeHandler: core.ProbeHandler{HTTPGet: &core.HTTPGetAction{
+			Host: "127.0.0.1", Port: intstr.FromInt32(9879), Path: "/healthz",
+		}},
+		PeriodSeconds: 1, TimeoutSeconds: 5,
+	}
+)
 
 // ciliumDaemonSet is the one that commands for Cilium restart.
 func ciliumDaemonSet() *apps.DaemonSet {
@@ -128,10 +140,8 @@ func ciliumDaemonSet() *apps.DaemonSet {
 						Command:         []string{"sh", "-c", ciliumPod},
 						SecurityContext: &core.SecurityContext{RunAsUser: &user},
 						VolumeMounts:    []core.VolumeMount{{Name: "lab", MountPath: "/run/lab"}},
-						ReadinessProbe: &core.Probe{
-							ProbeHandler:  core.ProbeHandler{Exec: &core.ExecAction{Command: []string{"sh", "-c", ciliumReady}}},
-							PeriodSeconds: 1, TimeoutSeconds: 3,
-						},
+						StartupProbe:    &ciliumStarted,
+						ReadinessProbe:  &ciliumWell,
 					}},
 					Volumes: []core.Volume{{
 						Name: "lab", VolumeSource: core.VolumeSource{HostPath: &core.HostPathVolumeSource{Path: "/run/lab"}},

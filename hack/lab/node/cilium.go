@@ -103,9 +103,14 @@ func RunCilium(ctx context.Context, name, cgroup string) error {
 		"cilium-agent", "--config-dir=" + ciliumConfig, "--k8s-kubeconfig-path=" + CiliumKubeconfig,
 		"--state-dir=" + ciliumState, "--lib-dir=" + ciliumDir, "--bpf-root=" + ciliumBPF,
 	}
-	env := append(os.Environ(), "PATH="+clangDir+":"+os.Getenv("PATH"), "K8S_NODE_NAME="+name,
-		"CILIUM_K8S_NAMESPACE=kube-system")
-	return syscall.Exec(path, argv, env)
+	for key, value := range map[string]string{
+		"PATH": clangDir + ":" + os.Getenv("PATH"), "K8S_NODE_NAME": name, "CILIUM_K8S_NAMESPACE": "kube-system",
+	} {
+		if err := os.Setenv(key, value); err != nil {
+			return fmt.Errorf("setting %s: %w", key, err)
+		}
+	}
+	return syscall.Exec(path, argv, os.Environ())
 }
 
 func option(name string) string {
