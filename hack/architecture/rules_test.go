@@ -89,6 +89,8 @@ func TestSourceFinds(t *testing.T) {
 		{"lists routes", "probe/host", `package p; import "github.com/vishvananda/netlink"; func f() { netlink.RouteListFiltered(0, nil, 0); netlink.LinkByName("") }`, 0},
 		{"adds a firewall rule", "probe/filter", `package p; import "golang.org/x/sys/unix"; var x = unix.NFT_MSG_NEWRULE`, 1},
 		{"lists firewall rules", "probe/filter", `package p; import "golang.org/x/sys/unix"; var x = unix.NFT_MSG_GETRULE`, 0},
+		{"hears of firewall rules", "probe/filter", `package p; import "github.com/kubectl-wg/kubectl-wg/probe/kernel"; var x = kernel.NFTNewRule`, 0},
+		{"the same elsewhere", "probe/host", `package p; import "github.com/kubectl-wg/kubectl-wg/probe/kernel"; var x = kernel.NFTNewRule`, 1},
 		{"adds a rule to something else", "plugin/check", `package p; func f(c book) { c.AddRule(nil) }`, 0},
 		{"writes a file", "probe/host", `package p; import "os"; func f() { os.WriteFile("/proc/sys/x", nil, 0) }`, 1},
 		{"writes a file on the desktop", "plugin/command", `package p; import "os"; func f() { os.WriteFile("x", nil, 0) }`, 0},

@@ -30,7 +30,10 @@ var calls = []Call{
 		Where: []string{"probe", "plugin", "cmd"}, Why: configures,
 	}, {
 		Name: regexp.MustCompile(`^NFT_MSG_(NEW|DEL|DESTROY)\w*$`), From: []string{"golang.org/x/sys/unix"},
-		Where: []string{"probe", "plugin", "cmd"}, Why: configures,
+		Where: []string{"probe", "plugin", "cmd"}, But: []string{"probe/kernel"}, Why: configures, // which hears of them
+	}, {
+		Name: regexp.MustCompile(`^NFT(New|Del)\w*$`), From: []string{Module + "/probe/kernel"},
+		Where: []string{"probe", "plugin", "cmd"}, But: []string{"probe/filter"}, Why: configures, // which compares with them
 	}, {
 		Name: regexp.MustCompile(`^(Write\w*|Create\w*|Mkdir\w*|Remove\w*|Rename|Chmod|Chown|Lchown|Symlink|Link|Truncate|Chtimes)$`),
 		From: []string{"os"}, Where: []string{"probe", "cmd/wg-probe"}, Why: "the probe leaves nothing behind on a node",

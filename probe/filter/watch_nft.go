@@ -39,31 +39,21 @@ func newNftChanges() *nftChanges {
 	}
 }
 
-// Kinds of notifications (linux/netfilter/nf_tables.h). They are heard; who sends
-// one makes what it names, so no name of the system package is used here.
-const (
-	nftNewTable   = unix.NFNL_SUBSYS_NFTABLES << 8
-	nftNewChain   = unix.NFNL_SUBSYS_NFTABLES<<8 | 3
-	nftNewRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 6
-	nftDelRule    = unix.NFNL_SUBSYS_NFTABLES<<8 | 8
-	nftNewElement = unix.NFNL_SUBSYS_NFTABLES<<8 | 12
-)
-
 // notice takes one notification.
 func (c *nftChanges) notice(kind uint16, message []byte) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	switch kind {
-	case nftNewTable:
+	case kernel.NFTNewTable:
 		if at, dormant := parseTable(message); !dormant && !c.awake[at] && c.room(len(at.table)) {
 			c.awake[at] = true
 		}
-	case nftNewChain:
+	case kernel.NFTNewChain:
 		chain, ok := parseChain(bytes.Clone(message))
 		if _, kept := c.chains[chain.chainName]; ok && chain.base && (kept || c.room(len(message))) {
 			c.chains[chain.chainName] = chain
 		}
-	case nftNewRule, nftDelRule:
+	case kernel.NFTNewRule, kernel.NFTDelRule:
 		at, body := parseRule(message)
 		r := rule{chainName: at, body: body}
 		key := r.key()
@@ -72,7 +62,7 @@ func (c *nftChanges) notice(kind uint16, message []byte) {
 		}
 		_, body = parseRule(bytes.Clone(message))
 		c.rules[key] = rule{chainName: at, body: body, meanwhile: true}
-	case nftNewElement:
+	case kernel.NFTNewElement:
 		c.element(message)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
 )
 
 const (
@@ -222,8 +223,8 @@ func FuzzNotices(f *testing.F) {
 	f.Add(uint16(unix.RTM_NEWNEIGH), append(neighbour, encode(ndaEther, []byte{2, 0, 0, 0, 0, 1})...))
 	f.Add(uint16(unix.RTM_NEWACTION), append(make([]byte, 4), encode(1, encode(1, encode(tcaKind, []byte("mirred\x00"))))...))
 	f.Add(uint16(unix.RTM_NEWTFILTER), append(make([]byte, sizeofTcMessage), encode(tcaKind, []byte("u32\x00"))...))
-	f.Add(uint16(nftNewRule), append([]byte{2, 0, 0, 0}, append(encode(unix.NFTA_RULE_TABLE, []byte("t\x00")), encode(unix.NFTA_RULE_CHAIN, []byte("c\x00"))...)...))
-	f.Add(uint16(nftNewElement), append([]byte{2, 0, 0, 0}, encode(unix.NFTA_SET_ELEM_LIST_SET, []byte("s\x00"))...))
+	f.Add(uint16(kernel.NFTNewRule), append([]byte{2, 0, 0, 0}, append(encode(unix.NFTA_RULE_TABLE, []byte("t\x00")), encode(unix.NFTA_RULE_CHAIN, []byte("c\x00"))...)...))
+	f.Add(uint16(kernel.NFTNewElement), append([]byte{2, 0, 0, 0}, encode(unix.NFTA_SET_ELEM_LIST_SET, []byte("s\x00"))...))
 	f.Add(uint16(xfrmNewPolicy), make([]byte, sizeofXfrmPolicy))
 	f.Fuzz(func(t *testing.T, kind uint16, message []byte) {
 		w := &Watch{nft: newNftChanges()}
