@@ -108,6 +108,7 @@ var cases = map[string]map[string]string{
 	},
 	"WG0601": {
 		"vxlan":  "If they are in VXLAN",
+		"geneve": "If they are in Geneve",
 		"bare":   "If they have no encapsulation",
 		"tunnel": "If they take another tunnel",
 		"past":   "If the network plugin encrypts",
