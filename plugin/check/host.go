@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -20,6 +21,12 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 		return carriedByAnother(n, carrier, family)
 	}
 	name := carrier.Name
+	if name == "" {
+		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only", n.Name,
+			family)
+		out.Variant, out.Facts = fmt.Sprintf("ipv%d", family), map[string]string{"node": n.Name}
+		return out
+	}
 	link := n.Link(name)
 	facts := map[string]string{"node": n.Name, "device": name}
 	switch {

@@ -200,6 +200,7 @@ func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 		out.Add("%s", ", one of several next hops: some flows take it")
 	case c.part.Bits() <= entry.Destination.Bits() && entry.Destination.Bits() > 0:
 		out.Variant = "route"
+	case rule != nil && slices.Contains(tunnelTables(n, n.Carrier(e.Family).Name), rule.Table):
 	case rule != nil && routing.Selectors(rule) != "" && entry.Table != mainTable && alone(n, rule):
 		out.Variant, facts["priority"] = "rule", fmt.Sprint(rule.Priority)
 	}

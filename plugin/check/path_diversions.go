@@ -287,7 +287,13 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 		slices.ContainsFunc(e.From.Table, func(own *evidence.Route) bool {
 			return own.Link == e.FromLink() && wider(own, entry)
 		}))
+	own := tunnelTables(e.From, e.FromLink())
 	switch {
+	case rule != nil && slices.Contains(own, rule.Table): // the tunnel's own, whatever else its table has
+		if narrow {
+			return "route"
+		}
+		return ""
 	case rule != nil && (facts["selectors"] != "" || rule.SuppressLength != nil || rule.SuppressGroup != nil) &&
 		entry != nil && entry.Table != mainTable:
 		if !alone(e.From, rule) {
@@ -298,6 +304,8 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 		return "hop"
 	case narrow || entry == nil:
 		return "route"
+	case len(own) > 0: // what is put before them would be looked up in the main table
+		return ""
 	case rule != nil && entry.Table != mainTable:
 		if here := rangeOf(e.From, e.From.PodIP(e.Family)); here.IsValid() && rule.Priority > 0 {
 			facts["here"], facts["before"] = here.String(), fmt.Sprint(rule.Priority-1)
@@ -307,6 +315,18 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 		return "" // where the machines' WireGuard ends cannot be led into it
 	}
 	return "wide"
+}
+
+// tunnelTables are the tables beside the main one that lead into a device: a rule of
+// the network plugin's own has them looked up.
+func tunnelTables(n *graph.Node, device string) (tables []int) {
+	for _, entry := range n.Table {
+		routes := entry.Link == device && (entry.Type == "unicast" || entry.Type == "")
+		if routes && entry.Table != mainTable && !slices.Contains(tables, entry.Table) {
+			tables = append(tables, entry.Table)
+		}
+	}
+	return tables
 }
 
 // wider reports whether an entry is for all addresses of another one, but not for

@@ -39,6 +39,7 @@ func (v *view) published(n *graph.Node, family int) verdict.Outcome {
 			{Node: n.Name, What: "key in the node's annotation", Text: key},
 			{Node: n.Name, What: "key of " + device.Name, Text: device.PublicKey},
 		}
+		v.addThrown(&out, n, family)
 		return out
 	}
 	return pass("%s publishes the key its %s holds, %s", n.Name, device.Name, short(key))

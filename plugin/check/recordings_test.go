@@ -79,6 +79,17 @@ var told = map[string]expectation{
 	"host-cilium-tunnel":              {verdict.Passed, "", nil},
 	"host-cilium-tunnel-node":         {verdict.Passed, "", nil},
 	"vm-calico-felix":                 {verdict.Passed, "", nil},
+
+	// Calico with its own IPAM, whose blocks are not the nodes' pod ranges in the API.
+	"vm-calico-healthy":         {verdict.Passed, "", nil},
+	"vm-calico-host-encryption": {verdict.Passed, "", nil},
+	"vm-calico-off":             {verdict.Failed, "WG0601", []string{"in PLAINTEXT without encapsulation"}},
+	"vm-calico-override":        {verdict.Failed, "WG0101", []string{"unencapsulated on node-2", "wireguard on node-1"}},
+	"vm-calico-key-shared":      {verdict.Failed, "WG0301", []string{"node-2 publishes the key"}},
+	"vm-calico-key-foreign":     {verdict.Failed, "WG0301", []string{"node-2 publishes the key YWFhYWFhYWFh"}},
+	"vm-calico-tc-drop":         {verdict.Failed, "WG0501", []string{"tc"}},
+	"vm-calico-key-removed": {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key",
+		"node-1 therefore keeps", "throw 10.42.247.0/26 table 1"}},
 }
 
 func TestRecordings(t *testing.T) {

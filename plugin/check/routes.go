@@ -11,7 +11,21 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
+// withoutCarrier is what explains a route past the tunnel: nothing was read, there is
+// no tunnel, or another backend.
+var withoutCarrier = []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"}
+
+// route judges the route to the other node's pods. That a key is missing explains it
+// only where the network plugin itself keeps the pods out of the tunnel.
 func (v *view) route(e *graph.Edge) verdict.Outcome {
+	out := v.routed(e)
+	if out.After == nil {
+		out.After = withoutCarrier
+	}
+	return out
+}
+
+func (v *view) routed(e *graph.Edge) verdict.Outcome {
 	if v.Below != nil {
 		return v.routeBelow(e)
 	}
@@ -101,7 +115,7 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 		out.After = withoutTunnel
 		facts["table"] = fmt.Sprint(answer.Table)
 		there, here := rangeOf(to, ip), rangeOf(from, from.PodIP(e.Family))
-		if there.IsValid() && here.IsValid() && rule.Priority > 0 {
+		if len(tunnelTables(from, device)) == 0 && there.IsValid() && here.IsValid() && rule.Priority > 0 {
 			facts["there"] = there.String()
 			facts["here"] = here.String()
 			facts["before"] = fmt.Sprint(rule.Priority - 1)

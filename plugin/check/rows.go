@@ -1,6 +1,8 @@
 package check
 
 import (
+	"slices"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -197,7 +199,7 @@ var rows = []row{
 			Reads: "the kernel's own answer for the pod's address (RTM_GETROUTE), then the routing tables to " +
 				"explain it",
 			Needs: needProbe,
-			After: []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0201"},
+			After: slices.Concat(withoutCarrier, withoutKey),
 		},
 		edge: (*view).route,
 	},

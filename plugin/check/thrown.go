@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -60,11 +59,10 @@ func (v *view) addThrown(out *verdict.Outcome, n *graph.Node, family int) {
 	if more := len(names) - maxThrown; more > 0 {
 		who += fmt.Sprintf(" and %s", plural(uint64(more), "other node"))
 	}
-	verb := "keeps"
+	keep := "keeps"
 	if len(names) > 1 {
-		verb = "keep"
+		keep = "keep"
 	}
-	out.Add(": %s therefore %s what is for its pods out of the tunnel (%s)", who, verb, first)
+	out.Add(": %s therefore %s what is for its pods out of the tunnel (%s)", who, keep, first)
 	out.Kind = verdict.Plaintext
-	out.Readings = slices.Clip(out.Readings)
 }

@@ -20,48 +20,55 @@ const calicoPrefix = "projectcalico.org/"
 // Flannel's lease as well and is Flannel's; one with the marks of another network
 // beside Calico's is of neither for sure.
 func calico(g *graph.Graph) (Profile, bool) {
-	marked, keys := 0, 0
-	for _, n := range g.Nodes {
-		if annotated(n, calicoPrefix) {
-			marked++
-		}
-		if calicoPublished(n, 4)+calicoPublished(n, 6) != "" {
-			keys++
-		}
-	}
+	marked := counted(g, func(n *graph.Node) bool { return annotated(n, calicoPrefix) })
 	if marked == 0 || slices.ContainsFunc(g.Nodes, ofAnother) {
 		return Profile{}, false
 	}
-	f := felix(g.Cluster.Objects)
-	carrier, enabled := calicoEncapsulation(g.Cluster.Objects), f.encrypts("", keys > 0)
+	f := felixOf(g)
+	carrier := calicoEncapsulation(g.Cluster.Objects)
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
-		Backend: carrier, Backends: map[string]string{}, Encrypts: enabled,
+		Backend: carrier, Backends: map[string]string{},
 		Device: routed, Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
-		Scope: calicoScope(f, enabled),
 	}
 	p.Recognised = []string{fmt.Sprintf("annotations %s* on %d of %d nodes", calicoPrefix, marked, len(g.Nodes))}
-	if keys > 0 {
-		p.Recognised = append(p.Recognised, fmt.Sprintf("%sWireguardPublicKey on %d of %d nodes", calicoPrefix, keys, len(g.Nodes)))
+	for _, family := range []int{4, 6} {
+		if keys := counted(g, publishes(family)); keys > 0 {
+			p.Recognised = append(p.Recognised, fmt.Sprintf("IPv%d keys of %d nodes", family, keys))
+		}
 	}
 	for _, n := range g.Nodes {
 		p.Backends[n.Name] = carrier
-		if f.encrypts(n.Name, keys > 0) {
-			p.Backends[n.Name] = wireguard
-			p.Encrypts = true
+		if f.encrypts(n.Name) {
+			p.Backends[n.Name], p.Encrypts = wireguard, true
 		}
 	}
+	p.Scope = calicoScope(f, p.Encrypts)
 	if !p.Encrypts {
 		p.underlay(g)
 		return p, true
 	}
 	p.Name, p.Title, p.Backend = "calico-wireguard", "Calico with WireGuard", wireguard
-	p.Device, p.Published, p.Port, p.Address = f.device, calicoPublished, f.port, calicoAddress
+	p.Device, p.Published, p.Port, p.Address = f.devices(g), calicoPublished, f.port, calicoAddress
 	return p, true
 }
 
 const wireguard = "wireguard"
+
+// counted returns how many nodes are of a kind.
+func counted(g *graph.Graph, is func(*graph.Node) bool) (nodes int) {
+	for _, n := range g.Nodes {
+		if is(n) {
+			nodes++
+		}
+	}
+	return nodes
+}
+
+func publishes(family int) func(*graph.Node) bool {
+	return func(n *graph.Node) bool { return calicoPublished(n, family) != "" }
+}
 
 func annotated(n *graph.Node, prefix string) bool {
 	for name := range n.Annotations {
@@ -79,31 +86,76 @@ func ofAnother(n *graph.Node) bool {
 }
 
 // felix is Felix's configuration, by object: "default" for all nodes, "node.NAME"
-// for one, whose fields take precedence (felix/config).
-type felix map[string]map[string]string
+// for one, whose fields take precedence (felix/config); and the families of which
+// some node publishes a key.
+type felix struct {
+	objects   map[string]map[string]string
+	published map[int]bool
+}
+
+func felixOf(g *graph.Graph) felix {
+	f := felix{g.Cluster.Objects, map[int]bool{}}
+	for _, family := range []int{4, 6} {
+		f.published[family] = slices.ContainsFunc(g.Nodes, publishes(family))
+	}
+	return f
+}
 
 // value is what a field has for a node, or for all if node is empty; empty if it
 // is not set or was not read.
 func (f felix) value(node, field string) string {
-	own := f["FelixConfiguration//node."+node]
-	return cmp.Or(own[field], f["FelixConfiguration//default"][field])
+	own := f.objects["FelixConfiguration//node."+node]
+	return cmp.Or(own[field], f.objects["FelixConfiguration//default"][field])
 }
 
-// encrypts reports whether Felix on a node is to use WireGuard for any family. Where
-// its configuration does not say, which can also stand in its environment, keys that
-// are published do: Felix takes its key back when WireGuard is switched off.
-func (f felix) encrypts(node string, published bool) bool {
+// encrypts reports whether Felix on a node is to use WireGuard for any family.
+func (f felix) encrypts(node string) bool {
+	return f.encryptsFamily(node, 4) || f.encryptsFamily(node, 6)
+}
+
+// encryptsFamily reports whether Felix on a node is to use WireGuard for a family.
+// Where its configuration does not say, which can also stand in its environment,
+// keys that are published do: Felix takes its key back when WireGuard is switched off.
+func (f felix) encryptsFamily(node string, family int) bool {
 	four, six := f.value(node, "wireguardEnabled"), f.value(node, "wireguardEnabledV6")
-	return four == "true" || six == "true" || four == "" && six == "" && published
+	switch {
+	case four == "" && six == "":
+		return f.published[family]
+	case family == 6:
+		return six == "true"
+	}
+	return four == "true"
 }
 
-// device is the name of a node's WireGuard device, felix/config's default if
-// it has no other.
-func (f felix) device(n *graph.Node, family int) string {
-	if family == 6 {
-		return cmp.Or(f.value(n.Name, "wireguardInterfaceNameV6"), "wg-v6.cali")
+// devices is device for the nodes of a graph, worked out once: it is asked of each edge.
+func (f felix) devices(g *graph.Graph) func(*graph.Node, int) string {
+	names := map[*graph.Node][2]string{}
+	for _, n := range g.Nodes {
+		names[n] = [2]string{f.device(n, 4), f.device(n, 6)}
 	}
-	return cmp.Or(f.value(n.Name, "wireguardInterfaceName"), "wireguard.cali")
+	return func(n *graph.Node, family int) string {
+		if family == 6 {
+			return names[n][1]
+		}
+		return names[n][0]
+	}
+}
+
+// device is the name of the WireGuard device that a node should have, felix/config's
+// default if it has no other; empty if the family is not encrypted. On a node with a
+// configuration of its own without WireGuard the device of the others is missed.
+func (f felix) device(n *graph.Node, family int) string {
+	node := n.Name
+	if !f.encrypts(node) {
+		node = ""
+	}
+	switch {
+	case f.encrypts(node) && !f.encryptsFamily(node, family):
+		return ""
+	case family == 6:
+		return cmp.Or(f.value(node, "wireguardInterfaceNameV6"), "wg-v6.cali")
+	}
+	return cmp.Or(f.value(node, "wireguardInterfaceName"), "wireguard.cali")
 }
 
 // port is the UDP port of a node's device.
@@ -176,7 +228,8 @@ func calicoScope(f felix, enabled bool) []Scope {
 	}}
 	for _, line := range commonScope {
 		if strings.HasPrefix(line.What, "host network") {
-			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use TLS of their own"
+			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use TLS " +
+				"of their own"
 			if f.value("", "wireguardHostEncryptionEnabled") == "true" {
 				line.Why = "wireguardHostEncryptionEnabled is on, so it is to be encrypted as well; this run tested pods"
 			}

@@ -10,9 +10,9 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// configured is a cluster whose ConfigMap of Cilium has some options, and two nodes
+// ciliumAs is a cluster whose ConfigMap of Cilium has some options, and two nodes
 // that publish keys.
-func configured(options map[string]string) *graph.Graph {
+func ciliumAs(options map[string]string) *graph.Graph {
 	about := evidence.Cluster{Objects: map[string]map[string]string{ciliumConfig: options}}
 	return cluster(evidence.Run{Families: []int{4}}, about, agent("a"), agent("b"))
 }
@@ -62,7 +62,7 @@ func TestCiliumByItsConfiguration(t *testing.T) {
 		{options("enable-wireguard", "false", "enable-ztunnel", "true"), "cilium-ztunnel-native",
 			"Cilium, ztunnel and not WireGuard, native routing", false, false},
 	} {
-		g := configured(test.options)
+		g := ciliumAs(test.options)
 		p := Decide(g)
 		wantEqual(t, "name", p.Name, test.name)
 		wantEqual(t, "title", p.Title, test.title)
@@ -136,7 +136,7 @@ func TestCiliumEndpoint(t *testing.T) {
 		{"native routing has no tunnel", options("underlay-protocol", "ipv6"), both, four},
 		{"no InternalIP", options(), both[:2], netip.Addr{}},
 	} {
-		g := configured(test.options)
+		g := ciliumAs(test.options)
 		g.Nodes[0].Node.Addresses = test.addresses
 		p := Decide(g)
 		for _, family := range []int{4, 6} {
@@ -166,7 +166,7 @@ func TestCiliumScope(t *testing.T) {
 		{"off", options("enable-wireguard", "false"), nil, []string{first, nodes, "its programs"}},
 	} {
 		text := ""
-		for _, line := range Decide(configured(test.options)).Scope {
+		for _, line := range Decide(ciliumAs(test.options)).Scope {
 			text += line.What + " (" + line.Why + ")\n"
 		}
 		for _, part := range test.says {
@@ -184,11 +184,11 @@ func TestCiliumScope(t *testing.T) {
 
 // Only strict mode makes Cilium drop what it cannot encrypt.
 func TestCiliumFailsOpen(t *testing.T) {
-	wantEqual(t, "by default", Decide(configured(options())).FailClosed, false)
+	wantEqual(t, "by default", Decide(ciliumAs(options())).FailClosed, false)
 	strict := options("enable-encryption-strict-mode-egress", "true")
-	wantEqual(t, "strict mode", Decide(configured(strict)).FailClosed, true)
+	wantEqual(t, "strict mode", Decide(ciliumAs(strict)).FailClosed, true)
 	strict["enable-wireguard"] = "false"
-	wantEqual(t, "without WireGuard", Decide(configured(strict)).FailClosed, false)
+	wantEqual(t, "without WireGuard", Decide(ciliumAs(strict)).FailClosed, false)
 }
 
 // A WireGuard of the machines below Cilium's tunnel carries its packets.

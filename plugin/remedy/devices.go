@@ -6,6 +6,10 @@ var deviceRemedies = []row{
 	{"WG0201", "missing", "", Hint{
 		Title: "Restart the network plugin: it makes {device} when it starts", Steps: []Step{loadModule},
 	}},
+	// Changes nothing by itself: how this system is configured is not known.
+	{"WG0201", "ipv4", "", Hint{Title: "Switch the network plugin's encryption on for IPv4 too"}},
+	// The same.
+	{"WG0201", "ipv6", "", Hint{Title: "Switch the network plugin's encryption on for IPv6 too"}},
 	// Removes a link with its addresses and routes; whoever made it may miss it.
 	{"WG0201", "impostor", "", Hint{
 		Title: "Remove the link that only has the name of the device, then restart the network plugin",

@@ -141,7 +141,7 @@ func TestRemediesOfACode(t *testing.T) {
 	for _, entry := range entries {
 		variants = append(variants, entry.Variant+"/"+entry.Distribution)
 	}
-	if want := []string{"/k3s", "/rke2", "/flannel", "/cilium"}; !slices.Equal(variants, want) {
+	if want := []string{"/k3s", "/rke2", "/flannel", "/calico", "/cilium"}; !slices.Equal(variants, want) {
 		t.Errorf("%q, want %q", variants, want)
 	}
 	if len(entries) > 0 && entries[0].Hint.Steps[0].On != "{node}" {

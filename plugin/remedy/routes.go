@@ -44,6 +44,11 @@ var routeRemedies = []row{
 	{"WG0401", "below", "", Hint{
 		Title: "Have the network plugin on {node} use the WireGuard device {device}, as its peers do",
 	}},
+	// Prints no command: what the network plugin keeps them out for is not known.
+	{"WG0401", "thrown", "", Hint{
+		Title: "Find why the network plugin on {node} keeps the pods of {peer} out of its tunnel",
+		Note:  "It made the route {route} of table {table} itself: its logs on {node} say why it does not use the tunnel.",
+	}},
 	// Prints no command: how this system is restarted is not known.
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
 	// Removes one rule of one node, for all that it applied to.

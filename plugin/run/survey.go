@@ -53,7 +53,8 @@ func (r *Run) survey(ctx context.Context) error {
 	}
 	surveyed := graph.New(r.recording)
 	decided := profile.Decide(surveyed)
-	if err := missingFamily(o.Families, r.nodes.list, decided.RunsAs != ""); err != nil {
+	elsewhere := func(n *graph.Node) bool { return n.IPAM != "" || !decided.Assigned(n) }
+	if err := missingFamily(o.Families, r.nodes.list, !slices.ContainsFunc(surveyed.Nodes, elsewhere)); err != nil {
 		return err
 	}
 	r.overlay = overlay(decided, surveyed)

@@ -4,15 +4,18 @@ import (
 	"context"
 	_ "embed" // of Calico's objects
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
 
+	core "k8s.io/api/core/v1"
 	rbac "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/node"
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
@@ -21,6 +24,22 @@ import (
 //
 //go:embed calico.yaml
 var calicoObjects string
+
+// calicoReserved holds the ranges that Kubernetes assigns to the nodes of a lab, of which Calico's IPAM uses none: pods are
+// elsewhere, and the first address of each is that of the node's device.
+var calicoReserved = netip.PrefixFrom(topology.PodCIDR(1).Addr(), 20).String()
+
+// calicoNode is a Node with what calico-node finds out and assigns.
+func calicoNode(n node.Node) *core.Node {
+	first := netip.MustParsePrefix(n.PodCIDRs[0]).Addr().Next()
+	return &core.Node{
+		ObjectMeta: meta.ObjectMeta{Name: n.Name, Annotations: map[string]string{
+			"projectcalico.org/IPv4Address":                n.Address.IPv4.String(),
+			"projectcalico.org/IPv4WireguardInterfaceAddr": first.String(),
+		}},
+		Spec: core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
+	}
+}
 
 // CreateCalico creates Calico's kinds and objects by the distribution's kubectl, and lets its agents do all.
 func CreateCalico(ctx context.Context, client kubernetes.Interface, bin func(string) string, crds, kubeconfig string) error {
@@ -32,7 +51,7 @@ func CreateCalico(ctx context.Context, client kubernetes.Interface, bin func(str
 	if _, err := client.RbacV1().ClusterRoleBindings().Create(ctx, binding, meta.CreateOptions{}); err != nil && !errors.IsAlreadyExists(err) {
 		return fmt.Errorf("granting Calico's role: %w", err)
 	}
-	objects := strings.ReplaceAll(calicoObjects, "PODS", topology.PodNetwork)
+	objects := strings.NewReplacer("PODS", topology.PodNetwork, "RESERVED", calicoReserved).Replace(calicoObjects)
 	for _, step := range []struct {
 		input string
 		args  []string

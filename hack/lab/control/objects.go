@@ -56,6 +56,9 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 	if network.Cilium() {
 		return plainNode(n, server), nil
 	}
+	if network.Calico() { // no K3s is around it
+		return calicoNode(n), nil
+	}
 	args := []string{"agent"}
 	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
 	if server {
@@ -67,12 +70,6 @@ func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node,
 		labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
 	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
-	if network.Calico() { // no K3s is around it; calico-node writes the address that it finds
-		return &core.Node{
-			ObjectMeta: meta.ObjectMeta{Name: n.Name, Annotations: map[string]string{"projectcalico.org/IPv4Address": n.Address.IPv4.String()}},
-			Spec:       core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs},
-		}, nil
-	}
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)

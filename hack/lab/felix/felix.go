@@ -29,6 +29,8 @@ func (o Options) environment() []string {
 		"FELIX_IPV6SUPPORT=false", "FELIX_XDPENABLED=false", "FELIX_HEALTHENABLED=false",
 		"FELIX_USAGEREPORTINGENABLED=false", "FELIX_LOGSEVERITYSCREEN=info", "FELIX_LOGFILEPATH=none",
 		"FELIX_LOGSEVERITYSYS=none", "FELIX_LOGSEVERITYFILE=none",
+		// Which one it would find depends on what is there first: rules of the other would stay when it restarts.
+		"FELIX_IPTABLESBACKEND=NFT",
 	)
 }
 
