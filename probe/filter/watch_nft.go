@@ -179,7 +179,7 @@ func (r rule) key() uint64 {
 	fmt.Fprintf(sum, "%d %s %s ", r.family, r.table, r.chain)
 	if body, ok := r.body.(nftRule); ok && !isKubeProxys(r.chainName) {
 		for _, e := range body {
-			io.WriteString(sum, e.name)
+			_, _ = io.WriteString(sum, e.name)
 			for _, a := range e.Attributes {
 				if !slices.Contains(counting, e.name) {
 					fmt.Fprintf(sum, " %d:%x", a.Kind, a.Value)

@@ -49,7 +49,7 @@ func calicoKinds(ctx context.Context, module string) ([]byte, error) {
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "libcalico-go/config/crd/*.yaml"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("Calico's module has no definitions of its kinds: %w", err)
+		return nil, fmt.Errorf("definitions of Calico's kinds in its module: %w", err)
 	}
 	var all [][]byte
 	for _, file := range files {
