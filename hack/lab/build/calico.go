@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,8 +49,11 @@ func calicoKinds(ctx context.Context, module string) ([]byte, error) {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "libcalico-go/config/crd/*.yaml"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("definitions of Calico's kinds in its module: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the definitions of Calico's kinds: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no definitions of Calico's kinds in its module")
 	}
 	var all [][]byte
 	for _, file := range files {
