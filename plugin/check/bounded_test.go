@@ -110,7 +110,9 @@ func countedFrom(r *verdict.Result) verdict.Totals {
 				total.Causes[f.Status]++
 			}
 		}
-		t.Checks = append(t.Checks, total)
+		if len(total.Statuses) > 0 { // a check that nobody asked for is not judged
+			t.Checks = append(t.Checks, total)
+		}
 	}
 	t.Unproven = unprovenNodes(r)
 	return t
