@@ -48,6 +48,10 @@ SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab dow
 # The race detector needs a C compiler. The product itself is built without.
 RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race -timeout 30m,go test)
 
+# Of the judge's tests those in which it works in parallel. All the others judge thousands of changed recordings, one
+# after the other, which the race detector makes five times as long for nothing.
+PARALLEL = ^Test(Recordings|ManyPairsAreJudgedLikeFew|TilesAreJudgedLikePairs|Sums)$$
+
 # What shares no code with the product watches beside it.
 TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump
 
@@ -80,7 +84,9 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	  "check: bin/lab build" \
 	  "check: $(call SWEEP,test)" \
 	  $(foreach module,$(MODULES),"check: cd $(module) && go vet ./...") \
-	  "tests: $(RACE) -json ./..." \
+	  "tests: $(RACE) -json $(filter-out %/plugin/check,$(shell go list ./...))" \
+	  "tests: $(RACE) -json -run '$(PARALLEL)' ./plugin/check" \
+	  "tests: go test -json -skip '$(PARALLEL)' ./plugin/check" \
 	  "tests: cd hack/image && go test -json ./..." \
 	  "tests: cd hack/lab && go test -json ./..." \
 	  "tests: $(LAB_RUN) --name test --ground host $(QUICK)"
