@@ -133,7 +133,8 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 		v.walkBelow(e, paths, note)
 	}
 	marked := v.Below != nil && v.Below.Marked // and the kernel was asked without a mark
-	if link := e.Route.Link; !all.answers && !marked && link != "" && v.Run.Minor >= 1 {
+	own := ofTheHost(e, e.To.PodIP(e.Family))
+	if link := e.Route.Link; !all.answers && !marked && !own && link != "" && v.Run.Minor >= 1 {
 		note(concern{status: verdict.Inconclusive, reason: fmt.Sprintf(
 			"the kernel says that %s is reached through %s, and by the rules and tables that were read it is "+
 				"not", e.To.PodIP(e.Family), link)})

@@ -177,6 +177,42 @@ func pathFindingOf(t *testing.T, s map[string][]evidence.Message, from, to strin
 	return verdict.Finding{}
 }
 
+// The kernel is asked as for a packet of the host itself. What a rule does with such
+// packets says nothing of pods, whose packets are looked for.
+func TestPathsOfTheHostItself(t *testing.T) {
+	for name, test := range map[string]struct {
+		rule   evidence.Rule
+		leaks  bool
+		routes verdict.Status // of WG0401
+	}{
+		"the host's own packets": {evidence.Rule{In: "lo"}, false, verdict.NotApplicable},
+		"all but those":          {evidence.Rule{In: "lo", Not: true}, false, verdict.Fail},
+		"and pods' were seen":    {evidence.Rule{In: "lo"}, true, verdict.Fail},
+	} {
+		s := healthy(2)
+		test.rule.Priority, test.rule.Table = 50, 100
+		onNode1(ruled(test.rule), past("10.42.1.0/24", 100))(s)
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Route != nil && m.Route.For == podIP(1) {
+				m.Route = &evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 100, Destination: cidr("10.42.1.0/24")}
+			}
+		})
+		if test.leaks {
+			onNode1(evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4,
+				By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})(s)
+		}
+		j := Judge(record(t, s))
+		for _, f := range j.Findings {
+			if f.Code == "WG0401" && f.Subject.Node == "node-1" && f.Status != test.routes {
+				t.Errorf("%s: %s, want %s: %s", name, f.Status, test.routes, f.Text)
+			}
+		}
+		if pass := test.routes == verdict.NotApplicable; pass != (j.Verdict == verdict.Passed) {
+			t.Errorf("%s: %s: %s", name, j.Verdict, strings.Join(bad(j), "\n"))
+		}
+	}
+}
+
 // For each selector of a rule: one that leads past the tunnel, with a condition
 // that every packet, some packets, or no packet of a pod meets.
 func TestPathsBySelector(t *testing.T) {

@@ -78,7 +78,7 @@ var told = map[string]expectation{
 	"live-classes":              {verdict.Passed, "", nil},
 	"live-classes-untranslated": {verdict.Undecided, "WG0621", []string{"pod → ClusterIP of a far pod, from node-0 to node-1", "is the Service's address translated"}},
 	"live-classes-service-leak": {verdict.Failed, "WG0621", []string{`the class "pod → ClusterIP of a far pod" from node-0 to node-1`, "eth0 tx", "10.42.0.2 → 10.42.1.2"}},
-	"live-classes-node-leak":    {verdict.Failed, "WG0401", []string{"instead of flannel-wg"}},
+	"live-classes-node-leak":    {verdict.Failed, "WG0621", []string{"node → far pod"}},
 
 	// Systems without a profile, whose carrier is known by evidence: Cilium's BPF
 	// programs lead packets into it and no route does, Calico's rule does.

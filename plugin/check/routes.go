@@ -44,6 +44,9 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 		return v.wholeRange(e)
 	case v.Redirects && answer.Link != "":
 		return v.redirected(e, ip)
+	case ofTheHost(e, ip) && e.Into.Total() > 0 && len(e.Leaks) == 0:
+		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" sends via "+
+			"%s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
 		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)
@@ -318,6 +321,16 @@ func ruleFor(n *graph.Node, answer *evidence.Route, ip netip.Addr) *evidence.Rul
 	}
 	return first
 }
+
+// ofTheHost reports whether the kernel's answer comes from a rule for what the host
+// sends itself: it is asked as for such a packet, and forwards those of pods.
+func ofTheHost(e *graph.Edge, ip netip.Addr) bool {
+	rule := ruleFor(e.From, e.Route, ip)
+	return rule != nil && rule.In == loopback && !rule.Not
+}
+
+// loopback is the link that a host's own packets come from, to rules.
+const loopback = "lo"
 
 // kernels reports whether a rule is one of the three that every network
 // namespace has from the start, see fib_rules_init in the kernel.
