@@ -74,7 +74,9 @@ func knock(args []string) error {
 		return err
 	}
 	defer conn.Close()
-	for range 250 {
+	// A handshake message that is lost is sent again after 5 s and up to a third more
+	// (REKEY_TIMEOUT): twice that, 20 ms at a time.
+	for range 700 {
 		conn.Write([]byte("x"))
 		conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, syscall.ECONNREFUSED) {
