@@ -46,23 +46,10 @@ type classes map[classKey][]uint16
 // frame counts all such packets of a frame from its first one on: where datagrams
 // are merged they are several.
 func (c *classes) frame(f *Frame, found *match, m *matcher) {
-	c.add(f, &found.header)
-	at := repeats(f.Data, found.at)
-	for range 2 * maxSegments {
-		next := m.next(f.Data[at:])
-		if next < 0 {
-			return
-		}
-		at += next
-		h, genuine := ParseMarked(f.Data[at:], m.mark, m.key)
-		if !genuine {
-			at += MarkSize
-			continue
-		}
+	for _, h := range m.marked(f.Data, found) {
 		if h.ofClass() {
-			c.add(f, &h)
+			c.add(f, h)
 		}
-		at = repeats(f.Data, at)
 	}
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -44,27 +45,40 @@ func (w seenPairs) control(f *Frame, h *Marked) {
 	}
 }
 
-// frame counts all marked packets of a frame from its first one on, which
-// begins at found.at. Where segments or datagrams are merged they are several;
-// each ends with at most one mark that does not begin a packet.
+// frame counts all marked packets of a frame, controls aside.
 func (w seenPairs) frame(f *Frame, found *match, m *matcher) {
-	w.packet(f, found.at, &found.header)
-	at := repeats(f.Data, found.at)
-	for range 2 * maxSegments {
-		next := m.next(f.Data[at:])
-		if next < 0 {
+	for at, h := range m.marked(f.Data, found) {
+		if h.Kind != KindControl {
+			w.packet(f, at, h)
+		}
+	}
+}
+
+// marked returns where the run's packets of a frame begin, from its first one on, with
+// their headers. Where segments or datagrams are merged they are several; each ends
+// with at most one mark that does not begin a packet.
+func (m *matcher) marked(frame []byte, first *match) iter.Seq2[int, *Marked] {
+	return func(yield func(int, *Marked) bool) {
+		if !yield(first.at, &first.header) {
 			return
 		}
-		at += next
-		h, genuine := ParseMarked(f.Data[at:], m.mark, m.key)
-		if !genuine {
-			at += MarkSize
-			continue
+		at := repeats(frame, first.at)
+		for range 2 * maxSegments {
+			next := m.next(frame[at:])
+			if next < 0 {
+				return
+			}
+			at += next
+			h, genuine := ParseMarked(frame[at:], m.mark, m.key)
+			if !genuine {
+				at += MarkSize
+				continue
+			}
+			if !yield(at, &h) {
+				return
+			}
+			at = repeats(frame, at)
 		}
-		if h.Kind != KindControl {
-			w.packet(f, at, &h)
-		}
-		at = repeats(f.Data, at)
 	}
 }
 
