@@ -116,7 +116,7 @@ func TestLiveClasses(t *testing.T) {
 			"nft add rule ip mangled pre iifname veth0 ct status dnat meta mark set 0x88"),
 			"FAIL", []string{"WG0621", "WG0402"}, map[string]string{
 				"pod-cluster-ip": leak, "pod-node-port": leak, "node-pod": enc, "node-node": design}},
-		{"classes-node-leak", hosts, past("iif lo to 10.42.1.0/24"), "FAIL", []string{"WG0401"}, map[string]string{
+		{"classes-node-leak", hosts, past("iif lo to 10.42.1.0/24"), "FAIL", []string{"WG0621"}, map[string]string{
 			"node-pod": leak, "pod-node": design, "node-node": design, "pod-cluster-ip": ""}},
 		{"classes-dropped", hosts, func(l *live) {
 			services(l)
