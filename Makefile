@@ -45,8 +45,9 @@ KERNEL   = healthy switched three underlay unencrypted clock tee leak-young midd
 LAB_RUN  = bin/lab run --verify bin/kubectl-wg --load-image dist/wg-probe.tar
 # Labs that earlier runs left, by the names that they have here.
 SWEEP    = bin/lab status | grep -oE '^($(1))-[^ ]+' | xargs -r -n 1 bin/lab down --name
-# The race detector needs a C compiler. The product itself is built without.
-RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race -timeout 30m,go test)
+# The race detector needs a C compiler. The product itself is built without. Live tests start the test's own program
+# hundreds of times, and with the detector each would sleep a second at its end.
+RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 go test -race -timeout 30m,go test)
 
 # Of the judge's tests those in which it works in parallel. All the others judge thousands of changed recordings, one
 # after the other, which the race detector makes five times as long for nothing.
