@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -70,8 +71,9 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 		c.clear = slices.DeleteFunc(c.clear, c.untranslated)
 	}
 	untranslated -= len(c.clear)
+	podToPod := slices.ContainsFunc(c.clear, c.betweenPods)
 	switch {
-	case len(c.clear) > 0 && c.promise.Encrypted:
+	case len(c.clear) > 0 && (c.promise.Encrypted || podToPod):
 		c.cell, c.why = CellLeak, fmt.Sprintf("%s seen in clear", plural(c.inClear(), "packet"))
 	case len(c.clear) > 0:
 		c.cell = CellByDesign
@@ -94,6 +96,20 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 // there.
 func (c *judgedClass) untranslated(leak graph.Leak) bool {
 	return !leak.Answer && leak.OuterTarget == c.Addr.Addr() && encapsulation(leak.Layers) == ""
+}
+
+// betweenPods reports whether a packet has the addresses of pods of both nodes, as a
+// hop to a Service can have where nothing masquerades it. It is pod traffic then,
+// whatever is promised of its class.
+func (c *judgedClass) betweenPods(leak graph.Leak) bool {
+	source, target := leak.OuterSource, leak.OuterTarget
+	if leak.InnerSource.IsValid() && leak.InnerTarget.IsValid() {
+		source, target = leak.InnerSource, leak.InnerTarget
+	}
+	at := func(n *graph.Node, ip netip.Addr) bool {
+		return ip.IsValid() && slices.ContainsFunc(podRanges(n, family(ip)), func(p netip.Prefix) bool { return p.Contains(ip) })
+	}
+	return at(c.From, source) && at(c.To, target) || at(c.To, source) && at(c.From, target)
 }
 
 // inClear counts the frames that were seen in clear.

@@ -49,7 +49,7 @@ func reaches(d *evidence.Diversion, link string) bool {
 // arriving is the same for a packet that has left the tunnel on its way to a pod.
 func arriving(d *evidence.Diversion, n *graph.Node, from []string) bool {
 	switch {
-	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt:
+	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt, d.Effect == evidence.EffectMark:
 		return false
 	case d.Hook == "ingress" && d.Link != "":
 		return slices.ContainsFunc(strings.Fields(d.Link), func(link string) bool { return slices.Contains(from, link) })
@@ -206,6 +206,7 @@ var effects = map[string]string{
 	evidence.EffectDNAT:    "it sends packets to another address",
 	evidence.EffectBPF:     "what the program does cannot be read",
 	evidence.EffectTunnel:  "the overlay sends them to a host that is not reached through the tunnel",
+	evidence.EffectMark:    "programs of the network tell by this mark what they have to encrypt",
 	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
 }
 

@@ -18,8 +18,8 @@ type nodePaths struct {
 	plan *routing.Plan
 	own  [2]*routing.Plan // of the host's own packets by family, below an overlay only
 	host routing.Host
-	// diverting are the statements that do more than to mark, statements how
-	// many of all kinds there are.
+	// diverting are the statements that do more than to mark for rules, statements
+	// how many of all kinds there are.
 	diverting  []*evidence.Diversion
 	statements int
 	// leaves are those that the host's own packets meet, of an overlay's among them.
@@ -71,7 +71,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 			paths.servers = append(paths.servers, d)
 			continue
 		}
-		if v.Below != nil && ofOwn(d) {
+		if ofOwn(d) && (v.Below != nil || v.Wraps != nil) {
 			paths.leaves = append(paths.leaves, d)
 		}
 		if d.Hook == "output" {
@@ -95,6 +95,9 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 				continue
 			}
 			services[[2]uint32{d.Mark, d.Mask}] = true
+		}
+		if v.misleads(d) {
+			paths.diverting = append(paths.diverting, d)
 		}
 		if bears || d.Effect == evidence.EffectMark {
 			paths.host.Diversions = append(paths.host.Diversions, d)

@@ -132,6 +132,9 @@ func (v *view) worstPath(e *graph.Edge, paths *nodePaths) (worst concern, all me
 	if v.Below != nil {
 		v.walkBelow(e, paths, note)
 	}
+	if v.Wraps != nil {
+		v.misled(e, paths, note)
+	}
 	marked := v.Below != nil && v.Below.Marked // and the kernel was asked without a mark
 	own := ofTheHost(e, e.To.PodIP(e.Family))
 	if link := e.Route.Link; !all.answers && !marked && !own && link != "" && v.Run.Minor >= 1 {
@@ -234,7 +237,7 @@ func (v *view) walkBelow(e *graph.Edge, paths *nodePaths, note func(concern)) {
 	to := netip.PrefixFrom(end, end.BitLen())
 	v.walkTo(e, plan, to, []string{e.FromLink()}, &met{}, func(c concern) {
 		// What an overlay sends has no mark unless a statement sets one.
-		if c.way == nil || c.way.Certainty != routing.Doubtful || len(c.way.Marked) > 0 {
+		if c.way == nil || v.Below.Marked || c.way.Certainty != routing.Doubtful || len(c.way.Marked) > 0 {
 			note(c)
 		}
 	})

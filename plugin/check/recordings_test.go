@@ -91,6 +91,7 @@ var told = map[string]expectation{
 	"host-cilium-no-key":              {verdict.Failed, "WG0301", []string{"node-2 publishes no WireGuard key"}},
 	"host-cilium-route-past":          {verdict.Failed, "WG0401", []string{"via eth1, where no program of the network leads it into cilium_wg0"}},
 	"host-cilium-allowed-lost":        {verdict.Failed, "WG0304", []string{"has only a part of its pod range 10.42.0.0/24"}},
+	"host-cilium-mark":                {verdict.Undecided, "WG0402", []string{"mark set 0xe00", "tell by this mark"}},
 	"host-cilium-udp-blocked":         {verdict.Failed, "WG0501", []string{"drops UDP port 51871"}},
 	"host-cilium-strict":              {verdict.Passed, "", nil},
 	"host-cilium-node":                {verdict.Passed, "", nil},

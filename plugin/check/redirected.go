@@ -104,6 +104,24 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 		"on the test packets", v.wereRead(paths, all), list(outOf(all)))
 }
 
+// misleads reports whether a statement changes what programs of the network do with
+// the packets that it applies to.
+func (v *view) misleads(d *evidence.Diversion) bool { return v.Misleads != nil && v.Misleads(d) }
+
+// misled judges the sender's statements for what the network's own overlay sends:
+// UDP to the other node, whatever the ports.
+func (v *view) misled(e *graph.Edge, paths *nodePaths, note func(concern)) {
+	end := e.To.Carrier(e.Family).Endpoint
+	for _, d := range paths.leaves {
+		s := &d.Selector
+		udp := len(s.Protocol) == 0 || slices.Contains(s.Protocol, protocolUDP)
+		there := len(s.To) == 0 || slices.ContainsFunc(s.To, func(p netip.Prefix) bool { return p.Contains(end) })
+		if v.misleads(d) && udp && there {
+			note(concern{status: verdict.Inconclusive, by: d, part: netip.PrefixFrom(end, end.BitLen()), reason: effects[d.Effect]})
+		}
+	}
+}
+
 // outOf are the links that the routes which pods' packets meet lead to.
 func outOf(all met) (links []string) {
 	for route := range all.routes {

@@ -58,7 +58,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 		p.Device = func(*graph.Node, int) string { return ciliumDevice }
 		p.Published, p.Port = ciliumKey, func(*graph.Node, int) uint16 { return ciliumPort }
 		p.Redirects, p.RouteMTU, p.AllowsPods = true, true, true
-		p.Wraps = c.overlay()
+		p.Wraps, p.Misleads = c.overlay(), ciliumMisleads
 		return p, true
 	}
 	p.Backends = map[string]string{}
@@ -66,6 +66,26 @@ func cilium(g *graph.Graph) (Profile, bool) {
 		p.Backends[n.Name] = p.Backend
 	}
 	return p, true
+}
+
+// ciliumMarks are the bits of a mark by which Cilium's programs know packets that they
+// have seen before: encrypted ones, which they let pass, and those of its overlay and
+// its proxy (cilium bpf/lib/common.h, MARK_MAGIC_HOST_MASK; older
+// releases had 0x1e00 for encrypted, cilium#33863).
+const ciliumMarks = 0x1f00
+
+// ciliumChains begin the names of the chains in which the agents set such marks.
+const ciliumChains = "CILIUM_"
+
+// ciliumMisleads reports whether a statement that is not the agents' own sets or
+// clears bits of ciliumMarks. Clearing them all is what statements with a mark of
+// their own do; it means something to packets of the overlay only.
+func ciliumMisleads(d *evidence.Diversion) bool {
+	if d.Effect != evidence.EffectMark || strings.HasPrefix(d.Chain, ciliumChains) {
+		return false
+	}
+	changes := d.Mask&ciliumMarks != 0 || d.Unknown && d.Mask == 0
+	return changes && (d.Unknown || d.Mark&ciliumMarks != 0 || d.Hook == "output")
 }
 
 // leased reports whether some node has a lease of Flannel.

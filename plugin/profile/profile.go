@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Profile is the expectation that a cluster is judged against.
@@ -82,6 +83,9 @@ type Profile struct {
 	// Redirects says that BPF programs of the network plugin, where packets leave
 	// by a link, lead those of pods into Device. No route leads there.
 	Redirects bool
+	// Misleads reports whether a statement gives packets a mark by which these programs
+	// tell what is to be encrypted; nil if they ask for no mark.
+	Misleads func(d *evidence.Diversion) bool
 	// Wraps is the network plugin's own overlay, whose packets Device encrypts; nil
 	// if it encrypts the pods' packets bare. A peer's allowed IPs are then the
 	// addresses of the node, which is where the overlay sends to.
@@ -175,7 +179,7 @@ func Decide(g *graph.Graph) Profile {
 			if p.Promises == nil {
 				p.Promises = p.ofHosts(g)
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), scopeLines(g.AskedClasses()), p.Scope, submariner(g),
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), withoutRanges(g), scopeLines(g.AskedClasses()), p.Scope, submariner(g),
 				tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
@@ -275,6 +279,26 @@ func withoutNewPods(g *graph.Graph) []Scope {
 	}
 	return []Scope{{What: fmt.Sprintf("first packets of new pods on %d of %d nodes", without, len(g.Nodes)),
 		Why: "no new pod was started there while every link was captured, see --new-pods"}}
+}
+
+// withoutRanges is the scope's word on nodes of which it is not known where their pods
+// are: of those, what other pods sent was not watched, and only the ways to the test pod
+// were read.
+func withoutRanges(g *graph.Graph) []Scope {
+	without := 0
+	for _, n := range g.Nodes {
+		outside := func(ip netip.Addr) bool {
+			return !slices.ContainsFunc(n.PodCIDRs, func(podRange netip.Prefix) bool { return podRange.Contains(ip) })
+		}
+		if slices.ContainsFunc(n.PodIPs, outside) {
+			without++
+		}
+	}
+	if without == 0 {
+		return nil
+	}
+	return []Scope{{What: fmt.Sprintf("pods other than the test pods on %d of %d nodes", without, len(g.Nodes)),
+		Why: "the test pod's address is in none of the ranges that were read: where the other pods are is not known"}}
 }
 
 // commonScope is what no network plugin's tunnel covers, and what no run tries.

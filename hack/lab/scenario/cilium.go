@@ -130,6 +130,16 @@ var cilium = []Scenario{
 		Sabotage: on(nftRule("node-2", "input", 0, "udp dport 51871 counter drop")), Restore: onEach(dropTable),
 		Want: fail(codeBlocked), Pairs: bothWays,
 	},
+	{
+		Name: "cilium-mark", Title: "a statement gives one port the mark by which Cilium knows encrypted packets", Cluster: ciliumNative,
+		Sabotage: on(nftRule("node-1", "prerouting", -150, "ip saddr 10.42.0.0/16 tcp dport 5432 meta mark set 0xe00")),
+		Restore:  onEach(dropTable), Want: undecided(codePath), Unmendable: "whose statement it is is not known",
+	},
+	{
+		Name: "cilium-mark-all", Title: "the same of all UDP, which then leaves in clear", Cluster: ciliumNative,
+		Sabotage: on(nftRule("node-1", "prerouting", -150, "ip saddr 10.42.0.0/16 meta l4proto udp meta mark set 0xe00")),
+		Restore:  onEach(dropTable), Want: fail(codeLeak), Unmendable: "whose statement it is is not known",
+	},
 	{Name: "cilium-tunnel", Title: "Cilium, tunnel, with WireGuard", Cluster: ciliumTunnel, Want: pass},
 	{
 		Name: "cilium-tunnel-node", Title: "Cilium, tunnel, encrypts what all nodes send each other", Cluster: ciliumTunnel,
