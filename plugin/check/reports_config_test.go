@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -293,7 +292,7 @@ var recordedReports = map[string]expectation{
 
 // reportWords are the variant of what a report is about, a part of its text, and
 // the code where it only warns.
-var reportWords = map[string]struct{ code, variant, text string }{
+var reportWords = map[string]words{
 	"report 7: K3s has Tailscale carry the pods' packets":  {"WG0101", "tun", "K3s with Tailscale (--vpn-auth): what node-1 sends to node-2 goes into tailscale0"},
 	"report 7: the first WireGuard backend of K3s":         {"WG0101", "", delegated},
 	"report 8: an overlay over a TUN device":               {"WG0101", "tun", "what node-1 sends to node-2 goes into tailscale0, a TUN device whose program cannot be asked"},
@@ -323,33 +322,7 @@ var reportWords = map[string]struct{ code, variant, text string }{
 // delegated is a part of what is said where nothing is wrong or to be fixed.
 const delegated = "a program that is not the network plugin's own"
 
-func TestReportsOfConfigurations(t *testing.T) {
-	for _, row := range broken {
-		want, ok := reportWords[row.name]
-		if !ok {
-			continue
-		}
-		s := healthy(3)
-		row.breaks(s)
-		j := Judge(record(t, s))
-		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
-			return f.Code == want.code && f.CausedBy.Code == "" && f.Status >= verdict.Warn
-		})
-		if at < 0 {
-			t.Errorf("%s: no %s is found", row.name, want.code)
-			continue
-		}
-		f := j.Findings[at]
-		if f.Variant != want.variant || !strings.Contains(f.Text, want.text) {
-			t.Errorf("%s: variant %q, %s\nwant %q, %s", row.name, f.Variant, f.Text, want.variant, want.text)
-		}
-		if hint, ok := remedyOf(j, &f); !ok && want.text != delegated {
-			t.Errorf("%s: no remedy", row.name)
-		} else {
-			t.Logf("%s\n\t%s: %s\n\t%s", row.name, f.Code, f.Text, hint)
-		}
-	}
-}
+func TestReportsOfConfigurations(t *testing.T) { checkWords(t, broken, reportWords) }
 
 // What is behind a NAT and sends keepalives is not warned of.
 func TestKeepalivesKeepANATOpen(t *testing.T) {
@@ -361,16 +334,6 @@ func TestKeepalivesKeepANATOpen(t *testing.T) {
 			t.Errorf("%s %s: %s", f.Subject, f.Status, f.Text)
 		}
 	}
-}
-
-// remedyOf is the title and the commands of a finding's remedy.
-func remedyOf(j *Judgement, f *verdict.Finding) (string, bool) {
-	hint, ok := remedy.For(*f, j.Profile.RunsAs)
-	text := hint.Title
-	for _, step := range hint.WithUnits(j.Unit).Steps {
-		text += "\n\t\t" + step.On + ": " + step.Command
-	}
-	return text + "\n\t\t" + hint.Note, ok
 }
 
 // arguments gives node-1 those of a K3s server.
