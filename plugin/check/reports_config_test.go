@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -18,64 +16,6 @@ func annotate(s map[string][]evidence.Message, change func(i int, annotations ma
 		if m.Node != nil && m.Node.Index >= 0 {
 			change(m.Node.Index, m.Node.Annotations)
 		}
-	})
-}
-
-// vpnAddress is where a node is reached in a VPN of the machines.
-func vpnAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{100, 64, 0, byte(10 + i)}) }
-
-// overTUN has pods' packets carried by a TUN device without a control socket in
-// place of the WireGuard device, which no probe can then read: directly, or
-// inside of an overlay's packets between the addresses of the VPN.
-//
-//	pod — cni0 — (flannel.1 —) tailscale0 100.64.0.(10+i) — eth0 — wire
-func overTUN(s map[string][]evidence.Message, tun, overlay string) {
-	for i := range 3 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
-			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Tunnel != nil
-		})
-		first := tun
-		if overlay != "" {
-			first = overlay
-		}
-		var also []evidence.Message
-		for n := range s[name] {
-			m := &s[name][n]
-			switch {
-			case m.Link != nil && m.Link.Name == "flannel-wg":
-				m.Link = &evidence.Link{Index: 3, Name: tun, Kind: "tun", Up: true, MTU: 1280, Role: evidence.RoleInside, Why: "a tun device"}
-			case m.Capture != nil && m.Capture.Link == "flannel-wg":
-				m.Capture.Link, m.Capture.Role = tun, evidence.RoleInside
-			case m.Capture != nil:
-				m.Capture.Classes = nil
-			case m.Route != nil && m.Route.Link == "flannel-wg":
-				m.Route.Link = first
-			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
-				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: tun, Type: "unicast", Table: 52}
-			case m.Witness != nil && m.Witness.Link == "flannel-wg":
-				m.Witness.Link = tun
-				if overlay != "" {
-					inner := *m.Witness
-					inner.Link = overlay
-					also = append(also, evidence.Message{Witness: &inner})
-				}
-			case m.Witness != nil:
-				m.Witness = &evidence.Witness{Link: m.Witness.Link, Direction: m.Witness.Direction, Family: 4}
-			case m.LinkCount != nil && m.LinkCount.Link == "flannel-wg":
-				m.LinkCount.Link = tun
-			}
-		}
-		if overlay != "" {
-			also = append(also,
-				evidence.Message{Link: &evidence.Link{Index: 7, Name: overlay, Kind: "vxlan", Up: true, MTU: 1230, Role: evidence.RoleInside, Why: "an overlay"}},
-				evidence.Message{Capture: &evidence.Capture{Link: overlay, Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
-		}
-		s[name] = append(s[name], also...)
-	}
-	annotate(s, func(i int, a map[string]string) {
-		delete(a, "flannel.alpha.coreos.com/backend-data")
-		a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String()
 	})
 }
 
@@ -293,7 +233,7 @@ var recordedReports = map[string]expectation{
 
 // reportWords are the variant of what a report is about, a part of its text, and
 // the code where it only warns.
-var reportWords = map[string]struct{ code, variant, text string }{
+var reportWords = map[string]words{
 	"report 7: K3s has Tailscale carry the pods' packets":  {"WG0101", "tun", "K3s with Tailscale (--vpn-auth): what node-1 sends to node-2 goes into tailscale0"},
 	"report 7: the first WireGuard backend of K3s":         {"WG0101", "", delegated},
 	"report 8: an overlay over a TUN device":               {"WG0101", "tun", "what node-1 sends to node-2 goes into tailscale0, a TUN device whose program cannot be asked"},
@@ -323,55 +263,7 @@ var reportWords = map[string]struct{ code, variant, text string }{
 // delegated is a part of what is said where nothing is wrong or to be fixed.
 const delegated = "a program that is not the network plugin's own"
 
-func TestReportsOfConfigurations(t *testing.T) {
-	for _, row := range broken {
-		want, ok := reportWords[row.name]
-		if !ok {
-			continue
-		}
-		s := healthy(3)
-		row.breaks(s)
-		j := Judge(record(t, s))
-		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
-			return f.Code == want.code && f.CausedBy.Code == "" && f.Status >= verdict.Warn
-		})
-		if at < 0 {
-			t.Errorf("%s: no %s is found", row.name, want.code)
-			continue
-		}
-		f := j.Findings[at]
-		if f.Variant != want.variant || !strings.Contains(f.Text, want.text) {
-			t.Errorf("%s: variant %q, %s\nwant %q, %s", row.name, f.Variant, f.Text, want.variant, want.text)
-		}
-		if hint, ok := remedyOf(j, &f); !ok && want.text != delegated {
-			t.Errorf("%s: no remedy", row.name)
-		} else {
-			t.Logf("%s\n\t%s: %s\n\t%s", row.name, f.Code, f.Text, hint)
-		}
-	}
-}
-
-// What is behind a NAT and sends keepalives is not warned of.
-func TestKeepalivesKeepANATOpen(t *testing.T) {
-	s := healthy(3)
-	throughNAT(s, 25)
-	for _, f := range Judge(record(t, s)).Findings {
-		if f.Code == "WG0702" && (f.Status != verdict.Pass ||
-			(f.Subject.Node == "node-2") != strings.Contains(f.Text, "it sends a keepalive every 25 s")) {
-			t.Errorf("%s %s: %s", f.Subject, f.Status, f.Text)
-		}
-	}
-}
-
-// remedyOf is the title and the commands of a finding's remedy.
-func remedyOf(j *Judgement, f *verdict.Finding) (string, bool) {
-	hint, ok := remedy.For(*f, j.Profile.RunsAs)
-	text := hint.Title
-	for _, step := range hint.WithUnits(j.Unit).Steps {
-		text += "\n\t\t" + step.On + ": " + step.Command
-	}
-	return text + "\n\t\t" + hint.Note, ok
-}
+func TestReportsOfConfigurations(t *testing.T) { checkWords(t, broken, reportWords) }
 
 // arguments gives node-1 those of a K3s server.
 func arguments(s map[string][]evidence.Message, flags string) {
@@ -403,228 +295,7 @@ func withoutLease(s map[string][]evidence.Message) {
 	})
 }
 
-func address(link, prefix string) evidence.Message {
-	return evidence.Message{Address: &evidence.Address{Link: link, Prefix: netip.MustParsePrefix(prefix)}}
-}
-
 func notReadyNode(kernel, image string) evidence.Message {
 	return evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "it is not Ready",
 		NotReady: "KubeletNotReady: cni plugin not initialized", Kernel: kernel, OSImage: image}}
-}
-
-// privateAddress is where a node of another network is.
-func privateAddress(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 36, byte(10 + i)}) }
-
-// moveNodes gives the nodes other addresses, and node-1 another route to them.
-func moveNodes(s map[string][]evidence.Message, to func(i int) netip.Addr, route evidence.Route) {
-	place := func(addr netip.Addr) netip.Addr { return to(int(addr.As4()[3]) - 10) }
-	for i := range 3 {
-		each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
-			switch {
-			case m.Peer != nil:
-				m.Peer.Endpoint = netip.AddrPortFrom(place(m.Peer.Endpoint.Addr()), m.Peer.Endpoint.Port())
-			case m.Count != nil:
-				m.Count.Endpoint = netip.AddrPortFrom(place(m.Count.Endpoint.Addr()), m.Count.Endpoint.Port())
-			case m.Tunnel != nil:
-				moved := *m.Tunnel
-				moved.Local = netip.AddrPortFrom(place(moved.Local.Addr()), moved.Local.Port())
-				moved.Remote = netip.AddrPortFrom(place(moved.Remote.Addr()), moved.Remote.Port())
-				m.Tunnel = &moved
-			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
-				answer := route
-				answer.For = place(m.Route.For)
-				m.Route = &answer
-			}
-		})
-	}
-	annotate(s, func(i int, a map[string]string) { a["flannel.alpha.coreos.com/public-ip"] = to(i).String() })
-}
-
-// overGateway has the nodes publish private addresses, which they reach through
-// their default gateways.
-func overGateway(s map[string][]evidence.Message) {
-	moveNodes(s, privateAddress, evidence.Route{Link: "eth0", Type: "unicast", Table: 254,
-		Destination: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("192.0.2.1")})
-}
-
-// unanswered has nothing of node-1's arrive at node-2, nor the other way.
-func unanswered(s map[string][]evidence.Message) {
-	for i := range 2 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		count(s[name], 1-i, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
-		each(s[name], func(m *evidence.Message) {
-			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == privateAddress(1-i) {
-				m.Tunnel.RX = evidence.Flow{}
-				m.Tunnel.TX = evidence.Flow{Initiations: 4, Bytes: 4 * 148}
-			}
-		})
-	}
-	undelivered(s)
-}
-
-// throughNAT puts node-2 behind a NAT: the others send to where it was last heard.
-func throughNAT(s map[string][]evidence.Message, keepalive int) {
-	behindNAT("192.0.2.11")(s)
-	heardAt(s, netip.MustParseAddrPort("203.0.113.9:40001"), keepalive)
-}
-
-// otherPort has something change the port from which node-2 sends.
-func otherPort(s map[string][]evidence.Message, keepalive int) {
-	s["probe/node-2"] = append(s["probe/node-2"], address("eth0", "192.0.2.11/24"))
-	heardAt(s, netip.AddrPortFrom(underlay(1), 40001), keepalive)
-}
-
-// heardAt has node-1 send to where it last heard node-2, which sends keepalives or none.
-func heardAt(s map[string][]evidence.Message, at netip.AddrPort, keepalive int) {
-	each(s["probe/node-1"], func(m *evidence.Message) {
-		switch {
-		case m.Peer != nil && m.Peer.PublicKey == publicKey(1):
-			m.Peer.Endpoint = at
-		case m.Count != nil && m.Count.PublicKey == publicKey(1):
-			m.Count.Endpoint = at
-		case m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1):
-			m.Tunnel.Remote = at
-		}
-	})
-	each(s["probe/node-2"], func(m *evidence.Message) {
-		if m.Peer != nil {
-			m.Peer.Keepalive = keepalive
-		}
-	})
-}
-
-// byMark has the overlay's packets be led by a firewall mark into a WireGuard of
-// the machines, to which no route without a mark leads.
-//
-//	pod — cni0 — flannel.1 — (mark) — kubespan — eth0 192.0.2.(10+i) — wire
-func byMark(s map[string][]evidence.Message) {
-	for i := range 3 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		var also []evidence.Message
-		for n := range s[name] {
-			m := &s[name][n]
-			switch {
-			case m.Link != nil && m.Link.Name == "flannel-wg":
-				m.Link.Name = "kubespan"
-			case m.Capture != nil && m.Capture.Link == "flannel-wg":
-				m.Capture.Link = "kubespan"
-			case m.Device != nil:
-				m.Device.Name = "kubespan"
-			case m.Peer != nil:
-				m.Peer.Device = "kubespan"
-				m.Peer.AllowedIPs = []netip.Prefix{netip.PrefixFrom(m.Peer.Endpoint.Addr(), 32)}
-			case m.Count != nil:
-				m.Count.Device = "kubespan"
-			case m.Route != nil && m.Route.Link == "flannel-wg":
-				m.Route.Link = "flannel.1"
-			case m.Tunnel != nil:
-				for _, flow := range []*evidence.Flow{&m.Tunnel.TX, &m.Tunnel.RX} {
-					flow.Sizes = []evidence.SizeCount{
-						{Size: dataSize(28+64+50, 1420), Count: 4}, {Size: dataSize(28+333+50, 1420), Count: 2},
-						{Size: dataSize(28+1392+50, 1420), Count: 2},
-					}
-				}
-			case m.Witness != nil && m.Witness.Link == "flannel-wg":
-				m.Witness.Link = "kubespan"
-				inner := *m.Witness
-				inner.Link = "flannel.1"
-				also = append(also, evidence.Message{Witness: &inner})
-			case m.LinkCount != nil && m.LinkCount.Link == "flannel-wg":
-				m.LinkCount.Link = "kubespan"
-			}
-		}
-		s[name] = append(s[name], also...)
-		s[name] = append(s[name],
-			evidence.Message{Link: &evidence.Link{Index: 7, Name: "flannel.1", Kind: "vxlan", Up: true, MTU: 1370, Role: evidence.RoleInside, Why: "an overlay"}},
-			evidence.Message{Capture: &evidence.Capture{Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
-	}
-	backendOf(s, "vxlan")
-}
-
-// ofTUN makes the outer WireGuard of insideWireGuard a TUN device that nobody can ask.
-func ofTUN(s map[string][]evidence.Message) {
-	for i := range 3 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
-			return m.Device != nil && m.Device.Name == "wg0" || m.Peer != nil && m.Peer.Device == "wg0" ||
-				m.Tunnel != nil && m.Tunnel.Local.Port() == 51900
-		})
-		each(s[name], func(m *evidence.Message) {
-			switch {
-			case m.Link != nil && m.Link.Name == "wg0":
-				m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
-			case m.Capture != nil && m.Capture.Link == "wg0":
-				m.Capture.Role = evidence.RoleInside
-			}
-		})
-	}
-}
-
-// seenInside has the tunnel's endpoints lie in another WireGuard of the
-// machines.
-//
-//	pod — cni0 — flannel-wg — wg0 100.64.0.(10+i) — eth0 — wire
-func seenInside(s map[string][]evidence.Message) {
-	outer := evidence.Flow{Data: 12, Bytes: 6000, DataBytes: 6000, Indices: []evidence.IndexRange{{Index: 9, Max: 11, Messages: 12}}}
-	for i := range 3 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		for n := range s[name] {
-			m := &s[name][n]
-			inner := func(at netip.AddrPort) netip.AddrPort {
-				return netip.AddrPortFrom(vpnAddress(int(at.Addr().As4()[3])-10), at.Port())
-			}
-			switch {
-			case m.Peer != nil:
-				m.Peer.Endpoint = inner(m.Peer.Endpoint)
-			case m.Count != nil:
-				m.Count.Endpoint = inner(m.Count.Endpoint)
-			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
-				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: "wg0", Type: "unicast", Table: 254}
-			case m.Tunnel != nil:
-				m.Tunnel.Local, m.Tunnel.Remote, m.Tunnel.Links = inner(m.Tunnel.Local), inner(m.Tunnel.Remote), []string{"wg0"}
-			}
-		}
-		s[name] = append(s[name],
-			evidence.Message{Link: &evidence.Link{Index: 5, Name: "wg0", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
-			evidence.Message{Device: &evidence.Device{Name: "wg0", Index: 5, PublicKey: publicKey(40 + i), Port: 51900, Peers: 2}},
-			evidence.Message{Capture: &evidence.Capture{Link: "wg0", Role: evidence.RoleWireGuard, Started: true, Alive: true,
-				Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000, Classes: map[string]uint64{"wireguard": 90}}})
-		for j := range 3 {
-			if i == j {
-				continue
-			}
-			remote := netip.AddrPortFrom(underlay(j), 51900)
-			s[name] = append(s[name],
-				evidence.Message{Peer: &evidence.Peer{Device: "wg0", PublicKey: publicKey(40 + j), Endpoint: remote, AllowedIPs: []netip.Prefix{netip.PrefixFrom(vpnAddress(j), 32)}}},
-				evidence.Message{Count: &evidence.Count{Device: "wg0", Index: 5, PublicKey: publicKey(40 + j), Endpoint: remote, Readings: 4, Handshake: 1, Age: 30e9}},
-				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote, Links: []string{"eth0"},
-					TX: outer, RX: outer}})
-		}
-	}
-	annotate(s, func(i int, a map[string]string) {
-		a["flannel.alpha.coreos.com/public-ip"] = vpnAddress(i).String()
-	})
-}
-
-// insideWireGuard is seenInside without the inner tunnel's messages, which no
-// earlier version counted where they go into another tunnel, and whose controls
-// all go there.
-func insideWireGuard(s map[string][]evidence.Message) {
-	seenInside(s)
-	for i := range 3 {
-		name := fmt.Sprintf("probe/node-%d", i+1)
-		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
-			return m.Tunnel != nil && m.Tunnel.Local.Port() != 51900
-		})
-		each(s[name], func(m *evidence.Message) {
-			switch {
-			case m.Witness != nil && m.Witness.Link == "eth0":
-				m.Witness.Seen = nil
-			case m.Tunnel != nil:
-				m.Tunnel.TX, m.Tunnel.RX = evidence.Flow{}, evidence.Flow{}
-			case m.Capture != nil && m.Capture.Link == "wg0":
-				m.Capture = &evidence.Capture{Link: "wg0", Role: m.Capture.Role, Started: true, Alive: true}
-			}
-		})
-	}
 }

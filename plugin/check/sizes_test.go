@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -80,5 +81,79 @@ func TestRungsStandForNothingElse(t *testing.T) {
 	})
 	if j := Judge(record(t, streams)); j.Verdict == verdict.Passed {
 		t.Error("the full size was not sent, and a rung took its place")
+	}
+}
+
+// An MTU that does not fit is a failure only where small packets pass, and a loop
+// is not an MTU.
+func TestSizeIsNoOutage(t *testing.T) {
+	small := func(s streams) {
+		each(s["probe/node-1"], func(m *evidence.Message) {
+			if m.Link != nil && m.Link.Name == "eth0" {
+				m.Link.MTU = 1400
+			}
+		})
+	}
+	blocked := unacceptedRun(inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{})))
+	small(blocked)
+	stalled := healthy(3)
+	small(stalled)
+	each(stalled["pod/node-1"], func(m *evidence.Message) {
+		if m.Canary != nil && m.Canary.Peer == 1 {
+			m.Canary.Rows[2].Answered = 0
+		}
+	})
+	undelivery := healthy(3)
+	small(undelivery)
+	undelivered(undelivery)
+	for name, test := range map[string]struct {
+		run  streams
+		code string
+	}{"a port that is blocked": {blocked, "WG0501"}, "full packets that are lost": {stalled, "WG0504"}, "all packets that are lost": {undelivery, "WG0502"}} {
+		if f := Judge(record(t, test.run)).FirstCause; f == nil || f.Code != test.code {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	for _, c := range reachedCases {
+		if c.variant != "loop" {
+			continue
+		}
+		j := Judge(record(t, c.run()))
+		if slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool {
+			return f.Code == "WG0504" && f.Subject.Node == "node-1" && f.Subject.Peer == "node-2" && f.Status != verdict.NotApplicable
+		}) {
+			t.Error("a loop has an MTU")
+		}
+	}
+}
+
+// Packets of full size are said to be lost in the direction that lost them, with
+// what passes.
+func TestLostFull(t *testing.T) {
+	for name, test := range map[string]struct {
+		arrived uint32
+		want    string
+	}{
+		"the packet": {0, "packets of 1420 bytes from the pod on node-1 to the pod on node-2 are lost; those of 361 bytes arrive"},
+		"its answer": {3, "packets of 1420 bytes from the pod on node-2 to the pod on node-1 are lost; those of 361 bytes arrive"},
+	} {
+		s := healthy(3)
+		each(s["pod/node-1"], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == 1 {
+				m.Canary.Rows[2].Answered = 0
+			}
+		})
+		each(s["pod/node-2"], func(m *evidence.Message) {
+			if m.Canary != nil && m.Canary.Peer == 0 {
+				m.Canary.Rows[2].Received = test.arrived
+			}
+		})
+		f := Judge(record(t, s)).FirstCause
+		if f == nil || f.Code != "WG0503" || f.Text != test.want || f.Variant != "between" || f.Facts["mtu"] != "361" || f.Facts["size"] != "1420" {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if f != nil && (len(f.Readings) == 0 || !strings.Contains(f.Readings[0].Text, "answered: 92, 361; not answered: 1420")) {
+			t.Errorf("%s: %+v", name, f.Readings)
+		}
 	}
 }

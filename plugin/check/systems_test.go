@@ -461,7 +461,7 @@ func arrivesInClear(s map[string][]evidence.Message) {
 }
 
 // systemWords are the variant of what a system's failure is about, and parts of its text.
-var systemWords = map[string]struct{ code, variant, text string }{
+var systemWords = map[string]words{
 	"Kilo, two nodes in one location": {"WG0101", "design",
 		"4 of the 6 directions are not encrypted by design: node-1 and node-2 are in one location (a)"},
 	"KubeSpan lets a peer that is down be bypassed": {"WG0401", "bypass",
@@ -480,33 +480,7 @@ var systemWords = map[string]struct{ code, variant, text string }{
 		"they may be what IPsec decrypted on node-2"},
 }
 
-func TestSystems(t *testing.T) {
-	for _, row := range brokenSystems {
-		want, ok := systemWords[row.name]
-		if !ok {
-			continue
-		}
-		s := healthy(3)
-		row.breaks(s)
-		j := Judge(record(t, s))
-		at := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool {
-			return f.Code == want.code && f.CausedBy.Code == "" && f.Status >= verdict.Warn
-		})
-		if at < 0 {
-			t.Errorf("%s: no %s is found: %v", row.name, want.code, bad(j))
-			continue
-		}
-		f := j.Findings[at]
-		if f.Variant != want.variant || !strings.Contains(f.Text, want.text) {
-			t.Errorf("%s: variant %q, %s\nwant %q, %s", row.name, f.Variant, f.Text, want.variant, want.text)
-		}
-		hint, ok := remedyOf(j, &f)
-		if !ok {
-			t.Errorf("%s: no remedy", row.name)
-		}
-		t.Logf("%s, %s\n\t%s: %s\n\t%s", row.name, j.Profile.Title, f.Code, f.Text, hint)
-	}
-}
+func TestSystems(t *testing.T) { checkWords(t, brokenSystems, systemWords) }
 
 // What is not encrypted by design is the one cause: no peer, key or route that such a
 // design does not have is called a fault, and the pair that is encrypted is proven.

@@ -3,27 +3,19 @@ package remedy
 // Antrea is the name by which a profile knows Antrea.
 const Antrea = "antrea"
 
-// antreaStep restarts Antrea's agent on one node.
-var antreaStep = Step{
-	On: Operator,
-	Command: "kubectl -n kube-system delete pod -l app=antrea,component=antrea-agent " +
-		"--field-selector spec.nodeName={node}",
-	Note: "its DaemonSet, antrea-agent, makes it again; Open vSwitch goes on forwarding meanwhile",
-}
-
-var antreaRestart = Hint{
-	Title:      "Restart Antrea's agent on {node}: it sets the device, its routes and its peers again",
-	Disruption: pauses,
-	Steps:      []Step{antreaStep},
-}
+// What restarts Antrea's agent on one node.
+var (
+	antreaStep = restartPod("kubectl -n kube-system delete pod -l app=antrea,component=antrea-agent",
+		"antrea-agent").noting("Open vSwitch goes on forwarding meanwhile")
+	antreaRestart = restartHint("Restart Antrea's agent on {node}: it sets the device, its routes and its peers again",
+		antreaStep)
+)
 
 // antreaRemedies are for Antrea.
 var antreaRemedies = []row{
 	// Loads a module, which stays until the next boot; restarts the agent of one node.
-	{"WG0201", "missing", Antrea, Hint{
-		Title: "Restart Antrea's agent on {node}: it makes the device when it starts", Disruption: pauses,
-		Steps: []Step{loadModule, antreaStep},
-	}},
+	{"WG0201", "missing", Antrea, restartHint("Restart Antrea's agent on {node}: it makes the device when it starts",
+		loadModule, antreaStep)},
 	// Restarts the agent of one node.
 	{"WG0201", "down", Antrea, antreaRestart},
 	// Restarts the agent of one node.

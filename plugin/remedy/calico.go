@@ -5,11 +5,7 @@ const Calico = "calico"
 
 // calicoStep restarts calico-node, and with it Felix, on one node. An operator installs
 // it in calico-system, the manifest in kube-system.
-var calicoStep = Step{
-	On:      Operator,
-	Command: "kubectl delete pod -l k8s-app=calico-node -A --field-selector spec.nodeName={node}",
-	Note:    "its DaemonSet, calico-node, makes it again",
-}
+var calicoStep = restartPod("kubectl delete pod -l k8s-app=calico-node -A", "calico-node")
 
 // calicoSwitch has all nodes use WireGuard.
 var calicoSwitch = Hint{
@@ -24,9 +20,7 @@ var calicoSwitch = Hint{
 		"must be open between the nodes. Then restart workloads step by step: running pods keep an MTU that is too large.",
 }
 
-func calicoRestart(title string) Hint {
-	return Hint{Title: title, Disruption: pauses, Steps: []Step{calicoStep}}
-}
+func calicoRestart(title string) Hint { return restartHint(title, calicoStep) }
 
 // calicoRemedies are for Calico, whose WireGuard the FelixConfiguration describes.
 var calicoRemedies = []row{

@@ -6,11 +6,7 @@ const Cilium = "cilium"
 // What changes and restarts Cilium's agents. Commands change the ConfigMap that they
 // read: how the chart was installed is not known, so its values are named in notes.
 var (
-	ciliumRestart = Step{
-		On:      Operator,
-		Command: "kubectl -n kube-system delete pod -l k8s-app=cilium --field-selector spec.nodeName={node}",
-		Note:    "its DaemonSet, cilium, makes it again",
-	}
+	ciliumRestart = restartPod("kubectl -n kube-system delete pod -l k8s-app=cilium", "cilium")
 	ciliumRollout = Step{On: Operator, Command: "kubectl -n kube-system rollout restart daemonset cilium"}
 	ciliumWait    = Step{On: Operator, Command: "kubectl -n kube-system rollout status daemonset cilium --timeout=10m"}
 )

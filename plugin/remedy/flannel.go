@@ -81,11 +81,7 @@ var flannelSwitch = Hint{
 
 // rows are the remedies for Flannel however it is run.
 func (f flannelRun) rows() []row {
-	restart := Hint{
-		Title:      "Restart " + f.name + " on {node}: it makes the device, its routes and its peers again",
-		Disruption: pauses,
-		Steps:      []Step{f.restart},
-	}
+	restart := restartHint("Restart "+f.name+" on {node}: it makes the device, its routes and its peers again", f.restart)
 	return []row{
 		// Changes nothing: it reads the nodes and the log.
 		{"WG0101", "unleased", f.system, Hint{
@@ -114,10 +110,8 @@ func (f flannelRun) rows() []row {
 				"{node} and have the NAT forward it. Flannel before 0.26.5 cannot use different ports.",
 		}},
 		// Loads a module, which stays until the next boot; restarts the plugin on one node.
-		{"WG0201", "missing", f.system, Hint{
-			Title: "Restart " + f.name + " on {node}: it makes the device when it starts", Disruption: pauses,
-			Steps: []Step{loadModule, f.restart},
-		}},
+		{"WG0201", "missing", f.system, restartHint("Restart "+f.name+" on {node}: it makes the device when it starts", loadModule,
+			f.restart)},
 		// Restarts the plugin on one node.
 		{"WG0201", "down", f.system, restart},
 		// Prints no command: which of the two devices gives way is the operator's choice.

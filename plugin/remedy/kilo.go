@@ -3,19 +3,11 @@ package remedy
 // Kilo is the name by which a profile knows Kilo.
 const Kilo = "kilo"
 
-// kiloStep restarts Kilo's agent on one node. Its manifests give its pods the label.
-var kiloStep = Step{
-	On: Operator,
-	Command: "kubectl delete pod -l app.kubernetes.io/name=kilo --all-namespaces " +
-		"--field-selector spec.nodeName={node}",
-	Note: "its DaemonSet, kilo, makes it again",
-}
-
-var kiloRestart = Hint{
-	Title:      "Restart Kilo on {node}: it sets the device, its routes and its peers again",
-	Disruption: pauses,
-	Steps:      []Step{kiloStep},
-}
+// What restarts Kilo's agent on one node. Its manifests give its pods the label.
+var (
+	kiloStep    = restartPod("kubectl delete pod -l app.kubernetes.io/name=kilo --all-namespaces", "kilo")
+	kiloRestart = restartHint("Restart Kilo on {node}: it sets the device, its routes and its peers again", kiloStep)
+)
 
 // kiloRemedies are for Kilo.
 var kiloRemedies = []row{
@@ -32,10 +24,7 @@ var kiloRemedies = []row{
 			"with --nodes.",
 	}},
 	// Loads a module, which stays until the next boot; restarts the agent of one node.
-	{"WG0201", "missing", Kilo, Hint{
-		Title: "Restart Kilo on {node}: it makes the device when it starts", Disruption: pauses,
-		Steps: []Step{loadModule, kiloStep},
-	}},
+	{"WG0201", "missing", Kilo, restartHint("Restart Kilo on {node}: it makes the device when it starts", loadModule, kiloStep)},
 	// Restarts the agent of one node.
 	{"WG0201", "down", Kilo, kiloRestart},
 	// Restarts the agent of one node.

@@ -32,6 +32,12 @@ type Step struct {
 	Note    string `json:"note,omitempty"`
 }
 
+// noting adds to a step's note.
+func (s Step) noting(besides string) Step {
+	s.Note += "; " + besides
+	return s
+}
+
 // Hint is what fixes one failure, the steps in order.
 type Hint struct {
 	Title string `json:"title"`

@@ -55,12 +55,7 @@ var routeRemedies = []row{
 			"the network plugin on {node}, which adds its route.",
 	}},
 	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
-	{"WG0401", "rule", "", Hint{
-		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
-		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
-			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {there} lookup main"}},
-		Note: "It is gone after a restart: have what made the rule, often a VPN, leave the pod network out.",
-	}},
+	{"WG0401", "rule", "", mainFirst("{there}")},
 	// Prints no command: how this system is configured is not known.
 	{"WG0401", "below", "", Hint{
 		Title: "Have the network plugin on {node} use the WireGuard device {device}, as its peers do",
@@ -80,12 +75,7 @@ var routeRemedies = []row{
 			"which can leave the pod network out.",
 	}},
 	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
-	{"WG0402", "before", "", Hint{
-		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
-		Steps: []Step{{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
-			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {range} lookup main"}},
-		Note: "It is gone after a restart: have what made the rule, often a VPN, leave the pod network out.",
-	}},
+	{"WG0402", "before", "", mainFirst("{range}")},
 	// Removes one rule of one node, for all packets with the mark.
 	{"WG0402", "mark", "", Hint{
 		Title: "Remove the rule that leads marked packets past the tunnel",
@@ -118,4 +108,17 @@ var routeRemedies = []row{
 		Note: "What it does to pods' packets could not be shown to be harmless. Where something was not read, " +
 			"give the probe what it needs and run verify again.",
 	}},
+}
+
+// mainFirst has packets to the node's own pods and to those of another pod range looked up in the main table, before the
+// rule that led them past the tunnel.
+func mainFirst(there string) Hint {
+	return Hint{
+		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",
+		Steps: []Step{
+			{On: "{node}", Command: "ip -{ip} rule add priority {before} to {here} lookup main"},
+			{On: "{node}", Command: "ip -{ip} rule add priority {before} to " + there + " lookup main"},
+		},
+		Note: "It is gone after a restart: have what made the rule, often a VPN, leave the pod network out.",
+	}
 }

@@ -14,18 +14,10 @@ var table = slices.Concat(
 
 // What restarts the network plugin of one node.
 var (
-	k3sStep   = Step{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}
-	canalStep = Step{
-		On:      Operator,
-		Command: "kubectl -n kube-system delete pod -l k8s-app=canal --field-selector spec.nodeName={node}",
-		Note:    "its DaemonSet, rke2-canal, makes it again",
-	}
-	flannelStep = Step{
-		On:      Operator,
-		Command: "kubectl -n kube-flannel delete pod -l app=flannel --field-selector spec.nodeName={node}",
-		Note:    "its DaemonSet, kube-flannel-ds, makes it again",
-	}
-	rebootEach = Step{
+	k3sStep     = Step{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}
+	canalStep   = restartPod("kubectl -n kube-system delete pod -l k8s-app=canal", "rke2-canal")
+	flannelStep = restartPod("kubectl -n kube-flannel delete pod -l app=flannel", "kube-flannel-ds")
+	rebootEach  = Step{
 		On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before",
 	}
 	loadModule = Step{
@@ -35,6 +27,21 @@ var (
 )
 
 const pauses = "running pods keep running; traffic between the node and the others is interrupted for a few seconds"
+
+// restartPod restarts the agent of one node: its DaemonSet makes the pod again that the command deletes. The command
+// selects the agent's pods of all nodes.
+func restartPod(command, daemonSet string) Step {
+	return Step{
+		On:      Operator,
+		Command: command + " --field-selector spec.nodeName={node}",
+		Note:    "its DaemonSet, " + daemonSet + ", makes it again",
+	}
+}
+
+// restartHint has the network plugin of one node restarted, by the last of its steps.
+func restartHint(title string, steps ...Step) Hint {
+	return Hint{Title: title, Disruption: pauses, Steps: steps}
+}
 
 // newKey gives a node another key, which Flannel makes when it finds none.
 func newKey(restart Step) Hint {

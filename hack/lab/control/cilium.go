@@ -99,15 +99,16 @@ if [ -e /run/lab/cilium.pod ]; then
   while [ "$(cat /run/lab/cilium.pid)" = $old ]; do sleep 0.1; done
 fi
 hostname > /run/lab/cilium.pod
-touch /tmp/restarted
+touch restarted
 trap exit TERM
 while :; do sleep 1; done
 `
 
-// The probes of such a pod: it has ended the agent that was there, and the agent that is there is well.
+// The probes of such a pod: it has ended the agent that was there, and the agent that is there is well. A command of a probe
+// runs in the container's working directory, as the container's own does.
 var (
 	ciliumStarted = core.Probe{
-		ProbeHandler:  core.ProbeHandler{Exec: &core.ExecAction{Command: []string{"test", "-e", "/tmp/restarted"}}},
+		ProbeHandler:  core.ProbeHandler{Exec: &core.ExecAction{Command: []string{"test", "-e", "restarted"}}},
 		PeriodSeconds: 1, TimeoutSeconds: 5, FailureThreshold: 300,
 	}
 	ciliumWell = core.Probe{

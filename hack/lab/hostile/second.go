@@ -7,12 +7,10 @@ import (
 	"io"
 	"net"
 
-	"golang.zx2c4.com/wireguard/conn"
-	"golang.zx2c4.com/wireguard/device"
-	"golang.zx2c4.com/wireguard/ipc"
-	"golang.zx2c4.com/wireguard/tun"
 	"golang.zx2c4.com/wireguard/wgctrl"
 	"golang.zx2c4.com/wireguard/wgctrl/wgtypes"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/userspace"
 )
 
 // Second runs another WireGuard device on the node, somebody's VPN, until the context ends. A cloned one has the same key
@@ -31,30 +29,11 @@ func Second(ctx context.Context, name string, port int, cloned bool) error {
 // serve runs a userspace WireGuard device with an address until the context ends. A silent one closes its control socket
 // once it is configured.
 func serve(ctx context.Context, name, address string, config wgtypes.Config, silent bool) error {
-	link, err := tun.CreateTUN(name, 1420)
+	running, err := userspace.Open(name)
 	if err != nil {
-		return fmt.Errorf("creating %s: %w", name, err)
+		return err
 	}
-	running := device.NewDevice(link, conn.NewDefaultBind(), device.NewLogger(device.LogLevelError, name+": "))
 	defer running.Close()
-	file, err := ipc.UAPIOpen(name)
-	if err != nil {
-		return fmt.Errorf("opening the socket of %s: %w", name, err)
-	}
-	socket, err := ipc.UAPIListen(name, file)
-	if err != nil {
-		return fmt.Errorf("listening on the socket of %s: %w", name, err)
-	}
-	defer socket.Close()
-	go func() {
-		for {
-			client, err := socket.Accept()
-			if err != nil {
-				return
-			}
-			go running.IpcHandle(client)
-		}
-	}()
 	client, err := wgctrl.New()
 	if err != nil {
 		return fmt.Errorf("opening wgctrl: %w", err)
@@ -64,7 +43,7 @@ func serve(ctx context.Context, name, address string, config wgtypes.Config, sil
 		return fmt.Errorf("configuring %s: %w", name, err)
 	}
 	if silent {
-		if err := socket.Close(); err != nil {
+		if err := running.CloseSocket(); err != nil {
 			return fmt.Errorf("closing the socket of %s: %w", name, err)
 		}
 	}
