@@ -280,7 +280,7 @@ func TestPromisesDoNotProve(t *testing.T) {
 	s := healthy(3)
 	asked(s)
 	editClass(s, evidence.ClassClusterIP, noClassSeen)
-	hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
+	hopInClear(s, evidence.ClassNodePort, 0, 1, underlay(0), podIP(1))
 	j := Judge(record(t, s))
 	e := j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4)
 	for _, promises := range []profile.Promises{profile.PodHops(), profile.BackendHops(), profile.AllHops(), {}} {

@@ -94,6 +94,7 @@ func TestNoLiePassesMade(t *testing.T) {
 			each(s["probe/node-1"], func(m *evidence.Message) {
 				if m.Diversion != nil && m.Diversion.Mark == 0x40 {
 					d := *m.Diversion
+					d.Chain = "outgoing"
 					narrow(&d.Selector)
 					m.Diversion = &d
 				}
@@ -109,7 +110,7 @@ func TestNoLiePassesMade(t *testing.T) {
 			s.Source = []evidence.Ports{{From: 1, To: 40000}}
 		})},
 		{"KubeSpan marks what nothing before it accepted", whole, narrower(func(s *evidence.Selector) {
-			s.Other = []string{"no earlier rule of kubespan_output applies"}
+			s.Other = []string{"no earlier rule of outgoing applies"}
 		})},
 		{"another statement takes KubeSpan's mark from some of them", whole, func(s streams) {
 			whole(s)

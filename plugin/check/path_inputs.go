@@ -72,7 +72,7 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 			continue
 		}
 		if ofOwn(d) && (v.Below != nil || v.Wraps != nil) {
-			paths.leaves = append(paths.leaves, d)
+			paths.leaves = append(paths.leaves, v.asMarked(d))
 		}
 		if d.Hook == "output" {
 			continue
@@ -124,6 +124,19 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 		}
 	}
 	return paths
+}
+
+// asMarked is a statement without the condition that no earlier rule of its chain
+// applies, if the chain is one of those that lead packets into the WireGuard below, see
+// profile.Overlay.Chains.
+func (v *view) asMarked(d *evidence.Diversion) *evidence.Diversion {
+	if v.Below == nil || v.Below.Chains == "" || !strings.HasPrefix(d.Chain, v.Below.Chains) {
+		return d
+	}
+	earlier := fmt.Sprintf("no earlier rule of %s applies", d.Chain)
+	known := *d
+	known.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == earlier })
+	return &known
 }
 
 // ofOwn reports whether a statement can apply to what the host sends itself.

@@ -545,7 +545,7 @@ func TestKubeSpanOnARecording(t *testing.T) {
 				case m.Bye != nil && strings.HasPrefix(stream, "probe/"):
 					for _, selector := range marking {
 						out.Add(&evidence.Message{Stream: stream, Seq: other.Seq, Diversion: &evidence.Diversion{
-							By: "nftables", Effect: evidence.EffectMark, Family: "inet", Table: "kubespan", Chain: "out", Hook: "output",
+							By: "nftables", Effect: evidence.EffectMark, Family: "inet", Table: "talos", Chain: "kubespan_outgoing", Hook: "output",
 							Mark: 0x40, Mask: 0x60, Selector: selector,
 						}})
 						other.Seq++

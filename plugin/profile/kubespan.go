@@ -35,6 +35,7 @@ func kubespan(g *graph.Graph) (machines, bool) {
 		published: func(n *graph.Node, _ int) string { return n.Annotations[kubespanKey] },
 		usual:     kubespanDevice,
 		marked:    true,
+		chains:    "kubespan_",
 		// With advertiseKubernetesNetworks pods' packets go into it as they are, else
 		// as the network plugin wraps them: no object of the cluster says which.
 		unknown: true,

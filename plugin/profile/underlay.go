@@ -28,6 +28,9 @@ type Overlay struct {
 	// Marked: a firewall mark leads what is for the other nodes into it, and no
 	// route without one.
 	Marked bool
+	// Chains begin the names of the chains that set it. What they accept before they
+	// mark is known: the WireGuard's own datagrams.
+	Chains string
 }
 
 // Bare reports whether pods' packets are known to enter the WireGuard as they are.
@@ -51,6 +54,7 @@ type machines struct {
 	published   func(n *graph.Node, family int) string
 	usual       string // the name that it has on most nodes
 	marked      bool   // see Overlay
+	chains      string // see Overlay
 	unknown     bool   // see Overlay
 	scope       []Scope
 }
@@ -73,7 +77,7 @@ func (p *Profile) underlay(g *graph.Graph) {
 	}
 	overlay, known := overlays[p.Backend]
 	overlay.Unknown = !known || below.unknown
-	overlay.Device, overlay.Marked = below.usual, below.marked
+	overlay.Device, overlay.Marked, overlay.Chains = below.usual, below.marked, below.chains
 	p.Below = &overlay
 	p.Name, p.Title = p.Name+"-over-"+below.name, p.Title+", over "+below.title
 	p.Endpoint = p.OverlayEnd()
