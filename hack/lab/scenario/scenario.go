@@ -63,7 +63,7 @@ type Scenario struct {
 	Classes map[string]string
 	// Causes are codes that must all be among the root causes, the first one or others.
 	Causes []string
-	// Unmendable is why the commands that the report prints for a FAIL cannot be executed here, or are none. If it is
+	// Unmendable is why the commands that the report prints cannot be executed here, or are none. If, for a FAIL, it is
 	// empty they are executed, and the next verdict must be PASS.
 	Unmendable string
 	// Or lists what is as good, where the moment decides.
