@@ -55,9 +55,12 @@ func (i *Interrupts) Watch(ctx context.Context, signals <-chan os.Signal, w io.W
 	return ctx
 }
 
+// created is what may have created something in the cluster.
+type created interface{ Created() bool }
+
 // interruption returns the error of a run that a signal ended: when, and what
 // became of what the run created. Other errors it returns as they are.
-func interruption(err error, r *run.Run, left error, kept bool) error {
+func interruption(err error, r created, left error, kept bool) error {
 	var interrupted *Interrupted
 	if !errors.As(err, &interrupted) {
 		return err

@@ -7,11 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
@@ -24,20 +21,14 @@ import (
 
 // verifyFlags are the flags as they were typed.
 type verifyFlags struct {
-	nodes          []string
-	selector       string
+	placementFlags
 	pairs          string
 	family         string
 	scope          []string
-	image          string
-	pullPolicy     string
-	pullSecrets    []string
 	record         string
-	keep           bool
 	printManifests bool
 	printImages    bool
 	printRole      string
-	timeout        time.Duration
 	format         *genericclioptions.PrintFlags
 	failOn         string
 	newPods        int
@@ -99,36 +90,28 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes to test, by name (default all)")
-	flags.StringVar(&f.selector, "node-selector", "", "nodes to test, by label")
+	r.addPlacementFlags(command, &f.placementFlags, "limit for the run; judging has some seconds in any case")
 	flags.StringVar(&f.pairs, "pairs", "all",
 		"directions between nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringSliceVar(&f.scope, "scope", []string{evidence.ScopePods}, "what to test: pods, and also services "+
 		"(cluster addresses and node ports), hosts (pods and nodes to nodes)")
-	flags.StringVar(&f.image, "image", defaultImage(), "the probe's image")
-	flags.StringVar(&f.pullPolicy, "image-pull-policy", "", "Always, IfNotPresent or Never (default IfNotPresent)")
-	flags.StringSliceVar(&f.pullSecrets, "image-pull-secret", nil, "secrets for the image's registry, with --namespace")
 	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay; "+
 		"compressed if it ends with .gz")
-	flags.BoolVar(&f.keep, "keep", false, "do not remove what was created")
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
 		"(with --namespace the role for that one)")
 	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for the run; judging has some seconds in any case")
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", failOnUsage)
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // for tests: a capture that loses frames proves nothing
-	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
 	completeWith(command, "pairs", "all", "ring")
 	completeWith(command, "family", "4", "6", "all")
 	completeWith(command, "scope", scopes...)
 	completeWith(command, "fail-on", "fail", "warn")
-	completeWith(command, "image-pull-policy", pullPolicies...)
 	return command
 }
 
@@ -151,8 +134,6 @@ func (f *verifyFlags) beyondPods() (some []string) {
 	return some
 }
 
-var pullPolicies = []string{"Always", "IfNotPresent", "Never"}
-
 // validate returns a usage error for the first flag whose value is not valid.
 func (r *root) validate(f *verifyFlags) error {
 	_, knownFamily := families[f.family]
@@ -164,15 +145,6 @@ func (r *root) validate(f *verifyFlags) error {
 		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case slices.ContainsFunc(f.scope, func(scope string) bool { return !slices.Contains(scopes, scope) }):
 		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope", strings.Join(f.scope, ","))
-	case f.pullPolicy != "" && !slices.Contains(pullPolicies, f.pullPolicy):
-		return usagef("one of: "+strings.Join(pullPolicies, ", "), "invalid value %q for --image-pull-policy", f.pullPolicy)
-	case f.timeout < minTimeout:
-		return usagef("the default, 2m, is enough for most clusters", "--timeout %s is too short, the minimum is %s",
-			f.timeout, minTimeout)
-	case f.image == "" || strings.ContainsAny(f.image, " \t\n"):
-		return usagef("e.g. "+defaultImage(), "--image %q is not a valid image", f.image)
-	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
-		return usagef("name the namespace of the secret with --namespace", "--image-pull-secret needs --namespace")
 	case f.printRole != "" && r.role(f.printRole) == nil:
 		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
@@ -180,27 +152,14 @@ func (r *root) validate(f *verifyFlags) error {
 	case f.buffer < 0:
 		return usagef("", "--capture-buffer is negative")
 	}
-	if err := errors.Join(f.cleanNodes(), validFailOn(f.failOn)); err != nil {
+	if err := validFailOn(f.failOn); err != nil {
 		return err
 	}
-	return recordable(f.record)
-}
-
-// cleanNodes removes blanks and repetitions from --nodes, and returns a usage
-// error if fewer than two names are left.
-func (f *verifyFlags) cleanNodes() error {
-	var names []string
-	for _, name := range f.nodes {
-		if name = strings.TrimSpace(name); name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	f.nodes = names
-	if len(names) == 1 {
+	if len(f.nodes) == 1 {
 		return usagef("name another node, or omit --nodes to test all",
-			"--nodes names only %s; a proof needs two nodes", names[0])
+			"--nodes names only %s; a proof needs two nodes", f.nodes[0])
 	}
-	return nil
+	return recordable(f.record)
 }
 
 // noNodes refuses arguments, which are likely to be nodes.
@@ -236,37 +195,20 @@ func (r *root) role(name string) []byte {
 	return manifests.RoleFile(name)
 }
 
-// minTimeout is the least --timeout: pods alone take seconds to start.
-const minTimeout = 5 * time.Second
-
 // verifyOptions validates the flags and turns them into options.
 func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
+	o, err := r.placementOptions(&f.placementFlags)
+	if err != nil {
+		return run.Options{}, err
+	}
 	if err := r.validate(&f); err != nil {
 		return run.Options{}, err
 	}
-	o := run.Options{
-		Selection: cluster.Selection{Names: f.nodes},
-		Pairs:     f.pairs,
-		Families:  families[f.family],
-		Scope:     f.beyondPods(),
-		Timeout:   f.timeout,
-		Keep:      f.keep,
-		NewPods:   f.newPods,
-		Buffer:    f.buffer,
-		Version:   version,
-		Log:       r.log(),
-		Objects: manifests.Run{
-			ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,
-			PullPolicy: corev1.PullPolicy(f.pullPolicy), PullSecrets: f.pullSecrets,
-		},
-	}
-	if f.selector != "" {
-		selector, err := labels.Parse(f.selector)
-		if err != nil {
-			return run.Options{}, usagef("e.g. node-role.kubernetes.io/worker=true", "--node-selector: %w", err)
-		}
-		o.Selection.Selector = selector
-	}
+	o.Pairs = f.pairs
+	o.Families = families[f.family]
+	o.Scope = f.beyondPods()
+	o.NewPods = f.newPods
+	o.Buffer = f.buffer
 	return o, nil
 }
 

@@ -28,7 +28,8 @@ type agent struct {
 	lost      error
 	took      time.Duration // that the agent itself worked on the last request
 	report    func(string)
-	routes    bool // see agents
+	routes    bool                         // see agents
+	hear      func(*evidence.Message) bool // see Observation.Ask; nil records all
 
 	mu     sync.Mutex
 	stream string
@@ -48,12 +49,31 @@ func (a *agent) deliver(m *evidence.Message) {
 		return
 	}
 	a.mu.Lock()
+	hear := a.hear
+	a.mu.Unlock()
+	if hear != nil && !hear(m) {
+		return
+	}
+	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.named {
 		a.said.keep(m, a.routes)
 	}
 	m.Stream = a.stream
 	a.recording.Add(m)
+}
+
+// public returns the agent as those see it who make requests of it.
+func (a *agent) public() Agent { return Agent{Role: a.role, Node: a.node, Pod: &a.pod} }
+
+// listen sets who hears the agent's messages before they are recorded.
+func (a *agent) listen(hear func(Agent, *evidence.Message) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hear = nil
+	if hear != nil {
+		a.hear = func(m *evidence.Message) bool { return hear(a.public(), m) }
+	}
 }
 
 // heard returns what the agent said so far.

@@ -110,6 +110,17 @@ func (as *agents) start(at place) evidence.Request {
 // all returns the probes and the test pods.
 func (as *agents) all() []*agent { return slices.Concat(as.probes, as.pods) }
 
+// in returns the agents of a role, by node; none if nothing was placed.
+func (as *agents) in(role string) []*agent {
+	switch {
+	case as == nil:
+		return nil
+	case role == RoleProbe:
+		return as.probes
+	}
+	return as.pods
+}
+
 // each makes a request of every agent that is still there, of all at the same
 // time, and returns when all have answered.
 func (as *agents) each(ctx context.Context, what string, agents []*agent, request func(place) evidence.Request) {

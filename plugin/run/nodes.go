@@ -27,11 +27,11 @@ func (n *nodes) named(name string) *evidence.Node {
 	return nil
 }
 
-// placings returns where a probe and a test pod are placed: on each node.
-func (n *nodes) placings() []manifests.Placing {
+// placings returns where agents of these roles are placed: one of each on each node.
+func (n *nodes) placings(roles []string) []manifests.Placing {
 	var placings []manifests.Placing
 	for _, node := range n.list {
-		for _, role := range []string{"probe", "pod"} {
+		for _, role := range roles {
 			placings = append(placings, manifests.Placing{Role: role, Index: node.Index, Node: node.Name})
 		}
 	}

@@ -19,7 +19,7 @@ const idle = time.Minute
 // any case. The run's quotas admit as many pods as it makes.
 func (o Options) objects(nodes int) manifests.Run {
 	objects := o.Objects
-	objects.Lifetime = (o.Timeout + time.Minute).Round(time.Second)
+	objects.Lifetime = (o.Timeout + o.Lasts + time.Minute).Round(time.Second)
 	objects.Idle = idle
 	objects.Nodes = nodes
 	objects.NewPods = o.NewPods
@@ -43,7 +43,7 @@ func Objects(ctx context.Context, o Options) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	placings := nodes.placings()
+	placings := nodes.placings(o.roles())
 	for _, i := range newPodNodes(len(nodes.list), o.NewPods) {
 		placings = append(placings, newPodPlacing(&nodes.list[i], nil))
 	}

@@ -22,12 +22,16 @@ type Options struct {
 	Pairs string
 	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
 	Scope []string
+	// Roles are the agents that each node gets: RoleProbe, RolePod. Nil is both, which a verification needs.
+	Roles []string
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
 	Objects manifests.Run
 	// Timeout bounds everything but the removal of what was made. Judging has
 	// what is left of it, and some seconds in any case.
 	Timeout time.Duration
+	// Lasts is how much longer than Timeout an Observation may be used.
+	Lasts   time.Duration
 	Keep    bool // do not remove what was made
 	NewPods int  // on how many nodes a new pod's first packets are watched
 	Buffer  int  // receive buffer of each capture in bytes, 0 for the default
@@ -37,6 +41,20 @@ type Options struct {
 	// Progress shows what goes on.
 	Progress Progress
 	Log      *slog.Logger
+}
+
+// The roles of agents.
+const (
+	RoleProbe = "probe" // in the host's network
+	RolePod   = "pod"   // in the pod network
+)
+
+// roles returns the agents that each node gets.
+func (o Options) roles() []string {
+	if len(o.Roles) == 0 {
+		return []string{RoleProbe, RolePod}
+	}
+	return o.Roles
 }
 
 // Progress shows a waiting person what goes on.

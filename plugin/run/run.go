@@ -104,7 +104,7 @@ func (r *Run) preflight(ctx context.Context) error {
 	var words string
 	var trying sync.WaitGroup
 	trying.Go(func() { words = r.options.Cluster.Policy(ctx, r.objects()) })
-	err := r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings())
+	err := r.options.Cluster.Preflight(ctx, r.objects(), r.nodes.placings(r.options.roles()))
 	trying.Wait()
 	if err == nil && words != "" {
 		r.options.Progress.Note("a policy may reject the probes: " + words)
@@ -121,7 +121,7 @@ func (r *Run) place(ctx context.Context) (err error) {
 	if r.placement, err = r.options.Cluster.Open(ctx, r.objects()); err != nil {
 		return err
 	}
-	if err := r.placement.Add(ctx, r.nodes.placings()); err != nil {
+	if err := r.placement.Add(ctx, r.nodes.placings(r.options.roles())); err != nil {
 		return err
 	}
 	if err := r.serve(ctx); err != nil {

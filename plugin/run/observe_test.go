@@ -1,0 +1,87 @@
+package run
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kubectl-wg/kubectl-wg/manifests"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+func (w *world) observe(ctx context.Context, roles ...string) (*Observation, error) {
+	return Observe(ctx, Options{
+		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
+		Roles: roles, Progress: &quiet{}, Log: slog.New(slog.DiscardHandler), Version: "test",
+	})
+}
+
+func TestObserve(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	before := runtime.NumGoroutine()
+	observation, err := w.observe(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.sessions != 2 || len(observation.Agents(RoleProbe)) != 2 || len(observation.Agents(RolePod)) != 0 {
+		t.Errorf("%d sessions, want one probe on each node and nothing else", w.sessions)
+	}
+	if err := observation.Read(context.Background()); err != nil {
+		t.Error(err)
+	}
+	var heard atomic.Int32
+	var mu sync.Mutex
+	var asked []string
+	observation.Ask(context.Background(), "stopping", RoleProbe, func(a Agent) evidence.Request {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, a.Node.Name)
+		return evidence.Request{Stop: &evidence.StopRequest{}}
+	}, func(_ Agent, m *evidence.Message) bool {
+		heard.Add(1)
+		return false
+	})
+	if slices.Sort(asked); !slices.Equal(asked, []string{"a", "b"}) || heard.Load() != 2 {
+		t.Errorf("asked %q and heard %d answers", asked, heard.Load())
+	}
+	recorded := graph.New(observation.Evidence())
+	if len(recorded.Nodes) != 2 {
+		t.Errorf("%d nodes were recorded, want 2", len(recorded.Nodes))
+	}
+	if err := observation.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.nothingLeft(t, before)
+}
+
+func TestObserveLosesAnAgent(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.agent = func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error {
+		if node == "b" {
+			return io.ErrUnexpectedEOF
+		}
+		return honest(ctx, role, node, stdin, stdout)
+	}
+	before := runtime.NumGoroutine()
+	observation, err := w.observe(context.Background(), RoleProbe, RolePod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := observation.Agents(RolePod); len(got) != 1 || got[0].Node.Name != "a" {
+		t.Errorf("there are agents %+v, want one on a", got)
+	}
+	if observation.Lost(RoleProbe, "b") == nil || observation.Lost(RoleProbe, "a") != nil {
+		t.Error("the probe on b was lost, the one on a was not")
+	}
+	if err := observation.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.nothingLeft(t, before)
+}
