@@ -142,8 +142,6 @@ func TestCilium(t *testing.T) {
 		{"the range of one node's pods is lost, and new pods are added all the same", lostRange,
 			verdict.Failed, "WG0304", "has only a part of its pod range 10.42.2.0/24", "delete pod -l k8s-app=cilium"},
 		{"an address on its way out of a peer", dummy, verdict.Passed, "", "", ""},
-		{"the ConfigMap says off, and the agents were not restarted",
-			agents(map[string]string{"routing-mode": "native"}), verdict.Passed, "", "", ""},
 		{"allowed IPs of pods are lost", allowing(only(func(p netip.Prefix) bool { return !isPod(p) })),
 			verdict.Failed, "WG0304", "no peer of cilium_wg0 on node1 covers 10.42.2.219", "delete pod -l k8s-app=cilium"},
 		{"no key is published", publishing(func(index int, annotations map[string]string) {

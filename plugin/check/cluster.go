@@ -20,6 +20,10 @@ func (v *view) backend() verdict.Outcome {
 		return out
 	}
 	switch {
+	case v.Ends != "":
+		out := warn("%s now, and not after the agents restart: %s", v.Title, v.Ends)
+		out.Variant = "ends"
+		return out
 	case v.Backends == nil && v.intended(): // there is no choice of backends
 		return pass("%s", v.Title)
 	case v.Backends == nil:

@@ -41,7 +41,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	c := ciliumCluster{g: g, config: config, read: configured}
 	p := Profile{
-		Encrypts: c.wireguard(), FailClosed: c.wireguard() && c.strict(), Backend: c.routing(),
+		Encrypts: c.encrypts(), FailClosed: c.encrypts() && c.strict(), Backend: c.routing(),
 		Device: routedTo(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium || config["ipam"] == "kubernetes" },
 		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node"), OptedOut: c.optedOut,
@@ -53,6 +53,9 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	if configured {
 		p.Recognised = append(p.Recognised, "the ConfigMap kube-system/cilium-config")
+	}
+	if p.Encrypts && !c.wireguard() {
+		p.Ends = "the ConfigMap kube-system/cilium-config has no enable-wireguard: \"true\""
 	}
 	if p.Encrypts {
 		p.Device = func(*graph.Node, int) string { return ciliumDevice }
@@ -122,6 +125,27 @@ func (c ciliumCluster) wireguard() bool {
 		return c.on("enable-wireguard")
 	}
 	return slices.ContainsFunc(c.g.Nodes, func(n *graph.Node) bool { return ciliumKey(n, 4) != "" })
+}
+
+// encrypts reports whether the agents encrypt: those that were configured to when
+// they started go on until they restart.
+func (c ciliumCluster) encrypts() bool { return c.wireguard() || c.runs() }
+
+// runs reports whether the agents of all nodes that were read have a device for
+// WireGuard: those that start without enable-wireguard remove it (cilium
+// pkg/wireguard/agent).
+func (c ciliumCluster) runs() bool {
+	found := 0
+	for _, n := range c.g.Nodes {
+		switch {
+		case len(n.Links) == 0:
+		case n.Link(ciliumDevice) == nil:
+			return false
+		default:
+			found++
+		}
+	}
+	return found > 0
 }
 
 // strict reports whether a node drops what it would have to send in clear. Releases
@@ -194,7 +218,7 @@ func (c ciliumCluster) endpoint(n *graph.Node, _ int) netip.Addr {
 func (c ciliumCluster) name() (name, title string) {
 	name, title = "cilium", "Cilium"
 	switch {
-	case c.wireguard():
+	case c.encrypts():
 		name, title = name+"-wireguard", title+", WireGuard"
 	case c.on("enable-ipsec"):
 		name, title = name+"-ipsec", title+", IPsec and not WireGuard"
@@ -214,7 +238,7 @@ func (c ciliumCluster) name() (name, title string) {
 // scope is what Cilium's encryption leaves out by design (cilium
 // Documentation/security/network/encryption-wireguard.rst).
 func (c ciliumCluster) scope() []Scope {
-	if !c.wireguard() {
+	if !c.encrypts() {
 		return nil
 	}
 	const programs = "; what its programs decide for other packets cannot be read, it was watched on every link"

@@ -106,6 +106,9 @@ type Profile struct {
 	// encrypted by the system's design, "" where it is meant to be; nil if it is
 	// meant to be everywhere.
 	Clear func(from, to *graph.Node) string
+	// Ends is why the encryption that is there ends when the system's agents restart: its
+	// configuration has changed since they started. "" if it stays.
+	Ends string
 	// Others are encryptions besides WireGuard's that were recognised.
 	Others []Encryption
 	// Promises are what the network promises of packets that are not from pod to pod:

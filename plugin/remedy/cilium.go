@@ -30,6 +30,8 @@ var ciliumSwitch = Hint{
 var ciliumRemedies = []row{
 	// Changes the carrier of all pods' traffic; restarts every agent.
 	{"WG0101", "plain", Cilium, ciliumSwitch},
+	// Restarts every agent with the carrier that it has now.
+	{"WG0101", "ends", Cilium, ciliumSwitch},
 	// Changes the same.
 	{"WG0601", "bare", Cilium, ciliumSwitch},
 	// Changes the same.

@@ -7,6 +7,7 @@ var cases = map[string]map[string]string{
 	"WG0101": {
 		"mixed":     "If the nodes run different backends",
 		"plain":     "If the backend does not encrypt",
+		"ends":      "If the encryption ends with the next restart",
 		"tun":       "If the packets go into a TUN device",
 		"unleased":  "If the network plugin did not start on a node",
 		"rangeless": "If a node has no pod range",
