@@ -42,7 +42,7 @@ func newMoment(recorded graph.Recorded) *moment {
 		}
 		m.hosts[stream] = []*evidence.Message{}
 		for _, message := range recorded.Messages(stream) {
-			if !ofDevice(message) {
+			if ofHost(message) {
 				m.hosts[stream] = append(m.hosts[stream], message)
 			}
 		}
@@ -50,16 +50,27 @@ func newMoment(recorded graph.Recorded) *moment {
 	return m
 }
 
-// ofDevice reports whether a message is of what each answer reports again, or of the
-// session itself.
+// ofDevice reports whether a message is of what each answer reports again.
 func ofDevice(m *evidence.Message) bool {
 	switch {
-	case m.Device != nil, m.Peer != nil, m.Peers != nil, m.Ready != nil, m.Bye != nil:
+	case m.Device != nil, m.Peer != nil, m.Peers != nil:
 		return true
 	case m.Link != nil:
 		return m.Link.Role == evidence.RoleWireGuard
 	case m.Problem != nil:
 		return m.Problem.What == "device"
+	}
+	return false
+}
+
+// ofHost reports whether a message is of what the first reading alone reports.
+func ofHost(m *evidence.Message) bool {
+	switch {
+	case ofDevice(m):
+		return false
+	case m.Hello != nil, m.Module != nil, m.Link != nil, m.Address != nil, m.Socket != nil, m.Problem != nil,
+		m.Route != nil, m.Routes != nil, m.Rule != nil:
+		return true
 	}
 	return false
 }
