@@ -97,7 +97,7 @@ func lookAt(t *testing.T, path, name string, look func(file, text string)) {
 // outputs looks at the help of every command and at the explanation of every check.
 func outputs(t *testing.T, look func(file, text string)) {
 	for _, args := range [][]string{
-		{"--help"}, {"verify", "--help"}, {"replay", "--help"}, {"explain", "--help"}, {"cleanup", "--help"},
+		{"--help"}, {"verify", "--help"}, {"status", "--help"}, {"replay", "--help"}, {"explain", "--help"}, {"cleanup", "--help"},
 		{"version", "--help"},
 	} {
 		look("help", output(t, args...))

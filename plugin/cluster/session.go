@@ -8,13 +8,15 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // maxStream is how much one agent may write, in bytes. A probe among 1,000 nodes
-// writes less than a tenth of it.
+// writes less than a tenth of it. What a DevicesRequest is answered by, which may be
+// made again and again, has a limit of its own each time.
 const maxStream = 64 << 20
 
 // agent is the command of a session.
@@ -28,6 +30,7 @@ type Session struct {
 	cancel  context.CancelCauseFunc
 	ended   chan struct{} // closed when no goroutine of the session is left
 	asked   asked         // the last request
+	again   atomic.Bool   // it was a DevicesRequest, and nothing of its answer was read
 
 	mu   sync.Mutex
 	err  error
@@ -89,6 +92,9 @@ func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error 
 		if err != nil {
 			return err
 		}
+		if s.again.Swap(false) {
+			decoder.Limit(maxStream)
+		}
 		deliver(message)
 		if message.Hello == nil && message.Ready == nil && message.Bye == nil {
 			continue
@@ -117,6 +123,7 @@ func (s *Session) Send(ctx context.Context, request evidence.Request) error {
 	if err != nil {
 		return err
 	}
+	s.again.Store(request.Devices != nil)
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
 	// Writing fails when the agent has ended. Its last messages, or the error from

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -79,5 +80,39 @@ func TestSessionBreaks(t *testing.T) {
 			}
 			s.Close()
 		})
+	}
+}
+
+// What a DevicesRequest is answered by has a limit of its own each time, so a session
+// can go on; another request's answers share one.
+func TestSessionLimit(t *testing.T) {
+	line := `{"seq":1,"device":{"name":"` + strings.Repeat("x", 8000) + `","index":1,"publicKey":"","port":1,"peers":0}}` + "\n"
+	answer := strings.Repeat(line, maxStream*2/3/len(line))
+	agent := scripted(func(in io.Reader, out io.Writer) {
+		evidence.ReadRequests(in, func(r *evidence.Request) error {
+			_, err := fmt.Fprintf(out, `%s{"seq":2,"ready":{"request":%d,"what":"x"}}`+"\n", answer, r.ID)
+			return err
+		})
+	})
+	for name, test := range map[string]struct {
+		request evidence.Request
+		lasts   bool
+	}{
+		"devices": {evidence.Request{Devices: &evidence.DevicesRequest{}}, true},
+		"read":    {evidence.Request{Read: &evidence.ReadRequest{}}, false},
+	} {
+		p := &Placement{client: &Client{exec: agent, log: slog.New(slog.DiscardHandler)}}
+		s := p.Session(t.Context(), "pod", func(*evidence.Message) {})
+		var err error
+		for range 2 {
+			if err == nil {
+				s.Send(t.Context(), test.request)
+				_, err = s.Answer(t.Context())
+			}
+		}
+		s.Close()
+		if lasts := err == nil; lasts != test.lasts {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -39,7 +39,7 @@ func (r *root) verify() *cobra.Command {
 	var f verifyFlags
 	command := &cobra.Command{
 		Use:        "verify",
-		SuggestFor: []string{"check", "test", "run", "prove", "status", "start", "audit", "scan", "doctor"},
+		SuggestFor: []string{"check", "test", "run", "prove", "start", "audit", "scan", "doctor"},
 		Short:      "Prove that pod traffic between nodes is encrypted",
 		Long: `Start a test pod and a probe on each node, send marked traffic between all pairs
 of test pods and capture on every network interface. PASS means that the traffic

@@ -85,6 +85,13 @@ func (o *Observation) Ask(
 	})
 }
 
+// Recorded returns what was recorded so far, to be read while the observation goes
+// on. From then on no second probe takes the place of a first one.
+func (o *Observation) Recorded() *recording.Recording {
+	o.nameStreams()
+	return o.run.recording
+}
+
 // Lost returns why there is no session with the agent of a role on a node; nil
 // if there is one.
 func (o *Observation) Lost(role, node string) error {
@@ -98,14 +105,20 @@ func (o *Observation) Lost(role, node string) error {
 
 // Evidence ends the record and returns it. It is called once.
 func (o *Observation) Evidence() *recording.Recording {
-	if o.run.agents != nil {
-		for _, a := range o.run.agents.opened {
-			if !a.named {
-				a.name(evidence.StreamName(a.role, a.node.Name))
-			}
+	o.nameStreams()
+	return o.run.Evidence()
+}
+
+// nameStreams gives each agent's stream the name under which it is judged.
+func (o *Observation) nameStreams() {
+	if o.run.agents == nil {
+		return
+	}
+	for _, a := range o.run.agents.opened {
+		if !a.named {
+			a.name(evidence.StreamName(a.role, a.node.Name))
 		}
 	}
-	return o.run.Evidence()
 }
 
 // Created reports whether something was created in the cluster.

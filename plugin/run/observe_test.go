@@ -85,3 +85,42 @@ func TestObserveLosesAnAgent(t *testing.T) {
 	}
 	w.nothingLeft(t, before)
 }
+
+// Devices are asked for again and again in the same sessions, which leaves nothing in
+// the record and no goroutine.
+func TestAskAgainAndAgain(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	before := runtime.NumGoroutine()
+	observation, err := w.observe(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := observation.Read(context.Background()); err != nil {
+		t.Error(err)
+	}
+	recorded := observation.Recorded()
+	messages := len(recorded.Messages("probe/a"))
+	var heard atomic.Int32
+	during := 0
+	for i := range 300 {
+		observation.Ask(context.Background(), "reading the devices", RoleProbe, func(Agent) evidence.Request {
+			return evidence.Request{Devices: &evidence.DevicesRequest{}}
+		}, func(Agent, *evidence.Message) bool {
+			heard.Add(1)
+			return false
+		})
+		switch goroutines := runtime.NumGoroutine(); {
+		case i == 10:
+			during = goroutines
+		case i > 10 && goroutines > during+3: // one that ends
+			t.Fatalf("%d goroutines after %d requests, %d before", goroutines, i, during)
+		}
+	}
+	if heard.Load() != 900 || w.sessions != 3 || len(recorded.Messages("probe/a")) != messages || messages == 0 {
+		t.Errorf("%d answers in %d sessions, %d messages recorded", heard.Load(), w.sessions, len(recorded.Messages("probe/a")))
+	}
+	if err := observation.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.nothingLeft(t, before)
+}

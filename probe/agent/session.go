@@ -122,6 +122,7 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Answer != nil, "answer", "", func(context.Context) { s.answer(r.Answer) }},
 		{r.Reach != nil, "reach", "", func(ctx context.Context) { s.classed().Send(ctx, *r.Reach) }},
 		{r.Stop != nil, "stop", "", s.stop},
+		{r.Devices != nil, "devices", "probe", func(context.Context) { s.reportDevices() }},
 		{r.End != nil, "end", "", func(context.Context) {}},
 	} {
 		switch {

@@ -76,6 +76,10 @@ func (d *Decoder) Next() (*Message, error) {
 	}
 }
 
+// Limit has the decoder give up after so many bytes from here on, instead of those
+// that were left. It is to be called between two calls of Next.
+func (d *Decoder) Limit(bytes int64) { d.left = bytes }
+
 // Line is the number of the line that was read last, from 1; 0 before the first.
 func (d *Decoder) Line() int { return d.line }
 

@@ -29,6 +29,7 @@ type Request struct {
 	Answer  *AnswerRequest  `json:"answer,omitempty"`
 	Reach   *ReachRequest   `json:"reach,omitempty"`
 	Stop    *StopRequest    `json:"stop,omitempty"`
+	Devices *DevicesRequest `json:"devices,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`
 }
 
@@ -145,6 +146,11 @@ type ControlTarget struct {
 // StopRequest ends what runs in the agent: a probe's captures, a pod's
 // listener. Their results are written before the Ready.
 type StopRequest struct{}
+
+// DevicesRequest asks a probe for its WireGuard devices as they are now: a Link, a
+// Device and a Peer for each, no column. It takes no reading, and may be made again
+// and again; what it answers is no part of a proof.
+type DevicesRequest struct{}
 
 // EndRequest asks for Bye and the agent's exit.
 type EndRequest struct{}

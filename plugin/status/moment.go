@@ -1,0 +1,130 @@
+package status
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+// moment is a recording that holds readings alone, of one moment: what the probes
+// read of their hosts at first, and what they last read of their devices. It is a
+// graph.Recorded, so what package check finds from readings can be found at any
+// time while the sessions go on.
+type moment struct {
+	plugin []*evidence.Message
+	hosts  map[string][]*evidence.Message // without devices, by stream
+	latest map[string]*reading            // by stream
+}
+
+// reading is one answer of a probe to a DevicesRequest.
+type reading struct {
+	messages []*evidence.Message
+	lost     string
+}
+
+// newMoment takes from a recording all but the devices.
+func newMoment(recorded graph.Recorded) *moment {
+	m := &moment{hosts: map[string][]*evidence.Message{}, latest: map[string]*reading{}}
+	for _, message := range recorded.Messages(evidence.PluginStream) {
+		if message.Run == nil && message.Bye == nil && message.Pod == nil {
+			m.plugin = append(m.plugin, message)
+		}
+	}
+	m.plugin = append(m.plugin, &evidence.Message{Run: &evidence.Run{
+		ID: "status", Minor: evidence.Minor, Families: familiesOf(m.plugin),
+	}})
+	for _, stream := range recorded.Streams() {
+		if role, _ := evidence.SplitStream(stream); role != "probe" {
+			continue
+		}
+		m.hosts[stream] = []*evidence.Message{}
+		for _, message := range recorded.Messages(stream) {
+			if ofHost(message) {
+				m.hosts[stream] = append(m.hosts[stream], message)
+			}
+		}
+	}
+	return m
+}
+
+// ofDevice reports whether a message is of what each answer reports again.
+func ofDevice(m *evidence.Message) bool {
+	switch {
+	case m.Device != nil, m.Peer != nil, m.Peers != nil:
+		return true
+	case m.Link != nil:
+		return m.Link.Role == evidence.RoleWireGuard
+	case m.Problem != nil:
+		return m.Problem.What == "device"
+	}
+	return false
+}
+
+// ofHost reports whether a message is of what the first reading alone reports.
+func ofHost(m *evidence.Message) bool {
+	switch {
+	case ofDevice(m):
+		return false
+	case m.Hello != nil, m.Module != nil, m.Link != nil, m.Address != nil, m.Socket != nil, m.Problem != nil,
+		m.Route != nil, m.Routes != nil, m.Rule != nil:
+		return true
+	}
+	return false
+}
+
+// familiesOf returns the address families that two nodes have pods of, IPv4 if the
+// API shows none.
+func familiesOf(messages []*evidence.Message) (families []int) {
+	have := map[int]int{}
+	for _, m := range messages {
+		if m.Node == nil {
+			continue
+		}
+		for _, family := range []int{4, 6} {
+			isOf := func(p netip.Prefix) bool { return p.Addr().Is4() == (family == 4) }
+			if slices.ContainsFunc(m.Node.PodCIDRs, isOf) {
+				have[family]++
+			}
+		}
+	}
+	for _, family := range []int{4, 6} {
+		if have[family] >= 2 {
+			families = append(families, family)
+		}
+	}
+	if len(families) == 0 {
+		return []int{4}
+	}
+	return families
+}
+
+// Streams returns the plugin's and those of the probes.
+func (m *moment) Streams() []string {
+	return append([]string{evidence.PluginStream}, slices.Sorted(maps.Keys(m.hosts))...)
+}
+
+// Messages returns what a probe last read.
+func (m *moment) Messages(stream string) []*evidence.Message {
+	if stream == evidence.PluginStream {
+		return m.plugin
+	}
+	if latest := m.latest[stream]; latest != nil {
+		return slices.Concat(m.hosts[stream], latest.messages)
+	}
+	return m.hosts[stream]
+}
+
+// Gap says why a probe did not answer. One that answered reported all its devices.
+func (m *moment) Gap(stream string) string {
+	latest := m.latest[stream]
+	switch {
+	case stream == evidence.PluginStream:
+		return ""
+	case latest == nil:
+		return "there is none"
+	}
+	return latest.lost
+}
