@@ -22,8 +22,9 @@ var Layers = []Layer{
 	{"probe/kernel", []string{"probe/evidence"}},
 	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/trial", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
-		"probe/host", "probe/filter"}},
+		"probe/host", "probe/filter", "probe/trial"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
