@@ -17,11 +17,23 @@ var modules = []struct{ system, advice string }{
 	{"Rocky Linux 9", "the kernel has it: dnf install -y kernel-modules-$(uname -r)"},
 	{"AlmaLinux 9", "the kernel has it: dnf install -y kernel-modules-$(uname -r)"},
 	{"Red Hat Enterprise Linux 8", kmod}, {"Rocky Linux 8", kmod}, {"AlmaLinux 8", kmod}, {"CentOS Stream 8", kmod},
+	{"CentOS Linux 8", "it gets no more updates; until you move to a later system: dnf install -y elrepo-release " +
+		"epel-release && dnf install -y kmod-wireguard"},
 	{"CentOS Linux", "its kernel has no WireGuard and gets no more updates: move to a later system"},
 	{"Ubuntu", "apt-get install -y linux-modules-extra-$(uname -r), if this is a kernel for clouds or small machines"},
 	{"Debian GNU/Linux 10", "its kernel has none: move to Debian 11 or later, whose kernels do"},
 	{"Debian", "the kernels of Debian 11 and later have it: reboot if the running one was replaced by an update"},
+	{"Raspbian GNU/Linux 10", "its kernel has none: move to Raspberry Pi OS 11 or later, whose kernels do"},
 	{"Raspbian", "the kernels since release 11 have it: reboot if the running one was replaced by an update"},
+	// openSUSE and SLE 15 SP2 brought it with kernel 5.3 (backported), list wireguard at lists.zx2c4.com, March 2020.
+	{"SUSE Linux Enterprise Micro", "the kernels have it: transactional-update pkg install kernel-default, then reboot"},
+	{"SUSE Linux Enterprise Server 15", "the package kernel-default has it since SP2 (kernel-default-base may not): " +
+		"zypper install -y kernel-default, then reboot"},
+	{"SUSE Linux Enterprise", "SLE 15 SP2 is the first with it: update the system"},
+	{"openSUSE", "the package kernel-default has it (kernel-default-base may not): zypper install -y kernel-default, " +
+		"then reboot"},
+	{"Fedora", "the kernels have it: dnf install -y kernel-modules-$(uname -r)"},
+	{"Alpine Linux", "linux-lts has it since Alpine 3.13: apk add linux-lts, then reboot"},
 	// amazon-eks-ami issue 727.
 	{"Amazon Linux 2023", "the kernel has it: reboot if the running one was replaced by an update"},
 	{"Amazon Linux 2", "amazon-linux-extras install -y kernel-5.10, then reboot; or move to Amazon Linux 2023"},
@@ -39,6 +51,10 @@ var modules = []struct{ system, advice string }{
 
 const kmod = "its kernel has none: dnf install -y elrepo-release epel-release && dnf install -y kmod-wireguard; " +
 	"with Secure Boot, enrol ELRepo's key"
+
+// Module returns how a node with that OS image comes to have the kernel module
+// wireguard.
+func Module(image string) string { return moduleOf(image) }
 
 // moduleOf returns how a node of that OS image comes to have the module.
 func moduleOf(image string) string {
