@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -65,6 +66,9 @@ func (j *judging) makesLinks(n *graph.Node) verdict.Status {
 	case t.Missing:
 		out = verdict.Say(verdict.Fail, "the kernel of %s (%s, %s) knows no links of the kind wireguard and found no "+
 			"module for them: %s", n.Name, n.Kernel, n.OSImage, t.Error)
+		if !remedy.HasShell(n.OSImage) {
+			out.Variant = "image"
+		}
 		if t.TUN {
 			out.Add("; a WireGuard in userspace would run there (its TUN driver is loaded), which no network plugin starts " +
 				"by itself")

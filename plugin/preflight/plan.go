@@ -103,18 +103,27 @@ func modules(r *Result) Stage {
 		if len(nodes) == 0 || nodes[0] != n.Name {
 			continue
 		}
-		stage.Notes = append(stage.Notes, fmt.Sprintf("%s (%s, kernel %s): %s", some(nodes), n.System, n.Kernel,
-			remedy.Module(n.System)))
+		advice, install := remedy.Module(n.System)
+		stage.Notes = append(stage.Notes, fmt.Sprintf("%s (%s, kernel %s): %s", some(nodes), n.System, n.Kernel, advice))
 		for _, name := range nodes {
-			stage.Steps = append(stage.Steps, remedy.Step{
-				On: name, Command: "modprobe wireguard", Note: "fails until the module is installed",
-			})
+			stage.Steps = append(stage.Steps, moduleSteps(name, n.System, install)...)
 		}
 	}
 	stage.Steps = append(stage.Steps, remedy.Step{
 		On: remedy.Operator, Command: "kubectl wg preflight", Note: "again, until it is ready",
 	})
 	return stage
+}
+
+// moduleSteps are the commands by which a node gets the module, if there are any.
+func moduleSteps(node, system, install string) (steps []remedy.Step) {
+	if !remedy.HasShell(system) {
+		return nil
+	}
+	if install != "" {
+		steps = append(steps, remedy.Step{On: node, Command: install})
+	}
+	return append(steps, remedy.Step{On: node, Command: "modprobe wireguard", Note: "fails until the module is there"})
 }
 
 // configurationNotes are what the configuration of this cluster needs besides the

@@ -132,26 +132,35 @@ func (j *judging) say(code string, subject verdict.Subject, out verdict.Outcome)
 	})
 }
 
-// add adds a finding, to one that is alike if there is one: of the same code, case
-// and node, in the same words but for the other node.
+// add adds a finding, to one that is alike if there is one.
 func (j *judging) add(f verdict.Finding) {
-	for i := range j.Findings {
-		before := &j.Findings[i]
-		if before.Code == f.Code && before.Status == f.Status && before.Variant == f.Variant &&
-			before.Facts["node"] == f.Facts["node"] && f.Facts["node"] != "" && before.Facts["handle"] == f.Facts["handle"] &&
-			before.Subject.Family == f.Subject.Family {
-			before.Alike = append(before.Alike, f.Subject)
-			if more, known := remedy.For(f, j.Profile.RunsAs); known && before.Fix != nil {
-				before.Fix.Steps = joined(before.Fix.Steps, more.Steps)
-			}
-			return
+	hint, known := remedy.For(f, j.Profile.RunsAs)
+	at := slices.IndexFunc(j.Findings, func(before Finding) bool { return alike(&before.Finding, &f) })
+	if at < 0 {
+		finding := Finding{Finding: f}
+		if known {
+			finding.Fix = &hint
 		}
+		j.Findings = append(j.Findings, finding)
+		return
 	}
-	finding := Finding{Finding: f}
-	if hint, known := remedy.For(f, j.Profile.RunsAs); known {
-		finding.Fix = &hint
+	before := &j.Findings[at]
+	before.Alike = append(before.Alike, f.Subject)
+	if known && before.Fix != nil {
+		before.Fix.Steps = joined(before.Fix.Steps, hint.Steps)
 	}
-	j.Findings = append(j.Findings, finding)
+}
+
+// alike reports whether two findings say the same: of one code and case in one
+// family, on nodes of one system, or of one node and rule whatever the other node is.
+func alike(a, b *verdict.Finding) bool {
+	if a.Code != b.Code || a.Status != b.Status || a.Variant != b.Variant || a.Subject.Family != b.Subject.Family {
+		return false
+	}
+	if a.Code == "WG0203" {
+		return a.Facts["system"] == b.Facts["system"]
+	}
+	return a.Facts["node"] == b.Facts["node"] && a.Facts["node"] != "" && a.Facts["handle"] == b.Facts["handle"]
 }
 
 // joined adds steps to those that are there, none twice.

@@ -200,8 +200,8 @@ func (t *text) network() {
 	case t.Sizes.Path == 0:
 		t.labelled("MTU", "not known: nothing arrived")
 	default:
-		t.labelled("MTU", fmt.Sprintf("packets of %d bytes pass everywhere, of links with %d: %d remain in the tunnel",
-			t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
+		t.labelled("MTU", fmt.Sprintf("packets of %d bytes arrive in every direction; the least MTU of a link is %d; %d remain "+
+			"for packets in the tunnel", t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
 	}
 	if t.Details {
 		for _, p := range t.Pairs {
@@ -301,7 +301,7 @@ func (t *text) steps(steps []remedy.Step) {
 	for _, step := range steps {
 		prompt := "$"
 		if step.On != remedy.Operator {
-			prompt = clean(step.On) + " #"
+			prompt = clean(some(t.on(step))) + " #"
 		}
 		if strings.Contains(step.Command, "\n") {
 			t.line("    %s\n%s", t.paint("1", prompt), t.paint("36", printable(step.Command)))

@@ -6,8 +6,10 @@ var preflightRemedies = []row{
 	{"WG0203", "", "", Hint{
 		Title: "Give {node} a kernel with WireGuard",
 		Steps: []Step{loadModule},
-		Note:  "After that kubectl wg preflight makes a link there. How its system gets the module: {module}.",
+		Note:  "After that kubectl wg preflight makes a link there.",
 	}},
+	// Changes nothing by itself: no command is typed on such a system.
+	{"WG0203", "image", "", Hint{Title: "Give {node} a node image whose kernel has WireGuard", Note: "{module}."}},
 	// Changes nothing by itself: what set it is the operator's to know.
 	{"WG0203", "locked", "", Hint{
 		Title: "Have {node} load the module at boot, before kernel.modules_disabled is set",

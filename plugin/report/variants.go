@@ -48,6 +48,7 @@ var cases = map[string]map[string]string{
 	},
 	"WG0203": {
 		"locked": "If the kernel loads no further module",
+		"image":  "If the system has no shell",
 	},
 	"WG0204": {
 		"device": "If another WireGuard device has it",
