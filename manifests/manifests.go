@@ -24,7 +24,7 @@ var files embed.FS
 // The labels and annotations by which a run's objects are found again.
 const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
-	LabelRole      = "app.kubernetes.io/component" // "pod", "probe" or "newcomer"
+	LabelRole      = "app.kubernetes.io/component" // "pod", "probe", "newcomer" or "trial"
 	LabelRun       = "kubectl-wg.io/run"
 	AnnotationNode = "kubectl-wg.io/node" // a node's name can be too long for a label
 	ManagedBy      = "kubectl-wg"
@@ -35,6 +35,9 @@ const Container = "agent"
 
 // Newcomer is the role of a test pod that is made late and gets no session.
 const Newcomer = "newcomer"
+
+// Trial is the role of a pod in which a WireGuard link is made and removed.
+const Trial = "trial"
 
 // newcomerIdle is how long a newcomer stays when it has sent all it has to.
 const newcomerIdle = 3 * time.Second
@@ -54,6 +57,8 @@ type Run struct {
 	Lifetime time.Duration
 	// Nodes and NewPods are on how many nodes the run makes pods and new pods.
 	Nodes, NewPods int
+	// Trials: each node gets a pod for a trial.
+	Trials bool
 	// Services: each test pod has a Service. ToNodes: the test pods send to nodes too.
 	Services, ToNodes bool
 	// Idle is how long a pod waits for its first or next session.
@@ -62,7 +67,7 @@ type Run struct {
 
 // Placing says where one Job goes.
 type Placing struct {
-	Role  string // "pod", "probe" or "newcomer"
+	Role  string // "pod", "probe", "newcomer" or "trial"
 	Index int    // of the node
 	Node  string // its name
 	// Sockets is the host's folder of userspace control sockets for a probe

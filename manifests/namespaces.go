@@ -19,7 +19,7 @@ func (r Run) NamespaceOf(role string) string {
 	switch {
 	case !r.Own():
 		return r.Namespace
-	case role == "probe":
+	case role == "probe", role == Trial: // has a capability, which the other does not admit
 		return "kubectl-wg-" + r.ID
 	}
 	return "kubectl-wg-" + r.ID + "-pods"
@@ -55,7 +55,11 @@ const passes = 2
 // its Services if it has any.
 func (r Run) QuotaObjects() ([]*corev1.ResourceQuota, error) {
 	var all []*corev1.ResourceQuota
-	for i, pods := range []int{passes * r.Nodes, r.Nodes + r.NewPods} {
+	probes := passes * r.Nodes
+	if r.Trials {
+		probes += r.Nodes
+	}
+	for i, pods := range []int{probes, r.Nodes + r.NewPods} {
 		var quota corev1.ResourceQuota
 		if err := load("quota.yaml", &quota); err != nil {
 			return nil, err

@@ -22,8 +22,9 @@ var Layers = []Layer{
 	{"probe/kernel", []string{"probe/evidence"}},
 	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/trial", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
-		"probe/host", "probe/filter"}},
+		"probe/host", "probe/filter", "probe/trial"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
@@ -38,12 +39,14 @@ var Layers = []Layer{
 		"plugin/check"}},
 	{"plugin/status", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/report"}},
 	{"plugin/metrics", []string{"plugin/status", "plugin/verdict"}},
+	{"plugin/preflight", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/status", "plugin/metrics", "plugin/cluster", "plugin/run"}},
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/status", "plugin/metrics", "plugin/preflight",
+		"plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -52,7 +55,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/status",
+	"plugin/report", "plugin/status", "plugin/preflight",
 }
 
 // Ban forbids imports to packages.

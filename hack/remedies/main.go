@@ -39,7 +39,7 @@ func rows(source string) ([]row, error) {
 		return nil, err
 	}
 	var all []row
-	for _, c := range check.Checks() {
+	for _, c := range check.Documented() {
 		for _, entry := range remedy.Of(c.Code) {
 			comment := comments.take(key{c.Code, entry.Variant, entry.Distribution})
 			all = append(all, row{code: c.Code, entry: entry, review: comment.text, file: comment.file})

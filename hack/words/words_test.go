@@ -102,7 +102,7 @@ func outputs(t *testing.T, look func(file, text string)) {
 	} {
 		look("help", output(t, args...))
 	}
-	for _, c := range check.Checks() {
+	for _, c := range check.Documented() {
 		look("explain", output(t, "explain", c.Code))
 	}
 }

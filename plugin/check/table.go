@@ -103,5 +103,10 @@ func Find(code string) (verdict.Check, bool) {
 			return rows[i].Check, true
 		}
 	}
+	for _, c := range preflight {
+		if c.Code == code {
+			return c, true
+		}
+	}
 	return verdict.Check{}, false
 }

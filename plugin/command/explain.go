@@ -38,7 +38,7 @@ code all checks are listed.`,
   kubectl wg explain WG04`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var codes []string
-			for _, c := range check.Checks() {
+			for _, c := range check.Documented() {
 				codes = append(codes, c.Code+"\t"+c.Title)
 			}
 			return codes, cobra.ShellCompDirectiveNoFileComp
@@ -62,7 +62,7 @@ func (r *root) explainAll(args []string) error {
 			codes[i] = "WG" + codes[i]
 		}
 		begins := func(c verdict.Check) bool { return strings.HasPrefix(c.Code, codes[i]) }
-		if !slices.ContainsFunc(check.Checks(), begins) {
+		if !slices.ContainsFunc(check.Documented(), begins) {
 			return usagef("kubectl wg explain lists all codes", "there is no check %s", arg)
 		}
 	}
@@ -87,7 +87,7 @@ func (r *root) explainCode(code string) error {
 // listChecks lists the checks whose codes begin so, under the headings of their
 // families.
 func (r *root) listChecks(prefix string) error {
-	checks := slices.Clone(check.Checks())
+	checks := slices.Clone(check.Documented())
 	slices.SortFunc(checks, func(a, b verdict.Check) int { return cmp.Compare(a.Code, b.Code) })
 	var text strings.Builder
 	for _, family := range checkFamilies {

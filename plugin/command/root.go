@@ -110,7 +110,10 @@ packets rather than trusting configuration.`,
 		},
 	}
 	r.addGlobalFlags(command)
-	command.AddCommand(r.verify(), r.status(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
+	command.AddCommand(
+		r.preflight(), r.verify(), r.status(),
+		r.replay(), r.explain(), r.cleanup(), r.version(), r.options(),
+	)
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)
 	return command

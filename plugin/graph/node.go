@@ -47,6 +47,15 @@ type Node struct {
 	Classed   []*evidence.Classed
 	ClassSeen []*evidence.ClassSeen
 
+	// Trial is what came of making a WireGuard link in a pod of the node, nil if that is
+	// not known. PortUses, PortsSent and PortsSeen are what its probe knows of UDP ports
+	// of hosts without a tunnel.
+	Trial         *evidence.Trial
+	TrialProblems []evidence.Problem
+	PortUses      []*evidence.PortUse
+	PortsSent     []*evidence.PortSent
+	PortsSeen     []*evidence.PortSeen
+
 	// Leaks are what the node's captures saw in clear.
 	Leaks []*evidence.Sighting
 	// Answers are the kernel's routes for single addresses, sorted by address.

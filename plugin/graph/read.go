@@ -20,7 +20,7 @@ func gap(recording Recorded) string {
 	for _, stream := range recording.Streams() {
 		text := ""
 		switch role, _ := evidence.SplitStream(stream); {
-		case stream == evidence.PluginStream, role == "probe", role == "pod":
+		case stream == evidence.PluginStream, role == "probe", role == "pod", role == "trial":
 		case role == "look":
 			text = recording.Gap(stream)
 		default:
@@ -136,6 +136,19 @@ func (g *Graph) readNode(n *Node, recording Recorded) {
 	r.single = newSingle()
 	damage = g.unpack(n, recording.Messages(pod), r.addPod)
 	n.PodGap = cmp.Or(n.PodGap, damage, n.conflicts.pod)
+	n.readTrial(recording.Messages(evidence.StreamName("trial", n.Name)))
+}
+
+// readTrial reads what the pod of a trial said.
+func (n *Node) readTrial(messages []*evidence.Message) {
+	for _, m := range messages {
+		switch {
+		case m.Trial != nil:
+			n.Trial = m.Trial
+		case m.Problem != nil:
+			n.TrialProblems = append(n.TrialProblems, *m.Problem)
+		}
+	}
 }
 
 // unpack calls add with a stream's messages, those of single peers in the place
@@ -236,6 +249,12 @@ func (n *Node) addHost(m *evidence.Message) {
 		n.Classed = append(n.Classed, m.Classed)
 	case m.ClassSeen != nil:
 		n.ClassSeen = append(n.ClassSeen, m.ClassSeen)
+	case m.PortUse != nil:
+		n.PortUses = append(n.PortUses, m.PortUse)
+	case m.PortSent != nil:
+		n.PortsSent = append(n.PortsSent, m.PortSent)
+	case m.PortSeen != nil:
+		n.PortsSeen = append(n.PortsSeen, m.PortSeen)
 	case m.Socket != nil:
 		n.Sockets = append(n.Sockets, m.Socket)
 	case m.Device != nil:

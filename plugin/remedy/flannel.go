@@ -120,6 +120,12 @@ func (f flannelRun) rows() []row {
 			Note: "Set \"ListenPort\" in " + f.netConf + ", the same on every node, and restart " + f.name + "; or " +
 				"change the port of {link}.",
 		}},
+		// Prints no command: which of the two gives way is the operator's choice.
+		{"WG0204", "", f.system, Hint{
+			Title: "Free UDP port {port} on {node}, or give the tunnel another",
+			Note: "ss -lunp 'sport = :{port}' on {node} names the program. For the tunnel set \"ListenPort\" in " +
+				f.netConf + ", the same on every node.",
+		}},
 		// Restarts the plugin on one node.
 		{"WG0202", "hangs", f.system, restart},
 		// Restarts the plugin on one node.

@@ -8,7 +8,7 @@ import "slices"
 var table = slices.Concat(
 	k3sRemedies, k3s.rows(), rke2Remedies, canal.rows(), flannelRemedies, byManifest.rows(),
 	calicoRemedies, ciliumRemedies, kiloRemedies, antreaRemedies, kubespanRemedies, machinesRemedies,
-	clusterRemedies, runRemedies, captureRemedies, deviceRemedies, routeRemedies,
+	clusterRemedies, runRemedies, captureRemedies, deviceRemedies, preflightRemedies, routeRemedies,
 	reachRemedies, wireRemedies,
 )
 

@@ -47,6 +47,13 @@ var cases = map[string]map[string]string{
 		"unaddressed": "If the device has no address",
 		"below":       "If the WireGuard below the network plugin is missing or down",
 	},
+	"WG0203": {
+		"locked": "If the kernel loads no further module",
+		"image":  "If the system has no shell",
+	},
+	"WG0204": {
+		"device": "If another WireGuard device has it",
+	},
 	"WG0304": {
 		"pods": "If nothing wraps the pods' packets and the peer does not have their addresses",
 	},

@@ -32,6 +32,7 @@ type agent struct {
 	hear      func(*evidence.Message) bool // see Observation.Ask; nil records all
 
 	mu     sync.Mutex
+	netns  uint64 // that it is in, see evidence.Hello
 	stream string
 	named  bool // the stream has its name
 	said   said // until it has
@@ -56,6 +57,9 @@ func (a *agent) deliver(m *evidence.Message) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if m.Hello != nil {
+		a.netns = m.Hello.NetNS
+	}
 	if !a.named {
 		a.said.keep(m, a.routes)
 	}
@@ -65,6 +69,13 @@ func (a *agent) deliver(m *evidence.Message) {
 
 // public returns the agent as those see it who make requests of it.
 func (a *agent) public() Agent { return Agent{Role: a.role, Node: a.node, Pod: &a.pod} }
+
+// namespace is the network namespace that the agent is in, 0 if it is not known.
+func (a *agent) namespace() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.netns
+}
 
 // listen sets who hears the agent's messages before they are recorded.
 func (a *agent) listen(hear func(Agent, *evidence.Message) bool) {

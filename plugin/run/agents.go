@@ -27,6 +27,7 @@ type agents struct {
 
 	probes  []*agent // by node, as pods
 	pods    []*agent
+	trials  []*agent
 	opened  []*agent // all, those of the first pass included
 	opening sync.WaitGroup
 	openers chan struct{}   // tokens, see openers
@@ -69,9 +70,12 @@ func (as *agents) await(ctx context.Context) (probes, pods []*agent) {
 	as.placement.Await(waiting, func(state cluster.Waiting) {
 		as.progress.Detail(state.String())
 	}, func(pod evidence.Pod) {
-		if a := as.open(ctx, pod); a.role == "probe" {
+		switch a := as.open(ctx, pod); a.role {
+		case RoleProbe:
 			probes = append(probes, a)
-		} else {
+		case RoleTrial:
+			as.trials = append(as.trials, a)
+		default:
 			pods = append(pods, a)
 		}
 	})
@@ -79,6 +83,7 @@ func (as *agents) await(ctx context.Context) (probes, pods []*agent) {
 	byNode := func(a, b *agent) int { return a.node.Index - b.node.Index }
 	slices.SortFunc(probes, byNode)
 	slices.SortFunc(pods, byNode)
+	slices.SortFunc(as.trials, byNode)
 	return probes, pods
 }
 
@@ -107,8 +112,8 @@ func (as *agents) start(at place) evidence.Request {
 	}}
 }
 
-// all returns the probes and the test pods.
-func (as *agents) all() []*agent { return slices.Concat(as.probes, as.pods) }
+// all returns the probes and the other agents.
+func (as *agents) all() []*agent { return slices.Concat(as.probes, as.pods, as.trials) }
 
 // in returns the agents of a role, by node; none if nothing was placed.
 func (as *agents) in(role string) []*agent {
@@ -117,6 +122,8 @@ func (as *agents) in(role string) []*agent {
 		return nil
 	case role == RoleProbe:
 		return as.probes
+	case role == RoleTrial:
+		return as.trials
 	}
 	return as.pods
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -24,6 +25,7 @@ func (o Options) objects(nodes int) manifests.Run {
 	objects.Nodes = nodes
 	objects.NewPods = o.NewPods
 	objects.Services = o.tests(evidence.ScopeServices)
+	objects.Trials = slices.Contains(o.roles(), RoleTrial)
 	objects.ToNodes = len(o.Scope) > 0
 	if nodes > 0 {
 		objects.NewPods = len(newPodNodes(nodes, o.NewPods))

@@ -29,7 +29,7 @@ func Observe(ctx context.Context, o Options) (*Observation, error) {
 
 // Agent is one agent of an observation, as a request is made for it.
 type Agent struct {
-	Role string // RoleProbe or RolePod
+	Role string // RoleProbe, RolePod or RoleTrial
 	Node *evidence.Node
 	Pod  *evidence.Pod // in which it runs
 }
@@ -52,7 +52,10 @@ func (o *Observation) Nodes() []evidence.Node { return o.run.nodes.list }
 func (o *Observation) Read(ctx context.Context) error {
 	return o.run.phase(ctx, "reading the nodes", func(ctx context.Context) error {
 		run := o.run
-		plan := &plan{nodes: &run.nodes, about: &run.about, pods: testPodsOf(run.agents.pods), overlay: run.overlay}
+		plan := &plan{
+			nodes: &run.nodes, about: &run.about, pods: testPodsOf(run.agents.pods), overlay: run.overlay,
+			ports: run.options.Ports,
+		}
 		run.agents.each(ctx, "reading the nodes", run.agents.probes, plan.read)
 		if err := run.secondPass(ctx, plan); err != nil {
 			return err

@@ -22,8 +22,11 @@ type Options struct {
 	Pairs string
 	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
 	Scope []string
-	// Roles are the agents that each node gets: RoleProbe, RolePod. Nil is both, which a verification needs.
+	// Roles are the agents that each node gets: RoleProbe, RolePod, RoleTrial. Nil is the first two, which a
+	// verification needs.
 	Roles []string
+	// Ports are UDP ports to read the nodes' filters for, besides those of their WireGuard devices.
+	Ports []uint16
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
 	Objects manifests.Run
@@ -47,6 +50,7 @@ type Options struct {
 const (
 	RoleProbe = "probe" // in the host's network
 	RolePod   = "pod"   // in the pod network
+	RoleTrial = "trial" // in the pod network, where it may make a link
 )
 
 // roles returns the agents that each node gets.

@@ -20,13 +20,14 @@ type plan struct {
 	known   *known // nil until the nodes were read
 	classes classTargets
 	overlay map[int][]netip.Addr // see overlay
+	ports   []uint16             // see Options.Ports
 }
 
 // read asks a probe for the state of its host.
 func (p *plan) read(at place) evidence.Request {
 	node := at.node
 	read := &evidence.ReadRequest{
-		Reading: evidence.ReadingBefore, PodRanges: node.PodCIDRs, Ranges: p.nodes.podRanges(p.pods),
+		Reading: evidence.ReadingBefore, PodRanges: node.PodCIDRs, Ranges: p.nodes.podRanges(p.pods), Ports: p.ports,
 	}
 	for _, pod := range p.pods {
 		index := pod.node.Index

@@ -82,6 +82,8 @@ func named(p evidence.Problem) evidence.Problem {
 		pod = "test pod"
 	case manifests.Newcomer:
 		pod = "new pod"
+	case manifests.Trial:
+		pod = "trial's pod"
 	}
 	p.Text = cluster.Line(fmt.Sprintf("the %s on %s did not start: %s", pod, p.On, p.Text))
 	return p

@@ -31,6 +31,7 @@ type Run struct {
 	record    *record
 	nodes     nodes
 	overlay   map[int][]netip.Addr // see overlay
+	ends      map[int][]netip.Addr // see ends
 	services  []cluster.Service    // of the test pods, see serve
 	placement *cluster.Placement   // nil until something was made
 	agents    *agents              // nil until they are waited for

@@ -61,6 +61,7 @@ func (r *Run) survey(ctx context.Context) error {
 		return err
 	}
 	r.overlay = overlay(decided, surveyed)
+	r.ends = ends(decided, surveyed)
 	return nil
 }
 

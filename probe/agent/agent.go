@@ -35,6 +35,8 @@ type Options struct {
 	Devices Devices
 	// Capture starts a capture of the links.
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
+	// Trial makes a WireGuard link in a pod's network, see trial.Reader.
+	Trial func(own, host uint64) (evidence.Trial, error)
 	// Pod makes the test pod's side of a session.
 	Pod func(canary.Identity) Pod
 }
@@ -202,5 +204,7 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 var limits = map[string]time.Duration{
 	"start": 5 * time.Second, "read": 30 * time.Second, "capture": 15 * time.Second, "listen": 10 * time.Second,
 	"send": 3 * time.Minute, "control": 15 * time.Second,
-	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "devices": 10 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
+	"trial": 10 * time.Second, "portListen": 10 * time.Second, "portSend": 30 * time.Second,
+	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "devices": 10 * time.Second,
+	"end": 15 * time.Second, "unknown": time.Second,
 }

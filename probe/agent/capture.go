@@ -122,6 +122,10 @@ func (s *session) stop(ctx context.Context) {
 		s.write(s.classes.Stop()...)
 		s.classes = nil
 	}
+	if s.ports != nil {
+		s.write(s.ports.Stop()...)
+		s.ports = nil
+	}
 }
 
 // tunnels are those of a capture's results.

@@ -19,6 +19,7 @@ func (s *session) hello(start *evidence.StartRequest) {
 	hello := s.options.Host.System()
 	hello.Schema, hello.Version = evidence.Schema, s.options.Version
 	hello.Role, hello.Node, hello.Clock = start.Role, start.Node, time.Now().UnixNano()
+	s.netns = hello.NetNS
 	s.write(evidence.Message{Hello: &hello})
 }
 
@@ -239,6 +240,11 @@ func (s *session) tellFirewall() {
 	traffic := filter.Traffic{Ports: s.devices.Ports(), Pods: slices.Clone(s.read.PodRanges)}
 	for _, endpoint := range s.devices.Endpoints() { // what leaves is for the ports of others
 		if port := endpoint.Addr.Port(); !slices.Contains(traffic.Ports, port) && len(traffic.Ports) < maxPorts {
+			traffic.Ports = append(traffic.Ports, port)
+		}
+	}
+	for _, port := range s.read.Ports {
+		if !slices.Contains(traffic.Ports, port) && len(traffic.Ports) < maxPorts {
 			traffic.Ports = append(traffic.Ports, port)
 		}
 	}

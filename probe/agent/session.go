@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/canary"
@@ -15,6 +16,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
+	"github.com/kubectl-wg/kubectl-wg/probe/trial"
 )
 
 // session is what the agent knows between two requests.
@@ -28,9 +30,11 @@ type session struct {
 	ready   evidence.Ready // what the request at hand adds to its Ready
 
 	role     string // empty until the session is open
+	netns    uint64 // that the agent is in, see evidence.Hello
 	id       canary.Identity
 	pod      Pod             // role pod
 	classes  *canary.Classes // nil until packets of classes are asked for
+	ports    *canary.Ports   // nil until ports of the host are asked for
 	read     evidence.ReadRequest
 	links    host.Links      // at the last reading
 	devices  device.Snapshot // at the last reading
@@ -68,6 +72,9 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 		options.Capture = func(ctx context.Context, config capture.Config) (Capture, error) {
 			return capture.Start(ctx, config)
 		}
+	}
+	if options.Trial == nil {
+		options.Trial = trial.Reader{}.Run
 	}
 	if options.Pod == nil {
 		options.Pod = func(id canary.Identity) Pod { return canary.NewPod(id) }
@@ -121,6 +128,9 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Control != nil, "control", "probe", func(ctx context.Context) { s.control(ctx, r.Control) }},
 		{r.Answer != nil, "answer", "", func(context.Context) { s.answer(r.Answer) }},
 		{r.Reach != nil, "reach", "", func(ctx context.Context) { s.classed().Send(ctx, *r.Reach) }},
+		{r.Trial != nil, "trial", "trial", func(context.Context) { s.tryLink(r.Trial) }},
+		{r.PortListen != nil, "portListen", "probe", func(ctx context.Context) { s.listenPorts(ctx, r.PortListen) }},
+		{r.PortSend != nil, "portSend", "probe", func(ctx context.Context) { s.write(s.hostPorts().Send(ctx, *r.PortSend)...) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.Devices != nil, "devices", "probe", func(context.Context) { s.reportDevices() }},
 		{r.End != nil, "end", "", func(context.Context) {}},
@@ -150,8 +160,8 @@ func (s *session) open(start *evidence.StartRequest) {
 	if err == nil {
 		err = evidence.CheckSchema(start.Schema)
 	}
-	if err != nil || start.Role != "probe" && start.Role != "pod" {
-		text := "a session's role is probe or pod"
+	if err != nil || !slices.Contains([]string{"probe", "pod", "trial"}, start.Role) {
+		text := "a session's role is probe, pod or trial"
 		if err != nil {
 			text = err.Error()
 		}
@@ -193,6 +203,9 @@ func (s *session) close() {
 	}
 	if s.classes != nil {
 		s.classes.Stop()
+	}
+	if s.ports != nil {
+		s.ports.Stop()
 	}
 	clear(s.id.Key)
 }

@@ -56,6 +56,10 @@ type Message struct {
 	TrySeen    *TrySeen    `json:"trySeen,omitempty"`
 	Classed    *Classed    `json:"classed,omitempty"`
 	ClassSeen  *ClassSeen  `json:"classSeen,omitempty"`
+	Trial      *Trial      `json:"trial,omitempty"`
+	PortUse    *PortUse    `json:"portUse,omitempty"`
+	PortSent   *PortSent   `json:"portSent,omitempty"`
+	PortSeen   *PortSeen   `json:"portSeen,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
 	Peers      *Peers      `json:"peers,omitempty"`
 	Counts     *Counts     `json:"counts,omitempty"`
@@ -99,6 +103,10 @@ const (
 	KindTrySeen    Kind = "trySeen"
 	KindClassed    Kind = "classed"
 	KindClassSeen  Kind = "classSeen"
+	KindTrial      Kind = "trial"
+	KindPortUse    Kind = "portUse"
+	KindPortSent   Kind = "portSent"
+	KindPortSeen   Kind = "portSeen"
 	KindReady      Kind = "ready"
 	KindCanary     Kind = "canary"
 	KindCapture    Kind = "capture"
@@ -137,6 +145,8 @@ func (m *Message) Kind() (Kind, error) {
 		{KindInventory, m.Inventory != nil}, {KindDiversion, m.Diversion != nil}, {KindLinkCount, m.LinkCount != nil},
 		{KindLinkEvent, m.LinkEvent != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
 		{KindClassed, m.Classed != nil}, {KindClassSeen, m.ClassSeen != nil},
+		{KindTrial, m.Trial != nil}, {KindPortUse, m.PortUse != nil}, {KindPortSent, m.PortSent != nil},
+		{KindPortSeen, m.PortSeen != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

@@ -31,13 +31,17 @@ type Request struct {
 	Stop    *StopRequest    `json:"stop,omitempty"`
 	Devices *DevicesRequest `json:"devices,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`
+	Trial   *TrialRequest   `json:"trial,omitempty"`
+
+	PortListen *PortListenRequest `json:"portListen,omitempty"`
+	PortSend   *PortSendRequest   `json:"portSend,omitempty"`
 }
 
 // StartRequest opens a session: the agent answers with Hello. It carries the
 // run's key, so it is never recorded.
 type StartRequest struct {
 	Schema string `json:"schema"`
-	Role   string `json:"role"` // "probe" or "pod"
+	Role   string `json:"role"` // "probe", "pod" or "trial"
 	Node   string `json:"node"`
 	Index  int    `json:"index"` // of the agent's node
 	Mark   []byte `json:"mark"`  // 16 random bytes in every canary and control
@@ -73,6 +77,9 @@ type ReadRequest struct {
 	// Ranges are the pod ranges of all nodes of the run: which entries of the
 	// routing tables bear on them.
 	Ranges []PodRange `json:"ranges,omitempty"`
+	// Ports are UDP ports to read the rules of filters for, besides those of the
+	// node's devices and their peers' endpoints.
+	Ports []uint16 `json:"ports,omitempty"`
 }
 
 // CaptureRequest starts a capture on every outside and WireGuard link, and of the

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/kernel"
@@ -20,7 +21,21 @@ func (r Reader) System() evidence.Hello {
 		hello.BootID = strings.TrimSpace(string(id))
 	}
 	hello.FIPS = r.fips()
+	hello.NetNS = r.namespace()
 	return hello
+}
+
+// namespace is the inode of this thread's network namespace, 0 if it cannot be read.
+func (r Reader) namespace() uint64 {
+	info, err := os.Stat(r.Root.Path("proc/thread-self/ns/net"))
+	if err != nil {
+		return 0
+	}
+	stat, known := info.Sys().(*syscall.Stat_t)
+	if !known {
+		return 0
+	}
+	return stat.Ino
 }
 
 // fips reports whether the kernel is in FIPS mode, nil if that cannot be read. A

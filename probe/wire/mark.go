@@ -27,6 +27,9 @@ const (
 	// Packets of a class, see evidence.Class, and their answers.
 	KindClass       = 7
 	KindClassAnswer = 8
+	// KindPort is a probe's datagram to a UDP port of another node, which counts it
+	// and does not answer. No tunnel need be there.
+	KindPort = 9
 )
 
 // How a marked header travels.

@@ -1,0 +1,136 @@
+package preflight
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// goldens are clusters of which the whole output is kept.
+func goldens() map[string]said {
+	oldSystems := healthy(3)
+	for i, image := range []string{"Rocky Linux 8.10 (Green Obsidian)", "Talos (v1.8.0)", "SUSE Linux Enterprise Server 15 SP5"} {
+		name := []string{"node-1", "node-2", "node-3"}[i]
+		oldSystems.each("plugin", func(m *evidence.Message) bool {
+			if m.Node != nil && m.Node.Name == name {
+				m.Node.OSImage = image
+			}
+			return true
+		})
+		oldSystems.each("trial/"+name, func(m *evidence.Message) bool {
+			if m.Trial != nil {
+				m.Trial = &evidence.Trial{Missing: true, Error: "operation not supported"}
+			}
+			return true
+		})
+	}
+	all := map[string]said{"k3s-ready": healthy(3), "k3s-no-module": oldSystems}
+	for system, annotate := range map[string]func(*evidence.Node){
+		"rke2":    func(n *evidence.Node) { n.Kubelet = "v1.36.3+rke2r1"; delete(n.Annotations, "k3s.io/node-args") },
+		"flannel": func(n *evidence.Node) { n.Kubelet = "v1.36.3"; delete(n.Annotations, "k3s.io/node-args") },
+	} {
+		s := healthy(2).each("plugin", func(m *evidence.Message) bool {
+			if m.Node != nil {
+				annotate(m.Node)
+			}
+			if m.Cluster != nil {
+				m.Cluster = &evidence.Cluster{Version: "v1.36.3"}
+			}
+			return true
+		})
+		all[system+"-ready"] = s
+	}
+	return all
+}
+
+func TestGolden(t *testing.T) {
+	for name, s := range goldens() {
+		r := Judge(s.recorded())
+		var text, document bytes.Buffer
+		if err := r.Text(&text, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.JSON(&document); err != nil {
+			t.Fatal(err)
+		}
+		for extension, got := range map[string]string{".txt": text.String(), ".json": document.String(), ".sh": r.Script()} {
+			compare(t, filepath.Join("testdata", name+extension), got)
+		}
+	}
+}
+
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s is not what is written now (go test -update, and read the change):\n%s", file, got)
+	}
+}
+
+// Each script is one that the shell reads, and asks before each step.
+func TestScriptIsAShells(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("needs a shell")
+	}
+	for name, s := range goldens() {
+		script := Judge(s.recorded()).Script()
+		command := exec.Command(shell, "-n")
+		command.Stdin = strings.NewReader(script)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		lines := strings.Split(script, "\n")
+		for i, line := range lines {
+			if strings.HasPrefix(line, "run_on '") && !strings.HasPrefix(lines[i-1], "ask ") {
+				t.Errorf("%s: not asked before %s", name, line)
+			}
+		}
+	}
+}
+
+// What a cluster says of itself cannot leave its place: neither a comment nor a quoted
+// word of the script, nor a line of the text.
+func TestHostileNames(t *testing.T) {
+	const evil = "Debian'\n; touch /tmp/owned #\x1b[2J$(reboot)"
+	s := healthy(2).each("plugin", func(m *evidence.Message) bool {
+		if m.Node != nil {
+			m.Node.OSImage, m.Node.Kernel = evil, evil
+		}
+		return true
+	}).each("trial/node-2", func(m *evidence.Message) bool {
+		if m.Trial != nil {
+			m.Trial = &evidence.Trial{Missing: true, Error: evil}
+		}
+		return true
+	})
+	r := Judge(s.recorded())
+	for _, line := range strings.Split(r.Script(), "\n") {
+		if strings.Contains(line, "touch /tmp/owned") && !strings.HasPrefix(line, "#") {
+			t.Errorf("the script has the line %q", line)
+		}
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsRune(text.String()+r.Script(), '\x1b') {
+		t.Error("an escape sequence was written")
+	}
+}
