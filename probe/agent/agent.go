@@ -35,6 +35,8 @@ type Options struct {
 	Devices Devices
 	// Capture starts a capture of the links.
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
+	// Live starts a live capture.
+	Live func(config capture.Config, request evidence.LiveRequest) (Live, error)
 	// Pod makes the test pod's side of a session.
 	Pod func(canary.Identity) Pod
 }
@@ -73,6 +75,12 @@ type Capture interface {
 	ControlsSeen() map[string]capture.Controls
 	ControlLeft(node int) bool
 	Stop(ctx context.Context) []evidence.Message
+}
+
+// Live is a running live capture; capture.Live is one.
+type Live interface {
+	Take(ctx context.Context, wait time.Duration) ([]evidence.Frame, []evidence.FrameCount)
+	Stop(ctx context.Context) ([]evidence.Frame, []evidence.FrameCount)
 }
 
 // Pod sends and answers canaries; canary.Pod does.
@@ -202,5 +210,6 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 var limits = map[string]time.Duration{
 	"start": 5 * time.Second, "read": 30 * time.Second, "capture": 15 * time.Second, "listen": 10 * time.Second,
 	"send": 3 * time.Minute, "control": 15 * time.Second,
-	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
+	"answer": 10 * time.Second, "reach": 3 * time.Minute, "live": 15 * time.Second, "frames": 15 * time.Second,
+	"stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
 }

@@ -48,6 +48,7 @@ type session struct {
 	diversions map[string]bool
 	capture    Capture
 	captured   []evidence.Link
+	live       Live              // nil unless one runs
 	tunnels    []evidence.Tunnel // of the last capture
 }
 
@@ -67,6 +68,11 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 	if options.Capture == nil {
 		options.Capture = func(ctx context.Context, config capture.Config) (Capture, error) {
 			return capture.Start(ctx, config)
+		}
+	}
+	if options.Live == nil {
+		options.Live = func(config capture.Config, request evidence.LiveRequest) (Live, error) {
+			return capture.StartLive(config, request)
 		}
 	}
 	if options.Pod == nil {
@@ -121,6 +127,8 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Control != nil, "control", "probe", func(ctx context.Context) { s.control(ctx, r.Control) }},
 		{r.Answer != nil, "answer", "", func(context.Context) { s.answer(r.Answer) }},
 		{r.Reach != nil, "reach", "", func(ctx context.Context) { s.classed().Send(ctx, *r.Reach) }},
+		{r.Live != nil, "live", "probe", func(context.Context) { s.startLive(r.Live) }},
+		{r.Frames != nil, "frames", "probe", func(ctx context.Context) { s.frames(ctx, r.Frames) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.End != nil, "end", "", func(context.Context) {}},
 	} {
@@ -178,10 +186,13 @@ func (s *session) endChanges() {
 
 // close ends what runs without reporting results and forgets the run's key.
 func (s *session) close() {
+	gone, cancel := context.WithCancel(context.Background())
+	cancel() // the results are not wanted
 	if s.capture != nil {
-		gone, cancel := context.WithCancel(context.Background())
-		cancel() // the results are not wanted
 		s.capture.Stop(gone)
+	}
+	if s.live != nil {
+		s.live.Stop(gone)
 	}
 	if s.watch != nil {
 		s.watch.Close()
