@@ -13,8 +13,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// maxStream is how much one agent may write, in bytes. A probe among 1,000 nodes
-// writes less than a tenth of it.
+// maxStream is how much one agent may write that is kept, in bytes. A probe among
+// 1,000 nodes writes less than a tenth of it.
 const maxStream = 64 << 20
 
 // agent is the command of a session.
@@ -35,8 +35,9 @@ type Session struct {
 }
 
 // Session opens a session with the agent in a pod of the run. Every message of
-// the agent goes to deliver, in order. The session ends with ctx.
-func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evidence.Message)) *Session {
+// the agent goes to deliver, in order, which reports whether it keeps it. The
+// session ends with ctx.
+func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evidence.Message) bool) *Session {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stdin, input := io.Pipe()
 	stdout, output := io.Pipe()
@@ -82,14 +83,16 @@ func (p *Placement) namespaceOf(pod string) string {
 }
 
 // read delivers messages until the stream ends or is damaged.
-func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error {
+func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message) bool) error {
 	decoder := evidence.NewDecoder(stdout, maxStream)
 	for {
 		message, err := decoder.Next()
 		if err != nil {
 			return err
 		}
-		deliver(message)
+		if !deliver(message) {
+			decoder.Refund()
+		}
 		if message.Hello == nil && message.Ready == nil && message.Bye == nil {
 			continue
 		}

@@ -60,7 +60,7 @@ func TestSessionBreaks(t *testing.T) {
 			t.Parallel()
 			p := &Placement{client: &Client{exec: test.agent, log: slog.New(slog.DiscardHandler)}}
 			var delivered atomic.Int32
-			s := p.Session(t.Context(), "pod", func(*evidence.Message) { delivered.Add(1) })
+			s := p.Session(t.Context(), "pod", func(*evidence.Message) bool { delivered.Add(1); return true })
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, errors.New("no answer in time"))
 			defer cancel()
 			ask := func() error {
