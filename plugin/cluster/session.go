@@ -8,15 +8,13 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// maxStream is how much one agent may write, in bytes. A probe among 1,000 nodes
-// writes less than a tenth of it. What a DevicesRequest is answered by, which may be
-// made again and again, has a limit of its own each time.
+// maxStream is how much one agent may write that is kept, in bytes. A probe among
+// 1,000 nodes writes less than a tenth of it.
 const maxStream = 64 << 20
 
 // agent is the command of a session.
@@ -30,7 +28,6 @@ type Session struct {
 	cancel  context.CancelCauseFunc
 	ended   chan struct{} // closed when no goroutine of the session is left
 	asked   asked         // the last request
-	again   atomic.Bool   // it was a DevicesRequest, and nothing of its answer was read
 
 	mu   sync.Mutex
 	err  error
@@ -38,8 +35,9 @@ type Session struct {
 }
 
 // Session opens a session with the agent in a pod of the run. Every message of
-// the agent goes to deliver, in order. The session ends with ctx.
-func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evidence.Message)) *Session {
+// the agent goes to deliver, in order, which reports whether it keeps it. The
+// session ends with ctx.
+func (p *Placement) Session(ctx context.Context, pod string, deliver func(*evidence.Message) bool) *Session {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stdin, input := io.Pipe()
 	stdout, output := io.Pipe()
@@ -85,17 +83,16 @@ func (p *Placement) namespaceOf(pod string) string {
 }
 
 // read delivers messages until the stream ends or is damaged.
-func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message)) error {
+func (s *Session) read(stdout io.Reader, deliver func(*evidence.Message) bool) error {
 	decoder := evidence.NewDecoder(stdout, maxStream)
 	for {
 		message, err := decoder.Next()
 		if err != nil {
 			return err
 		}
-		if s.again.Swap(false) {
-			decoder.Limit(maxStream)
+		if !deliver(message) {
+			decoder.Refund()
 		}
-		deliver(message)
 		if message.Hello == nil && message.Ready == nil && message.Bye == nil {
 			continue
 		}
@@ -123,7 +120,6 @@ func (s *Session) Send(ctx context.Context, request evidence.Request) error {
 	if err != nil {
 		return err
 	}
-	s.again.Store(request.Devices != nil)
 	stop := context.AfterFunc(ctx, func() { s.Abort(context.Cause(ctx)) })
 	defer stop()
 	// Writing fails when the agent has ended. Its last messages, or the error from

@@ -43,17 +43,17 @@ func early(pod evidence.Pod) string {
 	return "early/" + pod.Name + "/" + evidence.StreamName(pod.Role, pod.Node)
 }
 
-// deliver keeps a message.
-func (a *agent) deliver(m *evidence.Message) {
+// deliver keeps a message, and reports whether it did.
+func (a *agent) deliver(m *evidence.Message) bool {
 	if m.Progress != nil {
 		a.report(a.node.Name + ": " + m.Progress.Text)
-		return
+		return true
 	}
 	a.mu.Lock()
 	hear := a.hear
 	a.mu.Unlock()
 	if hear != nil && !hear(m) {
-		return
+		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,6 +65,7 @@ func (a *agent) deliver(m *evidence.Message) {
 	}
 	m.Stream = a.stream
 	a.recording.Add(m)
+	return true
 }
 
 // public returns the agent as those see it who make requests of it.

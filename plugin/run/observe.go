@@ -47,6 +47,10 @@ func (o *Observation) Agents(role string) (agents []Agent) {
 // Nodes returns all nodes that take part, with or without an agent.
 func (o *Observation) Nodes() []evidence.Node { return o.run.nodes.list }
 
+// Surveyed returns all nodes of the cluster, those included that take no part,
+// which have index -1.
+func (o *Observation) Surveyed() []evidence.Node { return o.run.surveyed }
+
 // Read has all probes report the state of their hosts and devices. A node whose
 // WireGuard runs in userspace gets a second probe that sees its control socket.
 func (o *Observation) Read(ctx context.Context) error {

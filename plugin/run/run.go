@@ -30,6 +30,7 @@ type Run struct {
 	recording *recording.Recording
 	record    *record
 	nodes     nodes
+	surveyed  []evidence.Node      // all, those included that take no part
 	overlay   map[int][]netip.Addr // see overlay
 	ends      map[int][]netip.Addr // see ends
 	services  []cluster.Service    // of the test pods, see serve

@@ -32,6 +32,7 @@ func (r *Run) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.surveyed = survey.Nodes
 	survey.Cluster.Context, survey.Cluster.Server = o.Context, o.Server
 	r.record.add(evidence.Message{Cluster: &survey.Cluster})
 	for _, n := range survey.Nodes {

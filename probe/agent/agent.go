@@ -37,6 +37,8 @@ type Options struct {
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
 	// Trial makes a WireGuard link in a pod's network, see trial.Reader.
 	Trial func(own, host uint64) (evidence.Trial, error)
+	// Live starts a live capture.
+	Live func(config capture.Config, request evidence.LiveRequest) (Live, error)
 	// Pod makes the test pod's side of a session.
 	Pod func(canary.Identity) Pod
 }
@@ -75,6 +77,12 @@ type Capture interface {
 	ControlsSeen() map[string]capture.Controls
 	ControlLeft(node int) bool
 	Stop(ctx context.Context) []evidence.Message
+}
+
+// Live is a running live capture; capture.Live is one.
+type Live interface {
+	Take(ctx context.Context, wait time.Duration) ([]evidence.Frame, []evidence.FrameCount)
+	Stop(ctx context.Context) ([]evidence.Frame, []evidence.FrameCount)
 }
 
 // Pod sends and answers canaries; canary.Pod does.
@@ -206,5 +214,6 @@ var limits = map[string]time.Duration{
 	"send": 3 * time.Minute, "control": 15 * time.Second,
 	"trial": 10 * time.Second, "portListen": 10 * time.Second, "portSend": 30 * time.Second,
 	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "devices": 10 * time.Second,
+	"live": 15 * time.Second, "frames": 15 * time.Second,
 	"end": 15 * time.Second, "unknown": time.Second,
 }

@@ -114,6 +114,7 @@ func (s *session) stop(ctx context.Context) {
 		s.capture, s.tunnels = nil, tunnels(results)
 		s.latecomers()
 	}
+	s.endLive(ctx)
 	if s.pod != nil {
 		s.writePacked(s.pod.Stop())
 		s.pod = s.options.Pod(s.id)

@@ -52,6 +52,7 @@ type session struct {
 	diversions map[string]bool
 	capture    Capture
 	captured   []evidence.Link
+	live       Live              // nil unless one runs
 	tunnels    []evidence.Tunnel // of the last capture
 }
 
@@ -75,6 +76,11 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 	}
 	if options.Trial == nil {
 		options.Trial = trial.Reader{}.Run
+	}
+	if options.Live == nil {
+		options.Live = func(config capture.Config, request evidence.LiveRequest) (Live, error) {
+			return capture.StartLive(config, request)
+		}
 	}
 	if options.Pod == nil {
 		options.Pod = func(id canary.Identity) Pod { return canary.NewPod(id) }
@@ -131,6 +137,8 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Trial != nil, "trial", "trial", func(context.Context) { s.tryLink(r.Trial) }},
 		{r.PortListen != nil, "portListen", "probe", func(ctx context.Context) { s.listenPorts(ctx, r.PortListen) }},
 		{r.PortSend != nil, "portSend", "probe", func(ctx context.Context) { s.write(s.hostPorts().Send(ctx, *r.PortSend)...) }},
+		{r.Live != nil, "live", "probe", func(context.Context) { s.startLive(r.Live) }},
+		{r.Frames != nil, "frames", "probe", func(ctx context.Context) { s.frames(ctx, r.Frames) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.Devices != nil, "devices", "probe", func(context.Context) { s.reportDevices() }},
 		{r.End != nil, "end", "", func(context.Context) {}},
@@ -189,10 +197,13 @@ func (s *session) endChanges() {
 
 // close ends what runs without reporting results and forgets the run's key.
 func (s *session) close() {
+	gone, cancel := context.WithCancel(context.Background())
+	cancel() // the results are not wanted
 	if s.capture != nil {
-		gone, cancel := context.WithCancel(context.Background())
-		cancel() // the results are not wanted
 		s.capture.Stop(gone)
+	}
+	if s.live != nil {
+		s.live.Stop(gone)
 	}
 	if s.watch != nil {
 		s.watch.Close()

@@ -86,7 +86,8 @@ func (s *Session) open(link evidence.Link, shape shape, inner []uint16) {
 		link: link, socket: socket, stats: s.stats.Link(link.Name, link.Role),
 		first: make(chan struct{}), done: make(chan struct{}),
 	}
-	if link.Kind == "veth" || link.Kind == "netkit" {
+	t.add = t.stats.Add
+	if pipe(link) {
 		t.stats.Pipe()
 	}
 	if len(inner) > 0 {
@@ -100,6 +101,9 @@ func (s *Session) open(link evidence.Link, shape shape, inner []uint16) {
 	}
 	go t.run()
 }
+
+// pipe reports whether a link is one end of a pipe, see wire.LinkStats.Pipe.
+func pipe(link evidence.Link) bool { return link.Kind == "veth" || link.Kind == "netkit" }
 
 // selfTest waits until each socket has seen a frame, one of its own if need be.
 // Where nothing can be looped, being bound is enough.
@@ -196,7 +200,7 @@ func (s *Session) Stop(ctx context.Context) []evidence.Message {
 		for _, t := range s.taps {
 			closing.Go(func() {
 				<-t.done
-				t.close()
+				t.stats.Close(t.close())
 			})
 		}
 		closing.Wait()

@@ -40,6 +40,7 @@ func (s *slot) frame(b []byte, vnet bool) (wire.Frame, error) {
 	}
 	f := wire.Frame{
 		Data: b[from:to:to], Length: int(s.header.Len), Direction: evidence.DirectionRX,
+		Time:   int64(s.header.Sec)*1e9 + int64(s.header.Nsec),
 		Tagged: s.header.Status&unix.TP_STATUS_VLAN_VALID != 0, ToLink: s.address.Pkttype == unix.PACKET_HOST,
 	}
 	if s.address.Pkttype == unix.PACKET_OUTGOING {

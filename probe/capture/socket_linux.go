@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/net/bpf"
@@ -20,8 +21,8 @@ type socket struct {
 	address  [8]byte
 	length   int // of address
 	ring     *ring
-	queued   uint64 // frames that the kernel put into the ring
-	dropped  uint64 // frames that it had no room for
+	queued   atomic.Uint64 // frames that the kernel put into the ring
+	dropped  atomic.Uint64 // frames that it had no room for
 }
 
 // openSocket makes a packet socket for one link, with a filter. It is made with
@@ -85,24 +86,28 @@ func (s *socket) filter(by []bpf.Instruction) error {
 	return nil
 }
 
-// count adds up PACKET_STATISTICS, which starts again with each reading. Its packets include the dropped ones.
+// count adds up PACKET_STATISTICS, which starts again with each reading. Its
+// packets include the dropped ones. It is safe for concurrent use.
 func (s *socket) count() error {
 	stats, err := unix.GetsockoptTpacketStatsV3(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
 		return fmt.Errorf("reading what was dropped: %w", err)
 	}
-	s.dropped += uint64(stats.Drops)
-	s.queued += uint64(stats.Packets - stats.Drops)
+	s.dropped.Add(uint64(stats.Drops))
+	s.queued.Add(uint64(stats.Packets - stats.Drops))
 	return nil
 }
 
 // unread is how many frames are in the ring, by the last count.
-func (s *socket) unread() uint64 { return s.queued - min(s.queued, s.ring.frames) }
+func (s *socket) unread() uint64 {
+	queued := s.queued.Load()
+	return queued - min(queued, s.ring.frames)
+}
 
 // lost is what was not and will not be read, by the last count. A frozen queue
 // (tp_freeze_q_cnt) in itself loses nothing; what it had no room for is among
 // the dropped.
-func (s *socket) lost() uint64 { return s.dropped + s.unread() }
+func (s *socket) lost() uint64 { return s.dropped.Load() + s.unread() }
 
 // wait blocks until a block is handed over or the socket has an error, or until
 // the deadline, which is then the error that it returns.

@@ -17,8 +17,9 @@ import (
 // tap reads one link's socket until stop is called or the socket dies.
 type tap struct {
 	link   evidence.Link
-	stats  *wire.LinkStats
-	socket *socket // nil if it could not be opened
+	stats  *wire.LinkStats  // nil in a live capture
+	add    func(wire.Frame) // is given each frame, by run
+	socket *socket          // nil if it could not be opened
 
 	first   chan struct{} // closed at the first frame
 	seen    sync.Once     // closes first
@@ -113,7 +114,7 @@ func (t *tap) drain() {
 // read counts the frames of all blocks that were handed over.
 func (t *tap) read() error {
 	for !t.hurry.Load() {
-		more, err := t.socket.ring.read(t.stats.Add)
+		more, err := t.socket.ring.read(t.add)
 		if err != nil || !more {
 			return err
 		}
@@ -124,8 +125,8 @@ func (t *tap) read() error {
 	return nil
 }
 
-// close completes the link's counters. run must have returned.
-func (t *tap) close() {
+// close closes the socket and returns what it counted. run must have returned.
+func (t *tap) close() wire.Socket {
 	socket := wire.Socket{Started: t.started.Load(), Alive: t.alive.Load()}
 	if t.socket != nil {
 		socket.Drops = t.socket.lost()
@@ -136,7 +137,7 @@ func (t *tap) close() {
 	if err := t.failed(); err != nil {
 		socket.Error = err.Error()
 	}
-	t.stats.Close(socket)
+	return socket
 }
 
 // problem reports why a link's capture is not whole.

@@ -22,6 +22,7 @@ type Decoder struct {
 	lines *bufio.Reader
 	left  int64
 	line  int
+	last  int64 // bytes of the line that was read last
 }
 
 // NewDecoder reads from r and gives up after limit bytes.
@@ -54,7 +55,8 @@ func (d *Decoder) Next() (*Message, error) {
 	for {
 		line, err := d.read()
 		d.line++
-		if d.left -= int64(len(line)); d.left < 0 {
+		d.last = int64(len(line))
+		if d.left -= d.last; d.left < 0 {
 			return nil, fmt.Errorf("%w: line %d: the stream is over its limit", ErrDamaged, d.line)
 		}
 		switch {
@@ -76,9 +78,12 @@ func (d *Decoder) Next() (*Message, error) {
 	}
 }
 
-// Limit has the decoder give up after so many bytes from here on, instead of those
-// that were left. It is to be called between two calls of Next.
-func (d *Decoder) Limit(bytes int64) { d.left = bytes }
+// Refund takes the last message off the limit: for one that is not kept, as the
+// frames of a capture that goes on for hours.
+func (d *Decoder) Refund() {
+	d.left += d.last
+	d.last = 0
+}
 
 // Line is the number of the line that was read last, from 1; 0 before the first.
 func (d *Decoder) Line() int { return d.line }

@@ -214,3 +214,31 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is not kept does not count against the limit of a stream.
+func TestDecoderRefund(t *testing.T) {
+	line, err := Encode(&Message{Frame: &Frame{Link: "eth0", Data: make([]byte, 200)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream := bytes.Repeat(line, 100)
+	for _, kept := range []bool{false, true} {
+		decoder := NewDecoder(bytes.NewReader(stream), int64(10*len(line)))
+		read := 0
+		for ; ; read++ {
+			if _, err = decoder.Next(); err != nil {
+				break
+			}
+			if !kept {
+				decoder.Refund()
+			}
+		}
+		want := 100
+		if kept {
+			want = 10
+		}
+		if read != want {
+			t.Errorf("kept %v: %d messages, want %d: %v", kept, read, want, err)
+		}
+	}
+}

@@ -60,6 +60,8 @@ type Message struct {
 	PortUse    *PortUse    `json:"portUse,omitempty"`
 	PortSent   *PortSent   `json:"portSent,omitempty"`
 	PortSeen   *PortSeen   `json:"portSeen,omitempty"`
+	Frame      *Frame      `json:"frame,omitempty"`
+	FrameCount *FrameCount `json:"frameCount,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
 	Peers      *Peers      `json:"peers,omitempty"`
 	Counts     *Counts     `json:"counts,omitempty"`
@@ -107,6 +109,8 @@ const (
 	KindPortUse    Kind = "portUse"
 	KindPortSent   Kind = "portSent"
 	KindPortSeen   Kind = "portSeen"
+	KindFrame      Kind = "frame"
+	KindFrameCount Kind = "frameCount"
 	KindReady      Kind = "ready"
 	KindCanary     Kind = "canary"
 	KindCapture    Kind = "capture"
@@ -147,6 +151,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindClassed, m.Classed != nil}, {KindClassSeen, m.ClassSeen != nil},
 		{KindTrial, m.Trial != nil}, {KindPortUse, m.PortUse != nil}, {KindPortSent, m.PortSent != nil},
 		{KindPortSeen, m.PortSeen != nil},
+		{KindFrame, m.Frame != nil}, {KindFrameCount, m.FrameCount != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

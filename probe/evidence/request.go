@@ -28,6 +28,8 @@ type Request struct {
 	Control *ControlRequest `json:"control,omitempty"`
 	Answer  *AnswerRequest  `json:"answer,omitempty"`
 	Reach   *ReachRequest   `json:"reach,omitempty"`
+	Live    *LiveRequest    `json:"live,omitempty"`
+	Frames  *FramesRequest  `json:"frames,omitempty"`
 	Stop    *StopRequest    `json:"stop,omitempty"`
 	Devices *DevicesRequest `json:"devices,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`

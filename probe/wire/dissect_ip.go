@@ -197,7 +197,7 @@ func (w *walker) protocol(number uint8, outer bool) {
 	case protoUDP:
 		w.udp(outer)
 	case protoTCP:
-		w.tcp()
+		w.tcp(outer)
 	case protoICMP, protoICMPv6:
 		w.d.push(layerICMP)
 		w.d.settle(ClassICMP)
@@ -225,10 +225,14 @@ func (w *walker) protocol(number uint8, outer bool) {
 	}
 }
 
-func (w *walker) tcp() {
+func (w *walker) tcp(outer bool) {
 	w.d.push(layerTCP)
 	w.d.settle(ClassTCP)
 	b := w.rest()
+	if outer && len(b) >= 4 {
+		w.d.sourcePort = binary.BigEndian.Uint16(b)
+		w.d.targetPort = binary.BigEndian.Uint16(b[2:])
+	}
 	if len(b) < 20 || w.take(max(20, int(b[12]>>4)*4)) == nil {
 		w.take(min(20, len(b)))
 	}

@@ -28,6 +28,7 @@ type Frame struct {
 	Segment      int
 	SegmentKnown bool
 	Direction    string // evidence.DirectionTX or DirectionRX
+	Time         int64  // when the kernel saw it, nanoseconds since 1970
 	// ToLink: an arriving frame is addressed to the very link that it arrived on
 	// (PACKET_HOST).
 	ToLink bool

@@ -85,7 +85,7 @@ type dissection struct {
 	// headers is where the decoded headers end in the frame.
 	headers int
 
-	// The outermost IP header and, if the datagram is UDP, its ports.
+	// The outermost IP header and, if it carries UDP or TCP, the ports.
 	source, target         netip.Addr
 	sourcePort, targetPort uint16
 	// wireguard: the outermost datagram is UDP on a WireGuard port.

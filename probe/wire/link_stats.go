@@ -67,7 +67,7 @@ func (l *LinkStats) Add(frame Frame) {
 			l.leaks.add(l.name, &frame, &l.parts, &found, s.match)
 		}
 	case l.parts.pods.found:
-		if s.host.carries(&frame, &l.parts) && !(l.pipe && s.local(&frame, &l.parts.pods)) {
+		if s.leaksPods(&frame, &l.parts, l.pipe) {
 			l.leaks.addPods(l.name, &frame, &l.parts)
 		}
 	}

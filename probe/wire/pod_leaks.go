@@ -58,25 +58,37 @@ func (p *podHeader) leak(f *Frame, d *dissection) *evidence.Sighting {
 		Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, Protocol: p.protocol,
 		By: evidence.LeakedByRange, Layers: d.text(), OuterSource: d.source, OuterTarget: d.target,
 	}
-	header := f.Data[p.at:]
-	if p.family == 4 {
-		one.InnerSource = netip.AddrFrom4([4]byte(header[12:]))
-		one.InnerTarget = netip.AddrFrom4([4]byte(header[16:]))
-	} else {
-		one.InnerSource = netip.AddrFrom16([16]byte(header[8:]))
-		one.InnerTarget = netip.AddrFrom16([16]byte(header[24:]))
+	one.InnerSource, one.InnerTarget = p.addresses(f.Data)
+	if p.hasPorts(f) {
+		one.SourcePort = binary.BigEndian.Uint16(f.Data[p.transport:])
+		one.TargetPort = binary.BigEndian.Uint16(f.Data[p.transport+2:])
 	}
-	end := d.headers
-	if p.transport > 0 {
-		end = max(end, p.transport)
-		if ported(p.protocol) && len(f.Data) >= p.transport+4 {
-			one.SourcePort = binary.BigEndian.Uint16(f.Data[p.transport:])
-			one.TargetPort = binary.BigEndian.Uint16(f.Data[p.transport+2:])
-			end = max(end, p.transport+4)
-		}
-	}
-	one.Sample = bytes.Clone(f.Data[:min(end, maxSample, len(f.Data))])
+	one.Sample = bytes.Clone(f.Data[:min(headersEnd(f, d), maxSample)])
 	return one
+}
+
+// addresses returns those of the pods, from the frame in which they were found.
+func (p *podHeader) addresses(frame []byte) (source, target netip.Addr) {
+	header := frame[p.at:]
+	if p.family == 4 {
+		return netip.AddrFrom4([4]byte(header[12:])), netip.AddrFrom4([4]byte(header[16:]))
+	}
+	return netip.AddrFrom16([16]byte(header[8:])), netip.AddrFrom16([16]byte(header[24:]))
+}
+
+// hasPorts reports whether the ports of the pods' packet were captured.
+func (p *podHeader) hasPorts(f *Frame) bool {
+	return p.transport > 0 && ported(p.protocol) && len(f.Data) >= p.transport+4
+}
+
+// headersEnd returns where the headers end that could be read of a frame: the
+// ports of a pods' packet included, but nothing of anyone's payload.
+func headersEnd(f *Frame, d *dissection) int {
+	end := max(d.headers, d.pods.transport)
+	if d.pods.hasPorts(f) {
+		end = max(end, d.pods.transport+4)
+	}
+	return min(end, len(f.Data))
 }
 
 // ported reports whether headers of a protocol begin with two ports.

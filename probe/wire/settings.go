@@ -48,6 +48,13 @@ func (s *settings) local(f *Frame, p *podHeader) bool {
 	return p.source == s.node
 }
 
+// leaksPods reports whether a packet between pods of two nodes, on a link that
+// leaves the host, is one that this host sends or gets in clear. Pipe: see
+// LinkStats.Pipe.
+func (s *settings) leaksPods(f *Frame, d *dissection, pipe bool) bool {
+	return d.pods.found && s.host.carries(f, d) && !(pipe && s.local(f, &d.pods))
+}
+
 // ofPods reports whether an address is a test pod's or in some node's pod range.
 func (s *settings) ofPods(a netip.Addr) bool {
 	return s.pods.of(a) != noNode || s.match.flows.has(a)
