@@ -36,12 +36,13 @@ var Layers = []Layer{
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
+	{"plugin/compare", []string{"plugin/verdict", "plugin/report"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run"}},
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run", "plugin/compare"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -50,7 +51,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report",
+	"plugin/report", "plugin/compare",
 }
 
 // Ban forbids imports to packages.
