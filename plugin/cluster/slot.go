@@ -104,8 +104,18 @@ func (s *slot) evidence() evidence.Pod {
 	if s.pod != nil {
 		pod.Name = s.pod.Name
 		pod.IPs = podIPs(s.pod)
+		pod.Image = imageOf(s.pod)
 	}
 	return pod
+}
+
+// imageOf is what a pod of one container runs, with its digest; empty until the
+// kubelet says so.
+func imageOf(pod *corev1.Pod) string {
+	for _, status := range pod.Status.ContainerStatuses {
+		return Line(status.ImageID)
+	}
+	return ""
 }
 
 // Problems returns why pods did not become Ready, by node and role.

@@ -117,6 +117,14 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 		return nil
 	})
 	group.Go(func() error {
+		survey.Cluster.UID = c.uid(gctx)
+		return nil
+	})
+	group.Go(func() error {
+		survey.Cluster.User = Line(c.user(gctx))
+		return nil
+	})
+	group.Go(func() error {
 		configuration = c.configuration(gctx)
 		return nil
 	})

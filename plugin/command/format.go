@@ -23,6 +23,7 @@ func (r *root) addFormatFlags(command *cobra.Command) *genericclioptions.PrintFl
 	flags.JSONYamlPrintFlags = nil // these two are the report's own
 	flags.AddFlags(command)
 	command.Flags().BoolVar(&r.details, "details", false, "show the figures of every pair of nodes")
+	command.Flags().StringVar(&r.junitFile, "junit-file", "", "write the report as junit to this `file`, too")
 	names := formats(flags)
 	command.Flags().Lookup("output").Usage = "format of the report: " + strings.Join(names, ", ")
 	completeWith(command, "output", names...)
@@ -45,13 +46,20 @@ type writer func(io.Writer, *check.Judgement) error
 func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (writer, error) {
 	format := *flags.OutputFormat
 	templateAlone := *flags.TemplatePrinterFlags.TemplateArgument != "" && !flags.OutputFlagSpecified()
+	if err := writable("junit-file", r.junitFile); err != nil {
+		return nil, err
+	}
+	r.failOnWarn = failOn == failOnWarn
 	options := report.Options{
 		Color: r.colored(), Width: width(r.streams.Out),
-		Verbose: r.verbose, Details: r.details, FailOnWarn: failOn == failOnWarn,
+		Verbose: r.verbose, Details: r.details, FailOnWarn: r.failOnWarn,
 	}
 	if report.Known(format) && !templateAlone {
 		r.format = format
-		return func(w io.Writer, j *check.Judgement) error { return report.Write(w, format, j, options) }, nil
+		return func(w io.Writer, j *check.Judgement) error {
+			options.Recording = r.recorded
+			return report.Write(w, format, j, options)
+		}, nil
 	}
 	printer, err := flags.ToPrinter()
 	switch {
@@ -60,7 +68,10 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (wr
 	case err != nil:
 		return nil, usagef("e.g. -o jsonpath='{.firstCause.code}'", "-o %s: %w", format, err)
 	}
-	return func(w io.Writer, j *check.Judgement) error { return printObject(w, printer, j, options) }, nil
+	return func(w io.Writer, j *check.Judgement) error {
+		options.Recording = r.recorded
+		return printObject(w, printer, j, options)
+	}, nil
 }
 
 // printObject writes what a printer of cli-runtime makes of a report.

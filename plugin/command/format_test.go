@@ -58,7 +58,7 @@ func TestTemplateErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		"unknown":              {[]string{"-o", "xml"}, exitUsage, "one of: text, short, json, yaml, name, go-template,"},
+		"unknown":              {[]string{"-o", "xml"}, exitUsage, "openmetrics, name, go-template,"},
 		"empty":                {[]string{"-o", ""}, exitUsage, "hint: one of: text"},
 		"no template":          {[]string{"-o", "jsonpath"}, exitUsage, "no template given"},
 		"jsonpath, syntax":     {[]string{"-o", "jsonpath={.verdict"}, exitUsage, "unclosed action"},

@@ -3,13 +3,16 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
@@ -21,7 +24,24 @@ func (r *root) write(write writer, j *check.Judgement) error {
 	}
 	r.reported = true
 	if _, err := buffer.WriteTo(r.streams.Out); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return errors.Join(fmt.Errorf("writing the report: %w", err), r.writeJUnit(j))
+	}
+	return r.writeJUnit(j)
+}
+
+// junit is the name of the format that --junit-file writes.
+const junit = "junit"
+
+// writeJUnit writes the file of --junit-file, if one is named.
+func (r *root) writeJUnit(j *check.Judgement) error {
+	if r.junitFile == "" {
+		return nil
+	}
+	err := replace(r.junitFile, func(file io.Writer) error {
+		return report.Write(file, junit, j, report.Options{FailOnWarn: r.failOnWarn, Recording: r.recorded})
+	})
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", r.junitFile, err)
 	}
 	return nil
 }

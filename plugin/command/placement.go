@@ -65,6 +65,7 @@ func (r *root) placementOptions(f *placementFlags) (run.Options, error) {
 		Timeout:   f.timeout,
 		Keep:      f.keep,
 		Version:   version,
+		Revision:  thisBuild().Commit,
 		Log:       r.log(),
 		Objects: manifests.Run{
 			ID: run.NewID(), Namespace: *r.config.Namespace, Image: f.image,

@@ -2,43 +2,47 @@ package command
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
-// recordable returns a usage error if the evidence could not be written to a
-// path: better before a run than after it. Only a regular file is ever replaced.
-func recordable(path string) error {
+// writable returns a usage error if what a flag names could not be written to:
+// better before a run than after it. Only a regular file is ever replaced.
+func writable(flag, path string) error {
 	if path == "" {
 		return nil
 	}
 	if path == "-" {
-		return usagef("name a file; stdout is for the report", "--record - is not a file")
+		return usagef("name a file; stdout is for the report", "--%s - is not a file", flag)
 	}
-	target, err := recordTarget(path)
+	target, err := targetOf(path)
 	if err != nil {
-		return usageError(fmt.Errorf("--record: %w", err), "")
+		return usageError(fmt.Errorf("--%s: %w", flag, err), "")
 	}
 	folder := filepath.Dir(target)
 	if about, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) || err == nil && !about.IsDir() {
-		return usagef("create it first", "--record: directory %s does not exist", folder)
+		return usagef("create it first", "--%s: directory %s does not exist", flag, folder)
 	}
 	file, err := temporary(target)
 	if err != nil {
-		return usageError(fmt.Errorf("--record: %w", err), "name a file in a directory that you may write to")
+		return usageError(fmt.Errorf("--%s: %w", flag, err), "name a file in a directory that you may write to")
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// recordTarget returns the file that a path leads to. It is an error if there is
+// targetOf returns the file that a path leads to. It is an error if there is
 // something that is not a regular file, or a file that may not be written to.
-func recordTarget(path string) (string, error) {
+func targetOf(path string) (string, error) {
 	link, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return path, nil
@@ -69,21 +73,35 @@ func temporary(path string) (*os.File, error) {
 }
 
 // record writes the evidence to a file, if one is named, and notes that it did.
-func record(path string, evidence *recording.Recording, progress *progress) error {
+func (r *root) record(path string, evidence *recording.Recording, progress *progress) error {
 	if path == "" {
 		return nil
 	}
-	if err := writeRecording(path, evidence); err != nil {
+	sum := sha256.New()
+	err := replace(path, func(file io.Writer) error {
+		return writeTo(io.MultiWriter(file, sum), strings.HasSuffix(path, ".gz"), evidence)
+	})
+	if err != nil {
 		return fmt.Errorf("writing the evidence: %w", err)
 	}
+	r.recorded = recorded(path, sum)
 	progress.Note("evidence written to " + path)
 	return nil
 }
 
-// writeRecording writes the recording to a file, completely or not at all. The
-// target is looked at again: it may have become something else meanwhile.
-func writeRecording(path string, r *recording.Recording) (err error) {
-	target, err := recordTarget(path)
+// recorded names a recording by its file and the sum of what was read or written.
+func recorded(path string, sum hash.Hash) report.Recording {
+	name := filepath.Base(path)
+	if path == "-" {
+		name = "stdin"
+	}
+	return report.Recording{Name: name, SHA256: hex.EncodeToString(sum.Sum(nil))}
+}
+
+// replace writes a file, completely or not at all. The target is looked at again:
+// it may have become something else meanwhile.
+func replace(path string, write func(io.Writer) error) (err error) {
+	target, err := targetOf(path)
 	if err != nil {
 		return err
 	}
@@ -97,7 +115,7 @@ func writeRecording(path string, r *recording.Recording) (err error) {
 			os.Remove(file.Name())
 		}
 	}()
-	if err := writeTo(file, strings.HasSuffix(path, ".gz"), r); err != nil {
+	if err := write(file); err != nil {
 		return err
 	}
 	if err := file.Close(); err != nil {

@@ -34,7 +34,7 @@ func TestRecordable(t *testing.T) {
 		fifo: "is not a regular file", path("device"): "is not a regular file", path("dead"): "no such file", folder: "is not a regular file",
 		path("no/such"): "does not exist", regular + "/below": "not a directory", "/proc/x": "--record: ", "-": "is not a file",
 	} {
-		err := recordable(target)
+		err := writable("record", target)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", target, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,11 @@ func (r *root) replay() *cobra.Command {
 The exit code is that of the run. FILE can be - for stdin, and can be compressed
 with gzip.`,
 		Example: `  kubectl wg replay evidence.ndjson
-  kubectl wg replay -o json evidence.ndjson.gz`,
+  kubectl wg replay -o json evidence.ndjson.gz
+  kubectl wg replay -o html evidence.ndjson.gz > report.html
+
+  # A statement about the recording, to be signed.
+  kubectl wg replay -o in-toto evidence.ndjson.gz > statement.json`,
 		Args: oneFile,
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := r.writerFor(format, failOn)
@@ -105,11 +110,14 @@ func (r *root) readRecording(path string) (*recording.Recording, error) {
 		from = file
 	}
 	defer from.Close()
-	unpacked, err := unpack(from)
+	sum := sha256.New()
+	unpacked, err := unpack(io.TeeReader(from, sum))
 	if err != nil {
 		return nil, err
 	}
-	return recording.Read(unpacked)
+	read, err := recording.Read(unpacked)
+	r.recorded = recorded(path, sum)
+	return read, err
 }
 
 // unpack returns what a file holds that may be compressed with gzip. How much

@@ -64,6 +64,15 @@ func (r *root) reportFailure(err error) {
 	if err := report.WriteFailure(r.streams.Out, r.format, exitCouldNotRun, message, hint); err != nil {
 		r.log().Debug("writing the report", "error", err)
 	}
+	if r.junitFile == "" || !r.started {
+		return
+	}
+	err = replace(r.junitFile, func(file io.Writer) error {
+		return report.WriteFailure(file, junit, exitCouldNotRun, message, hint)
+	})
+	if err != nil {
+		r.log().Debug("writing the report", "error", err)
+	}
 }
 
 // root is what all commands share.
@@ -81,6 +90,9 @@ type root struct {
 	details    bool
 	format     string // of the report: one of its own, see package report
 	reported   bool   // a report was written
+	junitFile  string // of --junit-file
+	failOnWarn bool   // of --fail-on
+	recorded   report.Recording
 }
 
 func (r *root) command() *cobra.Command {

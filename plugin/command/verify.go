@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -58,6 +59,11 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   kubectl wg verify -o json --fail-on warn
   kubectl wg verify -o jsonpath='{.firstCause.code}'
 
+  # For people: one page, and a comment of a pull request. For a pipeline: its own
+  # list of failed tests beside the report, and the evidence.
+  kubectl wg verify -o html > report.html
+  kubectl wg verify -o markdown --junit-file junit.xml --record evidence.ndjson.gz
+
   # Without Internet: an image of your own registry, or one that the nodes have.
   kubectl wg verify --image registry.example/wg-probe:v1
   kubectl wg verify --image-pull-policy Never
@@ -81,6 +87,9 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 			write, err := r.writerFor(f.format, f.failOn)
 			if err != nil {
 				return err
+			}
+			if report.NeedsRecording(r.format) && f.record == "" {
+				return &report.NoRecording{Format: r.format}
 			}
 			options, err := r.verifyOptions(f)
 			if err != nil {
@@ -159,7 +168,7 @@ func (r *root) validate(f *verifyFlags) error {
 		return usagef("name another node, or omit --nodes to test all",
 			"--nodes names only %s; a proof needs two nodes", f.nodes[0])
 	}
-	return recordable(f.record)
+	return writable("record", f.record)
 }
 
 // noNodes refuses arguments, which are likely to be nodes.
@@ -256,7 +265,7 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 	// The evidence is kept first, so that neither a failure nor a second
 	// interrupt loses it.
 	evidence := verification.Evidence()
-	notRecorded := record(f.record, evidence, progress)
+	notRecorded := r.record(f.record, evidence, progress)
 
 	// Whatever happened, what was made is removed. It comes before judging:
 	// evidence from a node is not to be trusted, and must not keep anything alive

@@ -134,21 +134,26 @@ func (t *text) classes() {
 	}
 	t.part()
 	for _, row := range rows {
-		words := cellWords[row.Cell]
-		if len(row.Counts) > 1 {
-			words = ""
-			for _, cell := range check.Cells {
-				if n := row.Counts[cell]; n > 0 {
-					words += fmt.Sprintf(", %s %d", cellWords[cell], n)
-				}
-			}
-			words = words[2:]
-		}
+		words := row.words()
 		if row.Why != "" && (t.Details || row.Cell == check.CellNotProven && t.terse < packed) {
 			words += ": " + row.Why
 		}
 		t.cell("  ", row.Title, row.Cell, words)
 	}
+}
+
+// words are the cell of a row, with the number of directions where they differ.
+func (r *classOf) words() string {
+	if len(r.Counts) < 2 {
+		return cellWords[r.Cell]
+	}
+	var parts []string
+	for _, cell := range check.Cells {
+		if n := r.Counts[cell]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", cellWords[cell], n))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (t *text) cell(indent, title string, cell check.Cell, words string) {

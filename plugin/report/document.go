@@ -46,6 +46,9 @@ type document struct {
 	// Advice is what there is to consider. It changes neither verdict nor exit code.
 	Advice []advised `json:"advice,omitempty"`
 	Scope  []scopeOf `json:"scope"`
+	// Recording is from what the verdict can be computed again; absent if the evidence
+	// was not written to a file.
+	Recording *Recording `json:"recording,omitempty"`
 }
 
 type clusterOf struct {
@@ -53,6 +56,7 @@ type clusterOf struct {
 	Server       string `json:"server,omitempty"`
 	Version      string `json:"version,omitempty"` // of the API server
 	Distribution string `json:"distribution,omitempty"`
+	UID          string `json:"uid,omitempty"` // of the namespace kube-system
 }
 
 type runOf struct {
@@ -60,7 +64,10 @@ type runOf struct {
 	Started  string   `json:"started,omitempty"` // RFC 3339, UTC
 	Ended    string   `json:"ended,omitempty"`
 	Seconds  float64  `json:"seconds,omitempty"`
-	Version  string   `json:"version"` // of the plugin
+	Version  string   `json:"version"`            // of the plugin
+	Revision string   `json:"revision,omitempty"` // the commit that it was built from
+	User     string   `json:"user,omitempty"`     // who ran it, as the API server knows them
+	Images   []string `json:"images,omitempty"`   // of the run's pods, with their digests
 	Families []int    `json:"families"`
 	Nodes    []string `json:"nodes"`
 	// Asked are the nodes that each node was to send to, where that was not all.
@@ -122,7 +129,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		APIVersion: apiVersion, Kind: kind,
 		Verdict: j.Verdict, FailureKind: j.Kind(), Headline: headline(j), Notes: limits(j),
 		Cluster: clusterOf{j.Graph.Cluster.Context, j.Graph.Cluster.Server, j.Graph.Cluster.Version,
-			j.Profile.Distribution},
+			j.Profile.Distribution, j.Graph.Cluster.UID},
 		Run:      newRun(j.Graph),
 		Profile:  network{j.Profile.Name, j.Profile.Title, j.Profile.Recognised},
 		Causes:   []cause{},
@@ -134,6 +141,9 @@ func newDocument(j *check.Judgement, options Options) document {
 		Scope:    scopes(j),
 	}
 	d.ExitCode, d.Reason = j.Exit(options.FailOnWarn)
+	if options.Recording.SHA256 != "" {
+		d.Recording = &options.Recording
+	}
 	for i := range j.Causes {
 		d.Causes = append(d.Causes, newCause(j, &j.Causes[i]))
 	}
@@ -152,7 +162,10 @@ func newDocument(j *check.Judgement, options Options) document {
 }
 
 func newRun(g *graph.Graph) runOf {
-	r := runOf{ID: g.Run.ID, Version: g.Run.Version, Families: g.Run.Families, Nodes: []string{}, Asked: asked(g)}
+	r := runOf{
+		ID: g.Run.ID, Version: g.Run.Version, Revision: g.Run.Revision, User: g.Cluster.User, Images: images(g),
+		Families: g.Run.Families, Nodes: []string{}, Asked: asked(g),
+	}
 	for _, n := range g.Nodes {
 		r.Nodes = append(r.Nodes, n.Name)
 	}
@@ -224,9 +237,9 @@ type failure struct {
 	} `json:"error"`
 }
 
-// WriteFailure writes what -o json or -o yaml prints where there is no verdict:
-// the exit code, what went wrong, and a hint, which may be empty. Other formats
-// have nothing to print then, and nothing is written.
+// WriteFailure writes what -o json, -o yaml or -o junit prints where there is no
+// verdict: the exit code, what went wrong, and a hint, which may be empty. Other
+// formats have nothing to print then, and nothing is written.
 func WriteFailure(w io.Writer, format string, exitCode int, message, hint string) error {
 	f := failure{APIVersion: apiVersion, Kind: kind, Verdict: "ERROR", ExitCode: exitCode}
 	f.Error.Message, f.Error.Hint = message, hint
@@ -235,6 +248,8 @@ func WriteFailure(w io.Writer, format string, exitCode int, message, hint string
 		return printJSON(w, f)
 	case "yaml":
 		return printYAML(w, f)
+	case "junit":
+		return writeJUnitFailure(w, &f)
 	}
 	return nil
 }

@@ -10,6 +10,9 @@ import (
 func (t *text) header() {
 	t.labelled("Cluster", strings.Join(t.cluster(), ", "))
 	t.labelled("Run", strings.Join(t.run(), ", "))
+	if identity := t.identity(); len(identity) > 0 && (t.terse < least || t.Details) {
+		t.labelled("Identity", strings.Join(identity, ", "))
+	}
 }
 
 // cluster names the cluster, as far as the recording does, its network and size.

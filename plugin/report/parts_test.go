@@ -252,7 +252,7 @@ func TestHostileTexts(t *testing.T) {
 			j.Findings[i].CausedBy.Node += bad
 		}
 		for _, format := range Formats() {
-			for _, options := range []Options{{}, {Verbose: true, Details: true}} {
+			for _, options := range []Options{{Recording: testRecording}, {Verbose: true, Details: true, Recording: testRecording}} {
 				var b bytes.Buffer
 				if err := Write(&b, format, j, options); err != nil {
 					t.Fatal(err)

@@ -24,6 +24,14 @@ type Options struct {
 	Width int
 	// FailOnWarn makes the exit code of a PASS with warnings 1.
 	FailOnWarn bool
+	// Recording is the file from which the verdict can be computed again.
+	Recording Recording
+}
+
+// Recording names a file of evidence; the zero value is none.
+type Recording struct {
+	Name   string `json:"name"`   // without its directory
+	SHA256 string `json:"sha256"` // of the file as it is, hex
 }
 
 // formats are the renderers by name, in the order in which help names them.
@@ -35,6 +43,12 @@ var formats = []struct {
 	{"short", writeShort},
 	{"json", writeJSON},
 	{"yaml", writeYAML},
+	{"markdown", writeMarkdown},
+	{"junit", writeJUnit},
+	{"policyreport", writePolicyReport},
+	{"openreports", writeOpenReport},
+	{inToto, writeInToto},
+	{"openmetrics", writeOpenMetrics},
 }
 
 // Formats returns the names of all formats.

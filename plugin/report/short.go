@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -20,6 +21,7 @@ func writeShort(w io.Writer, j *check.Judgement, options Options) error {
 	kind := j.Kind()
 	fmt.Fprintf(&b, "%s %s run=%s proven=%d/%d causes=%d warnings=%d", j.Verdict, dash(string(kind)),
 		clean(dash(j.Graph.Run.ID)), proven(j), j.Totals.Pairs, len(j.Decisive()), j.Warnings())
+	b.WriteString(shortIdentity(j.Graph))
 	if code, reason := j.Exit(options.FailOnWarn); reason != "" {
 		fmt.Fprintf(&b, " exit=%d %s", code, reason)
 	}
@@ -38,6 +40,22 @@ func writeShort(w io.Writer, j *check.Judgement, options Options) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// shortIdentity are the fields that name the cluster, who verified it and with what,
+// those that were recorded.
+func shortIdentity(g *graph.Graph) (fields string) {
+	for _, field := range []struct{ name, value string }{
+		{"cluster", g.Cluster.UID},
+		{"by", g.Cluster.User},
+		{"revision", g.Run.Revision},
+		{"probes", strings.Join(digests(images(g)), ",")},
+	} {
+		if field.value != "" {
+			fields += " " + field.name + "=" + strings.ReplaceAll(clean(field.value), " ", "_")
+		}
+	}
+	return fields
 }
 
 func shortLine(b *strings.Builder, word string, f *verdict.Finding, count int) {

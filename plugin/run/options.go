@@ -39,6 +39,8 @@ type Options struct {
 	NewPods int  // on how many nodes a new pod's first packets are watched
 	Buffer  int  // receive buffer of each capture in bytes, 0 for the default
 	Version string
+	// Revision is the commit that the plugin was built from, see evidence.Run.
+	Revision string
 	// Context and Server name the cluster in the recording, see evidence.Cluster.
 	Context, Server string
 	// Progress shows what goes on.

@@ -43,7 +43,7 @@ func newRun(o Options) *Run {
 	r.record = newRecord(o.Version, r.recording)
 	mark, _ := r.identity.Hex()
 	r.about = evidence.Run{
-		ID: o.Objects.ID, Version: o.Version, Started: time.Now().UnixNano(), Mark: mark,
+		ID: o.Objects.ID, Version: o.Version, Revision: o.Revision, Started: time.Now().UnixNano(), Mark: mark,
 		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(), Pairs: cmp.Or(o.Pairs,
 			"all"), Minor: evidence.Minor, Scope: o.Scope,
 	}

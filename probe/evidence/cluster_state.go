@@ -7,6 +7,9 @@ import "net/netip"
 type Run struct {
 	ID      string `json:"id"`      // random suffix of the run's namespace
 	Version string `json:"version"` // of the plugin
+	// Revision is the commit that the plugin was built from, with -dirty if it was
+	// changed; empty where that is not known.
+	Revision string `json:"revision,omitempty"`
 	Started int64  `json:"started"` // nanoseconds since 1970, the plugin's clock
 	// Minor is the minor version of the contract that the plugin asked for.
 	Minor int    `json:"minor,omitempty"`
@@ -52,6 +55,11 @@ type Cluster struct {
 	// port. Both are empty in recordings of earlier versions.
 	Context string `json:"context,omitempty"`
 	Server  string `json:"server,omitempty"`
+	// UID is that of the namespace kube-system, which is made once in a cluster's life;
+	// User is who ran this, as the API server knows them. Either is empty where it may
+	// not be read, and in recordings of earlier versions.
+	UID  string `json:"uid,omitempty"`
+	User string `json:"user,omitempty"`
 	// Objects are the CNI's own configuration, by "kind/namespace/name", cut
 	// to what the profiles read.
 	Objects map[string]map[string]string `json:"objects,omitempty"`
@@ -110,6 +118,9 @@ type Pod struct {
 	Wait int64 `json:"wait,omitempty"`
 	// Pass is 2 when the pod was placed again with what a userspace device needs.
 	Pass int `json:"pass,omitempty"`
+	// Image is what its container runs, with its digest, as the node's runtime says it
+	// (status.containerStatuses[].imageID); empty in recordings of earlier versions.
+	Image string `json:"image,omitempty"`
 }
 
 // MeshesObject is the name in Cluster.Objects of what was counted over all
