@@ -34,6 +34,7 @@ var Layers = []Layer{
 	{"plugin/profile", []string{"probe/evidence", "plugin/graph"}},
 	{"plugin/remedy", []string{"plugin/verdict"}},
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
+	{"plugin/policy", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
@@ -41,7 +42,7 @@ var Layers = []Layer{
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run"}},
+		"plugin/remedy", "plugin/check", "plugin/policy", "plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -50,7 +51,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report",
+	"plugin/policy", "plugin/report",
 }
 
 // Ban forbids imports to packages.

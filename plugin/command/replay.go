@@ -18,7 +18,7 @@ import (
 )
 
 func (r *root) replay() *cobra.Command {
-	var failOn string
+	var failOn, policyFile string
 	var timeout time.Duration
 	var format *genericclioptions.PrintFlags
 	command := &cobra.Command{
@@ -29,7 +29,8 @@ func (r *root) replay() *cobra.Command {
 The exit code is that of the run. FILE can be - for stdin, and can be compressed
 with gzip.`,
 		Example: `  kubectl wg replay evidence.ndjson
-  kubectl wg replay -o json evidence.ndjson.gz`,
+  kubectl wg replay -o json evidence.ndjson.gz
+  kubectl wg replay --policy policy.yaml evidence.ndjson`,
 		Args: oneFile,
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := r.writerFor(format, failOn)
@@ -39,12 +40,17 @@ with gzip.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
+			accept, err := readPolicy(policyFile)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			j, err := r.judgeRecording(ctx, args[0])
 			if err != nil {
 				return err
 			}
+			judgeBy(accept, j)
 			if err := r.write(write, j); err != nil {
 				return err
 			}
@@ -57,6 +63,7 @@ with gzip.`,
 	format = r.addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
 	command.Flags().StringVar(&failOn, "fail-on", "fail", failOnUsage)
+	command.Flags().StringVar(&policyFile, "policy", "", policyUsage)
 	completeWith(command, "fail-on", "fail", "warn")
 	return command
 }

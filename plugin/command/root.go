@@ -110,6 +110,7 @@ packets rather than trusting configuration.`,
 		},
 	}
 	r.addGlobalFlags(command)
+	command.AddCommand(r.policy())
 	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)

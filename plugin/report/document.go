@@ -46,6 +46,8 @@ type document struct {
 	// Advice is what there is to consider. It changes neither verdict nor exit code.
 	Advice []advised `json:"advice,omitempty"`
 	Scope  []scopeOf `json:"scope"`
+	// Policy is what a policy makes of it, absent without one.
+	Policy *verdict.Acceptance `json:"policy,omitempty"`
 }
 
 type clusterOf struct {
@@ -132,6 +134,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		Findings: j.Findings,
 		Advice:   advice(j),
 		Scope:    scopes(j),
+		Policy:   j.Acceptance,
 	}
 	d.ExitCode, d.Reason = j.Exit(options.FailOnWarn)
 	for i := range j.Causes {
