@@ -35,6 +35,7 @@ var Layers = []Layer{
 	{"plugin/profile", []string{"probe/evidence", "plugin/graph"}},
 	{"plugin/remedy", []string{"plugin/verdict"}},
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
+	{"plugin/policy", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/status", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/report"}},
@@ -48,7 +49,7 @@ var Layers = []Layer{
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
 		"plugin/remedy", "plugin/check", "plugin/report", "plugin/status", "plugin/metrics", "plugin/preflight",
-		"plugin/pcap", "plugin/compare", "plugin/cluster", "plugin/run"}},
+		"plugin/pcap", "plugin/compare", "plugin/policy", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -57,7 +58,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare",
+	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare", "plugin/policy",
 }
 
 // Ban forbids imports to packages.

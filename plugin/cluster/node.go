@@ -29,15 +29,16 @@ const (
 // maxNode is the largest encoded node, in bytes: a message has an envelope too.
 const maxNode = evidence.MaxMessage - 256
 
-// describe turns a node into evidence, with what the CNI's own objects say of it.
+// describe turns a node into evidence, with what the CNI's own objects say of it
+// and the labels of these names.
 //
 // The result always fits a message, whatever the node's objects contain: a node
 // that cannot be recorded would not be judged. What had to be left out is a
 // Problem.
-func describe(n *corev1.Node, own ofNode) (evidence.Node, []evidence.Problem) {
+func describe(n *corev1.Node, own ofNode, labels []string) (evidence.Node, []evidence.Problem) {
 	info := n.Status.NodeInfo
 	about := evidence.Node{
-		Name: n.Name, Labels: nodeLabels(n), Annotations: map[string]string{},
+		Name: n.Name, Labels: nodeLabels(n, labels), Annotations: map[string]string{},
 		Kubelet: cut(info.KubeletVersion), OSImage: cut(info.OSImage), Kernel: cut(info.KernelVersion),
 		Runtime: cut(info.ContainerRuntimeVersion), OS: cut(info.OperatingSystem), Arch: cut(info.Architecture),
 		Ready: ready(n), NotReady: notReady(n), Cordoned: n.Spec.Unschedulable,
@@ -100,9 +101,16 @@ func word(text string) bool {
 	})
 }
 
-func nodeLabels(n *corev1.Node) map[string]string {
+// labelNames returns the names of the labels that are kept, with further ones.
+func labelNames(further []string) []string {
+	names := slices.Concat(keptLabels, further)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func nodeLabels(n *corev1.Node, names []string) map[string]string {
 	kept := map[string]string{}
-	for _, name := range keptLabels {
+	for _, name := range names {
 		if value, ok := n.Labels[name]; ok && len(value) <= maxLabelValue && word(value) {
 			kept[name] = value
 		}

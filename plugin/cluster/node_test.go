@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,14 +73,26 @@ func TestNotReadyIsKept(t *testing.T) {
 		"unknown":  {condition(corev1.ConditionUnknown, "NodeStatusUnknown", ""), "NodeStatusUnknown:"},
 		"a secret": {condition(corev1.ConditionFalse, "R", "join with --token abcdef0123456789"), "R: join with --token (hidden)"},
 	} {
-		about, _ := describe(test.node, ofNode{})
+		about, _ := describe(test.node, ofNode{}, keptLabels)
 		if about.NotReady != test.want {
 			t.Errorf("%s: %q, want %q", name, about.NotReady, test.want)
 		}
 	}
-	about, _ := describe(condition(corev1.ConditionFalse, "R", strings.Repeat("<", 5000)), ofNode{})
+	about, _ := describe(condition(corev1.ConditionFalse, "R", strings.Repeat("<", 5000)), ofNode{}, keptLabels)
 	if len(about.NotReady) > maxText || strings.Contains(about.NotReady, "<") {
 		t.Errorf("%d bytes: %q", len(about.NotReady), about.NotReady)
+	}
+}
+
+// What a policy selects nodes by is kept too, and the record names it.
+func TestFurtherLabels(t *testing.T) {
+	labelled := node(func(n *corev1.Node) { n.Labels["team"] = "payments" })
+	about, _ := describe(labelled, ofNode{}, labelNames([]string{"team", "kubernetes.io/os"}))
+	if about.Labels["team"] != "payments" {
+		t.Errorf("%v", about.Labels)
+	}
+	if names := labelNames([]string{"team", "kubernetes.io/os"}); len(names) != len(keptLabels)+1 || !slices.Contains(names, "team") {
+		t.Errorf("%v", names)
 	}
 }
 
@@ -99,7 +112,7 @@ func TestDescribeKeepsWhatBearsOnTheNetwork(t *testing.T) {
 	}), ofNode{annotations: map[string]string{
 		"network.cilium.io/wg-pub-key":          "key",
 		"flannel.alpha.coreos.com/backend-type": "of the other object",
-	}})
+	}}, keptLabels)
 	want := map[string]string{
 		"flannel.alpha.coreos.com/backend-type":    "wireguard",
 		"flannel.alpha.coreos.com/backend-data":    data,
@@ -130,7 +143,7 @@ func TestDescribeFitsAMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			about, problems := describe(fullNode(filler),
-				ofNode{annotations: map[string]string{"kilo.squat.ai/endpoint": filler}})
+				ofNode{annotations: map[string]string{"kilo.squat.ai/endpoint": filler}}, keptLabels)
 			message := evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295, Node: &about}
 			if line, err := evidence.Encode(&message); err != nil {
 				t.Errorf("%v: %.200s", err, line)

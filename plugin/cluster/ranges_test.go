@@ -102,7 +102,7 @@ func TestManyBlocksAreBounded(t *testing.T) {
 	}
 	full := fullNode(strings.Repeat("x", 1<<10))
 	delete(full.Annotations, "flannel.alpha.coreos.com/backend-type")
-	about, problems := describe(full, ofNode{ranges: map[string][]netip.Prefix{evidence.IPAMCalico: blocks}})
+	about, problems := describe(full, ofNode{ranges: map[string][]netip.Prefix{evidence.IPAMCalico: blocks}}, keptLabels)
 	if len(about.PodCIDRs) != maxOwnRanges || about.IPAM != evidence.IPAMCalico {
 		t.Errorf("%d ranges of %q", len(about.PodCIDRs), about.IPAM)
 	}

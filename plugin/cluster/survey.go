@@ -20,6 +20,8 @@ import (
 type Selection struct {
 	Names    []string
 	Selector labels.Selector // nil for none
+	// Labels are the names of further node labels that the record is to hold.
+	Labels []string
 }
 
 func (s Selection) has(n *corev1.Node) bool {
@@ -139,6 +141,7 @@ func (c *Client) Survey(ctx context.Context, selection Selection) (*Survey, erro
 	}
 	survey.Cluster.Distribution = distribution(survey.Cluster.Version, nodes)
 	survey.Cluster.Objects = configuration.objects
+	survey.Cluster.NodeLabels = labelNames(selection.Labels)
 	survey.Problems = append(survey.Problems, configuration.problems...)
 	survey.add(nodes, configuration, selection)
 	return survey, nil
@@ -149,7 +152,7 @@ func (s *Survey) add(nodes []corev1.Node, configuration *configuration, selectio
 	configuration.withoutBlocks(nodes)
 	index := 0
 	for i := range nodes {
-		about, problems := describe(&nodes[i], configuration.nodes[nodes[i].Name])
+		about, problems := describe(&nodes[i], configuration.nodes[nodes[i].Name], s.Cluster.NodeLabels)
 		about.Excluded, about.Chosen = excluded(&nodes[i], selection)
 		about.Index = -1
 		if about.Excluded == "" {

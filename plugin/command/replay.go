@@ -19,7 +19,7 @@ import (
 )
 
 func (r *root) replay() *cobra.Command {
-	var failOn string
+	var failOn, policyFile string
 	var timeout time.Duration
 	var format *genericclioptions.PrintFlags
 	command := &cobra.Command{
@@ -34,7 +34,10 @@ with gzip.`,
   kubectl wg replay -o html evidence.ndjson.gz > report.html
 
   # A statement about the recording, to be signed.
-  kubectl wg replay -o in-toto evidence.ndjson.gz > statement.json`,
+  kubectl wg replay -o in-toto evidence.ndjson.gz > statement.json
+
+  # Accept the cluster by your own policy, with waivers that expire.
+  kubectl wg replay --policy policy.yaml evidence.ndjson`,
 		Args: oneFile,
 		RunE: func(command *cobra.Command, args []string) error {
 			write, err := r.writerFor(format, failOn)
@@ -44,12 +47,17 @@ with gzip.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
+			accept, err := readPolicy(policyFile)
+			if err != nil {
+				return err
+			}
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			j, err := r.judgeRecording(ctx, args[0])
 			if err != nil {
 				return err
 			}
+			judgeBy(accept, j)
 			if err := r.write(write, j); err != nil {
 				return err
 			}
@@ -62,6 +70,7 @@ with gzip.`,
 	format = r.addFormatFlags(command)
 	command.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "limit for reading and judging")
 	command.Flags().StringVar(&failOn, "fail-on", "fail", failOnUsage)
+	command.Flags().StringVar(&policyFile, "policy", "", policyUsage)
 	completeWith(command, "fail-on", "fail", "warn")
 	return command
 }

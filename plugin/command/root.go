@@ -124,7 +124,7 @@ packets rather than trusting configuration.`,
 	r.addGlobalFlags(command)
 	command.AddCommand(
 		r.preflight(), r.verify(), r.status(), r.capture(),
-		r.replay(), r.compare(), r.explain(), r.cleanup(), r.version(), r.options(),
+		r.replay(), r.compare(), r.policy(), r.explain(), r.cleanup(), r.version(), r.options(),
 	)
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)

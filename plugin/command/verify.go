@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
+	"github.com/kubectl-wg/kubectl-wg/plugin/policy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -34,6 +35,8 @@ type verifyFlags struct {
 	failOn         string
 	newPods        int
 	buffer         int
+	policyFile     string
+	policy         *policy.Policy // in policyFile, nil without one
 }
 
 func (r *root) verify() *cobra.Command {
@@ -63,6 +66,9 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   # list of failed tests beside the report, and the evidence.
   kubectl wg verify -o html > report.html
   kubectl wg verify -o markdown --junit-file junit.xml --record evidence.ndjson.gz
+
+  # Accept the cluster by your own policy, with waivers that expire.
+  kubectl wg verify --policy policy.yaml
 
   # Without Internet: an image of your own registry, or one that the nodes have.
   kubectl wg verify --image registry.example/wg-probe:v1
@@ -95,6 +101,10 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 			if err != nil {
 				return err
 			}
+			if f.policy, err = readPolicy(f.policyFile); err != nil {
+				return err
+			}
+			options.Selection.Labels = f.policy.Labels()
 			return r.runVerify(command.Context(), f, options, write)
 		},
 	}
@@ -115,6 +125,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", failOnUsage)
+	flags.StringVar(&f.policyFile, "policy", "", policyUsage)
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // for tests: a capture that loses frames proves nothing
 	completeWith(command, "pairs", "all", "ring")
@@ -285,6 +296,7 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 		return errors.Join(interruption(err, verification, left, o.Keep), afterwards)
 	}
 	progress.pause()
+	judgeBy(f.policy, judgement)
 	code, _ := judgement.Exit(f.failOn == failOnWarn)
 	return ends(code, errors.Join(r.write(write, judgement), afterwards))
 }

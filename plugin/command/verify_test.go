@@ -145,15 +145,20 @@ func (tr *trial) Exec(_ context.Context, _, _ string, _ []string, stdin io.Reade
 	})
 }
 
-// verify returns the exit code.
-func (tr *trial) verify(t *testing.T) int {
-	log := slog.New(slog.DiscardHandler)
+// client is one for the trial's cluster.
+func (tr *trial) client() *cluster.Client {
 	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "felixconfigurations"}: "FelixConfigurationList",
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "ippools"}:             "IPPoolList",
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "blockaffinities"}:     "BlockAffinityList",
 		{Group: "cilium.io", Version: "v2", Resource: "ciliumnodes"}:                     "CiliumNodeList",
 	})
+	return cluster.New(tr.api, objects, tr, slog.New(slog.DiscardHandler))
+}
+
+// verify returns the exit code.
+func (tr *trial) verify(t *testing.T) int {
+	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	if at := tr.interruptAt; at != "" {
@@ -164,7 +169,7 @@ func (tr *trial) verify(t *testing.T) int {
 		}
 	}
 	err := tr.root.verifyCluster(ctx, tr.flags, run.Options{
-		Cluster: cluster.New(tr.api, objects, tr, log),
+		Cluster: tr.client(),
 		Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second, Log: log,
 	}, asText)
 	return fail(&tr.errs, err)

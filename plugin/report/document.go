@@ -49,6 +49,8 @@ type document struct {
 	// Recording is from what the verdict can be computed again; absent if the evidence
 	// was not written to a file.
 	Recording *Recording `json:"recording,omitempty"`
+	// Policy is what a policy makes of it, absent without one.
+	Policy *verdict.Acceptance `json:"policy,omitempty"`
 }
 
 type clusterOf struct {
@@ -139,6 +141,7 @@ func newDocument(j *check.Judgement, options Options) document {
 		Findings: j.Findings,
 		Advice:   advice(j),
 		Scope:    scopes(j),
+		Policy:   j.Acceptance,
 	}
 	d.ExitCode, d.Reason = j.Exit(options.FailOnWarn)
 	if options.Recording.SHA256 != "" {

@@ -20,6 +20,11 @@ var kindWords = map[verdict.Kind]string{
 // what was shown, else the kind and the first cause. It claims no more than was
 // observed.
 func headline(j *check.Judgement) string {
+	return found(j) + accepted(j)
+}
+
+// found is the verdict in one sentence, whatever a policy makes of it.
+func found(j *check.Judgement) string {
 	switch {
 	case j.Verdict == verdict.Passed:
 		return "Pod traffic " + between(j) + over(j) + " is encrypted by WireGuard"

@@ -16,6 +16,9 @@ import (
 //	FAIL plaintext run=3w4r3p proven=0/2 causes=1 warnings=2
 //	CAUSE plaintext WG0401 node-1->node-2 count=2 node-1 sends …
 //	WARN - WG0701 node-1 count=2 flannel-wg of node-1 …
+//	POLICY fail unmet=1 waived=1 production
+//	UNMET presharedKeys fail count=2 the peer …
+//	WAIVED WG0503 node-1->node-2 count=1 owner=… expires=2027-02-01T00:00:00Z …
 func writeShort(w io.Writer, j *check.Judgement, options Options) error {
 	var b strings.Builder
 	kind := j.Kind()
@@ -38,6 +41,7 @@ func writeShort(w io.Writer, j *check.Judgement, options Options) error {
 			shortLine(&b, "WARN", f, j.Totals.Of(f.Code).Statuses[verdict.Warn])
 		}
 	}
+	shortAcceptance(&b, j.Acceptance)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

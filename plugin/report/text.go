@@ -75,7 +75,7 @@ func lines(j *check.Judgement) int {
 	further := max(len(j.Decisive())-1, 0)
 	beside := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
 	classes := len(j.Graph.AskedClasses())
-	return screen + perCause*further + beside + 2*classes
+	return screen + perCause*further + beside + 2*classes + acceptanceLines(j)
 }
 
 // text is a report that is being written.
@@ -104,6 +104,7 @@ func newText(j *check.Judgement, options Options, terse terseness) *text {
 func (t *text) report() string {
 	t.headline()
 	t.header()
+	t.acceptance()
 	t.causes()
 	t.proof()
 	t.classes()

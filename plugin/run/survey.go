@@ -15,6 +15,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/profile"
+	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -144,4 +145,14 @@ func reasons(nodes []evidence.Node) []string {
 		lines = append(lines, some(excluded[reason])+": "+reason)
 	}
 	return lines
+}
+
+// Survey records what the API says of the cluster, as a run does first. It creates
+// nothing. Its error is a *Failure.
+func Survey(ctx context.Context, o Options) (*recording.Recording, error) {
+	r := newRun(o)
+	if err := r.phase(ctx, "reading cluster state", r.survey); err != nil {
+		return nil, err
+	}
+	return r.Evidence(), nil
 }

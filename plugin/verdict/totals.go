@@ -9,6 +9,8 @@ type Totals struct {
 	Checks   []CheckTotal   `json:"checks"`   // in the order of the table
 	// Unproven are the nodes with pairs that are not proven, in order.
 	Unproven []NodeTotal `json:"unproven,omitempty"`
+	// Unexplained counts the pairs that are not proven and of which no finding says why.
+	Unexplained int `json:"unexplained,omitempty"`
 }
 
 // NodeTotal counts the pairs of a node that are not proven, of all of its pairs.
@@ -82,6 +84,7 @@ func (j *judging) totals() Totals {
 		t.Checks = append(t.Checks, j.totalOf(&j.checks[i]))
 	}
 	t.Unproven = j.unprovenNodes()
+	t.Unexplained = j.unexplained()
 	return t
 }
 

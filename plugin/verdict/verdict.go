@@ -210,6 +210,8 @@ type Result struct {
 	Totals   Totals
 	Pairs    []Pair
 	Findings []Finding // in the order of the table
+	// Acceptance is what a policy makes of all this, nil without one.
+	Acceptance *Acceptance
 }
 
 // Advice returns the findings that are something to consider. They change neither
@@ -244,11 +246,14 @@ func (r *Result) ExitCode() int {
 }
 
 // Exit returns the exit code, and why if it is not that of the verdict:
-// failOnWarn makes warnings count.
+// failOnWarn makes warnings count. It is the only place where that is decided.
 func (r *Result) Exit(failOnWarn bool) (code int, reason string) {
+	if r.Acceptance != nil {
+		return r.exit(r.Acceptance, failOnWarn)
+	}
 	code = r.ExitCode()
 	if warnings := r.Warnings(); code == 0 && failOnWarn && warnings > 0 {
-		return 1, fmt.Sprintf("--fail-on warn, warnings: %d", warnings)
+		return 1, failedOnWarnings(warnings)
 	}
 	return code, ""
 }

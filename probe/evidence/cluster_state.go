@@ -60,6 +60,9 @@ type Cluster struct {
 	// not be read, and in recordings of earlier versions.
 	UID  string `json:"uid,omitempty"`
 	User string `json:"user,omitempty"`
+	// NodeLabels are the names of the labels that Node.Labels holds of each node that
+	// has them; nil in recordings of earlier versions, which say nothing of others.
+	NodeLabels []string `json:"nodeLabels,omitempty"`
 	// Objects are the CNI's own configuration, by "kind/namespace/name", cut
 	// to what the profiles read.
 	Objects map[string]map[string]string `json:"objects,omitempty"`
