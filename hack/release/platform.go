@@ -16,12 +16,11 @@ var platforms = []platform{
 	{"windows", "amd64"}, {"windows", "arm64"},
 }
 
-// environment is what the compiler gets. An archive for arm has to run on all of
-// them that have a floating point unit: krew cannot tell them apart.
+// environment is what the compiler gets; for arm what the images are built for.
 func (p platform) environment() []string {
 	environment := []string{"CGO_ENABLED=0", "GOWORK=off", "GOOS=" + p.system, "GOARCH=" + p.machine}
 	if p.machine == "arm" {
-		environment = append(environment, "GOARM=6")
+		environment = append(environment, "GOARM=7")
 	}
 	return environment
 }
