@@ -22,12 +22,27 @@ RUN       ?=
 # A tag if this is exactly one, else dev. The image and its default name in the
 # plugin carry the same version, so that they always fit each other.
 VERSION ?= $(or $(shell git describe --tags --exact-match --dirty=-dirty 2>/dev/null | grep -v dirty),dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+# Of the commit, so that a release is the same whenever it is built.
+DATE    ?= $(or $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null),1970-01-01T00:00:00Z)
+RELEASE  = dist/release
+
+# The plugin as kubectl calls it. Under another name it is built from the same
+# sources, with the name replaced in what a user sees (hack/rename).
+PLUGIN_NAME ?= wg
+PLUGIN_FILE  = $(subst -,_,$(PLUGIN_NAME))
 LDFLAGS  = -s -w -X github.com/kubectl-wg/kubectl-wg/plugin/command.version=$(VERSION) -X main.version=$(VERSION)
 
 MODULES   = . hack/image hack/lab
 CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubectl-wg-lab
 GOLANGCI  = $(CACHE)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 GOLANGCI_VERSION = v2.15.0
+
+ACTIONLINT = bin/actionlint-$(ACTIONLINT_VERSION)/actionlint
+ACTIONLINT_VERSION = v1.7.12
+
+KREW      = bin/krew-$(KREW_VERSION)
+KREW_VERSION = v0.4.3
 
 GREMLINS  = bin/gremlins-$(GREMLINS_VERSION)/gremlins
 GREMLINS_VERSION = v0.6.0
@@ -59,22 +74,27 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
+.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: lab ## Build everything into bin/
 	$(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
-	cp hack/kubectl_complete-wg bin/
+	@sed 's/kubectl wg/kubectl $(PLUGIN_NAME)/' hack/kubectl_complete-wg > bin/kubectl_complete-$(PLUGIN_FILE)
+	@chmod +x bin/kubectl_complete-$(PLUGIN_FILE)
+	@[ $(PLUGIN_NAME) = wg ] || $(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/kubectl-$(PLUGIN_FILE) \
+	  -overlay $$(go run ./hack/rename/overlay $(PLUGIN_NAME) bin/renamed) ./cmd/kubectl-wg
 
 lab:
 	cd hack/lab && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/lab .
 
-image: ## Build the probe's image into dist/wg-probe.tar, for this machine
-	@mkdir -p bin
-	cd hack/image && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/image .
+image: imagetool ## Build the probe's image into dist/wg-probe.tar, for this machine
 	bin/image --tag $(VERSION) --output dist/wg-probe.tar
+
+imagetool:
+	@mkdir -p bin
+	@cd hack/image && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/image .
 
 demo: build image ## Start a cluster, verify it, remove it (BACKEND=wireguard|vxlan|host-gw, GROUND=auto|host|vm, NODES=2)
 	@hack/demo $(BACKEND) $(GROUND) $(NODES)
@@ -167,9 +187,37 @@ screens: ## Write docs/screens again: what eight cases look like on a terminal; 
 graph: ## Print which package imports which
 	@go run ./hack/architecture/graph
 
-release: image ## Build archives, checksums and the image for all platforms into dist/
-	go run ./hack/release -version $(VERSION) -output dist
-	bin/image --tag $(VERSION) --platform $(PLATFORMS) --output dist/wg-probe-$(VERSION)-all.tar
+modules: ## Download the modules and tools that a release needs, so that it can be built without a network
+	for module in . hack/image; do (cd $$module && go mod download) || exit 1; done
+
+# Without a network by construction: what is not in the module cache fails.
+release: export GOPROXY = off
+release: imagetool ## Build a release into dist/release/: archives, images, SBOMs, krew's manifest, checksums (VERSION=v1.2.3, PLUGIN_NAME=wg)
+	@rm -rf $(RELEASE)
+	go run ./hack/release -plugin $(PLUGIN_NAME) -version $(VERSION) -commit '$(COMMIT)' -date $(DATE) -output $(RELEASE)
+	@for program in wg-probe kubectl-wg; do \
+	  bin/image --program $$program --tag $(VERSION) --commit '$(COMMIT)' --date $(DATE) --platform $(PLATFORMS) \
+	    --output $(RELEASE)/$${program}_$(VERSION)_image.tar || exit 1; \
+	done
+	@$(SBOM) -name wg-probe $(RELEASE)/wg-probe_*_image.tar > $(RELEASE)/wg-probe_$(VERSION).spdx.json
+	@$(SBOM) -name kubectl-$(PLUGIN_FILE) $$(ls $(RELEASE)/kubectl-*.tar.gz $(RELEASE)/*.zip $(RELEASE)/kubectl-wg_*_image.tar | LC_ALL=C sort) \
+	  > $(RELEASE)/kubectl-$(PLUGIN_FILE)_$(VERSION).spdx.json
+	@cd $(RELEASE) && LC_ALL=C sha256sum *.tar.gz *.zip *.tar *.json > sha256sums.txt && cat sha256sums.txt
+
+SBOM = go run ./hack/sbom -version $(VERSION) -created $(DATE)
+
+krew: $(KREW)/krew ## Check krew's manifest with krew's own program and install each archive of `make release` with krew
+	hack/krew $(KREW) $(RELEASE) $(PLUGIN_NAME)
+
+$(KREW)/krew:
+	GOBIN=$(CURDIR)/$(KREW) CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" \
+	  sigs.k8s.io/krew/cmd/krew@$(KREW_VERSION) sigs.k8s.io/krew/cmd/validate-krew-manifest@$(KREW_VERSION)
+
+workflows: $(ACTIONLINT) ## Check .github/workflows with actionlint at a pinned version
+	$(ACTIONLINT) -color=false
+
+$(ACTIONLINT):
+	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
 	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|calico|cilium|bench|repeat|pairs|bystander); fi

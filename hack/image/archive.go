@@ -60,7 +60,7 @@ func writeIndex(out io.Writer, tag name.Tag, images []platformImage) error {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: each.image, Descriptor: v1.Descriptor{Platform: &platform}})
 	}
 	index = mutate.IndexMediaType(index, types.OCIImageIndex)
-	folder, err := os.MkdirTemp("", "wg-probe-image-")
+	folder, err := os.MkdirTemp("", "image-")
 	if err != nil {
 		return err
 	}

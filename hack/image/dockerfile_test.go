@@ -18,11 +18,12 @@ type stage struct {
 
 var label = regexp.MustCompile(`([a-z.]+)="([^"]*)"`)
 
-// lastStage reads the last stage of a Dockerfile, as far as ours goes: an
+// stages reads the stages of a Dockerfile by their names, as far as ours goes: an
 // instruction that it does not know is an error, so that the image cannot
 // change unseen.
-func lastStage(source, version string) (stage, error) {
-	var last stage
+func stages(source, version string) (map[string]*stage, error) {
+	last := &stage{}
+	named := map[string]*stage{}
 	var lines []string
 	for line := range strings.Lines(source) {
 		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
@@ -35,10 +36,12 @@ func lastStage(source, version string) (stage, error) {
 		switch instruction {
 		case "", "ARG":
 		case "FROM":
-			last = stage{from: rest}
+			from, name, _ := strings.Cut(rest, " AS ")
+			last = &stage{from: from}
+			named[name] = last
 		case "WORKDIR", "RUN":
 			if last.from == "scratch" {
-				return last, fmt.Errorf("the last stage has %s", instruction)
+				return nil, fmt.Errorf("a stage from scratch has %s", instruction)
 			}
 		case "COPY":
 			last.copies = append(last.copies, strings.Fields(rest))
@@ -51,11 +54,11 @@ func lastStage(source, version string) (stage, error) {
 			}
 		case "ENTRYPOINT":
 			if err := json.Unmarshal([]byte(rest), &last.config.Entrypoint); err != nil {
-				return last, fmt.Errorf("the entrypoint %s: %w", rest, err)
+				return nil, fmt.Errorf("the entrypoint %s: %w", rest, err)
 			}
 		default:
-			return last, fmt.Errorf("unknown instruction %s", instruction)
+			return nil, fmt.Errorf("unknown instruction %s", instruction)
 		}
 	}
-	return last, nil
+	return named, nil
 }

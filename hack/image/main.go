@@ -1,6 +1,6 @@
-// Command image builds the probe's image without a Docker engine: the same
-// program, the same configuration as the Dockerfile, from which it must not
-// differ. Equal sources make equal archives, byte by byte.
+// Command image builds the images of the probe and of the plugin without a Docker
+// engine: the same program, the same configuration as the Dockerfile, from which
+// it must not differ. Equal sources make equal archives, byte by byte.
 //
 // One platform makes an archive for `docker load` and `ctr images import`,
 // several make an OCI archive with an index.
@@ -18,7 +18,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/google/go-containerregistry/pkg/name"
+	reference "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -34,12 +34,19 @@ func main() {
 func build(ctx context.Context) error {
 	root := flag.String("root", ".", "the module's root, where the Dockerfile is")
 	output := flag.String("output", "dist/wg-probe.tar", "archive to write")
-	repository := flag.String("name", "ghcr.io/kubectl-wg/wg-probe", "name of the image")
-	version := flag.String("tag", "dev", "tag of the image and version of the probe")
+	name := flag.String("program", "wg-probe", "program in the image: wg-probe, kubectl-wg")
+	repository := flag.String("repository", "ghcr.io/kubectl-wg", "registry and folder of the image")
+	version := flag.String("tag", "dev", "tag of the image and version of the program")
+	commit := flag.String("commit", "", "hash of the commit, for the plugin")
+	date := flag.String("date", "", "time of the commit, RFC 3339, for the plugin")
 	platforms := flag.String("platform", "linux/"+runtime.GOARCH, "platforms, with commas between them")
 	flag.Parse()
 
-	tag, err := name.NewTag(*repository+":"+*version, name.StrictValidation)
+	p, err := programNamed(*name)
+	if err != nil {
+		return err
+	}
+	tag, err := reference.NewTag(*repository+"/"+p.name+":"+*version, reference.StrictValidation)
 	if err != nil {
 		return fmt.Errorf("naming the image: %w", err)
 	}
@@ -49,11 +56,11 @@ func build(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("platform %q: %w", text, err)
 		}
-		program, err := compile(ctx, *root, *platform, *version)
+		compiled, err := p.compile(ctx, *root, *platform, p.linkerFlags(*version, *commit, *date))
 		if err != nil {
 			return err
 		}
-		image, err := assemble(program, *platform, *version)
+		image, err := p.assemble(compiled, *platform, *version)
 		if err != nil {
 			return err
 		}
@@ -61,7 +68,7 @@ func build(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-14s %.2f MB compressed, %.2f MB program\n", text, float64(size)/1e6, float64(len(program))/1e6)
+		fmt.Printf("%-14s %.2f MB compressed, %.2f MB program\n", text, float64(size)/1e6, float64(len(compiled))/1e6)
 		images = append(images, platformImage{*platform, image})
 	}
 	if err := os.MkdirAll(filepath.Dir(*output), 0o755); err != nil {
@@ -74,16 +81,16 @@ func build(ctx context.Context) error {
 	return nil
 }
 
-// compile builds the probe as the Dockerfile does.
-func compile(ctx context.Context, root string, platform v1.Platform, version string) ([]byte, error) {
-	folder, err := os.MkdirTemp("", "wg-probe-")
+// compile builds the program as the Dockerfile does.
+func (p program) compile(ctx context.Context, root string, platform v1.Platform, linkerFlags string) ([]byte, error) {
+	folder, err := os.MkdirTemp("", p.name+"-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the program: %w", err)
 	}
 	defer os.RemoveAll(folder)
-	target := filepath.Join(folder, "wg-probe")
+	target := filepath.Join(folder, p.name)
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X main.version="+version, "-o", target, "./cmd/wg-probe")
+		"-ldflags", linkerFlags, "-o", target, "./cmd/"+p.name)
 	command.Dir = root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
 	if platform.Architecture == "arm" {
@@ -91,11 +98,11 @@ func compile(ctx context.Context, root string, platform v1.Platform, version str
 	}
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("building the probe for %s: %w", platform, err)
+		return nil, fmt.Errorf("building %s for %s: %w", p.name, platform, err)
 	}
-	program, err := os.ReadFile(target)
+	compiled, err := os.ReadFile(target)
 	if err != nil {
-		return nil, fmt.Errorf("reading the probe: %w", err)
+		return nil, fmt.Errorf("reading the program: %w", err)
 	}
-	return program, nil
+	return compiled, nil
 }

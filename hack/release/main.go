@@ -1,6 +1,7 @@
 // Command release builds the plugin for all desktops and packs it the way the
-// krew index expects: one archive per platform with the plugin and the licence
-// in it, and checksums. Equal sources make equal archives.
+// krew index expects: one archive per platform with the plugin, the licence and
+// the completion script in it. It renders krew's manifest with the checksums of
+// these archives. Equal sources make equal archives.
 package main
 
 import (
@@ -9,99 +10,99 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/rename"
 )
-
-type platform struct{ system, machine string }
-
-// platforms are those of krew/wg.yaml.
-var platforms = []platform{
-	{"linux", "amd64"}, {"linux", "arm64"},
-	{"darwin", "amd64"}, {"darwin", "arm64"},
-	{"windows", "amd64"},
-}
-
-// archive is the file's name in a release.
-func (p platform) archive(version string) string {
-	kind := "tar.gz"
-	if p.system == "windows" {
-		kind = "zip"
-	}
-	return fmt.Sprintf("kubectl-wg_%s_%s_%s.%s", version, p.system, p.machine, kind)
-}
-
-// program is the plugin's name in the archive.
-func (p platform) program() string {
-	if p.system == "windows" {
-		return "kubectl-wg.exe"
-	}
-	return "kubectl-wg"
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	version := flag.String("version", "dev", "version of the plugin, a tag")
-	output := flag.String("output", "dist", "folder for the archives")
+	var r release
+	flag.StringVar(&r.plugin, "plugin", "wg", "name of the plugin, as in kubectl NAME")
+	flag.StringVar(&r.version, "version", "dev", "version of the plugin, a tag")
+	flag.StringVar(&r.commit, "commit", "", "hash of the commit")
+	flag.StringVar(&r.date, "date", "", "time of the commit, RFC 3339")
+	output := flag.String("output", "dist/release", "folder for the archives")
+	template := flag.String("krew", "krew/wg.yaml", "template of krew's manifest")
 	flag.Parse()
-	if err := release(ctx, *version, *output); err != nil {
+	if err := run(ctx, r, *output, *template); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func release(ctx context.Context, version, output string) error {
-	if err := os.MkdirAll(output, 0o755); err != nil {
-		return fmt.Errorf("creating the folder for the archives: %w", err)
+func run(ctx context.Context, r release, output, template string) error {
+	work, err := os.MkdirTemp("", "kubectl-wg-")
+	if err != nil {
+		return fmt.Errorf("creating a folder for the sources: %w", err)
+	}
+	defer os.RemoveAll(work)
+	overlay, err := rename.Overlay(".", work, r.plugin)
+	if err != nil {
+		return err
 	}
 	licence, err := os.ReadFile("LICENSE")
 	if err != nil {
 		return fmt.Errorf("reading the licence: %w", err)
 	}
-	var sums strings.Builder
+	script, err := os.ReadFile("hack/kubectl_complete-wg")
+	if err != nil {
+		return fmt.Errorf("reading the completion script: %w", err)
+	}
+	script = []byte(rename.Text(string(script), r.plugin))
+	if err := os.MkdirAll(output, 0o755); err != nil {
+		return fmt.Errorf("creating the folder for the archives: %w", err)
+	}
+	sums := map[string]string{}
 	for _, p := range platforms {
-		program, err := compile(ctx, p, version)
+		program, err := r.compile(ctx, p, overlay)
 		if err != nil {
 			return err
 		}
-		content, err := pack(p.archive(version), []file{{"LICENSE", 0o644, licence}, {p.program(), 0o755, program}})
+		content, err := pack(r.archive(p), r.files(p, program, licence, script))
 		if err != nil {
 			return fmt.Errorf("packing for %s/%s: %w", p.system, p.machine, err)
 		}
-		path := filepath.Join(output, p.archive(version))
+		path := filepath.Join(output, r.archive(p))
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			return fmt.Errorf("writing an archive: %w", err)
 		}
 		fmt.Printf("%s %.1f MB\n", path, float64(len(content))/1e6)
-		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), p.archive(version))
+		sums[r.archive(p)] = fmt.Sprintf("%x", sha256.Sum256(content))
 	}
-	if err := os.WriteFile(filepath.Join(output, "sha256sums.txt"), []byte(sums.String()), 0o644); err != nil {
-		return fmt.Errorf("writing the checksums: %w", err)
-	}
-	return nil
+	return r.writeManifest(template, output, sums)
 }
 
-func compile(ctx context.Context, p platform, version string) ([]byte, error) {
-	folder, err := os.MkdirTemp("", "kubectl-wg-")
+// files are those of an archive. On Windows kubectl runs no shell script: there
+// the completer is a copy of the plugin, see the README.
+func (r release) files(p platform, program, licence, script []byte) []file {
+	files := []file{{"LICENSE", 0o644, licence}, {r.program(p), 0o755, program}}
+	if p.system != "windows" {
+		files = append(files, file{r.completer(), 0o755, script})
+	}
+	return files
+}
+
+// writeManifest writes krew's manifest in the folders of a krew index, so that
+// the folder krew-index can be pushed as one.
+func (r release) writeManifest(template, output string, sums map[string]string) error {
+	source, err := os.ReadFile(template)
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for the program: %w", err)
+		return fmt.Errorf("reading the template of krew's manifest: %w", err)
 	}
-	defer os.RemoveAll(folder)
-	target := filepath.Join(folder, p.program())
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X github.com/kubectl-wg/kubectl-wg/plugin/command.version="+version, "-o", target, "./cmd/kubectl-wg")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+p.system, "GOARCH="+p.machine)
-	command.Stdout, command.Stderr = os.Stderr, os.Stderr
-	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("building for %s/%s: %w", p.system, p.machine, err)
-	}
-	program, err := os.ReadFile(target)
+	manifest, err := r.manifest(string(source), sums)
 	if err != nil {
-		return nil, fmt.Errorf("reading the program: %w", err)
+		return err
 	}
-	return program, nil
+	folder := filepath.Join(output, "krew-index", "plugins")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("creating the folder for krew's manifest: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, r.plugin+".yaml"), []byte(manifest), 0o644); err != nil {
+		return fmt.Errorf("writing krew's manifest: %w", err)
+	}
+	return nil
 }

@@ -5,42 +5,19 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"os"
-	"strings"
+	"slices"
 	"testing"
 )
-
-// krew/wg.yaml and this tool must name the same archives and programs.
-func TestKrewManifest(t *testing.T) {
-	source, err := os.ReadFile("../../krew/wg.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sections := strings.Split(string(source), "- selector:")[1:]
-	if len(sections) != len(platforms) {
-		t.Fatalf("krew/wg.yaml has %d platforms, a release %d", len(sections), len(platforms))
-	}
-	for i, p := range platforms {
-		for _, want := range []string{
-			"os: " + p.system + "\n", "arch: " + p.machine + "\n", "bin: " + p.program() + "\n",
-			"/releases/download/{{ .TagName }}/" + p.archive("{{ .TagName }}") + `" .TagName`,
-		} {
-			if !strings.Contains(sections[i], want) {
-				t.Errorf("platform %d of krew/wg.yaml: no %q in\n%s", i+1, want, sections[i])
-			}
-		}
-	}
-}
 
 var content = []file{{"LICENSE", 0o644, []byte("a licence")}, {"kubectl-wg", 0o755, []byte("a program")}}
 
 func TestPackTwice(t *testing.T) {
 	for _, p := range platforms {
-		first, err := pack(p.archive("v1"), content)
+		first, err := pack(releases[0].archive(p), content)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := pack(p.archive("v1"), content)
+		second, err := pack(releases[0].archive(p), content)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,5 +53,40 @@ func TestPackedProgramIsExecutable(t *testing.T) {
 	}
 	if len(zipped.File) != len(content) || zipped.File[1].Mode() != content[1].mode {
 		t.Errorf("zip holds %+v", zipped.File)
+	}
+}
+
+// Each archive has the plugin under the name that kubectl looks for, the licence
+// that krew asks for, and where a shell can run it the completion script.
+func TestFiles(t *testing.T) {
+	for _, r := range releases {
+		for _, p := range platforms {
+			var names []string
+			for _, f := range r.files(p, []byte("program"), []byte("licence"), []byte("script")) {
+				names = append(names, f.name)
+			}
+			want := []string{"LICENSE", r.program(p)}
+			if p.system != "windows" {
+				want = append(want, r.completer())
+			}
+			if !slices.Equal(names, want) {
+				t.Errorf("%s for %s/%s: %q, want %q", r.plugin, p.system, p.machine, names, want)
+			}
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	verify := releases[1]
+	for got, want := range map[string]string{
+		verify.binary():                              "kubectl-wg_verify",
+		verify.completer():                           "kubectl_complete-wg_verify",
+		verify.archive(platform{"linux", "arm"}):     "kubectl-wg_verify_v1.2.3-rc.1_linux_arm.tar.gz",
+		verify.archive(platform{"windows", "arm64"}): "kubectl-wg_verify_v1.2.3-rc.1_windows_arm64.zip",
+		verify.program(platform{"windows", "arm64"}): "kubectl-wg_verify.exe",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -17,6 +17,10 @@ import (
 // -X github.com/kubectl-wg/kubectl-wg/plugin/command.version=v1.2.3
 var version = "dev"
 
+// commit and date are set by the linker for a release, which is built without the
+// version control's state, so that each clone makes the same program.
+var commit, date string
+
 // defaultImage is the image of the probe of the same version.
 func defaultImage() string { return "ghcr.io/kubectl-wg/wg-probe:" + version }
 
@@ -34,10 +38,10 @@ type build struct {
 func thisBuild() build {
 	b := build{
 		Version: version, Evidence: evidence.Schema, Image: defaultImage(), Go: runtime.Version(),
-		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, Commit: commit, Date: date,
 	}
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if !ok || commit != "" {
 		return b
 	}
 	modified := ""

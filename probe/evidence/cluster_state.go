@@ -10,7 +10,7 @@ type Run struct {
 	// Revision is the commit that the plugin was built from, with -dirty if it was
 	// changed; empty where that is not known.
 	Revision string `json:"revision,omitempty"`
-	Started int64  `json:"started"` // nanoseconds since 1970, the plugin's clock
+	Started  int64  `json:"started"` // nanoseconds since 1970, the plugin's clock
 	// Minor is the minor version of the contract that the plugin asked for.
 	Minor int    `json:"minor,omitempty"`
 	Mark  string `json:"mark"` // hex, 16 random bytes
