@@ -30,7 +30,7 @@ func (c *capture) use(ctx context.Context, observation *run.Observation, progres
 	if c.wanted.Peer != "" && !cluster.Has(c.wanted.Peer) {
 		return usagef("kubectl get nodes", "--peer: there is no node %s", c.wanted.Peer)
 	}
-	if printed, ok := c.sink.(*lines); ok {
+	if printed, ok := c.sink.(*printedFrames); ok {
 		printed.printer = pcap.Printer{Cluster: cluster, Zone: time.Local}
 	}
 	if err := observation.Read(ctx); err != nil {

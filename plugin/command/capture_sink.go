@@ -33,7 +33,7 @@ func (r *root) captureSink(f *captureFlags) (sink, error) {
 	}
 	switch f.write {
 	case "":
-		return &lines{to: bufio.NewWriter(r.streams.Out)}, nil
+		return &printedFrames{to: bufio.NewWriter(r.streams.Out)}, nil
 	case "-":
 		return &pcapngs{about: about, writer: pcap.NewWriter(r.streams.Out, about)}, nil
 	}
@@ -47,20 +47,20 @@ func (r *root) captureSink(f *captureFlags) (sink, error) {
 	return files, files.open()
 }
 
-// lines prints a line for each frame.
-type lines struct {
+// printedFrames prints a line for each frame.
+type printedFrames struct {
 	to      *bufio.Writer
 	printer pcap.Printer
 }
 
-func (l *lines) frame(node string, frame *evidence.Frame) error {
+func (l *printedFrames) frame(node string, frame *evidence.Frame) error {
 	_, err := fmt.Fprintln(l.to, report.Printable(l.printer.Line(node, frame)))
 	return err
 }
 
-func (l *lines) count(string, *evidence.FrameCount) error { return nil }
-func (l *lines) flush() error                             { return l.to.Flush() }
-func (l *lines) close() error                             { return l.to.Flush() }
+func (l *printedFrames) count(string, *evidence.FrameCount) error { return nil }
+func (l *printedFrames) flush() error                             { return l.to.Flush() }
+func (l *printedFrames) close() error                             { return l.to.Flush() }
 
 // pcapngs writes pcapng to stdout or to files, of which the first has the name that was
 // asked for, and the next ones a number.

@@ -106,7 +106,7 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if f.trial {
 		o.Roles = append(o.Roles, run.RoleTrial)
 	}
-	return o, ports, recordable(f.record)
+	return o, ports, writable("record", f.record)
 }
 
 // tunnelPorts are the ports to try: one for both families, or one for each.
@@ -140,7 +140,7 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		}
 		err := observation.Preflight(ctx, ports)
 		recorded = observation.Evidence()
-		notRecorded = record(f.record, recorded, progress)
+		notRecorded = r.record(f.record, recorded, progress)
 		return err
 	})
 	if failed != nil {
