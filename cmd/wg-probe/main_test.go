@@ -34,7 +34,8 @@ func TestUsage(t *testing.T) {
 		{"agent", 1, ""}, // its input ends at once
 	} {
 		var out bytes.Buffer
-		if code := run(strings.Fields(test.args), strings.NewReader(""), &out, io.Discard); code != test.code || out.String() != test.out {
+		if code := run(strings.Fields(test.args), strings.NewReader(""), &out, io.Discard); code != test.code ||
+			out.String() != test.out {
 			t.Errorf("%q: code %d, output %q", test.args, code, out.String())
 		}
 	}
@@ -53,7 +54,8 @@ func container(t *testing.T, args ...string) (first *exec.Cmd, beside func(args 
 		t.Fatal(err)
 	}
 	// unshare becomes the parent of the first process; --kill-child ends it with us.
-	first = exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", program, "wait"}, args...)...)
+	first = exec.Command("unshare",
+		append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", program, "wait"}, args...)...)
 	if err := first.Start(); err != nil {
 		t.Skip("needs unshare, of util-linux: ", err)
 	}
