@@ -66,7 +66,8 @@ func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 			return unknown("%s", why)
 		}
 		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
-			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf, e.ToLink(), e.To.Name)
+			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf,
+			e.ToLink(), e.To.Name)
 	}
 	return pass("%s", verdict.Late(func() string {
 		return fmt.Sprintf("%d marked packets entered %s of %s, %d left %s of %s",

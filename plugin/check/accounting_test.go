@@ -77,7 +77,8 @@ func TestMinorZeroCountsTogether(t *testing.T) {
 				m.Run = &run
 			}
 		})
-		between1and2(func(s *evidence.Seen) { s.UDPAnswers, s.TCPAnswers, s.ICMPAnswers = s.UDP, s.TCP, s.ICMP })(streams)
+		between1and2(func(s *evidence.Seen) { s.UDPAnswers, s.TCPAnswers, s.ICMPAnswers = s.UDP, s.TCP, s.ICMP })(
+			streams)
 		if j := Judge(record(t, streams)); j.Verdict != want {
 			t.Errorf("minor %d: %s: %v", minor, j.Verdict, bad(j))
 		}

@@ -136,8 +136,8 @@ func (v *view) podsBelow(e *graph.Edge, address netip.Addr) verdict.Outcome {
 		if covers(e.Peer.AllowedIPs, podRange) {
 			continue
 		}
-		out := fail("on %s the peer of %s has its address %s, but not its pods' %s: nothing wraps their packets, so that "+
-			"WireGuard refuses them", e.From.Name, e.To.Name, address, podRange)
+		out := fail("on %s the peer of %s has its address %s, but not its pods' %s: nothing wraps their packets, "+
+			"so that WireGuard refuses them", e.From.Name, e.To.Name, address, podRange)
 		out.Variant, out.Kind = "pods", verdict.Blocked
 		out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink(),
 			"range": podRange.String()}
@@ -159,8 +159,8 @@ func (v *view) markedBelow(e *graph.Edge, address netip.Addr) verdict.Outcome {
 	answer := from.RouteTo(address)
 	switch {
 	case e.Into.Total() > 0:
-		return skip("no route without a mark leads from %s to %s through %s, which saw the traffic: a mark leads it there",
-			from.Name, address, device)
+		return skip("no route without a mark leads from %s to %s through %s, which saw the traffic: "+
+			"a mark leads it there", from.Name, address, device)
 	case len(leaks(e)) == 0:
 		return unknown("no route without a mark leads from %s to %s through %s, and that saw none of the traffic",
 			from.Name, address, device)
@@ -242,8 +242,8 @@ func (v *view) checksums(out verdict.Outcome, e *graph.Edge) verdict.Outcome {
 	if known || overlay == "" || e.Sender.ICMP.Answered == 0 || e.Receiver.UDP.Received+e.Receiver.TCP.Received > 0 {
 		return out
 	}
-	out.Add("; those of ICMP do, through %s as well: that is so where the checksums of UDP and TCP are left to the link "+
-		"below it, which does not compute them", overlay)
+	out.Add("; those of ICMP do, through %s as well: that is so where the checksums of UDP and TCP are left to the "+
+		"link below it, which does not compute them", overlay)
 	out.Variant = "checksum"
 	out.Facts["node"], out.Facts["peer"], out.Facts["link"] = e.From.Name, e.To.Name, overlay
 	return out

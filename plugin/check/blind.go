@@ -75,8 +75,8 @@ func (v *view) passages(n *graph.Node) (spots []spot) {
 					d.ID, name, d.Hook, d.Link, v.Title)})
 		case d.By == "tc" && redirects(d) && !staysInside(n, d.To):
 			spots = append(spots, spot{variant: "redirect", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
-				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, bypassing the routes: %s", d.Hook, d.Link, d.To,
-					d.Rule)})
+				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, bypassing the routes: %s",
+					d.Hook, d.Link, d.To, d.Rule)})
 		case d.By == "nftables" && d.Effect == evidence.EffectForward && strings.Contains(d.Rule, "flow add"):
 			spots = append(spots, spot{variant: "offload", what: "nftables " + d.Table + " " + d.Chain,
 				text: fmt.Sprintf("a flow table lets connections bypass the packet filter, and the captures "+

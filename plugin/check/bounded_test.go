@@ -55,7 +55,8 @@ func TestTilesAreJudgedLikePairs(t *testing.T) {
 func compareWithComplete(t *testing.T, name string, many, few *verdict.Result) {
 	t.Helper()
 	if many.Verdict != few.Verdict || !reflect.DeepEqual(many.FirstCause, few.FirstCause) {
-		t.Errorf("%s: %s, first cause %+v; want %s, %+v", name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
+		t.Errorf("%s: %s, first cause %+v; want %s, %+v",
+			name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
 	}
 	if !reflect.DeepEqual(many.Causes, few.Causes) {
 		t.Errorf("%s: causes %+v; want %+v", name, many.Causes, few.Causes)

@@ -143,8 +143,8 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s", transport(row), row.Size,
-			from.Name, to.Name, busy)
+		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s",
+			transport(row), row.Size, from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
 	case r.small.missing:

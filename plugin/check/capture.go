@@ -81,7 +81,8 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 		}
 		arrived := "and arriving on " + list(took(to, received))
 		if !e.ControlArrived {
-			arrived = fmt.Sprintf("and blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
+			arrived = fmt.Sprintf("and blocked by the NAT of %s, which lets the tunnel in at %s",
+				to.Name, e.Sent.Endpoint)
 		}
 		return fmt.Sprintf("plaintext control packet captured leaving on %s %s; %s captured, 0 dropped, 0 truncated",
 			list(took(from, sent)), arrived+v.controlBeside(e), plural(frames, "frame"))

@@ -40,7 +40,8 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 	all := v.expected(e)
 	expected := all.sizes
 	if len(expected) == 0 {
-		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
+		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with",
+			e.From.Name, e.To.Name)
 	}
 	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
@@ -86,20 +87,21 @@ func (at *end) inside(e *graph.Edge, bytes uint64) (out verdict.Outcome) {
 	hidden, l := hiding(at.node, at.links), outerTunnel(way)
 	switch {
 	case at.flow.Data == 0 && l != nil:
-		return insideOuter(way, l, "its messages were not captured there, so they cannot be compared with what was sent")
+		return insideOuter(way, l,
+			"its messages were not captured there, so they cannot be compared with what was sent")
 	case len(hidden) == 0 || at.flow.Data == 0:
 		return out
 	case len(hidden) < len(at.links):
-		return unknown("WireGuard messages from %s to %s were seen %s %s on %s: some inside of another tunnel, and some not",
-			e.From.Name, e.To.Name, at.way, at.node.Name, list(at.links))
+		return unknown("WireGuard messages from %s to %s were seen %s %s on %s: some inside of another tunnel, "+
+			"and some not", e.From.Name, e.To.Name, at.way, at.node.Name, list(at.links))
 	case hidden[0].Role != evidence.RoleWireGuard:
 		return out // what its program makes of them cannot be seen, and need not be: they are ciphertext before
 	case at.outer == nil:
-		return unknown("WireGuard messages from %s to %s go through %s of %s, of which nothing was captured on the wire",
-			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name)
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which nothing was captured on "+
+			"the wire", e.From.Name, e.To.Name, hidden[0].Name, at.node.Name)
 	case at.outer.Flow.Bytes < bytes:
-		return unknown("WireGuard messages from %s to %s go through %s of %s, of which %d bytes were captured %s it, fewer "+
-			"than the %d of the test packets: which way the others took is not known",
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which %d bytes were captured %s it, "+
+			"fewer than the %d of the test packets: which way the others took is not known",
 			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name, at.outer.Flow.Bytes, at.way, bytes)
 	}
 	return out

@@ -237,7 +237,8 @@ func notReady(n *evidence.Node) string {
 		text += fmt.Sprintf("; %s, kernel %s", n.OSImage, n.Kernel)
 	}
 	if tooOld(n) {
-		text += fmt.Sprintf(", which is older than %d.%d, the first with WireGuard", firstKernel.major, firstKernel.minor)
+		text += fmt.Sprintf(", which is older than %d.%d, the first with WireGuard",
+			firstKernel.major, firstKernel.minor)
 	}
 	return text
 }
@@ -299,8 +300,8 @@ func foreignAddress(n *graph.Node, ip netip.Addr) verdict.Outcome {
 	for _, podRange := range n.PodCIDRs {
 		ranges = append(ranges, podRange.String())
 	}
-	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: other nodes do not send "+
-		"it there", n.Name, ip, list(ranges))
+	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: "+
+		"other nodes do not send it there", n.Name, ip, list(ranges))
 	out.Variant, out.Kind = "foreign", verdict.Misconfigured
 	out.Facts = map[string]string{"node": n.Name, "address": ip.String(), "range": ranges[0]}
 	return out

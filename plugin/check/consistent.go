@@ -97,8 +97,8 @@ func miscounted(c *evidence.Capture) bool {
 // again on another link of it, which is judged itself (see probe/host, role.go).
 var insideKinds = []string{
 	"bridge", "openvswitch", "vrf", "dummy", "ifb", "nlmon", "tun", "veth", "netkit",
-	"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl", "bareudp",
-	"vti", "vti6", "xfrm",
+	"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "ipip", "sit",
+	"ip6tnl", "bareudp", "vti", "vti6", "xfrm",
 }
 
 // roleFits reports whether a link of its kind can have the role that it was

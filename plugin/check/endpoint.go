@@ -86,8 +86,8 @@ func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 		"port": fmt.Sprint(e.ToCarrier.Device.Port),
 	}
 	if holder := v.cards.addresses[uses]; holder != nil {
-		out = fail("%s publishes %s, which is an address of %s (on %s) and none of its own", e.To.Name, uses, holder.Name,
-			cardOf(holder, uses))
+		out = fail("%s publishes %s, which is an address of %s (on %s) and none of its own",
+			e.To.Name, uses, holder.Name, cardOf(holder, uses))
 		out.Variant = "elsewhere"
 		facts["holder"] = holder.Name
 	} else if e.EndpointRoute != nil && (uses.Is6() || toNeighbour(e.From, e.EndpointRoute)) {

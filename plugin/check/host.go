@@ -28,8 +28,8 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	}
 	name := carrier.Name
 	if name == "" {
-		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only", n.Name,
-			family)
+		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only",
+			n.Name, family)
 		out.Variant, out.Facts = fmt.Sprintf("ipv%d", family), map[string]string{"node": n.Name}
 		return out
 	}

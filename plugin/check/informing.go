@@ -96,8 +96,8 @@ func (v *view) approved() verdict.Outcome {
 func (v *view) missingPeer() verdict.Outcome {
 	switch {
 	case v.Below != nil:
-		out := advise("a WireGuard of the machines fails open: without its device, or for a machine that it has no peer " +
-			"and route for, packets take the route beside it, in plaintext")
+		out := advise("a WireGuard of the machines fails open: without its device, or for a machine that it has no " +
+			"peer and route for, packets take the route beside it, in plaintext")
 		out.Variant = "machines"
 		return out
 	case !v.Encrypts:
@@ -133,8 +133,8 @@ func (v *view) controlPlane() verdict.Outcome {
 		out.Variant = "opted"
 		return out
 	case len(left) > 0:
-		out := advise("control-plane nodes that this run left out on request: %s; nothing is proven of their pods' traffic",
-			some(left))
+		out := advise("control-plane nodes that this run left out on request: %s; nothing is proven of their "+
+			"pods' traffic", some(left))
 		out.Variant = "left"
 		return out
 	case took == 0:

@@ -75,7 +75,8 @@ func (v *view) silent(cutOff []*graph.Edge) verdict.Outcome {
 	}
 	if p := first.Peer; p != nil && p.Endpoint.IsValid() && p.Endpoint != first.Sent.Endpoint {
 		out.Readings = append(out.Readings, verdict.Reading{
-			Node: first.From.Name, What: first.FromLink() + " sent to, before this run's own packets", Text: p.Endpoint.String(),
+			Node: first.From.Name, What: first.FromLink() + " sent to, before this run's own packets",
+			Text: p.Endpoint.String(),
 		})
 	}
 	return out

@@ -30,11 +30,11 @@ func (v *view) level() verdict.Outcome {
 	}
 	reasons := slices.Concat(v.publicly(), v.sites(), v.acrossNAT(), v.meshed())
 	if len(reasons) == 0 {
-		return pass("the network plugin encrypts pod traffic and not that of the host network; nothing shows that this " +
-			"crosses public addresses or lies between sites")
+		return pass("the network plugin encrypts pod traffic and not that of the host network; " +
+			"nothing shows that this crosses public addresses or lies between sites")
 	}
-	out := advise("the network plugin encrypts pod traffic and not that of the host network (kubelet, etcd, hostNetwork "+
-		"pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
+	out := advise("the network plugin encrypts pod traffic and not that of the host network (kubelet, etcd, "+
+		"hostNetwork pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
 	out.Variant = "plugin"
 	return out
 }
@@ -75,8 +75,8 @@ func (v *view) publicly() []string {
 	case len(closed) == 0:
 		return []string{"the nodes are reached at public addresses: " + some(open)}
 	}
-	return []string{fmt.Sprintf("some nodes are reached at public addresses (%s), others at private ones (%s): they are "+
-		"at several sites, or one is reached from outside", some(open), some(closed))}
+	return []string{fmt.Sprintf("some nodes are reached at public addresses (%s), others at private ones (%s): "+
+		"they are at several sites, or one is reached from outside", some(open), some(closed))}
 }
 
 // addressOf is where a node says that its tunnel ends, else its internal address.

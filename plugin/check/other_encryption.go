@@ -45,9 +45,9 @@ func decrypted(e *graph.Edge, leaks []graph.Leak) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("packets from %s to %s were seen in clear arriving on %s of %s, and none of them leaving %s, which "+
-		"sent ESP: they may be what IPsec decrypted on %s, or what something between the two did", e.From.Name, e.To.Name,
-		leaks[0].Link, e.To.Name, e.From.Name, e.To.Name)
+	return fmt.Sprintf("packets from %s to %s were seen in clear arriving on %s of %s, and none of them leaving %s, "+
+		"which sent ESP: they may be what IPsec decrypted on %s, or what something between the two did",
+		e.From.Name, e.To.Name, leaks[0].Link, e.To.Name, e.From.Name, e.To.Name)
 }
 
 // encapsulates reports whether an IPsec policy of the sender applies to all that its

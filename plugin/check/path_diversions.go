@@ -52,7 +52,8 @@ func arriving(d *evidence.Diversion, n *graph.Node, from []string) bool {
 	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt, d.Effect == evidence.EffectMark:
 		return false
 	case d.Hook == "ingress" && d.Link != "":
-		return slices.ContainsFunc(strings.Fields(d.Link), func(link string) bool { return slices.Contains(from, link) })
+		return slices.ContainsFunc(strings.Fields(d.Link),
+			func(link string) bool { return slices.Contains(from, link) })
 	case d.Link != "":
 		return onInside(d, n)
 	}
@@ -187,7 +188,8 @@ func intoOwnTunnel(e *graph.Edge, d *evidence.Diversion, n *graph.Node) string {
 	if device == nil || d.Port == 0 || d.Port != device.Port || d.Hook != "prerouting" || !onlyUDP {
 		return ""
 	}
-	const same = "pods' UDP packets that it applies to go %s: none of them leaves in clear, and none arrives as it was sent"
+	const same = "pods' UDP packets that it applies to go %s: none of them leaves in clear, and none arrives as it " +
+		"was sent"
 	toNode := func(addr netip.Addr) bool { return slices.ContainsFunc(n.Addresses, hasAddress(addr)) }
 	to, err := netip.ParseAddr(d.To)
 	switch {

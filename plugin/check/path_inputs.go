@@ -135,7 +135,8 @@ func (v *view) asMarked(d *evidence.Diversion) *evidence.Diversion {
 	}
 	earlier := fmt.Sprintf("no earlier rule of %s applies", d.Chain)
 	known := *d
-	known.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == earlier })
+	known.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other),
+		func(other string) bool { return other == earlier })
 	return &known
 }
 

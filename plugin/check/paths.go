@@ -82,8 +82,9 @@ func switched(n *graph.Node) string {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
-	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) || len(paths.diverting) > 0 ||
-		len(paths.servers) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
+	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) ||
+		len(paths.diverting) > 0 || len(paths.servers) > 0 ||
+		len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -268,7 +269,8 @@ func (v *view) landed(e *graph.Edge, to netip.Prefix, note func(concern)) {
 	plan := routing.Compile(host)
 	for _, d := range lands {
 		local := *d
-		local.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == toHost })
+		local.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other),
+			func(other string) bool { return other == toHost })
 		onLink := d.Link == "" || slices.Contains(strings.Fields(d.Link), e.ToLink())
 		in := len(d.Selector.In) == 0 || matchesLink(d.Selector.In, e.ToLink())
 		if !onLink || !in || matchesLink(d.Selector.NotIn, e.ToLink()) {
@@ -391,8 +393,8 @@ func (v *view) programmed(e *graph.Edge) bool {
 
 func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 	if v.Run.Minor < 1 {
-		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
-			e.From.Name, e.Route.Link, e.FromLink())
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by "+
+			"this version", e.From.Name, e.Route.Link, e.FromLink())
 	}
 	for _, d := range e.From.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(e.From, d) {

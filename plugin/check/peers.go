@@ -205,7 +205,8 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if v.ranged && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
+		if v.ranged && podRange.Addr().Is4() == (e.Family == 4) &&
+			e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
 	}
@@ -282,7 +283,8 @@ func (v *view) allowsRanges() bool {
 	}
 	return slices.ContainsFunc(v.Nodes, func(n *graph.Node) bool {
 		return slices.ContainsFunc(n.Peers, func(p *graph.Peer) bool {
-			return slices.ContainsFunc(p.AllowedIPs, func(allowed netip.Prefix) bool { return ranges[allowed.Masked()] })
+			return slices.ContainsFunc(p.AllowedIPs,
+				func(allowed netip.Prefix) bool { return ranges[allowed.Masked()] })
 		})
 	})
 }

@@ -139,7 +139,8 @@ func (v *view) byTwin(out *verdict.Outcome, e *graph.Edge) {
 	for _, link := range e.To.Outside() {
 		for _, n := range v.cards.ethers[link.Ether] {
 			if ofItsOwn(link) && n != e.To {
-				out.Add("; %s of %s has the hardware address %s, which %s has as well", link.Name, e.To.Name, link.Ether, n.Name)
+				out.Add("; %s of %s has the hardware address %s, which %s has as well",
+					link.Name, e.To.Name, link.Ether, n.Name)
 				out.Variant = "twin"
 				out.Facts["link"], out.Facts["holder"] = link.Name, n.Name
 				return

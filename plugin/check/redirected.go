@@ -83,15 +83,16 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 	paths := v.pathsOf(from, e.Family)
 	switch {
 	case e.Into.Total() == 0:
-		return unknown("the routes of %s lead to %s, and no test packet was seen in %s", from.Name, e.Route.Link, device)
-	case v.Run.Minor < 1:
-		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
+		return unknown("the routes of %s lead to %s, and no test packet was seen in %s",
 			from.Name, e.Route.Link, device)
+	case v.Run.Minor < 1:
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by "+
+			"this version", from.Name, e.Route.Link, device)
 	case paths.unread != "":
 		return unknown("%s", paths.unread)
 	case len(gates(e)) == 0:
-		return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was not read",
-			from.Name, e.Route.Link, device)
+		return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was "+
+			"not read", from.Name, e.Route.Link, device)
 	}
 	worst, all := v.worstPath(e, paths)
 	if worst.status == verdict.Fail && worst.way != nil && worst.at == nil && !programsRead(from) {
@@ -100,8 +101,8 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 	if worst.status != verdict.Pass {
 		return v.otherWay(e, &worst)
 	}
-	return pass("%s: all of it leads to %s, where a program of the network decides after routing; its decision was seen "+
-		"on the test packets", v.wereRead(paths, all), list(outOf(all)))
+	return pass("%s: all of it leads to %s, where a program of the network decides after routing; "+
+		"its decision was seen on the test packets", v.wereRead(paths, all), list(outOf(all)))
 }
 
 // misleads reports whether a statement changes what programs of the network do with
@@ -117,7 +118,8 @@ func (v *view) misled(e *graph.Edge, paths *nodePaths, note func(concern)) {
 		udp := len(s.Protocol) == 0 || slices.Contains(s.Protocol, protocolUDP)
 		there := len(s.To) == 0 || slices.ContainsFunc(s.To, func(p netip.Prefix) bool { return p.Contains(end) })
 		if v.misleads(d) && udp && there {
-			note(concern{status: verdict.Inconclusive, by: d, part: netip.PrefixFrom(end, end.BitLen()), reason: effects[d.Effect]})
+			note(concern{status: verdict.Inconclusive, by: d, part: netip.PrefixFrom(end, end.BitLen()),
+				reason: effects[d.Effect]})
 		}
 	}
 }

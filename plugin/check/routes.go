@@ -45,8 +45,8 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 	case v.Redirects && answer.Link != "":
 		return v.redirected(e, ip)
 	case ofTheHost(e, ip) && e.Into.Total() > 0 && len(e.Leaks) == 0:
-		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" sends via "+
-			"%s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
+		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" "+
+			"sends via %s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
 		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)

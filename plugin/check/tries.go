@@ -157,8 +157,8 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 		return verdict.Fail, fmt.Sprintf("a test packet made for it arrived %s and was not in the tunnel",
 			plural(uint64(received), "time"))
 	}
-	return verdict.Inconclusive, fmt.Sprintf("of the test packets made for it %d were sent, %d seen entering the tunnel, %d "+
-		"leaving it, and %d arrived", sent, into, outOf, received)
+	return verdict.Inconclusive, fmt.Sprintf("of the test packets made for it %d were sent, %d seen entering the "+
+		"tunnel, %d leaving it, and %d arrived", sent, into, outOf, received)
 }
 
 func trySeen(n *graph.Node, id int, link, direction string) (count uint32) {
