@@ -78,8 +78,8 @@ func (e *KubeletDistrusted) Error() string {
 
 // Hint names what is to be compared.
 func (e *KubeletDistrusted) Hint() string {
-	return "check the kubelet's serving certificate (its names and addresses, and whether it has expired), the clocks " +
-		"of both, and the certificate with which the API server authenticates to kubelets"
+	return "check the kubelet's serving certificate (its names and addresses, and whether it has expired), " +
+		"the clocks of both, and the certificate with which the API server authenticates to kubelets"
 }
 
 var (
