@@ -22,7 +22,8 @@ func TestSeen(t *testing.T) {
 	}{
 		{"sent", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 7, 0},
 		{"received", "a", witness("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 7},
-		{"the other way round when sending", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 0},
+		{"the other way round when sending", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}),
+			0, 0},
 		{"the other way round when receiving", "a",
 			witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
 		{"of others", "c", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
