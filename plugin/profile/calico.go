@@ -29,8 +29,9 @@ func calico(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
 		Backend: carrier, Backends: map[string]string{},
-		Device: routedTo(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
-		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
+		Device: routedTo(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" },
+		Endpoint: calicoEndpoint, Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico },
+		Borrows: true,
 	}
 	p.Recognised = []string{fmt.Sprintf("annotations %s* on %d of %d nodes", calicoPrefix, marked, len(g.Nodes))}
 	for _, family := range []int{4, 6} {
@@ -223,15 +224,16 @@ func calicoScope(f felix, enabled bool) []Scope {
 	}
 	scope := []Scope{{
 		What: "nodes that publish no key",
-		Why: "Calico fails open: what is for pods of such a node leaves in plaintext, without an error, also of a node " +
-			"that joins or loses its key after this run",
+		Why: "Calico fails open: what is for pods of such a node leaves in plaintext, without an error, " +
+			"also of a node that joins or loses its key after this run",
 	}}
 	for _, line := range commonScope {
 		if strings.HasPrefix(line.What, "host network") {
-			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use TLS " +
-				"of their own"
+			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use " +
+				"TLS of their own"
 			if f.value("", "wireguardHostEncryptionEnabled") == "true" {
-				line.Why = "wireguardHostEncryptionEnabled is on, so it is to be encrypted as well; this run tested pods"
+				line.Why = "wireguardHostEncryptionEnabled is on, so it is to be encrypted as well; " +
+					"this run tested pods"
 			}
 		}
 		scope = append(scope, line)

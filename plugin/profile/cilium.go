@@ -49,7 +49,8 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	p.Name, p.Title = c.name()
 	if marked > 0 {
-		p.Recognised = append(p.Recognised, fmt.Sprintf("annotations of Cilium on %d of %d nodes", marked, len(g.Nodes)))
+		p.Recognised = append(p.Recognised,
+			fmt.Sprintf("annotations of Cilium on %d of %d nodes", marked, len(g.Nodes)))
 	}
 	if configured {
 		p.Recognised = append(p.Recognised, "the ConfigMap kube-system/cilium-config")
@@ -233,7 +234,8 @@ func (c ciliumCluster) scope() []Scope {
 		lines[1].Why += "; what its L7 proxy sends to pods it encrypts, which was not tried"
 	}
 	if id := c.config["cluster-id"]; id != "" && id != "0" {
-		lines = append(lines, Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})
+		lines = append(lines,
+			Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})
 	}
 	return lines
 }
@@ -284,7 +286,7 @@ func (c ciliumCluster) nodeScope() Scope {
 	}
 	return Scope{
 		What: "nodes to nodes",
-		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels + " opt out of it, not of that of " +
-			"their pods",
+		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels +
+			" opt out of it, not of that of their pods",
 	}
 }

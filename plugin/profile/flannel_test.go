@@ -56,8 +56,10 @@ func TestFlannelPublishesPerFamily(t *testing.T) {
 		"backend-data": `{"PublicKey":"four","Port":51820}`, "backend-v6-data": `{"PublicKey":"six","Port":51821}`,
 		"public-ip": "192.0.2.11", "public-ipv6": "2001:db8::11",
 	}
-	only4 := map[string]string{"backend-data": dual["backend-data"], "backend-v6-data": "null", "public-ip": "192.0.2.11"}
-	only6 := map[string]string{"backend-data": "null", "backend-v6-data": dual["backend-v6-data"], "public-ip": "0.0.0.0", "public-ipv6": "2001:db8::11"}
+	only4 := map[string]string{"backend-data": dual["backend-data"], "backend-v6-data": "null",
+		"public-ip": "192.0.2.11"}
+	only6 := map[string]string{"backend-data": "null", "backend-v6-data": dual["backend-v6-data"],
+		"public-ip": "0.0.0.0", "public-ipv6": "2001:db8::11"}
 	for _, test := range []struct {
 		name                 string
 		annotations          map[string]string

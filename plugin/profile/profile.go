@@ -179,8 +179,8 @@ func Decide(g *graph.Graph) Profile {
 			if p.Promises == nil {
 				p.Promises = p.ofHosts(g)
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), withoutRanges(g), scopeLines(g.AskedClasses()), p.Scope, submariner(g),
-				tailscale(g), p.ofOthers())
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), withoutRanges(g), scopeLines(g.AskedClasses()),
+				p.Scope, submariner(g), tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -263,8 +263,8 @@ func tested(g *graph.Graph) []Scope {
 		which = "each node to 1 other, chosen from the run ID"
 	}
 	return []Scope{
-		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s", nodes*each,
-			nodes*(nodes-1), which, over)},
+		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s",
+			nodes*each, nodes*(nodes-1), which, over)},
 		{What: fmt.Sprintf("the other %d directions between these nodes", nodes*(nodes-1-each)),
 			Why: "--pairs " + g.Run.Pairs + " left them out"},
 	}
@@ -305,7 +305,8 @@ func withoutRanges(g *graph.Graph) []Scope {
 var commonScope = []Scope{
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
 	{What: "host network (kubelet, API server, etcd)",
-		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of their own"},
+		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of " +
+			"their own"},
 	{What: "other hops to Services, proxies, meshes",
 		Why: "the first hop of NodePort and LoadBalancer traffic depends on the client, not on the cluster"},
 	{What: "egress gateways, Multus, SCTP, multicast",
