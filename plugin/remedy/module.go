@@ -33,7 +33,8 @@ var modules = []struct{ system, advice string }{
 	{"CBL-Mariner", "the kernels since spring 2023 have it: update the node image"},
 	{"Microsoft Azure Linux", "the kernels have it: update the node image"},
 	// wireguard.com, installation, Oracle Linux.
-	{"Oracle Linux Server", "the Unbreakable Enterprise Kernel (kernel-uek) has it since its release 6: boot that kernel"},
+	{"Oracle Linux Server", "the Unbreakable Enterprise Kernel (kernel-uek) has it since its release 6: " +
+		"boot that kernel"},
 	{"Alibaba Cloud Linux", "it needs kernel 5.10.134-13 or later: update and reboot"},
 }
 

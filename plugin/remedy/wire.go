@@ -82,10 +82,10 @@ var wireRemedies = []row{
 	// Prints no command: what leads the packets there is not known.
 	{"WG0621", "", "", Hint{
 		Title: "Find what leads these packets past the tunnel of {node}",
-		Note: "Pods reach each other through the tunnel, so something treats packets otherwise that a Service's rules " +
-			"translate or that a node sends: policy rules (ip rule), a masquerade that gives them an address which no " +
-			"peer has, marks that filters set on connections (nft list ruleset, iptables-save). The readings above say " +
-			"on which link and in which format they left.",
+		Note: "Pods reach each other through the tunnel, so something treats packets otherwise that a Service's " +
+			"rules translate or that a node sends: policy rules (ip rule), a masquerade that gives them an address " +
+			"which no peer has, marks that filters set on connections (nft list ruleset, iptables-save). " +
+			"The readings above say on which link and in which format they left.",
 	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
