@@ -94,7 +94,8 @@ func TestCausesInOrder(t *testing.T) {
 		}, []string{"misconfigured A ab4 lost x2"}},
 		{"not where that is explained", []Check{
 			{Code: "N", NodeFamily: finds{"a4": Fail}.family},
-			{Code: "A", After: []string{"N"}, Edge: variedEdges(map[string]string{"cb4": "x", "bc4": "y", "ca4": "z"}, Fail)},
+			{Code: "A", After: []string{"N"},
+				Edge: variedEdges(map[string]string{"cb4": "x", "bc4": "y", "ca4": "z"}, Fail)},
 		}, []string{"misconfigured N a4 >1 A", "misconfigured A bc4 y x2"}},
 		{"what is inconclusive under a failure", []Check{
 			{Code: "A", Node: finds{"a": Fail}.node},
@@ -108,7 +109,8 @@ func TestCausesInOrder(t *testing.T) {
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P3NoPlaintext, Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
 		{"what is seen and no plaintext is no leak", []Check{
-			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P2InTunnel, Seen: true, Edge: finds{"ab4": Fail}.edge},
+			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P2InTunnel, Seen: true,
+				Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
 		{"a leak of the cluster", []Check{
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P3NoPlaintext, Seen: true, Cluster: cluster(Fail)},
@@ -125,7 +127,8 @@ func TestCausesInOrder(t *testing.T) {
 					got = append(got, told(&r.Causes[i]))
 				}
 				same(t, "causes", got, test.want)
-				if (r.FirstCause == nil) != (len(r.Causes) == 0) || r.FirstCause != nil && r.FirstCause != &r.Causes[0].Finding {
+				if (r.FirstCause == nil) != (len(r.Causes) == 0) ||
+					r.FirstCause != nil && r.FirstCause != &r.Causes[0].Finding {
 					t.Error("the first cause is not the first of the causes")
 				}
 				holdsTogether(t, r)
@@ -230,7 +233,8 @@ func TestKinds(t *testing.T) {
 		{[]Check{{Code: "A", Cluster: cluster(Inconclusive)}}, Unproven, 1},
 		{[]Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Cluster: cluster(Inconclusive)}}, Misconfigured, 1},
 		{[]Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Kind: Blocked, Cluster: cluster(Fail)}}, Blocked, 2},
-		{[]Check{{Code: "A", Kind: Plaintext, Cluster: cluster(Fail)}, {Code: "B", Kind: Blocked, Cluster: cluster(Fail)}},
+		{[]Check{{Code: "A", Kind: Plaintext, Cluster: cluster(Fail)},
+			{Code: "B", Kind: Blocked, Cluster: cluster(Fail)}},
 			Plaintext, 2},
 	} {
 		r := Judge(among(2), with(test.table...), all)
