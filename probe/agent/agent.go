@@ -45,7 +45,9 @@ type Host interface {
 	Module() evidence.Module
 	Links(pods []netip.Prefix) (host.Links, []evidence.Problem)
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
-	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
+	Tables(
+		links []evidence.Link, request evidence.ReadRequest, own int,
+	) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	StackCounts() host.StackCounts
 	Neighbours(hops []host.Hop, links []evidence.Link) ([]evidence.Neighbour, []evidence.Problem)
@@ -167,7 +169,8 @@ func (s *session) guard(what string, collect func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			// The text of a fault could quote what was being read, so it stays here.
-			s.problem(evidence.Problem{Class: evidence.ProblemInternal, What: what, Text: fmt.Sprintf("a fault of the probe (%T)", fault)})
+			s.problem(evidence.Problem{Class: evidence.ProblemInternal, What: what,
+				Text: fmt.Sprintf("a fault of the probe (%T)", fault)})
 		}
 	}()
 	collect()
@@ -202,5 +205,6 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 var limits = map[string]time.Duration{
 	"start": 5 * time.Second, "read": 30 * time.Second, "capture": 15 * time.Second, "listen": 10 * time.Second,
 	"send": 3 * time.Minute, "control": 15 * time.Second,
-	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
+	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "end": 15 * time.Second,
+	"unknown": time.Second,
 }

@@ -112,7 +112,8 @@ func newKeeper(t *testing.T) *keeper {
 	t.Helper()
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), "WG_TEST_ROLE=keeper")
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		Pdeathsig: syscall.SIGKILL}
 	stdin, _ := command.StdinPipe()
 	stdout, _ := command.StdoutPipe()
 	if err := command.Start(); err != nil {
@@ -199,7 +200,9 @@ func (c *client) ask(r evidence.Request) *evidence.Ready {
 			c.t.Fatalf("request %s: %v\n%s", line, err, c.raw.String())
 		}
 		c.stream = append(c.stream, m)
-		if err := c.columns.Unpack(m, func(one *evidence.Message) { c.messages = append(c.messages, one) }); err != nil {
+		if err := c.columns.Unpack(m, func(one *evidence.Message) {
+			c.messages = append(c.messages, one)
+		}); err != nil {
 			c.t.Error(err)
 		}
 		switch {

@@ -16,7 +16,8 @@ func TestLiveScale(t *testing.T) {
 	}
 	for _, tool := range []string{"iptables-nft-restore", "iptables-legacy-restore"} {
 		for _, n := range []int{1000, 4000} {
-			c := liveCase{name: fmt.Sprint(tool, "-", n), prepare: restored(tool, k3sSets, kubeProxyIptables(n), k3sRules), verdict: "PASS"}
+			c := liveCase{name: fmt.Sprint(tool, "-", n),
+				prepare: restored(tool, k3sSets, kubeProxyIptables(n), k3sRules), verdict: "PASS"}
 			t.Run(c.name, c.run)
 		}
 	}

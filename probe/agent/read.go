@@ -45,7 +45,8 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	devices, deviceProblems := s.options.Devices.Read(targets(links))
 	if request.Reading == evidence.ReadingAfter {
-		for late := time.Now().Add(patience); s.counters.Behind(devices, s.tunnels) && time.Now().Before(late) && ctx.Err() == nil; {
+		late := time.Now().Add(patience)
+		for s.counters.Behind(devices, s.tunnels) && time.Now().Before(late) && ctx.Err() == nil {
 			time.Sleep(pause)
 			devices, deviceProblems = s.options.Devices.Read(targets(links))
 		}
@@ -113,7 +114,8 @@ func (s *session) report(ctx context.Context) {
 		report func()
 	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}, {"diversion", s.tellDiversions}} {
 		if ctx.Err() != nil {
-			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
+			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read",
+				Text: "not all could be read in time"})
 			return
 		}
 		s.guard(collector.what, collector.report)
