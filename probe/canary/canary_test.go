@@ -23,7 +23,8 @@ import (
 )
 
 func identity(index int) Identity {
-	return Identity{Index: index, Run: wire.Run{Mark: [wire.MarkSize]byte{1, 2, 3}, Key: []byte(strings.Repeat("k", 32))}}
+	return Identity{Index: index,
+		Run: wire.Run{Mark: [wire.MarkSize]byte{1, 2, 3}, Key: []byte(strings.Repeat("k", 32))}}
 }
 
 const largestMTU = 9000
