@@ -166,7 +166,8 @@ func TestOtherTunnels(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			noLeftovers(t)
 			a, b := pair(t)
-			a.run(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") // the kernel itself sends nothing there
+			// the kernel itself sends nothing there
+			a.run(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
 			if out, err := a.try("ip", strings.Fields("link add t0 "+make)...); err != nil {
 				t.Skipf("needs a kernel with %s: %v: %s", kind, err, out)
 			}
