@@ -73,7 +73,8 @@ func (p *Packer) peers(rows []evidence.Message) []evidence.Message {
 // readings of a peer with a number, none below the one before.
 func (p *Packer) countable(c *evidence.Count) bool {
 	_, known := p.numbers[[2]string{c.Device, c.PublicKey}]
-	return known && c.Readings == evidence.Readings && slices.IsSorted(c.TX[:]) && slices.IsSorted(c.RX[:]) && c.Age >= 0
+	return known && c.Readings == evidence.Readings && slices.IsSorted(c.TX[:]) && slices.IsSorted(c.RX[:]) &&
+		c.Age >= 0
 }
 
 func (p *Packer) counts(rows []evidence.Message) (messages []evidence.Message) {
@@ -125,7 +126,8 @@ func flowAlike(f evidence.Flow) evidence.Flow {
 
 func tunnels(rows []evidence.Message) evidence.Message {
 	first := rows[0].Tunnel
-	column := &evidence.Tunnels{Local: first.Local, Links: first.Links, TX: flowAlike(first.TX), RX: flowAlike(first.RX)}
+	column := &evidence.Tunnels{Local: first.Local, Links: first.Links, TX: flowAlike(first.TX),
+		RX: flowAlike(first.RX)}
 	for _, m := range rows {
 		column.Remotes = append(column.Remotes, m.Tunnel.Remote)
 		for _, r := range m.Tunnel.TX.Indices {

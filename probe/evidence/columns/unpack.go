@@ -135,7 +135,8 @@ func (u *Unpacker) unpackCounts(c *evidence.Counts, yield func(evidence.Message)
 			count.Endpoint = c.Endpoints[i]
 		}
 		count.Handshake, count.Age = stamp(c.Clock, c.Ages[i])
-		count.TX, count.RX = climb(peer.TX, c.TX[i*(evidence.Readings-1):]), climb(peer.RX, c.RX[i*(evidence.Readings-1):])
+		count.TX = climb(peer.TX, c.TX[i*(evidence.Readings-1):])
+		count.RX = climb(peer.RX, c.RX[i*(evidence.Readings-1):])
 		yield(evidence.Message{Count: count})
 	}
 	return nil
