@@ -240,7 +240,8 @@ func (c *changes) filtersOf(names map[int]string) (list []evidence.Diversion) {
 	const block = 0xffffffff // TCM_IFINDEX_MAGIC_BLOCK: of a block that several links share
 	for _, message := range c.messages {
 		link := native.Uint32(message[4:])
-		if names[int(int32(link))] == "" && link != block || kernel.Parse(message, sizeofTcMessage).Get(tcaOptions) == nil {
+		if names[int(int32(link))] == "" && link != block ||
+			kernel.Parse(message, sizeofTcMessage).Get(tcaOptions) == nil {
 			continue
 		}
 		found := parseFilter(message, names)

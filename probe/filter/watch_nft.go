@@ -34,8 +34,8 @@ type nftChanges struct {
 
 func newNftChanges() *nftChanges {
 	return &nftChanges{
-		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{}, awake: map[chainName]bool{},
-		elements: map[chainName][]element{}, seen: map[string]bool{},
+		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{},
+		awake: map[chainName]bool{}, elements: map[chainName][]element{}, seen: map[string]bool{},
 	}
 }
 
