@@ -131,7 +131,8 @@ func TestEntryMessages(t *testing.T) {
 		{"no hop", nil, []evidence.Route{route}},
 		{"a link", []fibHop{{link: 1, gateway: gateway}}, []evidence.Route{
 			by(func(r *evidence.Route) { r.Link, r.Gateway = "eth0", gateway })}},
-		{"a link that has no name", []fibHop{{link: 9}}, []evidence.Route{by(func(r *evidence.Route) { r.Link = "link 9" })}},
+		{"a link that has no name", []fibHop{{link: 9}},
+			[]evidence.Route{by(func(r *evidence.Route) { r.Link = "link 9" })}},
 		{"two hops", []fibHop{{link: 1}, {link: 2, encap: "bpf"}}, []evidence.Route{
 			by(func(r *evidence.Route) { r.Link, r.Hop = "eth0", 1 }),
 			by(func(r *evidence.Route) { r.Link, r.Hop, r.Encap = "wg0", 2, "bpf" })}},

@@ -129,7 +129,9 @@ func TestTooManyRoutes(t *testing.T) {
 	}
 	runInput(t, "ip -batch -", string(batch))
 	entries, inventories, _ := Reader{}.Tables(nil,
-		evidence.ReadRequest{Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}}, 1)
+		evidence.ReadRequest{
+			Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}},
+		}, 1)
 	if len(entries) != maxRoutes || inventories[0].Complete || inventories[0].Count <= maxRoutes ||
 		inventories[0].Text == "" {
 		t.Errorf("%d %+v", len(entries), inventories)

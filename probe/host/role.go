@@ -36,9 +36,9 @@ var again = map[string]string{
 	"bridge":      "a bridge, its ports are judged themselves",
 	"openvswitch": "a virtual switch, its ports are judged themselves",
 	"vrf":         "a routing domain, its links are judged themselves",
-	"vxlan":       overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay, "ip6gretap": overlay,
-	"erspan": overlay, "ip6erspan": overlay, "ipip": overlay, "sit": overlay, "ip6tnl": overlay, "bareudp": overlay,
-	"vti": overlay, "vti6": overlay, "xfrm": overlay,
+	"vxlan":       overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay,
+	"ip6gretap": overlay, "erspan": overlay, "ip6erspan": overlay, "ipip": overlay, "sit": overlay, "ip6tnl": overlay,
+	"bareudp": overlay, "vti": overlay, "vti6": overlay, "xfrm": overlay,
 	"dummy": "a dummy, its frames go nowhere",
 	"ifb":   "a queueing device, its frames go on through their own link",
 }
