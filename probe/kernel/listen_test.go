@@ -23,7 +23,8 @@ func TestListen(t *testing.T) {
 	}
 	const links = 200
 	add := func() {
-		script := "for i in $(seq 200); do echo link add d$i type dummy; done | ip -batch - && for i in $(seq 200); do echo link del d$i; done | ip -batch -"
+		script := "for i in $(seq 200); do echo link add d$i type dummy; done | ip -batch - && for i in $(seq 200); " +
+			"do echo link del d$i; done | ip -batch -"
 		if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
 			t.Skipf("%v: %s", err, out)
 		}
