@@ -94,7 +94,7 @@ func TestRival(t *testing.T) {
 		{name: "more, and the holder even more", b: []string{"0.0.0.0/0"}, c: []string{"10.0.0.0/15"}, four: ""},
 		{name: "a part where the holder has more", b: []string{"10.0.0.0/16"}, c: []string{"10.0.1.64/26"},
 			four: "key-c"},
-		{name: "a part beside an address that the holder has by itself", b: []string{"10.0.1.0/24", "10.0.1.2/32"},
+		{name: "a part next to an address that the holder has by itself", b: []string{"10.0.1.0/24", "10.0.1.2/32"},
 			c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "a part of which the holder has more specific ones", b: []string{"10.0.1.0/24", "10.0.1.128/25"},
 			c: []string{"10.0.1.0/24"}, four: "key-c"},

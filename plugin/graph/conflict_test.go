@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// What contradicts itself is no evidence, whatever came first.
+// What contradicts itself is not evidence, whatever came first.
 func TestConflicts(t *testing.T) {
 	tunnel := &evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1)}
 	count := evidence.Count{Device: "wg0", PublicKey: "key-b", Readings: 4}

@@ -66,16 +66,16 @@ func whole() *fake {
 				endpoint(2), "10.0.1.128/25"), peer("key-old", endpoint(1)),
 			count("key-b", 1, 41), old, tunnel(0, 1, "eth0", 42),
 			&evidence.Route{For: podIP(1, 4), Link: "wg0"}, &evidence.Route{For: endpoint(1).Addr(), Link: "eth0"},
-			witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 43}),
-			witness("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 44}),
-			witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}),
+			tunnelled("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 43}),
+			tunnelled("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 44}),
+			tunnelled("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}),
 			&evidence.Control{Peer: 1, Sent: 1, Error: "once"}).
 		say("probe/b",
 			peer("key-a", endpoint(0), "10.0.0.0/24"), count("key-a", 0, 51), tunnel(1, 0, "eth1", 52),
 			&evidence.Route{For: podIP(0, 4), Link: "tun0"},
-			witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 53}),
-			witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 54}),
-			witness("eth0", "rx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}))
+			tunnelled("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 53}),
+			tunnelled("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 54}),
+			tunnelled("eth0", "rx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}))
 }
 
 // Each field is from the end that it speaks of.
@@ -177,7 +177,7 @@ func TestIndexesNeedNotBePlaces(t *testing.T) {
 			&evidence.Pod{Role: "pod", Node: name, IPs: []netip.Addr{podIP(index%7, 4)}})
 	}
 	f.say("pod/a", &evidence.Canary{Peer: 500, Family: 4, Rows: []evidence.CanaryRow{{Transport: "tcp", Sent: 1}}}).
-		say("probe/c", witness("wg0", "rx", 4, evidence.Seen{Source: 3, Target: 500, TCP: 2})).
+		say("probe/c", tunnelled("wg0", "rx", 4, evidence.Seen{Source: 3, Target: 500, TCP: 2})).
 		say("probe/a", &evidence.Control{Peer: 500, Sent: 1}, &evidence.Sighting{Source: 3, Target: 500,
 			Family: 4, Count: 3})
 	e := edge(f, "a", "c")

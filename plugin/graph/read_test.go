@@ -141,7 +141,7 @@ func TestGapsOfStreams(t *testing.T) {
 		{"what could not be written", abc().
 			say("probe/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"}).
 			say("pod/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "longer"}), "", "too long", "longer"},
-		{"other problems are no gap", abc().
+		{"other problems are not a gap", abc().
 			say("probe/a", &evidence.Problem{What: "device", Text: "denied"}).
 			say("pod/a", &evidence.Problem{What: "icmp", Text: "denied"}), "", "", ""},
 		{"the stream's own gap counts first", abc().lack("probe/a", broke).lack("pod/a", broke).

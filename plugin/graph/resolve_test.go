@@ -19,7 +19,7 @@ func TestCarrierByEvidence(t *testing.T) {
 		if direction == evidence.DirectionRX {
 			s.Source, s.Target = 1, 0
 		}
-		return witness(link, direction, family, s)
+		return tunnelled(link, direction, family, s)
 	}
 	for _, test := range []struct {
 		name     string
@@ -47,8 +47,8 @@ func TestCarrierByEvidence(t *testing.T) {
 		{"nothing was expected", "", []any{marks("wg2", "tx", 4, 1)}, "wg2"},
 		{"nothing was expected and nothing seen", "", nil, ""},
 		{"controls do not count", "wg1",
-			[]any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})}, "wg1"},
-		{"first packets do", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, First: 5})},
+			[]any{tunnelled("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})}, "wg1"},
+		{"first packets do", "wg1", []any{tunnelled("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, First: 5})},
 			"wg2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
