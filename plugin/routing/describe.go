@@ -136,7 +136,7 @@ func DescribeStatement(d *evidence.Diversion) string {
 	return where + ": " + d.Effect
 }
 
-// Condition says in words what distinguishes the packets of a way; empty if
+// Condition reports in words what distinguishes the packets of a way; empty if
 // nothing does that not every packet has.
 func (w *Way) Condition() string {
 	var words []string

@@ -26,7 +26,7 @@ var (
 func TestWalkIsWhatTheKernelSays6(t *testing.T) {
 	runtime.LockOSThread() // never unlocked: the thread and its namespace end with the test
 	if unix.Unshare(unix.CLONE_NEWNET) != nil {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	if out := ipOf("-6", "link set lo up", "link add cni0 type veth peer name p0",
 		"link add eth0 type veth peer name p1",
@@ -37,7 +37,7 @@ func TestWalkIsWhatTheKernelSays6(t *testing.T) {
 		t.Skip("needs iproute2 and a kernel that does this: ", out)
 	}
 	if os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0) != nil {
-		t.Skip("the namespace cannot be made to forward")
+		t.Skip("needs a network namespace that can be made to forward")
 	}
 	asked := 0
 	for seed := range uint64(60) {

@@ -26,7 +26,7 @@ import (
 func TestWalkIsWhatTheKernelSays(t *testing.T) {
 	runtime.LockOSThread() // never unlocked: the thread and its namespace end with the test
 	if unix.Unshare(unix.CLONE_NEWNET) != nil {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	if out := ip("link set lo up", "link add cni0 type veth peer name p0", "link add eth0 type veth peer name p1",
 		"link add eth1 type veth peer name p2", "link add flannel-wg type veth peer name p3", "link set p0 up",
@@ -38,7 +38,7 @@ func TestWalkIsWhatTheKernelSays(t *testing.T) {
 	}
 	for _, file := range []string{"ip_forward", "conf/all/forwarding", "conf/cni0/forwarding"} {
 		if os.WriteFile("/proc/sys/net/ipv4/"+file, []byte("1"), 0) != nil {
-			t.Skip("the namespace cannot be made to forward")
+			t.Skip("needs a network namespace that can be made to forward")
 		}
 	}
 	for _, link := range []string{"all", "cni0", "default"} {
