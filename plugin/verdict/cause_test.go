@@ -12,9 +12,9 @@ func leaking(code string, f finds, after ...string) Check {
 	return Check{Code: code, Proof: P3NoPlaintext, Seen: true, After: after, Edge: f.edge}
 }
 
-// told is a cause as a test names it: what was found, how many are alike and how
+// caption is a cause as a test names it: what was found, how many are alike and how
 // many follow, and of what something leaked.
-func told(c *Cause) string {
+func caption(c *Cause) string {
 	text := fmt.Sprintf("%s %s %s", c.Kind, c.Code, short(c.Subject))
 	if c.Variant != "" {
 		text += " " + c.Variant
@@ -50,7 +50,7 @@ func TestCausesInOrder(t *testing.T) {
 		{"what is inconclusive, where nothing fails", []Check{
 			{Code: "A", Cluster: cluster(Warn)}, {Code: "B", Node: finds{"b": Inconclusive}.node},
 		}, []string{"unproven B b"}},
-		{"what is explained is no cause", []Check{
+		{"what is explained is not a cause", []Check{
 			{Code: "A", Cluster: cluster(Pass)}, {Code: "B", Cluster: cluster(Fail)},
 			{Code: "C", After: []string{"B"}, Cluster: cluster(Fail)},
 		}, []string{"misconfigured B  >1 C"}},
@@ -105,10 +105,10 @@ func TestCausesInOrder(t *testing.T) {
 			{Code: "A", Cluster: cluster(Inconclusive)}, {Code: "B", After: []string{"A"}, Node: finds{"a": Fail}.node},
 			{Code: "C", After: []string{"B"}, Node: finds{"a": Inconclusive}.node},
 		}, []string{"misconfigured B a >1 C", "unproven A "}},
-		{"what is not seen is no leak", []Check{
+		{"what is not seen is not a leak", []Check{
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P3NoPlaintext, Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
-		{"what is seen and no plaintext is no leak", []Check{
+		{"what is seen and no plaintext is not a leak", []Check{
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P2InTunnel, Seen: true,
 				Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
@@ -124,7 +124,7 @@ func TestCausesInOrder(t *testing.T) {
 				r := Judge(among(3), with(test.table...), detailed)
 				var got []string
 				for i := range r.Causes {
-					got = append(got, told(&r.Causes[i]))
+					got = append(got, caption(&r.Causes[i]))
 				}
 				same(t, "causes", got, test.want)
 				if (r.FirstCause == nil) != (len(r.Causes) == 0) ||
@@ -221,8 +221,8 @@ func TestVariantsAreBounded(t *testing.T) {
 	same(t, "causes", len(r.Causes), maxCauses)
 }
 
-// The verdict's kind is the gravest of its causes'; those that decide it are told
-// apart from those beside it.
+// The verdict's kind is the gravest of its causes'; those that decide it are named
+// apart from those next to it.
 func TestKinds(t *testing.T) {
 	for _, test := range []struct {
 		table    []Check

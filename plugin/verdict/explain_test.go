@@ -94,7 +94,7 @@ func TestFirstOfSeveralCauses(t *testing.T) {
 	}
 }
 
-// What did not arrive is no reason why something was seen in clear.
+// What did not arrive is not a reason why something was seen in clear.
 func TestOutageExplainsNoLeak(t *testing.T) {
 	for _, test := range []struct {
 		outage, seen bool
