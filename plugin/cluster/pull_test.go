@@ -43,7 +43,7 @@ func TestPullFailures(t *testing.T) {
 			func(p *Placement) { p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1))) }, false,
 			"a: ErrImagePull: failed to resolve",
 		},
-		"no name, once, told twice": {func(p *Placement) {
+		"no name, once, reported twice": {func(p *Placement) {
 			p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1)))
 			p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1)))
 		}, false, "lookup r.example"},

@@ -27,7 +27,8 @@ func newRefused(response *http.Response, body []byte) *refused {
 	var status metav1.Status
 	switch err := json.Unmarshal(body, &status); {
 	case err == nil && status.Kind == "Status":
-		e.server, e.words = true, Line(status.Message)
+		e.server = true
+		e.words = Line(status.Message)
 	case strings.Contains(string(body), `"kind":"Status"`): // only its beginning was received
 		e.server = true
 	}

@@ -60,7 +60,7 @@ func TestKubeletUnreachable(t *testing.T) {
 
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` }
 
-// Other answers are no statement about the kubelet; those that may mean that
+// Other answers are not a statement about the kubelet; those that may mean that
 // there are no WebSockets are followed by SPDY, and the first error is kept.
 func TestFallBack(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -89,7 +89,7 @@ func TestFallBack(t *testing.T) {
 	}
 }
 
-// A proxy's page is no answer of an API server, whatever its status.
+// A proxy's page is not an answer of an API server, whatever its status.
 func TestProxyPage(t *testing.T) {
 	page := []byte("<html>dial tcp 192.0.2.12:10250: i/o timeout</html>")
 	answer := newRefused(&http.Response{StatusCode: http.StatusBadGateway}, page)
