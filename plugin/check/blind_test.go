@@ -278,7 +278,7 @@ func TestBlindSpots(t *testing.T) {
 	}
 }
 
-// Links of containers that come and go around the captures are no blind spot,
+// Links of containers that come and go around the captures are not a blind spot,
 // where the counters show that all was captured.
 func TestContainers(t *testing.T) {
 	for _, test := range []struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// A run of many pairs is told without what is fine, and every pair of it is
+// A run of many pairs is reported without what is fine, and every pair of it is
 // first judged for its status alone. All runs of the tests are judged that way
 // too: verdict, first cause, totals and what is not fine must be the same.
 func TestManyPairsAreJudgedLikeFew(t *testing.T) {

@@ -26,11 +26,11 @@ var socket = evidence.Message{
 
 // broken are all of them.
 var broken = slices.Concat(
-	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenAccounts, brokenControls,
+	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenCounts, brokenControls,
 	brokenReports, brokenSystems, brokenScope,
 )
 
-// brokenCluster is what goes wrong in a cluster, or with what is told of it.
+// brokenCluster is what goes wrong in a cluster, or with what is reported of it.
 var brokenCluster = []breakage{
 	{"a leak in VXLAN", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
@@ -523,7 +523,7 @@ var brokenCluster = []breakage{
 	}, verdict.Failed, "WG0101"},
 }
 
-// firstLeak is a sighting of a new pod's first packets, or their answers.
+// firstLeak is a leak sample of a new pod's first packets, or their answers.
 func firstLeak(source, target int) evidence.Message {
 	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: source,
 		Target: target, Family: 4, By: "mark", First: true, Layers: "ethernet ipv4 udp", Count: 40}}

@@ -87,7 +87,7 @@ var carriers = []struct {
 			})
 		}
 	}, verdict.Passed, "", ""},
-	{"an unknown overlay beside the WireGuard of the machines",
+	{"an unknown overlay next to the WireGuard of the machines",
 		"host-vpn-unused", unannounced, verdict.Failed, "WG0601", ""},
 	{"Cilium, on nodes that had Flannel's VXLAN before", "host-cilium-native", once("vxlan"), verdict.Passed, "", ""},
 	{"Cilium, on nodes that had Flannel's routes before", "host-cilium-native", once("host-gw"),

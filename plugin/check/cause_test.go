@@ -28,7 +28,7 @@ func pastTheTunnel(s map[string][]evidence.Message) {
 }
 
 // A leak, or what led to it, is the first cause before every failure that it
-// does not follow from, and what else is wrong stands beside it.
+// does not follow from, and what else is wrong stands next to it.
 func TestALeakIsTheFirstCause(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -163,7 +163,7 @@ func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outco
 	return verdict.Outcome{}
 }
 
-// short says that fewer messages of a size were seen than pod packets arrived.
+// short reports that fewer messages of a size were seen than pod packets arrived.
 func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdict.Outcome {
 	if why := roamed(e); why != "" {
 		return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s",
@@ -173,7 +173,7 @@ func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdic
 		want.Count, want.Size, at.way, at.node.Name, got)
 }
 
-// within says inside of which tunnels the messages went, empty if in none.
+// within reports inside of which tunnels the messages went, empty if in none.
 func within(e *graph.Edge) (notes string) {
 	for _, at := range flowEnds(e) {
 		for _, l := range hiding(at.node, at.links) {
@@ -186,7 +186,7 @@ func within(e *graph.Edge) (notes string) {
 	return notes
 }
 
-// onTheWay says what the network did to the messages, and what else went between
+// onTheWay reports what the network did to the messages, and what else went between
 // the two endpoints; empty if nothing did.
 func onTheWay(e *graph.Edge) (notes string) {
 	if lost := e.Out.Data - min(e.Out.Data, e.In.Data); lost > 0 {

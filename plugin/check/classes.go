@@ -34,14 +34,14 @@ type ClassCell struct {
 	Why      string         `json:"why"`
 }
 
-// ClassNames say what a class is, for a reader.
+// ClassNames are the names of the classes for a reader.
 var ClassNames = map[evidence.Class]string{
-	evidence.ClassClusterIP:   "pod → ClusterIP of a far pod",
+	evidence.ClassClusterIP:   "pod → ClusterIP of a remote pod",
 	evidence.ClassNodePort:    "pod → NodePort at its own node",
-	evidence.ClassNodePortFar: "pod → NodePort at the far node",
-	evidence.ClassPodNode:     "pod → far node",
-	evidence.ClassNodePod:     "node → far pod",
-	evidence.ClassNodeNode:    "node → far node",
+	evidence.ClassNodePortFar: "pod → NodePort at the remote node",
+	evidence.ClassPodNode:     "pod → remote node",
+	evidence.ClassNodePod:     "node → remote pod",
+	evidence.ClassNodeNode:    "node → remote node",
 }
 
 // ClassesOf returns the cells of all classes that were asked for, of one edge.
@@ -122,7 +122,7 @@ func (c *judgedClass) inClear() (sum uint64) {
 	return sum
 }
 
-// lacks says what of a class that was not seen in clear is not proven, empty if all
+// lacks reports what of a class that was not seen in clear is not proven, empty if all
 // of it went through the tunnel.
 func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 	from, to := c.From.Name, c.To.Name

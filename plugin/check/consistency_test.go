@@ -17,24 +17,24 @@ var contradictions = []struct {
 	verdict verdict.Verdict
 	says    string
 }{
-	{"a network card told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+	{"a network card reported as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
 		Index: 9, Name: "eth1", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}), verdict.Undecided,
 		`eth1 of node-1 is a hardware link and cannot have the role "inside"`},
-	{"a VLAN told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+	{"a VLAN reported as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
 		Index: 9, Name: "eth0.5", Kind: "vlan", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}),
 		verdict.Undecided, "is a vlan link and cannot"},
 	{"a link without a role", editLink("cni0", func(l *evidence.Link) { l.Role = "" }), verdict.Undecided,
 		`cannot have the role ""`},
-	{"a card told as WireGuard", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+	{"a card reported as WireGuard", add("probe/node-1", evidence.Message{Link: &evidence.Link{
 		Index: 9, Name: "eth1", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleWireGuard}}), verdict.Undecided,
 		`cannot have the role "wireguard"`},
-	{"the tunnel is a dummy told as WireGuard", editLink("flannel-wg", func(l *evidence.Link) { l.Kind = "dummy" }),
+	{"the tunnel is a dummy reported as WireGuard", editLink("flannel-wg", func(l *evidence.Link) { l.Kind = "dummy" }),
 		verdict.Failed, "flannel-wg of node-1 is a dummy link, not WireGuard"},
 	{"the tunnel is a tun without a control socket", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"],
 			func(m evidence.Message) bool { return m.Socket != nil })
 	}, verdict.Undecided, "flannel-wg of node-1 is a tun link"},
-	{"the uplink told as inside", editLink("eth0", func(l *evidence.Link) { l.Role = evidence.RoleInside }),
+	{"the uplink reported as inside", editLink("eth0", func(l *evidence.Link) { l.Role = evidence.RoleInside }),
 		verdict.Undecided, "no link that leaves the host"},
 
 	{"the uplink was captured as if it were WireGuard",
@@ -99,9 +99,9 @@ var contradictions = []struct {
 		verdict.Undecided, "of a node that the run does not have"},
 	{"a node without a probe", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") },
 		verdict.Undecided, ""},
-	{"a node without a pod's account", func(s map[string][]evidence.Message) { delete(s, "pod/node-2") },
+	{"a node without a pod's stream", func(s map[string][]evidence.Message) { delete(s, "pod/node-2") },
 		verdict.Undecided, ""},
-	{"a link is told of twice, once as inside", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+	{"a link is reported twice, once as inside", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Link == nil || m.Link.Name != "eth0" {
 			return nil
 		}
@@ -129,7 +129,7 @@ var contradictions = []struct {
 			}
 			return &evidence.Message{Witness: &other}
 		}), verdict.Undecided, "describes the marked packets on flannel-wg in two ways"},
-	{"a capture is told of twice, once with drops", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+	{"a capture is reported twice, once with drops", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Capture == nil {
 			return nil
 		}
@@ -137,7 +137,7 @@ var contradictions = []struct {
 		other.Bytes++
 		return &evidence.Message{Capture: &other}
 	}), verdict.Undecided, "describes the capture on eth0 in two ways"},
-	{"a peer's counters are told of twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+	{"a peer's counters are reported twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Count == nil {
 			return nil
 		}
@@ -145,13 +145,13 @@ var contradictions = []struct {
 		other.RX[evidence.ReadingAfter] += 9
 		return &evidence.Message{Count: &other}
 	}), verdict.Undecided, "describes the counters of a peer of flannel-wg in two ways"},
-	{"a tunnel's messages are told of twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
+	{"a tunnel's messages are reported twice", twice("probe/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Tunnel == nil {
 			return nil
 		}
 		return &evidence.Message{Tunnel: m.Tunnel}
 	}), verdict.Undecided, "describes the messages between"},
-	{"the canaries of a pair are told of twice", twice("pod/node-1", func(m evidence.Message) *evidence.Message {
+	{"the canaries of a pair are reported twice", twice("pod/node-1", func(m evidence.Message) *evidence.Message {
 		if m.Canary == nil {
 			return nil
 		}
@@ -181,7 +181,7 @@ var contradictions = []struct {
 			m.Tunnel.Links = nil
 		}
 	}), verdict.Undecided, "were seen on none of its links"},
-	{"half a pair told as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
+	{"half a pair reported as inside", add("probe/node-1", evidence.Message{Link: &evidence.Link{
 		Index: 9, Name: "veth9", Kind: "veth", Type: "ether", MTU: 1500, Up: true, Role: evidence.RoleInside}}),
 		verdict.Undecided, "veth9 of node-1 is a veth link and cannot"},
 	{"a counter that jumps behind the last canary", edit(func(m *evidence.Message) {

@@ -44,7 +44,7 @@ var informing = []struct {
 		label(s, "topology.kubernetes.io/zone", "a1", "b1", "b2")
 		label(s, "node-role.kubernetes.io/control-plane", "true", "true")
 	}, "WG0802", true, verdict.Pass, []string{"3 zones: a1, b1, b2; 2 control-plane nodes talk to each other there"}},
-	{"one region is no second site", func(s map[string][]evidence.Message) {
+	{"one region is not a second site", func(s map[string][]evidence.Message) {
 		label(s, "topology.kubernetes.io/region", "a", "a", "a")
 	}, "WG0802", false, verdict.Pass, nil},
 	{"a NAT", func(s map[string][]evidence.Message) { throughNAT(s, 25) }, "WG0802", true, verdict.Pass,

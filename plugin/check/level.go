@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// level says who encrypts, the network plugin or the machines below it, and what of
+// level reports who encrypts, the network plugin or the machines below it, and what of
 // this cluster speaks for the other way. Both are right: it is a choice.
 func (v *view) level() verdict.Outcome {
 	switch inner, outer := v.twice(); {
@@ -115,7 +115,7 @@ var topologies = []struct{ label, what string }{
 	{"topology.kubernetes.io/region", "regions"}, {"topology.kubernetes.io/zone", "zones"},
 }
 
-// sites says that the nodes are at several sites, by their labels.
+// sites reports that the nodes are at several sites, by their labels.
 func (v *view) sites() []string {
 	for _, topology := range topologies {
 		places := map[string]bool{}
@@ -153,7 +153,7 @@ func (v *view) behindNAT(n *graph.Node, family int) bool {
 	})
 }
 
-// meshed says that pods belong to a mesh, which encrypts what they send.
+// meshed reports that pods belong to a mesh, which encrypts what they send.
 func (v *view) meshed() []string {
 	marks := v.Cluster.Objects[evidence.MeshesObject]
 	var seen []string
@@ -167,7 +167,7 @@ func (v *view) meshed() []string {
 		list(seen))}
 }
 
-// between says that several control-plane nodes talk to each other.
+// between reports that several control-plane nodes talk to each other.
 func (v *view) between() []string {
 	var names []string
 	for _, n := range v.Nodes {

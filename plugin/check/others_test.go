@@ -128,7 +128,7 @@ func TestOtherPodsAreNamed(t *testing.T) {
 	streams["probe/node-1"] = append(streams["probe/node-1"], marked)
 	if f := finding(t, streams, "WG0601", "node-1", "node-2"); !strings.HasPrefix(f.Text,
 		"pod traffic from node-1 to node-2") {
-		t.Errorf("the mark is not told first: %s", f.Text)
+		t.Errorf("the mark is not named first: %s", f.Text)
 	}
 }
 

@@ -158,7 +158,7 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		}
 		return evidence.Message{Diversion: d}
 	}
-	beside := past("203.0.113.0/24", 254)
+	outside := past("203.0.113.0/24", 254)
 	onOverlay := evidence.Message{
 		Route: &evidence.Route{Destination: cidr("10.42.1.77/32"), Link: "flannel.1", Table: 254, Type: "unicast"},
 	}
@@ -186,18 +186,19 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}),
 			verdict.Inconclusive, "copies"},
 		{"a pod by another host past the tunnel",
-			[]evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+			[]evidence.Message{outside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")},
+			verdict.Fail, "203.0.113.9"},
 		{"a pod by another host past the tunnel, for a part of the run only",
-			[]evidence.Message{beside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
+			[]evidence.Message{outside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
 			verdict.Inconclusive, "203.0.113.9"},
 		{"the other node's own link by another host past the tunnel",
-			[]evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
-		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")},
+			[]evidence.Message{outside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a neighbour that nothing leads to", []evidence.Message{outside, remote("10.42.1.99/32", "203.0.113.9")},
 			verdict.Inconclusive, "203.0.113.9"},
 		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")},
 			verdict.Pass, ""},
-		{"another node's pods", []evidence.Message{beside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
-		{"what no entry is for", []evidence.Message{beside, remote("", "203.0.113.9")},
+		{"another node's pods", []evidence.Message{outside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
+		{"what no entry is for", []evidence.Message{outside, remote("", "203.0.113.9")},
 			verdict.Inconclusive, "203.0.113.9"},
 		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
 		{"where the overlay sends was not read",

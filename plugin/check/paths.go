@@ -66,7 +66,7 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	return v.otherWay(e, &worst)
 }
 
-// switched says that a node's pods are behind Open vSwitch, empty if none is known to
+// switched reports that a node's pods are behind Open vSwitch, empty if none is known to
 // be: its flows decide before the routing tables, and are not read.
 func switched(n *graph.Node) string {
 	for _, l := range n.Links {
@@ -304,7 +304,7 @@ func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) co
 		return c
 	}
 	worst := verdict.Inconclusive
-	// One that was there for a part of the run only is seen beside entries of other moments.
+	// One that was there for a part of the run only is seen next to entries of other moments.
 	if len(d.Selector.Other) == 0 &&
 		slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
 		worst = verdict.Fail
@@ -415,7 +415,7 @@ func (v *view) wereRead(paths *nodePaths, all met) string {
 	return text + fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
 }
 
-// onlyWay says what was read where nothing was found.
+// onlyWay reports what was read where nothing was found.
 func (v *view) onlyWay(e *graph.Edge, paths *nodePaths, all met) string {
 	var ranges []string
 	for _, podRange := range v.rangesTo(e) {

@@ -129,7 +129,8 @@ func TestPathsByTry(t *testing.T) {
 		{"on one side alone", func(s map[string][]evidence.Message) { seen(s, 3, 0, 0) }, verdict.Inconclusive},
 		{"more arrived than came out of the tunnel", func(s map[string][]evidence.Message) { seen(s, 3, 1, 3) },
 			verdict.Inconclusive},
-		{"what came out is told of twice", func(s map[string][]evidence.Message) { seen(s, 3, 2, 4); seen(s, 3, 2, 4) },
+		{"what came out is reported twice",
+			func(s map[string][]evidence.Message) { seen(s, 3, 2, 4); seen(s, 3, 2, 4) },
 			verdict.Inconclusive},
 		{"in the tunnel, by one of two next hops", func(s map[string][]evidence.Message) {
 			each(s["probe/node-1"], func(m *evidence.Message) {

@@ -163,11 +163,13 @@ func (v *view) knows(e *graph.Edge) verdict.Outcome {
 	if stale := v.otherPeer(e); stale != nil {
 		out := fail("%s has another key for %s: %s, while %s holds %s", e.From.Name, e.To.Name, short(stale.PublicKey),
 			e.To.Name, short(e.ToCarrier.Device.PublicKey))
-		out.Variant, out.Facts = "stale", facts
+		out.Variant = "stale"
+		out.Facts = facts
 		return out
 	}
 	out := fail("%s has no peer with the key of %s", e.From.Name, e.To.Name)
-	out.Variant, out.Facts = "missing", facts
+	out.Variant = "missing"
+	out.Facts = facts
 	return out
 }
 
@@ -235,7 +237,7 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 	if out, private := v.privateEndpoint(e); private {
 		return out
 	}
-	if out, stray := v.strayEndpoint(e); stray {
+	if out, wrong := v.wrongEndpoint(e); wrong {
 		return out
 	}
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {

@@ -10,7 +10,7 @@ import (
 )
 
 // reached is one fault between node-1 and node-2, with the variant of WG0501
-// that it must be told by, parts of the text and the readings, and facts of the
+// that it must be reported by, parts of the text and the readings, and facts of the
 // remedy ("" = must not be there).
 type reachedCase struct {
 	name    string

@@ -16,7 +16,7 @@ import (
 // with what must be judged of them. testdata/v1 only grows: what any version of
 // the contract wrote, every later one reads.
 var recorded = func() map[string]expectation {
-	all := maps.Clone(told)
+	all := maps.Clone(worded)
 	maps.Copy(all, scenarios)
 	maps.Copy(all, recordedReports)
 	return all
@@ -28,8 +28,8 @@ type expectation struct {
 	says    []string // parts of the first cause and its readings
 }
 
-// told are those whose words matter too.
-var told = map[string]expectation{
+// worded are those whose words matter too.
+var worded = map[string]expectation{
 	"host-healthy-wireguard": {verdict.Passed, "", nil},
 	// The first with pods that are made while every link is watched.
 	"host-healthy-first-packets": {verdict.Passed, "", nil},
@@ -82,16 +82,17 @@ var told = map[string]expectation{
 	"host-scope-no-proxy": {verdict.Undecided, "WG0621",
 		[]string{"the address of the Service was not translated on node-1"}},
 	"host-scope-service-leak": {verdict.Failed, "WG0621",
-		[]string{`the class "pod → ClusterIP of a far pod" from node-1 to node-2`, "eth0 tx"}},
+		[]string{`the class "pod → ClusterIP of a remote pod" from node-1 to node-2`, "eth0 tx"}},
 
 	// The same: two nodes whose kernel translates the addresses of
 	// Services, without Kubernetes (probe/agent, TestLiveClasses).
 	"live-classes": {verdict.Passed, "", nil},
 	"live-classes-untranslated": {verdict.Undecided, "WG0621",
-		[]string{"pod → ClusterIP of a far pod, from node-0 to node-1", "is the Service's address translated"}},
+		[]string{"pod → ClusterIP of a remote pod, from node-0 to node-1", "is the Service's address translated"}},
 	"live-classes-service-leak": {verdict.Failed, "WG0621",
-		[]string{`the class "pod → ClusterIP of a far pod" from node-0 to node-1`, "eth0 tx", "10.42.0.2 → 10.42.1.2"}},
-	"live-classes-node-leak": {verdict.Failed, "WG0621", []string{"node → far pod"}},
+		[]string{`the class "pod → ClusterIP of a remote pod" from node-0 to node-1`, "eth0 tx",
+			"10.42.0.2 → 10.42.1.2"}},
+	"live-classes-node-leak": {verdict.Failed, "WG0621", []string{"node → remote pod"}},
 
 	// Systems without a profile, whose carrier is known by evidence: Cilium's BPF
 	// programs lead packets into it and no route does, Calico's rule does.
@@ -107,7 +108,7 @@ var told = map[string]expectation{
 		[]string{"via eth1, where no program of the network leads it into cilium_wg0"}},
 	"host-cilium-allowed-lost": {verdict.Failed, "WG0304",
 		[]string{"has only a part of its pod range 10.42.0.0/24"}},
-	"host-cilium-mark":        {verdict.Undecided, "WG0402", []string{"mark set 0xe00", "tell by this mark"}},
+	"host-cilium-mark":        {verdict.Undecided, "WG0402", []string{"mark set 0xe00", "recognise by this mark"}},
 	"host-cilium-udp-blocked": {verdict.Failed, "WG0501", []string{"drops UDP port 51871"}},
 	"host-cilium-strict":      {verdict.Passed, "", nil},
 	"host-cilium-node":        {verdict.Passed, "", nil},

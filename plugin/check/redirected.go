@@ -96,7 +96,8 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 	}
 	worst, all := v.worstPath(e, paths)
 	if worst.status == verdict.Fail && worst.way != nil && worst.at == nil && !programsRead(from) {
-		worst.status, worst.reason = verdict.Inconclusive, "whether a program of the network is there was not read"
+		worst.status = verdict.Inconclusive
+		worst.reason = "whether a program of the network is there was not read"
 	}
 	if worst.status != verdict.Pass {
 		return v.otherWay(e, &worst)
@@ -135,7 +136,7 @@ func outOf(all met) (links []string) {
 	return links
 }
 
-// ledBy says how an edge's packets came into the tunnel if no route leads there,
+// ledBy reports how an edge's packets came into the tunnel if no route leads there,
 // empty if one does.
 func (v *view) ledBy(e *graph.Edge) string {
 	if !v.Redirects || e.Route == nil || e.Route.Link == e.FromLink() {
@@ -148,9 +149,9 @@ func (v *view) ledBy(e *graph.Edge) string {
 	return text
 }
 
-// controlBeside says why an edge's control was not encrypted where programs decide,
+// markedControl explains why an edge's control was not encrypted where programs decide,
 // empty where routes do.
-func (v *view) controlBeside(e *graph.Edge) string {
+func (v *view) markedControl(e *graph.Edge) string {
 	if !v.Redirects || e.Sent == nil {
 		return ""
 	}

@@ -19,7 +19,7 @@ func annotate(s map[string][]evidence.Message, change func(i int, annotations ma
 	})
 }
 
-// brokenReports are what public reports tell of configurations, addresses and
+// brokenReports are what public reports describe of configurations, addresses and
 // nodes, see reportWords.
 var brokenReports = []breakage{
 	{"report 7: K3s has Tailscale carry the pods' packets", func(s map[string][]evidence.Message) {
@@ -66,7 +66,7 @@ var brokenReports = []breakage{
 		ofTUN(s)
 	}, verdict.Undecided, "WG0604"},
 	{"report 11: another WireGuard, in which the messages were seen", seenInside, verdict.Passed, ""},
-	{"report 11: the same, and a leak beside both", func(s map[string][]evidence.Message) {
+	{"report 11: the same, and a leak next to both", func(s map[string][]evidence.Message) {
 		seenInside(s)
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
@@ -102,7 +102,7 @@ var brokenReports = []breakage{
 			}
 		})
 	}, verdict.Undecided, "WG0602"},
-	{"report 11: the same, and some messages beside the outer one", func(s map[string][]evidence.Message) {
+	{"report 11: the same, and some messages next to the outer one", func(s map[string][]evidence.Message) {
 		seenInside(s)
 		each(s["probe/node-1"], func(m *evidence.Message) {
 			if m.Tunnel != nil && m.Tunnel.Local.Port() == 51820 {
@@ -180,7 +180,7 @@ var brokenReports = []breakage{
 	{"the configured backend would end the encryption",
 		func(s map[string][]evidence.Message) { arguments(s, `"--cluster-cidr","10.42.0.0/16"`) },
 		verdict.Failed, "WG0104"},
-	{"K3s was told not to run Flannel, which runs by its own manifest", func(s map[string][]evidence.Message) {
+	{"K3s was configured not to run Flannel, which runs by its own manifest", func(s map[string][]evidence.Message) {
 		arguments(s, `"--flannel-backend","none"`)
 	}, verdict.Passed, ""},
 	{"a node has no lease, since it has no pod range", func(s map[string][]evidence.Message) {
@@ -230,7 +230,7 @@ var recordedReports = map[string]expectation{
 	"host-report-inside": {verdict.Undecided, "WG0602",
 		[]string{"flannel-wg of node-1 reaches node-2 through wg0, another WireGuard device", "variant inside"}},
 	// flannel-wg inside of another WireGuard, and of a TUN device, with its messages
-	// counted there and a control beside it.
+	// counted there and a control next to it.
 	"host-inside-wireguard": {verdict.Passed, "", nil},
 	"host-inside-tun":       {verdict.Passed, "", nil},
 	"host-inside-leak":      {verdict.Failed, "WG0401", []string{"via eth0 instead of flannel-wg"}},

@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// otherReport is one public report: the state that it tells of, and what has to be
+// otherReport is one public report: the state that it describes, and what has to be
 // said of it. Reports of which no recording is the very state are made of a healthy
 // run or of one whose tunnel is blocked.
 type otherReport struct {
@@ -203,7 +203,7 @@ var otherReports = []otherReport{
 		"in the future of its own clock", "NTP", []string{"systemctl restart k3s"}},
 }
 
-// TestOtherReports judges public reports beside those that the lab has scenarios
+// TestOtherReports judges public reports next to those that the lab has scenarios
 // of: the first cause, its kind, its words and its remedy.
 func TestOtherReports(t *testing.T) {
 	for _, r := range otherReports {
@@ -299,7 +299,7 @@ func TestOtherReportsFromNear(t *testing.T) {
 	}
 }
 
-// Of two faults on one way, of which the first hides the second, both are told.
+// Of two faults on one way, of which the first hides the second, both are reported.
 func TestOtherReportsTogether(t *testing.T) {
 	drops := inputRule("drop", "INPUT", "udp dport 51820 drop", at51820(evidence.Selector{}))
 	for name, behind := range map[string]func(streams){
@@ -323,7 +323,7 @@ func TestOtherReportsTogether(t *testing.T) {
 	}
 }
 
-// Where no device tells whether others send to a pod's strange address, it is not
+// Where no device shows whether others send to a pod's strange address, it is not
 // known to be wrong, and not proven either.
 func TestForeignAddressOfUnreadNode(t *testing.T) {
 	s := podAt("10.42.2.9", evidence.Route{Link: "flannel-wg", Type: "unicast", Table: 254})
@@ -419,13 +419,13 @@ func withoutMainRule() streams {
 	return s
 }
 
-// overVPN: a VPN of node-1 has a route for the cluster's whole range, beside the
+// overVPN: a VPN of node-1 has a route for the cluster's whole range, next to the
 // tunnel's or in its place.
-func overVPN(beside bool) streams {
+func overVPN(alongside bool) streams {
 	whole := netip.MustParsePrefix("10.42.0.0/16")
 	s := unforwarded()
 	s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
-		return m.Route != nil && m.Route.Destination == whole && !beside
+		return m.Route != nil && m.Route.Destination == whole && !alongside
 	})
 	route(s["probe/node-1"],
 		evidence.Route{For: podIP(1), Link: "tun0", Type: "unicast", Table: 254, Destination: whole})

@@ -334,7 +334,7 @@ var rows = []row{
 			Why: "Where agents learn of pods one by one, a pod can be reached before every node knows it, and " +
 				"what a node does not know it may send in plaintext. Pods that have been there for a while do not " +
 				"show it.",
-			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on " +
+			Reads: "marked packets that a pod sends from its first moment on, made while every link was captured: on " +
 				"the WireGuard link, on links that leave a host, at the pods they are for",
 			Proof: verdict.P3NoPlaintext, Needs: needBoth, Seen: true,
 			After: []string{

@@ -165,7 +165,7 @@ var brokenSystems = []breakage{
 			})
 		}
 	}, verdict.Failed, "WG0502"},
-	{"Submariner's device beside the tunnel", func(s map[string][]evidence.Message) {
+	{"Submariner's device next to the tunnel", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
 			evidence.Message{
 				Link: &evidence.Link{Index: 12, Name: "submariner", Kind: "wireguard", Up: true, MTU: 1420,

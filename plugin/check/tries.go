@@ -18,7 +18,7 @@ const (
 	maxBecause   = 300 // bytes
 )
 
-// Tries returns the canaries that a run must send beside its usual ones, so that
+// Tries returns the canaries that a run must send besides its usual ones, so that
 // what a rule or a statement does to some packets is seen and not only read. The
 // case need hold no more than what nodes said before anything was sent.
 func Tries(g *graph.Graph) (tries []evidence.Try) {
@@ -59,7 +59,8 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 		if try == nil || len(tries) == maxPairTries || findTry(tries, try) != nil {
 			return
 		}
-		try.ID, try.Because = last+len(tries)+1, because[:min(len(because), maxBecause)]
+		try.ID = last + len(tries) + 1
+		try.Because = because[:min(len(because), maxBecause)]
 		tries = append(tries, *try)
 	}
 	add := func(way *routing.Way, because string) { addOf(paths.plan, way, because) }

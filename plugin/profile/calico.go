@@ -18,7 +18,7 @@ const calicoPrefix = "projectcalico.org/"
 
 // calico recognises Calico by what it writes to its nodes. A node of Canal has
 // Flannel's lease as well and is Flannel's; one with the marks of another network
-// beside Calico's is of neither for sure.
+// next to Calico's is of neither for sure.
 func calico(g *graph.Graph) (Profile, bool) {
 	marked := counted(g, func(n *graph.Node) bool { return annotated(n, calicoPrefix) })
 	if marked == 0 || slices.ContainsFunc(g.Nodes, ofAnother) {
@@ -42,7 +42,8 @@ func calico(g *graph.Graph) (Profile, bool) {
 	for _, n := range g.Nodes {
 		p.Backends[n.Name] = carrier
 		if f.encrypts(n.Name) {
-			p.Backends[n.Name], p.Encrypts = wireguard, true
+			p.Backends[n.Name] = wireguard
+			p.Encrypts = true
 		}
 	}
 	p.Scope = calicoScope(f, p.Encrypts)
@@ -50,8 +51,13 @@ func calico(g *graph.Graph) (Profile, bool) {
 	if !p.Encrypts {
 		return p, true
 	}
-	p.Name, p.Title, p.Backend = "calico-wireguard", "Calico with WireGuard", wireguard
-	p.Device, p.Published, p.Port, p.Address = f.devices(g), calicoPublished, f.port, calicoAddress
+	p.Name = "calico-wireguard"
+	p.Title = "Calico with WireGuard"
+	p.Backend = wireguard
+	p.Device = f.devices(g)
+	p.Published = calicoPublished
+	p.Port = f.port
+	p.Address = calicoAddress
 	return p, true
 }
 
@@ -81,7 +87,7 @@ func annotated(n *graph.Node, prefix string) bool {
 }
 
 // ofAnother reports whether a node has the marks of a network that Calico does
-// not run beside.
+// not run alongside.
 func ofAnother(n *graph.Node) bool {
 	return slices.ContainsFunc(ciliumPrefixes, func(prefix string) bool { return annotated(n, prefix) })
 }

@@ -57,9 +57,13 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	if p.Encrypts {
 		p.Device = func(*graph.Node, int) string { return ciliumDevice }
-		p.Published, p.Port = ciliumKey, func(*graph.Node, int) uint16 { return ciliumPort }
-		p.Redirects, p.RouteMTU, p.AllowsPods = true, true, true
-		p.Wraps, p.Misleads = c.overlay(), ciliumMisleads
+		p.Published = ciliumKey
+		p.Port = func(*graph.Node, int) uint16 { return ciliumPort }
+		p.Redirects = true
+		p.RouteMTU = true
+		p.AllowsPods = true
+		p.Wraps = c.overlay()
+		p.Misleads = ciliumMisleads
 		return p, true
 	}
 	p.Backends = map[string]string{}
@@ -218,7 +222,7 @@ func (c ciliumCluster) scope() []Scope {
 	if !c.wireguard() {
 		return nil
 	}
-	const programs = "; what its programs decide for other packets cannot be read, it was watched on every link"
+	const programs = "; what its programs decide for other packets cannot be read, it was captured on every link"
 	lines := []Scope{{
 		What: "pods that a node does not know yet",
 		Why:  "without strict mode a packet to an address that the agent has not learned leaves unencrypted" + programs,
@@ -282,7 +286,7 @@ func (c ciliumCluster) nodeScope() Scope {
 	}
 	labels := c.optOutLabels()
 	if labels == "" {
-		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are no hosts"}
+		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are not hosts"}
 	}
 	return Scope{
 		What: "nodes to nodes",

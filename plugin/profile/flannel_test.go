@@ -23,7 +23,7 @@ func node(links []string, addresses ...string) *graph.Node {
 	return n
 }
 
-// The mode is told from what the nodes have; one that lost a device is in the
+// The mode is known from what the nodes have; one that lost a device is in the
 // others' mode.
 func TestFlannelDevices(t *testing.T) {
 	separate := node([]string{"eth0", "flannel-wg", "flannel-wg-v6"}, "10.42.0.0/32", "fe80::1/64")

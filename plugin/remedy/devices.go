@@ -30,7 +30,7 @@ var deviceRemedies = []row{
 	// Changes nothing by itself: which program it is is not known.
 	{"WG0202", "hangs", "", Hint{
 		Title: "Restart the program that runs {device} on {node}",
-		Note:  "It is a userspace WireGuard, in the network plugin itself or beside it.",
+		Note:  "It is a userspace WireGuard, in the network plugin itself or next to it.",
 	}},
 	// Changes nothing by itself: no policy is named to be weakened.
 	{"WG0202", "permission", "", Hint{

@@ -45,7 +45,7 @@ var machinesRemedies = []row{
 		Title: "Have Flannel use {device}, the WireGuard of the machines",
 		Note:  "Add --iface={device} to the arguments of the DaemonSet kube-flannel-ds, and recreate the pods.",
 	}},
-	// Prints no command: how this network plugin is told is not known.
+	// Prints no command: how this network plugin is configured is not known.
 	{"WG0601", "unused", "", Hint{
 		Title: "Have the network plugin send to the other nodes through {device}, the WireGuard of the machines",
 		Note:  "{peer} has the address {address} there. Or switch the network plugin to an encrypting backend.",
@@ -59,7 +59,7 @@ var machinesRemedies = []row{
 	// Prints no command: whether it was on the wire cannot be seen from the two nodes.
 	{"WG0601", "decrypted", "", Hint{
 		Title: "Nothing is known to be wrong: packets that IPsec decrypts pass their link once more",
-		Note: "Whether what arrives in clear beside ESP is that is not known. For a proof use WireGuard in place of " +
-			"IPsec: its packets come out of a link of their own.",
+		Note: "Whether what arrives in clear next to ESP is what IPsec decrypted is not known. " +
+			"For a proof use WireGuard in place of IPsec: its packets come out of a link of their own.",
 	}},
 }

@@ -2,7 +2,7 @@ package remedy
 
 import "strings"
 
-// modules says how a node comes to have the kernel module wireguard, by how the
+// modules describes how a node comes to have the kernel module wireguard, by how the
 // PRETTY_NAME of its os-release begins, the longest first; that is what the API
 // shows as a node's OS image. A kernel's version number says little: some
 // distributions ported the module back to 4.18 and 5.4, and some build later

@@ -327,7 +327,7 @@ const (
 		"allow out to {address} port {port} proto udp."
 )
 
-// What firewalld is told: see firewalld.richlanguage(5) and firewall-cmd(1).
+// The syntax of firewalld: see firewalld.richlanguage(5) and firewall-cmd(1).
 const (
 	richRule = "--add-rich-rule='rule family=ipv{version} source address={address} port port={port} " +
 		"protocol=udp accept'"
@@ -335,7 +335,7 @@ const (
 	trustPods = "--zone=trusted --add-source={there} --add-source={here}"
 )
 
-// trackMore says how a node comes to track more connections.
+// trackMore describes how a node comes to track more connections.
 var trackMore = Hint{
 	Title: "Make room in the table of connections of {node}",
 	Note: "conntrack -S shows the drops, conntrack -L what fills the table: find what opens so many. kube-proxy sets " +
@@ -372,28 +372,28 @@ const (
 		"tunnel's datagrams names it."
 )
 
-// openNarrow says what to accept where it is not known before which rule.
+// openNarrow describes what to accept where it is not known before which rule.
 var openNarrow = Hint{
 	Title: "Accept UDP port {port} from the other node, before the rule that drops it",
 	Note: "Narrow it to the other node's address. With ufw: ufw allow from ADDRESS to any port {port} proto udp; " +
 		"with firewalld: a rich rule with source address and port.",
 }
 
-// openOut says what to let out where it is not known before which rule.
+// openOut describes what to let out where it is not known before which rule.
 var openOut = Hint{
 	Title: "Let UDP port {port} out to the other node, before the rule that drops it",
 	Note: "Narrow it to the other node's address. With ufw: ufw allow out to ADDRESS port {port} proto udp; " +
 		"otherwise where the rule comes from.",
 }
 
-// wayToEndpoint says what to look at where the kernel has no route to an endpoint.
+// wayToEndpoint describes what to look at where the kernel has no route to an endpoint.
 var wayToEndpoint = Hint{
 	Title: "Give {node} a route to {address}, the endpoint of {peer}",
 	Note: "ip -{version} route get {address} shows what refuses, ip -{version} route show table all and ip " +
 		"-{version} rule what there is. Find out what added it: a VPN, a network manager, a firewall against scans.",
 }
 
-// forwardNarrow says what to look at where no rule can be named for certain.
+// forwardNarrow describes what to look at where no rule can be named for certain.
 var forwardNarrow = Hint{
 	Title: "Find out whether the rule that is shown drops the pods' packets on {node}",
 	Note: "Look at network policies first: kubectl get networkpolicies -A. The rule's counter rises if it does. An " +

@@ -110,9 +110,10 @@ var wireRemedies = []row{
 	// Prints no command: what sends the packets is not known.
 	{"WG0608", "", "", Hint{
 		Title: "Find what sends these packets on the node and the link that the finding names",
-		Note: "It is no pair of this run, or which one is not known. Look at policy rules (ip rule), the routes of " +
-			"all tables (ip route show table all), filters that copy or divert (nft list ruleset, tc filter show dev " +
-			"LINK ingress) and capture or mirror programs. --pairs all tests all pairs.",
+		Note: "The packets belong to no pair that this run tested, or to which one is not known. " +
+			"Look at policy rules (ip rule), the routes of all tables (ip route show table all), filters that copy " +
+			"or divert (nft list ruleset, tc filter show dev LINK ingress) and capture or mirror programs. " +
+			"--pairs all tests all pairs.",
 	}},
 	// Prints no command: nothing has to be changed.
 	{"WG0603", "recreated", "", Hint{

@@ -51,9 +51,9 @@ func copied(f *evidence.Flow, change func(*evidence.Flow)) {
 	change(f)
 }
 
-// brokenAccounts are packets that arrived and were not in the tunnel, beside
+// brokenCounts are packets that arrived and were not in the tunnel, next to
 // what a network may do to ciphertext.
-var brokenAccounts = []breakage{
+var brokenCounts = []breakage{
 	{"the answers went in and no UDP canary",
 		between1and2(func(s *evidence.Seen) { s.UDP = s.UDPAnswers }), verdict.Failed, "WG0605"},
 	{"the UDP canaries went in twice and no answer",
