@@ -32,7 +32,7 @@ func wait(ctx context.Context, deadline, idle time.Duration) string {
 	for {
 		select {
 		case <-ctx.Done():
-			return "told to end"
+			return "asked to end"
 		case <-over:
 			return "deadline"
 		case <-alone:
