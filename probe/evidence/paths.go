@@ -71,7 +71,7 @@ type Selector struct {
 	Other []string `json:"other,omitempty"`
 }
 
-// Diversion is something beside routing tables that can give a packet another
+// Diversion is something other than routing tables that can give a packet another
 // way, or make the tables answer otherwise.
 type Diversion struct {
 	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm, fdb, ipvs

@@ -32,7 +32,7 @@ type numbered struct {
 // Bounds of one column.
 const (
 	maxPeers = 64                      // rows of peers, counts and tunnels
-	maxAlike = evidence.MaxNumbers / 2 // rows of canaries, routes and witnesses
+	maxAlike = evidence.MaxNumbers / 2 // rows of canaries, routes and packets in tunnels
 	packRoom = 512                     // left for what the stream's name and number add
 )
 
@@ -127,7 +127,7 @@ func (p *Packer) column(rows []evidence.Message) []evidence.Message {
 		})
 		return split(rows, maxAlike, canaries)
 	case first.Witness != nil:
-		return witnesses(rows)
+		return seenInTunnel(rows)
 	case first.Route != nil:
 		return split(rows, maxAlike, routes)
 	default:

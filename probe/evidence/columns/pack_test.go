@@ -88,7 +88,7 @@ func some(random *rand.Rand, nodes int) (state, counts []evidence.Message) {
 	return state, counts
 }
 
-// facts are single messages as texts, sorted; witnesses pair by pair.
+// facts are single messages as texts, sorted; what was seen in tunnels pair by pair.
 func facts(t *testing.T, messages []evidence.Message) (all []string) {
 	t.Helper()
 	for _, m := range messages {
