@@ -98,7 +98,7 @@ func (r Reader) meanwhile(inventory string, found *result) []evidence.Diversion 
 	if r.watch == nil {
 		return nil
 	}
-	r.watch.tell(found.diversions)
+	r.watch.note(found.diversions)
 	if !r.watch.closed {
 		return nil
 	}

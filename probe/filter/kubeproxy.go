@@ -16,7 +16,7 @@ import (
 
 // kube-proxy can have tens of thousands of rules. What they do to Services'
 // addresses is its job, and which of them leads where does not matter. But a name
-// is no proof: anybody can call a chain KUBE-SOMETHING. So each kind of statement
+// is not a proof: anybody can call a chain KUBE-SOMETHING. So each kind of statement
 // there is reported once, and what gives packets another target is trusted only as
 // far as no packet for a pod can come to it: every way there is for an address that
 // no pod has, of a Service or of this host. Nor may a datagram of an overlay, which is
@@ -175,7 +175,7 @@ func (w *walk) overlaid(c condition) bool {
 }
 
 // narrowed is a condition for datagrams of overlays alone. What comes in for the host
-// itself is no packet that it forwards.
+// itself is not a packet that it forwards.
 func narrowed(c condition, hook string) condition {
 	c.protocols([]uint8{unix.IPPROTO_UDP}, false)
 	var ports []evidence.Ports

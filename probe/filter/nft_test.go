@@ -414,7 +414,7 @@ func TestEbtablesNft(t *testing.T) {
 	}
 }
 
-// What a target does that is not known cannot be told.
+// What a target does that is not known cannot be reported.
 func TestUnknownTargets(t *testing.T) {
 	for name, want := range map[string]string{"ROUTE": evidence.EffectBPF, "HMARK": evidence.EffectMark,
 		"RAWDNAT": evidence.EffectDNAT, "TARPIT": ""} {

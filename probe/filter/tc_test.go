@@ -175,7 +175,7 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 	return int(fd)
 }
 
-// A program in a filter is told with its name, one that tcx attached without.
+// A program in a filter is reported with its name, one that tcx attached without.
 func TestPrograms(t *testing.T) {
 	enter(t)
 	run(t, "ip link add eth0 type veth peer name eth1")

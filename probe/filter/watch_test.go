@@ -182,7 +182,7 @@ func carryOut(t *testing.T, line string) {
 }
 
 // While kube-proxy writes all of its rules again and again, nothing is reported; what
-// stands beside for a moment is found all the same.
+// is there for a moment is found all the same.
 func TestBetweenBusy(t *testing.T) {
 	enter(t)
 	var many strings.Builder
