@@ -100,7 +100,7 @@ func TestNeighbours(t *testing.T) {
 }
 
 // What connection tracking dropped is added up over the processors, and how full
-// its table is stands beside it.
+// its table is stands next to it.
 func TestConntrackDrops(t *testing.T) {
 	const head = "entries  searched found new invalid ignore drop early_drop\n"
 	reader := func(stat string, settings map[string]string) Reader {
@@ -166,7 +166,7 @@ func TestForwardingOfLinks(t *testing.T) {
 	run(t, "ip link add eth0 type veth peer name wan")
 	run(t, "ip link add cni0 type bridge")
 	if err := os.WriteFile("/proc/sys/net/ipv4/conf/cni0/forwarding", []byte("0"), 0); err != nil {
-		t.Skip(err)
+		t.Skip("needs a writable /proc/sys: ", err)
 	}
 	links, _ := Reader{}.Links(nil)
 	for _, l := range links.Links {

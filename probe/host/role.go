@@ -21,7 +21,7 @@ type facts struct {
 	// in all tables; a default route is /0.
 	Addresses []netip.Prefix
 	Routes    []netip.Prefix
-	Master    *masterFacts // nil if it is no port of another link
+	Master    *masterFacts // nil if it is not a port of another link
 }
 
 // masterFacts are those of the bridge, bond or switch that a link is a port of.

@@ -56,7 +56,8 @@ func objectsOf(bears *bearing) map[uint32]string {
 	all, members := map[uint32]string{}, map[uint32][]uint32{}
 	err = conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
 		id, text, group := describeObject(message)
-		all[id], members[id] = text, group
+		all[id] = text
+		members[id] = group
 	})
 	if err != nil || len(all) == 0 {
 		return nil
