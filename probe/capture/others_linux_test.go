@@ -28,7 +28,7 @@ func watching(index int, addresses []string, links ...evidence.Link) Config {
 // ofOthers are the leaks by range, by direction and link.
 func ofOthers(messages []evidence.Message) map[string]evidence.Sighting {
 	found := map[string]evidence.Sighting{}
-	for _, leak := range sightings(messages) {
+	for _, leak := range leaksIn(messages) {
 		if leak.By == evidence.LeakedByRange {
 			found[leak.Link+" "+leak.Direction] = leak
 		}
@@ -204,7 +204,7 @@ func TestOtherTunnels(t *testing.T) {
 					seen += m.Witness.Seen[0].UDP
 				}
 			}
-			for _, leak := range sightings(messages) {
+			for _, leak := range leaksIn(messages) {
 				if leak.Link != "eth0" {
 					t.Errorf("%+v", leak)
 				}
@@ -212,7 +212,7 @@ func TestOtherTunnels(t *testing.T) {
 			if seen != 3 {
 				t.Errorf("%d of 3 canaries seen", seen)
 			}
-			for _, leak := range sightings(outside.Stop(t.Context())) {
+			for _, leak := range leaksIn(outside.Stop(t.Context())) {
 				if leak.By == evidence.LeakedByMark && leak.Count != 3 {
 					t.Errorf("%+v", leak)
 				}
@@ -242,7 +242,7 @@ func TestOtherTUN(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	messages := s.Stop(t.Context())
 	if got := captures(messages)["tun0"]; !got.Started || !got.Alive || got.Frames != 3 ||
-		len(sightings(messages)) != 0 {
+		len(leaksIn(messages)) != 0 {
 		t.Errorf("%+v", got)
 	}
 	for _, m := range messages {
