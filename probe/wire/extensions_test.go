@@ -190,7 +190,7 @@ func TestFlowAtTheBeginning(t *testing.T) {
 }
 
 // The pods' addresses may have any bytes in common, with each other and with
-// what stands beside them; a header is found up to the last byte of a frame.
+// what stands next to them; a header is found up to the last byte of a frame.
 func TestFlowAtTheEnd(t *testing.T) {
 	for _, row := range []struct{ source, target string }{
 		{"10.10.0.7", "10.10.1.9"}, {"10.42.0.7", "10.42.1.9"}, {"7.7.7.7", "7.7.7.8"}, {"0.0.0.1", "0.0.0.2"},
