@@ -193,7 +193,8 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 		}
 		return true, errors.Join(s.err, s.flush())
 	}
-	s.ready.Request, s.ready.What = request.ID, what
+	s.ready.Request = request.ID
+	s.ready.What = what
 	s.ready.Took = time.Since(start).Milliseconds()
 	s.write(evidence.Message{Ready: &s.ready})
 	s.ready = evidence.Ready{}

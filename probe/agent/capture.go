@@ -41,7 +41,8 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 			Text: err.Error(), Hint: "a capture needs NET_RAW on the host's network namespace"})
 		return
 	}
-	s.capture, s.captured = running, links.Links
+	s.capture = running
+	s.captured = links.Links
 }
 
 // beginWatch listens for changes of links from before the captures start.
@@ -113,7 +114,8 @@ func (s *session) stop(ctx context.Context) {
 	if s.capture != nil {
 		results := s.capture.Stop(ctx)
 		s.writePacked(results)
-		s.capture, s.tunnels = nil, tunnels(results)
+		s.capture = nil
+		s.tunnels = tunnels(results)
 		s.latecomers()
 	}
 	if s.pod != nil {

@@ -117,7 +117,7 @@ func newKeeper(t *testing.T) *keeper {
 	stdin, _ := command.StdinPipe()
 	stdout, _ := command.StdoutPipe()
 	if err := command.Start(); err != nil {
-		t.Skip("making a namespace needs root:", err)
+		t.Skip("needs root to make a namespace:", err)
 	}
 	t.Cleanup(func() { stdin.Close(); command.Wait() })
 	k := &keeper{t: t, pid: command.Process.Pid, stdin: stdin, stdout: bufio.NewScanner(stdout)}
@@ -148,7 +148,7 @@ func (k *keeper) device(name, config string) {
 	k.t.Helper()
 	fmt.Fprintln(k.stdin, name, strings.ReplaceAll(strings.TrimSpace(config), "\n", " "))
 	if k.stdout.Scan(); k.stdout.Text() != "made" {
-		k.t.Skip("needs a TUN device, none can be made here:", k.stdout.Text())
+		k.t.Skip("needs a TUN device, which cannot be made here:", k.stdout.Text())
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Services and nodes beside the pods. Each node translates the address of the other
+// Services and nodes next to the pods. Each node translates the address of the other
 // pod's Service, and masquerades what its pods send to nodes, as kube-proxy and
 // flannel do.
 //

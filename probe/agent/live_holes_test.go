@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// More of what healthy nodes have beside the tunnel.
+// More of what healthy nodes have next to the tunnel.
 func TestLiveOtherSystems(t *testing.T) {
 	runLive(t, []liveCase{
 		{name: "kube-proxy-ipvs",

@@ -28,19 +28,19 @@ const isClear = "ip saddr 10.42.0.2 @th,64,32 0x74686973"
 func TestLivePaths(t *testing.T) {
 	runLive(t, []liveCase{
 		{
-			name: "rule-for-a-part", prepare: ruleForPart, during: tellMarker("10.42.1.200:9"), after: crossed(8),
+			name: "rule-for-a-part", prepare: ruleForPart, during: sendMarker("10.42.1.200:9"), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
-			name: "rule-for-a-port", prepare: ruleForPort, during: tellMarker("10.42.1.2:53"), after: crossed(8),
+			name: "rule-for-a-port", prepare: ruleForPort, during: sendMarker("10.42.1.2:53"), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
 			name: "rule-behind-the-tunnel", prepare: ruleBehindTunnel,
-			during: tellMarker("10.42.1.200:9"), after: crossed(8), verdict: "FAIL", causes: []string{otherPath, leak},
+			during: sendMarker("10.42.1.200:9"), after: crossed(8), verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
-			name: "two-hops", prepare: twoHops, during: tellMarker(""), after: crossed(8),
+			name: "two-hops", prepare: twoHops, during: sendMarker(""), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{name: "route-into-srv6", prepare: routeIntoSRv6, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
@@ -123,9 +123,9 @@ func crossed(frames int) func(*live) {
 	}
 }
 
-// tellMarker has another pod of node 0 send what only a capture of clear
+// sendMarker has another pod of node 0 send what only a capture of clear
 // packets can hold. Pod 0 stands for it: its packets are none of the run's.
-func tellMarker(to string) func(*live) {
+func sendMarker(to string) func(*live) {
 	return func(l *live) {
 		if to == "" {
 			to = l.hop + ":9"

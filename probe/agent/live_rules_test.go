@@ -284,7 +284,7 @@ COMMIT
 COMMIT
 `
 
-// quickTable is what wg-quick adds beside its rules.
+// quickTable is what wg-quick adds next to its rules.
 const quickTable = `table ip wg-quick-wg0 {
 	chain preraw { type filter hook prerouting priority raw; policy accept; iifname != "wg0" ip daddr 10.99.0.2 fib saddr type != local drop; }
 	chain premangle { type filter hook prerouting priority mangle; policy accept; meta l4proto udp meta mark set ct mark; }

@@ -9,7 +9,7 @@ import (
 )
 
 // A network that loses and repeats datagrams, and traffic that has nothing to
-// do with the tunnel, are no leaks.
+// do with the tunnel, are not leaks.
 func TestLiveTraffic(t *testing.T) {
 	// A UDP canary of 693 bytes is a data message of 768, an IP packet of 796.
 	const canary = "udp dport 51820 ip length 796 "

@@ -32,7 +32,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	if os.Getuid() != 0 {
-		t.Skip("making network namespaces needs root")
+		t.Skip("needs root to make network namespaces")
 	}
 	l := &lab{preshared: keyPair(t)}
 	for i := range 2 {
@@ -244,13 +244,13 @@ func TestLeakingPair(t *testing.T) {
 	l.verify()
 	for i := range 2 {
 		l.checkPod(t, l.tests[i])
-		sightings := 0
+		leaks := 0
 		for _, m := range l.probes[i].messages {
 			if m.Sighting != nil && m.Sighting.Link == "eth0" {
-				sightings++
+				leaks++
 			}
 		}
-		if sightings == 0 {
+		if leaks == 0 {
 			t.Error("the leak was not seen:", l.probes[i].raw.String())
 		}
 	}
