@@ -39,8 +39,8 @@ const Newcomer = "newcomer"
 // Trial is the role of a pod in which a WireGuard link is made and removed.
 const Trial = "trial"
 
-// newcomerIdle is how long a newcomer stays when it has sent all it has to.
-const newcomerIdle = 3 * time.Second
+// newPodIdle is how long a new pod stays when it has sent all it has to.
+const newPodIdle = 3 * time.Second
 
 // SocketFolder is where a probe of the second pass finds the control sockets
 // of userspace WireGuard programs (wgctrl's own default).
@@ -65,7 +65,7 @@ type Run struct {
 	Idle time.Duration
 }
 
-// Placing says where one Job goes.
+// Placing describes where one Job goes.
 type Placing struct {
 	Role  string // "pod", "probe", "newcomer" or "trial"
 	Index int    // of the node
@@ -94,7 +94,8 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	lifetime := int64(r.Lifetime / time.Second)
 	job.Spec.ActiveDeadlineSeconds = &lifetime
 	for _, labels := range []map[string]string{job.Labels, job.Spec.Template.Labels} {
-		labels[LabelRun], labels[LabelRole] = r.ID, p.Role
+		labels[LabelRun] = r.ID
+		labels[LabelRole] = p.Role
 	}
 	for _, annotations := range []map[string]string{job.Annotations, job.Spec.Template.Annotations} {
 		annotations[AnnotationNode] = p.Node
@@ -112,7 +113,8 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 	}
 	idle := r.Idle
 	if p.Role == Newcomer {
-		agent.Command[len(agent.Command)-1], idle = Newcomer, newcomerIdle
+		agent.Command[len(agent.Command)-1] = Newcomer
+		idle = newPodIdle
 	}
 	for _, name := range p.Secrets {
 		agent.Env = append(agent.Env, r.secretValue(name))

@@ -63,7 +63,8 @@ func TestSecondPassSharesOneFolderReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	pod := job.Spec.Template.Spec
-	if len(pod.Volumes) != 1 || pod.Volumes[0].HostPath.Path != "/run/wireguard" || *pod.Volumes[0].HostPath.Type != corev1.HostPathDirectory {
+	if len(pod.Volumes) != 1 || pod.Volumes[0].HostPath.Path != "/run/wireguard" ||
+		*pod.Volumes[0].HostPath.Type != corev1.HostPathDirectory {
 		t.Errorf("volumes %+v", pod.Volumes)
 	}
 	mounts := pod.Containers[0].VolumeMounts
@@ -86,15 +87,21 @@ func TestBothRoles(t *testing.T) {
 		c := pod.Containers[0]
 		term := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0]
 		for what, ok := range map[string]bool{
-			"name":         job.Name == "wg-abc234-"+role+"-12" && job.Namespace == map[string]string{"probe": "kubectl-wg-abc234", "pod": "kubectl-wg-abc234-pods"}[role],
-			"node":         pod.NodeName == "" && term.MatchFields[0].Values[0] == "node.example.org" && job.Annotations[AnnotationNode] == "node.example.org",
-			"taints":       len(pod.Tolerations) == 1 && pod.Tolerations[0].Operator == corev1.TolerationOpExists,
-			"end":          *job.Spec.ActiveDeadlineSeconds == 180 && *job.Spec.TTLSecondsAfterFinished > 0 && *job.Spec.BackoffLimit == 0 && pod.RestartPolicy == corev1.RestartPolicyNever,
-			"command":      slices.Equal(c.Command, []string{"/wg-probe", "wait", "--deadline", "180s", "--idle", "1m0s"}),
-			"token":        !*pod.AutomountServiceAccountToken && !*pod.EnableServiceLinks,
-			"resources":    len(c.Resources.Limits) == 2 && len(c.Resources.Requests) == 2,
-			"image":        c.Image == "example.org/probe:1" && c.ImagePullPolicy == corev1.PullNever && pod.ImagePullSecrets[0].Name == "registry",
-			"labels":       job.Labels[LabelRun] == "abc234" && job.Spec.Template.Labels[LabelRun] == "abc234" && job.Labels[LabelManagedBy] == ManagedBy,
+			"name": job.Name == "wg-abc234-"+role+"-12" &&
+				job.Namespace == map[string]string{"probe": "kubectl-wg-abc234", "pod": "kubectl-wg-abc234-pods"}[role],
+			"node": pod.NodeName == "" && term.MatchFields[0].Values[0] == "node.example.org" &&
+				job.Annotations[AnnotationNode] == "node.example.org",
+			"taints": len(pod.Tolerations) == 1 && pod.Tolerations[0].Operator == corev1.TolerationOpExists,
+			"end": *job.Spec.ActiveDeadlineSeconds == 180 && *job.Spec.TTLSecondsAfterFinished > 0 &&
+				*job.Spec.BackoffLimit == 0 && pod.RestartPolicy == corev1.RestartPolicyNever,
+			"command": slices.Equal(c.Command,
+				[]string{"/wg-probe", "wait", "--deadline", "180s", "--idle", "1m0s"}),
+			"token":     !*pod.AutomountServiceAccountToken && !*pod.EnableServiceLinks,
+			"resources": len(c.Resources.Limits) == 2 && len(c.Resources.Requests) == 2,
+			"image": c.Image == "example.org/probe:1" && c.ImagePullPolicy == corev1.PullNever &&
+				pod.ImagePullSecrets[0].Name == "registry",
+			"labels": job.Labels[LabelRun] == "abc234" && job.Spec.Template.Labels[LabelRun] == "abc234" &&
+				job.Labels[LabelManagedBy] == ManagedBy,
 			"container":    c.Name == Container,
 			"meshes":       noMesh(job.Spec.Template.Labels, job.Spec.Template.Annotations),
 			"environment":  c.Env == nil,
@@ -120,10 +127,12 @@ func TestNewcomer(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := job.Spec.Template.Spec.Containers[0].Command
-	if want := []string{"/wg-probe", "newcomer", "--deadline", "180s", "--idle", "3s", "--index", "3"}; !slices.Equal(command, want) {
+	if want := []string{"/wg-probe", "newcomer", "--deadline", "180s", "--idle", "3s", "--index",
+		"3"}; !slices.Equal(command, want) {
 		t.Errorf("command %q", command)
 	}
-	if job.Name != "wg-abc234-newcomer-3" || job.Labels[LabelRole] != Newcomer || job.Spec.Template.Labels[LabelRole] != Newcomer {
+	if job.Name != "wg-abc234-newcomer-3" || job.Labels[LabelRole] != Newcomer ||
+		job.Spec.Template.Labels[LabelRole] != Newcomer {
 		t.Errorf("%s: %v", job.Name, job.Labels)
 	}
 	pod.Spec.Template.Spec.Containers[0].Command = command
@@ -154,7 +163,8 @@ func TestSecret(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := job.Spec.Template.Spec.Containers[0].Env[0].ValueFrom.SecretKeyRef
-		if from.Name != secret.Name || from.Key != "MARK" || secret.StringData["MARK"] != "m" || secret.Namespace != job.Namespace {
+		if from.Name != secret.Name || from.Key != "MARK" || secret.StringData["MARK"] != "m" ||
+			secret.Namespace != job.Namespace {
 			t.Errorf("%+v, %+v", from, secret)
 		}
 		if len(secret.OwnerReferences) != owners {
@@ -180,7 +190,8 @@ func TestNamespaces(t *testing.T) {
 	}{{"kubectl-wg-abc234", "privileged", 6}, {"kubectl-wg-abc234-pods", "restricted", 5}} {
 		n, quota := namespaces[i], quotas[i]
 		mesh := n.Labels["istio-injection"] == "disabled" && n.Annotations["linkerd.io/inject"] == "disabled"
-		if n.Name != want.name || n.Labels[LabelRun] != "abc234" || n.Labels["pod-security.kubernetes.io/enforce"] != want.level || !mesh {
+		if n.Name != want.name || n.Labels[LabelRun] != "abc234" ||
+			n.Labels["pod-security.kubernetes.io/enforce"] != want.level || !mesh {
 			t.Errorf("%+v", n)
 		}
 		if pods := quota.Spec.Hard[corev1.ResourcePods]; quota.Namespace != want.name || pods.Value() != want.pods {
@@ -188,11 +199,13 @@ func TestNamespaces(t *testing.T) {
 		}
 	}
 	policy, err := r.PolicyObject()
-	if err != nil || policy.Namespace != "kubectl-wg-abc234-pods" || len(policy.Spec.Ingress) != 1 || len(policy.Spec.Egress) != 1 {
+	if err != nil || policy.Namespace != "kubectl-wg-abc234-pods" || len(policy.Spec.Ingress) != 1 ||
+		len(policy.Spec.Egress) != 1 {
 		t.Errorf("%+v, %v", policy, err)
 	}
 	r.Namespace = "mine"
-	if got := r.Namespaces(); !slices.Equal(got, []string{"mine"}) || r.NamespaceOf("probe") != "mine" || r.NamespaceOf("pod") != "mine" {
+	if got := r.Namespaces(); !slices.Equal(got, []string{"mine"}) || r.NamespaceOf("probe") != "mine" ||
+		r.NamespaceOf("pod") != "mine" {
 		t.Errorf("%v", got)
 	}
 }

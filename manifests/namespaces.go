@@ -96,7 +96,8 @@ func (r Run) SecretObject(values map[string]string, owner *batchv1.Job) (*corev1
 		return nil, err
 	}
 	r.own(&secret.ObjectMeta, "wg-"+r.ID)
-	secret.Namespace, secret.StringData = r.NamespaceOf(Newcomer), maps.Clone(values)
+	secret.Namespace = r.NamespaceOf(Newcomer)
+	secret.StringData = maps.Clone(values)
 	if owner != nil && !r.Own() {
 		secret.OwnerReferences = []metav1.OwnerReference{
 			{APIVersion: "batch/v1", Kind: "Job", Name: owner.Name, UID: owner.UID},

@@ -27,11 +27,14 @@ func TestService(t *testing.T) {
 			t.Fatal(err)
 		}
 		port := service.Spec.Ports[0]
-		if service.Name != "wg-abc234-7" || service.Namespace != job.Namespace || service.Spec.Selector["job-name"] != job.Name ||
-			len(service.Spec.Selector) != 1 || service.Labels[LabelRun] != "abc234" || len(service.OwnerReferences) != owners {
+		if service.Name != "wg-abc234-7" || service.Namespace != job.Namespace ||
+			service.Spec.Selector["job-name"] != job.Name ||
+			len(service.Spec.Selector) != 1 ||
+			service.Labels[LabelRun] != "abc234" || len(service.OwnerReferences) != owners {
 			t.Errorf("%+v", service)
 		}
-		if port.Port != 9477 || port.TargetPort.IntVal != 9477 || port.Protocol != corev1.ProtocolUDP || len(service.Spec.Ports) != 1 {
+		if port.Port != 9477 || port.TargetPort.IntVal != 9477 || port.Protocol != corev1.ProtocolUDP ||
+			len(service.Spec.Ports) != 1 {
 			t.Errorf("%+v", port)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // heapGrowth is how many percent the heap may grow between two collections.
 // Go's own is 100; what a run among many nodes holds lives long, so that
-// collecting it more often costs little beside the memory that is saved.
+// collecting it more often costs little compared to the memory that is saved.
 const heapGrowth = 20
 
 func main() {

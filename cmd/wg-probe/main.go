@@ -61,7 +61,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			})
 		}
 		if err := flags.Parse(args[1:]); err != nil {
-			return map[bool]int{true: 0, false: 2}[errors.Is(err, flag.ErrHelp)]
+			if errors.Is(err, flag.ErrHelp) {
+				return 0
+			}
+			return 2
 		}
 		if err := first.Send(ctx); err != nil {
 			log.Error("sending the first packets", "cause", err)

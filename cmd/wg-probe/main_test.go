@@ -34,18 +34,19 @@ func TestUsage(t *testing.T) {
 		{"agent", 1, ""}, // its input ends at once
 	} {
 		var out bytes.Buffer
-		if code := run(strings.Fields(test.args), strings.NewReader(""), &out, io.Discard); code != test.code || out.String() != test.out {
+		if code := run(strings.Fields(test.args), strings.NewReader(""), &out, io.Discard); code != test.code ||
+			out.String() != test.out {
 			t.Errorf("%q: code %d, output %q", test.args, code, out.String())
 		}
 	}
 }
 
 // container starts "wg-probe wait" as the first process of a PID namespace and
-// returns a way to start processes beside it, as a runtime's exec does.
-func container(t *testing.T, args ...string) (first *exec.Cmd, beside func(args ...string) *exec.Cmd) {
+// returns a way to start processes next to it, as a runtime's exec does.
+func container(t *testing.T, args ...string) (first *exec.Cmd, alongside func(args ...string) *exec.Cmd) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("making a PID namespace needs root")
+		t.Skip("needs root to make a PID namespace")
 	}
 	self, _ := os.Executable()
 	program := filepath.Join(t.TempDir(), "wg-probe")
@@ -53,7 +54,8 @@ func container(t *testing.T, args ...string) (first *exec.Cmd, beside func(args 
 		t.Fatal(err)
 	}
 	// unshare becomes the parent of the first process; --kill-child ends it with us.
-	first = exec.Command("unshare", append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", program, "wait"}, args...)...)
+	first = exec.Command("unshare",
+		append([]string{"--pid", "--fork", "--mount-proc", "--kill-child", program, "wait"}, args...)...)
 	if err := first.Start(); err != nil {
 		t.Skip("needs unshare, of util-linux: ", err)
 	}
@@ -90,8 +92,8 @@ func ended(t *testing.T, first *exec.Cmd, within time.Duration) bool {
 
 // The dead-man switch: the end of the session's input ends the container.
 func TestContainerEndsWithItsAgent(t *testing.T) {
-	first, beside := container(t)
-	agent := beside("agent")
+	first, alongside := container(t)
+	agent := alongside("agent")
 	stdin, err := agent.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +112,8 @@ func TestContainerEndsWithItsAgent(t *testing.T) {
 }
 
 func TestContainerEndsWhenItsAgentIsKilled(t *testing.T) {
-	first, beside := container(t)
-	agent := beside("agent")
+	first, alongside := container(t)
+	agent := alongside("agent")
 	stdin, _ := agent.StdinPipe()
 	defer stdin.Close()
 	if err := agent.Start(); err != nil {
@@ -131,8 +133,8 @@ func TestContainerEndsWhenItsAgentIsKilled(t *testing.T) {
 }
 
 func TestContainerEndsWithoutAgent(t *testing.T) {
-	first, beside := container(t, "--idle", "600ms")
-	if out, err := beside("version").Output(); err != nil || string(out) != "devel\n" {
+	first, alongside := container(t, "--idle", "600ms")
+	if out, err := alongside("version").Output(); err != nil || string(out) != "devel\n" {
 		t.Error(string(out), err)
 	}
 	if !ended(t, first, 4*time.Second) {

@@ -32,7 +32,7 @@ func wait(ctx context.Context, deadline, idle time.Duration) string {
 	for {
 		select {
 		case <-ctx.Done():
-			return "told to end"
+			return "asked to end"
 		case <-over:
 			return "deadline"
 		case <-alone:
@@ -77,7 +77,8 @@ func agents() bool {
 func runs(pid int, subcommand string) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	words := bytes.Split(line, []byte{0})
-	return err == nil && len(words) > 1 && filepath.Base(string(words[0])) == "wg-probe" && string(words[1]) == subcommand
+	return err == nil && len(words) > 1 && filepath.Base(string(words[0])) == "wg-probe" &&
+		string(words[1]) == subcommand
 }
 
 // endContainer ends the container the agent was started in, so that it does

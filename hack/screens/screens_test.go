@@ -15,7 +15,7 @@ import (
 // compiled is used again.
 func TestScreensAreUpToDate(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it links the whole command")
+		t.Skip("needs time to link the whole command: run without -short")
 	}
 	const root = "../.."
 	folder := t.TempDir()

@@ -38,6 +38,8 @@ var (
 	plain = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+)(?: \(.*\))?(?::? (.*))?$`)
 	// row is of the table that `lab run` ends with: name, result, exit code, …
 	row = regexp.MustCompile(`^(\S+)\s+(pass|FAIL|skip)\s+-?\d+\s`)
+	// logged is the first line of a message that a test logged.
+	logged = regexp.MustCompile(`^\s+[\w.-]+\.go:\d+: (.*)$`)
 )
 
 // line takes one line of a command's output.
@@ -169,19 +171,14 @@ func (t *tally) named(outcome string) []string {
 	return lines
 }
 
-// reason is what a skipped test said last, without file and line.
+// reason returns the first line of the last message that a skipped test logged,
+// without its file and line; empty if it logged none. The lines that follow are
+// mostly the output of a command.
 func reason(lines []string) string {
 	for _, line := range slices.Backward(lines) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "=== ") {
-			continue
+		if m := logged.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+			return m[1]
 		}
-		if _, after, ok := strings.Cut(line, ".go:"); ok {
-			if _, after, ok = strings.Cut(after, ": "); ok {
-				return after
-			}
-		}
-		return line
 	}
 	return ""
 }

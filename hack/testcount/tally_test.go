@@ -62,13 +62,28 @@ func TestTally(t *testing.T) {
 }
 
 func TestSkipKeepsItsReason(t *testing.T) {
-	tally := newTally()
-	for line := range strings.Lines(`{"Action":"output","Package":"a","Test":"TestA","Output":"    a_test.go:3: needs root\n"}
-{"Action":"skip","Package":"a","Test":"TestA"}`) {
-		tally.line(io.Discard, line)
-	}
-	if skips := tally.skips(); len(skips) != 1 || skips[0] != "a TestA: needs root" {
-		t.Errorf("skips %q", skips)
+	for _, test := range []struct {
+		name    string
+		outputs []string
+		want    string
+	}{
+		{"one line", []string{"    a_test.go:3: needs root\\n"}, "a TestA: needs root"},
+		{"the first line of a command's output",
+			[]string{"    a_test.go:3: needs tc: exit status 1: Error: unknown\\n", "        We have an error.\\n", "        \\n"},
+			"a TestA: needs tc: exit status 1: Error: unknown"},
+		{"the last message", []string{"    a_test.go:3: trying\\n", "    b_test.go:4: needs tc\\n"}, "a TestA: needs tc"},
+		{"no message", nil, "a TestA"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tally := newTally()
+			for _, output := range append(test.outputs, "--- SKIP: TestA (0.00s)\\n") {
+				tally.line(io.Discard, `{"Action":"output","Package":"a","Test":"TestA","Output":"`+output+`"}`)
+			}
+			tally.line(io.Discard, `{"Action":"skip","Package":"a","Test":"TestA"}`)
+			if skips := tally.skips(); len(skips) != 1 || skips[0] != test.want {
+				t.Errorf("skips %q, want %q", skips, test.want)
+			}
+		})
 	}
 }
 

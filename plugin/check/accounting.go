@@ -24,7 +24,7 @@ var (
 	}
 )
 
-// carriages account for a pair's traffic, in the order of their names. What went
+// carriages are how a pair's traffic was carried, in the order of their names. What went
 // from Node to Peer are canaries of the pod on Node and its answers to those of
 // the pod on Peer.
 func carriages(e *graph.Edge) (all [6]carriage, names []string) {
@@ -48,7 +48,7 @@ func carriages(e *graph.Edge) (all [6]carriage, names []string) {
 func but(all, answers uint32) uint64 { return uint64(all - min(all, answers)) }
 
 // throughTunnel judges whether all that arrived went through the tunnel. What went
-// in and did not arrive was lost after encryption, which is no leak.
+// in and did not arrive was lost after encryption, which is not a leak.
 func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 	if out, none := v.noCarrier(e); none {
 		return out
@@ -66,7 +66,8 @@ func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 			return unknown("%s", why)
 		}
 		return fail("%d %s from %s arrived at %s, but %d were seen entering %s of %s and %d leaving %s of %s",
-			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf, e.ToLink(), e.To.Name)
+			c.arrived, names[i], e.From.Name, e.To.Name, c.into, e.FromLink(), e.From.Name, c.outOf,
+			e.ToLink(), e.To.Name)
 	}
 	return pass("%s", verdict.Late(func() string {
 		return fmt.Sprintf("%d marked packets entered %s of %s, %d left %s of %s",
@@ -74,7 +75,7 @@ func (v *view) throughTunnel(e *graph.Edge) verdict.Outcome {
 	}))
 }
 
-// losses says how much was lost before and after encryption, empty if nothing
+// losses reports how much was lost before and after encryption, empty if nothing
 // was, or if it was not counted.
 func losses(e *graph.Edge) (text string) {
 	into, outOf := e.Into, e.OutOf

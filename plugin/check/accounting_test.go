@@ -37,7 +37,7 @@ func TestNotes(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			streams := healthy(3)
-			for _, b := range brokenAccounts {
+			for _, b := range brokenCounts {
 				if b.name == row.name {
 					b.breaks(streams)
 				}
@@ -77,7 +77,8 @@ func TestMinorZeroCountsTogether(t *testing.T) {
 				m.Run = &run
 			}
 		})
-		between1and2(func(s *evidence.Seen) { s.UDPAnswers, s.TCPAnswers, s.ICMPAnswers = s.UDP, s.TCP, s.ICMP })(streams)
+		between1and2(func(s *evidence.Seen) { s.UDPAnswers, s.TCPAnswers, s.ICMPAnswers = s.UDP, s.TCP, s.ICMP })(
+			streams)
 		if j := Judge(record(t, streams)); j.Verdict != want {
 			t.Errorf("minor %d: %s: %v", minor, j.Verdict, bad(j))
 		}
@@ -165,9 +166,9 @@ func TestProvenIsAccountedFor(t *testing.T) {
 			proven = proven || p.Node == "node-1" && p.Steps[verdict.P2InTunnel] == verdict.Pass
 		}
 		sender, receiver := rows["pod/node-1"], rows["pod/node-2"]
-		holds := accounted(&ends[0], sender, receiver) && accounted(&ends[1], sender, receiver)
+		holds := countsAgree(&ends[0], sender, receiver) && countsAgree(&ends[1], sender, receiver)
 		if proven != holds {
-			t.Fatalf("proven %v, accounted for %v: %+v of %+v and %+v", proven, holds, ends, sender, receiver)
+			t.Fatalf("proven %v, counts agree %v: %+v of %+v and %+v", proven, holds, ends, sender, receiver)
 		}
 		verdicts[proven]++
 	}
@@ -176,8 +177,8 @@ func TestProvenIsAccountedFor(t *testing.T) {
 	}
 }
 
-// accounted compares what one end saw with what the pods know, without the judge.
-func accounted(seen *evidence.Seen, sender, receiver []evidence.CanaryRow) bool {
+// countsAgree compares what one end saw with what the pods know, without the judge.
+func countsAgree(seen *evidence.Seen, sender, receiver []evidence.CanaryRow) bool {
 	arrived := map[string]uint32{}
 	for _, row := range receiver {
 		arrived[row.Transport] += row.Received

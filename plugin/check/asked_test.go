@@ -25,12 +25,18 @@ func TestAskedPairsAreJudged(t *testing.T) {
 		verdict verdict.Verdict
 		cause   string
 	}{
-		"a fault of a pair that was asked for":   {func(m *mesh.Mesh) string { return m.LoseUDP(4, 5) }, verdict.Failed, "WG0501"},
-		"a leak of a pair that was asked for":    {func(m *mesh.Mesh) string { return m.Leak(4, 5) }, verdict.Failed, "WG0601"},
-		"a leak of one that was not":             {func(m *mesh.Mesh) string { return m.Leak(5, 4) }, verdict.Failed, "WG0608"},
-		"a fault of one that was not":            {func(m *mesh.Mesh) string { return m.StaleRoute(5, 9) }, verdict.Passed, ""},
-		"a probe that broke off":                 {func(m *mesh.Mesh) string { return m.CutShort(7) }, verdict.Undecided, "WG0103"},
-		"nothing heard of a pair that was asked": {func(m *mesh.Mesh) string { return m.LoseCanaries(29, 0) }, verdict.Failed, "WG0502"},
+		"a fault of a pair that was asked for": {func(m *mesh.Mesh) string { return m.LoseUDP(4, 5) },
+			verdict.Failed, "WG0501"},
+		"a leak of a pair that was asked for": {func(m *mesh.Mesh) string { return m.Leak(4, 5) },
+			verdict.Failed, "WG0601"},
+		"a leak of one that was not": {func(m *mesh.Mesh) string { return m.Leak(5, 4) },
+			verdict.Failed, "WG0608"},
+		"a fault of one that was not": {func(m *mesh.Mesh) string { return m.StaleRoute(5, 9) },
+			verdict.Passed, ""},
+		"a probe that broke off": {func(m *mesh.Mesh) string { return m.CutShort(7) },
+			verdict.Undecided, "WG0103"},
+		"nothing heard of a pair that was asked": {func(m *mesh.Mesh) string { return m.LoseCanaries(29, 0) },
+			verdict.Failed, "WG0502"},
 	} {
 		m := mesh.New(nodes)
 		m.Ask("ring")
@@ -67,7 +73,9 @@ func TestScopeOfAskedPairs(t *testing.T) {
 	left := slices.IndexFunc(j.Profile.Scope, func(s profile.Scope) bool {
 		return !s.Proven && s.What == "the other 360 directions between these nodes"
 	})
-	if proven < 0 || left < 0 || j.Profile.Scope[proven].What != "pod to pod for 20 of the 380 directions between these nodes (a ring through all nodes by name), IPv4" {
+	if proven < 0 || left < 0 ||
+		j.Profile.Scope[proven].What !=
+			"pod to pod for 20 of the 380 directions between these nodes (a ring through all nodes by name), IPv4" {
 		t.Errorf("%+v", j.Profile.Scope)
 	}
 }

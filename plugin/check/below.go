@@ -38,7 +38,9 @@ func (v *view) routeBelow(e *graph.Edge) verdict.Outcome {
 	if theirs := to.Carrier(e.Family).Name; !slices.ContainsFunc(to.Addresses, func(a *evidence.Address) bool {
 		return a.Link == theirs && a.Prefix.Addr() == address
 	}) { // it publishes an address outside of its own WireGuard
-		out.Variant, out.Facts["node"], out.Facts["peer"] = "below", to.Name, from.Name
+		out.Variant = "below"
+		out.Facts["node"] = to.Name
+		out.Facts["peer"] = from.Name
 	}
 	return out
 }
@@ -136,9 +138,10 @@ func (v *view) podsBelow(e *graph.Edge, address netip.Addr) verdict.Outcome {
 		if covers(e.Peer.AllowedIPs, podRange) {
 			continue
 		}
-		out := fail("on %s the peer of %s has its address %s, but not its pods' %s: nothing wraps their packets, so that "+
-			"WireGuard refuses them", e.From.Name, e.To.Name, address, podRange)
-		out.Variant, out.Kind = "pods", verdict.Blocked
+		out := fail("on %s the peer of %s has its address %s, but not its pods' %s: nothing wraps their packets, "+
+			"so that WireGuard refuses them", e.From.Name, e.To.Name, address, podRange)
+		out.Variant = "pods"
+		out.Kind = verdict.Blocked
 		out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "device": e.FromLink(),
 			"range": podRange.String()}
 		return out
@@ -159,8 +162,8 @@ func (v *view) markedBelow(e *graph.Edge, address netip.Addr) verdict.Outcome {
 	answer := from.RouteTo(address)
 	switch {
 	case e.Into.Total() > 0:
-		return skip("no route without a mark leads from %s to %s through %s, which saw the traffic: a mark leads it there",
-			from.Name, address, device)
+		return skip("no route without a mark leads from %s to %s through %s, which saw the traffic: "+
+			"a mark leads it there", from.Name, address, device)
 	case len(leaks(e)) == 0:
 		return unknown("no route without a mark leads from %s to %s through %s, and that saw none of the traffic",
 			from.Name, address, device)
@@ -189,14 +192,15 @@ func (v *view) deviceBelow(n *graph.Node, carrier *graph.Carrier) verdict.Outcom
 		return pass("%s: %s up, kind %s, MTU %d", n.Name, name, kind(link), link.MTU)
 	}
 	out := fail("%s of %s, the WireGuard below the network plugin, %s", name, n.Name, what)
-	out.Variant, out.After = "below", ofTheRun
+	out.Variant = "below"
+	out.After = ofTheRun
 	out.Facts = map[string]string{"node": n.Name, "device": name}
 	return out
 }
 
-// besideVPN adds that the machines have a WireGuard between two nodes that the
+// addUnusedTunnel adds that the machines have a WireGuard between two nodes that the
 // network plugin does not use.
-func (v *view) besideVPN(out *verdict.Outcome, e *graph.Edge) {
+func (v *view) addUnusedTunnel(out *verdict.Outcome, e *graph.Edge) {
 	for _, d := range e.From.Devices {
 		for _, p := range e.From.Peers {
 			address := vpnAddressOf(e.To, p)
@@ -206,7 +210,9 @@ func (v *view) besideVPN(out *verdict.Outcome, e *graph.Edge) {
 			out.Add("; %s of %s, a WireGuard device that reaches %s as %s, is not used for it", d.Name, e.From.Name,
 				e.To.Name, address)
 			out.Variant = "unused"
-			out.Facts["device"], out.Facts["address"], out.Facts["peer"] = d.Name, address.String(), e.To.Name
+			out.Facts["device"] = d.Name
+			out.Facts["address"] = address.String()
+			out.Facts["peer"] = e.To.Name
 			return
 		}
 	}
@@ -242,9 +248,11 @@ func (v *view) checksums(out verdict.Outcome, e *graph.Edge) verdict.Outcome {
 	if known || overlay == "" || e.Sender.ICMP.Answered == 0 || e.Receiver.UDP.Received+e.Receiver.TCP.Received > 0 {
 		return out
 	}
-	out.Add("; those of ICMP do, through %s as well: that is so where the checksums of UDP and TCP are left to the link "+
-		"below it, which does not compute them", overlay)
+	out.Add("; those of ICMP do, through %s as well: that is so where the checksums of UDP and TCP are left to the "+
+		"link below it, which does not compute them", overlay)
 	out.Variant = "checksum"
-	out.Facts["node"], out.Facts["peer"], out.Facts["link"] = e.From.Name, e.To.Name, overlay
+	out.Facts["node"] = e.From.Name
+	out.Facts["peer"] = e.To.Name
+	out.Facts["link"] = overlay
 	return out
 }

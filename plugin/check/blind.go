@@ -25,7 +25,8 @@ func (v *view) blind(n *graph.Node) verdict.Outcome {
 	}
 	first := spots[0]
 	out := unknown("on %s, %s", n.Name, first.text)
-	out.Variant, out.Facts = first.variant, map[string]string{"node": n.Name, "link": first.link,
+	out.Variant = first.variant
+	out.Facts = map[string]string{"node": n.Name, "link": first.link,
 		"program": first.program}
 	for _, s := range spots[:min(len(spots), maxSpots)] {
 		out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: s.what, Text: s.text})
@@ -75,8 +76,8 @@ func (v *view) passages(n *graph.Node) (spots []spot) {
 					d.ID, name, d.Hook, d.Link, v.Title)})
 		case d.By == "tc" && redirects(d) && !staysInside(n, d.To):
 			spots = append(spots, spot{variant: "redirect", what: "tc " + d.Hook + " of " + d.Link, link: d.Link,
-				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, bypassing the routes: %s", d.Hook, d.Link, d.To,
-					d.Rule)})
+				text: fmt.Sprintf("a filter at %s of %s sends frames to %s, bypassing the routes: %s",
+					d.Hook, d.Link, d.To, d.Rule)})
 		case d.By == "nftables" && d.Effect == evidence.EffectForward && strings.Contains(d.Rule, "flow add"):
 			spots = append(spots, spot{variant: "offload", what: "nftables " + d.Table + " " + d.Chain,
 				text: fmt.Sprintf("a flow table lets connections bypass the packet filter, and the captures "+
@@ -141,7 +142,7 @@ func (v *view) changes(n *graph.Node) (spots []spot) {
 // linkChanges are what a LinkEvent can be about.
 var linkChanges = []string{"added", "removed", "up", "down", "xdp", "role"}
 
-// appeared says what became of a link that appeared, "" if nothing crossed it.
+// appeared reports what became of a link that appeared, "" if nothing crossed it.
 func appeared(n *graph.Node, e *evidence.LinkEvent) string {
 	gone, sent, received := false, uint64(0), uint64(0)
 	for _, other := range n.LinkEvents {
@@ -198,7 +199,8 @@ func (v *view) nothingUnseen(n *graph.Node) verdict.Outcome {
 		if len(l.Offloads) > 0 {
 			out := warn("%s of %s can let flows bypass the captures: %s is on, though nothing was found that uses it",
 				l.Name, n.Name, list(l.Offloads))
-			out.Variant, out.Facts = "offload", map[string]string{"node": n.Name, "link": l.Name}
+			out.Variant = "offload"
+			out.Facts = map[string]string{"node": n.Name, "link": l.Name}
 			return out
 		}
 	}

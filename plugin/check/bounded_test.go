@@ -13,7 +13,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// A run of many pairs is told without what is fine, and every pair of it is
+// A run of many pairs is reported without what is fine, and every pair of it is
 // first judged for its status alone. All runs of the tests are judged that way
 // too: verdict, first cause, totals and what is not fine must be the same.
 func TestManyPairsAreJudgedLikeFew(t *testing.T) {
@@ -55,7 +55,8 @@ func TestTilesAreJudgedLikePairs(t *testing.T) {
 func compareWithComplete(t *testing.T, name string, many, few *verdict.Result) {
 	t.Helper()
 	if many.Verdict != few.Verdict || !reflect.DeepEqual(many.FirstCause, few.FirstCause) {
-		t.Errorf("%s: %s, first cause %+v; want %s, %+v", name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
+		t.Errorf("%s: %s, first cause %+v; want %s, %+v",
+			name, many.Verdict, many.FirstCause, few.Verdict, few.FirstCause)
 	}
 	if !reflect.DeepEqual(many.Causes, few.Causes) {
 		t.Errorf("%s: causes %+v; want %+v", name, many.Causes, few.Causes)

@@ -40,7 +40,8 @@ func withLink(
 // otherWay moves node-1's controls for node-2 to another link, on which they leave.
 func otherWay(s map[string][]evidence.Message) {
 	each(s["probe/node-1"], func(m *evidence.Message) {
-		if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "tx" && m.Witness.Seen[0].Target == 1 {
+		if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "tx" &&
+			m.Witness.Seen[0].Target == 1 {
 			m.Witness = &evidence.Witness{Link: "eth1", Direction: "tx", Family: 4, Seen: m.Witness.Seen}
 		}
 	})
@@ -49,7 +50,8 @@ func otherWay(s map[string][]evidence.Message) {
 // unheard removes node-1's controls where they arrive at node-2.
 func unheard(s map[string][]evidence.Message) {
 	each(s["probe/node-2"], func(m *evidence.Message) {
-		if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+		if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" &&
+			m.Witness.Seen[0].Source == 0 {
 			m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
 		}
 	})
@@ -69,7 +71,8 @@ func behindNAT(internal ...string) func(map[string][]evidence.Message) {
 			}
 			node := *m.Node
 			for _, addr := range internal {
-				node.Addresses = append(slices.Clone(node.Addresses), evidence.NodeAddress{Type: "InternalIP", Addr: addr})
+				node.Addresses = append(slices.Clone(node.Addresses),
+					evidence.NodeAddress{Type: "InternalIP", Addr: addr})
 			}
 			m.Node = &node
 		})

@@ -29,25 +29,30 @@ var brokenInstrument = []breakage{
 	}, verdict.Undecided, "WG0604"},
 	{"only another node's control arrived", func(s map[string][]evidence.Message) {
 		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" &&
+				m.Witness.Seen[0].Source == 0 {
 				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
 			}
 		})
 	}, verdict.Undecided, "WG0604"},
 	{"no control arrived, and no NAT is there that could have kept it", func(s map[string][]evidence.Message) {
 		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" &&
+				m.Witness.Seen[0].Source == 0 {
 				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
 			}
 		})
-		s["probe/node-2"] = append(s["probe/node-2"], evidence.Message{Address: &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(underlay(1), 24)}})
+		s["probe/node-2"] = append(s["probe/node-2"],
+			evidence.Message{Address: &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(underlay(1), 24)}})
 	}, verdict.Undecided, "WG0604"},
 	{"a second link was not watched", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside}})
 	}, verdict.Undecided, "WG0604"},
 	{"a link began to lead out meanwhile", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
-			Class: evidence.ProblemMissing, What: "capture", On: "eth7", Text: "this link began to lead out of the host while the capture ran"}})
+			Class: evidence.ProblemMissing, What: "capture", On: "eth7",
+			Text: "this link began to lead out of the host while the capture ran"}})
 	}, verdict.Undecided, "WG0604"},
 	{"the addresses could not be read", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{

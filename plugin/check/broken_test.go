@@ -20,24 +20,30 @@ type breakage struct {
 }
 
 // socket makes a tun device of that name a userspace WireGuard.
-var socket = evidence.Message{Socket: &evidence.Socket{Path: "/var/run/wireguard/flannel-wg.sock", Device: "flannel-wg"}}
+var socket = evidence.Message{
+	Socket: &evidence.Socket{Path: "/var/run/wireguard/flannel-wg.sock", Device: "flannel-wg"},
+}
 
 // broken are all of them.
 var broken = slices.Concat(
-	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenAccounts, brokenControls,
+	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenCounts, brokenControls,
 	brokenReports, brokenSystems, brokenScope,
 )
 
-// brokenCluster is what goes wrong in a cluster, or with what is told of it.
+// brokenCluster is what goes wrong in a cluster, or with what is reported of it.
 var brokenCluster = []breakage{
 	{"a leak in VXLAN", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
+				Count: 7}})
 	}, verdict.Failed, "WG0601"},
 	{"a leak between two nodes, and missed answers between two others", func(s map[string][]evidence.Message) {
 		lost(s, 0, 1)
-		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 2, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+		s["probe/node-3"] = append(s["probe/node-3"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 2, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
+				Count: 7}})
 	}, verdict.Failed, "WG0601"},
 	{"nodes that lose frames answer too late", func(s map[string][]evidence.Message) {
 		undelivered(s)
@@ -45,7 +51,11 @@ var brokenCluster = []breakage{
 	}, verdict.Undecided, "WG0604"},
 	{"a test pod hardly gets the processor", func(s map[string][]evidence.Message) {
 		lost(s, 0, 1)
-		s["pod/node-2"] = append(s["pod/node-2"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer", Text: "it did not get the processor for 9.3 s while canaries travelled"}})
+		s["pod/node-2"] = append(s["pod/node-2"],
+			evidence.Message{
+				Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer",
+					Text: "it did not get the processor for 9.3 s while canaries travelled"},
+			})
 	}, verdict.Undecided, "WG0502"},
 	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
@@ -54,8 +64,9 @@ var brokenCluster = []breakage{
 		s["probe/node-3"] = append(s["probe/node-3"], firstLeak(2, 0))
 	}, verdict.Failed, "WG0609"},
 	{"a new pod's packets leak, and those of the others", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1), evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
+		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1),
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
 	}, verdict.Failed, "WG0601"},
 	{"the first packets of a new pod were not seen", func(s map[string][]evidence.Message) {
 		each(s["probe/node-1"], func(m *evidence.Message) {
@@ -79,12 +90,14 @@ var brokenCluster = []breakage{
 		})
 	}, verdict.Undecided, "WG0107"},
 	{"a leak that names no pair", func(s map[string][]evidence.Message) {
-		s["probe/node-3"] = append(s["probe/node-3"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
-			Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
+		s["probe/node-3"] = append(s["probe/node-3"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
+				Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
 	}, verdict.Failed, "WG0608"},
 	{"the leak's stream is cut short", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "flow", Count: 1}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "flow", Count: 1}})
 		s["probe/node-2"] = s["probe/node-2"][:5]
 	}, verdict.Failed, "WG0601"},
 	{"the route leads past the tunnel", func(s map[string][]evidence.Message) {
@@ -93,8 +106,10 @@ var brokenCluster = []breakage{
 				m.Route = &evidence.Route{For: podIP(1), Link: "flannel.1", Type: "unicast"}
 			}
 		})
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
+				Count: 7}})
 	}, verdict.Failed, "WG0401"},
 	{"the receiver's host drops the port", func(s map[string][]evidence.Message) {
 		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
@@ -212,7 +227,8 @@ var brokenCluster = []breakage{
 	}, verdict.Passed, ""},
 	{"an old pod with the MTU of before", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{
-			Index: 20, Name: "veth1", Kind: "veth", MTU: 1450, Up: true, PeerNS: true, Master: "cni0", Role: evidence.RoleInside}})
+			Index: 20, Name: "veth1", Kind: "veth", MTU: 1450, Up: true, PeerNS: true, Master: "cni0",
+			Role: evidence.RoleInside}})
 	}, verdict.Passed, ""},
 	{"a userspace device", func(s map[string][]evidence.Message) {
 		each(s["probe/node-1"], func(m *evidence.Message) {
@@ -227,7 +243,8 @@ var brokenCluster = []breakage{
 				m.Link.Up = false
 			}
 		})
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
 	}, verdict.Failed, "WG0201"},
 	{"encrypted packets do not fit the network below", func(s map[string][]evidence.Message) {
 		each(s["probe/node-1"], func(m *evidence.Message) {
@@ -251,7 +268,8 @@ var brokenCluster = []breakage{
 	{"the device is a tun that only bears the name", func(s map[string][]evidence.Message) {
 		each(s["probe/node-1"], func(m *evidence.Message) {
 			if m.Link != nil && m.Link.Name == "flannel-wg" {
-				m.Link = &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "tun", Up: true, Role: evidence.RoleInside, Why: "a tun without WireGuard's control socket"}
+				m.Link = &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "tun", Up: true, Role: evidence.RoleInside,
+					Why: "a tun without WireGuard's control socket"}
 			}
 		})
 	}, verdict.Failed, "WG0201"},
@@ -265,7 +283,9 @@ var brokenCluster = []breakage{
 				other := *whole
 				other.Local = netip.MustParseAddrPort("192.0.2.200:51820")
 				other.TX.Data, other.TX.Bytes, other.TX.Sizes = whole.TX.Data-4, whole.TX.Bytes-512, whole.TX.Sizes[1:]
-				other.TX.Indices = []evidence.IndexRange{{Index: whole.TX.Indices[0].Index, Min: 9, Max: 16, Messages: whole.TX.Data - 4}}
+				other.TX.Indices = []evidence.IndexRange{
+					{Index: whole.TX.Indices[0].Index, Min: 9, Max: 16, Messages: whole.TX.Data - 4},
+				}
 				s["probe/node-1"][i].Tunnel = &half
 				s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Tunnel: &other})
 				return
@@ -274,38 +294,55 @@ var brokenCluster = []breakage{
 	}, verdict.Passed, ""},
 	{"a second link without a cable", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside},
+			},
+			evidence.Message{
+				Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true},
+			})
 	}, verdict.Passed, ""},
 	{"a cable was plugged in meanwhile", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 1}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 9, Name: "eth1", Up: true, NoCarrier: true, Role: evidence.RoleOutside},
+			},
+			evidence.Message{
+				Capture: &evidence.Capture{Link: "eth1", Role: evidence.RoleOutside, Started: true,
+					Alive: true, Frames: 1},
+			})
 	}, verdict.Undecided, "WG0604"},
-	{"a probe's stream broke off", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") }, verdict.Undecided, "WG0103"},
+	{"a probe's stream broke off", func(s map[string][]evidence.Message) { delete(s, "probe/node-2") },
+		verdict.Undecided, "WG0103"},
 	{"a pod did not start", func(s map[string][]evidence.Message) {
 		delete(s, "pod/node-2")
-		s["plugin"] = append(s["plugin"], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemImage, What: "place", On: "node-2", Text: "ErrImagePull"}})
+		s["plugin"] = append(s["plugin"],
+			evidence.Message{
+				Problem: &evidence.Problem{Class: evidence.ProblemImage,
+					What: "place", On: "node-2", Text: "ErrImagePull"},
+			})
 	}, verdict.Undecided, "WG0103"},
 	{"a node was not tested", func(s map[string][]evidence.Message) {
-		s["plugin"] = append(s["plugin"], evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "not ready"}})
+		s["plugin"] = append(s["plugin"],
+			evidence.Message{Node: &evidence.Node{Index: -1, Name: "node-9", Excluded: "not ready"}})
 	}, verdict.Undecided, "WG0102"},
 	{"nothing but keepalives on the wire", func(s map[string][]evidence.Message) {
 		each(s["probe/node-1"], func(m *evidence.Message) {
 			if m.Tunnel != nil {
-				m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote, Links: m.Tunnel.Links, TX: evidence.Flow{Keepalives: 20, Bytes: 640}, RX: m.Tunnel.RX}
+				m.Tunnel = &evidence.Tunnel{Local: m.Tunnel.Local, Remote: m.Tunnel.Remote, Links: m.Tunnel.Links,
+					TX: evidence.Flow{Keepalives: 20, Bytes: 640}, RX: m.Tunnel.RX}
 			}
 		})
 	}, verdict.Failed, "WG0602"},
 	{"the kernel counted less than the canaries", func(s map[string][]evidence.Message) {
 		count(s["probe/node-1"], 1, func(c *evidence.Count) { c.TX = [4]uint64{1000, 1000, 1100, 1100} })
 	}, verdict.Failed, "WG0603"},
-	{"the receiver was restarted and lost a session, the sender counted what it sent in it", func(s map[string][]evidence.Message) {
-		count(s["probe/node-2"], 0, func(c *evidence.Count) {
-			c.RX[evidence.ReadingDrained] -= 300
-			c.RX[evidence.ReadingAfter] -= 300
-		})
-	}, verdict.Passed, ""},
+	{"the receiver was restarted and lost a session, the sender counted what it sent in it",
+		func(s map[string][]evidence.Message) {
+			count(s["probe/node-2"], 0, func(c *evidence.Count) {
+				c.RX[evidence.ReadingDrained] -= 300
+				c.RX[evidence.ReadingAfter] -= 300
+			})
+		}, verdict.Passed, ""},
 	{"more was captured than the kernel authenticated", func(s map[string][]evidence.Message) {
 		each(s["probe/node-2"], func(m *evidence.Message) {
 			if m.Tunnel != nil {
@@ -369,8 +406,10 @@ var brokenCluster = []breakage{
 		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "", "unreachable", 254))
 	}, verdict.Failed, "WG0401"},
 	{"a leak in a format of its own", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", OuterSource: underlay(0), OuterTarget: underlay(1), Count: 7}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", OuterSource: underlay(0),
+				OuterTarget: underlay(1), Count: 7}})
 	}, verdict.Failed, "WG0601"},
 	{"no route into the tunnel", func(s map[string][]evidence.Message) {
 		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 254})
@@ -381,7 +420,9 @@ var brokenCluster = []breakage{
 		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 52})
 		s["probe/node-1"] = append(s["probe/node-1"],
 			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.0.0/16", "eth0", "unicast", 52),
-			evidence.Message{Rule: &evidence.Rule{Family: 4, Priority: 5210, To: netip.MustParsePrefix("10.42.0.0/16"), Table: 52}})
+			evidence.Message{
+				Rule: &evidence.Rule{Family: 4, Priority: 5210, To: netip.MustParsePrefix("10.42.0.0/16"), Table: 52},
+			})
 	}, verdict.Failed, "WG0401"},
 	{"the device's program hangs", func(s map[string][]evidence.Message) {
 		s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
@@ -423,8 +464,9 @@ var brokenCluster = []breakage{
 	}, verdict.Failed, "WG0501"},
 	{"a device that counts nothing, and a leak in a shape like WireGuard's", func(s map[string][]evidence.Message) {
 		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-			Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:51820 wireguard", Count: 7}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
+				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:51820 wireguard", Count: 7}})
 	}, verdict.Failed, "WG0601"},
 	{"a device that counts nothing, though the pods reach each other", func(s map[string][]evidence.Message) {
 		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
@@ -438,12 +480,14 @@ var brokenCluster = []breakage{
 				m.Peer = &p
 			case m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1):
 				tunnel := *m.Tunnel
-				tunnel.TX.Sizes = []evidence.SizeCount{{Size: 128, Count: 2}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
+				tunnel.TX.Sizes = []evidence.SizeCount{{Size: 128, Count: 2}, {Size: 400, Count: 2},
+					{Size: 1452, Count: 2}}
 				m.Tunnel = &tunnel
 			}
 		})
 		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" && m.Witness.Seen[0].Source == 0 {
+			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" &&
+				m.Witness.Seen[0].Source == 0 {
 				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
 			}
 		})
@@ -452,7 +496,8 @@ var brokenCluster = []breakage{
 		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
 			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Link != nil && m.Link.Name == "flannel-wg"
 		})
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
+		s["probe/node-1"] = append(s["probe/node-1"],
+			evidence.Message{Device: &evidence.Device{Name: "wg0", PublicKey: publicKey(50), Port: 51820}})
 	}, verdict.Failed, "WG0201"},
 	{"large packets and the segments of TCP are lost", func(s map[string][]evidence.Message) {
 		each(s["pod/node-1"], func(m *evidence.Message) {
@@ -478,8 +523,8 @@ var brokenCluster = []breakage{
 	}, verdict.Failed, "WG0101"},
 }
 
-// firstLeak is a sighting of a new pod's first packets, or their answers.
+// firstLeak is a leak sample of a new pod's first packets, or their answers.
 func firstLeak(source, target int) evidence.Message {
-	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: source, Target: target, Family: 4,
-		By: "mark", First: true, Layers: "ethernet ipv4 udp", Count: 40}}
+	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: source,
+		Target: target, Family: 4, By: "mark", First: true, Layers: "ethernet ipv4 udp", Count: 40}}
 }

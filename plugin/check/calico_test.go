@@ -137,8 +137,12 @@ func TestCalico(t *testing.T) {
 			blocks(s, "node2", "10.42.1.0/26")
 		}, verdict.Passed, "", nil},
 		{"an IPAM of its own, recorded by an earlier version", func(s streams) {
-			surveyedAs(s, "node1", func(n *evidence.Node) { n.PodCIDRs = []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")} })
-			surveyedAs(s, "node2", func(n *evidence.Node) { n.PodCIDRs = []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")} })
+			surveyedAs(s, "node1", func(n *evidence.Node) {
+				n.PodCIDRs = []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}
+			})
+			surveyedAs(s, "node2", func(n *evidence.Node) {
+				n.PodCIDRs = []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}
+			})
 		}, verdict.Passed, "", nil},
 		{"the same, and its annotations are not Calico's", func(s streams) {
 			for _, name := range []string{"node1", "node2"} {
@@ -217,13 +221,16 @@ func TestCalico(t *testing.T) {
 			throws(s)
 			annotatedAs(s, "node2", key, "")
 			s["probe/node2"] = slices.DeleteFunc(s["probe/node2"], func(m evidence.Message) bool {
-				return m.Link != nil && m.Link.Name == "wireguard.cali" || m.Device != nil || m.Peers != nil || m.Count != nil
+				return m.Link != nil && m.Link.Name == "wireguard.cali" || m.Device != nil || m.Peers != nil ||
+					m.Count != nil
 			})
-		}, verdict.Failed, "WG0201", []string{"node2 has no wireguard.cali", "node1 therefore keeps", "variant missing"}},
+		}, verdict.Failed, "WG0201", []string{"node2 has no wireguard.cali", "node1 therefore keeps",
+			"variant missing"}},
 		{"a key of two nodes", func(s streams) {
 			throws(s)
 			annotatedAs(s, "node2", key, "4ufH5SLFKtlAffXwD44rhZPxCYclby5I+nK5HPrJykk=")
-		}, verdict.Failed, "WG0301", []string{"node2 publishes the key 4ufH5SLFKtlA", "holds jk7QRIR6bvSB", "throw 10.42.1.0/24 table 1"}},
+		}, verdict.Failed, "WG0301", []string{"node2 publishes the key 4ufH5SLFKtlA", "holds jk7QRIR6bvSB",
+			"throw 10.42.1.0/24 table 1"}},
 		{"a key that the device does not hold", func(s streams) {
 			annotatedAs(s, "node2", key, "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=")
 		}, verdict.Failed, "WG0301", []string{"node2 publishes the key YWFhYWFhYWFh"}},
@@ -248,7 +255,8 @@ func TestCalico(t *testing.T) {
 				}
 			}
 			if j.Verdict != test.verdict || cause != test.cause {
-				t.Errorf("%s by %q, want %s by %q:\n%s\n%s", j.Verdict, cause, test.verdict, test.cause, text, strings.Join(bad(j), "\n"))
+				t.Errorf("%s by %q, want %s by %q:\n%s\n%s",
+					j.Verdict, cause, test.verdict, test.cause, text, strings.Join(bad(j), "\n"))
 			}
 			for _, part := range test.says {
 				if !strings.Contains(text, part) {
@@ -266,7 +274,8 @@ func TestCalicoDeviceWithoutAddress(t *testing.T) {
 	j := Judge(record(t, s))
 	found := false
 	for _, f := range j.Findings {
-		found = found || f.Code == "WG0201" && f.Status == verdict.Warn && strings.Contains(f.Text, "10.42.1.77") && f.Variant == "unaddressed"
+		found = found || f.Code == "WG0201" && f.Status == verdict.Warn && strings.Contains(f.Text, "10.42.1.77") &&
+			f.Variant == "unaddressed"
 	}
 	if j.Verdict != verdict.Passed || !found {
 		t.Errorf("%s, found %v", j.Verdict, found)

@@ -82,7 +82,8 @@ func reached(b between, about *evidence.Run) *reach {
 	if repeats > 0 {
 		r.notes = append(r.notes, fmt.Sprintf("%d had to be repeated", repeats))
 	}
-	r.small.status, r.icmp = verdict.Pass, kinds["icmp"] > 0
+	r.small.status = verdict.Pass
+	r.icmp = kinds["icmp"] > 0
 	return r
 }
 
@@ -143,8 +144,8 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	}
 	switch {
 	case busy != "":
-		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s", transport(row), row.Size,
-			from.Name, to.Name, busy)
+		out := unknown("%s test packets of %d bytes from %s to %s were not answered in time: %s",
+			transport(row), row.Size, from.Name, to.Name, busy)
 		out.Variant = "busy"
 		return out
 	case r.small.missing:
@@ -168,7 +169,7 @@ func (v *view) delivered(e *graph.Edge) verdict.Outcome {
 	return pass("%s", text)
 }
 
-// overrun says that a node is so busy that a canary can come too late, which
+// overrun reports that a node is so busy that a canary can come too late, which
 // says nothing of the network; empty if neither is.
 func overrun(e *graph.Edge) string {
 	for _, n := range [...]*graph.Node{e.From, e.To} {
@@ -207,7 +208,7 @@ func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	return v.lostFull(e, status)
 }
 
-// lostFull says which packets of full size are lost, in which direction, and which
+// lostFull reports which packets of full size are lost, in which direction, and which
 // pass.
 func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
 	reached := v.reach(e)

@@ -24,7 +24,8 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 		case n.Unverified != "":
 			out := unknown("%s", n.Unverified)
 			if !lostFrames(n) {
-				out.Variant, out.Facts = "unread", map[string]string{"node": n.Name}
+				out.Variant = "unread"
+				out.Facts = map[string]string{"node": n.Name}
 			}
 			return out
 		case n.Uncontrolled != "":
@@ -69,7 +70,8 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 	default:
 		out := unknown("the control packet of %s was not seen arriving on %s of %s",
 			from.Name, list(took(to, received)), to.Name)
-		out.Variant, out.Facts = "kept", map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
+		out.Variant = "kept"
+		out.Facts = map[string]string{"node": from.Name, "peer": to.Name, "endpoint": sendsTo(e)}
 		return out
 	}
 	return pass("%s", verdict.Late(func() string {
@@ -81,10 +83,11 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 		}
 		arrived := "and arriving on " + list(took(to, received))
 		if !e.ControlArrived {
-			arrived = fmt.Sprintf("and blocked by the NAT of %s, which lets the tunnel in at %s", to.Name, e.Sent.Endpoint)
+			arrived = fmt.Sprintf("and blocked by the NAT of %s, which lets the tunnel in at %s",
+				to.Name, e.Sent.Endpoint)
 		}
 		return fmt.Sprintf("plaintext control packet captured leaving on %s %s; %s captured, 0 dropped, 0 truncated",
-			list(took(from, sent)), arrived+v.controlBeside(e), plural(frames, "frame"))
+			list(took(from, sent)), arrived+v.markedControl(e), plural(frames, "frame"))
 	}))
 }
 
@@ -157,7 +160,7 @@ func ownFrames(minor int, n *graph.Node, l *evidence.Link) bool {
 	return capture.Frames >= packets || capture.Frames > 0 && capture.Bytes >= bytes-bytes/10
 }
 
-// dead says that a link had no carrier and that nothing crossed it: no control
+// dead reports whether a link had no carrier and nothing crossed it: no control
 // can be sent there and nothing else either.
 func dead(n *graph.Node, l *evidence.Link) bool {
 	capture := n.Capture(l.Name)

@@ -12,8 +12,8 @@ import (
 
 // seenInClear is a leak from one node's pod to another's, by their indexes.
 func seenInClear(from, to int) evidence.Message {
-	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to, Family: 4, By: "mark",
-		Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}}
+	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to,
+		Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp", Count: 7}}
 }
 
 // blocked has node-2 drop the tunnel from node-1, whose canaries are then lost.
@@ -28,7 +28,7 @@ func pastTheTunnel(s map[string][]evidence.Message) {
 }
 
 // A leak, or what led to it, is the first cause before every failure that it
-// does not follow from, and what else is wrong stands beside it.
+// does not follow from, and what else is wrong stands next to it.
 func TestALeakIsTheFirstCause(t *testing.T) {
 	for _, test := range []struct {
 		name   string

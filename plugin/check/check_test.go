@@ -80,7 +80,8 @@ func bad(j *Judgement) []string {
 	var lines []string
 	for _, f := range j.Findings {
 		if f.Status == verdict.Fail || f.Status == verdict.Inconclusive {
-			lines = append(lines, f.Code+" "+f.Status.String()+" "+f.Subject.String()+": "+f.Text+" <- "+f.CausedBy.Code)
+			lines = append(lines,
+				f.Code+" "+f.Status.String()+" "+f.Subject.String()+": "+f.Text+" <- "+f.CausedBy.Code)
 		}
 	}
 	return lines
@@ -136,5 +137,7 @@ func route(messages []evidence.Message, answer evidence.Route) {
 
 // entry is one of a routing table.
 func entry(destination, link, kind string, table int) evidence.Message {
-	return evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix(destination), Link: link, Type: kind, Table: table}}
+	return evidence.Message{
+		Route: &evidence.Route{Destination: netip.MustParsePrefix(destination), Link: link, Type: kind, Table: table},
+	}
 }

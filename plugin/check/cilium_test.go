@@ -109,7 +109,8 @@ func lostRange(s map[string][]evidence.Message) {
 // that has gone, before it removes the two.
 func dummy(s map[string][]evidence.Message) {
 	s["probe/node1"] = append(s["probe/node1"], evidence.Message{Peer: &evidence.Peer{
-		Device: "cilium_wg0", PublicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", AllowedIPs: []netip.Prefix{cidr("10.42.2.77/32")},
+		Device: "cilium_wg0", PublicKey: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		AllowedIPs: []netip.Prefix{cidr("10.42.2.77/32")},
 	}})
 }
 
@@ -117,7 +118,8 @@ func dummy(s map[string][]evidence.Message) {
 func leaking(first bool) func(map[string][]evidence.Message) {
 	return func(s map[string][]evidence.Message) {
 		s["probe/node1"] = append(s["probe/node1"], evidence.Message{Sighting: &evidence.Sighting{
-			Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 3, First: first,
+			Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp",
+			Count: 3, First: first,
 		}})
 	}
 }
@@ -143,14 +145,16 @@ func TestCilium(t *testing.T) {
 			verdict.Failed, "WG0304", "has only a part of its pod range 10.42.2.0/24", "delete pod -l k8s-app=cilium"},
 		{"an address on its way out of a peer", dummy, verdict.Passed, "", "", ""},
 		{"allowed IPs of pods are lost", allowing(only(func(p netip.Prefix) bool { return !isPod(p) })),
-			verdict.Failed, "WG0304", "no peer of cilium_wg0 on node1 covers 10.42.2.219", "delete pod -l k8s-app=cilium"},
+			verdict.Failed, "WG0304", "no peer of cilium_wg0 on node1 covers 10.42.2.219",
+			"delete pod -l k8s-app=cilium"},
 		{"no key is published", publishing(func(index int, annotations map[string]string) {
 			if index == 1 {
 				delete(annotations, "network.cilium.io/wg-pub-key")
 			}
 		}), verdict.Failed, "WG0301", "node2 publishes no WireGuard key", "spec.nodename=node2"},
 		{"two nodes have one key", oneKey, verdict.Failed, "WG0303", "node1 and node2 share the key", "cilium_wg0.key"},
-		{"a new pod's first packets", leaking(true), verdict.Failed, "WG0609", "a new pod's first traffic", "strict mode"},
+		{"a new pod's first packets", leaking(true), verdict.Failed,
+			"WG0609", "a new pod's first traffic", "strict mode"},
 		{"packets of a pod that is known", leaking(false), verdict.Failed, "WG0601", "PLAINTEXT", "ipcache"},
 	} {
 		s := streamsOf(t, "host-cilium-native")
@@ -160,7 +164,8 @@ func TestCilium(t *testing.T) {
 		case j.Verdict != test.verdict:
 			t.Errorf("%s: %s, want %s:\n%s", test.name, j.Verdict, test.verdict, strings.Join(bad(j), "\n"))
 		case test.cause == "":
-			if i := slices.IndexFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == "WG0101" && f.Status != verdict.Pass }); i >= 0 {
+			if i := slices.IndexFunc(j.Findings,
+				func(f verdict.Finding) bool { return f.Code == "WG0101" && f.Status != verdict.Pass }); i >= 0 {
 				t.Errorf("%s: %s", test.name, j.Findings[i].Text)
 			}
 		case j.FirstCause.Code != test.cause || !strings.Contains(j.FirstCause.Text, test.says):

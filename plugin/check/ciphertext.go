@@ -40,7 +40,8 @@ func (v *view) ciphertext(e *graph.Edge) verdict.Outcome {
 	all := v.expected(e)
 	expected := all.sizes
 	if len(expected) == 0 {
-		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with", e.From.Name, e.To.Name)
+		return unknown("no test packet of %s arrived at %s that ciphertext could be compared with",
+			e.From.Name, e.To.Name)
 	}
 	if why := unverifiedEnd(e); why != "" {
 		return unknown("%s", why)
@@ -86,20 +87,21 @@ func (at *end) inside(e *graph.Edge, bytes uint64) (out verdict.Outcome) {
 	hidden, l := hiding(at.node, at.links), outerTunnel(way)
 	switch {
 	case at.flow.Data == 0 && l != nil:
-		return insideOuter(way, l, "its messages were not captured there, so they cannot be compared with what was sent")
+		return insideOuter(way, l,
+			"its messages were not captured there, so they cannot be compared with what was sent")
 	case len(hidden) == 0 || at.flow.Data == 0:
 		return out
 	case len(hidden) < len(at.links):
-		return unknown("WireGuard messages from %s to %s were seen %s %s on %s: some inside of another tunnel, and some not",
-			e.From.Name, e.To.Name, at.way, at.node.Name, list(at.links))
+		return unknown("WireGuard messages from %s to %s were seen %s %s on %s: some inside of another tunnel, "+
+			"and some not", e.From.Name, e.To.Name, at.way, at.node.Name, list(at.links))
 	case hidden[0].Role != evidence.RoleWireGuard:
 		return out // what its program makes of them cannot be seen, and need not be: they are ciphertext before
 	case at.outer == nil:
-		return unknown("WireGuard messages from %s to %s go through %s of %s, of which nothing was captured on the wire",
-			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name)
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which nothing was captured on "+
+			"the wire", e.From.Name, e.To.Name, hidden[0].Name, at.node.Name)
 	case at.outer.Flow.Bytes < bytes:
-		return unknown("WireGuard messages from %s to %s go through %s of %s, of which %d bytes were captured %s it, fewer "+
-			"than the %d of the test packets: which way the others took is not known",
+		return unknown("WireGuard messages from %s to %s go through %s of %s, of which %d bytes were captured %s it, "+
+			"fewer than the %d of the test packets: which way the others took is not known",
 			e.From.Name, e.To.Name, hidden[0].Name, at.node.Name, at.outer.Flow.Bytes, at.way, bytes)
 	}
 	return out
@@ -161,7 +163,7 @@ func (at *end) judge(e *graph.Edge, expected []evidence.SizeCount) verdict.Outco
 	return verdict.Outcome{}
 }
 
-// short says that fewer messages of a size were seen than pod packets arrived.
+// short reports that fewer messages of a size were seen than pod packets arrived.
 func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdict.Outcome {
 	if why := roamed(e); why != "" {
 		return unknown("%s: only %d of %d data messages of %d bytes were seen %s %s",
@@ -171,7 +173,7 @@ func (at *end) short(e *graph.Edge, want *evidence.SizeCount, got uint64) verdic
 		want.Count, want.Size, at.way, at.node.Name, got)
 }
 
-// within says inside of which tunnels the messages went, empty if in none.
+// within reports inside of which tunnels the messages went, empty if in none.
 func within(e *graph.Edge) (notes string) {
 	for _, at := range flowEnds(e) {
 		for _, l := range hiding(at.node, at.links) {
@@ -184,7 +186,7 @@ func within(e *graph.Edge) (notes string) {
 	return notes
 }
 
-// onTheWay says what the network did to the messages, and what else went between
+// onTheWay reports what the network did to the messages, and what else went between
 // the two endpoints; empty if nothing did.
 func onTheWay(e *graph.Edge) (notes string) {
 	if lost := e.Out.Data - min(e.Out.Data, e.In.Data); lost > 0 {

@@ -34,14 +34,14 @@ type ClassCell struct {
 	Why      string         `json:"why"`
 }
 
-// ClassNames say what a class is, for a reader.
+// ClassNames are the names of the classes for a reader.
 var ClassNames = map[evidence.Class]string{
-	evidence.ClassClusterIP:   "pod → ClusterIP of a far pod",
+	evidence.ClassClusterIP:   "pod → ClusterIP of a remote pod",
 	evidence.ClassNodePort:    "pod → NodePort at its own node",
-	evidence.ClassNodePortFar: "pod → NodePort at the far node",
-	evidence.ClassPodNode:     "pod → far node",
-	evidence.ClassNodePod:     "node → far pod",
-	evidence.ClassNodeNode:    "node → far node",
+	evidence.ClassNodePortFar: "pod → NodePort at the remote node",
+	evidence.ClassPodNode:     "pod → remote node",
+	evidence.ClassNodePod:     "node → remote pod",
+	evidence.ClassNodeNode:    "node → remote node",
 }
 
 // ClassesOf returns the cells of all classes that were asked for, of one edge.
@@ -83,8 +83,8 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 		c.cell, c.why = CellNotProven, c.lacks(e, untranslated)
 		if c.why == "" {
 			c.cell = CellEncrypted
-			c.why = fmt.Sprintf("%s and %s seen in the tunnel, entering and leaving", plural(uint64(c.Received), "packet"),
-				plural(uint64(c.Answered), "answer"))
+			c.why = fmt.Sprintf("%s and %s seen in the tunnel, entering and leaving",
+				plural(uint64(c.Received), "packet"), plural(uint64(c.Answered), "answer"))
 		}
 	}
 	return c
@@ -107,7 +107,9 @@ func (c *judgedClass) betweenPods(leak graph.Leak) bool {
 		source, target = leak.InnerSource, leak.InnerTarget
 	}
 	at := func(n *graph.Node, ip netip.Addr) bool {
-		return ip.IsValid() && slices.ContainsFunc(podRanges(n, family(ip)), func(p netip.Prefix) bool { return p.Contains(ip) })
+		return ip.IsValid() && slices.ContainsFunc(podRanges(n, family(ip)), func(p netip.Prefix) bool {
+			return p.Contains(ip)
+		})
 	}
 	return at(c.From, source) && at(c.To, target) || at(c.To, source) && at(c.From, target)
 }
@@ -120,7 +122,7 @@ func (c *judgedClass) inClear() (sum uint64) {
 	return sum
 }
 
-// lacks says what of a class that was not seen in clear is not proven, empty if all
+// lacks reports what of a class that was not seen in clear is not proven, empty if all
 // of it went through the tunnel.
 func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 	from, to := c.From.Name, c.To.Name
@@ -142,11 +144,11 @@ func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 	case c.Answered == 0:
 		return fmt.Sprintf("%d packets arrived, and no answer came back", c.Received)
 	case c.Into < c.Received || c.OutOf < c.Received:
-		return fmt.Sprintf("%d packets arrived at %s, only %d were seen entering WireGuard on %s and %d leaving it on %s",
-			c.Received, to, c.Into, from, c.OutOf, to)
+		return fmt.Sprintf("%d packets arrived at %s, only %d were seen entering WireGuard on %s and %d leaving "+
+			"it on %s", c.Received, to, c.Into, from, c.OutOf, to)
 	case c.AnswersInto < c.Answered || c.AnswersOutOf < c.Answered:
-		return fmt.Sprintf("%d answers came back to %s, only %d were seen entering WireGuard on %s and %d leaving it on %s",
-			c.Answered, from, c.AnswersInto, to, c.AnswersOutOf, from)
+		return fmt.Sprintf("%d answers came back to %s, only %d were seen entering WireGuard on %s and %d leaving "+
+			"it on %s", c.Answered, from, c.AnswersInto, to, c.AnswersOutOf, from)
 	}
 	return ""
 }
@@ -200,8 +202,8 @@ func (v *view) classes(e *graph.Edge) verdict.Outcome {
 	case lacking != nil:
 		return unknown("%s, from %s to %s: %s", ClassNames[lacking.Class], e.From.Name, e.To.Name, lacking.why)
 	}
-	return pass("%d classes encrypted, %d in clear by design, %d of which nothing is promised not proven", encrypted, clear,
-		unproven)
+	return pass("%d classes encrypted, %d in clear by design, %d of which nothing is promised not proven",
+		encrypted, clear, unproven)
 }
 
 // classLeak describes packets of a class in clear that the network promises to

@@ -68,17 +68,20 @@ func inTunnel(s map[string][]evidence.Message, class evidence.Class, from, to in
 		}
 		for direction, at := range map[string]int{"tx": source, "rx": target} {
 			s[stream("probe", at)] = append(s[stream("probe", at)], evidence.Message{ClassSeen: &evidence.ClassSeen{
-				Class: class, Link: "flannel-wg", Direction: direction, Source: source, Target: target, Family: 4, Answer: answer, Count: 3}})
+				Class: class, Link: "flannel-wg", Direction: direction, Source: source, Target: target, Family: 4,
+				Answer: answer, Count: 3}})
 		}
 	}
 }
 
 // inClear is what they saw of them on the wire, with the outermost addresses of what
 // was sent.
-func hopInClear(s map[string][]evidence.Message, class evidence.Class, from, to int, outerSource, outerTarget netip.Addr) {
+func hopInClear(s map[string][]evidence.Message, class evidence.Class, from, to int,
+	outerSource, outerTarget netip.Addr) {
 	for _, answer := range []bool{false, true} {
-		leak := evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to, Family: 4, By: evidence.LeakedByMark,
-			Class: class, Answer: answer, Layers: "ethernet ipv4 udp", OuterSource: outerSource, OuterTarget: outerTarget, Count: 3}
+		leak := evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to, Family: 4,
+			By: evidence.LeakedByMark, Class: class, Answer: answer,
+			Layers: "ethernet ipv4 udp", OuterSource: outerSource, OuterTarget: outerTarget, Count: 3}
 		if answer {
 			leak.Source, leak.Target, leak.OuterSource, leak.OuterTarget = to, from, outerTarget, outerSource
 		}
@@ -111,7 +114,8 @@ var brokenScope = []breakage{
 				run.Scope = []string{evidence.ScopeHosts}
 			}
 		}
-		for _, class := range []evidence.Class{evidence.ClassClusterIP, evidence.ClassNodePort, evidence.ClassNodePortFar} {
+		for _, class := range []evidence.Class{evidence.ClassClusterIP, evidence.ClassNodePort,
+			evidence.ClassNodePortFar} {
 			editClass(s, class, func(*evidence.Message) bool { return false })
 		}
 	}, verdict.Passed, ""},
@@ -167,7 +171,8 @@ var brokenScope = []breakage{
 	}, verdict.Undecided, "WG0621"},
 	{"answers of a Service's pod were not in the tunnel", func(s map[string][]evidence.Message) {
 		asked(s)
-		editClass(s, evidence.ClassClusterIP, func(m *evidence.Message) bool { return m.ClassSeen == nil || !m.ClassSeen.Answer })
+		editClass(s, evidence.ClassClusterIP,
+			func(m *evidence.Message) bool { return m.ClassSeen == nil || !m.ClassSeen.Answer })
 	}, verdict.Undecided, "WG0621"},
 	{"nothing translates a Service's address", func(s map[string][]evidence.Message) {
 		asked(s)
@@ -192,12 +197,13 @@ var brokenScope = []breakage{
 		asked(s)
 		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
 	}, verdict.Passed, ""},
-	{"a probe that cannot answer in a family: of what goes to nodes nothing is promised", func(s map[string][]evidence.Message) {
-		asked(s)
-		editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
-		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
-			Class: evidence.ProblemUnsupported, What: "answer", On: "IPv6", Text: "address family not supported"}})
-	}, verdict.Passed, ""},
+	{"a probe that cannot answer in a family: of what goes to nodes nothing is promised",
+		func(s map[string][]evidence.Message) {
+			asked(s)
+			editClass(s, evidence.ClassNodeNode, func(*evidence.Message) bool { return false })
+			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
+				Class: evidence.ProblemUnsupported, What: "answer", On: "IPv6", Text: "address family not supported"}})
+		}, verdict.Passed, ""},
 	{"an agent that is older than the plugin", func(s map[string][]evidence.Message) {
 		asked(s)
 		editClass(s, evidence.ClassNodePod, func(*evidence.Message) bool { return false })
@@ -207,9 +213,10 @@ var brokenScope = []breakage{
 // untranslated is a packet that left with the address of the Service itself.
 func untranslated(s map[string][]evidence.Message, from, to int) {
 	at := stream("probe", from)
-	s[at] = append(s[at], evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to,
-		Family: 4, By: evidence.LeakedByMark, Class: evidence.ClassClusterIP, Layers: "ethernet ipv4 udp",
-		OuterSource: podIP(from), OuterTarget: clusterIP(to), Count: 3}})
+	s[at] = append(s[at],
+		evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: from, Target: to,
+			Family: 4, By: evidence.LeakedByMark, Class: evidence.ClassClusterIP, Layers: "ethernet ipv4 udp",
+			OuterSource: podIP(from), OuterTarget: clusterIP(to), Count: 3}})
 }
 
 // noAnnotations makes the network one that no profile knows.
@@ -233,8 +240,10 @@ func TestCells(t *testing.T) {
 		cell   Cell
 		why    string
 	}{
-		{"all in the tunnel", nil, evidence.ClassClusterIP, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
-		{"a node's own", nil, evidence.ClassNodePod, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"all in the tunnel", nil, evidence.ClassClusterIP, CellEncrypted,
+			"3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"a node's own", nil, evidence.ClassNodePod, CellEncrypted,
+			"3 packets and 3 answers seen in the tunnel, entering and leaving"},
 		{"for a node's address", nil, evidence.ClassPodNode, CellByDesign,
 			"6 packets seen in clear: it is for the address of a node, which this network does not encrypt"},
 		{"the first hop", nil, evidence.ClassNodePortFar, CellByDesign,
@@ -245,9 +254,12 @@ func TestCells(t *testing.T) {
 		}, evidence.ClassNodeNode, CellEncrypted, "3 packets and 3 answers seen in the tunnel, entering and leaving"},
 		{"answers alone in clear", func(s map[string][]evidence.Message) {
 			hopInClear(s, evidence.ClassNodePort, 0, 1, podIP(0), podIP(1))
-			editClass(s, evidence.ClassNodePort, func(m *evidence.Message) bool { return m.Sighting == nil || m.Sighting.Answer })
+			editClass(s, evidence.ClassNodePort,
+				func(m *evidence.Message) bool { return m.Sighting == nil || m.Sighting.Answer })
 		}, evidence.ClassNodePort, CellLeak, "3 packets seen in clear"},
-		{"none arrived", edit(evidence.ClassNodePod, func(m *evidence.Message) bool { return m.Classed != nil && m.Classed.Sent > 0 }),
+		{"none arrived", edit(evidence.ClassNodePod, func(m *evidence.Message) bool {
+			return m.Classed != nil && m.Classed.Sent > 0
+		}),
 			evidence.ClassNodePod, CellNotProven, "none of 3 packets arrived"},
 		{"nothing sent", edit(evidence.ClassNodePod, func(*evidence.Message) bool { return false }),
 			evidence.ClassNodePod, CellNotProven, "nothing was sent"},

@@ -41,7 +41,8 @@ func (v *view) backend() verdict.Outcome {
 		if len(without) > 0 {
 			out.Add("; none on %s", list(without))
 		}
-		out.Variant, out.Failed = "mixed", "the nodes run different network backends"
+		out.Variant = "mixed"
+		out.Failed = "the nodes run different network backends"
 		if odd := v.unlike(used); len(odd) == 1 {
 			out.Facts = map[string]string{"node": odd[0]}
 		}
@@ -108,7 +109,7 @@ func grouped(nodes map[string][]string) string {
 	return list(groups)
 }
 
-// unleased says that the network plugin never started on some nodes: that is
+// unleased reports that the network plugin never started on some nodes: that is
 // not another backend. Without a pod range it cannot.
 func (v *view) unleased(names []string) verdict.Outcome {
 	var rangeless []string
@@ -121,12 +122,14 @@ func (v *view) unleased(names []string) verdict.Outcome {
 		out := fail("%s no pod range (spec.podCIDR is empty), so the network plugin has no lease there: the "+
 			"cluster's range may be used up", subject(rangeless, "has", "have"))
 		out.Failed = "a node has no pod range"
-		out.Variant, out.Facts = "rangeless", map[string]string{"node": rangeless[0]}
+		out.Variant = "rangeless"
+		out.Facts = map[string]string{"node": rangeless[0]}
 		return out
 	}
 	out := fail("the network plugin wrote no lease for %s: it has not started there", list(names))
 	out.Failed = "the network plugin has not started on every node"
-	out.Variant, out.Facts = "unleased", map[string]string{"node": names[0]}
+	out.Variant = "unleased"
+	out.Facts = map[string]string{"node": names[0]}
 	return out
 }
 
@@ -149,11 +152,12 @@ func (v *view) intoTUN() *graph.Edge {
 	return nil
 }
 
-// carriedByTUN says that what carries an edge's traffic cannot be asked.
+// carriedByTUN reports that what carries an edge's traffic cannot be asked.
 func (v *view) carriedByTUN(e *graph.Edge) verdict.Outcome {
 	tun := v.tunOf(e)
 	out := unknown("%s: %s", v.Title, intoTUN(e, tun))
-	out.Variant, out.Facts = "tun", map[string]string{"node": e.From.Name, "peer": e.To.Name, "link": tun}
+	out.Variant = "tun"
+	out.Facts = map[string]string{"node": e.From.Name, "peer": e.To.Name, "link": tun}
 	if l := e.From.Link(tun); l != nil {
 		out.Readings = append(out.Readings, verdict.Reading{
 			Node: e.From.Name, What: "link " + tun, Text: kind(l) + ", no control socket of a WireGuard",
@@ -211,7 +215,8 @@ func (v *view) everyNode() verdict.Outcome {
 	case len(left) > 0:
 		out := unknown("not tested: %s", list(left))
 		if failed != nil {
-			out.Variant, out.Facts = "notready", map[string]string{"node": failed.Name, "system": failed.OSImage}
+			out.Variant = "notready"
+			out.Facts = map[string]string{"node": failed.Name, "system": failed.OSImage}
 			if tooOld(failed) {
 				out.Variant = "old"
 			}
@@ -241,7 +246,8 @@ func notReady(n *evidence.Node) string {
 		text += fmt.Sprintf("; %s, kernel %s", n.OSImage, n.Kernel)
 	}
 	if tooOld(n) {
-		text += fmt.Sprintf(", which is older than %d.%d, the first with WireGuard", firstKernel.major, firstKernel.minor)
+		text += fmt.Sprintf(", which is older than %d.%d, the first with WireGuard",
+			firstKernel.major, firstKernel.minor)
 	}
 	return text
 }
@@ -297,15 +303,16 @@ func (v *view) foreign(n *graph.Node, ip netip.Addr) (out verdict.Outcome, found
 	return out, true
 }
 
-// foreignAddress says that a test pod got an address that is not its node's.
+// foreignAddress reports that a test pod got an address that is not its node's.
 func foreignAddress(n *graph.Node, ip netip.Addr) verdict.Outcome {
 	var ranges []string
 	for _, podRange := range n.PodCIDRs {
 		ranges = append(ranges, podRange.String())
 	}
-	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: other nodes do not send "+
-		"it there", n.Name, ip, list(ranges))
-	out.Variant, out.Kind = "foreign", verdict.Misconfigured
+	out := fail("the test pod on %s got the address %s, which is not of the node's pod range %s: "+
+		"other nodes do not send it there", n.Name, ip, list(ranges))
+	out.Variant = "foreign"
+	out.Kind = verdict.Misconfigured
 	out.Facts = map[string]string{"node": n.Name, "address": ip.String(), "range": ranges[0]}
 	return out
 }

@@ -47,7 +47,8 @@ func (v *view) configured() verdict.Outcome {
 	case len(ignored) > 0:
 		out := warn("the backend is an option of servers, which the configuration of the agents %s contains too: it "+
 			"has no effect there, and may stop them when they start again", list(ignored))
-		out.Variant, out.Facts = "agent", map[string]string{"node": ignored[0]}
+		out.Variant = "agent"
+		out.Facts = map[string]string{"node": ignored[0]}
 		return out
 	case known == 0:
 		return skip("no node says what it was configured with")
@@ -113,7 +114,7 @@ func (v *view) endpoints() verdict.Outcome {
 	return pass("%s, all different", plural(uint64(len(owners)), "endpoint"))
 }
 
-// oneEndpoint says that several nodes publish the same endpoint: the address of a
+// oneEndpoint reports that several nodes publish the same endpoint: the address of a
 // NAT before them, or one that each of them has on a card, as machines made from
 // one image have.
 func (v *view) oneEndpoint(endpoint netip.AddrPort, nodes []*graph.Node) verdict.Outcome {
@@ -128,11 +129,13 @@ func (v *view) oneEndpoint(endpoint netip.AddrPort, nodes []*graph.Node) verdict
 	if slices.ContainsFunc(nodes, func(n *graph.Node) bool { return cardOf(n, endpoint.Addr()) == "" }) {
 		return out
 	}
-	out.Variant, out.Facts["link"] = "same", link
+	out.Variant = "same"
+	out.Facts["link"] = link
 	out.Add(": each of them has this address, %s has it on %s", first.Name, link)
 	if card := v.distinctCard(link, endpoint.Addr()); card != "" {
 		address := addressOn(first, card, endpoint.Addr().Is4())
-		out.Facts["card"], out.Facts["address"] = card, address.String()
+		out.Facts["card"] = card
+		out.Facts["address"] = address.String()
 		out.Add("; on %s they differ, %s has %s there", card, first.Name, address)
 	}
 	return out
@@ -159,7 +162,7 @@ func addressOn(n *graph.Node, link string, four bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// distinctCard is the name of the only link, beside the one with the shared
+// distinctCard is the name of the only link besides the one with the shared
 // address, on which all nodes have addresses of its family, each another; empty if
 // there is none or several.
 func (v *view) distinctCard(taken string, shared netip.Addr) string {

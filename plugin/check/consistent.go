@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// inconsistent says what a node wrote that cannot be true, empty if it all
+// inconsistent reports what a node wrote that cannot be true, empty if it all
 // fits. Such evidence, made by a fault or by an intruder, proves nothing.
 func inconsistent(n *graph.Node) string {
 	for _, l := range n.Links {
@@ -61,7 +61,7 @@ func homesOf(g *graph.Graph) map[netip.Addr]*graph.Node {
 	return homes
 }
 
-// displaced says that a node's links have the address of another node, and not
+// displaced reports that a node's links have the address of another node, and not
 // its own: what was written there is of the other.
 func displaced(n *graph.Node, homes map[netip.Addr]*graph.Node) string {
 	var foreign []string
@@ -97,8 +97,8 @@ func miscounted(c *evidence.Capture) bool {
 // again on another link of it, which is judged itself (see probe/host, role.go).
 var insideKinds = []string{
 	"bridge", "openvswitch", "vrf", "dummy", "ifb", "nlmon", "tun", "veth", "netkit",
-	"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl", "bareudp",
-	"vti", "vti6", "xfrm",
+	"vxlan", "geneve", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "ipip", "sit",
+	"ip6tnl", "bareudp", "vti", "vti6", "xfrm",
 }
 
 // roleFits reports whether a link of its kind can have the role that it was
@@ -134,7 +134,7 @@ func carriesInner(n *graph.Node, l *evidence.Link) bool {
 	return (l.Role == evidence.RoleWireGuard || evidence.OtherTunnel(l)) && n.SendsInto(l.Name)
 }
 
-// misplaced says where a tunnel was seen on the wire and cannot have been:
+// misplaced reports where a tunnel was seen on the wire and cannot have been:
 // ciphertext leaves the host, or enters another tunnel to which a device's
 // messages are routed, through links whose captures counted it.
 func misplaced(n *graph.Node) string {

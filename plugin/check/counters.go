@@ -76,8 +76,8 @@ func (c *countedEnd) judge(e *graph.Edge, canaries uint64) verdict.Outcome {
 		return as("uncaptured", unknown("%s of %s counted %d bytes %s, only %d were captured: the others took a path "+
 			"that was not captured", device, node, least, c.verb, c.captured))
 	case c.captured > most:
-		return as("foreign", unknown("%d bytes were captured, %s of %s counted at most %d as %s: not all of them belong "+
-			"to this tunnel", c.captured, device, node, c.moved.Most, c.verb))
+		return as("foreign", unknown("%d bytes were captured, %s of %s counted at most %d as %s: not all of them "+
+			"belong to this tunnel", c.captured, device, node, c.moved.Most, c.verb))
 	}
 	return verdict.Outcome{}
 }

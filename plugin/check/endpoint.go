@@ -66,11 +66,11 @@ func externally(n *graph.Node, addr string) bool {
 	return slices.Contains(n.Node.Addresses, evidence.NodeAddress{Type: "ExternalIP", Addr: addr})
 }
 
-// strayEndpoint judges an endpoint that the receiver publishes and does not have,
+// wrongEndpoint judges an endpoint that the receiver publishes and does not have,
 // and at which nothing arrives: another node has it, as a virtual address that
 // moved, or it is of the sender's own network or of IPv6, as one that the receiver
 // had before. Elsewhere a NAT may lead to the receiver, see byNAT.
-func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
+func (v *view) wrongEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 	if e.Sent == nil || e.Received == nil || e.To.Unverified != "" {
 		return out, false
 	}
@@ -86,8 +86,8 @@ func (v *view) strayEndpoint(e *graph.Edge) (out verdict.Outcome, found bool) {
 		"port": fmt.Sprint(e.ToCarrier.Device.Port),
 	}
 	if holder := v.cards.addresses[uses]; holder != nil {
-		out = fail("%s publishes %s, which is an address of %s (on %s) and none of its own", e.To.Name, uses, holder.Name,
-			cardOf(holder, uses))
+		out = fail("%s publishes %s, which is an address of %s (on %s) and none of its own",
+			e.To.Name, uses, holder.Name, cardOf(holder, uses))
 		out.Variant = "elsewhere"
 		facts["holder"] = holder.Name
 	} else if e.EndpointRoute != nil && (uses.Is6() || toNeighbour(e.From, e.EndpointRoute)) {

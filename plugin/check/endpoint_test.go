@@ -34,7 +34,8 @@ func TestDistinctCard(t *testing.T) {
 		nodes [][]card
 		want  string
 	}{
-		{"one other", [][]card{{eth0, outside("eth1", "192.168.56.2/24")}, {eth0, outside("eth1", "192.168.56.3/24")}}, "eth1"},
+		{"one other", [][]card{{eth0, outside("eth1", "192.168.56.2/24")}, {eth0, outside("eth1", "192.168.56.3/24")}},
+			"eth1"},
 		{"none", [][]card{{eth0}, {eth0}}, ""},
 		{"the same card has another address too", [][]card{
 			{outside("eth0", "192.0.2.11/24"), eth0}, {outside("eth0", "192.0.2.12/24"), eth0}}, ""},
@@ -45,10 +46,13 @@ func TestDistinctCard(t *testing.T) {
 			{eth0, outside("eth1", "192.168.56.2/24"), outside("eth2", "172.17.0.1/16")},
 			{eth0, outside("eth1", "192.168.56.3/24"), outside("eth2", "172.17.0.1/16")}}, "eth1"},
 		{"a node lacks it", [][]card{{eth0, outside("eth1", "192.168.56.2/24")}, {eth0}}, ""},
-		{"of the other family", [][]card{{eth0, outside("eth1", "2001:db8::2/64")}, {eth0, outside("eth1", "2001:db8::3/64")}}, ""},
-		{"link-local only", [][]card{{eth0, outside("eth1", "169.254.0.2/16")}, {eth0, outside("eth1", "169.254.0.3/16")}}, ""},
+		{"of the other family",
+			[][]card{{eth0, outside("eth1", "2001:db8::2/64")}, {eth0, outside("eth1", "2001:db8::3/64")}}, ""},
+		{"link-local only",
+			[][]card{{eth0, outside("eth1", "169.254.0.2/16")}, {eth0, outside("eth1", "169.254.0.3/16")}}, ""},
 		{"a bridge", [][]card{
-			{eth0, card{"cni0", "10.42.0.1/24", evidence.RoleInside}}, {eth0, card{"cni0", "10.42.1.1/24", evidence.RoleInside}}}, ""},
+			{eth0, card{"cni0", "10.42.0.1/24", evidence.RoleInside}},
+			{eth0, card{"cni0", "10.42.1.1/24", evidence.RoleInside}}}, ""},
 	} {
 		g := &graph.Graph{}
 		for _, cards := range test.nodes {
@@ -57,7 +61,8 @@ func TestDistinctCard(t *testing.T) {
 				if n.Link(c.link) == nil {
 					n.Links = append(n.Links, &evidence.Link{Name: c.link, Up: true, Role: c.role})
 				}
-				n.Addresses = append(n.Addresses, &evidence.Address{Link: c.link, Prefix: netip.MustParsePrefix(c.prefix)})
+				n.Addresses = append(n.Addresses,
+					&evidence.Address{Link: c.link, Prefix: netip.MustParsePrefix(c.prefix)})
 			}
 			g.Nodes = append(g.Nodes, n)
 		}

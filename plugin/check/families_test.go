@@ -46,7 +46,8 @@ func TestFamiliesApart(t *testing.T) {
 				t.Errorf("not proven: %v, want %v", got, want)
 			}
 			for _, f := range j.Findings {
-				if f.Status == verdict.Fail && f.CausedBy.Code == "" && len(want) > 0 && f.Subject.Family != int(want[0][len(want[0])-1]-'0') {
+				if f.Status == verdict.Fail && f.CausedBy.Code == "" &&
+					len(want) > 0 && f.Subject.Family != int(want[0][len(want[0])-1]-'0') {
 					t.Errorf("%s of %s failed by itself: %s", f.Code, f.Subject.Named(j.Graph.Run.Families), f.Text)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// first judges the first packets of new pods, from a node's newcomer to the
+// first judges the first packets of new pods, from a node's new pod to the
 // test pods of others and back.
 func (v *view) first(e *graph.Edge) verdict.Outcome {
 	from, to := e.From, e.To
@@ -18,7 +18,7 @@ func (v *view) first(e *graph.Edge) verdict.Outcome {
 		switch {
 		case len(young) == 0:
 		case text != "":
-			return besideOther(text)
+			return perhapsDecrypted(text)
 		case len(young) < len(leaks):
 			return skip("packets of older pods are sent in plaintext as well")
 		default:

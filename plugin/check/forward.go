@@ -16,7 +16,7 @@ var forwardHooks = []string{"prerouting", "forward", "postrouting"}
 // transport is a transport as a reader knows it: UDP, TCP, ICMP.
 func transport(row *evidence.CanaryRow) string { return strings.ToUpper(row.Transport) }
 
-// notArrived says that test packets do not arrive, and what drops them, as far
+// notArrived reports that test packets do not arrive, and what drops them, as far
 // as it was found.
 func notArrived(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out := fail("%s test packets of %d bytes from the pod on %s do not arrive at the pod on %s (%d sent)",
@@ -50,16 +50,20 @@ func traced(out *verdict.Outcome, e *graph.Edge, row *evidence.CanaryRow) {
 	case left > 0:
 		out.Add("; they leave %s of %s and do not reach the pod", e.ToLink(), e.To.Name)
 		out.Variant = "behind"
-		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+		out.Facts["node"] = e.To.Name
+		out.Facts["peer"] = e.From.Name
+		out.Facts["device"] = e.ToLink()
 	case accepted:
 		out.Add("; they enter %s of %s, WireGuard on %s accepts what it sends, and none was seen leaving %s there",
 			e.FromLink(), e.From.Name, e.To.Name, e.ToLink())
 		out.Variant = "within"
-		out.Facts["node"], out.Facts["peer"], out.Facts["device"] = e.To.Name, e.From.Name, e.ToLink()
+		out.Facts["node"] = e.To.Name
+		out.Facts["peer"] = e.From.Name
+		out.Facts["device"] = e.ToLink()
 	}
 }
 
-// notAnswered says that test packets arrive and their answers do not come back,
+// notAnswered reports that test packets arrive and their answers do not come back,
 // and what drops those.
 func notAnswered(e *graph.Edge, row *evidence.CanaryRow) verdict.Outcome {
 	out := fail("%s test packets of %d bytes from %s arrive at the pod on %s, their answers do not come back",

@@ -19,8 +19,8 @@ func healthy(n int) map[string][]evidence.Message {
 	add := func(stream string, m ...evidence.Message) { streams[stream] = append(streams[stream], m...) }
 	add(evidence.PluginStream,
 		evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "plugin"}},
-		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Minor: evidence.Minor, Families: []int{4}, Sizes: []int{64, 333, 0},
-			Newcomers: []evidence.Newcomer{{Node: 0, Targets: []int{1}}}}},
+		evidence.Message{Run: &evidence.Run{ID: "abc123", Version: "test", Minor: evidence.Minor, Families: []int{4},
+			Sizes: []int{64, 333, 0}, Newcomers: []evidence.Newcomer{{Node: 0, Targets: []int{1}}}}},
 		evidence.Message{Cluster: &evidence.Cluster{Version: "v1.36.3+k3s1", Distribution: "k3s"}})
 	add(evidence.PluginStream, evidence.Message{Pod: &evidence.Pod{
 		Role: "newcomer", Node: "node-1", Name: "newcomer-node-1", Ready: true, Wait: 900,
@@ -31,27 +31,52 @@ func healthy(n int) map[string][]evidence.Message {
 			evidence.Message{Node: &evidence.Node{
 				Index: i, Name: name, Ready: true, PodCIDRs: []netip.Prefix{podRange(i)},
 				Annotations: map[string]string{
-					"k3s.io/node-args":                         `["agent"]`,
-					"flannel.alpha.coreos.com/backend-type":    "wireguard",
-					"flannel.alpha.coreos.com/backend-data":    fmt.Sprintf(`{"PublicKey":%q,"Port":51820}`, publicKey(i)),
+					"k3s.io/node-args":                      `["agent"]`,
+					"flannel.alpha.coreos.com/backend-type": "wireguard",
+					"flannel.alpha.coreos.com/backend-data": fmt.Sprintf(`{"PublicKey":%q,"Port":51820}`,
+						publicKey(i)),
 					"flannel.alpha.coreos.com/public-ip":       underlay(i).String(),
 					"flannel.alpha.coreos.com/backend-v6-data": "null",
 				},
 			}},
-			evidence.Message{Pod: &evidence.Pod{Role: "probe", Node: name, Name: "probe-" + name, Ready: true, Wait: 900}},
-			evidence.Message{Pod: &evidence.Pod{Role: "pod", Node: name, Name: "pod-" + name, Ready: true, Wait: 800, IPs: []netip.Addr{podIP(i)}}})
+			evidence.Message{
+				Pod: &evidence.Pod{Role: "probe", Node: name, Name: "probe-" + name, Ready: true, Wait: 900},
+			},
+			evidence.Message{
+				Pod: &evidence.Pod{Role: "pod", Node: name, Name: "pod-" + name, Ready: true, Wait: 800,
+					IPs: []netip.Addr{podIP(i)}},
+			})
 		probe, pod := "probe/"+name, "pod/"+name
 		add(probe,
 			evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "probe", Node: name}},
 			evidence.Message{Module: &evidence.Module{Name: "wireguard", Loaded: true}},
-			evidence.Message{Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, MTU: 65536, Role: evidence.RoleInside, Why: "loopback"}},
-			evidence.Message{Link: &evidence.Link{Index: 2, Name: "eth0", Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "hardware"}},
-			evidence.Message{Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
-			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("10.42.0.0/16"), Link: "flannel-wg", Type: "unicast", Table: 254}},
-			evidence.Message{Device: &evidence.Device{Name: "flannel-wg", Index: 3, PublicKey: publicKey(i), Port: 51820, Peers: n - 1}},
-			evidence.Message{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000,
-				ControlTX: 1, ControlRX: 1, Classes: map[string]uint64{"wireguard": 90}}},
-			evidence.Message{Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 1, Name: "lo", Type: "loopback", Up: true, MTU: 65536,
+					Role: evidence.RoleInside, Why: "loopback"},
+			},
+			evidence.Message{
+				Link: &evidence.Link{Index: 2, Name: "eth0", Up: true,
+					MTU: 1500, Role: evidence.RoleOutside, Why: "hardware"},
+			},
+			evidence.Message{
+				Link: &evidence.Link{Index: 3, Name: "flannel-wg", Kind: "wireguard", Up: true, MTU: 1420,
+					Role: evidence.RoleWireGuard, Why: "kind wireguard"},
+			},
+			evidence.Message{
+				Route: &evidence.Route{Destination: netip.MustParsePrefix("10.42.0.0/16"), Link: "flannel-wg",
+					Type: "unicast", Table: 254},
+			},
+			evidence.Message{
+				Device: &evidence.Device{Name: "flannel-wg", Index: 3,
+					PublicKey: publicKey(i), Port: 51820, Peers: n - 1},
+			},
+			evidence.Message{Capture: &evidence.Capture{Link: "eth0", Role: evidence.RoleOutside, Started: true,
+				Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000, ControlTX: 1, ControlRX: 1,
+				Classes: map[string]uint64{"wireguard": 90}}},
+			evidence.Message{
+				Capture: &evidence.Capture{Link: "flannel-wg", Role: evidence.RoleWireGuard, Started: true, Alive: true,
+					Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000},
+			})
 		add(probe, readWhole(i)...)
 		add(pod, evidence.Message{Hello: &evidence.Hello{Schema: evidence.Schema, Role: "pod", Node: name}})
 		for j := range n {
@@ -63,13 +88,14 @@ func healthy(n int) map[string][]evidence.Message {
 			if i == 1 && j == 0 {
 				first = 75
 			}
-			add(pod, evidence.Message{Canary: &evidence.Canary{Peer: j, Family: 4, First: first, Rows: []evidence.CanaryRow{
-				{Transport: "udp", Size: 64, Sent: 1, Answered: 1, Received: 1, RTT: 400},
-				{Transport: "udp", Size: 333, Sent: 1, Answered: 1, Received: 1, RTT: 410},
-				{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1, RTT: 450},
-				{Transport: "tcp", Size: 333, Sent: 1, Answered: 1, Received: 1, RTT: 900},
-				{Transport: "icmp", Size: 64, Sent: 1, Answered: 1, RTT: 300},
-			}}})
+			add(pod,
+				evidence.Message{Canary: &evidence.Canary{Peer: j, Family: 4, First: first, Rows: []evidence.CanaryRow{
+					{Transport: "udp", Size: 64, Sent: 1, Answered: 1, Received: 1, RTT: 400},
+					{Transport: "udp", Size: 333, Sent: 1, Answered: 1, Received: 1, RTT: 410},
+					{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1, RTT: 450},
+					{Transport: "tcp", Size: 333, Sent: 1, Answered: 1, Received: 1, RTT: 900},
+					{Transport: "icmp", Size: 64, Sent: 1, Answered: 1, RTT: 300},
+				}}})
 		}
 	}
 	return streams
@@ -122,19 +148,22 @@ func pairEvidence(i, j int) []evidence.Message {
 	return []evidence.Message{
 		{Route: &evidence.Route{For: underlay(j), Link: "eth0", Type: "unicast", Table: 254}},
 		{Route: &evidence.Route{For: podIP(j), Link: "flannel-wg", Type: "unicast", Table: 254}},
-		{Peer: &evidence.Peer{Device: "flannel-wg", PublicKey: publicKey(j), Endpoint: remote, AllowedIPs: []netip.Prefix{podRange(j)}, Keepalive: 25, TX: 1000, RX: 1000}},
+		{Peer: &evidence.Peer{Device: "flannel-wg", PublicKey: publicKey(j), Endpoint: remote,
+			AllowedIPs: []netip.Prefix{podRange(j)}, Keepalive: 25, TX: 1000, RX: 1000}},
 		{Count: &evidence.Count{
 			Device: "flannel-wg", Index: 3, PublicKey: publicKey(j), Endpoint: remote, Readings: 4,
-			TX: [4]uint64{1000, 1000, 1000 + bytes, 1032 + bytes}, RX: [4]uint64{1000, 1000, 1000 + bytes, 1032 + bytes},
-			Handshake: 1, Age: 30e9,
+			TX: [4]uint64{1000, 1000, 1000 + bytes, 1032 + bytes},
+			RX: [4]uint64{1000, 1000, 1000 + bytes, 1032 + bytes}, Handshake: 1, Age: 30e9,
 		}},
-		{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51820), Remote: remote, Links: []string{"eth0"},
-			TX: flow(uint32(100*i + j)), RX: flow(uint32(100*j + i))}},
+		{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51820), Remote: remote,
+			Links: []string{"eth0"}, TX: flow(uint32(100*i + j)), RX: flow(uint32(100*j + i))}},
 		{Witness: &evidence.Witness{Link: "flannel-wg", Direction: "tx", Family: 4, Seen: []evidence.Seen{seen}}},
 		{Witness: &evidence.Witness{Link: "flannel-wg", Direction: "rx", Family: 4, Seen: []evidence.Seen{back}}},
 		{Control: &evidence.Control{Peer: j, Target: remote, Sent: 1}},
-		{Witness: &evidence.Witness{Link: "eth0", Direction: "tx", Family: 4, Seen: []evidence.Seen{{Source: i, Target: j, Control: 1}}}},
-		{Witness: &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4, Seen: []evidence.Seen{{Source: j, Target: i, Control: 1}}}},
+		{Witness: &evidence.Witness{Link: "eth0", Direction: "tx",
+			Family: 4, Seen: []evidence.Seen{{Source: i, Target: j, Control: 1}}}},
+		{Witness: &evidence.Witness{Link: "eth0", Direction: "rx",
+			Family: 4, Seen: []evidence.Seen{{Source: j, Target: i, Control: 1}}}},
 	}
 }
 

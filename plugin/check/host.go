@@ -28,9 +28,10 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	}
 	name := carrier.Name
 	if name == "" {
-		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only", n.Name,
-			family)
-		out.Variant, out.Facts = fmt.Sprintf("ipv%d", family), map[string]string{"node": n.Name}
+		out := fail("%s has no tunnel for IPv%d: the network plugin is configured to encrypt the other family only",
+			n.Name, family)
+		out.Variant = fmt.Sprintf("ipv%d", family)
+		out.Facts = map[string]string{"node": n.Name}
 		return out
 	}
 	link := n.Link(name)
@@ -38,28 +39,36 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	switch {
 	case link == nil:
 		out := fail("%s has no %s", n.Name, name)
-		out.Variant, out.Facts, facts["system"] = "missing", facts, n.OSImage
+		out.Variant = "missing"
+		out.Facts = facts
+		facts["system"] = n.OSImage
 		if n.Module != nil {
 			out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "kernel module wireguard",
 				Text: loaded(n.Module)})
 		}
 		if other := v.holdsPort(v.Graph, n, family); other != nil {
 			out.Add(": the UDP port %d of its tunnel is taken by %s", other.Port, other.Name)
-			out.Variant, facts["link"] = "port", other.Name
+			out.Variant = "port"
+			facts["link"] = other.Name
 			out.After = ofTheRun
 		}
 		v.addThrown(&out, n, family)
 		return out
 	case link.Role != evidence.RoleWireGuard, link.Kind != "tun" && !isWireGuard(n, link):
 		out := fail("%s of %s is a %s link, not WireGuard: %s", name, n.Name, kind(link), link.Why)
-		out.Variant, out.Facts, out.After = "impostor", facts, ofTheRun
+		out.Variant = "impostor"
+		out.Facts = facts
+		out.After = ofTheRun
 		return out
 	case !link.Up:
 		out := fail("%s of %s is down", name, n.Name)
-		out.Variant, out.Facts, out.After = "down", facts, ofTheRun
+		out.Variant = "down"
+		out.Facts = facts
+		out.After = ofTheRun
 		if other := sharesPort(n, name); other != nil {
 			out.Add(": its UDP port %d is taken by %s", other.Port, other.Name)
-			out.Variant, facts["link"] = "port", other.Name
+			out.Variant = "port"
+			facts["link"] = other.Name
 			out.After = ofTheRun
 		}
 		return out
@@ -67,7 +76,8 @@ func (v *view) deviceUp(n *graph.Node, family int) verdict.Outcome {
 	if assigned := v.Address(n, family); assigned.IsValid() && !slices.ContainsFunc(n.Addresses,
 		func(a *evidence.Address) bool { return a.Link == name && a.Prefix.Addr() == assigned }) {
 		out := warn("%s of %s has not the address %s that was assigned to it", name, n.Name, assigned)
-		out.Variant, out.Facts = "unaddressed", facts
+		out.Variant = "unaddressed"
+		out.Facts = facts
 		return out
 	}
 	return pass("%s of %s is up, kind %s, MTU %d", name, n.Name, kind(link), link.MTU)
@@ -107,7 +117,8 @@ func (v *view) deviceRead(n *graph.Node, family int) verdict.Outcome {
 				v.cutOff(v.Graph, n, family) {
 				out = fail("the program behind %s of %s does not answer on its control socket, and no pod reaches "+
 					"another through it: it hangs", name, n.Name)
-				out.Variant, out.Facts = "hangs", map[string]string{"node": n.Name, "device": name}
+				out.Variant = "hangs"
+				out.Facts = map[string]string{"node": n.Name, "device": name}
 			}
 			return out
 		}

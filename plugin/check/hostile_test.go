@@ -51,7 +51,8 @@ var columnsOf = map[string]func(i int) string{
 	},
 	"controls": func(i int) string { return `"controls":{"peers":"0-1023","sent":1}` },
 	"canaries": func(i int) string {
-		return `"canaries":{"peers":"0-999","family":4,"rows":[` + strings.Repeat(`{"transport":"udp","size":1,"sent":1},`, 130) +
+		return `"canaries":{"peers":"0-999","family":4,"rows":[` +
+			strings.Repeat(`{"transport":"udp","size":1,"sent":1},`, 130) +
 			`{"transport":"udp"}],"rtts":[` + strings.Repeat("1,", 999) + `1]}`
 	},
 	"allowed IPs": func(i int) string {

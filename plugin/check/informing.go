@@ -14,7 +14,7 @@ func advise(format string, args ...any) verdict.Outcome {
 	return out
 }
 
-// preshared says which tunnels have a preshared key. That one exists is all that is
+// preshared reports which tunnels have a preshared key. That one exists is all that is
 // known of it. That only one end has one is WG0501's to find.
 func (v *view) presharedKeys() verdict.Outcome {
 	with, without := 0, 0
@@ -70,7 +70,7 @@ func (v *view) holderOf(key string) *graph.Node {
 	return nil
 }
 
-// approved says whether a node is in FIPS mode, whose rules WireGuard's algorithms
+// approved reports whether a node is in FIPS mode, whose rules WireGuard's algorithms
 // do not meet.
 func (v *view) approved() verdict.Outcome {
 	var in, unread []string
@@ -92,12 +92,12 @@ func (v *view) approved() verdict.Outcome {
 	return pass("no node is in FIPS mode")
 }
 
-// missingPeer says what becomes of a packet for which the tunnel has no peer.
+// missingPeer reports what becomes of a packet for which the tunnel has no peer.
 func (v *view) missingPeer() verdict.Outcome {
 	switch {
 	case v.Below != nil:
-		out := advise("a WireGuard of the machines fails open: without its device, or for a machine that it has no peer " +
-			"and route for, packets take the route beside it, in plaintext")
+		out := advise("a WireGuard of the machines fails open: without its device, or for a machine that it has no " +
+			"peer and route for, packets take another route, in plaintext")
 		out.Variant = "machines"
 		return out
 	case !v.Encrypts:
@@ -108,7 +108,7 @@ func (v *view) missingPeer() verdict.Outcome {
 	return advise("%s fails open: traffic with a node that it has no peer for is sent in plaintext", v.Title)
 }
 
-// controlPlane says whether control-plane nodes were left out of the run, or leave
+// controlPlane reports whether control-plane nodes were left out of the run, or leave
 // themselves out of the encryption.
 func (v *view) controlPlane() verdict.Outcome {
 	var left, opted []string
@@ -133,8 +133,8 @@ func (v *view) controlPlane() verdict.Outcome {
 		out.Variant = "opted"
 		return out
 	case len(left) > 0:
-		out := advise("control-plane nodes that this run left out on request: %s; nothing is proven of their pods' traffic",
-			some(left))
+		out := advise("control-plane nodes that this run left out on request: %s; nothing is proven of their "+
+			"pods' traffic", some(left))
 		out.Variant = "left"
 		return out
 	case took == 0:

@@ -57,7 +57,7 @@ func (v *view) reachesAsPublished(from, to *graph.Node, family int) bool {
 		peer.Count.Endpoint == netip.AddrPortFrom(carrier.Endpoint, carrier.Device.Port)
 }
 
-// silent says that a node behind a NAT sends no keepalives to those that reach it
+// silent reports that a node behind a NAT sends no keepalives to those that reach it
 // through the NAT.
 func (v *view) silent(cutOff []*graph.Edge) verdict.Outcome {
 	first := cutOff[0]
@@ -75,13 +75,14 @@ func (v *view) silent(cutOff []*graph.Edge) verdict.Outcome {
 	}
 	if p := first.Peer; p != nil && p.Endpoint.IsValid() && p.Endpoint != first.Sent.Endpoint {
 		out.Readings = append(out.Readings, verdict.Reading{
-			Node: first.From.Name, What: first.FromLink() + " sent to, before this run's own packets", Text: p.Endpoint.String(),
+			Node: first.From.Name, What: first.FromLink() + " sent to, before this run's own packets",
+			Text: p.Endpoint.String(),
 		})
 	}
 	return out
 }
 
-// translated says that a NAT changes where the receiver's datagrams come from, its
+// translated reports that a NAT changes where the receiver's datagrams come from, its
 // address or its port, empty if none does. An address that the receiver publishes
 // or that the API shows as its external one leads to it by itself.
 func (v *view) translated(e *graph.Edge) string {

@@ -37,7 +37,8 @@ func TestEndpointBeforeTheRun(t *testing.T) {
 
 // A leak that was seen arriving is looked for where it was sent.
 func TestSenderOfLeak(t *testing.T) {
-	if f := Judge(load(t, "host-probe-hides-leak")).FirstCause; f.Subject.Node != "node-1" || f.Facts["node"] != "node-1" {
+	if f := Judge(load(t, "host-probe-hides-leak")).FirstCause; f.Subject.Node != "node-1" ||
+		f.Facts["node"] != "node-1" {
 		t.Errorf("%s: look on %s", f.Subject, f.Facts["node"])
 	}
 }

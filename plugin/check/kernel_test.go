@@ -7,7 +7,7 @@ import (
 )
 
 // A kernel's version counts only where the system is not known to have had
-// WireGuard before; what is no version says nothing.
+// WireGuard before; what is not a version says nothing.
 func TestKernelsWithoutWireGuard(t *testing.T) {
 	for _, test := range []struct {
 		kernel, image string

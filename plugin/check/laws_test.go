@@ -34,7 +34,8 @@ func TestDeletingAnyMessageNeverPasses(t *testing.T) {
 // nothing by it. These are the kinds that only explain, so that a run may pass
 // without one of them.
 func TestLeavingOutAMessageNeverImproves(t *testing.T) {
-	explains := []evidence.Kind{evidence.KindModule, evidence.KindHello, evidence.KindRun, evidence.KindCluster, evidence.KindLink, evidence.KindCapture}
+	explains := []evidence.Kind{evidence.KindModule, evidence.KindHello, evidence.KindRun, evidence.KindCluster,
+		evidence.KindLink, evidence.KindCapture}
 	for _, leak := range []bool{false, true} {
 		base := healthy(2)
 		if leak {
@@ -108,7 +109,8 @@ func TestOneLeakAlwaysFails(t *testing.T) {
 		}
 		by := fmt.Sprintf("probe/node-%d", 1+random.IntN(2))
 		streams[by] = append(streams[by], evidence.Message{Sighting: &evidence.Sighting{
-			Link: "eth0", Direction: "rx", Source: random.IntN(4) - 1, Target: random.IntN(4) - 1, Family: 4, By: "mark", Count: 1}})
+			Link: "eth0", Direction: "rx", Source: random.IntN(4) - 1,
+			Target: random.IntN(4) - 1, Family: 4, By: "mark", Count: 1}})
 		if j := Judge(record(t, streams)); j.Verdict != verdict.Failed || j.FirstCause == nil {
 			t.Fatalf("a leak and yet %s: %v", j.Verdict, bad(j))
 		}
@@ -123,13 +125,17 @@ func TestStarvedPodsNeverImprove(t *testing.T) {
 		b.breaks(streams)
 		before := Judge(record(t, streams))
 		for _, node := range []string{"node-1", "node-2", "node-3"} {
-			streams["pod/"+node] = append(streams["pod/"+node], evidence.Message{Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer", Text: "it did not run"}})
+			streams["pod/"+node] = append(streams["pod/"+node],
+				evidence.Message{
+					Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer", Text: "it did not run"},
+				})
 		}
 		after := Judge(record(t, streams))
 		if before.Verdict != verdict.Passed && after.Verdict == verdict.Passed {
 			t.Errorf("%s: %s before, passes with starved pods", b.name, before.Verdict)
 		}
-		leak := slices.ContainsFunc(before.Findings, func(f verdict.Finding) bool { return f.Proof == verdict.P3NoPlaintext && f.Status == verdict.Fail })
+		leak := slices.ContainsFunc(before.Findings,
+			func(f verdict.Finding) bool { return f.Proof == verdict.P3NoPlaintext && f.Status == verdict.Fail })
 		if leak && after.Verdict != verdict.Failed {
 			t.Errorf("%s: a leak is excused, %s", b.name, after.Verdict)
 		}

@@ -16,13 +16,13 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	from, to := e.From, e.To
 	if leaks := leaks(e); len(leaks) > 0 {
 		if text := decrypted(e, leaks); text != "" {
-			return besideOther(text)
+			return perhapsDecrypted(text)
 		}
 		out := leaked(v.Graph, "pod traffic from "+from.Name+" to "+to.Name, leaks)
 		if v.intended() { // it encrypts already, so no switch of the backend would help
 			out.Variant = "past"
 		} else {
-			v.besideVPN(&out, e)
+			v.addUnusedTunnel(&out, e)
 		}
 		return out
 	}
@@ -38,7 +38,7 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	if e.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
 	}
-	if why := v.unwatchedEnd(e); why != "" {
+	if why := v.uncapturedEnd(e); why != "" {
 		return unknown("no plaintext was seen, but %s", why)
 	}
 	return pass("%s", verdict.Late(func() string {
@@ -55,7 +55,7 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	}))
 }
 
-// amongPods says that packets of other classes are not counted here, empty if there are
+// amongPods reports that packets of other classes are not counted here, empty if there are
 // none.
 func amongPods(e *graph.Edge) string {
 	if len(e.Graph().AskedClasses()) == 0 {
@@ -64,9 +64,9 @@ func amongPods(e *graph.Edge) string {
 	return " of the pods to each other"
 }
 
-// others says how much went through the tunnel beside the run's own packets
+// others reports how much went through the tunnel besides the run's own packets
 // while every link was watched, empty if that was not counted. What the run's
-// connections need beside their marked packets is among it.
+// connections need besides their marked packets is among it.
 func others(e *graph.Edge) string {
 	here, counted := unmarked(e.Graph(), e.From, e.FromLink())
 	there, both := unmarked(e.Graph(), e.To, e.ToLink())
@@ -99,12 +99,12 @@ func (v *view) unattributed() verdict.Outcome {
 	return pass("no packet with this run's mark was seen in clear that belongs to no tested pair")
 }
 
-// leaked describes sightings, the most telling first.
+// leaked describes leaks, the most precisely recognised first.
 func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	leaks = slices.Clone(leaks)
 	slices.SortStableFunc(leaks, func(a, b graph.Leak) int {
-		if a.By != b.By { // the mark is more telling than the addresses
-			return telling(a.By) - telling(b.By)
+		if a.By != b.By { // the mark is more precise than the addresses
+			return precision(a.By) - precision(b.By)
 		}
 		if a.Direction != b.Direction { // where it left is where it went wrong
 			return -strings.Compare(a.Direction, b.Direction)
@@ -143,7 +143,8 @@ func leaked(c *graph.Graph, what string, leaks []graph.Leak) verdict.Outcome {
 	}
 	out := fail("%s is sent in PLAINTEXT %s: %s, first seen %s %s on %s",
 		what, how, plural(total, "frame"), way, first.On, first.Link)
-	out.Variant, out.Readings = strings.ToLower(inside), readings
+	out.Variant = strings.ToLower(inside)
+	out.Readings = readings
 	out.Facts = map[string]string{"node": sender(c, first), "link": first.Link, "direction": first.Direction,
 		"count": fmt.Sprint(total)}
 	return out
@@ -166,8 +167,8 @@ func outer(leak graph.Leak) string {
 	return fmt.Sprintf(", %s → %s", leak.OuterSource, leak.OuterTarget)
 }
 
-// telling orders leaks by what they were recognised by.
-func telling(by string) int {
+// precision orders leaks by what they were recognised by, the most precise first.
+func precision(by string) int {
 	kinds := []string{evidence.LeakedByMark, evidence.LeakedByFlow, evidence.LeakedByRange}
 	if at := slices.Index(kinds, by); at >= 0 {
 		return at

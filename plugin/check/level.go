@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// level says who encrypts, the network plugin or the machines below it, and what of
+// level reports who encrypts, the network plugin or the machines below it, and what of
 // this cluster speaks for the other way. Both are right: it is a choice.
 func (v *view) level() verdict.Outcome {
 	switch inner, outer := v.twice(); {
@@ -30,11 +30,11 @@ func (v *view) level() verdict.Outcome {
 	}
 	reasons := slices.Concat(v.publicly(), v.sites(), v.acrossNAT(), v.meshed())
 	if len(reasons) == 0 {
-		return pass("the network plugin encrypts pod traffic and not that of the host network; nothing shows that this " +
-			"crosses public addresses or lies between sites")
+		return pass("the network plugin encrypts pod traffic and not that of the host network; " +
+			"nothing shows that this crosses public addresses or lies between sites")
 	}
-	out := advise("the network plugin encrypts pod traffic and not that of the host network (kubelet, etcd, hostNetwork "+
-		"pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
+	out := advise("the network plugin encrypts pod traffic and not that of the host network (kubelet, etcd, "+
+		"hostNetwork pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
 	out.Variant = "plugin"
 	return out
 }
@@ -75,8 +75,8 @@ func (v *view) publicly() []string {
 	case len(closed) == 0:
 		return []string{"the nodes are reached at public addresses: " + some(open)}
 	}
-	return []string{fmt.Sprintf("some nodes are reached at public addresses (%s), others at private ones (%s): they are "+
-		"at several sites, or one is reached from outside", some(open), some(closed))}
+	return []string{fmt.Sprintf("some nodes are reached at public addresses (%s), others at private ones (%s): "+
+		"they are at several sites, or one is reached from outside", some(open), some(closed))}
 }
 
 // addressOf is where a node says that its tunnel ends, else its internal address.
@@ -115,7 +115,7 @@ var topologies = []struct{ label, what string }{
 	{"topology.kubernetes.io/region", "regions"}, {"topology.kubernetes.io/zone", "zones"},
 }
 
-// sites says that the nodes are at several sites, by their labels.
+// sites reports that the nodes are at several sites, by their labels.
 func (v *view) sites() []string {
 	for _, topology := range topologies {
 		places := map[string]bool{}
@@ -153,7 +153,7 @@ func (v *view) behindNAT(n *graph.Node, family int) bool {
 	})
 }
 
-// meshed says that pods belong to a mesh, which encrypts what they send.
+// meshed reports that pods belong to a mesh, which encrypts what they send.
 func (v *view) meshed() []string {
 	marks := v.Cluster.Objects[evidence.MeshesObject]
 	var seen []string
@@ -167,7 +167,7 @@ func (v *view) meshed() []string {
 		list(seen))}
 }
 
-// between says that several control-plane nodes talk to each other.
+// between reports that several control-plane nodes talk to each other.
 func (v *view) between() []string {
 	var names []string
 	for _, n := range v.Nodes {

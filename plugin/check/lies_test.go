@@ -48,7 +48,8 @@ func TestNoLiePasses(t *testing.T) {
 				Target: []evidence.Ports{{From: 8472, To: 8472}}, Source: []evidence.Ports{{From: 40000, To: 50000}}},
 				0xe00, 0xf00)}},
 		{"a rule for one port past Cilium's programs", "host-cilium-encrypted", []evidence.Message{
-			rule(evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &port, Table: 77}), pastBy("0.0.0.0/0", "eth1", "unicast", 77)}},
+			rule(evidence.Rule{Priority: 50, Protocol: 6, TargetPorts: &port, Table: 77}), pastBy("0.0.0.0/0",
+				"eth1", "unicast", 77)}},
 		{"the mark by which Calico's own datagrams skip its table, on one port", "vm-calico-healthy",
 			[]evidence.Message{markedBy("prerouting", database, 0x100000, 0x100000)}},
 		{"a rule for one port in front of Calico's", "vm-calico-healthy", []evidence.Message{
@@ -57,9 +58,11 @@ func TestNoLiePasses(t *testing.T) {
 			[]evidence.Message{pastBy("10.42.247.32/27", "", "throw", 1)}},
 		{"a single address of a block past Calico's tunnel", "vm-calico-healthy",
 			[]evidence.Message{pastBy("10.42.247.61/32", "eth0", "unicast", 1)}},
-		{"a rule for the host's own packets, and one for all others behind it", "host-healthy-wireguard", []evidence.Message{
-			rule(evidence.Rule{Priority: 50, In: "lo", Table: 77}), rule(evidence.Rule{Priority: 51, Protocol: 6, TargetPorts: &port, Table: 77}),
-			pastBy("10.42.1.0/24", "eth0", "unicast", 77)}},
+		{"a rule for the host's own packets, and one for all others behind it", "host-healthy-wireguard",
+			[]evidence.Message{
+				rule(evidence.Rule{Priority: 50, In: "lo", Table: 77}),
+				rule(evidence.Rule{Priority: 51, Protocol: 6, TargetPorts: &port, Table: 77}),
+				pastBy("10.42.1.0/24", "eth0", "unicast", 77)}},
 	} {
 		s := streamsOf(t, test.of)
 		if strings.Contains(test.of, "calico") && !hasRange(s, there) {

@@ -26,7 +26,7 @@ const (
 // linkCounters compares the counters of captured outside links with what was
 // captured: from ReadingReady to ReadingDrained every capture was alive, so what
 // a link sent meanwhile cannot be more. What arrives is counted before the
-// kernel can drop it under load, so more of it is no sign of a leak; whoever
+// kernel can drop it under load, so more of it is not a sign of a leak; whoever
 // sent it is watched where it left.
 func (v *view) linkCounters(n *graph.Node) (spots []spot) {
 	if n.Unverified != "" {
@@ -44,7 +44,7 @@ func (v *view) linkCounters(n *graph.Node) (spots []spot) {
 	return spots
 }
 
-// exceeds says by how much a link sent more than was captured, or why that
+// exceeds reports by how much a link sent more than was captured, or why that
 // is not known; "" if it did not.
 func exceeds(n *graph.Node, l *evidence.Link, c *evidence.Capture) string {
 	count, conflict := countOf(n, l)

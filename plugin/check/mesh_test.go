@@ -19,7 +19,8 @@ func TestMeshPasses(t *testing.T) {
 		nodes := 40
 		r := judgedAs(mesh.New(nodes, families...), verdict.Detailed)
 		pairs := nodes * (nodes - 1) * len(families)
-		if r.Verdict != verdict.Passed || r.Totals.Pairs != pairs || r.Totals.Statuses[verdict.Pass] != pairs || len(r.Pairs) != 0 {
+		if r.Verdict != verdict.Passed || r.Totals.Pairs != pairs ||
+			r.Totals.Statuses[verdict.Pass] != pairs || len(r.Pairs) != 0 {
 			t.Errorf("%v: %s, %+v, first cause %+v", families, r.Verdict, r.Totals, r.FirstCause)
 		}
 	}
@@ -40,15 +41,17 @@ func TestMeshNamesThePlantedFaults(t *testing.T) {
 		t.Errorf("named:\n%s\nplanted:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	// Nothing is said of pairs that no fault touches.
-	touched := map[string]bool{"node-0003 → node-0071": true, "node-0012 → node-0090": true, "node-0055 → node-0020": true,
-		"node-0020 → node-0055": true, "node-0080 → node-0008": true, "node-0040 → node-0041": true}
+	touched := map[string]bool{"node-0003 → node-0071": true, "node-0012 → node-0090": true,
+		"node-0055 → node-0020": true, "node-0020 → node-0055": true,
+		"node-0080 → node-0008": true, "node-0040 → node-0041": true}
 	for _, p := range r.Pairs {
 		name := p.Subject.String()
 		if !touched[name] {
 			t.Errorf("%s is not proven: %v", name, p.Notes)
 		}
 	}
-	if bad := r.Totals.Statuses[verdict.Fail] + r.Totals.Statuses[verdict.Inconclusive]; bad != len(r.Pairs) || r.Totals.Statuses[verdict.Pass] != nodes*(nodes-1)-bad {
+	if bad := r.Totals.Statuses[verdict.Fail] + r.Totals.Statuses[verdict.Inconclusive]; bad != len(r.Pairs) ||
+		r.Totals.Statuses[verdict.Pass] != nodes*(nodes-1)-bad {
 		t.Errorf("%+v, %d pairs", r.Totals.Statuses, len(r.Pairs))
 	}
 }

@@ -49,7 +49,8 @@ func (v *view) fits(e *graph.Edge) verdict.Outcome {
 	}
 	out := fail("%s of %s has an MTU of %d, encrypted packets of up to %d bytes, and %s takes %d", e.FromLink(),
 		e.From.Name, link.MTU, need, answer.Link, room)
-	out.Status, out.Facts = status, map[string]string{"node": e.From.Name, "device": e.FromLink(), "link": answer.Link}
+	out.Status = status
+	out.Facts = map[string]string{"node": e.From.Name, "device": e.FromLink(), "link": answer.Link}
 	return out
 }
 

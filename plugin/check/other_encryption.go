@@ -30,7 +30,7 @@ func (v *view) byOther() string {
 	return fmt.Sprintf("; %s may: %s. That is not WireGuard, and it is not proven", other.Name, other.How)
 }
 
-// decrypted says that what was seen of a pair's packets in clear may be what IPsec
+// decrypted reports that what was seen of a pair's packets in clear may be what IPsec
 // decrypted, which passes the link that its ESP arrived on once more (xfrm_input in
 // the kernel, in tunnel mode). That takes a sender whose captures saw ESP leave, and
 // nothing of these packets, under a policy for all of them, and a receiver that saw
@@ -45,9 +45,9 @@ func decrypted(e *graph.Edge, leaks []graph.Leak) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("packets from %s to %s were seen in clear arriving on %s of %s, and none of them leaving %s, which "+
-		"sent ESP: they may be what IPsec decrypted on %s, or what something between the two did", e.From.Name, e.To.Name,
-		leaks[0].Link, e.To.Name, e.From.Name, e.To.Name)
+	return fmt.Sprintf("packets from %s to %s were seen in clear arriving on %s of %s, and none of them leaving %s, "+
+		"which sent ESP: they may be what IPsec decrypted on %s, or what something between the two did",
+		e.From.Name, e.To.Name, leaks[0].Link, e.To.Name, e.From.Name, e.To.Name)
 }
 
 // encapsulates reports whether an IPsec policy of the sender applies to all that its
@@ -66,7 +66,8 @@ func encapsulates(e *graph.Edge) bool {
 
 // onAddresses reports whether a selector has no condition but on both ends.
 func onAddresses(s evidence.Selector) bool {
-	s.From, s.To = nil, nil
+	s.From = nil
+	s.To = nil
 	return reflect.ValueOf(s).IsZero()
 }
 
@@ -81,9 +82,9 @@ func espFrames(n *graph.Node, link string) (frames uint64) {
 	return frames
 }
 
-// besideOther is the outcome for a pair whose packets were seen in clear only where
+// perhapsDecrypted is the outcome for a pair whose packets were seen in clear only where
 // another encryption may have decrypted them.
-func besideOther(text string) verdict.Outcome {
+func perhapsDecrypted(text string) verdict.Outcome {
 	out := unknown("%s", text)
 	out.Variant = "decrypted"
 	return out

@@ -47,12 +47,14 @@ var brokenOthers = []breakage{
 		s["probe/node-1"] = append(s["probe/node-1"], through("gone0", "tx", 0, 1))
 	}, verdict.Failed, "WG0601"},
 	{"another tunnel that carries nothing of the run", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], tunnelLink("flannel.1", "vxlan"), evidence.Message{Capture: &evidence.Capture{
-			Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true}})
+		s["probe/node-1"] = append(s["probe/node-1"], tunnelLink("flannel.1", "vxlan"),
+			evidence.Message{Capture: &evidence.Capture{
+				Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true}})
 	}, verdict.Passed, ""},
 	{"another tunnel that goes away meanwhile", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], tunnelLink("tun0", "tun"), evidence.Message{Capture: &evidence.Capture{
-			Link: "tun0", Role: evidence.RoleInside, Started: true, Error: "network is down"}})
+		s["probe/node-1"] = append(s["probe/node-1"], tunnelLink("tun0", "tun"),
+			evidence.Message{Capture: &evidence.Capture{
+				Link: "tun0", Role: evidence.RoleInside, Started: true, Error: "network is down"}})
 	}, verdict.Undecided, "WG0601"},
 	{"an outside link that was captured as if it were inside", func(s map[string][]evidence.Message) {
 		capture(s["probe/node-1"], "eth0", func(c *evidence.Capture) { c.Role = evidence.RoleInside })
@@ -63,15 +65,17 @@ var brokenOthers = []breakage{
 func otherPods(source, target int) evidence.Message {
 	return evidence.Message{Sighting: &evidence.Sighting{
 		Link: "eth0", Direction: "tx", Source: source, Target: target, Family: 4, By: evidence.LeakedByRange, Count: 8,
-		Layers: "ethernet ipv4 tcp", OuterSource: podOf(source), OuterTarget: podOf(target), InnerSource: podOf(source), InnerTarget: podOf(target),
-		Protocol: 6, SourcePort: 40001, TargetPort: 5432, Sample: []byte{1, 2, 3},
+		Layers: "ethernet ipv4 tcp", OuterSource: podOf(source), OuterTarget: podOf(target), InnerSource: podOf(source),
+		InnerTarget: podOf(target), Protocol: 6, SourcePort: 40001, TargetPort: 5432, Sample: []byte{1, 2, 3},
 	}}
 }
 
 func podOf(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 42, byte(i), 77}) }
 
 func tunnelLink(name, kind string) evidence.Message {
-	return evidence.Message{Link: &evidence.Link{Index: 8, Name: name, Kind: kind, Up: true, Role: evidence.RoleInside, Why: "an overlay"}}
+	return evidence.Message{
+		Link: &evidence.Link{Index: 8, Name: name, Kind: kind, Up: true, Role: evidence.RoleInside, Why: "an overlay"},
+	}
 }
 
 // through is what a tunnel saw of a pair's packets.
@@ -98,12 +102,15 @@ func TestOtherPodsAreNamed(t *testing.T) {
 	streams := healthy(3)
 	itself, quoted, vxlan := otherPods(0, 2), otherPods(1, 0), otherPods(1, 2)
 	itself.Sighting.InnerSource = netip.MustParseAddr("10.42.0.1")
-	quoted.Sighting.Layers, quoted.Sighting.OuterSource, quoted.Sighting.OuterTarget = "ethernet ipv4 icmp", underlay(9), underlay(1)
-	vxlan.Sighting.Layers, vxlan.Sighting.OuterSource, vxlan.Sighting.OuterTarget = "ethernet ipv4 udp:8472 vxlan ethernet ipv4 tcp", underlay(1), underlay(2)
+	quoted.Sighting.Layers, quoted.Sighting.OuterSource, quoted.Sighting.OuterTarget = "ethernet ipv4 icmp",
+		underlay(9), underlay(1)
+	vxlan.Sighting.Layers, vxlan.Sighting.OuterSource, vxlan.Sighting.OuterTarget = "ethernet ipv4 udp:8472 vxlan "+
+		"ethernet ipv4 tcp", underlay(1), underlay(2)
 	streams["probe/node-1"] = append(streams["probe/node-1"], otherPods(0, 1), itself, quoted, vxlan,
 		evidence.Message{Address: &evidence.Address{Link: "cni0", Prefix: netip.MustParsePrefix("10.42.0.1/24")}})
 	for _, row := range []struct{ from, to, text string }{
-		{"node-1", "node-2", "a packet of another pod (10.42.0.77:40001 → 10.42.1.77:5432, tcp) from node-1 to node-2 is sent in PLAINTEXT without encapsulation: 8 frames"},
+		{"node-1", "node-2", "a packet of another pod (10.42.0.77:40001 → 10.42.1.77:5432, tcp) from node-1 to " +
+			"node-2 is sent in PLAINTEXT without encapsulation: 8 frames"},
 		{"node-1", "node-3", "a packet of node-1 itself (from an address in its pod range) (10.42.0.1:40001 →"},
 		{"node-2", "node-1", "in PLAINTEXT as quoted by an ICMP error"},
 		{"node-2", "node-3", "in PLAINTEXT inside VXLAN"},
@@ -119,8 +126,9 @@ func TestOtherPodsAreNamed(t *testing.T) {
 	marked := firstLeak(0, 1)
 	marked.Sighting.First = false
 	streams["probe/node-1"] = append(streams["probe/node-1"], marked)
-	if f := finding(t, streams, "WG0601", "node-1", "node-2"); !strings.HasPrefix(f.Text, "pod traffic from node-1 to node-2") {
-		t.Errorf("the mark is not told first: %s", f.Text)
+	if f := finding(t, streams, "WG0601", "node-1", "node-2"); !strings.HasPrefix(f.Text,
+		"pod traffic from node-1 to node-2") {
+		t.Errorf("the mark is not named first: %s", f.Text)
 	}
 }
 
@@ -135,7 +143,8 @@ func TestWatchedInside(t *testing.T) {
 		})
 	}
 	// Of 1500 on each node, 2×10 are marked, and 2×75 first packets.
-	want := "0 of 200 frames on eth0 of node-1, eth0 of node-2 contained plaintext; meanwhile 2660 packets without this run's mark in the tunnels of node-1 and node-2"
+	want := "0 of 200 frames on eth0 of node-1, eth0 of node-2 contained plaintext; meanwhile 2660 packets without " +
+		"this run's mark in the tunnels of node-1 and node-2"
 	if f := finding(t, streams, "WG0601", "node-1", "node-2"); f.Status != verdict.Pass || f.Text != want {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}
@@ -144,7 +153,8 @@ func TestWatchedInside(t *testing.T) {
 			m.LinkCount.Readings = 2
 		}
 	}
-	if f := finding(t, streams, "WG0601", "node-1", "node-2"); f.Status != verdict.Pass || strings.Contains(f.Text, "meanwhile") {
+	if f := finding(t, streams, "WG0601", "node-1", "node-2"); f.Status != verdict.Pass ||
+		strings.Contains(f.Text, "meanwhile") {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}
 }
@@ -157,8 +167,9 @@ func TestUnwatchedTunnels(t *testing.T) {
 		change func(*evidence.Capture)
 		text   string
 	}{
-		"watched":   {func(*evidence.Capture) {}, ""},
-		"broken":    {func(c *evidence.Capture) { c.Alive, c.Error = false, "network is down" }, "tun0 of node-2 was not captured to the end: network is down"},
+		"watched": {func(*evidence.Capture) {}, ""},
+		"broken": {func(c *evidence.Capture) { c.Alive, c.Error = false, "network is down" },
+			"tun0 of node-2 was not captured to the end: network is down"},
 		"late":      {func(c *evidence.Capture) { c.Started = false }, "over the whole window"},
 		"drops":     {func(c *evidence.Capture) { c.Drops = 3 }, "3 of the run's frames were lost"},
 		"elsewhere": {func(c *evidence.Capture) { c.Link = "tun1" }, "tun0 of node-2 was not captured:"},
@@ -166,7 +177,8 @@ func TestUnwatchedTunnels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			streams, c := healthy(3), watched
 			row.change(&c)
-			streams["probe/node-2"] = append(streams["probe/node-2"], tunnelLink("tun0", "tun"), evidence.Message{Capture: &c})
+			streams["probe/node-2"] = append(streams["probe/node-2"],
+				tunnelLink("tun0", "tun"), evidence.Message{Capture: &c})
 			for minor := range 2 {
 				each(streams["plugin"], func(m *evidence.Message) {
 					if m.Run != nil {

@@ -22,7 +22,7 @@ func tunnelsOf(n *graph.Node) (t tunnels) {
 		}
 	}
 	for _, l := range n.Links {
-		if why := unwatchedTunnel(n, l); why != "" {
+		if why := uncapturedTunnel(n, l); why != "" {
 			t.unwatched = fmt.Sprintf("%s of %s %s: traffic could have taken it unseen", l.Name, n.Name, why)
 			break
 		}
@@ -30,9 +30,9 @@ func tunnelsOf(n *graph.Node) (t tunnels) {
 	return t
 }
 
-// unwatchedTunnel is why a link cannot vouch for what did not go through it,
-// empty if it can.
-func unwatchedTunnel(n *graph.Node, l *evidence.Link) string {
+// uncapturedTunnel is why the capture of a link does not prove what did not go through it,
+// empty if it does.
+func uncapturedTunnel(n *graph.Node, l *evidence.Link) string {
 	if !l.Up || !evidence.OtherTunnel(l) {
 		return ""
 	}
@@ -62,11 +62,12 @@ func (v *view) elsewhere(e *graph.Edge) string {
 	if e.FromLink() == "" || e.ToLink() == "" {
 		return ""
 	}
-	return cmp.Or(v.astray(e, e.From, e.To, e.FromLink(), false), v.astray(e, e.To, e.From, e.ToLink(), true))
+	return cmp.Or(v.inOtherTunnel(e, e.From, e.To, e.FromLink(), false),
+		v.inOtherTunnel(e, e.To, e.From, e.ToLink(), true))
 }
 
-// astray is elsewhere for one end.
-func (v *view) astray(e *graph.Edge, n, other *graph.Node, carrier string, received bool) string {
+// inOtherTunnel is elsewhere for one end of the edge.
+func (v *view) inOtherTunnel(e *graph.Edge, n, other *graph.Node, carrier string, received bool) string {
 	for _, name := range v.tunnels[n.Place()].marked {
 		seen := n.SeenOn(name, other, received, e.Family)
 		if seen.Total() == 0 && seen.First == 0 || name == carrier {
@@ -102,9 +103,9 @@ func sawAll(carrier, overlay *graph.Seen) bool {
 		(overlay.ICMP == 0 || carrier.ICMP > 0) && (overlay.First == 0 || carrier.First > 0)
 }
 
-// unwatchedEnd says why it is not known that a pair's traffic took no other
+// uncapturedEnd explains why it is not known that a pair's traffic took no other
 // tunnel, empty if it is.
-func (v *view) unwatchedEnd(e *graph.Edge) string {
+func (v *view) uncapturedEnd(e *graph.Edge) string {
 	if v.Run.Minor < 1 {
 		return "" // nothing was looked for there
 	}

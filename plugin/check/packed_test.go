@@ -46,12 +46,14 @@ func (l lacking) Messages(stream string) []*evidence.Message {
 // nothing by it.
 func TestLeavingOutAColumnNeverPasses(t *testing.T) {
 	m := mesh.New(6)
-	explains := []evidence.Kind{evidence.KindModule, evidence.KindHello, evidence.KindLink, evidence.KindCapture, evidence.KindBye}
+	explains := []evidence.Kind{evidence.KindModule, evidence.KindHello, evidence.KindLink, evidence.KindCapture,
+		evidence.KindBye}
 	left := map[evidence.Kind]int{}
 	for _, stream := range m.Streams()[1:] {
 		for i, message := range m.Messages(stream) {
 			kind, _ := message.Kind()
-			advice := kind == evidence.KindRoute && message.Route.Destination.IsValid() || kind == evidence.KindRoutes && message.Routes.Link == "eth0"
+			advice := kind == evidence.KindRoute && message.Route.Destination.IsValid() ||
+				kind == evidence.KindRoutes && message.Routes.Link == "eth0"
 			if slices.Contains(explains, kind) || advice {
 				continue
 			}
@@ -61,7 +63,8 @@ func TestLeavingOutAColumnNeverPasses(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []evidence.Kind{evidence.KindPeers, evidence.KindCounts, evidence.KindTunnels, evidence.KindCanaries, evidence.KindRoutes, evidence.KindControls, evidence.KindWitness} {
+	for _, kind := range []evidence.Kind{evidence.KindPeers, evidence.KindCounts, evidence.KindTunnels,
+		evidence.KindCanaries, evidence.KindRoutes, evidence.KindControls, evidence.KindWitness} {
 		if left[kind] == 0 {
 			t.Errorf("the mesh has no %s", kind)
 		}
@@ -97,7 +100,9 @@ type damagedMesh struct {
 func (d damagedMesh) Messages(stream string) []*evidence.Message {
 	messages := d.Mesh.Messages(stream)
 	for _, m := range messages {
-		fits := map[string]bool{"peers": m.Peers != nil, "keys": m.Peers != nil, "ends": m.Peers != nil, "counts": m.Counts != nil, "numbers": m.Counts != nil, "tunnels": m.Tunnels != nil, "canaries": m.Canaries != nil}
+		fits := map[string]bool{"peers": m.Peers != nil, "keys": m.Peers != nil, "ends": m.Peers != nil,
+			"counts": m.Counts != nil, "numbers": m.Counts != nil,
+			"tunnels": m.Tunnels != nil, "canaries": m.Canaries != nil}
 		if fits[d.name] && (stream == "probe/node-0002" || stream == "pod/node-0002") {
 			d.damage(m)
 			break

@@ -37,7 +37,7 @@ const (
 	always     // of all
 )
 
-// fits says which of the packets a rule applies to. Rules that were recorded
+// fits reports which of the packets a rule applies to. Rules that were recorded
 // before their conditions were name a port, or apply to everything.
 func (p *passing) fits(f *evidence.Firewall) fit {
 	other := map[int]string{4: "ip6", 6: "ip"}[p.family] // the tables that these packets never see

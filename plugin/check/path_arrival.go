@@ -15,7 +15,9 @@ import (
 // pods in some ranges.
 func (v *view) arrivalPlan(n *graph.Node, family int, from []netip.Prefix, pod netip.Addr) *routing.Plan {
 	host := v.pathsOf(n, family).host
-	host.In, host.Pods, host.Pod = v.arriveOn(n, n.Carrier(family).Name), from, pod
+	host.In = v.arriveOn(n, n.Carrier(family).Name)
+	host.Pods = from
+	host.Pod = pod
 	host.Entries = slices.Clone(host.Entries)
 	for _, a := range n.Addresses { // entries of the local table for a node's own ranges are not reported
 		addr := a.Prefix.Addr()
@@ -89,7 +91,8 @@ func (v *view) walkArrival(n *graph.Node, plan *routing.Plan, own netip.Prefix, 
 			reason: "whether it applies to packets of pods is not known"}
 		switch way.Certainty {
 		case routing.Certain:
-			c.status, c.reason = verdict.Fail, ""
+			c.status = verdict.Fail
+			c.reason = ""
 		case routing.Selective:
 			if e != nil {
 				c.status, c.reason = triedArrival(e, plan, way)
@@ -161,7 +164,7 @@ func triedArrival(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.
 	return verdict.Inconclusive, "a test packet made for it did not arrive"
 }
 
-// forwardedAway says which entry of the receiver leads packets off it again.
+// forwardedAway reports which entry of the receiver leads packets off it again.
 func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 	n, way := c.at, c.way
 	facts := map[string]string{"node": n.Name, "peer": e.From.Name, "ip": fmt.Sprint(e.Family)}
@@ -187,7 +190,8 @@ func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 		out.Add(", by the rule %q", facts["rule"])
 		out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "ip rule", Text: facts["rule"]})
 	}
-	facts["route"], facts["table"] = entry.Destination.String(), fmt.Sprint(entry.Table)
+	facts["route"] = entry.Destination.String()
+	facts["table"] = fmt.Sprint(entry.Table)
 	out.Add(", by the route %q", describe(entry))
 	out.Readings = append(out.Readings, verdict.Reading{Node: n.Name, What: "routing table", Text: describe(entry)})
 	switch {
@@ -197,7 +201,8 @@ func (v *view) forwardedAway(e *graph.Edge, c *concern) verdict.Outcome {
 		out.Variant = "route"
 	case rule != nil && slices.Contains(tunnelTables(n, n.Carrier(e.Family).Name), rule.Table):
 	case rule != nil && routing.Selectors(rule) != "" && entry.Table != mainTable && alone(n, rule):
-		out.Variant, facts["priority"] = "rule", fmt.Sprint(rule.Priority)
+		out.Variant = "rule"
+		facts["priority"] = fmt.Sprint(rule.Priority)
 	}
 	for i, d := range way.Marked {
 		if i < 3 {

@@ -52,7 +52,8 @@ func arriving(d *evidence.Diversion, n *graph.Node, from []string) bool {
 	case d.Hook == "output", d.Hook == "input", d.Effect == evidence.EffectEncrypt, d.Effect == evidence.EffectMark:
 		return false
 	case d.Hook == "ingress" && d.Link != "":
-		return slices.ContainsFunc(strings.Fields(d.Link), func(link string) bool { return slices.Contains(from, link) })
+		return slices.ContainsFunc(strings.Fields(d.Link),
+			func(link string) bool { return slices.Contains(from, link) })
 	case d.Link != "":
 		return onInside(d, n)
 	}
@@ -142,7 +143,8 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 	}
 	c := concern{status: verdict.Inconclusive, by: d, part: to, reason: effects[d.Effect]}
 	if text := intoOwnTunnel(e, d, n); text != "" {
-		c.status, c.reason = verdict.Warn, text
+		c.status = verdict.Warn
+		c.reason = text
 		return c
 	}
 	if d.Effect != evidence.EffectCopy && d.Effect != evidence.EffectForward {
@@ -173,7 +175,7 @@ func (v *view) touched(e *graph.Edge, plan *routing.Plan, d *evidence.Diversion,
 // tunnel's own datagrams.
 const VariantOwnTunnel = "own-tunnel"
 
-// intoOwnTunnel says of a statement that translates the tunnel's own datagrams what it
+// intoOwnTunnel reports of a statement that translates the tunnel's own datagrams what it
 // does to pods' UDP packets that meet it, empty if it is not known to be one. Those that
 // it gives an address of the node reach the socket of the carrier's device, which drops
 // what is not of a peer: they go nowhere. Those that only get another port have the same
@@ -187,7 +189,8 @@ func intoOwnTunnel(e *graph.Edge, d *evidence.Diversion, n *graph.Node) string {
 	if device == nil || d.Port == 0 || d.Port != device.Port || d.Hook != "prerouting" || !onlyUDP {
 		return ""
 	}
-	const same = "pods' UDP packets that it applies to go %s: none of them leaves in clear, and none arrives as it was sent"
+	const same = "pods' UDP packets that it applies to go %s: none of them leaves in clear, and none arrives as it " +
+		"was sent"
 	toNode := func(addr netip.Addr) bool { return slices.ContainsFunc(n.Addresses, hasAddress(addr)) }
 	to, err := netip.ParseAddr(d.To)
 	switch {
@@ -206,11 +209,11 @@ var effects = map[string]string{
 	evidence.EffectDNAT:    "it sends packets to another address",
 	evidence.EffectBPF:     "what the program does cannot be read",
 	evidence.EffectTunnel:  "the overlay sends them to a host that is not reached through the tunnel",
-	evidence.EffectMark:    "programs of the network tell by this mark what they have to encrypt",
+	evidence.EffectMark:    "programs of the network recognise by this mark what they have to encrypt",
 	evidence.EffectEncrypt: "another encryption takes packets before the tunnel does",
 }
 
-// otherWay says which entry gives packets another way.
+// otherWay reports which entry gives packets another way.
 func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 	if c.at != nil {
 		return v.forwardedAway(e, c)
@@ -240,7 +243,7 @@ func (v *view) otherWay(e *graph.Edge, c *concern) verdict.Outcome {
 	return out
 }
 
-// sends says what a node sends through which link, where it should not.
+// sends reports what a node sends through which link, where it should not.
 func (v *view) sends(e *graph.Edge, c *concern) string {
 	verb := "sends"
 	if c.status != verdict.Fail {
@@ -273,7 +276,8 @@ func (v *view) describeWay(e *graph.Edge, c *concern, out *verdict.Outcome) {
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "ip rule", Text: facts["rule"]})
 	}
 	if way.Entry != nil {
-		facts["route"], facts["table"] = way.Entry.Destination.String(), fmt.Sprint(way.Entry.Table)
+		facts["route"] = way.Entry.Destination.String()
+		facts["table"] = fmt.Sprint(way.Entry.Table)
 		out.Add(", by the route %q", describe(way.Entry))
 		out.Readings = append(out.Readings, verdict.Reading{Node: from.Name, What: "routing table",
 			Text: describe(way.Entry)})
@@ -325,7 +329,8 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 		return ""
 	case rule != nil && entry.Table != mainTable:
 		if here := rangeOf(e.From, e.From.PodIP(e.Family)); here.IsValid() && rule.Priority > 0 {
-			facts["here"], facts["before"] = here.String(), fmt.Sprint(rule.Priority-1)
+			facts["here"] = here.String()
+			facts["before"] = fmt.Sprint(rule.Priority - 1)
 		}
 		return "before"
 	case v.Below != nil:
@@ -334,7 +339,7 @@ func (v *view) atFault(e *graph.Edge, c *concern, facts map[string]string) strin
 	return "wide"
 }
 
-// tunnelTables are the tables beside the main one that lead into a device: a rule of
+// tunnelTables are the tables besides the main one that lead into a device: a rule of
 // the network plugin's own has them looked up.
 func tunnelTables(n *graph.Node, device string) (tables []int) {
 	for _, entry := range n.Table {
@@ -354,7 +359,7 @@ func wider(own, entry *evidence.Route) bool {
 		to.Contains(entry.Destination.Addr())
 }
 
-// reencapsulated says that an entry hands packets to a lightweight tunnel.
+// reencapsulated reports that an entry hands packets to a lightweight tunnel.
 func (v *view) reencapsulated(e *graph.Edge, c *concern, out *verdict.Outcome) {
 	entry := c.way.Entry
 	route := describe(entry)
@@ -374,14 +379,17 @@ func (v *view) describeStatement(e *graph.Edge, c *concern, out *verdict.Outcome
 		n = e.To
 	}
 	statement := routing.DescribeStatement(c.by)
-	out.Variant, out.Facts["node"], out.Facts["statement"] = c.by.Effect, n.Name, statement
+	out.Variant = c.by.Effect
+	out.Facts["node"] = n.Name
+	out.Facts["statement"] = statement
 	out.Reword("on %s a statement applies to packets from pods on %s to pods on %s: %s",
 		n.Name, e.From.Name, e.To.Name, statement)
 	if c.status == verdict.Fail {
 		out.Facts["link"] = c.by.To
 		through := "through"
 		if c.by.Effect == evidence.EffectTunnel {
-			out.Facts["link"], through = c.by.Link, "to"
+			out.Facts["link"] = c.by.Link
+			through = "to"
 		}
 		out.Add("; %s, %s %s", effects[c.by.Effect], through, c.by.To)
 	} else if c.reason != "" {

@@ -104,7 +104,11 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 		}
 	}
 	h := &paths.host
-	h.Family, h.Rules, h.Entries, h.Links, h.Pod = family, n.Rules, n.Table, n.Links, n.PodIP(family)
+	h.Family = family
+	h.Rules = n.Rules
+	h.Entries = n.Table
+	h.Links = n.Links
+	h.Pod = n.PodIP(family)
 	h.Pods = podRanges(n, family)
 	h.MarksRead = run.Minor >= 1 && paths.unread == ""
 	if device := n.Carrier(family).Device; device != nil && run.Minor < 1 {
@@ -114,11 +118,16 @@ func (v *view) readPaths(n *graph.Node, family int, pods *podSpace) *nodePaths {
 	if v.Below != nil {
 		for i, own := range []int{4, 6} {
 			host := *h
-			host.Family, host.Own, host.Datagrams, host.Pods, host.Pod = own, true, v.Below.Ports, nil, netip.Addr{}
+			host.Family = own
+			host.Own = true
+			host.Datagrams = v.Below.Ports
+			host.Pods = nil
+			host.Pod = netip.Addr{}
 			host.Diversions = paths.leaves
 			from := v.Endpoint(n, own)
 			if slices.ContainsFunc(n.Addresses, func(a *evidence.Address) bool { return a.Prefix.Addr() == from }) {
-				host.Pods, host.Pod = []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}, from
+				host.Pods = []netip.Prefix{netip.PrefixFrom(from, from.BitLen())}
+				host.Pod = from
 			}
 			paths.own[i] = routing.Compile(host)
 		}
@@ -135,7 +144,8 @@ func (v *view) asMarked(d *evidence.Diversion) *evidence.Diversion {
 	}
 	earlier := fmt.Sprintf("no earlier rule of %s applies", d.Chain)
 	known := *d
-	known.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == earlier })
+	known.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other),
+		func(other string) bool { return other == earlier })
 	return &known
 }
 
@@ -224,7 +234,7 @@ var inventories = []struct{ what, name string }{
 	{evidence.InventoryTC, "filters of traffic control"}, {evidence.InventoryXFRM, "IPsec policies"},
 }
 
-// unreadPaths says what of a node's paths was not read, empty if all was. Runs of
+// unreadPaths reports what of a node's paths was not read, empty if all was. Runs of
 // minor version 0 made no inventories.
 func unreadPaths(run *evidence.Run, n *graph.Node, family int) string {
 	for _, p := range n.Problems {
@@ -256,7 +266,7 @@ func unreadPaths(run *evidence.Run, n *graph.Node, family int) string {
 	return ""
 }
 
-// lostRules says that a node listed more rules than it reported. All of them are
+// lostRules reports that a node listed more rules than it reported. All of them are
 // reported, so that what is missing was lost.
 func lostRules(n *graph.Node, i *evidence.Inventory) string {
 	if i.What != evidence.InventoryRules || !i.Complete {

@@ -43,7 +43,10 @@ func TestPathMutations(t *testing.T) {
 	const healthy, vpn = "host-healthy-wireguard", "host-healthy-vpn"
 	hop := func(to string, links ...string) (messages []evidence.Message) {
 		for i, link := range links {
-			messages = append(messages, evidence.Message{Route: &evidence.Route{Destination: cidr(to), Link: link, Table: 254, Type: "unicast", Hop: i + 1}})
+			messages = append(messages,
+				evidence.Message{
+					Route: &evidence.Route{Destination: cidr(to), Link: link, Table: 254, Type: "unicast", Hop: i + 1},
+				})
 		}
 		return messages
 	}
@@ -55,38 +58,71 @@ func TestPathMutations(t *testing.T) {
 		says            string
 	}{
 		{"nothing", healthy, nil, nil, verdict.Passed, ""},
-		{"a rule to a part", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.128/25"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.128/25"},
-		{"a rule to one pod", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.77/32"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.77"},
-		{"a rule from a part", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, From: cidr("10.42.0.192/26"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 from 10.42.0.192/26"},
-		{"a rule for kube-proxy's mark", healthy, nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x4000, Mask: 0xffffffff, Table: 100}), past("0.0.0.0/0", 100)}, verdict.Undecided, "WG0402 fwmark 0x4000"},
+		{"a rule to a part", healthy, nil,
+			[]evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.128/25"), Table: 100}),
+				past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.128/25"},
+		{"a rule to one pod", healthy, nil,
+			[]evidence.Message{ruled(evidence.Rule{Priority: 50, To: cidr("10.42.1.77/32"), Table: 100}),
+				past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 10.42.1.77"},
+		{"a rule from a part", healthy, nil,
+			[]evidence.Message{ruled(evidence.Rule{Priority: 50, From: cidr("10.42.0.192/26"), Table: 100}),
+				past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 from 10.42.0.192/26"},
+		{"a rule for kube-proxy's mark", healthy, nil,
+			[]evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x4000, Mask: 0xffffffff, Table: 100}),
+				past("0.0.0.0/0", 100)}, verdict.Undecided, "WG0402 fwmark 0x4000"},
 		{"a second hop of all pods", healthy, func(m *evidence.Message) {
 			if m.Route != nil && m.Route.Destination == cidr("10.42.0.0/16") {
 				route := *m.Route
 				route.Hop = 1
 				m.Route = &route
 			}
-		}, []evidence.Message{{Route: &evidence.Route{Destination: cidr("10.42.0.0/16"), Link: "eth0", Table: 254, Type: "unicast", Hop: 2}}}, verdict.Failed, "WG0402 next hops"},
-		{"a /23 with two hops", healthy, nil, hop("10.42.0.0/23", "flannel-wg", "eth0"), verdict.Failed, "WG0402 next hops"},
-		{"a /23 past the tunnel", healthy, nil, []evidence.Message{past("10.42.0.0/23", 254)}, verdict.Failed, "WG0402 10.42.0.0/23"},
-		{"tables cut short", healthy, nil, []evidence.Message{{Problem: &evidence.Problem{Class: evidence.ProblemUnsupported, What: "route", Text: "there are more table entries than are reported"}}}, verdict.Undecided, "WG0402 more table entries"},
-		{"rules unreadable", healthy, nil, []evidence.Message{{Problem: &evidence.Problem{Class: evidence.ProblemPermission, What: "rule", Text: "operation not permitted"}}}, verdict.Undecided, "WG0402 not permitted"},
+		}, []evidence.Message{
+			{Route: &evidence.Route{Destination: cidr("10.42.0.0/16"),
+				Link: "eth0", Table: 254, Type: "unicast", Hop: 2}},
+		}, verdict.Failed, "WG0402 next hops"},
+		{"a /23 with two hops", healthy, nil, hop("10.42.0.0/23", "flannel-wg", "eth0"), verdict.Failed,
+			"WG0402 next hops"},
+		{"a /23 past the tunnel", healthy, nil, []evidence.Message{past("10.42.0.0/23", 254)}, verdict.Failed,
+			"WG0402 10.42.0.0/23"},
+		{"tables cut short", healthy, nil,
+			[]evidence.Message{
+				{Problem: &evidence.Problem{Class: evidence.ProblemUnsupported, What: "route",
+					Text: "there are more table entries than are reported"}},
+			}, verdict.Undecided, "WG0402 more table entries"},
+		{"rules unreadable", healthy, nil,
+			[]evidence.Message{
+				{Problem: &evidence.Problem{Class: evidence.ProblemPermission, What: "rule",
+					Text: "operation not permitted"}},
+			}, verdict.Undecided, "WG0402 not permitted"},
 		{"tables missing", healthy, func(m *evidence.Message) {
 			if m.Route != nil && !m.Route.For.IsValid() {
 				m.Route, m.Module = nil, &evidence.Module{Name: "wireguard", Loaded: true}
 			}
 		}, nil, verdict.Undecided, "WG0402 no entry"},
-		{"an unknown network, another pod past the tunnel", unknownNetwork, nil, []evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
-		{"WireGuard below, another pod past the overlay", vpn, nil, []evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
+		{"an unknown network, another pod past the tunnel", unknownNetwork, nil,
+			[]evidence.Message{past("10.42.1.99/32", 254)}, verdict.Failed, "WG0402 10.42.1.99"},
+		{"WireGuard below, another pod past the overlay", vpn, nil, []evidence.Message{past("10.42.1.99/32", 254)},
+			verdict.Failed, "WG0402 10.42.1.99"},
 		{"WireGuard below, the overlay's packets past it", vpn, nil, []evidence.Message{
-			ruled(evidence.Rule{Priority: 50, To: cidr("198.18.0.0/16"), Table: 100}), past("0.0.0.0/0", 100)}, verdict.Failed, "WG0402 198.18.0"},
-		{"WireGuard below, the overlay's port past it", vpn, nil, below(evidence.Rule{Protocol: 17, TargetPorts: &evidence.Ports{From: 8472, To: 8472}}), verdict.Failed, "WG0402 dport 8472"},
-		{"WireGuard below, what its own address sends past it", vpn, nil, below(evidence.Rule{From: cidr("198.18.0.11/32")}), verdict.Failed, "WG0402 from 198.18.0.11"},
-		{"WireGuard below, some of the overlay's flows past it", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 32768, To: 40000}}), verdict.Undecided, "WG0402 sport 32768"},
-		{"WireGuard below, a port that sockets are not given", vpn, nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 53, To: 53}}), verdict.Passed, ""},
-		{"what a node sends itself is marked", "host-healthy-paths", nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 100}),
-			past("0.0.0.0/0", 100), sent(evidence.EffectMark, evidence.Selector{}), sent(evidence.EffectDNAT, evidence.Selector{})}, verdict.Passed, ""},
+			ruled(evidence.Rule{Priority: 50, To: cidr("198.18.0.0/16"), Table: 100}), past("0.0.0.0/0",
+				100)}, verdict.Failed, "WG0402 198.18.0"},
+		{"WireGuard below, the overlay's port past it", vpn, nil,
+			below(evidence.Rule{Protocol: 17, TargetPorts: &evidence.Ports{From: 8472, To: 8472}}), verdict.Failed,
+			"WG0402 dport 8472"},
+		{"WireGuard below, what its own address sends past it", vpn,
+			nil, below(evidence.Rule{From: cidr("198.18.0.11/32")}), verdict.Failed, "WG0402 from 198.18.0.11"},
+		{"WireGuard below, some of the overlay's flows past it", vpn,
+			nil, below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 32768, To: 40000}}),
+			verdict.Undecided, "WG0402 sport 32768"},
+		{"WireGuard below, a port that sockets are not given", vpn, nil,
+			below(evidence.Rule{Protocol: 17, SourcePorts: &evidence.Ports{From: 53, To: 53}}), verdict.Passed, ""},
+		{"what a node sends itself is marked", "host-healthy-paths",
+			nil, []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 100}),
+				past("0.0.0.0/0", 100), sent(evidence.EffectMark, evidence.Selector{}), sent(evidence.EffectDNAT,
+					evidence.Selector{})}, verdict.Passed, ""},
 		{"WireGuard below, TCP past it", vpn, nil, below(evidence.Rule{Protocol: 6}), verdict.Passed, ""},
-		{"WireGuard below, what another address sends past it", vpn, nil, below(evidence.Rule{From: cidr("203.0.113.9/32")}), verdict.Passed, ""},
+		{"WireGuard below, what another address sends past it", vpn,
+			nil, below(evidence.Rule{From: cidr("203.0.113.9/32")}), verdict.Passed, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := test.recording
@@ -115,14 +151,17 @@ func TestPathsOfAnOverlay(t *testing.T) {
 		return append(below(evidence.Rule{Mark: 0x77, Mask: 0xff}), sent(evidence.EffectMark, s))
 	}
 	remote := func(to, host string) evidence.Message {
-		d := &evidence.Diversion{By: "fdb", Effect: evidence.EffectTunnel, Link: "flannel.1", To: host, Rule: "lladdr 02:00:00:00:00:07 dst " + host}
+		d := &evidence.Diversion{By: "fdb", Effect: evidence.EffectTunnel, Link: "flannel.1", To: host,
+			Rule: "lladdr 02:00:00:00:00:07 dst " + host}
 		if to != "" {
 			d.Selector.To = []netip.Prefix{cidr(to)}
 		}
 		return evidence.Message{Diversion: d}
 	}
-	beside := past("203.0.113.0/24", 254)
-	onOverlay := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.77/32"), Link: "flannel.1", Table: 254, Type: "unicast"}}
+	outside := past("203.0.113.0/24", 254)
+	onOverlay := evidence.Message{
+		Route: &evidence.Route{Destination: cidr("10.42.1.77/32"), Link: "flannel.1", Table: 254, Type: "unicast"},
+	}
 	one := func(effect string, s evidence.Selector) []evidence.Message {
 		return []evidence.Message{sent(effect, s)}
 	}
@@ -134,27 +173,45 @@ func TestPathsOfAnOverlay(t *testing.T) {
 	}{
 		{"nothing", nil, verdict.Pass, ""},
 		{"all are marked", marked(evidence.Selector{}), verdict.Fail, "fwmark 0x77"},
-		{"its port is marked", marked(evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}), verdict.Fail, "fwmark 0x77"},
-		{"some are marked", marked(evidence.Selector{Other: []string{"statistic"}}), verdict.Inconclusive, "fwmark 0x77"},
+		{"its port is marked",
+			marked(evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}),
+			verdict.Fail, "fwmark 0x77"},
+		{"some are marked", marked(evidence.Selector{Other: []string{"statistic"}}),
+			verdict.Inconclusive, "fwmark 0x77"},
 		{"others are marked", marked(evidence.Selector{Protocol: []uint8{6}}), verdict.Pass, ""},
-		{"another target", one(evidence.EffectDNAT, evidence.Selector{Protocol: []uint8{17}}), verdict.Inconclusive, "another address"},
-		{"another target for others", one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
-		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}), verdict.Inconclusive, "copies"},
-		{"a pod by another host past the tunnel", []evidence.Message{beside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
-		{"a pod by another host past the tunnel, for a part of the run only", []evidence.Message{beside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
+		{"another target", one(evidence.EffectDNAT, evidence.Selector{Protocol: []uint8{17}}), verdict.Inconclusive,
+			"another address"},
+		{"another target for others",
+			one(evidence.EffectDNAT, evidence.Selector{To: []netip.Prefix{cidr("10.43.0.1/32")}}), verdict.Pass, ""},
+		{"copies", one(evidence.EffectCopy, evidence.Selector{To: []netip.Prefix{cidr("198.18.0.0/24")}}),
+			verdict.Inconclusive, "copies"},
+		{"a pod by another host past the tunnel",
+			[]evidence.Message{outside, onOverlay, remote("10.42.1.77/32", "203.0.113.9")},
+			verdict.Fail, "203.0.113.9"},
+		{"a pod by another host past the tunnel, for a part of the run only",
+			[]evidence.Message{outside, onOverlay, forAPart(remote("10.42.1.77/32", "203.0.113.9"))},
 			verdict.Inconclusive, "203.0.113.9"},
-		{"the other node's own link by another host past the tunnel", []evidence.Message{beside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
-		{"a neighbour that nothing leads to", []evidence.Message{beside, remote("10.42.1.99/32", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
-		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")}, verdict.Pass, ""},
-		{"another node's pods", []evidence.Message{beside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
-		{"what no entry is for", []evidence.Message{beside, remote("", "203.0.113.9")}, verdict.Inconclusive, "203.0.113.9"},
+		{"the other node's own link by another host past the tunnel",
+			[]evidence.Message{outside, remote("10.42.1.0/32", "203.0.113.9")}, verdict.Fail, "203.0.113.9"},
+		{"a neighbour that nothing leads to", []evidence.Message{outside, remote("10.42.1.99/32", "203.0.113.9")},
+			verdict.Inconclusive, "203.0.113.9"},
+		{"a pod by another host in the tunnel", []evidence.Message{onOverlay, remote("10.42.1.77/32", "198.18.0.99")},
+			verdict.Pass, ""},
+		{"another node's pods", []evidence.Message{outside, remote("10.42.7.0/32", "203.0.113.9")}, verdict.Pass, ""},
+		{"what no entry is for", []evidence.Message{outside, remote("", "203.0.113.9")},
+			verdict.Inconclusive, "203.0.113.9"},
 		{"a host that cannot be read", []evidence.Message{remote("10.42.1.0/32", "")}, verdict.Inconclusive, "lladdr"},
-		{"where the overlay sends was not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
+		{"where the overlay sends was not read",
+			[]evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryFDB, Text: "not permitted"}}},
 			verdict.Inconclusive, "not permitted"},
-		{"copies of pods' packets into the overlay", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"flannel.1"}})}, verdict.Fail, "copies"},
-		{"copies of pods' packets out of the overlay's link", []evidence.Message{atLink("egress", "flannel.1")}, verdict.Fail, "copies"},
-		{"copies of what goes elsewhere", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"eth1"}})}, verdict.Pass, ""},
-		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}), verdict.Pass, ""},
+		{"copies of pods' packets into the overlay",
+			[]evidence.Message{forwardHook(evidence.Selector{Out: []string{"flannel.1"}})}, verdict.Fail, "copies"},
+		{"copies of pods' packets out of the overlay's link", []evidence.Message{atLink("egress", "flannel.1")},
+			verdict.Fail, "copies"},
+		{"copies of what goes elsewhere", []evidence.Message{forwardHook(evidence.Selector{Out: []string{"eth1"}})},
+			verdict.Pass, ""},
+		{"copies of what leaves elsewhere", one(evidence.EffectCopy, evidence.Selector{Out: []string{"eth0"}}),
+			verdict.Pass, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := streamsOf(t, "host-healthy-vpn")
@@ -180,8 +237,9 @@ func TestPathsOfAnOverlay(t *testing.T) {
 // the WireGuard below it.
 func TestPathsOfAnOverlayAtArrival(t *testing.T) {
 	at := func(hook string, s evidence.Selector) evidence.Message {
-		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectDNAT, Family: "ip", Table: "nat", Chain: "KUBE-X",
-			Hook: hook, To: "203.0.113.9", Selector: s, Rule: "dnat to 203.0.113.9"}}
+		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectDNAT,
+			Family: "ip", Table: "nat", Chain: "KUBE-X", Hook: hook,
+			To: "203.0.113.9", Selector: s, Rule: "dnat to 203.0.113.9"}}
 	}
 	local := []string{toHost}
 	udp := func(port uint16) evidence.Selector {
@@ -209,7 +267,8 @@ func TestPathsOfAnOverlayAtArrival(t *testing.T) {
 		{"TCP", at("prerouting", evidence.Selector{Protocol: []uint8{6}, Other: local}), verdict.Pass},
 		{"another hook", at("forward", udp(8472)), verdict.Pass},
 		{"copies of what comes out of the overlay", atLink("ingress", "flannel.1"), verdict.Fail},
-		{"copies of what comes out of the overlay, in the filter", forwardHook(evidence.Selector{In: []string{"flannel.1"}}), verdict.Fail},
+		{"copies of what comes out of the overlay, in the filter",
+			forwardHook(evidence.Selector{In: []string{"flannel.1"}}), verdict.Fail},
 		{"copies of what comes in elsewhere", atLink("ingress", "eth1"), verdict.Pass},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -240,8 +299,8 @@ func forAPart(m evidence.Message) evidence.Message {
 
 // forwardHook copies what is forwarded to the card, atLink what passes a link.
 func forwardHook(s evidence.Selector) evidence.Message {
-	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "ip", Table: "x", Chain: "y",
-		Hook: "forward", To: "eth0", Selector: s, Rule: "dup to eth0"}}
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "ip",
+		Table: "x", Chain: "y", Hook: "forward", To: "eth0", Selector: s, Rule: "dup to eth0"}}
 }
 
 func atLink(hook, link string) evidence.Message {
@@ -252,8 +311,8 @@ func atLink(hook, link string) evidence.Message {
 
 // sent is a statement for what a node sends itself.
 func sent(effect string, s evidence.Selector) evidence.Message {
-	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip", Table: "mangle", Chain: "OUTPUT",
-		Hook: "output", Mark: 0x77, Mask: 0xff, Selector: s, Rule: effect}}
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip",
+		Table: "mangle", Chain: "OUTPUT", Hook: "output", Mark: 0x77, Mask: 0xff, Selector: s, Rule: effect}}
 }
 
 // below is a rule for packets between the machines, and the table that leads past
@@ -296,7 +355,8 @@ func TestUnknownRanges(t *testing.T) {
 		if m.Route == nil {
 			return
 		}
-		if block := netip.MustParsePrefix("10.42.1.0/26"); m.Route.For == podIP(1) || m.Route.Destination == cidr("10.42.0.0/16") {
+		if block := netip.MustParsePrefix("10.42.1.0/26"); m.Route.For == podIP(1) ||
+			m.Route.Destination == cidr("10.42.0.0/16") {
 			m.Route.Destination = block
 		}
 	})

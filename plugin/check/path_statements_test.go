@@ -12,9 +12,14 @@ import (
 
 // A virtual server takes what is for a pod only where the host has its address too.
 func TestPathsByVirtualServer(t *testing.T) {
-	own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.9/32"), Link: "lo", Table: 255, Type: "local"}}
+	own := evidence.Message{
+		Route: &evidence.Route{Destination: cidr("10.42.1.9/32"), Link: "lo", Table: 255, Type: "local"},
+	}
 	server := func(s evidence.Selector) evidence.Message {
-		return evidence.Message{Diversion: &evidence.Diversion{By: "ipvs", Effect: evidence.EffectDNAT, Hook: "input", Selector: s, Rule: "virtual server"}}
+		return evidence.Message{
+			Diversion: &evidence.Diversion{By: "ipvs", Effect: evidence.EffectDNAT, Hook: "input", Selector: s,
+				Rule: "virtual server"},
+		}
 	}
 	on := server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.9/32")}, Protocol: []uint8{6}})
 	for _, test := range []struct {
@@ -25,9 +30,13 @@ func TestPathsByVirtualServer(t *testing.T) {
 		{"an address of the host alone", []evidence.Message{own}, verdict.Pass},
 		{"a server alone", []evidence.Message{on}, verdict.Pass},
 		{"both", []evidence.Message{own, on}, verdict.Inconclusive},
-		{"a server for a mark", []evidence.Message{own, server(evidence.Selector{MarkIs: 7, MarkMask: 0xffffffff})}, verdict.Inconclusive},
-		{"a server on another address", []evidence.Message{own, server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.8/32")}})}, verdict.Pass},
-		{"the servers were not read", []evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryIPVS, Text: "not permitted"}}}, verdict.Inconclusive},
+		{"a server for a mark", []evidence.Message{own, server(evidence.Selector{MarkIs: 7, MarkMask: 0xffffffff})},
+			verdict.Inconclusive},
+		{"a server on another address",
+			[]evidence.Message{own, server(evidence.Selector{To: []netip.Prefix{cidr("10.42.1.8/32")}})}, verdict.Pass},
+		{"the servers were not read",
+			[]evidence.Message{{Inventory: &evidence.Inventory{What: evidence.InventoryIPVS, Text: "not permitted"}}},
+			verdict.Inconclusive},
 	} {
 		s := healthy(2)
 		onNode1(test.with...)(s)
@@ -39,7 +48,8 @@ func TestPathsByVirtualServer(t *testing.T) {
 
 func TestPathsByStatement(t *testing.T) {
 	statement := func(effect string, edit func(*evidence.Diversion)) evidence.Message {
-		d := &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip", Table: "x", Chain: "y", Hook: "prerouting"}
+		d := &evidence.Diversion{By: "nftables", Effect: effect, Family: "ip", Table: "x", Chain: "y",
+			Hook: "prerouting"}
 		edit(d)
 		return evidence.Message{Diversion: d}
 	}
@@ -50,39 +60,72 @@ func TestPathsByStatement(t *testing.T) {
 		want verdict.Status
 	}{
 		{"a copy out of the uplink", statement("copy", func(d *evidence.Diversion) { d.To = "eth0" }), verdict.Fail},
-		{"a copy out of the uplink, for a part of the run only", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Other = "eth0", forAWhile }), verdict.Inconclusive},
+		{"a copy out of the uplink, for a part of the run only",
+			statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Other = "eth0", forAWhile }),
+			verdict.Inconclusive},
 		{"IPsec for a part of the run only", statement("encrypt", func(d *evidence.Diversion) {
 			d.By, d.Hook, d.Selector = "xfrm", "postrouting", to("10.42.1.0/24")
 			d.Selector.Other = forAWhile
 		}), verdict.Inconclusive},
-		{"a mark that no rule looks at, for a part of the run only", statement("mark", func(d *evidence.Diversion) { d.Mark, d.Mask, d.Selector.Other = 7, 7, forAWhile }), verdict.Pass},
-		{"a Service, for a part of the run only", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32"); d.Selector.Other = forAWhile }), verdict.Pass},
-		{"a copy into the tunnel", statement("copy", func(d *evidence.Diversion) { d.To = "flannel-wg" }), verdict.Pass},
+		{"a mark that no rule looks at, for a part of the run only",
+			statement("mark", func(d *evidence.Diversion) { d.Mark, d.Mask, d.Selector.Other = 7, 7, forAWhile }),
+			verdict.Pass},
+		{"a Service, for a part of the run only",
+			statement("dnat", func(d *evidence.Diversion) {
+				d.Selector = to("10.43.0.1/32")
+				d.Selector.Other = forAWhile
+			}), verdict.Pass},
+		{"a copy into the tunnel", statement("copy", func(d *evidence.Diversion) { d.To = "flannel-wg" }),
+			verdict.Pass},
 		{"a copy to nobody knows where", statement("copy", func(*evidence.Diversion) {}), verdict.Inconclusive},
-		{"a copy of others' packets", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
-		{"a copy of a port", statement("copy", func(d *evidence.Diversion) { d.To, d.Selector.Target = "eth0", []evidence.Ports{{From: 25, To: 25}} }), verdict.Inconclusive},
-		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc" }), verdict.Pass},
+		{"a copy of others' packets", statement("copy",
+			func(d *evidence.Diversion) { d.To, d.Selector = "eth0", to("192.0.2.0/24") }), verdict.Pass},
+		{"a copy of a port", statement("copy", func(d *evidence.Diversion) {
+			d.To, d.Selector.Target = "eth0", []evidence.Ports{{From: 25, To: 25}}
+		}), verdict.Inconclusive},
+		{"a copy of ciphertext", statement("copy", func(d *evidence.Diversion) {
+			d.To, d.Link, d.Hook, d.By = "eth1", "eth0", "egress", "tc"
+		}), verdict.Pass},
 		{"a pod's packets to the way into a link", statement("forward", func(d *evidence.Diversion) {
 			d.To, d.Link, d.Hook, d.By = "the ingress of cni0", "cni0", "ingress", "tc"
 		}), verdict.Inconclusive},
-		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) { d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc" }), verdict.Pass},
+		{"a pod's packets to an ifb", statement("forward", func(d *evidence.Diversion) {
+			d.To, d.Link, d.Hook, d.By = "cni0", "cni0", "ingress", "tc"
+		}), verdict.Pass},
 		{"a proxy", statement("proxy", func(*evidence.Diversion) {}), verdict.Inconclusive},
-		{"a proxy for a mark that nothing sets", statement("proxy", func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
+		{"a proxy for a mark that nothing sets", statement("proxy",
+			func(d *evidence.Diversion) { d.Selector.MarkIs, d.Selector.MarkMask = 0x200, 0xf00 }), verdict.Pass},
 		{"a Service", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.43.0.1/32") }), verdict.Pass},
-		{"a node port", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"fib daddr type local"} }), verdict.Pass},
-		{"a port of the host", statement("dnat", func(d *evidence.Diversion) { d.Selector.Other = []string{"daddr type local"} }), verdict.Pass},
+		{"a node port", statement("dnat", func(d *evidence.Diversion) {
+			d.Selector.Other = []string{"fib daddr type local"}
+		}), verdict.Pass},
+		{"a port of the host", statement("dnat", func(d *evidence.Diversion) {
+			d.Selector.Other = []string{"daddr type local"}
+		}), verdict.Pass},
 		{"a chain that bears the name of one for host ports", statement("dnat",
-			func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"statistic"} }), verdict.Inconclusive},
-		{"another pod in the place of one", statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
-		{"IPsec", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24") }), verdict.Inconclusive},
-		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) { d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24") }), verdict.Pass},
-		{"a program", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "x" }), verdict.Inconclusive},
+			func(d *evidence.Diversion) { d.Chain, d.Selector.Other = "CNI-DN-0123", []string{"statistic"} }),
+			verdict.Inconclusive},
+		{"another pod in the place of one",
+			statement("dnat", func(d *evidence.Diversion) { d.Selector = to("10.42.1.9/32") }), verdict.Inconclusive},
+		{"IPsec", statement("encrypt", func(d *evidence.Diversion) {
+			d.By, d.Hook, d.Selector = "xfrm", "", to("10.42.1.0/24")
+		}), verdict.Inconclusive},
+		{"IPsec of others", statement("encrypt", func(d *evidence.Diversion) {
+			d.By, d.Hook, d.Selector = "xfrm", "", to("192.0.2.0/24")
+		}), verdict.Pass},
+		{"a program", statement("bpf", func(d *evidence.Diversion) {
+			d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "x"
+		}), verdict.Inconclusive},
 		{"a program of a network that is not there", statement("bpf", func(d *evidence.Diversion) {
 			d.By, d.Link, d.Hook, d.Program = "tc", "cni0", "ingress", "cil_from_container"
 		}), verdict.Inconclusive},
-		{"a target that is not known", statement("bpf", func(d *evidence.Diversion) { d.Hook = "forward" }), verdict.Inconclusive},
-		{"a target that is not known, for others", statement("bpf", func(d *evidence.Diversion) { d.Hook, d.Selector = "forward", to("192.0.2.0/24") }), verdict.Pass},
-		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) { d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x" }), verdict.Pass},
+		{"a target that is not known", statement("bpf", func(d *evidence.Diversion) { d.Hook = "forward" }),
+			verdict.Inconclusive},
+		{"a target that is not known, for others", statement("bpf",
+			func(d *evidence.Diversion) { d.Hook, d.Selector = "forward", to("192.0.2.0/24") }), verdict.Pass},
+		{"a program on the uplink", statement("bpf", func(d *evidence.Diversion) {
+			d.By, d.Link, d.Hook, d.Program = "tc", "eth0", "egress", "x"
+		}), verdict.Pass},
 	} {
 		s := healthy(2)
 		onNode1(test.with)(s)
@@ -99,14 +142,16 @@ var forAWhile = []string{"for a part of the run only"}
 func TestPathsByMarkForAWhile(t *testing.T) {
 	other := marking(evidence.Selector{Other: forAWhile}, 0x77)
 	clearing := marking(evidence.Selector{Other: forAWhile}, 0)
-	rule := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}), past("0.0.0.0/0", 77)}
+	rule := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}),
+		past("0.0.0.0/0", 77)}
 	for name, test := range map[string]struct {
 		with []evidence.Message
 		want verdict.Status
 	}{
-		"set":                     {[]evidence.Message{other}, verdict.Inconclusive},
-		"cleared, and set always": {[]evidence.Message{marking(evidence.Selector{}, 0x77), clearing}, verdict.Inconclusive},
-		"cleared":                 {[]evidence.Message{clearing}, verdict.Pass},
+		"set": {[]evidence.Message{other}, verdict.Inconclusive},
+		"cleared, and set always": {[]evidence.Message{marking(evidence.Selector{}, 0x77), clearing},
+			verdict.Inconclusive},
+		"cleared": {[]evidence.Message{clearing}, verdict.Pass},
 	} {
 		s := healthy(2)
 		onNode1(append(rule, test.with...)...)(s)
@@ -120,18 +165,33 @@ func TestPathsByMarkForAWhile(t *testing.T) {
 // as they do not come in again by it, and nothing sends them on there.
 func TestPathsByDeadEnds(t *testing.T) {
 	to := func(link, at, hook string) evidence.Message {
-		return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Family: "netdev", Link: at, Hook: hook, To: link, Rule: "fwd to " + link}}
+		return evidence.Message{
+			Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectForward, Family: "netdev", Link: at,
+				Hook: hook, To: link, Rule: "fwd to " + link},
+		}
 	}
-	lo := evidence.Message{Link: &evidence.Link{Index: 91, Name: "lo0", Type: "loopback", Up: true, Role: evidence.RoleInside}}
+	lo := evidence.Message{
+		Link: &evidence.Link{Index: 91, Name: "lo0", Type: "loopback", Up: true, Role: evidence.RoleInside},
+	}
 	for name, test := range map[string]struct {
 		with []evidence.Message
 		want verdict.Status
 	}{
-		"a queueing device":                   {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress")}, verdict.Pass},
-		"a queueing device that sends it on":  {[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress"), to("eth0", "ifb0", "egress")}, verdict.Inconclusive},
-		"a dummy":                             {[]evidence.Message{insideLink("d0", "dummy"), to("d0", "cni0", "ingress")}, verdict.Pass},
-		"the loopback, where it comes in":     {[]evidence.Message{lo, to("lo0", "cni0", "ingress")}, verdict.Inconclusive},
-		"what is sent on, of no pod's packet": {[]evidence.Message{insideLink("ifb0", "ifb"), to("eth0", "ifb0", "egress")}, verdict.Pass},
+		"a queueing device": {
+			[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress")}, verdict.Pass,
+		},
+		"a queueing device that sends it on": {
+			[]evidence.Message{insideLink("ifb0", "ifb"), to("ifb0", "cni0", "ingress"), to("eth0", "ifb0", "egress")},
+			verdict.Inconclusive,
+		},
+		"a dummy": {
+			[]evidence.Message{insideLink("d0", "dummy"), to("d0", "cni0", "ingress")}, verdict.Pass,
+		},
+		"the loopback, where it comes in": {[]evidence.Message{lo, to("lo0", "cni0", "ingress")},
+			verdict.Inconclusive},
+		"what is sent on, of no pod's packet": {
+			[]evidence.Message{insideLink("ifb0", "ifb"), to("eth0", "ifb0", "egress")}, verdict.Pass,
+		},
 	} {
 		s := healthy(2)
 		onNode1(test.with...)(s)
@@ -154,8 +214,13 @@ func TestPathsByStatementAtAPort(t *testing.T) {
 	} {
 		test.link.Index, test.link.Name, test.link.Up, test.link.Role = 92, "port9", true, evidence.RoleOutside
 		s := healthy(2)
-		copies := evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "netdev", Link: "port9", Hook: "ingress", To: "eth0", Rule: "dup to eth0"}}
-		own := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Link: "cni0", Table: 254, Type: "unicast"}}
+		copies := evidence.Message{
+			Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectCopy, Family: "netdev", Link: "port9",
+				Hook: "ingress", To: "eth0", Rule: "dup to eth0"},
+		}
+		own := evidence.Message{
+			Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Link: "cni0", Table: 254, Type: "unicast"},
+		}
 		onNode1(evidence.Message{Link: &test.link}, own, copies)(s)
 		if f := pathFinding(t, s); f.Status != test.want {
 			t.Errorf("%s: %s, want %s: %s", name, f.Status, test.want, f.Text)
@@ -165,8 +230,8 @@ func TestPathsByStatementAtAPort(t *testing.T) {
 
 // What a proxy takes by its mark counts where another statement sets that mark.
 func TestPathsByMarkedStatement(t *testing.T) {
-	proxy := evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: "proxy", Family: "ip", Hook: "prerouting",
-		Selector: evidence.Selector{MarkIs: 0x200, MarkMask: 0xf00}}}
+	proxy := evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: "proxy", Family: "ip",
+		Hook: "prerouting", Selector: evidence.Selector{MarkIs: 0x200, MarkMask: 0xf00}}}
 	for mark, want := range map[uint32]verdict.Status{0x100: verdict.Pass, 0x200: verdict.Inconclusive} {
 		s := healthy(2)
 		onNode1(proxy, marking(evidence.Selector{Protocol: []uint8{6}}, mark))(s)
@@ -178,8 +243,12 @@ func TestPathsByMarkedStatement(t *testing.T) {
 
 // Programs that the cluster's network attached without a name are its own.
 func TestPathsByUnnamedProgram(t *testing.T) {
-	program := evidence.Message{Diversion: &evidence.Diversion{By: "tc", Effect: "bpf", Link: "cni0", Hook: "ingress", ID: 7}}
-	cilium := evidence.Message{Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside}}
+	program := evidence.Message{
+		Diversion: &evidence.Diversion{By: "tc", Effect: "bpf", Link: "cni0", Hook: "ingress", ID: 7},
+	}
+	cilium := evidence.Message{
+		Link: &evidence.Link{Index: 9, Name: "cilium_host", Kind: "veth", Role: evidence.RoleInside},
+	}
 	s := healthy(2)
 	onNode1(program)(s)
 	if f := pathFinding(t, s); f.Status != verdict.Inconclusive {
@@ -189,7 +258,10 @@ func TestPathsByUnnamedProgram(t *testing.T) {
 	if f := pathFinding(t, s); f.Status != verdict.Pass {
 		t.Errorf("with Cilium: %s: %s", f.Status, f.Text)
 	}
-	onNode1(evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: "bpf", Family: "ip", Hook: "prerouting", Rule: "target ROUTE"}})(s)
+	onNode1(evidence.Message{
+		Diversion: &evidence.Diversion{By: "nftables", Effect: "bpf",
+			Family: "ip", Hook: "prerouting", Rule: "target ROUTE"},
+	})(s)
 	if f := pathFinding(t, s); f.Status != verdict.Inconclusive {
 		t.Errorf("a target that is not known, with Cilium: %s: %s", f.Status, f.Text)
 	}
@@ -197,9 +269,16 @@ func TestPathsByUnnamedProgram(t *testing.T) {
 
 // What Open vSwitch does with pods' packets is not read.
 func TestPathsBehindOpenVSwitch(t *testing.T) {
-	ovs := evidence.Message{Link: &evidence.Link{Index: 60, Name: "ovs-system", Kind: "openvswitch", Role: evidence.RoleInside}}
-	port := evidence.Message{Link: &evidence.Link{Index: 61, Name: "pod-1", Kind: "veth", PeerNS: true, Master: "ovs-system", Up: true, Role: evidence.RoleInside}}
-	card := evidence.Message{Link: &evidence.Link{Index: 62, Name: "eth1", Master: "ovs-system", Up: true, Role: evidence.RoleOutside}}
+	ovs := evidence.Message{
+		Link: &evidence.Link{Index: 60, Name: "ovs-system", Kind: "openvswitch", Role: evidence.RoleInside},
+	}
+	port := evidence.Message{
+		Link: &evidence.Link{Index: 61, Name: "pod-1", Kind: "veth", PeerNS: true, Master: "ovs-system", Up: true,
+			Role: evidence.RoleInside},
+	}
+	card := evidence.Message{
+		Link: &evidence.Link{Index: 62, Name: "eth1", Master: "ovs-system", Up: true, Role: evidence.RoleOutside},
+	}
 	for name, test := range map[string]struct {
 		with []evidence.Message
 		want verdict.Status
@@ -218,32 +297,56 @@ func TestPathsBehindOpenVSwitch(t *testing.T) {
 
 // lightweight is an entry whose packets a lightweight tunnel takes.
 func lightweight(encap, link string) evidence.Message {
-	return evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.1.128/25"), Link: link, Table: 254, Type: "unicast", Encap: encap}}
+	return evidence.Message{
+		Route: &evidence.Route{Destination: cidr("10.42.1.128/25"),
+			Link: link, Table: 254, Type: "unicast", Encap: encap},
+	}
 }
 
 // What leads on from where it leads to first.
 func TestPathsThatLeadOn(t *testing.T) {
-	veth := evidence.Message{Link: &evidence.Link{Index: 20, Name: "veth7", Kind: "veth", PeerNS: true, Up: true, Role: evidence.RoleOutside}}
-	its := evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.9/32"), Link: "veth7", Table: 254, Type: "unicast"}}
+	veth := evidence.Message{
+		Link: &evidence.Link{Index: 20, Name: "veth7", Kind: "veth",
+			PeerNS: true, Up: true, Role: evidence.RoleOutside},
+	}
+	its := evidence.Message{
+		Route: &evidence.Route{Destination: cidr("10.42.0.9/32"), Link: "veth7", Table: 254, Type: "unicast"},
+	}
 	for _, test := range []struct {
 		name string
 		with []evidence.Message
 		want verdict.Status
 		says string
 	}{
-		{"SRv6 over the tunnel", []evidence.Message{lightweight("seg6", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel seg6"},
-		{"BPF over the tunnel", []evidence.Message{lightweight("bpf", "flannel-wg")}, verdict.Inconclusive, "lightweight tunnel bpf"},
-		{"one that is not known", []evidence.Message{lightweight("type 99", "flannel-wg")}, verdict.Inconclusive, "type 99"},
-		{"metadata that WireGuard does not read", []evidence.Message{lightweight("ip", "flannel-wg")}, verdict.Pass, ""},
-		{"metadata for another tunnel", []evidence.Message{lightweight("ip", "cni0")}, verdict.Inconclusive, "lightweight tunnel ip"},
-		{"a statement to an overlay", []evidence.Message{insideLink("vx", "vxlan"), sending(evidence.EffectForward, "vx")}, verdict.Inconclusive, "no test packet was sent"},
-		{"a copy to a tun", []evidence.Message{insideLink("tun7", "tun"), sending(evidence.EffectCopy, "tun7")}, verdict.Inconclusive, "no test packet was sent"},
-		{"a statement to a pair that ends here", []evidence.Message{insideLink("veth8", "veth"), sending(evidence.EffectForward, "veth8")}, verdict.Inconclusive, "is not known"},
-		{"a copy of what is for a Service", []evidence.Message{copyFor("10.43.0.10/32")}, verdict.Inconclusive, "replaced later"},
+		{"SRv6 over the tunnel", []evidence.Message{lightweight("seg6", "flannel-wg")}, verdict.Inconclusive,
+			"lightweight tunnel seg6"},
+		{"BPF over the tunnel", []evidence.Message{lightweight("bpf", "flannel-wg")}, verdict.Inconclusive,
+			"lightweight tunnel bpf"},
+		{"one that is not known", []evidence.Message{lightweight("type 99", "flannel-wg")},
+			verdict.Inconclusive, "type 99"},
+		{"metadata that WireGuard does not read", []evidence.Message{lightweight("ip", "flannel-wg")},
+			verdict.Pass, ""},
+		{"metadata for another tunnel", []evidence.Message{lightweight("ip", "cni0")}, verdict.Inconclusive,
+			"lightweight tunnel ip"},
+		{"a statement to an overlay",
+			[]evidence.Message{insideLink("vx", "vxlan"), sending(evidence.EffectForward, "vx")}, verdict.Inconclusive,
+			"no test packet was sent"},
+		{"a copy to a tun", []evidence.Message{insideLink("tun7", "tun"), sending(evidence.EffectCopy, "tun7")},
+			verdict.Inconclusive, "no test packet was sent"},
+		{"a statement to a pair that ends here",
+			[]evidence.Message{insideLink("veth8", "veth"), sending(evidence.EffectForward, "veth8")},
+			verdict.Inconclusive, "is not known"},
+		{"a copy of what is for a Service", []evidence.Message{copyFor("10.43.0.10/32")}, verdict.Inconclusive,
+			"replaced later"},
 		{"a copy of what is for somebody outside", []evidence.Message{copyFor("203.0.113.9/32")}, verdict.Pass, ""},
-		{"a statement to a queueing device", []evidence.Message{insideLink("ifb7", "ifb"), sending(evidence.EffectForward, "ifb7")}, verdict.Pass, ""},
-		{"a statement on a pod's link that counts as leading out", []evidence.Message{veth, its, sendingFrom("veth7", evidence.EffectForward, "eth0")}, verdict.Inconclusive, "fwd to eth0"},
-		{"a rule for a pod's link that counts as leading out", []evidence.Message{veth, its, ruled(evidence.Rule{Priority: 50, In: "veth7", Table: 100}), past("0.0.0.0/0", 100)}, verdict.Fail, "iif veth7"},
+		{"a statement to a queueing device",
+			[]evidence.Message{insideLink("ifb7", "ifb"), sending(evidence.EffectForward, "ifb7")}, verdict.Pass, ""},
+		{"a statement on a pod's link that counts as leading out",
+			[]evidence.Message{veth, its, sendingFrom("veth7", evidence.EffectForward, "eth0")},
+			verdict.Inconclusive, "fwd to eth0"},
+		{"a rule for a pod's link that counts as leading out",
+			[]evidence.Message{veth, its, ruled(evidence.Rule{Priority: 50, In: "veth7", Table: 100}),
+				past("0.0.0.0/0", 100)}, verdict.Fail, "iif veth7"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(2)
@@ -257,16 +360,18 @@ func TestPathsThatLeadOn(t *testing.T) {
 
 // copyFor is a statement that sends copies of what is for an address to the network.
 func copyFor(to string) evidence.Message {
-	return evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: evidence.EffectCopy, Family: "ip", Table: "mangle", Chain: "PREROUTING",
-		Hook: "prerouting", To: "192.0.2.9", Selector: evidence.Selector{To: []netip.Prefix{cidr(to)}}, Rule: "to " + to + " TEE (replaced later)"}}
+	return evidence.Message{Diversion: &evidence.Diversion{By: "iptables-legacy", Effect: evidence.EffectCopy,
+		Family: "ip", Table: "mangle", Chain: "PREROUTING", Hook: "prerouting", To: "192.0.2.9",
+		Selector: evidence.Selector{To: []netip.Prefix{cidr(to)}}, Rule: "to " + to + " TEE (replaced later)"}}
 }
 
 // sending is a statement that gives packets for a database another link.
 func sending(effect, to string) evidence.Message { return sendingFrom("cni0", effect, to) }
 
 func sendingFrom(link, effect, to string) evidence.Message {
-	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "netdev", Hook: "ingress", Link: link, To: to,
-		Selector: evidence.Selector{In: []string{link}, Protocol: []uint8{6}, Target: []evidence.Ports{{From: 5432, To: 5432}}}, Rule: "fwd to " + to}}
+	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: effect, Family: "netdev",
+		Hook: "ingress", Link: link, To: to, Selector: evidence.Selector{In: []string{link}, Protocol: []uint8{6},
+			Target: []evidence.Ports{{From: 5432, To: 5432}}}, Rule: "fwd to " + to}}
 }
 
 // What other systems on a node do to what is theirs: a bridge that no pod is
@@ -276,7 +381,8 @@ func TestPathsOfOtherSystems(t *testing.T) {
 	port := insideLink("veth9", "veth")
 	port.Link.Master, port.Link.Index = "docker0", 77
 	theirs := func(in, out, effect, hook string) evidence.Message {
-		d := &evidence.Diversion{By: "iptables-legacy", Effect: effect, Family: "ip", Table: "mangle", Chain: "x", Hook: hook, Mark: 0x77, Mask: 0xff, Rule: "x"}
+		d := &evidence.Diversion{By: "iptables-legacy", Effect: effect, Family: "ip", Table: "mangle", Chain: "x",
+			Hook: hook, Mark: 0x77, Mask: 0xff, Rule: "x"}
 		if in != "" {
 			d.Selector.In = []string{in}
 		}
@@ -285,28 +391,43 @@ func TestPathsOfOtherSystems(t *testing.T) {
 		}
 		return evidence.Message{Diversion: d}
 	}
-	marked := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}), past("0.0.0.0/0", 77)}
+	marked := []evidence.Message{ruled(evidence.Rule{Priority: 50, Mark: 0x77, Mask: 0xff, Table: 77}),
+		past("0.0.0.0/0", 77)}
 	for _, test := range []struct {
 		name string
 		with []evidence.Message
 		want verdict.Status
 	}{
-		{"a rule for Docker's bridge", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Pass},
-		{"a rule for a VPN", []evidence.Message{vpn, ruled(evidence.Rule{Priority: 50, In: "tun7", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Pass},
-		{"a mark of what Docker's containers send", append(marked, docker, theirs("docker0", "", evidence.EffectMark, "prerouting")), verdict.Pass},
-		{"a mark of what comes in by a port of Docker's", append(marked, docker, port, theirs("veth9", "", evidence.EffectMark, "prerouting")), verdict.Pass},
-		{"a proxy for Docker's containers", []evidence.Message{docker, theirs("docker0", "", evidence.EffectProxy, "prerouting")}, verdict.Pass},
-		{"a proxy for what leaves by a card", []evidence.Message{theirs("", "eth0", evidence.EffectProxy, "forward")}, verdict.Pass},
-		{"a bridge that pods may be behind", []evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77),
-			{Route: &evidence.Route{Destination: cidr("10.42.0.128/25"), Link: "docker0", Table: 254}}}, verdict.Fail},
+		{"a rule for Docker's bridge",
+			[]evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}),
+				past("0.0.0.0/0", 77)}, verdict.Pass},
+		{"a rule for a VPN", []evidence.Message{vpn, ruled(evidence.Rule{Priority: 50, In: "tun7", Table: 77}),
+			past("0.0.0.0/0", 77)}, verdict.Pass},
+		{"a mark of what Docker's containers send",
+			append(marked, docker, theirs("docker0", "", evidence.EffectMark, "prerouting")), verdict.Pass},
+		{"a mark of what comes in by a port of Docker's",
+			append(marked, docker, port, theirs("veth9", "", evidence.EffectMark, "prerouting")), verdict.Pass},
+		{"a proxy for Docker's containers",
+			[]evidence.Message{docker, theirs("docker0", "", evidence.EffectProxy, "prerouting")}, verdict.Pass},
+		{"a proxy for what leaves by a card", []evidence.Message{theirs("", "eth0", evidence.EffectProxy, "forward")},
+			verdict.Pass},
+		{"a bridge that pods may be behind",
+			[]evidence.Message{docker, ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}),
+				past("0.0.0.0/0", 77), {
+					Route: &evidence.Route{Destination: cidr("10.42.0.128/25"), Link: "docker0", Table: 254},
+				}}, verdict.Fail},
 		{"a rule for Docker's bridge where each pod has a link of its own", append(linkOfItsOwn(), docker,
 			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Pass},
 		{"a rule for a bridge of more than the pods", append(linkOfItsOwn(), docker,
 			evidence.Message{Route: &evidence.Route{Destination: cidr("10.42.0.0/15"), Link: "docker0", Table: 254}},
 			ruled(evidence.Rule{Priority: 50, In: "docker0", Table: 77}), past("0.0.0.0/0", 77)), verdict.Inconclusive},
-		{"a pair that a pod may be behind", []evidence.Message{insideLink("veth9", "veth"), ruled(evidence.Rule{Priority: 50, In: "veth9", Table: 77}), past("0.0.0.0/0", 77)}, verdict.Inconclusive},
-		{"a proxy for what leaves by the pods' bridge", []evidence.Message{theirs("", "cni0", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
-		{"a proxy for what leaves by a link that was not listed", []evidence.Message{theirs("", "veth99", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
+		{"a pair that a pod may be behind",
+			[]evidence.Message{insideLink("veth9", "veth"), ruled(evidence.Rule{Priority: 50, In: "veth9", Table: 77}),
+				past("0.0.0.0/0", 77)}, verdict.Inconclusive},
+		{"a proxy for what leaves by the pods' bridge",
+			[]evidence.Message{theirs("", "cni0", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
+		{"a proxy for what leaves by a link that was not listed",
+			[]evidence.Message{theirs("", "veth99", evidence.EffectProxy, "forward")}, verdict.Inconclusive},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := healthy(2)
@@ -331,6 +452,7 @@ func TestPathsOfOtherSystems(t *testing.T) {
 func linkOfItsOwn() []evidence.Message {
 	link := insideLink("cali7", "veth")
 	link.Link.PeerNS, link.Link.Index = true, 78
-	return []evidence.Message{link, {Route: &evidence.Route{Destination: cidr("10.42.0.2/32"), Link: "cali7", Table: 254}},
+	return []evidence.Message{link,
+		{Route: &evidence.Route{Destination: cidr("10.42.0.2/32"), Link: "cali7", Table: 254}},
 		{Route: &evidence.Route{Destination: cidr("10.42.0.0/24"), Type: "blackhole", Table: 254}}}
 }

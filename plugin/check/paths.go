@@ -66,7 +66,7 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	return v.otherWay(e, &worst)
 }
 
-// switched says that a node's pods are behind Open vSwitch, empty if none is known to
+// switched reports that a node's pods are behind Open vSwitch, empty if none is known to
 // be: its flows decide before the routing tables, and are not read.
 func switched(n *graph.Node) string {
 	for _, l := range n.Links {
@@ -82,8 +82,9 @@ func switched(n *graph.Node) string {
 // plainly reports whether one entry leads all pods of the other node into the
 // tunnel, and nothing else bears on them: so it is of most of millions of pairs.
 func (v *view) plainly(e *graph.Edge, paths *nodePaths) bool {
-	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) || len(paths.diverting) > 0 ||
-		len(paths.servers) > 0 || len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
+	if e.Route.Link != e.FromLink() || v.Below != nil || !v.foreseen(e.From, e.Family) ||
+		len(paths.diverting) > 0 || len(paths.servers) > 0 ||
+		len(v.pathsOf(e.To, e.Family).diverting) > 0 || !v.plain[e.To.Place()][slot(e.Family)] {
 		return false
 	}
 	covered, ip := false, e.To.PodIP(e.Family)
@@ -268,7 +269,8 @@ func (v *view) landed(e *graph.Edge, to netip.Prefix, note func(concern)) {
 	plan := routing.Compile(host)
 	for _, d := range lands {
 		local := *d
-		local.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other), func(other string) bool { return other == toHost })
+		local.Selector.Other = slices.DeleteFunc(slices.Clone(d.Selector.Other),
+			func(other string) bool { return other == toHost })
 		onLink := d.Link == "" || slices.Contains(strings.Fields(d.Link), e.ToLink())
 		in := len(d.Selector.In) == 0 || matchesLink(d.Selector.In, e.ToLink())
 		if !onLink || !in || matchesLink(d.Selector.NotIn, e.ToLink()) {
@@ -302,7 +304,7 @@ func (v *view) sentTo(e *graph.Edge, paths *nodePaths, d *evidence.Diversion) co
 		return c
 	}
 	worst := verdict.Inconclusive
-	// One that was there for a part of the run only is seen beside entries of other moments.
+	// One that was there for a part of the run only is seen next to entries of other moments.
 	if len(d.Selector.Other) == 0 &&
 		slices.ContainsFunc(e.From.Table, func(entry *evidence.Route) bool { return uses(entry, d) }) {
 		worst = verdict.Fail
@@ -391,8 +393,8 @@ func (v *view) programmed(e *graph.Edge) bool {
 
 func (v *view) byPrograms(e *graph.Edge) verdict.Outcome {
 	if v.Run.Minor < 1 {
-		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
-			e.From.Name, e.Route.Link, e.FromLink())
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by "+
+			"this version", e.From.Name, e.Route.Link, e.FromLink())
 	}
 	for _, d := range e.From.Diversions {
 		if d.Effect == evidence.EffectBPF && profile.OwnProgram(e.From, d) {
@@ -413,7 +415,7 @@ func (v *view) wereRead(paths *nodePaths, all met) string {
 	return text + fmt.Sprintf(", %s that mark or divert", plural(uint64(paths.statements), "statement"))
 }
 
-// onlyWay says what was read where nothing was found.
+// onlyWay reports what was read where nothing was found.
 func (v *view) onlyWay(e *graph.Edge, paths *nodePaths, all met) string {
 	var ranges []string
 	for _, podRange := range v.rangesTo(e) {

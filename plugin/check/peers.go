@@ -163,11 +163,13 @@ func (v *view) knows(e *graph.Edge) verdict.Outcome {
 	if stale := v.otherPeer(e); stale != nil {
 		out := fail("%s has another key for %s: %s, while %s holds %s", e.From.Name, e.To.Name, short(stale.PublicKey),
 			e.To.Name, short(e.ToCarrier.Device.PublicKey))
-		out.Variant, out.Facts = "stale", facts
+		out.Variant = "stale"
+		out.Facts = facts
 		return out
 	}
 	out := fail("%s has no peer with the key of %s", e.From.Name, e.To.Name)
-	out.Variant, out.Facts = "missing", facts
+	out.Variant = "missing"
+	out.Facts = facts
 	return out
 }
 
@@ -205,7 +207,8 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))
 	}
 	for _, podRange := range e.To.PodCIDRs {
-		if v.ranged && podRange.Addr().Is4() == (e.Family == 4) && e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
+		if v.ranged && podRange.Addr().Is4() == (e.Family == 4) &&
+			e.ToCarrier.Assigned && !covers(holder.AllowedIPs, podRange) {
 			return failed("on %s the peer of %s has only a part of its pod range %s", e.From.Name, e.To.Name, podRange)
 		}
 	}
@@ -234,7 +237,7 @@ func (v *view) endpoint(e *graph.Edge) verdict.Outcome {
 	if out, private := v.privateEndpoint(e); private {
 		return out
 	}
-	if out, stray := v.strayEndpoint(e); stray {
+	if out, wrong := v.wrongEndpoint(e); wrong {
 		return out
 	}
 	if uses.Addr() == published && uses.Port() == e.ToCarrier.Device.Port {
@@ -282,7 +285,8 @@ func (v *view) allowsRanges() bool {
 	}
 	return slices.ContainsFunc(v.Nodes, func(n *graph.Node) bool {
 		return slices.ContainsFunc(n.Peers, func(p *graph.Peer) bool {
-			return slices.ContainsFunc(p.AllowedIPs, func(allowed netip.Prefix) bool { return ranges[allowed.Masked()] })
+			return slices.ContainsFunc(p.AllowedIPs,
+				func(allowed netip.Prefix) bool { return ranges[allowed.Masked()] })
 		})
 	})
 }

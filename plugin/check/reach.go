@@ -17,7 +17,7 @@ func (v *view) arrives(e *graph.Edge) verdict.Outcome {
 		return out
 	}
 	if kept, found := v.keptOut(e); found {
-		return kept // beside whatever explains the other
+		return kept // next to whatever explains the other
 	}
 	return out
 }
@@ -80,7 +80,7 @@ func listens(n *graph.Node, family int) netip.AddrPort {
 	return netip.AddrPortFrom(carrier.Endpoint, carrier.Device.Port)
 }
 
-// lastSeen says where the tunnel's datagrams were last seen, and what drops them
+// lastSeen reports where the tunnel's datagrams were last seen, and what drops them
 // there, as far as it was found.
 func (v *view) lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 	readings := []verdict.Reading{
@@ -110,12 +110,12 @@ func (v *view) lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 }
 
 // lostControl reports whether a control, which goes to the tunnel's own port, left
-// the sender and did not arrive: what it tells of the way holds without the tunnel.
+// the sender and did not arrive: what it shows of the path holds without the tunnel.
 func lostControl(e *graph.Edge) bool {
 	return e.Sent.Endpoint.IsValid() && e.ControlLeft && !e.ControlArrived && e.In.Messages() == 0
 }
 
-// lostBetween says that the tunnel's port is lost between the nodes, and how that
+// lostBetween reports that the tunnel's port is lost between the nodes, and how that
 // was seen.
 func (v *view) lostBetween(e *graph.Edge, seen string) verdict.Outcome {
 	port, addr := e.Sent.Endpoint.Port(), e.Sent.Endpoint.Addr()
@@ -139,9 +139,11 @@ func (v *view) byTwin(out *verdict.Outcome, e *graph.Edge) {
 	for _, link := range e.To.Outside() {
 		for _, n := range v.cards.ethers[link.Ether] {
 			if ofItsOwn(link) && n != e.To {
-				out.Add("; %s of %s has the hardware address %s, which %s has as well", link.Name, e.To.Name, link.Ether, n.Name)
+				out.Add("; %s of %s has the hardware address %s, which %s has as well",
+					link.Name, e.To.Name, link.Ether, n.Name)
 				out.Variant = "twin"
-				out.Facts["link"], out.Facts["holder"] = link.Name, n.Name
+				out.Facts["link"] = link.Name
+				out.Facts["holder"] = n.Name
 				return
 			}
 		}

@@ -38,7 +38,7 @@ func toReceiver(e *graph.Edge, from, to netip.Addr) *unaccepted {
 	return u
 }
 
-// notAccepted says why, what is certain first.
+// notAccepted explains why, what is certain first.
 func notAccepted(e *graph.Edge) verdict.Outcome {
 	u := toReceiver(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint.Addr())
 	for _, cause := range []func() (verdict.Outcome, bool){

@@ -39,7 +39,7 @@ func toSend(e *graph.Edge, from netip.Addr, endpoint netip.AddrPort) *unsent {
 	return u
 }
 
-// notSent says why packets enter the tunnel and no message leaves the host: the
+// notSent explains why packets enter the tunnel and no message leaves the host: the
 // route to the endpoint first, then filters, then the neighbour.
 func notSent(e *graph.Edge) verdict.Outcome {
 	u := toSend(e, e.Received.Endpoint.Addr(), e.Sent.Endpoint)

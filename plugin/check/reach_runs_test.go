@@ -49,8 +49,8 @@ func unsentRun(more ...evidence.Message) streams {
 // inputRule is a rule of the input hook of an iptables-nft table, with its conditions.
 func inputRule(effect, chain, rule string, when evidence.Selector) evidence.Message {
 	f := &evidence.Firewall{
-		Tool: "nftables", Family: "ip", Table: "filter", Chain: chain, Base: "INPUT", Hook: "input", Effect: effect, Rule: rule,
-		Handle: 7, Number: 3, When: &when,
+		Tool: "nftables", Family: "ip", Table: "filter", Chain: chain, Base: "INPUT", Hook: "input",
+		Effect: effect, Rule: rule, Handle: 7, Number: 3, When: &when,
 	}
 	if len(when.Target) > 0 {
 		f.Port = when.Target[0].From
@@ -71,8 +71,8 @@ func policy(base string) evidence.Message {
 func sentBeside(handshakes []evidence.Handshake) streams {
 	s := unsentRun()
 	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Tunnel: &evidence.Tunnel{
-		Local: netip.AddrPortFrom(underlay(0), 11787), Remote: netip.AddrPortFrom(underlay(1), 51820), Links: []string{"eth0"},
-		TX: evidence.Flow{Initiations: 1, Bytes: 148, Handshakes: handshakes},
+		Local: netip.AddrPortFrom(underlay(0), 11787), Remote: netip.AddrPortFrom(underlay(1), 51820),
+		Links: []string{"eth0"}, TX: evidence.Flow{Initiations: 1, Bytes: 148, Handshakes: handshakes},
 	}})
 	return s
 }

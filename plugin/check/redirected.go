@@ -83,25 +83,27 @@ func (v *view) redirectedWays(e *graph.Edge) verdict.Outcome {
 	paths := v.pathsOf(from, e.Family)
 	switch {
 	case e.Into.Total() == 0:
-		return unknown("the routes of %s lead to %s, and no test packet was seen in %s", from.Name, e.Route.Link, device)
-	case v.Run.Minor < 1:
-		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by this version",
+		return unknown("the routes of %s lead to %s, and no test packet was seen in %s",
 			from.Name, e.Route.Link, device)
+	case v.Run.Minor < 1:
+		return pass("the routes of %s lead to %s, the test packets were in %s; programs were not recorded by "+
+			"this version", from.Name, e.Route.Link, device)
 	case paths.unread != "":
 		return unknown("%s", paths.unread)
 	case len(gates(e)) == 0:
-		return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was not read",
-			from.Name, e.Route.Link, device)
+		return unknown("the routes of %s lead to %s, and the test packets were in %s: what sends them there was "+
+			"not read", from.Name, e.Route.Link, device)
 	}
 	worst, all := v.worstPath(e, paths)
 	if worst.status == verdict.Fail && worst.way != nil && worst.at == nil && !programsRead(from) {
-		worst.status, worst.reason = verdict.Inconclusive, "whether a program of the network is there was not read"
+		worst.status = verdict.Inconclusive
+		worst.reason = "whether a program of the network is there was not read"
 	}
 	if worst.status != verdict.Pass {
 		return v.otherWay(e, &worst)
 	}
-	return pass("%s: all of it leads to %s, where a program of the network decides after routing; its decision was seen "+
-		"on the test packets", v.wereRead(paths, all), list(outOf(all)))
+	return pass("%s: all of it leads to %s, where a program of the network decides after routing; "+
+		"its decision was seen on the test packets", v.wereRead(paths, all), list(outOf(all)))
 }
 
 // misleads reports whether a statement changes what programs of the network do with
@@ -117,7 +119,8 @@ func (v *view) misled(e *graph.Edge, paths *nodePaths, note func(concern)) {
 		udp := len(s.Protocol) == 0 || slices.Contains(s.Protocol, protocolUDP)
 		there := len(s.To) == 0 || slices.ContainsFunc(s.To, func(p netip.Prefix) bool { return p.Contains(end) })
 		if v.misleads(d) && udp && there {
-			note(concern{status: verdict.Inconclusive, by: d, part: netip.PrefixFrom(end, end.BitLen()), reason: effects[d.Effect]})
+			note(concern{status: verdict.Inconclusive, by: d, part: netip.PrefixFrom(end, end.BitLen()),
+				reason: effects[d.Effect]})
 		}
 	}
 }
@@ -133,7 +136,7 @@ func outOf(all met) (links []string) {
 	return links
 }
 
-// ledBy says how an edge's packets came into the tunnel if no route leads there,
+// ledBy reports how an edge's packets came into the tunnel if no route leads there,
 // empty if one does.
 func (v *view) ledBy(e *graph.Edge) string {
 	if !v.Redirects || e.Route == nil || e.Route.Link == e.FromLink() {
@@ -146,9 +149,9 @@ func (v *view) ledBy(e *graph.Edge) string {
 	return text
 }
 
-// controlBeside says why an edge's control was not encrypted where programs decide,
+// markedControl explains why an edge's control was not encrypted where programs decide,
 // empty where routes do.
-func (v *view) controlBeside(e *graph.Edge) string {
+func (v *view) markedControl(e *graph.Edge) string {
 	if !v.Redirects || e.Sent == nil {
 		return ""
 	}

@@ -94,8 +94,10 @@ func eth1(s map[string][]evidence.Message) {
 // watched is a link that counts as leaving the host, and that shows controls and nothing else.
 func watched(index int, name, kind string) []evidence.Message {
 	return []evidence.Message{
-		{Link: &evidence.Link{Index: index, Name: name, Kind: kind, Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "a test"}},
-		{Capture: &evidence.Capture{Link: name, Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 9, ControlTX: 1, ControlRX: 1}},
+		{Link: &evidence.Link{Index: index, Name: name, Kind: kind,
+			Up: true, MTU: 1500, Role: evidence.RoleOutside, Why: "a test"}},
+		{Capture: &evidence.Capture{Link: name, Role: evidence.RoleOutside, Started: true, Alive: true, Frames: 9,
+			ControlTX: 1, ControlRX: 1}},
 		{LinkCount: &evidence.LinkCount{Link: name, Index: index, Readings: evidence.Readings}},
 	}
 }
@@ -107,7 +109,8 @@ func unredirected(link string) func(map[string][]evidence.Message) {
 			return m.Witness != nil && m.Witness.Link == "cilium_wg0" && m.Witness.Direction == "tx"
 		})
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{
-			Link: link, Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 9,
+			Link: link, Direction: "tx", Source: 0, Target: 1, Family: 4, By: "mark",
+			Layers: "ethernet ipv4 udp", Count: 9,
 		}})
 	}
 }
@@ -164,21 +167,26 @@ func TestRedirected(t *testing.T) {
 		{"another card that no route leads to", []func(map[string][]evidence.Message){eth1}, verdict.Passed, "", ""},
 		{"the program is gone", []func(map[string][]evidence.Message){ungated("eth0"), unredirected("eth0")},
 			verdict.Failed, "WG0401", "via eth0, where no program of the network leads it into cilium_wg0"},
-		{"the program is gone, and what it did is done all the same", []func(map[string][]evidence.Message){ungated("eth0")},
-			verdict.Failed, "WG0402", "sends what is for 10.42.1.0/24, pods on node-2, through eth0 and not into cilium_wg0"},
-		{"a route for a part leads past them", []func(map[string][]evidence.Message){eth1, onNode1(leading("eth1", "10.42.1.128/25"))},
+		{"the program is gone, and what it did is done all the same",
+			[]func(map[string][]evidence.Message){ungated("eth0")},
+			verdict.Failed, "WG0402", "sends what is for 10.42.1.0/24, pods on node-2, through eth0 and not into " +
+				"cilium_wg0"},
+		{"a route for a part leads past them",
+			[]func(map[string][]evidence.Message){eth1, onNode1(leading("eth1", "10.42.1.128/25"))},
 			verdict.Failed, "WG0402", "through eth1 and not into cilium_wg0"},
 		{"a route for the test pod leads past them", []func(map[string][]evidence.Message){
 			eth1, testPodBy("eth1"), unredirected("eth1"),
 		}, verdict.Failed, "WG0401", "the more specific route 10.42.1.2/32 takes precedence"},
-		{"no program was read", []func(map[string][]evidence.Message){ungated("eth0"), ungated("cilium_host"), ungated("cilium_wg0")},
+		{"no program was read",
+			[]func(map[string][]evidence.Message){ungated("eth0"), ungated("cilium_host"), ungated("cilium_wg0")},
 			verdict.Undecided, "WG0402", "what sends them there was not read"},
 		{"programs could not be read", []func(map[string][]evidence.Message){unreadPrograms}, verdict.Passed, "", ""},
 		{"nor that of a card that a part is routed to",
 			[]func(map[string][]evidence.Message){unreadPrograms, eth1, onNode1(leading("eth1", "10.42.1.128/25"))},
 			verdict.Undecided, "WG0402", "through eth1 and not into cilium_wg0"},
 		{"packets in clear where ciphertext goes, and programs could not be read",
-			[]func(map[string][]evidence.Message){unreadPrograms, unredirected("eth0")}, verdict.Failed, "WG0601", "PLAINTEXT"},
+			[]func(map[string][]evidence.Message){unreadPrograms, unredirected("eth0")}, verdict.Failed,
+			"WG0601", "PLAINTEXT"},
 		{"packets in clear where none goes, and programs could not be read",
 			[]func(map[string][]evidence.Message){unreadPrograms, eth1, testPodBy("eth1"), unredirected("eth1")},
 			verdict.Failed, "WG0401", "the more specific route 10.42.1.2/32 takes precedence"},
@@ -200,7 +208,8 @@ func TestRedirected(t *testing.T) {
 // That programs decide is said with what was read, of every pair.
 func TestRedirectedIsSaid(t *testing.T) {
 	f := finding(t, redirecting(), "WG0402", "node-1", "node-2")
-	if want := "all of it leads to eth0, where a program of the network decides after routing"; f.Status != verdict.Pass ||
+	if want := "all of it leads to eth0, where a program of the network decides " +
+		"after routing"; f.Status != verdict.Pass ||
 		!strings.Contains(f.Text, want) {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}

@@ -31,7 +31,8 @@ func overTUN(s map[string][]evidence.Message, tun, overlay string) {
 			m := &s[name][n]
 			switch {
 			case m.Link != nil && m.Link.Name == "flannel-wg":
-				m.Link = &evidence.Link{Index: 3, Name: tun, Kind: "tun", Up: true, MTU: 1280, Role: evidence.RoleInside, Why: "a tun device"}
+				m.Link = &evidence.Link{Index: 3, Name: tun, Kind: "tun",
+					Up: true, MTU: 1280, Role: evidence.RoleInside, Why: "a tun device"}
 			case m.Capture != nil && m.Capture.Link == "flannel-wg":
 				m.Capture.Link, m.Capture.Role = tun, evidence.RoleInside
 			case m.Capture != nil:
@@ -39,7 +40,8 @@ func overTUN(s map[string][]evidence.Message, tun, overlay string) {
 			case m.Route != nil && m.Route.Link == "flannel-wg":
 				m.Route.Link = first
 			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
-				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: tun, Type: "unicast", Table: 52}
+				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: tun,
+					Type: "unicast", Table: 52}
 			case m.Witness != nil && m.Witness.Link == "flannel-wg":
 				m.Witness.Link = tun
 				if overlay != "" {
@@ -55,8 +57,14 @@ func overTUN(s map[string][]evidence.Message, tun, overlay string) {
 		}
 		if overlay != "" {
 			also = append(also,
-				evidence.Message{Link: &evidence.Link{Index: 7, Name: overlay, Kind: "vxlan", Up: true, MTU: 1230, Role: evidence.RoleInside, Why: "an overlay"}},
-				evidence.Message{Capture: &evidence.Capture{Link: overlay, Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+				evidence.Message{
+					Link: &evidence.Link{Index: 7, Name: overlay, Kind: "vxlan", Up: true, MTU: 1230,
+						Role: evidence.RoleInside, Why: "an overlay"},
+				},
+				evidence.Message{
+					Capture: &evidence.Capture{Link: overlay, Role: evidence.RoleInside, Started: true, Alive: true,
+						Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000},
+				})
 		}
 		s[name] = append(s[name], also...)
 	}
@@ -108,8 +116,14 @@ func byMark(s map[string][]evidence.Message) {
 		}
 		s[name] = append(s[name], also...)
 		s[name] = append(s[name],
-			evidence.Message{Link: &evidence.Link{Index: 7, Name: "flannel.1", Kind: "vxlan", Up: true, MTU: 1370, Role: evidence.RoleInside, Why: "an overlay"}},
-			evidence.Message{Capture: &evidence.Capture{Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true, Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 7, Name: "flannel.1", Kind: "vxlan", Up: true, MTU: 1370,
+					Role: evidence.RoleInside, Why: "an overlay"},
+			},
+			evidence.Message{
+				Capture: &evidence.Capture{Link: "flannel.1", Role: evidence.RoleInside, Started: true, Alive: true,
+					Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000},
+			})
 	}
 	backendOf(s, "vxlan")
 }
@@ -125,7 +139,8 @@ func ofTUN(s map[string][]evidence.Message) {
 		each(s[name], func(m *evidence.Message) {
 			switch {
 			case m.Link != nil && m.Link.Name == "wg0":
-				m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a tun device"}
+				m.Link = &evidence.Link{Index: 5, Name: "wg0", Kind: "tun", Up: true, MTU: 1420,
+					Role: evidence.RoleInside, Why: "a tun device"}
 			case m.Capture != nil && m.Capture.Link == "wg0":
 				m.Capture.Role = evidence.RoleInside
 			}
@@ -138,7 +153,8 @@ func ofTUN(s map[string][]evidence.Message) {
 //
 //	pod — cni0 — flannel-wg — wg0 100.64.0.(10+i) — eth0 — wire
 func seenInside(s map[string][]evidence.Message) {
-	outer := evidence.Flow{Data: 12, Bytes: 6000, DataBytes: 6000, Indices: []evidence.IndexRange{{Index: 9, Max: 11, Messages: 12}}}
+	outer := evidence.Flow{Data: 12, Bytes: 6000, DataBytes: 6000,
+		Indices: []evidence.IndexRange{{Index: 9, Max: 11, Messages: 12}}}
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
 		for n := range s[name] {
@@ -152,15 +168,23 @@ func seenInside(s map[string][]evidence.Message) {
 			case m.Count != nil:
 				m.Count.Endpoint = inner(m.Count.Endpoint)
 			case m.Route != nil && m.Route.For.IsValid() && m.Route.Link == "eth0":
-				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: "wg0", Type: "unicast", Table: 254}
+				m.Route = &evidence.Route{For: vpnAddress(int(m.Route.For.As4()[3]) - 10), Link: "wg0",
+					Type: "unicast", Table: 254}
 			case m.Tunnel != nil:
-				m.Tunnel.Local, m.Tunnel.Remote, m.Tunnel.Links = inner(m.Tunnel.Local), inner(m.Tunnel.Remote), []string{"wg0"}
+				m.Tunnel.Local, m.Tunnel.Remote, m.Tunnel.Links = inner(m.Tunnel.Local), inner(m.Tunnel.Remote),
+					[]string{"wg0"}
 			}
 		}
 		s[name] = append(s[name],
-			evidence.Message{Link: &evidence.Link{Index: 5, Name: "wg0", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard, Why: "kind wireguard"}},
-			evidence.Message{Device: &evidence.Device{Name: "wg0", Index: 5, PublicKey: publicKey(40 + i), Port: 51900, Peers: 2}},
-			evidence.Message{Capture: &evidence.Capture{Link: "wg0", Role: evidence.RoleWireGuard, Started: true, Alive: true,
+			evidence.Message{
+				Link: &evidence.Link{Index: 5, Name: "wg0", Kind: "wireguard", Up: true, MTU: 1420,
+					Role: evidence.RoleWireGuard, Why: "kind wireguard"},
+			},
+			evidence.Message{
+				Device: &evidence.Device{Name: "wg0", Index: 5, PublicKey: publicKey(40 + i), Port: 51900, Peers: 2},
+			},
+			evidence.Message{Capture: &evidence.Capture{Link: "wg0",
+				Role: evidence.RoleWireGuard, Started: true, Alive: true,
 				Frames: 100, Bytes: 20000, TXFrames: 50, TXBytes: 10000, Classes: map[string]uint64{"wireguard": 90}}})
 		for j := range 3 {
 			if i == j {
@@ -168,10 +192,16 @@ func seenInside(s map[string][]evidence.Message) {
 			}
 			remote := netip.AddrPortFrom(underlay(j), 51900)
 			s[name] = append(s[name],
-				evidence.Message{Peer: &evidence.Peer{Device: "wg0", PublicKey: publicKey(40 + j), Endpoint: remote, AllowedIPs: []netip.Prefix{netip.PrefixFrom(vpnAddress(j), 32)}}},
-				evidence.Message{Count: &evidence.Count{Device: "wg0", Index: 5, PublicKey: publicKey(40 + j), Endpoint: remote, Readings: 4, Handshake: 1, Age: 30e9}},
-				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote, Links: []string{"eth0"},
-					TX: outer, RX: outer}})
+				evidence.Message{
+					Peer: &evidence.Peer{Device: "wg0", PublicKey: publicKey(40 + j), Endpoint: remote,
+						AllowedIPs: []netip.Prefix{netip.PrefixFrom(vpnAddress(j), 32)}},
+				},
+				evidence.Message{
+					Count: &evidence.Count{Device: "wg0", Index: 5, PublicKey: publicKey(40 + j), Endpoint: remote,
+						Readings: 4, Handshake: 1, Age: 30e9},
+				},
+				evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.AddrPortFrom(underlay(i), 51900), Remote: remote,
+					Links: []string{"eth0"}, TX: outer, RX: outer}})
 		}
 	}
 	annotate(s, func(i int, a map[string]string) {

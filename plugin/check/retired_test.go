@@ -13,9 +13,11 @@ import (
 // that keepalives and an initiation at node-2's endpoint. All arrive.
 func oldKey(s map[string][]evidence.Message, allowed []netip.Prefix) {
 	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Peer: &evidence.Peer{
-		Device: "flannel-wg", PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1), 51820), AllowedIPs: allowed, Keepalive: 25, TX: 148}})
+		Device: "flannel-wg", PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1), 51820),
+		AllowedIPs: allowed, Keepalive: 25, TX: 148}})
 	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Count: &evidence.Count{
-		Device: "flannel-wg", Index: 3, PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1), 51820), Readings: 4,
+		Device: "flannel-wg", Index: 3, PublicKey: publicKey(7), Endpoint: netip.AddrPortFrom(underlay(1),
+			51820), Readings: 4,
 		TX: [4]uint64{148, 148, 392, 392}}})
 	tried := func(f *evidence.Flow) {
 		f.Initiations, f.Keepalives, f.Bytes = f.Initiations+1, f.Keepalives+3, f.Bytes+148+3*32

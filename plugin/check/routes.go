@@ -45,8 +45,8 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 	case v.Redirects && answer.Link != "":
 		return v.redirected(e, ip)
 	case ofTheHost(e, ip) && e.Into.Total() > 0 && len(e.Leaks) == 0:
-		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" sends via "+
-			"%s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
+		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" "+
+			"sends via %s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
 	case !v.foreseen(e.From, e.Family) && e.Into.Total() > 0:
 		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)
@@ -82,7 +82,7 @@ func (v *view) dueTo(e *graph.Edge, winner *evidence.Route) []string {
 	return withoutTunnel
 }
 
-// noRoute says that the kernel sends what is for a pod nowhere.
+// noRoute reports that the kernel sends what is for a pod nowhere.
 func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, answer := e.From, e.To, e.Route
 	out := fail("%s has no route to pod %s (%s): %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
@@ -119,7 +119,7 @@ func unruled(n *graph.Node, family int) bool {
 	return known
 }
 
-// anotherLink says that the kernel sends what is for a pod through another link
+// anotherLink reports that the kernel sends what is for a pod through another link
 // than the tunnel, and which rule or route is why.
 func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, device, answer := e.From, e.To, e.FromLink(), e.Route
@@ -148,8 +148,10 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 	case entry != nil:
 		out.Reword("%s sends traffic for pod %s (%s) via %s instead of %s: the route %s keeps it out of the tunnel",
 			from.Name, ip, to.Name, answer.Link, device, describe(entry))
-		out.Variant, out.After = "thrown", slices.Concat(withoutTunnel, withoutKey)
-		facts["route"], facts["table"] = entry.Destination.String(), fmt.Sprint(entry.Table)
+		out.Variant = "thrown"
+		out.After = slices.Concat(withoutTunnel, withoutKey)
+		facts["route"] = entry.Destination.String()
+		facts["table"] = fmt.Sprint(entry.Table)
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
 		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
 			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
@@ -263,14 +265,18 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 		switch {
 		case slices.Contains(refusals, entry.Type):
 			out = fail("%s refuses traffic for %s, a part of the pods on %s", from.Name, entry.Destination, to.Name)
-			out.Variant, out.Kind = "refused", verdict.Blocked
-			facts["type"], facts["table"] = entry.Type, fmt.Sprint(entry.Table)
+			out.Variant = "refused"
+			out.Kind = verdict.Blocked
+			facts["type"] = entry.Type
+			facts["table"] = fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
 			out = fail("%s routes traffic for %s, a part of the pods on %s, via %s instead of %s, though not "+
 				"that for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
-			facts["link"], facts["range"] = entry.Link, podRange.String()
+			facts["link"] = entry.Link
+			facts["range"] = podRange.String()
 			if link := from.Link(entry.Link); link != nil {
-				out.Variant, facts["kind"] = v.overlayKind(link), kind(link)
+				out.Variant = v.overlayKind(link)
+				facts["kind"] = kind(link)
 			}
 		default:
 			continue

@@ -173,8 +173,8 @@ var rows = []row{
 			Failed: "a node sends to an endpoint that is not the other node's",
 			Why: "An endpoint that is not the other node's sends its ciphertext to nobody, or to a stranger. " +
 				"After a change of address the others keep the old one until they hear from it or are restarted.",
-			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses, those of the " +
-				"other nodes",
+			Reads: "the peer's endpoint, the address and port that the node publishes, its own addresses, " +
+				"those of the other nodes",
 			Needs: needProbe,
 			After: []string{"WG0103", "WG0107", "WG0201", "WG0202", "WG0105", "WG0106", "WG0302"},
 		},
@@ -300,8 +300,9 @@ var rows = []row{
 			Kind:   verdict.Blocked,
 			Why: "Only traffic that arrived and was answered can be said to have crossed encrypted. Answers are " +
 				"authenticated with a key of this run, so nobody in between can give them.",
-			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, ICMP, rules " +
-				"of packet filters that drop what is forwarded, whether the kernel forwards, drops of connection tracking",
+			Reads: "test packets sent, received and answered by the test pods over UDP, TCP and, where allowed, " +
+				"ICMP, rules of packet filters that drop what is forwarded, whether the kernel forwards, " +
+				"drops of connection tracking",
 			Proof: verdict.P1Delivered, Needs: needPod, Outage: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202", "WG0301",
@@ -333,7 +334,7 @@ var rows = []row{
 			Why: "Where agents learn of pods one by one, a pod can be reached before every node knows it, and " +
 				"what a node does not know it may send in plaintext. Pods that have been there for a while do not " +
 				"show it.",
-			Reads: "marked packets that a pod sends from its first moment on, made while every link was watched: on " +
+			Reads: "marked packets that a pod sends from its first moment on, made while every link was captured: on " +
 				"the WireGuard link, on links that leave a host, at the pods they are for",
 			Proof: verdict.P3NoPlaintext, Needs: needBoth, Seen: true,
 			After: []string{
@@ -380,11 +381,11 @@ var rows = []row{
 			Code: "WG0621", Title: "traffic to Services and nodes is encrypted where the network promises it",
 			Failed: "traffic that the network promises to encrypt crosses the wire in plaintext",
 			Kind:   verdict.Plaintext,
-			Why: "A packet to a Service or from a node can take another path than one from pod to pod: its addresses are " +
-				"translated on the way. What the network does not promise to encrypt, such as what is for a node's own " +
-				"address, is in clear by design and fails nothing.",
-			Reads: "where --scope asks for it: marked datagrams of each class, sent, received and answered, on WireGuard " +
-				"links and on links that leave a host",
+			Why: "A packet to a Service or from a node can take another path than one from pod to pod: " +
+				"its addresses are translated on the way. What the network does not promise to encrypt, " +
+				"such as what is for a node's own address, is in clear by design and fails nothing.",
+			Reads: "where --scope asks for it: marked datagrams of each class, sent, received and answered, " +
+				"on WireGuard links and on links that leave a host",
 			Needs: needBoth, Seen: true,
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0201", "WG0401", "WG0402",
@@ -419,8 +420,9 @@ var rows = []row{
 			Why: "Something on UDP port 51820 proves nothing, a keepalive does as much. These are data messages " +
 				"between these two endpoints, of the very sizes that the test packets become, with counters that " +
 				"never repeat.",
-			Reads: "WireGuard messages captured leaving one node and arriving at the other, on network cards or on the " +
-				"link of another tunnel that carries them: sizes, receiver indices, counters; the other tunnel's own messages",
+			Reads: "WireGuard messages captured leaving one node and arriving at the other, on network cards or on " +
+				"the link of another tunnel that carries them: sizes, receiver indices, counters; " +
+				"the other tunnel's own messages",
 			Proof: verdict.P4Ciphertext, Needs: needBoth,
 			After: []string{
 				"WG0103", "WG0107", "WG0604", "WG0101", "WG0104", "WG0106", "WG0201", "WG0202",
@@ -520,8 +522,8 @@ var rows = []row{
 			Code: "WG0802", Title: "it is known who encrypts, the network plugin or the machines",
 			Failed: "who encrypts",
 			Why: "A network plugin encrypts between pods and knows every node by itself. A WireGuard between the " +
-				"machines below it encrypts the host network too (kubelet, etcd, hostNetwork pods), and has keys and peers " +
-				"of its own to be kept. Which of them fits depends on what the nodes' network crosses.",
+				"machines below it encrypts the host network too (kubelet, etcd, hostNetwork pods), and has keys and " +
+				"peers of its own to be kept. Which of them fits depends on what the nodes' network crosses.",
 			Reads: "the profile, published and internal addresses of the nodes, their topology labels, NATs between " +
 				"them, the routes of WireGuard's own messages, marks of meshes on namespaces",
 			Needs: needProbe, Advice: true,

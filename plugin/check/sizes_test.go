@@ -56,7 +56,8 @@ func TestPodsOfDifferentMTU(t *testing.T) {
 		rows[i].Size, rows[i].Received = lesserSize, 0
 		return append(rows, evidence.CanaryRow{Transport: "udp", Size: fullSize, Received: 1})
 	})
-	sizes := []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1424, Count: 1}, {Size: 1452, Count: 1}}
+	sizes := []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1424, Count: 1},
+		{Size: 1452, Count: 1}}
 	both := func(t *evidence.Tunnel) { t.TX.Sizes, t.RX.Sizes = sizes, sizes }
 	tunnel(streams["probe/node-1"], 1, both)
 	tunnel(streams["probe/node-2"], 0, both)
@@ -109,7 +110,8 @@ func TestSizeIsNoOutage(t *testing.T) {
 	for name, test := range map[string]struct {
 		run  streams
 		code string
-	}{"a port that is blocked": {blocked, "WG0501"}, "full packets that are lost": {stalled, "WG0504"}, "all packets that are lost": {undelivery, "WG0502"}} {
+	}{"a port that is blocked": {blocked, "WG0501"}, "full packets that are lost": {stalled, "WG0504"},
+		"all packets that are lost": {undelivery, "WG0502"}} {
 		if f := Judge(record(t, test.run)).FirstCause; f == nil || f.Code != test.code {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -120,7 +122,8 @@ func TestSizeIsNoOutage(t *testing.T) {
 		}
 		j := Judge(record(t, c.run()))
 		if slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool {
-			return f.Code == "WG0504" && f.Subject.Node == "node-1" && f.Subject.Peer == "node-2" && f.Status != verdict.NotApplicable
+			return f.Code == "WG0504" && f.Subject.Node == "node-1" &&
+				f.Subject.Peer == "node-2" && f.Status != verdict.NotApplicable
 		}) {
 			t.Error("a loop has an MTU")
 		}
@@ -134,8 +137,10 @@ func TestLostFull(t *testing.T) {
 		arrived uint32
 		want    string
 	}{
-		"the packet": {0, "packets of 1420 bytes from the pod on node-1 to the pod on node-2 are lost; those of 361 bytes arrive"},
-		"its answer": {3, "packets of 1420 bytes from the pod on node-2 to the pod on node-1 are lost; those of 361 bytes arrive"},
+		"the packet": {0, "packets of 1420 bytes from the pod on node-1 to the pod on node-2 are lost; " +
+			"those of 361 bytes arrive"},
+		"its answer": {3, "packets of 1420 bytes from the pod on node-2 to the pod on node-1 are lost; " +
+			"those of 361 bytes arrive"},
 	} {
 		s := healthy(3)
 		each(s["pod/node-1"], func(m *evidence.Message) {
@@ -149,10 +154,12 @@ func TestLostFull(t *testing.T) {
 			}
 		})
 		f := Judge(record(t, s)).FirstCause
-		if f == nil || f.Code != "WG0503" || f.Text != test.want || f.Variant != "between" || f.Facts["mtu"] != "361" || f.Facts["size"] != "1420" {
+		if f == nil || f.Code != "WG0503" || f.Text != test.want || f.Variant != "between" || f.Facts["mtu"] != "361" ||
+			f.Facts["size"] != "1420" {
 			t.Errorf("%s: %+v", name, f)
 		}
-		if f != nil && (len(f.Readings) == 0 || !strings.Contains(f.Readings[0].Text, "answered: 92, 361; not answered: 1420")) {
+		if f != nil &&
+			(len(f.Readings) == 0 || !strings.Contains(f.Readings[0].Text, "answered: 92, 361; not answered: 1420")) {
 			t.Errorf("%s: %+v", name, f.Readings)
 		}
 	}

@@ -59,7 +59,7 @@ func spliced(now, then *recording.Recording, stream string) *recording.Recording
 	return out
 }
 
-// What one agent said cannot be set aside: two complete accounts of one node,
+// What one agent said cannot be set aside: two complete streams of one node,
 // of which only one got the node's name, prove nothing.
 func TestAnAccountSetAsideNeverPasses(t *testing.T) {
 	m := mesh.New(4)
@@ -79,7 +79,7 @@ func TestAnAccountSetAsideNeverPasses(t *testing.T) {
 			out.Rename("early/another-pod/"+set, set)
 		}
 		if j := Judge(out); (j.Verdict == verdict.Passed) != (set == "") {
-			t.Errorf("%s with an account of %q set aside", j.Verdict, set)
+			t.Errorf("%s with a stream of %q set aside", j.Verdict, set)
 		}
 	}
 }

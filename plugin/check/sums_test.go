@@ -133,7 +133,8 @@ func (j *judged) compare(t *testing.T, name string, before *judged) {
 	}
 	for i, f := range j.findings {
 		if i >= len(before.findings) || f != before.findings[i] {
-			t.Errorf("%s: finding %d of %d (%d before) is now\n%s", name, i+1, len(j.findings), len(before.findings), j.texts[i])
+			t.Errorf("%s: finding %d of %d (%d before) is now\n%s",
+				name, i+1, len(j.findings), len(before.findings), j.texts[i])
 			return
 		}
 	}

@@ -165,11 +165,19 @@ var brokenSystems = []breakage{
 			})
 		}
 	}, verdict.Failed, "WG0502"},
-	{"Submariner's device beside the tunnel", func(s map[string][]evidence.Message) {
+	{"Submariner's device next to the tunnel", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Link: &evidence.Link{Index: 12, Name: "submariner", Kind: "wireguard", Up: true, MTU: 1420, Role: evidence.RoleWireGuard}},
-			evidence.Message{Capture: &evidence.Capture{Link: "submariner", Role: evidence.RoleWireGuard, Started: true, Alive: true}},
-			evidence.Message{Device: &evidence.Device{Name: "submariner", Index: 12, PublicKey: publicKey(50), Port: 4500}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 12, Name: "submariner", Kind: "wireguard", Up: true, MTU: 1420,
+					Role: evidence.RoleWireGuard},
+			},
+			evidence.Message{
+				Capture: &evidence.Capture{Link: "submariner", Role: evidence.RoleWireGuard,
+					Started: true, Alive: true},
+			},
+			evidence.Message{
+				Device: &evidence.Device{Name: "submariner", Index: 12, PublicKey: publicKey(50), Port: 4500},
+			})
 	}, verdict.Passed, ""},
 	{"IPsec in place of WireGuard", overIPsec, verdict.Undecided, "WG0605"},
 	{"IPsec, and what it decrypts passes the card once more", func(s map[string][]evidence.Message) {
@@ -254,9 +262,18 @@ func antreaMesh(s map[string][]evidence.Message) {
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
 		s[name] = append(s[name],
-			evidence.Message{Link: &evidence.Link{Index: 20, Name: "ovs-system", Kind: "openvswitch", MTU: 1500, Role: evidence.RoleInside, Why: "a virtual switch"}},
-			evidence.Message{Link: &evidence.Link{Index: 21, Name: "antrea-gw0", Kind: "openvswitch", Up: true, MTU: 1420, Role: evidence.RoleInside, Why: "a virtual switch"}},
-			evidence.Message{Link: &evidence.Link{Index: 22, Name: "pod-1", Kind: "veth", Up: true, MTU: 1420, Master: "ovs-system", PeerNS: true, Role: evidence.RoleInside, Why: "leads to a local pod"}})
+			evidence.Message{
+				Link: &evidence.Link{Index: 20, Name: "ovs-system", Kind: "openvswitch", MTU: 1500,
+					Role: evidence.RoleInside, Why: "a virtual switch"},
+			},
+			evidence.Message{
+				Link: &evidence.Link{Index: 21, Name: "antrea-gw0", Kind: "openvswitch", Up: true, MTU: 1420,
+					Role: evidence.RoleInside, Why: "a virtual switch"},
+			},
+			evidence.Message{
+				Link: &evidence.Link{Index: 22, Name: "pod-1", Kind: "veth", Up: true, MTU: 1420, Master: "ovs-system",
+					PeerNS: true, Role: evidence.RoleInside, Why: "leads to a local pod"},
+			})
 		each(s[name], func(m *evidence.Message) {
 			if m.Route != nil && m.Route.Link == "cni0" {
 				m.Route.Link = "antrea-gw0"
@@ -292,15 +309,21 @@ func overKubeSpan(s map[string][]evidence.Message) {
 			}
 		}
 		s[name] = append(s[name], marksFor("output", others),
-			evidence.Message{Rule: &evidence.Rule{Family: 4, Priority: 32500, Mark: 0x40, Mask: 0x60, Table: 180, Action: "lookup"}},
-			evidence.Message{Route: &evidence.Route{Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "kubespan", Type: "unicast", Table: 180}})
+			evidence.Message{
+				Rule: &evidence.Rule{Family: 4, Priority: 32500, Mark: 0x40, Mask: 0x60, Table: 180, Action: "lookup"},
+			},
+			evidence.Message{
+				Route: &evidence.Route{Destination: netip.MustParsePrefix("0.0.0.0/0"), Link: "kubespan",
+					Type: "unicast", Table: 180},
+			})
 	}
 }
 
 // marksFor is the statement of KubeSpan that marks what is for some addresses.
 func marksFor(hook string, to []netip.Prefix) evidence.Message {
 	return evidence.Message{Diversion: &evidence.Diversion{By: "nftables", Effect: evidence.EffectMark, Family: "inet",
-		Table: "talos", Chain: "kubespan_" + hook, Hook: hook, Mark: 0x40, Mask: 0x60, Selector: evidence.Selector{To: to}}}
+		Table: "talos", Chain: "kubespan_" + hook, Hook: hook,
+		Mark: 0x40, Mask: 0x60, Selector: evidence.Selector{To: to}}}
 }
 
 // advertised has KubeSpan take pods' packets as they are (advertiseKubernetesNetworks).
@@ -308,14 +331,16 @@ func advertised(s map[string][]evidence.Message) {
 	overKubeSpan(s)
 	for i := range 3 {
 		name := fmt.Sprintf("probe/node-%d", i+1)
-		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool { return m.Witness != nil && m.Witness.Link == "flannel.1" })
+		s[name] = slices.DeleteFunc(s[name],
+			func(m evidence.Message) bool { return m.Witness != nil && m.Witness.Link == "flannel.1" })
 		each(s[name], func(m *evidence.Message) {
 			switch {
 			case m.Peer != nil:
 				m.Peer.AllowedIPs = append(m.Peer.AllowedIPs, podRange(int(m.Peer.Endpoint.Addr().As4()[3])-10))
 			case m.Tunnel != nil:
 				for _, flow := range []*evidence.Flow{&m.Tunnel.TX, &m.Tunnel.RX} {
-					flow.Sizes = []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2}, {Size: 1452, Count: 2}}
+					flow.Sizes = []evidence.SizeCount{{Size: 128, Count: 4}, {Size: 400, Count: 2},
+						{Size: 1452, Count: 2}}
 				}
 			}
 		})
@@ -347,7 +372,9 @@ func overMachines(s map[string][]evidence.Message, bytes int) {
 				m.Device.Name = "wg0"
 			case m.Peer != nil:
 				m.Peer.Device = "wg0"
-				m.Peer.AllowedIPs = []netip.Prefix{netip.PrefixFrom(vpnAddress(int(m.Peer.Endpoint.Addr().As4()[3])-10), 32)}
+				m.Peer.AllowedIPs = []netip.Prefix{
+					netip.PrefixFrom(vpnAddress(int(m.Peer.Endpoint.Addr().As4()[3])-10), 32),
+				}
 			case m.Count != nil:
 				m.Count.Device = "wg0"
 			case m.Witness != nil && m.Witness.Link == "kubespan":
@@ -366,7 +393,10 @@ func overMachines(s map[string][]evidence.Message, bytes int) {
 		s[name] = append(s[name], address("wg0", vpnAddress(i).String()+"/24"))
 		for j := range 3 {
 			if i != j {
-				s[name] = append(s[name], evidence.Message{Route: &evidence.Route{For: vpnAddress(j), Link: "wg0", Type: "unicast", Table: 254}})
+				s[name] = append(s[name],
+					evidence.Message{
+						Route: &evidence.Route{For: vpnAddress(j), Link: "wg0", Type: "unicast", Table: 254},
+					})
 			}
 		}
 	}
@@ -409,10 +439,12 @@ func leakBetween(s map[string][]evidence.Message, a, b int, layers string) {
 			switch {
 			case m.Witness != nil && m.Witness.Link != "eth0":
 				m.Witness.Seen = slices.DeleteFunc(slices.Clone(m.Witness.Seen), func(seen evidence.Seen) bool {
-					return seen.Source+seen.Target == from+to && seen.Control == 0 && (seen.Source == from || seen.Target == from)
+					return seen.Source+seen.Target == from+to && seen.Control == 0 &&
+						(seen.Source == from || seen.Target == from)
 				})
 			case m.Route != nil && m.Route.For == podIP(to) && m.Route.Link != "flannel.1":
-				m.Route = &evidence.Route{For: podIP(to), Destination: podRange(to), Link: "eth0", Type: "unicast", Table: 254}
+				m.Route = &evidence.Route{For: podIP(to), Destination: podRange(to), Link: "eth0",
+					Type: "unicast", Table: 254}
 			}
 		})
 	}
@@ -437,7 +469,8 @@ func overIPsec(s map[string][]evidence.Message) {
 		s[name] = slices.DeleteFunc(s[name], func(m evidence.Message) bool {
 			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Tunnel != nil ||
 				m.Link != nil && m.Link.Name == "flannel-wg" || m.Capture != nil && m.Capture.Link == "flannel-wg" ||
-				m.Witness != nil && m.Witness.Link == "flannel-wg" || m.LinkCount != nil && m.LinkCount.Link == "flannel-wg"
+				m.Witness != nil && m.Witness.Link == "flannel-wg" ||
+				m.LinkCount != nil && m.LinkCount.Link == "flannel-wg"
 		})
 		each(s[name], func(m *evidence.Message) {
 			switch {
@@ -447,8 +480,11 @@ func overIPsec(s map[string][]evidence.Message) {
 				m.Capture.Classes = map[string]uint64{"esp": 90}
 			}
 		})
-		s[name] = append(s[name], evidence.Message{Diversion: &evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt,
-			Hook: "postrouting", Selector: evidence.Selector{To: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}}})
+		s[name] = append(s[name],
+			evidence.Message{Diversion: &evidence.Diversion{By: "xfrm", Effect: evidence.EffectEncrypt,
+				Hook: "postrouting", Selector: evidence.Selector{
+					To: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")},
+				}}})
 	}
 	ofNoKnownSystem(s)
 }
@@ -465,7 +501,8 @@ var systemWords = map[string]words{
 	"Kilo, two nodes in one location": {"WG0101", "design",
 		"4 of the 6 directions are not encrypted by design: node-1 and node-2 are in one location (a)"},
 	"KubeSpan lets a peer that is down be bypassed": {"WG0401", "bypass",
-		"what node-1 sends to node-2 (192.0.2.11) goes out of eth0 in clear and not into kubespan: no mark leads it there"},
+		"what node-1 sends to node-2 (192.0.2.11) goes out of eth0 in clear and not into kubespan: " +
+			"no mark leads it there"},
 	"the same, and the peers lack the pods' addresses": {"WG0304", "pods",
 		"on node-1 the peer of node-2 has its address 100.64.0.11, but not its pods' 10.42.1.0/24"},
 	"the machines' WireGuard is down, and another route is left": {"WG0201", "below",
@@ -486,7 +523,9 @@ func TestSystems(t *testing.T) { checkWords(t, brokenSystems, systemWords) }
 // design does not have is called a fault, and the pair that is encrypted is proven.
 func TestDesignIsTheOnlyCause(t *testing.T) {
 	s := healthy(3)
-	brokenSystems[slices.IndexFunc(brokenSystems, func(b breakage) bool { return b.name == "Kilo, two nodes in one location" })].breaks(s)
+	brokenSystems[slices.IndexFunc(brokenSystems, func(b breakage) bool {
+		return b.name == "Kilo, two nodes in one location"
+	})].breaks(s)
 	// The node that does not lead has its device down and without a key, as Kilo leaves it.
 	each(s["probe/node-2"], func(m *evidence.Message) {
 		switch {
@@ -501,7 +540,8 @@ func TestDesignIsTheOnlyCause(t *testing.T) {
 	})
 	for _, node := range []string{"probe/node-1", "probe/node-3"} {
 		s[node] = slices.DeleteFunc(s[node], func(m evidence.Message) bool {
-			return m.Peer != nil && m.Peer.PublicKey == publicKey(1) || m.Count != nil && m.Count.PublicKey == publicKey(1) ||
+			return m.Peer != nil && m.Peer.PublicKey == publicKey(1) ||
+				m.Count != nil && m.Count.PublicKey == publicKey(1) ||
 				m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1)
 		})
 	}
@@ -545,8 +585,8 @@ func TestKubeSpanOnARecording(t *testing.T) {
 				case m.Bye != nil && strings.HasPrefix(stream, "probe/"):
 					for _, selector := range marking {
 						out.Add(&evidence.Message{Stream: stream, Seq: other.Seq, Diversion: &evidence.Diversion{
-							By: "nftables", Effect: evidence.EffectMark, Family: "inet", Table: "talos", Chain: "kubespan_outgoing", Hook: "output",
-							Mark: 0x40, Mask: 0x60, Selector: selector,
+							By: "nftables", Effect: evidence.EffectMark, Family: "inet", Table: "talos",
+							Chain: "kubespan_outgoing", Hook: "output", Mark: 0x40, Mask: 0x60, Selector: selector,
 						}})
 						other.Seq++
 					}
@@ -557,13 +597,16 @@ func TestKubeSpanOnARecording(t *testing.T) {
 		}
 		return Judge(out)
 	}
-	nodes := evidence.Selector{To: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/32"), netip.MustParsePrefix("192.0.2.12/32")}}
+	nodes := evidence.Selector{
+		To: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/32"), netip.MustParsePrefix("192.0.2.12/32")},
+	}
 	j := judged(nodes)
 	if j.Profile.Name != "flannel-vxlan-over-kubespan" || j.Verdict != verdict.Passed {
 		t.Errorf("%s, %s:\n%s", j.Profile.Name, j.Verdict, strings.Join(bad(j), "\n"))
 	}
 	for _, code := range []string{"WG0201", "WG0301", "WG0302", "WG0304"} {
-		if !slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == code && f.Status == verdict.Pass }) {
+		if !slices.ContainsFunc(j.Findings,
+			func(f verdict.Finding) bool { return f.Code == code && f.Status == verdict.Pass }) {
 			t.Errorf("%s passes nowhere", code)
 		}
 	}
@@ -571,7 +614,10 @@ func TestKubeSpanOnARecording(t *testing.T) {
 		marking []evidence.Selector
 		verdict verdict.Verdict
 	}{
-		"by the port of the overlay": {[]evidence.Selector{{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}}, verdict.Undecided},
+		"by the port of the overlay": {
+			[]evidence.Selector{{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 8472, To: 8472}}}},
+			verdict.Undecided,
+		},
 		"behind a rule for its own packets": {[]evidence.Selector{{To: nodes.To, NotOut: []string{"lo"},
 			Other: []string{"no earlier rule of kubespan_outgoing applies"}}}, verdict.Passed},
 		"a part of the nodes":          {[]evidence.Selector{{To: nodes.To[:1]}}, verdict.Failed},
@@ -586,7 +632,8 @@ func TestKubeSpanOnARecording(t *testing.T) {
 // Of a TUN device that nobody can ask the report shows what was on the wire: messages
 // in WireGuard's format where a connection is direct, none where it is relayed.
 func TestWhatTheWireShowsOfATUN(t *testing.T) {
-	for frames, want := range map[uint64]string{40: "40 messages in WireGuard's format", 0: "the connection is relayed, or on another port"} {
+	for frames, want := range map[uint64]string{40: "40 messages in WireGuard's format",
+		0: "the connection is relayed, or on another port"} {
 		s := healthy(3)
 		overTUN(s, "tailscale0", "")
 		backendOf(s, "extension")

@@ -49,7 +49,8 @@ func (v *view) addThrown(out *verdict.Outcome, n *graph.Node, family int) {
 			first = describe(entry)
 		}
 		if len(names) <= maxThrown {
-			out.Readings = append(out.Readings, verdict.Reading{Node: other.Name, What: "routing table", Text: describe(entry)})
+			out.Readings = append(out.Readings,
+				verdict.Reading{Node: other.Name, What: "routing table", Text: describe(entry)})
 		}
 	}
 	if len(names) == 0 {

@@ -84,7 +84,10 @@ func TestTranslated(t *testing.T) {
 		{"the same, and other sessions arrive", 40000, 51999, func(s map[string][]evidence.Message) {
 			endpointOf(s, "probe/node-1", 1, netip.AddrPortFrom(underlay(1), 34567))
 			endpointOf(s, "probe/node-2", 0, netip.AddrPortFrom(underlay(0), 34568))
-			tunnelOf(s, "probe/node-2", 0, func(t *evidence.Tunnel) { t.RX.Indices[0].Index++; t.TX.Indices[0].Index++ })
+			tunnelOf(s, "probe/node-2", 0, func(t *evidence.Tunnel) {
+				t.RX.Indices[0].Index++
+				t.TX.Indices[0].Index++
+			})
 		}, verdict.Failed, "WG0602"},
 		{"other sessions arrive", 40000, 51820, func(s map[string][]evidence.Message) {
 			tunnelOf(s, "probe/node-2", 0, func(t *evidence.Tunnel) { t.RX.Indices[0].Index++ })
@@ -104,14 +107,17 @@ func TestTranslated(t *testing.T) {
 			tunnelOf(s, "probe/node-1", 1, func(t *evidence.Tunnel) { t.TX.Bytes += 400 })
 		}, verdict.Undecided, "WG0603"},
 		{"of other sizes", 40000, 51820, func(s map[string][]evidence.Message) {
-			tunnelOf(s, "probe/node-1", 1, func(t *evidence.Tunnel) { t.TX.Sizes = []evidence.SizeCount{{Size: 1452, Count: 8}} })
+			tunnelOf(s, "probe/node-1", 1, func(t *evidence.Tunnel) {
+				t.TX.Sizes = []evidence.SizeCount{{Size: 1452, Count: 8}}
+			})
 		}, verdict.Failed, "WG0602"},
 		{"counters sent twice", 40000, 51820, func(s map[string][]evidence.Message) {
 			tunnelOf(s, "probe/node-1", 1, func(t *evidence.Tunnel) { t.TX.Indices[0].Repeats = 1 })
 		}, verdict.Failed, "WG0602"},
 		{"in clear", 40000, 51820, func(s map[string][]evidence.Message) {
 			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{
-				Link: "eth0", Direction: evidence.DirectionTX, Source: 0, Target: 1, Family: 4, By: evidence.LeakedByMark, Count: 1,
+				Link: "eth0", Direction: evidence.DirectionTX, Source: 0,
+				Target: 1, Family: 4, By: evidence.LeakedByMark, Count: 1,
 			}})
 		}, verdict.Failed, "WG0601"},
 	} {
@@ -160,11 +166,15 @@ func TestStatementForTheTunnel(t *testing.T) {
 			"to flannel-wg of node-2, which drops them"},
 		{"port alone", evidence.Diversion{Effect: evidence.EffectDNAT, Port: 51820, Selector: udp}, verdict.Passed,
 			"with UDP port 51820 as their target"},
-		{"to another port", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Port: 9, Selector: udp}, verdict.Undecided, ""},
-		{"to a port that is not known", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Selector: udp}, verdict.Undecided, ""},
-		{"to another host", evidence.Diversion{Effect: evidence.EffectDNAT, To: underlay(2).String(), Port: 51820, Selector: udp},
+		{"to another port", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Port: 9, Selector: udp},
 			verdict.Undecided, ""},
-		{"to a link", evidence.Diversion{Effect: evidence.EffectDNAT, To: "eth0", Port: 51820, Selector: udp}, verdict.Undecided, ""},
+		{"to a port that is not known", evidence.Diversion{Effect: evidence.EffectDNAT, To: own, Selector: udp},
+			verdict.Undecided, ""},
+		{"to another host",
+			evidence.Diversion{Effect: evidence.EffectDNAT, To: underlay(2).String(), Port: 51820, Selector: udp},
+			verdict.Undecided, ""},
+		{"to a link", evidence.Diversion{Effect: evidence.EffectDNAT, To: "eth0", Port: 51820, Selector: udp},
+			verdict.Undecided, ""},
 		{"TCP too", evidence.Diversion{Effect: evidence.EffectProxy, Port: 51820}, verdict.Undecided, ""},
 		{"a program", evidence.Diversion{Effect: evidence.EffectProxy, Selector: udp}, verdict.Undecided, ""},
 		{"copies", evidence.Diversion{Effect: evidence.EffectCopy, Port: 51820, Selector: udp}, verdict.Undecided, ""},
@@ -193,7 +203,8 @@ func TestTunnelsPortHidesNoRule(t *testing.T) {
 	udp := evidence.Selector{Protocol: []uint8{protocolUDP}, Target: []evidence.Ports{{From: 9000, To: 9000}}}
 	statement := evidence.Diversion{Effect: evidence.EffectDNAT, Port: 51820, Selector: udp,
 		By: "nftables", Family: "ip", Table: "nat", Chain: "PREROUTING", Hook: "prerouting"}
-	port := evidence.Rule{Priority: 50, Protocol: protocolUDP, TargetPorts: &evidence.Ports{From: 51820, To: 51820}, Table: 77}
+	port := evidence.Rule{Priority: 50, Protocol: protocolUDP,
+		TargetPorts: &evidence.Ports{From: 51820, To: 51820}, Table: 77}
 	marking := statement
 	marking.Effect, marking.Port, marking.Mark, marking.Mask = evidence.EffectMark, 0, 0x77, 0x77
 	for _, test := range []struct {

@@ -18,7 +18,7 @@ const (
 	maxBecause   = 300 // bytes
 )
 
-// Tries returns the canaries that a run must send beside its usual ones, so that
+// Tries returns the canaries that a run must send besides its usual ones, so that
 // what a rule or a statement does to some packets is seen and not only read. The
 // case need hold no more than what nodes said before anything was sent.
 func Tries(g *graph.Graph) (tries []evidence.Try) {
@@ -59,7 +59,8 @@ func (v *view) triesOf(e *graph.Edge, last int) (tries []evidence.Try) {
 		if try == nil || len(tries) == maxPairTries || findTry(tries, try) != nil {
 			return
 		}
-		try.ID, try.Because = last+len(tries)+1, because[:min(len(because), maxBecause)]
+		try.ID = last + len(tries) + 1
+		try.Because = because[:min(len(because), maxBecause)]
 		tries = append(tries, *try)
 	}
 	add := func(way *routing.Way, because string) { addOf(paths.plan, way, because) }
@@ -157,8 +158,8 @@ func tried(e *graph.Edge, plan *routing.Plan, way *routing.Way) (verdict.Status,
 		return verdict.Fail, fmt.Sprintf("a test packet made for it arrived %s and was not in the tunnel",
 			plural(uint64(received), "time"))
 	}
-	return verdict.Inconclusive, fmt.Sprintf("of the test packets made for it %d were sent, %d seen entering the tunnel, %d "+
-		"leaving it, and %d arrived", sent, into, outOf, received)
+	return verdict.Inconclusive, fmt.Sprintf("of the test packets made for it %d were sent, %d seen entering the "+
+		"tunnel, %d leaving it, and %d arrived", sent, into, outOf, received)
 }
 
 func trySeen(n *graph.Node, id int, link, direction string) (count uint32) {

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// roamed says that an end's endpoint for the other changed while it was
+// roamed reports that an end's endpoint for the other changed while it was
 // watched, so that what left went to two places; empty if none did.
 func roamed(e *graph.Edge) string {
 	if e.FromCarrier.Device == nil || e.ToCarrier.Device == nil {
@@ -62,7 +62,7 @@ func (v *view) tunOf(e *graph.Edge) string {
 	return ""
 }
 
-// intoTUN says that an edge's traffic goes into a TUN device, see tunOf.
+// intoTUN reports that an edge's traffic goes into a TUN device, see tunOf.
 func intoTUN(e *graph.Edge, tun string) string {
 	return fmt.Sprintf("what %s sends to %s goes into %s, a TUN device whose program cannot be asked: whether it "+
 		"encrypts cannot be proven", e.From.Name, e.To.Name, tun)
@@ -82,7 +82,7 @@ func outerTunnel(e *graph.Edge) *evidence.Link {
 	return l
 }
 
-// insideOuter says that a carrier's datagrams are inside of another tunnel, and
+// insideOuter reports that a carrier's datagrams are inside of another tunnel, and
 // what therefore is not proven.
 func insideOuter(e *graph.Edge, l *evidence.Link, so string) verdict.Outcome {
 	what := "another WireGuard device"
@@ -101,7 +101,7 @@ func insideOuter(e *graph.Edge, l *evidence.Link, so string) verdict.Outcome {
 	return out
 }
 
-// natted says that the receiver is behind a NAT that lets the tunnel in: what
+// natted reports whether the receiver is behind a NAT that lets the tunnel in: what
 // is for it is sent to an address that it does not have, and arrived. That it has
 // not rests on two readings: its own, and its InternalIP in the API.
 func natted(e *graph.Edge) bool {
@@ -174,7 +174,7 @@ type messages struct {
 	bytes uint64
 }
 
-// carried says which canaries, in which tunnel.
+// carried describes which canaries, in which tunnel.
 type carried struct {
 	sender, receiver *graph.Canaries
 	mtu, family      int

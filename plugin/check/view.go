@@ -105,8 +105,8 @@ var classes = []evidence.ProblemClass{
 	evidence.ProblemInternal,
 }
 
-// unsound says why the captures of a node cannot vouch for what they did not
-// see, empty if they can.
+// unverified explains why what the captures of a node did not see may have been
+// there all the same, empty if it cannot.
 func unverified(n *graph.Node) string {
 	if n.ProbeGap != "" {
 		return "the evidence of the probe on " + n.Name + " is incomplete: " + n.ProbeGap

@@ -7,8 +7,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// unverifiedEnd says why the captures of one of the two nodes cannot vouch for
-// what they did not see, empty if both can.
+// unverifiedEnd explains why what the captures of one of the two nodes did not see
+// may have been there all the same, empty if it cannot.
 func unverifiedEnd(e *graph.Edge) string { return cmp.Or(e.From.Unverified, e.To.Unverified) }
 
 func (v *view) mac1(e *graph.Edge) verdict.Outcome {

@@ -12,8 +12,8 @@ import (
 // words are the code and the variant of what a broken run is about, and a part of its text.
 type words struct{ code, variant, text string }
 
-// checkWords judges the broken runs that have words. Of each the finding is looked at that nothing else explains: it has
-// a remedy, unless there is nothing to be fixed.
+// checkWords judges the broken runs that have words. Of each the finding is looked at that nothing else explains: it
+// has a remedy, unless there is nothing to be fixed.
 func checkWords(t *testing.T, runs []breakage, all map[string]words) {
 	t.Helper()
 	for _, row := range runs {

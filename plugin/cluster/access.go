@@ -126,8 +126,8 @@ func (e *NoNamespace) Hint() string {
 	if e.Ending {
 		return "use another namespace, or omit --namespace"
 	}
-	return "omit --namespace, or create it: kubectl create namespace " + quote(e.Name) + " && kubectl label namespace " +
-		quote(e.Name) + " pod-security.kubernetes.io/enforce=privileged"
+	return "omit --namespace, or create it: kubectl create namespace " + quote(e.Name) +
+		" && kubectl label namespace " + quote(e.Name) + " pod-security.kubernetes.io/enforce=privileged"
 }
 
 // noNamespace reads an error from creating something in a namespace, nil if it

@@ -56,9 +56,10 @@ func TestUser(t *testing.T) {
 			UserInfo: authenticationv1.UserInfo{Username: "jane"},
 		}}, nil
 	})
-	api.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
-		return true, action.(clienttesting.CreateAction).GetObject(), nil
-	})
+	api.PrependReactor("create", "selfsubjectaccessreviews",
+		func(action clienttesting.Action) (bool, runtime.Object, error) {
+			return true, action.(clienttesting.CreateAction).GetObject(), nil
+		})
 	err := client(api).Permitted(t.Context(), manifests.Run{Namespace: "mine"})
 	var missing *MissingAccess
 	if !errors.As(err, &missing) || missing.User != "jane" || missing.Namespace != "mine" {
@@ -69,20 +70,24 @@ func TestUser(t *testing.T) {
 // Credentials that are not accepted, and a namespace that is not there, have hints.
 func TestHintsOfAnswers(t *testing.T) {
 	c := client(fake.NewSimpleClientset())
-	err := c.call(t.Context(), "listing the nodes", func(context.Context) error { return apierrors.NewUnauthorized("Unauthorized") })
+	err := c.call(t.Context(), "listing the nodes",
+		func(context.Context) error { return apierrors.NewUnauthorized("Unauthorized") })
 	var unauthorized *Unauthorized
 	if !errors.As(err, &unauthorized) || !strings.Contains(unauthorized.Hint(), "expired") {
 		t.Error(err)
 	}
 	ending := apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "x", errors.New("being terminated"))
-	ending.ErrStatus.Details.Causes = append(ending.ErrStatus.Details.Causes, metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
+	ending.ErrStatus.Details.Causes = append(ending.ErrStatus.Details.Causes,
+		metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})
 	for name, answer := range map[string]error{
 		"does not exist":   apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "mine"),
 		"is being removed": ending,
 	} {
 		api := fake.NewSimpleClientset()
-		api.PrependReactor("create", "jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, answer })
-		err := client(api).tryObjects(t.Context(), manifests.Run{ID: "a", Namespace: "mine"}, []manifests.Placing{{Role: "pod"}})
+		api.PrependReactor("create",
+			"jobs", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, answer })
+		err := client(api).tryObjects(t.Context(), manifests.Run{ID: "a", Namespace: "mine"},
+			[]manifests.Placing{{Role: "pod"}})
 		var missing *NoNamespace
 		if !errors.As(err, &missing) || !strings.Contains(err.Error(), name) || missing.Hint() == "" {
 			t.Errorf("%s: %v", name, err)
@@ -105,8 +110,9 @@ func TestQuotaTooSmall(t *testing.T) {
 		scopes     []corev1.ResourceQuotaScope
 		want       string
 	}{
-		"room":         {list("pods", "2"), list("pods", "0"), nil, ""},
-		"pods":         {list("pods", "7"), list("pods", "6"), nil, "the quota q of namespace mine allows 7 pods, of which 6 are used; the run needs 2"},
+		"room": {list("pods", "2"), list("pods", "0"), nil, ""},
+		"pods": {list("pods", "7"), list("pods", "6"), nil,
+			"the quota q of namespace mine allows 7 pods, of which 6 are used; the run needs 2"},
 		"Jobs":         {list("count/jobs.batch", "1"), nil, nil, "allows 1 count/jobs.batch"},
 		"processors":   {list("requests.cpu", "20m"), nil, nil, "the run needs 30m"},
 		"memory limit": {list("limits.memory", "100Mi"), nil, nil, "the run needs 288Mi"},
@@ -115,10 +121,12 @@ func TestQuotaTooSmall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			api := fake.NewSimpleClientset(&corev1.ResourceQuota{
-				ObjectMeta: metav1.ObjectMeta{Name: "q", Namespace: "mine"}, Spec: corev1.ResourceQuotaSpec{Scopes: test.scopes},
-				Status: corev1.ResourceQuotaStatus{Hard: test.hard, Used: test.used},
+				ObjectMeta: metav1.ObjectMeta{Name: "q", Namespace: "mine"},
+				Spec:       corev1.ResourceQuotaSpec{Scopes: test.scopes},
+				Status:     corev1.ResourceQuotaStatus{Hard: test.hard, Used: test.used},
 			})
-			err := client(api).fits(t.Context(), manifests.Run{ID: "a", Namespace: "mine", Lifetime: time.Minute}, placings)
+			err := client(api).fits(t.Context(), manifests.Run{ID: "a", Namespace: "mine", Lifetime: time.Minute},
+				placings)
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("err = %v", err)
 			}
@@ -137,11 +145,13 @@ func TestQuotaTooSmall(t *testing.T) {
 func TestQuotaWaitsForEndingPods(t *testing.T) {
 	now := metav1.Now()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "mine", Name: "p", DeletionTimestamp: &now, Labels: map[string]string{manifests.LabelManagedBy: manifests.ManagedBy},
+		Namespace: "mine", Name: "p", DeletionTimestamp: &now,
+		Labels: map[string]string{manifests.LabelManagedBy: manifests.ManagedBy},
 	}}
 	one := corev1.ResourceList{"pods": resource.MustParse("1")}
 	quota := &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "q", Namespace: "mine"}, Status: corev1.ResourceQuotaStatus{Hard: one, Used: one},
+		ObjectMeta: metav1.ObjectMeta{Name: "q", Namespace: "mine"},
+		Status:     corev1.ResourceQuotaStatus{Hard: one, Used: one},
 	}
 	api := fake.NewSimpleClientset(pod, quota)
 	time.AfterFunc(100*time.Millisecond, func() {
@@ -166,7 +176,8 @@ func TestRemovalThatHangs(t *testing.T) {
 		},
 	}}
 	api := fake.NewSimpleClientset(n)
-	api.PrependReactor("delete", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
+	api.PrependReactor("delete",
+		"namespaces", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, nil })
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errors.New("timed out"))
 	defer cancel()
 	shown := ""
@@ -187,8 +198,9 @@ func TestPolicy(t *testing.T) {
 		rejects         string // the roles
 		want            bool
 	}{
-		"host namespaces":   {"", policy, "probe", true},
-		"policy of its own": {"", "ValidatingAdmissionPolicy 'no-host' with binding 'all' denied request: no", "probe", true},
+		"host namespaces": {"", policy, "probe", true},
+		"policy of its own": {"", "ValidatingAdmissionPolicy 'no-host' with binding 'all' denied request: no",
+			"probe", true},
 		"that namespace":    {"", policy, "probe pod", false},
 		"no permission":     {"", "User jane cannot create jobs", "probe", false},
 		"nothing":           {"", "", "", false},
@@ -203,7 +215,8 @@ func TestPolicy(t *testing.T) {
 				}
 				role := create.Object.(*batchv1.Job).Labels[manifests.LabelRole]
 				if strings.Contains(test.rejects, role) {
-					return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "x", errors.New(test.text))
+					return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), "x",
+						errors.New(test.text))
 				}
 				return true, create.Object, nil
 			})

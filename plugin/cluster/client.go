@@ -60,7 +60,8 @@ func New(api kubernetes.Interface, objects dynamic.Interface, exec Executor, log
 func Connect(config *rest.Config, agent string, log *slog.Logger) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.UserAgent = agent
-	config.QPS, config.Burst = requestsPerSecond, requestBurst
+	config.QPS = requestsPerSecond
+	config.Burst = requestBurst
 	config.WarningHandlerWithContext = warnings{log}
 	api, err := kubernetes.NewForConfig(config)
 	if err != nil {

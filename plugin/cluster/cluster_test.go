@@ -137,7 +137,8 @@ func TestCallWaitsOnlyForAServerThatWasThere(t *testing.T) {
 	if err := c.call(t.Context(), "asking", away); err != nil || calls != 3 {
 		t.Errorf("err = %v after %d calls", err, calls)
 	}
-	err := c.callFor(t.Context(), time.Second, 50*time.Millisecond, "asking", func(context.Context) error { return refused })
+	err := c.callFor(t.Context(), time.Second, 50*time.Millisecond,
+		"asking", func(context.Context) error { return refused })
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("err = %v", err)
 	}

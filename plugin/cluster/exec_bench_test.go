@@ -50,7 +50,7 @@ func talk(conn *websocket.Conn) {
 
 func TestServerProcess(t *testing.T) {
 	if os.Getenv(serverProcess) == "" {
-		t.Skip("for BenchmarkSessions only")
+		t.Skip("needs BenchmarkSessions to start it")
 	}
 	server := httptest.NewTLSServer(&execServer{protocols: v5, command: talk})
 	defer server.Close()

@@ -68,10 +68,12 @@ func TestNotReadyIsKept(t *testing.T) {
 	}{
 		"Ready":        {condition(corev1.ConditionTrue, "KubeletReady", "kubelet is posting ready status"), ""},
 		"no condition": {node(func(n *corev1.Node) { n.Status.Conditions = nil }), ""},
-		"not Ready": {condition(corev1.ConditionFalse, "KubeletNotReady", "container runtime network not ready:\n  cni"),
+		"not Ready": {condition(corev1.ConditionFalse, "KubeletNotReady",
+			"container runtime network not ready:\n  cni"),
 			"KubeletNotReady: container runtime network not ready: cni"},
-		"unknown":  {condition(corev1.ConditionUnknown, "NodeStatusUnknown", ""), "NodeStatusUnknown:"},
-		"a secret": {condition(corev1.ConditionFalse, "R", "join with --token abcdef0123456789"), "R: join with --token (hidden)"},
+		"unknown": {condition(corev1.ConditionUnknown, "NodeStatusUnknown", ""), "NodeStatusUnknown:"},
+		"a secret": {condition(corev1.ConditionFalse, "R", "join with --token abcdef0123456789"),
+			"R: join with --token (hidden)"},
 	} {
 		about, _ := describe(test.node, ofNode{}, keptLabels)
 		if about.NotReady != test.want {

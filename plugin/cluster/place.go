@@ -173,7 +173,7 @@ func (p *Placement) Await(ctx context.Context, progress func(Waiting), becameRea
 	}
 }
 
-// Waiting is how far the start of a run's pods is.
+// Waiting is the progress of starting a run's pods.
 type Waiting struct {
 	Ready, All int
 	// Reason is why most of the others are not Ready yet, with their nodes; empty

@@ -152,9 +152,9 @@ var pulling = regexp.MustCompile(`^(?:ErrImagePull|ImagePullBackOff|RegistryUnav
 
 // noRegistry matches what a pull says when it did not reach the registry, or the
 // registry was busy: the next try may succeed.
-var noRegistry = regexp.MustCompile(`lookup |no such host|server misbehaving|i/o timeout|connection (?:refused|reset)|` +
-	`no route to host|network is unreachable|TLS handshake timeout|deadline exceeded|Client\.Timeout|\bEOF\b|` +
-	`(?i:too ?many ?requests)|\b50[0234] |temporar`)
+var noRegistry = regexp.MustCompile(`lookup |no such host|server misbehaving|i/o timeout|` +
+	`connection (?:refused|reset)|no route to host|network is unreachable|TLS handshake timeout|` +
+	`deadline exceeded|Client\.Timeout|\bEOF\b|(?i:too ?many ?requests)|\b50[0234] |temporar`)
 
 // mayPass reports whether the next try of the kubelet or the Job controller may
 // be without the problem. Both try again within seconds.

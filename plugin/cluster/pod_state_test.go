@@ -86,13 +86,14 @@ func TestEventFailure(t *testing.T) {
 		class           evidence.ProblemClass
 		note            bool
 	}{
-		"no place":         {"FailedScheduling", "0/2 nodes are available", evidence.ProblemScheduling, false},
-		"pod security":     {"FailedCreate", security, admission, false},
-		"quota":            {"FailedCreate", `pods "x" is forbidden: exceeded quota: q`, admission, false},
-		"webhook":          {"FailedCreate", `admission webhook "a.b" denied the request: no`, admission, false},
-		"too early":        {"FailedCreate", tooEarly, "", true},
-		"webhook is away":  {"FailedCreate", calling, evidence.ProblemWebhook, false},
-		"pull":             {"Failed", `Failed to pull image "x/y:z": rpc error: not found`, evidence.ProblemImage, false},
+		"no place":        {"FailedScheduling", "0/2 nodes are available", evidence.ProblemScheduling, false},
+		"pod security":    {"FailedCreate", security, admission, false},
+		"quota":           {"FailedCreate", `pods "x" is forbidden: exceeded quota: q`, admission, false},
+		"webhook":         {"FailedCreate", `admission webhook "a.b" denied the request: no`, admission, false},
+		"too early":       {"FailedCreate", tooEarly, "", true},
+		"webhook is away": {"FailedCreate", calling, evidence.ProblemWebhook, false},
+		"pull": {"Failed", `Failed to pull image "x/y:z": rpc error: not found`,
+			evidence.ProblemImage, false},
 		"pull, of old":     {"Failed", `Failed to pull image from the registry`, evidence.ProblemImage, false},
 		"after a pull":     {"Failed", "Error: ErrImagePull", "", true},
 		"of the node":      {"MissingClusterDNS", "kubelet does not have ClusterDNS IP configured", "", false},

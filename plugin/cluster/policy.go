@@ -20,7 +20,7 @@ var denied = regexp.MustCompile(`denied (?:the )?request`)
 
 // Policy returns the words of an admission policy that rejects the probe's Job
 // in a namespace that exists, and not the test pod's, which needs no privileges;
-// empty if there is none. That is no certainty: a policy may leave the run's own
+// empty if there is none. That is not certain: a policy may leave the run's own
 // namespaces out.
 func (c *Client) Policy(ctx context.Context, run manifests.Run) string {
 	if !run.Own() {

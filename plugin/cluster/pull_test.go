@@ -37,11 +37,13 @@ func TestPullFailures(t *testing.T) {
 		fails bool
 		shown string
 	}{
-		"no image": {func(p *Placement) { p.seeEvent(pullEvent("j", 1, noImage)) }, true, "a: ErrImagePull: failed to resolve"},
+		"no image": {func(p *Placement) { p.seeEvent(pullEvent("j", 1, noImage)) }, true,
+			"a: ErrImagePull: failed to resolve"},
 		"no name, once": {
-			func(p *Placement) { p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1))) }, false, "a: ErrImagePull: failed to resolve",
+			func(p *Placement) { p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1))) }, false,
+			"a: ErrImagePull: failed to resolve",
 		},
-		"no name, once, told twice": {func(p *Placement) {
+		"no name, once, reported twice": {func(p *Placement) {
 			p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1)))
 			p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1)))
 		}, false, "lookup r.example"},
@@ -50,12 +52,14 @@ func TestPullFailures(t *testing.T) {
 			p.seeEvent(pullEvent("j", 2, fmt.Sprintf(noName, 2)))
 		}, true, "lookup r.example"},
 		"no name, as a state": {func(p *Placement) {
-			p.seePod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "j-abcde"}, Status: waiting("ErrImagePull", noName)}, false)
+			p.seePod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "j-abcde"},
+				Status: waiting("ErrImagePull", noName)}, false)
 		}, false, "lookup r.example"},
 		"no name, as a state, tried again": {func(p *Placement) {
 			p.seeEvent(pullEvent("j", 1, fmt.Sprintf(noName, 1)))
 			p.seeEvent(pullEvent("j", 2, fmt.Sprintf(noName, 2)))
-			p.seePod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "j-abcde"}, Status: waiting("ImagePullBackOff", noName)}, false)
+			p.seePod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "j-abcde"},
+				Status: waiting("ImagePullBackOff", noName)}, false)
 		}, true, "lookup r.example"},
 		"of the node": {func(p *Placement) {
 			event := pullEvent("j", 1, "")
@@ -68,13 +72,15 @@ func TestPullFailures(t *testing.T) {
 			p := &Placement{slots: map[string]*slot{"j": s}, changed: make(chan struct{}, 1)}
 			test.see(p)
 			state, settled := p.waiting()
-			if (settled == 1) != test.fails || !strings.Contains(state.String(), test.shown) || test.shown == "" && state.Reason != "" {
+			if (settled == 1) != test.fails || !strings.Contains(state.String(), test.shown) ||
+				test.shown == "" && state.Reason != "" {
 				t.Errorf("settled %d, %s", settled, state)
 			}
 			// Whatever the wait ends by, its hint is about the image.
 			p.giveUp(errors.New("timed out after 1m30s of the 2m0s given by --timeout"))
 			problem := p.Problems()[0]
-			if test.shown != "" && (problem.Class != evidence.ProblemImage || !strings.Contains(problem.Hint, "--image")) {
+			if test.shown != "" &&
+				(problem.Class != evidence.ProblemImage || !strings.Contains(problem.Hint, "--image")) {
 				t.Errorf("%+v", problem)
 			}
 			if !test.fails && !strings.HasPrefix(problem.Text, "not Ready, timed out after 1m30s of the 2m0s") {

@@ -21,7 +21,7 @@ type ofNode struct {
 }
 
 // maxOwnRanges is how many ranges of a network's own IPAM are kept of a node:
-// Calico assigns 20 blocks to a node at most unless it is told otherwise
+// Calico assigns 20 blocks to a node at most unless it is configured otherwise
 // (maxBlocksPerHost of its IPAMConfiguration).
 const maxOwnRanges = 32
 

@@ -54,9 +54,11 @@ func TestRangesOfANetworksOwnIPAM(t *testing.T) {
 		"Calico's blocks, and a node without one": {
 			[]runtime.Object{assignedTo("a", "10.42.0.0/24", calico), assignedTo("b", "10.42.1.0/24", calico)},
 			[]runtime.Object{
-				block("a", "10.42.7.64/26", "confirmed", "false", "host"), block("a", "10.42.5.0/26", "confirmed", "false", ""),
+				block("a", "10.42.7.64/26", "confirmed", "false", "host"), block("a",
+					"10.42.5.0/26", "confirmed", "false", ""),
 				block("a", "10.42.8.0/26", "pending", "false", ""), block("a", "10.42.9.0/26", "confirmed", "true", ""),
-				block("b", "10.42.9.64/26", "confirmed", "false", "virtual"), block("b", "nonsense", "confirmed", "false", ""),
+				block("b", "10.42.9.64/26", "confirmed", "false", "virtual"), block("b",
+					"nonsense", "confirmed", "false", ""),
 			},
 			"[10.42.5.0/26 10.42.7.64/26]calico []calico",
 		},
@@ -66,7 +68,8 @@ func TestRangesOfANetworksOwnIPAM(t *testing.T) {
 			"[10.42.0.0/24]",
 		},
 		"Cilium's pools": {
-			[]runtime.Object{assignedTo("a", "10.42.0.0/24"), assignedTo("b", "10.42.1.0/24"), assignedTo("c", "10.42.2.0/24")},
+			[]runtime.Object{assignedTo("a", "10.42.0.0/24"), assignedTo("b", "10.42.1.0/24"),
+				assignedTo("c", "10.42.2.0/24")},
 			[]runtime.Object{
 				ciliumNode("a", map[string]any{"podCIDRs": []any{"10.42.0.0/24"}}),
 				ciliumNode("b", map[string]any{"podCIDRs": []any{"10.0.1.0/24", "fd00::/120"}}),
@@ -98,7 +101,8 @@ func TestRangesOfANetworksOwnIPAM(t *testing.T) {
 func TestManyBlocksAreBounded(t *testing.T) {
 	var blocks []netip.Prefix
 	for i := range 100 {
-		blocks = append(blocks, netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8:aaaa:bbbb:cccc:dddd:%x:0", i)), 122))
+		blocks = append(blocks,
+			netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("2001:db8:aaaa:bbbb:cccc:dddd:%x:0", i)), 122))
 	}
 	full := fullNode(strings.Repeat("x", 1<<10))
 	delete(full.Annotations, "flannel.alpha.coreos.com/backend-type")
@@ -106,7 +110,8 @@ func TestManyBlocksAreBounded(t *testing.T) {
 	if len(about.PodCIDRs) != maxOwnRanges || about.IPAM != evidence.IPAMCalico {
 		t.Errorf("%d ranges of %q", len(about.PodCIDRs), about.IPAM)
 	}
-	if _, err := evidence.Encode(&evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295, Node: &about}); err != nil {
+	if _, err := evidence.Encode(&evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295,
+		Node: &about}); err != nil {
 		t.Error(err)
 	}
 	reported := func(p evidence.Problem) bool {

@@ -27,7 +27,8 @@ func newRefused(response *http.Response, body []byte) *refused {
 	var status metav1.Status
 	switch err := json.Unmarshal(body, &status); {
 	case err == nil && status.Kind == "Status":
-		e.server, e.words = true, Line(status.Message)
+		e.server = true
+		e.words = Line(status.Message)
 	case strings.Contains(string(body), `"kind":"Status"`): // only its beginning was received
 		e.server = true
 	}
@@ -78,8 +79,8 @@ func (e *KubeletDistrusted) Error() string {
 
 // Hint names what is to be compared.
 func (e *KubeletDistrusted) Hint() string {
-	return "check the kubelet's serving certificate (its names and addresses, and whether it has expired), the clocks " +
-		"of both, and the certificate with which the API server authenticates to kubelets"
+	return "check the kubelet's serving certificate (its names and addresses, and whether it has expired), " +
+		"the clocks of both, and the certificate with which the API server authenticates to kubelets"
 }
 
 var (

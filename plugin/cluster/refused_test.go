@@ -16,14 +16,17 @@ func TestKubeletUnreachable(t *testing.T) {
 		says, at, words string
 		distrusted      bool
 	}{
-		"dropped":  {"error dialing backend: dial tcp 192.0.2.12:10250: i/o timeout", "192.0.2.12:10250", "i/o timeout", false},
-		"rejected": {"error dialing backend: dial tcp 192.0.2.12:10250: connect: connection refused", "192.0.2.12:10250", "refused", false},
+		"dropped": {"error dialing backend: dial tcp 192.0.2.12:10250: i/o timeout", "192.0.2.12:10250",
+			"i/o timeout", false},
+		"rejected": {"error dialing backend: dial tcp 192.0.2.12:10250: connect: connection refused",
+			"192.0.2.12:10250", "refused", false},
 		"translated": {
 			`Internal error occurred: error sending request: Post "https://192.0.2.12:10250/exec/a/b/agent?x=y": ` +
 				`dial tcp 192.0.2.12:10250: connect: no route to host`,
 			"192.0.2.12:10250", "(its words: dial tcp 192.0.2.12:10250: connect: no route to host)", false,
 		},
-		"IPv6":         {"error dialing backend: dial tcp [2001:db8::2]:10250: i/o timeout", "[2001:db8::2]:10250", "timeout", false},
+		"IPv6": {"error dialing backend: dial tcp [2001:db8::2]:10250: i/o timeout", "[2001:db8::2]:10250",
+			"timeout", false},
 		"K3s":          {k3s, "192.0.2.12:10250", k3s, false},
 		"no name":      {"error dialing backend: dial tcp: lookup node-2: no such host", "", "no such host", false},
 		"Konnectivity": {"error dialing backend: No agent available", "", "No agent available", false},
@@ -35,7 +38,8 @@ func TestKubeletUnreachable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := &execServer{status: http.StatusInternalServerError, says: test.says}
-			within := &execServer{protocols: v5, command: ends(`{"status":"Failure","message":` + quoted(test.says) + `}`)}
+			within := &execServer{protocols: v5,
+				command: ends(`{"status":"Failure","message":` + quoted(test.says) + `}`)}
 			for _, server := range []*execServer{before, within} {
 				err := run(t.Context(), server.client(t), strings.NewReader(""))
 				var unreachable *KubeletUnreachable
@@ -56,7 +60,7 @@ func TestKubeletUnreachable(t *testing.T) {
 
 func quoted(text string) string { return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` }
 
-// Other answers are no statement about the kubelet; those that may mean that
+// Other answers are not a statement about the kubelet; those that may mean that
 // there are no WebSockets are followed by SPDY, and the first error is kept.
 func TestFallBack(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -85,25 +89,28 @@ func TestFallBack(t *testing.T) {
 	}
 }
 
-// A proxy's page is no answer of an API server, whatever its status.
+// A proxy's page is not an answer of an API server, whatever its status.
 func TestProxyPage(t *testing.T) {
 	page := []byte("<html>dial tcp 192.0.2.12:10250: i/o timeout</html>")
 	answer := newRefused(&http.Response{StatusCode: http.StatusBadGateway}, page)
 	if !answer.unsupported() || ofKubelet(answer).Error() != answer.Error() {
 		t.Errorf("%+v", answer)
 	}
-	cut := newRefused(&http.Response{StatusCode: http.StatusInternalServerError}, []byte(`{"kind":"Status","message":"error di`))
+	cut := newRefused(&http.Response{StatusCode: http.StatusInternalServerError},
+		[]byte(`{"kind":"Status","message":"error di`))
 	if cut.unsupported() {
 		t.Error("a Status that was cut is taken for a proxy's page")
 	}
-	if empty := newRefused(&http.Response{StatusCode: http.StatusBadGateway}, nil); empty.Error() != "HTTP status 502 Bad Gateway" {
+	if empty := newRefused(&http.Response{StatusCode: http.StatusBadGateway},
+		nil); empty.Error() != "HTTP status 502 Bad Gateway" {
 		t.Error(empty)
 	}
 }
 
 // A connection to the API server that fails on this side says nothing of a kubelet.
 func TestOwnConnectionFails(t *testing.T) {
-	own := errors.New(`error sending request: Post "https://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused`)
+	own := errors.New(
+		`error sending request: Post "https://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused`)
 	if ofKubelet(own).Error() != own.Error() {
 		t.Error(ofKubelet(own))
 	}

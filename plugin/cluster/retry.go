@@ -77,8 +77,9 @@ func (e *Unauthorized) Unwrap() error { return e.Err }
 
 // Hint describes what may be wrong with the credentials.
 func (e *Unauthorized) Hint() string {
-	return "the API server does not accept these credentials: the token or certificate may have expired, or be of another " +
-		"cluster; kubectl auth whoami shows the same, with the same KUBECONFIG, --kubeconfig, --context and --token"
+	return "the API server does not accept these credentials: the token or certificate may have expired, " +
+		"or be of another cluster; kubectl auth whoami shows the same, with the same KUBECONFIG, --kubeconfig, " +
+		"--context and --token"
 }
 
 // answered reports whether the error is the server's own answer.

@@ -33,7 +33,8 @@ func (p *Placement) Serve(ctx context.Context, nodes []evidence.Node) ([]Service
 		group.Go(func() (err error) {
 			services[i], err = p.serve(ctx, nodes[i].Index)
 			if err != nil && rejected(err) {
-				refused[i], err = err, nil
+				refused[i] = err
+				err = nil
 			}
 			return err
 		})
@@ -88,7 +89,8 @@ func serviceOf(node int, s *corev1.Service) Service {
 		}
 	}
 	for _, port := range s.Spec.Ports {
-		service.Port, service.NodePort = uint16(port.Port), uint16(port.NodePort)
+		service.Port = uint16(port.Port)
+		service.NodePort = uint16(port.NodePort)
 	}
 	return service
 }

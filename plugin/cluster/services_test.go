@@ -28,7 +28,8 @@ func TestServe(t *testing.T) {
 	api.PrependReactor("create", "services", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		service := action.(clienttesting.CreateAction).GetObject().(*corev1.Service)
 		if service.Name == "wg-abc234-1" {
-			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, service.Name, errors.New("no ports left"))
+			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, service.Name,
+				errors.New("no ports left"))
 		}
 		owners += len(service.OwnerReferences)
 		service.Spec.ClusterIPs = []string{"10.43.0.9", "2001:db8:43::9"}
@@ -49,10 +50,12 @@ func TestServe(t *testing.T) {
 		t.Fatalf("%+v, %+v, %v, %d owners", services, problems, err, owners)
 	}
 	ips := []netip.Addr{netip.MustParseAddr("10.43.0.9"), netip.MustParseAddr("2001:db8:43::9")}
-	if s := services[0]; s.Node != 0 || s.Port != evidence.PodClassPort || s.NodePort != 30123 || !slices.Equal(s.IPs, ips) {
+	if s := services[0]; s.Node != 0 || s.Port != evidence.PodClassPort || s.NodePort != 30123 ||
+		!slices.Equal(s.IPs, ips) {
 		t.Errorf("%+v", s)
 	}
-	if q := problems[0]; q.What != "service" || q.On != "" || !strings.Contains(q.Text, "on b") || !strings.Contains(q.Text, "no ports left") {
+	if q := problems[0]; q.What != "service" || q.On != "" || !strings.Contains(q.Text, "on b") ||
+		!strings.Contains(q.Text, "no ports left") {
 		t.Errorf("%+v", q)
 	}
 }
@@ -61,9 +64,10 @@ func TestServe(t *testing.T) {
 func TestPermissionForServices(t *testing.T) {
 	for _, services := range []bool{false, true} {
 		api := fake.NewSimpleClientset()
-		api.PrependReactor("create", "selfsubjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
-			return true, action.(clienttesting.CreateAction).GetObject(), nil // all are denied
-		})
+		api.PrependReactor("create", "selfsubjectaccessreviews",
+			func(action clienttesting.Action) (bool, runtime.Object, error) {
+				return true, action.(clienttesting.CreateAction).GetObject(), nil // all are denied
+			})
 		err := client(api).Permitted(t.Context(), manifests.Run{ID: "abc234", Services: services})
 		var missing *MissingAccess
 		if !errors.As(err, &missing) || slices.Contains(missing.What, "create services") != services ||

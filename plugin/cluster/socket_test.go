@@ -51,7 +51,8 @@ func (s *execServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(max(s.status, http.StatusBadRequest))
 		json.NewEncoder(w).Encode(metav1.Status{
 			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-			Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Message: cmp.Or(s.says, r.Method+": no such pod"),
+			Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Message: cmp.Or(s.says,
+				r.Method+": no such pod"),
 		})
 		return
 	}

@@ -39,12 +39,13 @@ func (e *WebhookFailed) Error() string {
 // Hint describes what the webhook may have to do with the pod network, and how
 // to do without it.
 func (e *WebhookFailed) Hint() string {
-	const without = "use --namespace with a namespace that exists and that the webhook leaves out, often kube-system, " +
-		"or repair or disable the webhook"
+	const without = "use --namespace with a namespace that exists and that the webhook leaves out, " +
+		"often kube-system, or repair or disable the webhook"
 	if reached.MatchString(e.Words) {
 		return without
 	}
-	return "if its pod runs on another node than the API server, that is the pod network that you want tested; " + without
+	return "if its pod runs on another node than the API server, that is the pod network that you want tested; " +
+		without
 }
 
 // asWebhookFailure returns what an error of the API says of a webhook that could

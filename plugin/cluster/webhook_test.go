@@ -37,10 +37,12 @@ func TestWebhookFails(t *testing.T) {
 		namespace, resource, text string
 		want, hint                string
 	}{
-		"namespace": {"", "namespaces", gatekeeper, "cannot reach the webhook check-ignore-label.gatekeeper.sh", "pod network"},
-		"Job":       {"mine", "jobs", gatekeeper, "cannot reach the webhook check-ignore-label.gatekeeper.sh", "--namespace"},
+		"namespace": {"", "namespaces", gatekeeper, "cannot reach the webhook check-ignore-label.gatekeeper.sh",
+			"pod network"},
+		"Job": {"mine", "jobs", gatekeeper, "cannot reach the webhook check-ignore-label.gatekeeper.sh", "--namespace"},
 		"certificate": {
-			"", "namespaces", `failed calling webhook "a.b": failed to call webhook: Post "https://c": x509: certificate has expired`,
+			"", "namespaces",
+			`failed calling webhook "a.b": failed to call webhook: Post "https://c": x509: certificate has expired`,
 			"cannot use the webhook a.b", "or repair or disable the webhook",
 		},
 	} {
@@ -68,7 +70,8 @@ func TestWebhookFails(t *testing.T) {
 				if !errors.As(err, &failed) {
 					t.Fatalf("%s: %v", what, err)
 				}
-				if what == "dry run" && (!strings.Contains(err.Error(), test.want) || !strings.Contains(failed.Hint(), test.hint)) {
+				if what == "dry run" &&
+					(!strings.Contains(err.Error(), test.want) || !strings.Contains(failed.Hint(), test.hint)) {
 					t.Errorf("%v; hint: %s", err, failed.Hint())
 				}
 				if *tries > 2 { // each of the two namespaces once
@@ -94,12 +97,14 @@ func TestWebhookKeepsPodOut(t *testing.T) {
 	if err := p.Add(t.Context(), []manifests.Placing{{Role: "probe", Node: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	if problems := p.Problems(); len(problems) != 1 || problems[0].Class != evidence.ProblemWebhook || problems[0].Hint == "" {
+	if problems := p.Problems(); len(problems) != 1 || problems[0].Class != evidence.ProblemWebhook ||
+		problems[0].Hint == "" {
 		t.Errorf("%+v", problems)
 	}
 	s := &slot{}
 	p.slots["wg-abc234-probe-1"] = s
-	event := &corev1.Event{Type: corev1.EventTypeWarning, Reason: "FailedCreate", Message: "Error creating: Internal error occurred: " + gatekeeper}
+	event := &corev1.Event{Type: corev1.EventTypeWarning, Reason: "FailedCreate",
+		Message: "Error creating: Internal error occurred: " + gatekeeper}
 	event.InvolvedObject.Kind, event.InvolvedObject.Name = "Job", "wg-abc234-probe-1"
 	p.seeEvent(event)
 	if s.failure != nil || !strings.Contains(s.reason(), "cannot reach the webhook") {

@@ -82,7 +82,8 @@ func (a *allowed) rival(ranges []netip.Prefix, holder *Peer, borrows bool) (firs
 				return
 			}
 			for _, p := range a.peers[prefix] {
-				if p != holder && p.PublicKey != noKey && (first == nil || p.rank < first.rank) && !holder.outdoes(prefix, podRange) {
+				if p != holder && p.PublicKey != noKey && (first == nil || p.rank < first.rank) &&
+					!holder.outdoes(prefix, podRange) {
 					first = p
 				}
 			}

@@ -63,7 +63,8 @@ func TestHolder(t *testing.T) {
 
 // A pod without an address is held by nobody, whatever is allowed.
 func TestHolderOfNoAddress(t *testing.T) {
-	f := ground([]int{4}, "a", "b").say("plugin", &evidence.Pod{Role: "pod", Node: "b", IPs: []netip.Addr{podIP(1, 6)}}).
+	f := ground([]int{4}, "a", "b").say("plugin",
+		&evidence.Pod{Role: "pod", Node: "b", IPs: []netip.Addr{podIP(1, 6)}}).
 		say("probe/a", peer("key-b", endpoint(1), "0.0.0.0/0", "::/0"))
 	e := edge(f, "a", "b")
 	same(t, "holder", keyOf(e.Holder), "")
@@ -91,14 +92,16 @@ func TestRival(t *testing.T) {
 		{name: "more, which is less specific", b: []string{"10.0.1.0/24"}, c: []string{"10.0.0.0/23"}},
 		{name: "more, which is as specific", b: []string{"10.0.0.0/16"}, c: []string{"10.0.0.0/16"}, four: "key-c"},
 		{name: "more, and the holder even more", b: []string{"0.0.0.0/0"}, c: []string{"10.0.0.0/15"}, four: ""},
-		{name: "a part where the holder has more", b: []string{"10.0.0.0/16"}, c: []string{"10.0.1.64/26"}, four: "key-c"},
-		{name: "a part beside an address that the holder has by itself", b: []string{"10.0.1.0/24", "10.0.1.2/32"},
+		{name: "a part where the holder has more", b: []string{"10.0.0.0/16"}, c: []string{"10.0.1.64/26"},
+			four: "key-c"},
+		{name: "a part next to an address that the holder has by itself", b: []string{"10.0.1.0/24", "10.0.1.2/32"},
 			c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "a part of which the holder has more specific ones", b: []string{"10.0.1.0/24", "10.0.1.128/25"},
 			c: []string{"10.0.1.0/24"}, four: "key-c"},
 		{name: "where nobody holds the pod", c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "all where nobody else has anything", c: []string{"10.0.1.0/24"}},
-		{name: "of IPv6", b: []string{"10.0.1.0/24", "fd00:0:0:1::/64"}, c: []string{"fd00:0:0:1:8000::/65"}, six: "key-c"},
+		{name: "of IPv6", b: []string{"10.0.1.0/24", "fd00:0:0:1::/64"}, c: []string{"fd00:0:0:1:8000::/65"},
+			six: "key-c"},
 		{name: "of IPv4", b: []string{"10.0.1.0/24", "fd00::/16"}, c: []string{"10.0.1.128/25"}, four: "key-c"},
 		{name: "the first node's of two", b: []string{"10.0.1.0/24"}, c: []string{"10.0.1.64/26"}, four: "key-a",
 			rival: peer("key-a", endpoint(0), "10.0.1.128/26")},
@@ -158,7 +161,8 @@ func TestRivalOfOtherRanges(t *testing.T) {
 		{"10.0.0.0/16", "10.0.1.64/26", "key-c"},
 	} {
 		f := ground([]int{4}, "a", "b", "c").say("probe/a", peer("key-b", endpoint(1), "10.0.1.0/26"),
-			peer("key-c", endpoint(2), test.others), &evidence.Route{For: podIP(1, 4), Link: "wg0", Destination: prefix(test.to)})
+			peer("key-c", endpoint(2), test.others), &evidence.Route{For: podIP(1, 4), Link: "wg0",
+				Destination: prefix(test.to)})
 		g := graph.New(f)
 		g.Resolve(func(*graph.Node, int) graph.Carrier { return graph.Carrier{Name: "wg0"} })
 		same(t, test.to+" "+test.others, keyOf(g.Edge(g.Nodes[0], g.Nodes[1], 4).Rival), test.want)

@@ -44,8 +44,10 @@ func (e *Edge) Class(class evidence.Class) *ClassEdge {
 	c := &ClassEdge{Class: class, From: e.From, To: e.To}
 	for _, s := range e.From.Classed {
 		if s.Class == class && s.Peer == e.To.Index && s.Family == e.Family && s.Addr.IsValid() {
-			c.Addr, c.Error = s.Addr, s.Error
-			c.Sent, c.Answered = max(c.Sent, s.Sent), max(c.Answered, s.Answered)
+			c.Addr = s.Addr
+			c.Error = s.Error
+			c.Sent = max(c.Sent, s.Sent)
+			c.Answered = max(c.Answered, s.Answered)
 		}
 	}
 	for _, s := range e.To.Classed {

@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// What contradicts itself is no evidence, whatever came first.
+// What contradicts itself is not evidence, whatever came first.
 func TestConflicts(t *testing.T) {
 	tunnel := &evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1)}
 	count := evidence.Count{Device: "wg0", PublicKey: "key-b", Readings: 4}
@@ -31,14 +31,16 @@ func TestConflicts(t *testing.T) {
 			"the link with index 9"},
 		{"a link again", &evidence.Link{Index: 9, Name: "x"}, &evidence.Link{Index: 9, Name: "x"}, ""},
 		{"a link's index", &evidence.Link{Index: 8, Name: "x"}, &evidence.Link{Index: 9, Name: "x"}, "the link x"},
-		{"a link's name", &evidence.Link{Index: 9, Name: "x"}, &evidence.Link{Index: 9, Name: "y"}, "the link with index 9"},
+		{"a link's name", &evidence.Link{Index: 9, Name: "x"}, &evidence.Link{Index: 9, Name: "y"},
+			"the link with index 9"},
 		{"two links", &evidence.Link{Index: 8, Name: "x"}, &evidence.Link{Index: 9, Name: "y"}, ""},
 		{"a device", &evidence.Device{Name: "x", Port: 1}, &evidence.Device{Name: "x", Port: 2}, "the device x"},
 		{"a device again", &evidence.Device{Name: "x", Port: 1}, &evidence.Device{Name: "x", Port: 1}, ""},
 		{"two devices", &evidence.Device{Name: "x"}, &evidence.Device{Name: "y"}, ""},
 		{"a capture", &evidence.Capture{Link: "x"}, &evidence.Capture{Link: "x", Drops: 1}, "the capture on x"},
 		{"a capture again", &evidence.Capture{Link: "x", Drops: 1}, &evidence.Capture{Link: "x", Drops: 1}, ""},
-		{"a tunnel, which would count twice", tunnel, tunnel, "the messages between 192.0.2.0:51820 and 192.0.2.1:51820"},
+		{"a tunnel, which would count twice", tunnel, tunnel,
+			"the messages between 192.0.2.0:51820 and 192.0.2.1:51820"},
 		{"a tunnel's other end", tunnel, &evidence.Tunnel{Local: endpoint(0), Remote: endpoint(2)}, ""},
 		{"a tunnel's own end", tunnel, &evidence.Tunnel{Local: endpoint(7), Remote: endpoint(1)}, ""},
 		{"counters again", &count, counted(func(*evidence.Count) {}), ""},

@@ -92,11 +92,15 @@ func (g *Graph) Edge(from, to *Node, family int) *Edge {
 		Out: notCaptured, In: notCaptured, StaleSent: &noStale,
 	}
 	sender, receiver := from.reported(family, to), to.reported(family, from)
-	e.Sender, e.Receiver, e.Fastest, e.FirstArrived = sender.canaries, receiver.canaries, sender.fastest, receiver.first
+	e.Sender = sender.canaries
+	e.Receiver = receiver.canaries
+	e.Fastest = sender.fastest
+	e.FirstArrived = receiver.first
 	e.Into = from.SeenOn(e.FromCarrier.Name, to, false, family)
 	e.OutOf = to.SeenOn(e.ToCarrier.Name, from, true, family)
 	if from.controlsTo != nil {
-		e.ControlSent, e.ControlError = from.controlsTo[to.place], from.refused[to.place]
+		e.ControlSent = from.controlsTo[to.place]
+		e.ControlError = from.refused[to.place]
 	}
 	if from.leaked {
 		e.Leaks = g.leaks[edgeKey{from.place, to.place, family}]
@@ -115,13 +119,17 @@ func (e *Edge) sent(p *Peer) {
 	if p.Configured {
 		e.Peer = p
 	}
-	e.Sent, e.EndpointRoute = p.Count, p.route
-	e.RewrittenPort, e.LeavesFrom, e.OutAdrift = p.rewritten, p.translated, p.adrift
+	e.Sent = p.Count
+	e.EndpointRoute = p.route
+	e.RewrittenPort = p.rewritten
+	e.LeavesFrom = p.translated
+	e.OutAdrift = p.adrift
 	if p.stale != nil {
 		e.StaleSent = p.stale
 	}
 	if p.tunnel != nil {
-		e.Out, e.OutLinks = &p.tunnel.sent, p.tunnel.links
+		e.Out = &p.tunnel.sent
+		e.OutLinks = p.tunnel.links
 	}
 	if outer := p.outer; outer != nil && outer.tunnel != nil {
 		e.OutOuter = &Outer{outer.Device, &outer.tunnel.sent, outer.tunnel.links}
@@ -130,9 +138,12 @@ func (e *Edge) sent(p *Peer) {
 
 // received adds what To knows of From as a peer.
 func (e *Edge) received(p *Peer) {
-	e.Received, e.ArrivesAt, e.InAdrift = p.Count, p.translated, p.adrift
+	e.Received = p.Count
+	e.ArrivesAt = p.translated
+	e.InAdrift = p.adrift
 	if p.tunnel != nil {
-		e.In, e.InLinks = &p.tunnel.received, p.tunnel.links
+		e.In = &p.tunnel.received
+		e.InLinks = p.tunnel.links
 	}
 	if outer := p.outer; outer != nil && outer.tunnel != nil {
 		e.InOuter = &Outer{outer.Device, &outer.tunnel.received, outer.tunnel.links}

@@ -62,19 +62,20 @@ func whole() *fake {
 			&evidence.Sighting{Target: 1, Family: 4, Count: 24}).
 		say("pod/b", canary(0, 31, evidence.CanaryRow{Transport: "icmp", Sent: 32, RTT: 33})).
 		say("probe/a",
-			peer("key-b", endpoint(1), "10.0.1.0/24"), peer("key-c", endpoint(2), "10.0.1.128/25"), peer("key-old", endpoint(1)),
+			peer("key-b", endpoint(1), "10.0.1.0/24"), peer("key-c",
+				endpoint(2), "10.0.1.128/25"), peer("key-old", endpoint(1)),
 			count("key-b", 1, 41), old, tunnel(0, 1, "eth0", 42),
 			&evidence.Route{For: podIP(1, 4), Link: "wg0"}, &evidence.Route{For: endpoint(1).Addr(), Link: "eth0"},
-			witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 43}),
-			witness("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 44}),
-			witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}),
+			tunnelled("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 43}),
+			tunnelled("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 44}),
+			tunnelled("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}),
 			&evidence.Control{Peer: 1, Sent: 1, Error: "once"}).
 		say("probe/b",
 			peer("key-a", endpoint(0), "10.0.0.0/24"), count("key-a", 0, 51), tunnel(1, 0, "eth1", 52),
 			&evidence.Route{For: podIP(0, 4), Link: "tun0"},
-			witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 53}),
-			witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 54}),
-			witness("eth0", "rx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}))
+			tunnelled("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 53}),
+			tunnelled("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 54}),
+			tunnelled("eth0", "rx", 4, evidence.Seen{Source: 0, Target: 1, Control: 1}))
 }
 
 // Each field is from the end that it speaks of.
@@ -120,12 +121,14 @@ func TestBack(t *testing.T) {
 	same(t, "it is the edge of its own ends", back, g.Edge(e.To, e.From, 4))
 	same(t, "canaries", []*graph.Canaries{back.Sender, back.Receiver}, []*graph.Canaries{e.Receiver, e.Sender})
 	same(t, "counters", []*graph.Count{back.Sent, back.Received}, []*graph.Count{e.Received, e.Sent})
-	same(t, "carriers", []*graph.Carrier{back.FromCarrier, back.ToCarrier}, []*graph.Carrier{e.ToCarrier, e.FromCarrier})
+	same(t, "carriers", []*graph.Carrier{back.FromCarrier, back.ToCarrier},
+		[]*graph.Carrier{e.ToCarrier, e.FromCarrier})
 	same(t, "what is its own", []any{
 		back.Fastest, back.FirstArrived, back.Peer.PublicKey, back.Held.String(), back.Out.Bytes, back.In.Bytes,
 		back.Into.UDP, back.OutOf.UDP, back.Route.Link, len(back.Leaks), back.ControlSent,
 	}, []any{
-		uint32(33), uint32(21), "key-a", "10.0.0.0/24", uint64(52), uint64(43), uint32(53), uint32(44), "tun0", 0, false,
+		uint32(33), uint32(21), "key-a", "10.0.0.0/24", uint64(52),
+		uint64(43), uint32(53), uint32(44), "tun0", 0, false,
 	})
 	same(t, "and back", back.Back(), e)
 	six := resolved(ground([]int{4, 6}, "a", "b"))
@@ -174,8 +177,9 @@ func TestIndexesNeedNotBePlaces(t *testing.T) {
 			&evidence.Pod{Role: "pod", Node: name, IPs: []netip.Addr{podIP(index%7, 4)}})
 	}
 	f.say("pod/a", &evidence.Canary{Peer: 500, Family: 4, Rows: []evidence.CanaryRow{{Transport: "tcp", Sent: 1}}}).
-		say("probe/c", witness("wg0", "rx", 4, evidence.Seen{Source: 3, Target: 500, TCP: 2})).
-		say("probe/a", &evidence.Control{Peer: 500, Sent: 1}, &evidence.Sighting{Source: 3, Target: 500, Family: 4, Count: 3})
+		say("probe/c", tunnelled("wg0", "rx", 4, evidence.Seen{Source: 3, Target: 500, TCP: 2})).
+		say("probe/a", &evidence.Control{Peer: 500, Sent: 1}, &evidence.Sighting{Source: 3, Target: 500,
+			Family: 4, Count: 3})
 	e := edge(f, "a", "c")
 	same(t, "of the edge", []any{e.Sender.TCP.Sent, e.OutOf.TCP, e.ControlSent, len(e.Leaks)},
 		[]any{uint64(1), uint32(2), true, 1})

@@ -52,7 +52,7 @@ type Recorded interface {
 	Streams() []string
 	// Messages returns the messages of one stream in the order of their numbers.
 	Messages(stream string) []*evidence.Message
-	// Gap says what makes a stream incomplete, empty if nothing does.
+	// Gap describes what makes a stream incomplete, empty if nothing does.
 	Gap(stream string) string
 }
 

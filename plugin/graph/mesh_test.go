@@ -31,7 +31,8 @@ func facts(e *graph.Edge) []string {
 			}
 		case "FromCarrier", "ToCarrier":
 			c := field.Interface().(*graph.Carrier)
-			said = append(said, fmt.Sprintf("%s: %s %s %s %+v %+v", name, c.Name, c.Expected, c.Endpoint, *c.Device, *c.Link))
+			said = append(said, fmt.Sprintf("%s: %s %s %s %+v %+v",
+				name, c.Name, c.Expected, c.Endpoint, *c.Device, *c.Link))
 		case "Out", "In":
 			f := field.Interface().(*graph.Flow)
 			said = append(said, fmt.Sprintf("%s: %+v %d %v %s", name, *f.Shape, f.Bytes, f.Sessions, f.For))
@@ -125,7 +126,8 @@ func (s shuffled) Messages(stream string) []*evidence.Message {
 	random := rand.New(rand.NewPCG(s.seed, uint64(len(said))))
 	for _, again := range slices.Clone(said) {
 		// What is sent once only is a contradiction when it comes twice.
-		if again.Peer == nil && again.Tunnel == nil && again.Node == nil && again.Sighting == nil && random.IntN(3) == 0 {
+		if again.Peer == nil && again.Tunnel == nil && again.Node == nil && again.Sighting == nil &&
+			random.IntN(3) == 0 {
 			said = append(said, again)
 		}
 	}

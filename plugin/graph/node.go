@@ -66,8 +66,8 @@ type Node struct {
 	// frames those of them took at least that were seen on no other link.
 	OnWire map[string]uint64
 
-	// What the checks find out of a node once, for all of its edges: why its
-	// captures cannot vouch for what they did not see, and the link on which
+	// What the checks find out of a node once, for all of its edges: why
+	// what its captures did not see may have been there all the same, and the link on which
 	// no control was seen. Empty if all is fine.
 	Unverified, Uncontrolled string
 

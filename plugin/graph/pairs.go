@@ -23,7 +23,8 @@ type Pairs struct {
 func NewPairs(pairs, id string, nodes int) (Pairs, error) {
 	p := Pairs{nodes: nodes, place: make([]int, nodes), node: make([]int, nodes), offsets: make([]bool, nodes)}
 	for i := range nodes {
-		p.place[i], p.node[i] = i, i
+		p.place[i] = i
+		p.node[i] = i
 	}
 	switch pairs {
 	case "all", "":

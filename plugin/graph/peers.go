@@ -192,7 +192,11 @@ func (p *Peer) isStale() bool { return p.Configured && len(p.AllowedIPs) == 0 }
 
 // settle sorts what a node reported and joins it, once all nodes were read.
 func (g *Graph) settle(n *Node) {
-	defer func() { n.tunnels, n.stale, n.marked = nil, nil, nil }()
+	defer func() {
+		n.tunnels = nil
+		n.stale = nil
+		n.marked = nil
+	}()
 	n.Answers, n.marked = settled(n.Answers, true), settled(n.marked, false)
 	slices.SortFunc(n.Peers, g.comparePeers)
 	fromOthers := n.fromOtherPorts()

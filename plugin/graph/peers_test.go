@@ -186,10 +186,12 @@ func TestStalePeers(t *testing.T) {
 			graph.Moved{}},
 		{"of another device", old(func(p *evidence.Peer, c *evidence.Count) { p.Device, c.Device = "wg1", "wg1" }),
 			graph.Moved{}},
-		{"at another endpoint", old(func(_ *evidence.Peer, c *evidence.Count) { c.Endpoint = endpoint(2) }), graph.Moved{}},
+		{"at another endpoint", old(func(_ *evidence.Peer, c *evidence.Count) { c.Endpoint = endpoint(2) }),
+			graph.Moved{}},
 		{"that moved here", old(func(p *evidence.Peer, _ *evidence.Count) { p.Endpoint = endpoint(2) }),
 			graph.Moved{Least: 20, Most: 100}},
-		{"whose counters went backwards", old(func(_ *evidence.Peer, c *evidence.Count) { c.TX[3] = 5 }), graph.Moved{}},
+		{"whose counters went backwards", old(func(_ *evidence.Peer, c *evidence.Count) { c.TX[3] = 5 }),
+			graph.Moved{}},
 		{"not configured", old(func(*evidence.Peer, *evidence.Count) {})[1:], graph.Moved{}},
 		{"whose counters were not read", old(func(*evidence.Peer, *evidence.Count) {})[:1], graph.Moved{}},
 		{"two", append(old(func(*evidence.Peer, *evidence.Count) {}), old(func(p *evidence.Peer, c *evidence.Count) {
@@ -199,7 +201,8 @@ func TestStalePeers(t *testing.T) {
 		said := append([]any{
 			peer("key-b", endpoint(1), "10.0.1.0/24"),
 			&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4},
-			peer("key-c", endpoint(2)), &evidence.Count{Device: "wg0", PublicKey: "key-c", Endpoint: endpoint(1), Readings: 4},
+			peer("key-c", endpoint(2)), &evidence.Count{Device: "wg0",
+				PublicKey: "key-c", Endpoint: endpoint(1), Readings: 4},
 		}, test.said...)
 		g := resolved(abc().say("probe/a", said...))
 		a, b, c := g.Nodes[0], g.Nodes[1], g.Nodes[2]
@@ -226,7 +229,8 @@ func TestEndpointRoute(t *testing.T) {
 		{"with a mark only", []any{to(1, 7, "eth1")}, "eth1"},
 		{"both", []any{to(1, 7, "eth1"), to(1, 0, "eth0")}, "eth0"},
 		{"the last counts", []any{to(1, 0, "eth0"), to(1, 0, "eth1"), to(0, 0, "lo"), to(1, 0, "eth2")}, "eth2"},
-		{"with a mark the first counts", []any{to(1, 7, "eth0"), to(1, 8, "eth1"), to(0, 7, "lo"), to(1, 9, "eth2")}, "eth0"},
+		{"with a mark the first counts", []any{to(1, 7, "eth0"), to(1, 8, "eth1"), to(0, 7, "lo"), to(1, 9, "eth2")},
+			"eth0"},
 	} {
 		said := append([]any{&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4}},
 			test.said...)

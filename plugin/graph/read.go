@@ -9,8 +9,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
-// gap says what the record of the run lacks as a whole: the plugin's own
-// stream, or a stream that is no node's final word: a first look that was
+// gap reports what the record of the run lacks as a whole: the plugin's own
+// stream, or a stream that is not the last of its node: a first look that was
 // replaced by a second, or one of which it was never said what it counts as, so
 // that nothing in it is judged. What probes and pods lack is kept by node.
 func gap(recording Recorded) string {
@@ -51,7 +51,8 @@ func (g *Graph) readPlugin(messages []*evidence.Message, streams []string) {
 		case m.Node != nil:
 			n := &Node{Node: *m.Node, Pods: map[string]*evidence.Pod{}}
 			g.Nodes = append(g.Nodes, n)
-			g.byName[n.Name], g.byIndex[n.Index] = n, n
+			g.byName[n.Name] = n
+			g.byIndex[n.Index] = n
 		case m.Pod != nil:
 			pods = append(pods, m.Pod)
 		case m.Sighting != nil:
@@ -74,8 +75,8 @@ func (g *Graph) readPlugin(messages []*evidence.Message, streams []string) {
 		g.lacks(err.Error())
 		g.Pairs, _ = NewPairs("all", "", len(g.Nodes))
 	}
-	for i, newcomer := range g.Run.Newcomers {
-		if n := g.byIndex[newcomer.Node]; n != nil {
+	for i, pod := range g.Run.Newcomers {
+		if n := g.byIndex[pod.Node]; n != nil {
 			n.Newcomer = &g.Run.Newcomers[i]
 		}
 	}
@@ -128,7 +129,8 @@ func (g *Graph) readPods(pods []*evidence.Pod) {
 // readNode reads a node's two streams.
 func (g *Graph) readNode(n *Node, recording Recorded) {
 	probe, pod := evidence.StreamName("probe", n.Name), evidence.StreamName("pod", n.Name)
-	n.ProbeGap, n.PodGap = recording.Gap(probe), recording.Gap(pod)
+	n.ProbeGap = recording.Gap(probe)
+	n.PodGap = recording.Gap(pod)
 	r := newReading(g, n)
 	damage := g.unpack(n, recording.Messages(probe), r.addProbe)
 	n.ProbeGap = cmp.Or(n.ProbeGap, damage, n.conflicts.probe)

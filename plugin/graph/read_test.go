@@ -21,9 +21,12 @@ func TestPluginStream(t *testing.T) {
 		{"two nodes", []any{a, b}, []string{"a", "b"}, ""},
 		{"in another order", []any{b, a}, []string{"a", "b"}, ""},
 		{"indexes with a hole", []any{&evidence.Node{Index: 7, Name: "h"}, b}, []string{"b", "h"}, ""},
-		{"a name twice", []any{a, b, &evidence.Node{Index: 2, Name: "a"}}, []string{"a", "b"}, "it names node 2, a, twice"},
-		{"an index twice", []any{a, b, &evidence.Node{Index: 1, Name: "c"}}, []string{"a", "b"}, "it names node 1, c, twice"},
-		{"left out", []any{a, &evidence.Node{Index: -1, Name: "x"}, &evidence.Node{Index: -1, Name: "y"}}, []string{"a"}, ""},
+		{"a name twice", []any{a, b, &evidence.Node{Index: 2, Name: "a"}}, []string{"a", "b"},
+			"it names node 2, a, twice"},
+		{"an index twice", []any{a, b, &evidence.Node{Index: 1, Name: "c"}}, []string{"a", "b"},
+			"it names node 1, c, twice"},
+		{"left out", []any{a, &evidence.Node{Index: -1, Name: "x"}, &evidence.Node{Index: -1, Name: "y"}},
+			[]string{"a"}, ""},
 		{"a family that does not exist", []any{a, &evidence.Run{Families: []int{4, 5}}}, []string{"a"},
 			"it names an address family 5"},
 		{"a pod on an unknown node", []any{a, &evidence.Pod{Node: "z", Role: "pod"}}, []string{"a"},
@@ -31,8 +34,8 @@ func TestPluginStream(t *testing.T) {
 		{"a pod before its node", []any{&evidence.Pod{Node: "a", Role: "pod"}, a}, []string{"a"}, ""},
 		{"unknown pairs", []any{a, b, &evidence.Run{Pairs: "some"}}, []string{"a", "b"},
 			`pairs are all, ring or a number of at least 1, not "some"`},
-		{"not recorded whole", []any{a, &evidence.Problem{What: evidence.ProblemAccount, Text: "too long"}}, []string{"a"},
-			"it could not be recorded whole: too long"},
+		{"not recorded whole", []any{a, &evidence.Problem{What: evidence.ProblemAccount, Text: "too long"}},
+			[]string{"a"}, "it could not be recorded whole: too long"},
 		{"another problem", []any{a, &evidence.Problem{What: "place", Text: "too long"}}, []string{"a"}, ""},
 		{"the first gap counts", []any{a, a, &evidence.Pod{Node: "z"}}, []string{"a"}, "it names node 0, a, twice"},
 	} {
@@ -138,11 +141,12 @@ func TestGapsOfStreams(t *testing.T) {
 		{"what could not be written", abc().
 			say("probe/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"}).
 			say("pod/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "longer"}), "", "too long", "longer"},
-		{"other problems are no gap", abc().
+		{"other problems are not a gap", abc().
 			say("probe/a", &evidence.Problem{What: "device", Text: "denied"}).
 			say("pod/a", &evidence.Problem{What: "icmp", Text: "denied"}), "", "", ""},
 		{"the stream's own gap counts first", abc().lack("probe/a", broke).lack("pod/a", broke).
-			say("probe/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"}, &evidence.Peers{Ages: []int64{1}}).
+			say("probe/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"},
+				&evidence.Peers{Ages: []int64{1}}).
 			say("pod/a", &evidence.Problem{What: evidence.ProblemEncode, Text: "too long"}), "", broke, broke},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -163,7 +167,8 @@ func TestHostState(t *testing.T) {
 	inventory, diversion := &evidence.Inventory{What: "rules"}, &evidence.Diversion{By: "tc"}
 	count, event := &evidence.LinkCount{Link: "eth0"}, &evidence.LinkEvent{What: "down"}
 	entry := &evidence.Route{Destination: prefix("10.0.0.0/16"), Link: "wg0"}
-	neighbour, rise := &evidence.Neighbour{Link: "eth0", State: "failed"}, &evidence.StackCount{Name: "UdpInErrors", Rise: 3}
+	neighbour, rise := &evidence.Neighbour{Link: "eth0", State: "failed"},
+		&evidence.StackCount{Name: "UdpInErrors", Rise: 3}
 	problem := evidence.Problem{What: "device", Text: "denied"}
 	f := abc().say("probe/b", hello, module, address, rule, seen, socket, firewall, capture, inventory, diversion,
 		count, event, entry, neighbour, rise, &problem)

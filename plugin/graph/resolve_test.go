@@ -19,7 +19,7 @@ func TestCarrierByEvidence(t *testing.T) {
 		if direction == evidence.DirectionRX {
 			s.Source, s.Target = 1, 0
 		}
-		return witness(link, direction, family, s)
+		return tunnelled(link, direction, family, s)
 	}
 	for _, test := range []struct {
 		name     string
@@ -32,21 +32,24 @@ func TestCarrierByEvidence(t *testing.T) {
 		{"the expected one only received", "wg1", []any{marks("wg1", "rx", 4, 1), marks("wg2", "tx", 4, 100)}, "wg1"},
 		{"another did", "wg1", []any{marks("wg2", "tx", 4, 1)}, "wg2"},
 		{"the one that saw most", "wg1", []any{marks("wg2", "tx", 4, 5), marks("wg3", "rx", 4, 6)}, "wg3"},
-		{"the one that saw most, in any order", "wg1", []any{marks("wg2", "tx", 4, 6), marks("wg3", "rx", 4, 5)}, "wg2"},
+		{"the one that saw most, in any order", "wg1", []any{marks("wg2", "tx", 4, 6), marks("wg3", "rx", 4, 5)},
+			"wg2"},
 		{"both directions count", "wg1",
 			[]any{marks("wg2", "tx", 4, 5), marks("wg3", "tx", 4, 3), marks("wg3", "rx", 4, 3)}, "wg3"},
-		{"of those that saw as much the first by name", "wg1", []any{marks("wg3", "tx", 4, 5), marks("wg2", "tx", 4, 5)},
-			"wg2"},
+		{"of those that saw as much the first by name", "wg1",
+			[]any{marks("wg3", "tx", 4, 5), marks("wg2", "tx", 4, 5)}, "wg2"},
 		{"in any order", "wg1", []any{marks("wg2", "tx", 4, 5), marks("wg9", "tx", 4, 5)}, "wg2"},
-		{"the other family's marks do not count", "wg1", []any{marks("wg2", "tx", 6, 100), marks("wg3", "tx", 4, 1)}, "wg3"},
+		{"the other family's marks do not count", "wg1",
+			[]any{marks("wg2", "tx", 6, 100), marks("wg3", "tx", 4, 1)}, "wg3"},
 		{"a device whose link is unknown", "wg1", []any{marks("wg8", "tx", 4, 100)}, "wg1"},
 		{"a device that is not a WireGuard link", "wg1", []any{marks("tun0", "tx", 4, 100)}, "wg1"},
 		{"a link without a device", "wg1", []any{marks("eth0", "tx", 4, 100)}, "wg1"},
 		{"nothing was expected", "", []any{marks("wg2", "tx", 4, 1)}, "wg2"},
 		{"nothing was expected and nothing seen", "", nil, ""},
-		{"controls do not count", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})},
-			"wg1"},
-		{"first packets do", "wg1", []any{witness("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, First: 5})}, "wg2"},
+		{"controls do not count", "wg1",
+			[]any{tunnelled("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, Control: 5})}, "wg1"},
+		{"first packets do", "wg1", []any{tunnelled("wg2", "tx", 4, evidence.Seen{Source: 0, Target: 1, First: 5})},
+			"wg2"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := ground([]int{4, 6}, "a", "b").

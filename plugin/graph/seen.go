@@ -47,7 +47,8 @@ func (g *Graph) addSeen(n *Node, w *evidence.Witness) {
 			continue
 		}
 		count := Seen(s)
-		count.Source, count.Target = 0, 0
+		count.Source = 0
+		count.Target = 0
 		before := n.seen[at][other.place]
 		if before != nil && *before != count {
 			conflict(&n.conflicts.probe, "the marked packets on "+w.Link)
@@ -118,7 +119,8 @@ func (g *Graph) addControl(n *Node, c *evidence.Control) {
 		return
 	}
 	if n.controlsTo == nil {
-		n.controlsTo, n.refused = make([]bool, len(g.Nodes)), map[int]string{}
+		n.controlsTo = make([]bool, len(g.Nodes))
+		n.refused = map[int]string{}
 	}
 	n.controlsTo[to.place] = n.controlsTo[to.place] || c.Sent > 0
 	if c.Error != "" && n.refused[to.place] == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-func witness(link, direction string, family int, seen ...evidence.Seen) *evidence.Witness {
+func tunnelled(link, direction string, family int, seen ...evidence.Seen) *evidence.Witness {
 	return &evidence.Witness{Link: link, Direction: direction, Family: family, Seen: seen}
 }
 
@@ -20,17 +20,18 @@ func TestSeen(t *testing.T) {
 		said      *evidence.Witness
 		out, back uint32 // marked packets entering the tunnel from a to b, and from b to a leaving it
 	}{
-		{"sent", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 7, 0},
-		{"received", "a", witness("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 7},
-		{"the other way round when sending", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 0},
+		{"sent", "a", tunnelled("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 7, 0},
+		{"received", "a", tunnelled("wg0", "rx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 7},
+		{"the other way round when sending", "a",
+			tunnelled("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 7}), 0, 0},
 		{"the other way round when receiving", "a",
-			witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
-		{"of others", "c", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
-		{"of an unknown node", "a", witness("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 9, UDP: 7}), 0, 0},
-		{"on another link", "a", witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
-		{"in another family", "a", witness("wg0", "tx", 6, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
-		{"in no direction", "a", witness("wg0", "", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
-		{"two of a message", "a", witness("wg0", "tx", 4,
+			tunnelled("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"of others", "c", tunnelled("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"of an unknown node", "a", tunnelled("wg0", "tx", 4, evidence.Seen{Source: 0, Target: 9, UDP: 7}), 0, 0},
+		{"on another link", "a", tunnelled("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"in another family", "a", tunnelled("wg0", "tx", 6, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"in no direction", "a", tunnelled("wg0", "", 4, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 0, 0},
+		{"two of a message", "a", tunnelled("wg0", "tx", 4,
 			evidence.Seen{Source: 0, Target: 2, UDP: 9}, evidence.Seen{Source: 0, Target: 1, UDP: 7}), 7, 0},
 		{"in columns", "a", &evidence.Witness{Link: "wg0", Direction: "tx", Family: 4, Alike: []evidence.SeenAlike{
 			{Sources: evidence.Numbers{0, 1, 2}, Targets: evidence.Numbers{0, 1, 2}, UDP: 7},
@@ -53,7 +54,7 @@ func TestSeenKeepsEveryCount(t *testing.T) {
 		Source: 0, Target: 2, UDP: 1, TCP: 20, ICMP: 300, UDPAnswers: 4, TCPAnswers: 5, ICMPAnswers: 6,
 		First: 7, FirstAnswers: 8, Control: 9,
 	}
-	e := edge(abc().say("probe/a", witness("wg0", "tx", 4, full)), "a", "c")
+	e := edge(abc().say("probe/a", tunnelled("wg0", "tx", 4, full)), "a", "c")
 	want := graph.Seen(full)
 	want.Source, want.Target = 0, 0
 	same(t, "seen", *e.Into, want)
@@ -62,13 +63,13 @@ func TestSeenKeepsEveryCount(t *testing.T) {
 
 func TestMarkedLinks(t *testing.T) {
 	n := graph.New(ground([]int{4, 6}, "a", "b", "c").say("probe/b",
-		witness("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1, TCP: 2},
+		tunnelled("wg0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1, TCP: 2},
 			evidence.Seen{Source: 1, Target: 2, ICMP: 3}),
-		witness("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, First: 10}),
-		witness("wg0", "rx", 6, evidence.Seen{Source: 2, Target: 1, UDP: 100}),
-		witness("eth0", "tx", 4, evidence.Seen{Source: 1, Target: 0, Control: 5}),
-		witness("tun0", "tx", 4, evidence.Seen{Source: 0, Target: 2, UDP: 5}), // of others
-		witness("cni0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1000}))).Node("b")
+		tunnelled("wg0", "rx", 4, evidence.Seen{Source: 0, Target: 1, First: 10}),
+		tunnelled("wg0", "rx", 6, evidence.Seen{Source: 2, Target: 1, UDP: 100}),
+		tunnelled("eth0", "tx", 4, evidence.Seen{Source: 1, Target: 0, Control: 5}),
+		tunnelled("tun0", "tx", 4, evidence.Seen{Source: 0, Target: 2, UDP: 5}), // of others
+		tunnelled("cni0", "tx", 4, evidence.Seen{Source: 1, Target: 0, UDP: 1000}))).Node("b")
 	same(t, "links", n.MarkedLinks(), []string{"cni0", "eth0", "wg0"})
 	for link, want := range map[string]uint64{"wg0": 116, "cni0": 1000, "eth0": 0, "tun0": 0} {
 		same(t, link, n.MarkedOn(link), want)
@@ -79,9 +80,9 @@ func TestMarkedLinks(t *testing.T) {
 func TestPlacesOfMarkedPacketsAreBounded(t *testing.T) {
 	f := abc()
 	for i := range 1025 {
-		f.say("probe/a", witness(fmt.Sprintf("x%04d", i), "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 1}))
+		f.say("probe/a", tunnelled(fmt.Sprintf("x%04d", i), "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 1}))
 	}
-	f.say("probe/a", witness("x0000", "tx", 4, evidence.Seen{Source: 0, Target: 2, UDP: 1}))
+	f.say("probe/a", tunnelled("x0000", "tx", 4, evidence.Seen{Source: 0, Target: 2, UDP: 1}))
 	n := graph.New(f).Node("a")
 	same(t, "links", len(n.MarkedLinks()), 1024)
 	same(t, "the last that has a place", n.MarkedOn("x1023"), uint64(1))
@@ -126,15 +127,15 @@ func TestControlsSeen(t *testing.T) {
 		said       *evidence.Witness
 		left, came bool
 	}{
-		{"left", witness("eth0", "tx", 4, out), true, false},
-		{"left by IPv6", witness("eth0", "tx", 6, out), true, false},
-		{"came", witness("eth0", "rx", 4, in), false, true},
-		{"came by IPv6", witness("eth0", "rx", 6, in), false, true},
-		{"on another outside link", witness("eth1", "tx", 4, out), true, false},
-		{"on a link that is down", witness("eth2", "tx", 4, out), false, false},
-		{"in the tunnel", witness("wg0", "tx", 4, out), false, false},
-		{"of another node", witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 2, Control: 1}), false, false},
-		{"canaries only", witness("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 1}), false, false},
+		{"left", tunnelled("eth0", "tx", 4, out), true, false},
+		{"left by IPv6", tunnelled("eth0", "tx", 6, out), true, false},
+		{"came", tunnelled("eth0", "rx", 4, in), false, true},
+		{"came by IPv6", tunnelled("eth0", "rx", 6, in), false, true},
+		{"on another outside link", tunnelled("eth1", "tx", 4, out), true, false},
+		{"on a link that is down", tunnelled("eth2", "tx", 4, out), false, false},
+		{"in the tunnel", tunnelled("wg0", "tx", 4, out), false, false},
+		{"of another node", tunnelled("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 2, Control: 1}), false, false},
+		{"canaries only", tunnelled("eth0", "tx", 4, evidence.Seen{Source: 0, Target: 1, UDP: 1}), false, false},
 	} {
 		e := edge(abc().say("probe/a",
 			&evidence.Link{Index: 5, Name: "eth1", Role: evidence.RoleOutside, Up: true},

@@ -311,7 +311,8 @@ func (f *Flow) with(other *Flow) Flow {
 		Shape: &Shape{
 			Initiations: both.Initiations, Responses: both.Responses, Cookies: both.Cookies, Data: both.Data,
 			Keepalives: both.Keepalives, Malformed: both.Malformed, Sizes: both.Sizes,
-			Repeats: f.Repeats + other.Repeats, Jumps: f.Jumps || other.Jumps, Unmatched: f.Unmatched || other.Unmatched,
+			Repeats: f.Repeats + other.Repeats, Jumps: f.Jumps || other.Jumps,
+			Unmatched:  f.Unmatched || other.Unmatched,
 			Handshakes: f.Handshakes + other.Handshakes,
 		},
 		Bytes: both.Bytes, Sessions: slices.Concat(f.Sessions, other.Sessions), For: cmp.Or(f.For, other.For),

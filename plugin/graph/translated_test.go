@@ -51,11 +51,13 @@ func (w *wired) recording() *fake {
 	}
 	return abc().
 		say("probe/a", peer("key-b", w.hasA, "10.0.1.0/24"),
-			w.count("key-b", w.hasA, w.silentA), &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(endpoint(0).Addr(), 24)},
+			w.count("key-b", w.hasA, w.silentA), &evidence.Address{Link: "eth0",
+				Prefix: netip.PrefixFrom(endpoint(0).Addr(), 24)},
 			&evidence.Tunnel{Local: w.localA, Remote: w.remoteA, Links: []string{"eth0"}, TX: sent,
 				RX: inSession(w.answer, 200)}).
 		say("probe/b", peer("key-a", w.hasB, "10.0.0.0/24"),
-			w.count("key-a", w.hasB, false), &evidence.Address{Link: "eth0", Prefix: netip.PrefixFrom(endpoint(1).Addr(), 24)},
+			w.count("key-a", w.hasB, false), &evidence.Address{Link: "eth0",
+				Prefix: netip.PrefixFrom(endpoint(1).Addr(), 24)},
 			&evidence.Tunnel{Local: w.localB, Remote: w.remoteB, Links: []string{"eth0"},
 				TX: inSession(8, 200), RX: inSession(w.sessionB, 100)})
 }
@@ -72,7 +74,9 @@ func TestTranslatedTunnel(t *testing.T) {
 		{"a's source port is", func(w *wired) {
 			w.localA, w.remoteB, w.hasB = at(0, 40000), at(0, 40000), at(0, 40000)
 		}, 100, 200},
-		{"b's target port is", func(w *wired) { w.hasA, w.remoteA, w.localB = at(1, 51999), at(1, 51999), at(1, 51999) }, 100, 200},
+		{"b's target port is", func(w *wired) {
+			w.hasA, w.remoteA, w.localB = at(1, 51999), at(1, 51999), at(1, 51999)
+		}, 100, 200},
 		{"both are", func(w *wired) {
 			w.localA, w.remoteB, w.hasB = at(0, 40000), at(0, 40000), at(0, 40000)
 			w.hasA, w.remoteA, w.localB = at(1, 51999), at(1, 51999), at(1, 51999)
@@ -163,7 +167,8 @@ func TestTranslatedSessionOfMany(t *testing.T) {
 	w.localA, w.remoteB, w.hasB = at(0, 40000), at(0, 40000), at(0, 40000)
 	f := w.recording()
 	for i := range uint16(8) {
-		f.say("probe/c", &evidence.Tunnel{Local: at(2, 1+i), Remote: at(0, 40000), TX: inSession(8, 1), RX: inSession(7, 1)})
+		f.say("probe/c",
+			&evidence.Tunnel{Local: at(2, 1+i), Remote: at(0, 40000), TX: inSession(8, 1), RX: inSession(7, 1)})
 	}
 	same(t, "leaving", edge(f, "a", "b").Out.Bytes, uint64(0))
 }

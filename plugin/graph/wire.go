@@ -93,7 +93,8 @@ func (n *Node) addTunnels(all []*evidence.Tunnel) {
 		if slices.Equal(one.links, last.links) {
 			one.links = last.links
 		}
-		n.tunnels[at], last = one, one
+		n.tunnels[at] = one
+		last = one
 	}
 }
 

@@ -35,9 +35,11 @@ func TestTunnelOfPeer(t *testing.T) {
 		{"by another of its addresses", func(t *evidence.Tunnel) {
 			t.Local = netip.AddrPortFrom(addr("198.51.100.1"), 51820)
 		}, true},
-		{"by another port", func(t *evidence.Tunnel) { t.Local = netip.AddrPortFrom(endpoint(0).Addr(), 51821) }, false},
+		{"by another port", func(t *evidence.Tunnel) { t.Local = netip.AddrPortFrom(endpoint(0).Addr(), 51821) },
+			false},
 		{"to another address", func(t *evidence.Tunnel) { t.Remote = endpoint(2) }, false},
-		{"to another port", func(t *evidence.Tunnel) { t.Remote = netip.AddrPortFrom(endpoint(1).Addr(), 51821) }, false},
+		{"to another port", func(t *evidence.Tunnel) { t.Remote = netip.AddrPortFrom(endpoint(1).Addr(), 51821) },
+			false},
 	} {
 		changed := tunnel
 		test.change(&changed)
@@ -71,15 +73,17 @@ func TestFlowsAreSummedOverLocalAddresses(t *testing.T) {
 	}
 	want := graph.Flow{
 		Shape: &graph.Shape{
-			Initiations: 11, Responses: 22, Cookies: 33, Data: 44, Keepalives: 55, Malformed: 66, Repeats: 5, Handshakes: 3,
-			Sizes: []evidence.SizeCount{{Size: 96, Count: 1}, {Size: 128, Count: 33}, {Size: 1452, Count: 10}},
+			Initiations: 11, Responses: 22, Cookies: 33, Data: 44, Keepalives: 55, Malformed: 66,
+			Repeats: 5, Handshakes: 3, Sizes: []evidence.SizeCount{{Size: 96, Count: 1}, {Size: 128, Count: 33},
+				{Size: 1452, Count: 10}},
 		},
 		Bytes: 77, Sessions: []uint32{10, 11}, For: "key-b",
 	}
 	other := netip.AddrPortFrom(addr("198.51.100.1"), 51820)
 	e := captured(
 		&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: []string{"eth0"}, TX: one, RX: two},
-		&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(2), Links: []string{"eth2"}, TX: one, RX: one}, // another peer
+		&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(2),
+			Links: []string{"eth2"}, TX: one, RX: one}, // another peer
 		&evidence.Tunnel{Local: other, Remote: endpoint(1), Links: []string{"eth1"}, TX: two})
 	same(t, "sent", *e.Out, want)
 	same(t, "links", e.OutLinks, []string{"eth0", "eth1"})
@@ -201,7 +205,8 @@ func TestInitiationsForStalePeers(t *testing.T) {
 		before := len(flow.Handshakes)
 		e := captured(peer("key-old", endpoint(1)), peer("", endpoint(2)), tunnel)
 		if e.Out.Initiations != test.want || e.Out.Handshakes != test.left || e.Out.For != test.key {
-			t.Errorf("%s: %d initiations, %d handshakes for %q", test.name, e.Out.Initiations, e.Out.Handshakes, e.Out.For)
+			t.Errorf("%s: %d initiations, %d handshakes for %q",
+				test.name, e.Out.Initiations, e.Out.Handshakes, e.Out.For)
 		}
 		same(t, test.name+", bytes, which are the wire's", e.Out.Bytes, flow.Bytes)
 		same(t, test.name+", what came, which no device here made", e.Back().In.Initiations, test.initiations)
@@ -246,7 +251,8 @@ func TestShapesAreSharedWhereEqual(t *testing.T) {
 			&evidence.Count{Device: "wg0", PublicKey: "key-b", Endpoint: endpoint(1), Readings: 4},
 			&evidence.Count{Device: "wg0", PublicKey: "key-c", Endpoint: endpoint(2), Readings: 4},
 			&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(1), Links: []string{"eth0"}, TX: base, RX: base},
-			&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(2), Links: []string{"eth0"}, TX: changed, RX: changed})
+			&evidence.Tunnel{Local: endpoint(0), Remote: endpoint(2),
+				Links: []string{"eth0"}, TX: changed, RX: changed})
 		g := resolved(f)
 		b, c := g.Edge(g.Nodes[0], g.Nodes[1], 4), g.Edge(g.Nodes[0], g.Nodes[2], 4)
 		same(t, test.name+", sent", b.Out.Shape == c.Out.Shape, test.one)
@@ -278,9 +284,11 @@ func TestFramesOfTunnelsOnLinks(t *testing.T) {
 		{"as many as a frame joins", []any{tunnel(128, 0, "eth0")}, map[string]uint64{"eth0": 1}},
 		{"one more", []any{tunnel(129, 0, "eth0")}, map[string]uint64{"eth0": 2}},
 		{"directions by themselves", []any{tunnel(1, 129, "eth0")}, map[string]uint64{"eth0": 3}},
-		{"every kind of message", []any{&evidence.Tunnel{Links: []string{"eth0"}, TX: each}}, map[string]uint64{"eth0": 2}},
+		{"every kind of message", []any{&evidence.Tunnel{Links: []string{"eth0"}, TX: each}},
+			map[string]uint64{"eth0": 2}},
 		{"two tunnels", []any{tunnel(1, 1, "eth0"), second}, map[string]uint64{"eth0": 3}},
-		{"on a bond and its member", []any{tunnel(500, 500, "bond0", "eth0")}, map[string]uint64{"bond0": 0, "eth0": 0}},
+		{"on a bond and its member", []any{tunnel(500, 500, "bond0", "eth0")},
+			map[string]uint64{"bond0": 0, "eth0": 0}},
 		{"on no link", []any{tunnel(500, 500)}, map[string]uint64{"": 0}},
 		{"of endless messages", []any{tunnel(1<<63, 0, "eth0")}, map[string]uint64{"eth0": 1 << 33}},
 	} {

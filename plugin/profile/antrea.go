@@ -44,7 +44,7 @@ func antrea(g *graph.Graph) (Profile, bool) {
 	}, true
 }
 
-// antreaEndpoint is the address that an agent publishes where it was told which link
+// antreaEndpoint is the address that an agent publishes where it is configured which link
 // to use, else the node's own.
 func antreaEndpoint(n *graph.Node, family int) netip.Addr {
 	for text := range strings.SplitSeq(n.Annotations[antreaAddresses], ",") {

@@ -12,7 +12,8 @@ func TestAntrea(t *testing.T) {
 		keys: map[string]string{"wg-antrea": "key"}, internal: []string{"192.0.2.10", "2001:db8::10"},
 	}
 	two := surveyed{annotations: map[string]string{
-		"node.antrea.io/wireguard-public-key": "other", "node.antrea.io/transport-addresses": "198.51.100.2, 2001:db8::2",
+		"node.antrea.io/wireguard-public-key": "other",
+		"node.antrea.io/transport-addresses":  "198.51.100.2, 2001:db8::2",
 	}, internal: []string{"192.0.2.11"}}
 	g := cluster(evidence.Run{}, evidence.Cluster{}, one, two, surveyed{internal: []string{"192.0.2.12"}})
 	p := Decide(g)
@@ -25,7 +26,8 @@ func TestAntrea(t *testing.T) {
 	wantEqual(t, "the device by default", p.Device(g.Nodes[1], 6), "antrea-wg0")
 	wantEqual(t, "key", p.Published(g.Nodes[1], 4), "other")
 	wantEqual(t, "no key", p.Published(g.Nodes[2], 4), "")
-	for node, want := range [][2]string{{"192.0.2.10", "2001:db8::10"}, {"198.51.100.2", "2001:db8::2"}, {"192.0.2.12", "invalid IP"}} {
+	for node, want := range [][2]string{{"192.0.2.10", "2001:db8::10"}, {"198.51.100.2", "2001:db8::2"},
+		{"192.0.2.12", "invalid IP"}} {
 		wantEqual(t, "endpoint", p.Endpoint(g.Nodes[node], 4).String(), want[0])
 		wantEqual(t, "endpoint of IPv6", p.Endpoint(g.Nodes[node], 6).String(), want[1])
 	}

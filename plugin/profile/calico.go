@@ -18,7 +18,7 @@ const calicoPrefix = "projectcalico.org/"
 
 // calico recognises Calico by what it writes to its nodes. A node of Canal has
 // Flannel's lease as well and is Flannel's; one with the marks of another network
-// beside Calico's is of neither for sure.
+// next to Calico's is of neither for sure.
 func calico(g *graph.Graph) (Profile, bool) {
 	marked := counted(g, func(n *graph.Node) bool { return annotated(n, calicoPrefix) })
 	if marked == 0 || slices.ContainsFunc(g.Nodes, ofAnother) {
@@ -29,8 +29,9 @@ func calico(g *graph.Graph) (Profile, bool) {
 	p := Profile{
 		Name: "calico-" + carrier, Title: "Calico, WireGuard off", RunsAs: "calico",
 		Backend: carrier, Backends: map[string]string{},
-		Device: routedTo(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: calicoEndpoint,
-		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico }, Borrows: true,
+		Device: routedTo(g, calicoEndpoint), Published: func(*graph.Node, int) string { return "" },
+		Endpoint: calicoEndpoint, Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCalico },
+		Borrows: true,
 	}
 	p.Recognised = []string{fmt.Sprintf("annotations %s* on %d of %d nodes", calicoPrefix, marked, len(g.Nodes))}
 	for _, family := range []int{4, 6} {
@@ -41,7 +42,8 @@ func calico(g *graph.Graph) (Profile, bool) {
 	for _, n := range g.Nodes {
 		p.Backends[n.Name] = carrier
 		if f.encrypts(n.Name) {
-			p.Backends[n.Name], p.Encrypts = wireguard, true
+			p.Backends[n.Name] = wireguard
+			p.Encrypts = true
 		}
 	}
 	p.Scope = calicoScope(f, p.Encrypts)
@@ -49,8 +51,13 @@ func calico(g *graph.Graph) (Profile, bool) {
 	if !p.Encrypts {
 		return p, true
 	}
-	p.Name, p.Title, p.Backend = "calico-wireguard", "Calico with WireGuard", wireguard
-	p.Device, p.Published, p.Port, p.Address = f.devices(g), calicoPublished, f.port, calicoAddress
+	p.Name = "calico-wireguard"
+	p.Title = "Calico with WireGuard"
+	p.Backend = wireguard
+	p.Device = f.devices(g)
+	p.Published = calicoPublished
+	p.Port = f.port
+	p.Address = calicoAddress
 	return p, true
 }
 
@@ -80,7 +87,7 @@ func annotated(n *graph.Node, prefix string) bool {
 }
 
 // ofAnother reports whether a node has the marks of a network that Calico does
-// not run beside.
+// not run alongside.
 func ofAnother(n *graph.Node) bool {
 	return slices.ContainsFunc(ciliumPrefixes, func(prefix string) bool { return annotated(n, prefix) })
 }
@@ -223,15 +230,16 @@ func calicoScope(f felix, enabled bool) []Scope {
 	}
 	scope := []Scope{{
 		What: "nodes that publish no key",
-		Why: "Calico fails open: what is for pods of such a node leaves in plaintext, without an error, also of a node " +
-			"that joins or loses its key after this run",
+		Why: "Calico fails open: what is for pods of such a node leaves in plaintext, without an error, " +
+			"also of a node that joins or loses its key after this run",
 	}}
 	for _, line := range commonScope {
 		if strings.HasPrefix(line.What, "host network") {
-			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use TLS " +
-				"of their own"
+			line.Why = "in plaintext by design: wireguardHostEncryptionEnabled is off; control-plane connections use " +
+				"TLS of their own"
 			if f.value("", "wireguardHostEncryptionEnabled") == "true" {
-				line.Why = "wireguardHostEncryptionEnabled is on, so it is to be encrypted as well; this run tested pods"
+				line.Why = "wireguardHostEncryptionEnabled is on, so it is to be encrypted as well; " +
+					"this run tested pods"
 			}
 		}
 		scope = append(scope, line)

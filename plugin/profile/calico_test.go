@@ -37,8 +37,10 @@ func configured(objects ...string) evidence.Cluster {
 // Calico encrypts where its configuration says so, and where that says nothing if keys are
 // published; what a node's own configuration says comes first.
 func TestCalico(t *testing.T) {
-	const on, off = "FelixConfiguration//default wireguardEnabled=true", "FelixConfiguration//default wireguardEnabled=false"
-	const six, override = "FelixConfiguration//default wireguardEnabledV6=true", "FelixConfiguration//node.node-1 wireguardEnabled=false"
+	const on, off = "FelixConfiguration//default wireguardEnabled=true",
+		"FelixConfiguration//default wireguardEnabled=false"
+	const six, override = "FelixConfiguration//default wireguardEnabledV6=true",
+		"FelixConfiguration//node.node-1 wireguardEnabled=false"
 	with, without := felixNode("key"), felixNode("")
 	for _, test := range []struct {
 		name     string
@@ -49,23 +51,24 @@ func TestCalico(t *testing.T) {
 		encrypts bool
 		backends string
 	}{
-		{"on", configured(on), []surveyed{with, with}, "calico-wireguard", "Calico with WireGuard", true, "wireguard wireguard"},
-		{"on, and one key is missing", configured(on), []surveyed{with, without}, "calico-wireguard", "Calico with WireGuard", true,
+		{"on", configured(on), []surveyed{with, with}, "calico-wireguard", "Calico with WireGuard", true,
 			"wireguard wireguard"},
+		{"on, and one key is missing", configured(on), []surveyed{with, without}, "calico-wireguard",
+			"Calico with WireGuard", true, "wireguard wireguard"},
 		{"on for IPv6", configured(six), []surveyed{with, with}, "calico-wireguard", "Calico with WireGuard", true,
 			"wireguard wireguard"},
 		{"not read", configured(), []surveyed{with, without}, "calico-wireguard", "Calico with WireGuard", true,
 			"wireguard wireguard"},
-		{"not read, and no keys", configured(), []surveyed{without, without}, "calico-unencapsulated", "Calico, WireGuard off", false,
-			"unencapsulated unencapsulated"},
-		{"off, with VXLAN", configured(off, "IPPool//p vxlanMode=CrossSubnet ipipMode=Never"), []surveyed{without, without},
-			"calico-vxlan", "Calico, WireGuard off", false, "vxlan vxlan"},
+		{"not read, and no keys", configured(), []surveyed{without, without}, "calico-unencapsulated",
+			"Calico, WireGuard off", false, "unencapsulated unencapsulated"},
+		{"off, with VXLAN", configured(off, "IPPool//p vxlanMode=CrossSubnet ipipMode=Never"),
+			[]surveyed{without, without}, "calico-vxlan", "Calico, WireGuard off", false, "vxlan vxlan"},
 		{"off, with IP in IP", configured(off, "IPPool//p ipipMode=Always", "IPPool//q vxlanMode=Always disabled=true"),
 			[]surveyed{with, without}, "calico-ipip", "Calico, WireGuard off", false, "ipip ipip"},
-		{"off on one node", configured(on, override), []surveyed{with, without}, "calico-wireguard", "Calico with WireGuard", true,
-			"wireguard unencapsulated"},
-		{"on on one node only", configured(off, "FelixConfiguration//node.node-0 wireguardEnabled=true"), []surveyed{with, without},
-			"calico-wireguard", "Calico with WireGuard", true, "wireguard unencapsulated"},
+		{"off on one node", configured(on, override), []surveyed{with, without}, "calico-wireguard",
+			"Calico with WireGuard", true, "wireguard unencapsulated"},
+		{"on on one node only", configured(off, "FelixConfiguration//node.node-0 wireguardEnabled=true"),
+			[]surveyed{with, without}, "calico-wireguard", "Calico with WireGuard", true, "wireguard unencapsulated"},
 	} {
 		g := cluster(evidence.Run{}, test.about, test.nodes...)
 		p := Decide(g)
@@ -106,7 +109,8 @@ func TestCalicoNames(t *testing.T) {
 	node.annotations["projectcalico.org/WireguardPublicKeyV6"] = "six"
 	node.annotations["projectcalico.org/IPv6Address"] = "2001:db8::10/64"
 	plain := configured("FelixConfiguration//default wireguardEnabled=true wireguardEnabledV6=true")
-	custom := configured("FelixConfiguration//default wireguardEnabled=true wireguardEnabledV6=true wireguardInterfaceName=wg.all wireguardListeningPort=51999",
+	custom := configured("FelixConfiguration//default wireguardEnabled=true wireguardEnabledV6=true "+
+		"wireguardInterfaceName=wg.all wireguardListeningPort=51999",
 		"FelixConfiguration//node.node-0 wireguardInterfaceName=wg.own wireguardInterfaceNameV6=wg.six")
 	for _, test := range []struct {
 		name        string
@@ -131,7 +135,8 @@ func TestCalicoNames(t *testing.T) {
 	}
 	g := cluster(evidence.Run{}, configured("FelixConfiguration//default wireguardEnabled=true"), node)
 	wantEqual(t, "not switched on", Decide(g).Device(g.Nodes[0], 6), "")
-	override := configured("FelixConfiguration//default wireguardEnabled=true", "FelixConfiguration//node.node-0 wireguardEnabled=false")
+	override := configured("FelixConfiguration//default wireguardEnabled=true",
+		"FelixConfiguration//node.node-0 wireguardEnabled=false")
 	g = cluster(evidence.Run{}, override, node, node)
 	wantEqual(t, "missed on a node of its own", Decide(g).Device(g.Nodes[0], 4), "wireguard.cali")
 	g = cluster(evidence.Run{}, evidence.Cluster{}, felixNode("four"))
@@ -140,7 +145,8 @@ func TestCalicoNames(t *testing.T) {
 	wantEqual(t, "address", Decide(g).Address(g.Nodes[0], 4), netip.MustParseAddr("10.42.0.1"))
 	wantEqual(t, "no address", Decide(g).Address(g.Nodes[0], 6), netip.Addr{})
 	bare := &graph.Node{Node: evidence.Node{Addresses: []evidence.NodeAddress{
-		{Type: "Hostname", Addr: "n"}, {Type: "InternalIP", Addr: "2001:db8::11"}, {Type: "InternalIP", Addr: "192.0.2.11"},
+		{Type: "Hostname", Addr: "n"}, {Type: "InternalIP", Addr: "2001:db8::11"}, {Type: "InternalIP",
+			Addr: "192.0.2.11"},
 	}}}
 	wantEqual(t, "endpoint without an annotation", calicoEndpoint(bare, 4), netip.MustParseAddr("192.0.2.11"))
 }
@@ -149,7 +155,8 @@ func TestCalicoNames(t *testing.T) {
 func TestCalicoHostEncryption(t *testing.T) {
 	const on = "FelixConfiguration//default wireguardEnabled=true"
 	for about, want := range map[string]string{
-		on: "wireguardHostEncryptionEnabled is off", on + " wireguardHostEncryptionEnabled=true": "wireguardHostEncryptionEnabled is on",
+		on: "wireguardHostEncryptionEnabled is off",
+		on + " wireguardHostEncryptionEnabled=true": "wireguardHostEncryptionEnabled is on",
 	} {
 		p := Decide(cluster(evidence.Run{}, configured(about), felixNode("key"), felixNode("key")))
 		if text := scopeOf(p); !strings.Contains(text, want) {

@@ -49,7 +49,8 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	p.Name, p.Title = c.name()
 	if marked > 0 {
-		p.Recognised = append(p.Recognised, fmt.Sprintf("annotations of Cilium on %d of %d nodes", marked, len(g.Nodes)))
+		p.Recognised = append(p.Recognised,
+			fmt.Sprintf("annotations of Cilium on %d of %d nodes", marked, len(g.Nodes)))
 	}
 	if configured {
 		p.Recognised = append(p.Recognised, "the ConfigMap kube-system/cilium-config")
@@ -59,9 +60,13 @@ func cilium(g *graph.Graph) (Profile, bool) {
 	}
 	if p.Encrypts {
 		p.Device = func(*graph.Node, int) string { return ciliumDevice }
-		p.Published, p.Port = ciliumKey, func(*graph.Node, int) uint16 { return ciliumPort }
-		p.Redirects, p.RouteMTU, p.AllowsPods = true, true, true
-		p.Wraps, p.Misleads = c.overlay(), ciliumMisleads
+		p.Published = ciliumKey
+		p.Port = func(*graph.Node, int) uint16 { return ciliumPort }
+		p.Redirects = true
+		p.RouteMTU = true
+		p.AllowsPods = true
+		p.Wraps = c.overlay()
+		p.Misleads = ciliumMisleads
 		return p, true
 	}
 	p.Backends = map[string]string{}
@@ -241,7 +246,7 @@ func (c ciliumCluster) scope() []Scope {
 	if !c.encrypts() {
 		return nil
 	}
-	const programs = "; what its programs decide for other packets cannot be read, it was watched on every link"
+	const programs = "; what its programs decide for other packets cannot be read, it was captured on every link"
 	lines := []Scope{{
 		What: "pods that a node does not know yet",
 		Why:  "without strict mode a packet to an address that the agent has not learned leaves unencrypted" + programs,
@@ -257,7 +262,8 @@ func (c ciliumCluster) scope() []Scope {
 		lines[1].Why += "; what its L7 proxy sends to pods it encrypts, which was not tried"
 	}
 	if id := c.config["cluster-id"]; id != "" && id != "0" {
-		lines = append(lines, Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})
+		lines = append(lines,
+			Scope{What: "pods of other clusters of a mesh", Why: "only nodes of this cluster were tested"})
 	}
 	return lines
 }
@@ -304,11 +310,11 @@ func (c ciliumCluster) nodeScope() Scope {
 	}
 	labels := c.optOutLabels()
 	if labels == "" {
-		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are no hosts"}
+		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are not hosts"}
 	}
 	return Scope{
 		What: "nodes to nodes",
-		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels + " opt out of it, not of that of " +
-			"their pods",
+		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels +
+			" opt out of it, not of that of their pods",
 	}
 }

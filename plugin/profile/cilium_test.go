@@ -56,7 +56,8 @@ func TestCiliumByItsConfiguration(t *testing.T) {
 		{map[string]string{"enable-wireguard": "true"}, "cilium-wireguard-vxlan",
 			"Cilium, WireGuard, tunnel (VXLAN)", true, true}, // the default
 		{options("enable-wireguard", "false"), "cilium-native", "Cilium, WireGuard off, native routing", false, false},
-		{map[string]string{"routing-mode": "tunnel"}, "cilium-vxlan", "Cilium, WireGuard off, tunnel (VXLAN)", false, false},
+		{map[string]string{"routing-mode": "tunnel"}, "cilium-vxlan",
+			"Cilium, WireGuard off, tunnel (VXLAN)", false, false},
 		{options("enable-wireguard", "false", "enable-ipsec", "true"), "cilium-ipsec-native",
 			"Cilium, IPsec and not WireGuard, native routing", false, false},
 		{options("enable-wireguard", "false", "enable-ztunnel", "true"), "cilium-ztunnel-native",
@@ -153,10 +154,13 @@ func TestCiliumScope(t *testing.T) {
 		options     map[string]string
 		says, spare []string
 	}{
-		{"the defaults", options(), []string{first, nodes, "its programs", "L7 proxy"}, []string{"strict mode's range", "opt out", "of a mesh"}},
-		{"strict mode", options("enable-encryption-strict-mode-egress", "true", "encryption-strict-egress-cidr", "10.42.0.0/16"),
+		{"the defaults", options(), []string{first, nodes, "its programs", "L7 proxy"},
+			[]string{"strict mode's range", "opt out", "of a mesh"}},
+		{"strict mode", options("enable-encryption-strict-mode-egress",
+			"true", "encryption-strict-egress-cidr", "10.42.0.0/16"),
 			[]string{"strict mode's range", "10.42.0.0/16"}, []string{first}},
-		{"strict mode before 1.19", options("enable-encryption-strict-mode", "true", "encryption-strict-mode-cidr", "10.42.0.0/16"),
+		{"strict mode before 1.19", options("enable-encryption-strict-mode",
+			"true", "encryption-strict-mode-cidr", "10.42.0.0/16"),
 			[]string{"strict mode's range", "10.42.0.0/16"}, []string{first}},
 		{"node encryption", options("encrypt-node", "true"), []string{out}, []string{nodes}},
 		{"of all nodes", options("encrypt-node", "true", "node-encryption-opt-out-labels", ""),

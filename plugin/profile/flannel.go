@@ -48,7 +48,8 @@ func flannel(g *graph.Graph) (Profile, bool) {
 	if p.RunsAs == "k3s" {
 		p.Unit = k3sUnit(g)
 		if slices.ContainsFunc(g.Nodes, k3sWithoutFlannel) {
-			p.RunsAs, p.Unit = "flannel", nil
+			p.RunsAs = "flannel"
+			p.Unit = nil
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
@@ -61,7 +62,9 @@ func flannel(g *graph.Graph) (Profile, bool) {
 		p.FailClosed = true
 		// Its one route to all pods is every packet's, a node's own too.
 		p.Promises = BackendHops().And(evidence.ClassNodePod)
-		p.Device, p.Published, p.Port = flannelDevices(g), flannelPublished, flannelPort
+		p.Device = flannelDevices(g)
+		p.Published = flannelPublished
+		p.Port = flannelPort
 		return p, true
 	}
 	p.Device = routedTo(g, flannelEndpoint)

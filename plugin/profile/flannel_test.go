@@ -23,7 +23,7 @@ func node(links []string, addresses ...string) *graph.Node {
 	return n
 }
 
-// The mode is told from what the nodes have; one that lost a device is in the
+// The mode is known from what the nodes have; one that lost a device is in the
 // others' mode.
 func TestFlannelDevices(t *testing.T) {
 	separate := node([]string{"eth0", "flannel-wg", "flannel-wg-v6"}, "10.42.0.0/32", "fe80::1/64")
@@ -56,8 +56,10 @@ func TestFlannelPublishesPerFamily(t *testing.T) {
 		"backend-data": `{"PublicKey":"four","Port":51820}`, "backend-v6-data": `{"PublicKey":"six","Port":51821}`,
 		"public-ip": "192.0.2.11", "public-ipv6": "2001:db8::11",
 	}
-	only4 := map[string]string{"backend-data": dual["backend-data"], "backend-v6-data": "null", "public-ip": "192.0.2.11"}
-	only6 := map[string]string{"backend-data": "null", "backend-v6-data": dual["backend-v6-data"], "public-ip": "0.0.0.0", "public-ipv6": "2001:db8::11"}
+	only4 := map[string]string{"backend-data": dual["backend-data"], "backend-v6-data": "null",
+		"public-ip": "192.0.2.11"}
+	only6 := map[string]string{"backend-data": "null", "backend-v6-data": dual["backend-v6-data"],
+		"public-ip": "0.0.0.0", "public-ipv6": "2001:db8::11"}
 	for _, test := range []struct {
 		name                 string
 		annotations          map[string]string

@@ -36,7 +36,8 @@ func TestK3sConfiguration(t *testing.T) {
 		{`["server","--vpn-auth","name=tailscale,(hidden)"]`, Configuration{Role: "server", Backend: "extension"}},
 		{`["server","--vpn-auth-file=(hidden)"]`, Configuration{Role: "server", Backend: "extension"}},
 		{`["agent","--vpn-auth","name=tailscale,(hidden)"]`, Configuration{Role: "agent"}},
-		{`["server","--flannel-external-ip","true"]`, Configuration{Role: "server", Backend: "vxlan", ExternalIP: true}},
+		{`["server","--flannel-external-ip","true"]`,
+			Configuration{Role: "server", Backend: "vxlan", ExternalIP: true}},
 		{`["server","--flannel-external-ip","false"]`, Configuration{Role: "server", Backend: "vxlan"}},
 		{`["server","--flannel-external-ip=false"]`, Configuration{Role: "server", Backend: "vxlan"}},
 		{`["server","--flannel-external-ip"]`, Configuration{Role: "server", Backend: "vxlan", ExternalIP: true}},
@@ -62,12 +63,15 @@ func TestK3sLegacyWireGuard(t *testing.T) {
 // What K3s hands pods' packets to is named, if it says what that is.
 func TestK3sWithAVPN(t *testing.T) {
 	for _, test := range []struct{ backend, args, name, title string }{
-		{"extension", `["server","--vpn-auth","name=tailscale,(hidden)"]`, "k3s-tailscale", "K3s with Tailscale (--vpn-auth)"},
-		{"extension", `["agent","--vpn-auth=name=tailscale,(hidden)"]`, "k3s-tailscale", "K3s with Tailscale (--vpn-auth)"},
+		{"extension", `["server","--vpn-auth","name=tailscale,(hidden)"]`, "k3s-tailscale",
+			"K3s with Tailscale (--vpn-auth)"},
+		{"extension", `["agent","--vpn-auth=name=tailscale,(hidden)"]`, "k3s-tailscale",
+			"K3s with Tailscale (--vpn-auth)"},
 		{"extension", `["server","--vpn-auth-file","(hidden)"]`, "k3s-vpn", "K3s with a VPN (--vpn-auth)"},
 		{"extension", `["server","--vpn-auth","name=x;reboot"]`, "k3s-vpn", "K3s with a VPN (--vpn-auth)"},
 		{"extension", `["server"]`, "flannel-extension", "K3s with Flannel, backend extension"},
-		{"vxlan", `["server","--vpn-auth","name=tailscale,(hidden)"]`, "flannel-vxlan", "K3s with Flannel, backend vxlan"},
+		{"vxlan", `["server","--vpn-auth","name=tailscale,(hidden)"]`, "flannel-vxlan",
+			"K3s with Flannel, backend vxlan"},
 	} {
 		p := Decide(cluster(evidence.Run{}, evidence.Cluster{},
 			surveyed{annotations: with(lease(0, test.backend), "k3s.io/node-args", test.args)}))
@@ -106,7 +110,8 @@ func TestK3sUnits(t *testing.T) {
 
 // No other distribution has units that restart its network.
 func TestNoUnitsElsewhere(t *testing.T) {
-	for _, node := range []surveyed{{annotations: lease(0, "wireguard")}, {}, {annotations: lease(0, "vxlan"), kubelet: "v1.33.1+rke2r1"}} {
+	for _, node := range []surveyed{{annotations: lease(0, "wireguard")}, {},
+		{annotations: lease(0, "vxlan"), kubelet: "v1.33.1+rke2r1"}} {
 		g := cluster(evidence.Run{}, evidence.Cluster{}, node)
 		wantEqual(t, "unit", Decide(g).Unit(g.Nodes[0]), "")
 	}

@@ -86,15 +86,15 @@ func kiloClear(from, to *graph.Node) string {
 	case granularity == kiloFull:
 		return ""
 	case place == kiloPlace(to):
-		return fmt.Sprintf("%s and %s are in one location%s, and with the mesh granularity %s Kilo does not encrypt inside "+
-			"of one", from.Name, to.Name, called(place), granularity)
+		return fmt.Sprintf("%s and %s are in one location%s, and with the mesh granularity %s Kilo does not encrypt "+
+			"inside of one", from.Name, to.Name, called(place), granularity)
 	case granularity == kiloCross:
 		return ""
 	}
 	for _, n := range []*graph.Node{from, to} {
 		if n.Annotations[kiloPrefix+"wireguard-ip"] == "" {
-			return fmt.Sprintf("%s is not the node that leads its location%s, and with the mesh granularity %s what it "+
-				"exchanges with other locations goes through that one, unencrypted up to there", n.Name,
+			return fmt.Sprintf("%s is not the node that leads its location%s, and with the mesh granularity %s what "+
+				"it exchanges with other locations goes through that one, unencrypted up to there", n.Name,
 				called(kiloPlace(n)), granularity)
 		}
 	}

@@ -41,6 +41,6 @@ func kubespan(g *graph.Graph) (machines, bool) {
 		unknown: true,
 		scope: []Scope{{What: "what KubeSpan does while a peer is down",
 			Why: "with allowDownPeerBypass in the machine configuration it sends in clear then, and no object of the " +
-				"cluster says whether it is set"}},
+				"cluster shows whether it is set"}},
 	}, true
 }

@@ -26,7 +26,8 @@ func TestKubeSpan(t *testing.T) {
 		{"an unknown network", "unknown", nil, 0},
 		{"flannel", "flannel-vxlan", lease(0, "vxlan"), 50},
 	} {
-		g := cluster(evidence.Run{}, evidence.Cluster{}, span("key-0", test.annotations), span("key-1", test.annotations))
+		g := cluster(evidence.Run{}, evidence.Cluster{}, span("key-0", test.annotations),
+			span("key-1", test.annotations))
 		p := Decide(g)
 		wantEqual(t, test.name, p.Name, test.system+"-over-kubespan")
 		wantEqual(t, test.name, strings.HasSuffix(p.Title, ", over KubeSpan"), true)
@@ -49,7 +50,8 @@ func TestKubeSpan(t *testing.T) {
 
 // A network plugin that encrypts is judged by its own device, inside of KubeSpan.
 func TestInsideOfKubeSpan(t *testing.T) {
-	g := cluster(evidence.Run{}, evidence.Cluster{}, span("key-0", lease(0, "wireguard")), span("key-1", lease(1, "wireguard")))
+	g := cluster(evidence.Run{}, evidence.Cluster{}, span("key-0", lease(0, "wireguard")),
+		span("key-1", lease(1, "wireguard")))
 	p := Decide(g)
 	wantEqual(t, "name", p.Name, "flannel-wireguard")
 	wantEqual(t, "device", p.Device(g.Nodes[0], 4), "flannel-wg")

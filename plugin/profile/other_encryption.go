@@ -25,7 +25,8 @@ func others(g *graph.Graph) (found []Encryption) {
 		found = append(found, e)
 	}
 	if g.Cluster.Objects[ciliumConfig]["enable-ztunnel"] == "true" {
-		found = append(found, Encryption{Name: "mutual TLS by Cilium's ztunnel", How: "enable-ztunnel in " + ciliumConfig})
+		found = append(found,
+			Encryption{Name: "mutual TLS by Cilium's ztunnel", How: "enable-ztunnel in " + ciliumConfig})
 	}
 	for _, mesh := range meshes {
 		if namespaces := g.Cluster.Objects[evidence.MeshesObject][mesh.key]; namespaces != "" {
@@ -52,7 +53,8 @@ func ipsec(g *graph.Graph) (Encryption, bool) {
 	policies := 0
 	frames := uint64(0)
 	for _, n := range g.Nodes {
-		if slices.ContainsFunc(n.Diversions, func(d *evidence.Diversion) bool { return d.Effect == evidence.EffectEncrypt }) {
+		encrypts := func(d *evidence.Diversion) bool { return d.Effect == evidence.EffectEncrypt }
+		if slices.ContainsFunc(n.Diversions, encrypts) {
 			policies++
 		}
 		for _, c := range n.Captures {

@@ -39,12 +39,15 @@ func TestOtherEncryption(t *testing.T) {
 		{name: "configured off", about: evidence.Cluster{Objects: objects(config, "enable-ipsec", "false")},
 			profile: "cilium-vxlan"},
 		{name: "ztunnel", about: evidence.Cluster{Objects: objects(config, "enable-ztunnel", "true")},
-			profile: "cilium-ztunnel-vxlan", want: "mutual TLS by Cilium's ztunnel, enable-ztunnel in ConfigMap/kube-system/cilium-config"},
-		{name: "ambient", about: evidence.Cluster{Objects: objects("Namespaces//meshes", "istio.io/dataplane-mode=ambient", "3")},
-			want: "mutual TLS by Istio's ambient mode (HBONE, TCP port 15008), istio.io/dataplane-mode=ambient on 3 of the " +
-				"cluster's namespaces"},
-		{name: "sidecars", about: evidence.Cluster{Objects: objects("Namespaces//meshes", "linkerd.io/inject=enabled", "1")},
-			want: "mutual TLS by Linkerd's sidecars, linkerd.io/inject=enabled on 1 of the cluster's namespaces"},
+			profile: "cilium-ztunnel-vxlan",
+			want:    "mutual TLS by Cilium's ztunnel, enable-ztunnel in ConfigMap/kube-system/cilium-config"},
+		{name: "ambient",
+			about: evidence.Cluster{Objects: objects("Namespaces//meshes", "istio.io/dataplane-mode=ambient", "3")},
+			want: "mutual TLS by Istio's ambient mode (HBONE, TCP port 15008), istio.io/dataplane-mode=ambient on 3 " +
+				"of the cluster's namespaces"},
+		{name: "sidecars",
+			about: evidence.Cluster{Objects: objects("Namespaces//meshes", "linkerd.io/inject=enabled", "1")},
+			want:  "mutual TLS by Linkerd's sidecars, linkerd.io/inject=enabled on 1 of the cluster's namespaces"},
 	} {
 		p := Decide(cluster(evidence.Run{}, test.about, test.node, surveyed{}))
 		wantEqual(t, test.name, p.Name, cmp.Or(test.profile, "unknown"))
@@ -70,7 +73,9 @@ func TestOtherEncryption(t *testing.T) {
 
 // Submariner is in the scope, and carries nothing between nodes of a cluster.
 func TestSubmariner(t *testing.T) {
-	device := evidence.Message{Link: &evidence.Link{Name: "submariner", Kind: "wireguard", Role: evidence.RoleWireGuard}}
+	device := evidence.Message{
+		Link: &evidence.Link{Name: "submariner", Kind: "wireguard", Role: evidence.RoleWireGuard},
+	}
 	older := evidence.Message{Link: &evidence.Link{Name: "subwg0", Kind: "wireguard", Role: evidence.RoleWireGuard}}
 	bridge := evidence.Message{Link: &evidence.Link{Name: "submariner", Kind: "bridge", Role: evidence.RoleInside}}
 	for _, test := range []struct {

@@ -1,4 +1,4 @@
-// Package profile says what should be true of a cluster: which WireGuard, if
+// Package profile describes what should be true of a cluster: which WireGuard, if
 // any, is meant to carry the pods' traffic, under which names and keys, and
 // what that design leaves outside the tunnel on purpose. It reads what the API
 // and the nodes said and judges nothing.
@@ -34,16 +34,16 @@ type Profile struct {
 	Unit func(n *graph.Node) string
 	// Recognised is the evidence for this profile, one phrase each.
 	Recognised []string
-	// Encrypts says that the CNI is meant to encrypt pod traffic itself.
+	// Encrypts reports whether the CNI is meant to encrypt pod traffic itself.
 	Encrypts bool
-	// Delegates says that the backend hands pods' packets to a program that is not
+	// Delegates reports whether the backend hands pods' packets to a program that is not
 	// the network plugin's own. Whether that encrypts is known by evidence alone.
 	Delegates bool
 	// Backend names what carries pod traffic: wireguard, vxlan, host-gw, …
 	Backend string
 	// FailClosed: traffic that finds no peer is dropped rather than sent in clear.
 	FailClosed bool
-	// EncryptsHosts says that traffic between the nodes themselves, of the host network,
+	// EncryptsHosts reports whether traffic between the nodes themselves, of the host network,
 	// is meant to go through the tunnel too.
 	EncryptsHosts bool
 	// OptedOut reports whether a node is configured to leave its own traffic, that of
@@ -72,7 +72,7 @@ type Profile struct {
 	// test pod is elsewhere: the network plugin takes them from where they were read.
 	// nil if that is known of no node.
 	Assigned func(n *graph.Node) bool
-	// Borrows says that a pod can have a single address of another node's range.
+	// Borrows reports whether a pod can have a single address of another node's range.
 	Borrows bool
 	// Wire are the UDP ports on which a program that cannot be asked sends messages in
 	// WireGuard's format: captures count them there.
@@ -80,20 +80,20 @@ type Profile struct {
 	// Below is set where a WireGuard of the machines encrypts what an overlay
 	// makes of the pods' packets; Device is then that one.
 	Below *Overlay
-	// Redirects says that BPF programs of the network plugin, where packets leave
+	// Redirects reports whether BPF programs of the network plugin, where packets leave
 	// by a link, lead those of pods into Device. No route leads there.
 	Redirects bool
 	// Misleads reports whether a statement gives packets a mark by which these programs
-	// tell what is to be encrypted; nil if they ask for no mark.
+	// recognise what is to be encrypted; nil if they ask for no mark.
 	Misleads func(d *evidence.Diversion) bool
 	// Wraps is the network plugin's own overlay, whose packets Device encrypts; nil
 	// if it encrypts the pods' packets bare. A peer's allowed IPs are then the
 	// addresses of the node, which is where the overlay sends to.
 	Wraps *Overlay
-	// AllowsPods says that pods are among a peer's allowed IPs one by one, and ranges as
+	// AllowsPods reports whether pods are among a peer's allowed IPs one by one, and ranges as
 	// a whole only in some releases.
 	AllowsPods bool
-	// RouteMTU says that pods have the MTU of the tunnel on their routes, so that of
+	// RouteMTU reports whether pods have the MTU of the tunnel on their routes, so that of
 	// their links says nothing.
 	RouteMTU bool
 	// OldLink reports whether a link is one that a backend of the network plugin
@@ -182,8 +182,8 @@ func Decide(g *graph.Graph) Profile {
 			if p.Promises == nil {
 				p.Promises = p.ofHosts(g)
 			}
-			p.Scope = slices.Concat(tested(g), withoutNewPods(g), withoutRanges(g), scopeLines(g.AskedClasses()), p.Scope, submariner(g),
-				tailscale(g), p.ofOthers())
+			p.Scope = slices.Concat(tested(g), withoutNewPods(g), withoutRanges(g), scopeLines(g.AskedClasses()),
+				p.Scope, submariner(g), tailscale(g), p.ofOthers())
 			if name := map[string]string{"k3s": "K3s", "rke2": "RKE2"}[p.Distribution]; name != "" {
 				p.Title = name + " with " + p.Title
 			}
@@ -231,7 +231,8 @@ func routedTo(g *graph.Graph, endpoint func(*graph.Node, int) netip.Addr) func(*
 	ofNodes := map[netip.Addr]bool{}
 	for _, n := range g.Nodes {
 		for _, family := range []int{4, 6} {
-			ofNodes[internalIP(n, family)], ofNodes[endpoint(n, family)] = true, true
+			ofNodes[internalIP(n, family)] = true
+			ofNodes[endpoint(n, family)] = true
 		}
 	}
 	return func(n *graph.Node, family int) string { return routedBut(n, family, ofNodes) }
@@ -266,8 +267,8 @@ func tested(g *graph.Graph) []Scope {
 		which = "each node to 1 other, chosen from the run ID"
 	}
 	return []Scope{
-		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s", nodes*each,
-			nodes*(nodes-1), which, over)},
+		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s",
+			nodes*each, nodes*(nodes-1), which, over)},
 		{What: fmt.Sprintf("the other %d directions between these nodes", nodes*(nodes-1-each)),
 			Why: "--pairs " + g.Run.Pairs + " left them out"},
 	}
@@ -308,7 +309,8 @@ func withoutRanges(g *graph.Graph) []Scope {
 var commonScope = []Scope{
 	{What: "pods on the same node", Why: "their traffic never leaves the host"},
 	{What: "host network (kubelet, API server, etcd)",
-		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of their own"},
+		Why: "node to node and hostNetwork pods: not pod network traffic; control-plane connections use TLS of " +
+			"their own"},
 	{What: "other hops to Services, proxies, meshes",
 		Why: "the first hop of NodePort and LoadBalancer traffic depends on the client, not on the cluster"},
 	{What: "egress gateways, Multus, SCTP, multicast",

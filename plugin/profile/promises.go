@@ -82,5 +82,6 @@ func scopeLines(asked []evidence.Class) []Scope {
 		return nil
 	}
 	return []Scope{{What: "Services and nodes, beyond what the table of classes shows",
-		Why: "a PASS is about pods; of other classes it says only that none leaked which this network promises to encrypt"}}
+		Why: "a PASS is about pods; of other classes it says only that none leaked which this network promises " +
+			"to encrypt"}}
 }

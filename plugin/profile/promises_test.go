@@ -35,7 +35,8 @@ func TestPromises(t *testing.T) {
 
 // The scope says what a run for more than pods shows of it.
 func TestScopeOfClasses(t *testing.T) {
-	asked := Decide(cluster(evidence.Run{Families: []int{4}, Scope: []string{evidence.ScopeHosts}}, evidence.Cluster{}, nodes(2)...))
+	asked := Decide(cluster(evidence.Run{Families: []int{4}, Scope: []string{evidence.ScopeHosts}},
+		evidence.Cluster{}, nodes(2)...))
 	alone := Decide(cluster(evidence.Run{Families: []int{4}}, evidence.Cluster{}, nodes(2)...))
 	if len(asked.Scope) != len(alone.Scope)+1 {
 		t.Errorf("%+v, %+v", asked.Scope, alone.Scope)

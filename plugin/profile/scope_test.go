@@ -30,10 +30,12 @@ func TestScopeOfPairs(t *testing.T) {
 			"pod to pod for 5 of the 20 directions between these nodes (a ring through all nodes by name), IPv6",
 			"the other 15 directions between these nodes"},
 		{"some others", evidence.Run{Families: []int{4}, Pairs: "3", ID: "x"}, 7,
-			"pod to pod for 21 of the 42 directions between these nodes (each node to 3 others, chosen from the run ID), IPv4",
+			"pod to pod for 21 of the 42 directions between these nodes (each node to 3 others, chosen from the run " +
+				"ID), IPv4",
 			"the other 21 directions between these nodes"},
 		{"few others", evidence.Run{Families: []int{4}, Pairs: "2", ID: "x"}, 9,
-			"pod to pod for 18 of the 72 directions between these nodes (each node to 2 others, chosen from the run ID), IPv4",
+			"pod to pod for 18 of the 72 directions between these nodes (each node to 2 others, chosen from the run " +
+				"ID), IPv4",
 			"the other 54 directions between these nodes"},
 	} {
 		scope := Decide(cluster(test.run, evidence.Cluster{}, nodes(test.nodes)...)).Scope
@@ -79,7 +81,8 @@ func TestScopeOfNewPods(t *testing.T) {
 		for _, line := range Decide(cluster(run, evidence.Cluster{}, nodes(test.nodes)...)).Scope {
 			if strings.Contains(line.What, "new pods") {
 				got = line.What
-				wantEqual(t, test.name, line.Why, "no new pod was started there while every link was captured, see --new-pods")
+				wantEqual(t, test.name, line.Why,
+					"no new pod was started there while every link was captured, see --new-pods")
 			}
 		}
 		wantEqual(t, test.name, got, test.want)
@@ -97,7 +100,8 @@ func TestScopeNamesWhatIsLeftOut(t *testing.T) {
 				out += line.What + "\n"
 			}
 		}
-		for _, part := range []string{"pods on the same node", "host network", "Services", "egress gateways", "Multus", "network cards"} {
+		for _, part := range []string{"pods on the same node", "host network", "Services", "egress gateways",
+			"Multus", "network cards"} {
 			if !strings.Contains(out, part) {
 				t.Errorf("%s: %q is not in the scope", name, part)
 			}

@@ -18,8 +18,8 @@ func submariner(g *graph.Graph) []Scope {
 		return nil
 	}
 	return []Scope{{What: "traffic with other clusters (Submariner)",
-		Why: "it leaves through gateway nodes, whose tunnels are not part of this run; its link vx-submariner to them " +
-			"does not encrypt by itself"}}
+		Why: "it leaves through gateway nodes, whose tunnels are not part of this run; its link vx-submariner to " +
+			"them does not encrypt by itself"}}
 }
 
 func runsSubmariner(n *graph.Node) bool {

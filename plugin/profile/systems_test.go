@@ -95,7 +95,8 @@ func TestRunsAs(t *testing.T) {
 
 // An address that a node publishes in place of its own is named with what asks for it.
 func TestOverwrite(t *testing.T) {
-	for key, value := range map[string]string{"public-ip-overwrite": "203.0.113.7", "public-ipv6-overwrite": "2001:db8::7"} {
+	for key, value := range map[string]string{"public-ip-overwrite": "203.0.113.7",
+		"public-ipv6-overwrite": "2001:db8::7"} {
 		g := cluster(evidence.Run{}, evidence.Cluster{},
 			surveyed{annotations: with(lease(0, "vxlan"), flannelPrefix+key, value)},
 			surveyed{annotations: lease(1, "vxlan")})

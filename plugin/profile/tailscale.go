@@ -21,7 +21,8 @@ func (p *Profile) delegate(g *graph.Graph) {
 	p.Delegates = true
 	for _, n := range g.Nodes {
 		if vpn := k3sVPN(n); vpn != "" {
-			p.Name, p.Title = "k3s-"+vpn, vpnTitles[vpn]
+			p.Name = "k3s-" + vpn
+			p.Title = vpnTitles[vpn]
 			p.Recognised = append(p.Recognised, "--vpn-auth in k3s.io/node-args of "+n.Name)
 			break
 		}

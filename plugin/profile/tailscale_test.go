@@ -12,7 +12,9 @@ import (
 // another kind, or with a control socket, is not its TUN device.
 func TestTailscaleIsInTheScope(t *testing.T) {
 	link := func(kind string, role evidence.LinkRole, up bool) surveyed {
-		return surveyed{also: []evidence.Message{{Link: &evidence.Link{Name: "tailscale0", Kind: kind, Role: role, Up: up}}}}
+		return surveyed{
+			also: []evidence.Message{{Link: &evidence.Link{Name: "tailscale0", Kind: kind, Role: role, Up: up}}},
+		}
 	}
 	for _, test := range []struct {
 		name string

@@ -77,9 +77,12 @@ func (p *Profile) underlay(g *graph.Graph) {
 	}
 	overlay, known := overlays[p.Backend]
 	overlay.Unknown = !known || below.unknown
-	overlay.Device, overlay.Marked, overlay.Chains = below.usual, below.marked, below.chains
+	overlay.Device = below.usual
+	overlay.Marked = below.marked
+	overlay.Chains = below.chains
 	p.Below = &overlay
-	p.Name, p.Title = p.Name+"-over-"+below.name, p.Title+", over "+below.title
+	p.Name += "-over-" + below.name
+	p.Title += ", over " + below.title
 	p.Endpoint = p.OverlayEnd()
 	p.Device = func(n *graph.Node, _ int) string { return below.device(n) }
 	if below.runsAs != "" {

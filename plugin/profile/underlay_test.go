@@ -56,7 +56,8 @@ func TestUnderlay(t *testing.T) {
 		}, true, []string{"wg0", ""}},
 		{"two names", []surveyed{
 			under(0, "vxlan", wg0, "lo", "wg0", "wg0"), under(1, "vxlan", []string{"tun9"}, "tun9", "lo", "tun9"),
-			under(2, "vxlan", []string{"tun9", "wg0"}, "eth0", "eth0", "lo"), under(3, "vxlan", wg0, "wg0", "wg0", "wg0"),
+			under(2, "vxlan", []string{"tun9", "wg0"}, "eth0", "eth0",
+				"lo"), under(3, "vxlan", wg0, "wg0", "wg0", "wg0"),
 		}, true, []string{"wg0", "tun9", "wg0", "wg0"}}, // most use wg0
 	} {
 		g := cluster(evidence.Run{}, evidence.Cluster{}, test.nodes...)
@@ -121,7 +122,8 @@ func TestUnderlayIPv6(t *testing.T) {
 // plain is a node of a network that is not known, at 203.0.113.1 and so on, which
 // reaches the other nodes by links.
 func plain(index int, devices []string, links ...string) surveyed {
-	n := surveyed{devices: devices, routes: map[string]string{}, internal: []string{fmt.Sprintf("203.0.113.%d", 1+index)}}
+	n := surveyed{devices: devices, routes: map[string]string{},
+		internal: []string{fmt.Sprintf("203.0.113.%d", 1+index)}}
 	for other, link := range links {
 		n.routes[fmt.Sprintf("203.0.113.%d", 1+other)] = link
 	}

@@ -82,7 +82,7 @@ func (r *Recording) Messages(stream string) []*evidence.Message {
 	return messages
 }
 
-// Gap says what makes a stream incomplete, empty if nothing does.
+// Gap reports what makes a stream incomplete, empty if nothing does.
 func (r *Recording) Gap(stream string) string {
 	s := r.stream(stream)
 	if s == nil {

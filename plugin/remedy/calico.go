@@ -16,8 +16,9 @@ var calicoSwitch = Hint{
 			"-p '{\"spec\":{\"wireguardEnabled\":true}}'",
 		Note: "for IPv6 pods also \"wireguardEnabledV6\":true",
 	}},
-	Note: "Every node needs the kernel's WireGuard: traffic of one without it stays in plaintext. UDP 51820 (IPv6: 51821) " +
-		"must be open between the nodes. Then restart workloads step by step: running pods keep an MTU that is too large.",
+	Note: "Every node needs the kernel's WireGuard: traffic of one without it stays in plaintext. UDP 51820 (IPv6: " +
+		"51821) must be open between the nodes. Then restart workloads step by step: running pods keep an MTU that " +
+		"is too large.",
 }
 
 func calicoRestart(title string) Hint { return restartHint(title, calicoStep) }
@@ -41,8 +42,8 @@ var calicoRemedies = []row{
 	// Prints no command: which of several nodes are meant to differ is not known.
 	{"WG0101", "mixed", Calico, Hint{
 		Title: "Have all nodes use WireGuard",
-		Note: "Remove wireguardEnabled from the FelixConfigurations that are named after nodes (node.NAME): they take " +
-			"precedence over default.",
+		Note: "Remove wireguardEnabled from the FelixConfigurations that are named after nodes (node.NAME): " +
+			"they take precedence over default.",
 	}},
 	// Loads a module, which stays until the next boot; restarts Felix on one node.
 	{"WG0201", "missing", Calico, Hint{
@@ -85,11 +86,14 @@ var calicoRemedies = []row{
 	// Restarts Felix on one node.
 	{"WG0306", "", Calico, calicoRestart("Restart calico-node on {node}: it reads the others' addresses again")},
 	// Restarts Felix on one node.
-	{"WG0401", "", Calico, calicoRestart("Restart calico-node on {node}: it makes its rule and its routes into {device} again")},
+	{"WG0401", "", Calico,
+		calicoRestart("Restart calico-node on {node}: it makes its rule and its routes into {device} again")},
 	// The same: its routes are in a table of their own, so that nothing is looked up in main before.
-	{"WG0401", "rule", Calico, calicoRestart("Restart calico-node on {node}: it makes its rule and its routes into {device} again")},
+	{"WG0401", "rule", Calico,
+		calicoRestart("Restart calico-node on {node}: it makes its rule and its routes into {device} again")},
 	// Restarts Felix on one node.
-	{"WG0401", "thrown", Calico, calicoRestart("Restart calico-node on {node}: it keeps the pods of {peer} out of its tunnel")},
+	{"WG0401", "thrown", Calico,
+		calicoRestart("Restart calico-node on {node}: it keeps the pods of {peer} out of its tunnel")},
 	// Changes the keepalive of all nodes: a few bytes for each peer and interval.
 	{"WG0702", "", Calico, Hint{
 		Title: "Have the nodes send keepalives",

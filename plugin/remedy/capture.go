@@ -19,8 +19,8 @@ var captureRemedies = []row{
 	{"WG0604", "unread", "", Hint{
 		Title: "Find out why the probe could not watch all of {node}",
 		Note: "The finding names the link, or what was not read. A link that came or went meanwhile: run again. A " +
-			"permission: the probe needs NET_RAW and NET_ADMIN in the host's network; policies of admission or of the " +
-			"container runtime can take them away.",
+			"permission: the probe needs NET_RAW and NET_ADMIN in the host's network; policies of admission or of " +
+			"the container runtime can take them away.",
 	}},
 	// Prints no command: nothing has to be changed.
 	{"WG0604", "", "", Hint{
@@ -64,7 +64,8 @@ var captureRemedies = []row{
 
 // insideOther is for a tunnel inside of another one, where that leaves something unproven.
 var insideOther = Hint{
-	Title: "Nothing is known to be wrong: {device} runs inside of {link}, and something needed for a proof was not seen",
+	Title: "Nothing is known to be wrong: {device} runs inside of {link}, " +
+		"and something needed for a proof was not seen",
 	Note: "Run verify again with the probe image of this version, which captures the messages of {device} on {link}. " +
 		"The control packet has to leave {node} for {peer} in plaintext, so {peer} must have an address on a network " +
 		"card that {node} does not reach through {link}.",

@@ -49,8 +49,9 @@ var ciliumRemedies = []row{
 	}},
 	// Loads a module, which stays until the next boot; restarts the agent of one node.
 	{"WG0201", "missing", Cilium, Hint{
-		Title: "Restart Cilium on {node}: its agent makes {device} when it starts with WireGuard", Disruption: ciliumPauses,
-		Steps: []Step{loadModule, ciliumRestart},
+		Title:      "Restart Cilium on {node}: its agent makes {device} when it starts with WireGuard",
+		Disruption: ciliumPauses,
+		Steps:      []Step{loadModule, ciliumRestart},
 	}},
 	// Restarts the agent of one node.
 	{"WG0201", "down", Cilium, ciliumAgain},
@@ -71,8 +72,8 @@ var ciliumRemedies = []row{
 				Note: "or the folder that Cilium's option state-dir names"},
 			ciliumRestart,
 		},
-		Note: "Agents refuse the second node that publishes a key, so it has no peers. Keep this file out of images that " +
-			"machines are cloned from.",
+		Note: "Agents refuse the second node that publishes a key, so it has no peers. Keep this file out of images " +
+			"that machines are cloned from.",
 	}},
 	// Restarts the agent of one node.
 	{"WG0304", "", Cilium, Hint{
@@ -99,14 +100,15 @@ var ciliumRemedies = []row{
 	// Prints no command: the MTU is of the whole cluster.
 	{"WG0503", "fits", Cilium, Hint{
 		Title: "Lower the MTU that Cilium counts with",
-		Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set the chart's value MTU to what the network between " +
-			"the nodes takes, of which Cilium subtracts what WireGuard adds; restart the agents and recreate the pods.",
+		Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set the chart's value MTU to what the network " +
+			"between the nodes takes, of which Cilium subtracts what WireGuard adds; restart the agents and recreate " +
+			"the pods.",
 	}},
 	// Prints no command: the MTU is of the whole cluster.
 	{"WG0504", "", Cilium, Hint{
 		Title: "Lower the MTU that Cilium counts with",
-		Note: "Set the chart's value MTU to that of {link}, of which Cilium subtracts what WireGuard adds; restart the " +
-			"agents and recreate the pods.",
+		Note: "Set the chart's value MTU to that of {link}, of which Cilium subtracts what WireGuard adds; " +
+			"restart the agents and recreate the pods.",
 	}},
 	// Restarts the agent of one node.
 	{"WG0606", "", Cilium, ciliumAgain},
@@ -119,8 +121,8 @@ var ciliumRemedies = []row{
 	// Prints no command. Changes: a few bytes for each peer and interval.
 	{"WG0702", "", Cilium, Hint{
 		Title: "Have the nodes send keepalives",
-		Note: "Set the chart's value encryption.wireguard.persistentKeepalive to 25s, and restart the agents: kubectl " +
-			"-n kube-system rollout restart daemonset cilium.",
+		Note: "Set the chart's value encryption.wireguard.persistentKeepalive to 25s, and restart the agents: " +
+			"kubectl -n kube-system rollout restart daemonset cilium.",
 	}},
 }
 

@@ -42,8 +42,8 @@ var clusterRemedies = []row{
 	// Changes nothing by itself.
 	{"WG0102", "", "", Hint{
 		Title: "Test the missing nodes, or leave them out on purpose",
-		Note: "Name those to test with --nodes. One that is not Ready or not schedulable has to become so first; a virtual " +
-			"node and one of another operating system than Linux cannot be tested.",
+		Note: "Name those to test with --nodes. One that is not Ready or not schedulable has to become so first; " +
+			"a virtual node and one of another operating system than Linux cannot be tested.",
 	}},
 	// Changes nothing by itself: whose configuration is to go is the operator's to know.
 	{"WG0107", "foreign", "", Hint{

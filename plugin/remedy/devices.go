@@ -30,7 +30,7 @@ var deviceRemedies = []row{
 	// Changes nothing by itself: which program it is is not known.
 	{"WG0202", "hangs", "", Hint{
 		Title: "Restart the program that runs {device} on {node}",
-		Note:  "It is a userspace WireGuard, in the network plugin itself or beside it.",
+		Note:  "It is a userspace WireGuard, in the network plugin itself or next to it.",
 	}},
 	// Changes nothing by itself: no policy is named to be weakened.
 	{"WG0202", "permission", "", Hint{
@@ -53,15 +53,16 @@ var deviceRemedies = []row{
 	// Changes nothing by itself: how the plugin chooses the address is not known.
 	{"WG0306", "moved", "", Hint{
 		Title: "Have {node} publish an address that it has",
-		Note: "It publishes {address}, which it may have had before: restart the network plugin on {node}, which looks " +
-			"for its address when it starts, and keep the address the same (a reservation of DHCP, no temporary IPv6 " +
-			"address).",
+		Note: "It publishes {address}, which it may have had before: restart the network plugin on {node}, " +
+			"which looks for its address when it starts, and keep the address the same (a reservation of DHCP, " +
+			"no temporary IPv6 address).",
 	}},
 	// Changes nothing by itself.
 	{"WG0306", "elsewhere", "", Hint{
 		Title: "Have {node} publish an address of its own, and not {address} of {holder}",
-		Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. Name the node's own " +
-			"address or its network card in the network plugin's configuration, then restart it on {node}.",
+		Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. " +
+			"Name the node's own address or its network card in the network plugin's configuration, then restart it " +
+			"on {node}.",
 	}},
 	// Changes nothing by itself: the reachable address is not known.
 	{"WG0306", "private", "", reachable},

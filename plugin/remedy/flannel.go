@@ -74,14 +74,16 @@ var flannelSwitch = Hint{
 		{On: Operator, Command: "kubectl -n kube-flannel edit configmap kube-flannel-cfg",
 			Note: "in net-conf.json set \"Backend\": {\"Type\": \"wireguard\"}"},
 		{On: Operator, Command: "kubectl -n kube-flannel rollout restart daemonset kube-flannel-ds"},
-		{On: EachNode, Command: "reboot", Note: "flannel.1 and its routes stay otherwise and take precedence over the tunnel's"},
+		{On: EachNode, Command: "reboot",
+			Note: "flannel.1 and its routes stay otherwise and take precedence over the tunnel's"},
 		{On: Operator, Command: "kubectl wg verify"},
 	},
 }
 
 // rows are the remedies for Flannel however it is run.
 func (f flannelRun) rows() []row {
-	restart := restartHint("Restart "+f.name+" on {node}: it makes the device, its routes and its peers again", f.restart)
+	restart := restartHint("Restart "+f.name+" on {node}: it makes the device, its routes and its peers again",
+		f.restart)
 	return []row{
 		// Changes nothing: it reads the nodes and the log.
 		{"WG0101", "unleased", f.system, Hint{
@@ -98,9 +100,11 @@ func (f flannelRun) rows() []row {
 		// Prints no command: whose configuration is to go is the operator's to know.
 		{"WG0107", "foreign", f.system, Hint{
 			Title: "Have pods on {node} get their addresses from {range}",
-			Note: "Either another CNI configuration comes first: of " + f.cni + " on {node} the first file by name counts, " +
-				"which has to be Flannel's; move away what another network plugin or the container runtime left there. Or " +
-				"the node had another range before, which /run/flannel/subnet.env and the bridge cni0 keep: restart " +
+			Note: "Either another CNI configuration comes first: of " +
+				f.cni + " on {node} the first file by name counts, " +
+				"which has to be Flannel's; move away what another network plugin or the container runtime left " +
+				"there. Or the node had another range before, which /run/flannel/subnet.env and the bridge cni0 " +
+				"keep: restart " +
 				f.name + " there. Then create the node's pods again.",
 		}},
 		// Prints no command: a port is one of the whole cluster's configuration, and of the NAT's.
@@ -110,8 +114,9 @@ func (f flannelRun) rows() []row {
 				"{node} and have the NAT forward it. Flannel before 0.26.5 cannot use different ports.",
 		}},
 		// Loads a module, which stays until the next boot; restarts the plugin on one node.
-		{"WG0201", "missing", f.system, restartHint("Restart "+f.name+" on {node}: it makes the device when it starts", loadModule,
-			f.restart)},
+		{"WG0201", "missing", f.system,
+			restartHint("Restart "+f.name+" on {node}: it makes the device when it starts", loadModule,
+				f.restart)},
 		// Restarts the plugin on one node.
 		{"WG0201", "down", f.system, restart},
 		// Prints no command: which of the two devices gives way is the operator's choice.
@@ -143,15 +148,17 @@ func (f flannelRun) rows() []row {
 			Title:      "Restart " + f.name + " on {node}: it looks for its address when it starts",
 			Disruption: pauses,
 			Steps:      []Step{f.restart},
-			Note: "A control-plane node needs {address} back instead: etcd and certificates name it. If {address} is set in " +
-				f.address + ", correct it there first. Keep the address the same from now on: a reservation of DHCP, no " +
-				"temporary IPv6 address.",
+			Note: "A control-plane node needs {address} back instead: etcd and certificates name it. " +
+				"If {address} is set in " +
+				f.address + ", correct it there first. Keep the address the same from now on: a reservation of DHCP, " +
+				"no temporary IPv6 address.",
 		}},
 		// Prints no command: which address is right is the operator's to know.
 		{"WG0306", "elsewhere", f.system, Hint{
 			Title: "Have {node} publish an address of its own, and not {address} of {holder}",
-			Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. Set the node's " +
-				"own address or network card, in " + f.address + ", and restart " + f.name + " on {node}.",
+			Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. " +
+				"Set the node's own address or network card, in " +
+				f.address + ", and restart " + f.name + " on {node}.",
 		}},
 		// Prints no command: a port is one of the whole cluster's configuration and of its firewalls.
 		{"WG0306", "announced", f.system, Hint{
@@ -182,7 +189,8 @@ func (f flannelRun) rows() []row {
 		// Prints no command: the MTU is of the whole cluster, and running pods keep theirs.
 		{"WG0503", "fits", f.system, Hint{
 			Title: "Lower the tunnel's MTU to {mtu}",
-			Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set \"MTU\": {underlay} in " + f.netConf + ", of " +
+			Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set \"MTU\": {underlay} in " + f.netConf +
+				", of " +
 				"which Flannel subtracts 80 itself. Restart " + f.name + " and recreate the pods.",
 		}},
 		// Restarts the plugin on one node.

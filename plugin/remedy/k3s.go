@@ -33,8 +33,8 @@ var k3sRemedies = []row{
 	{"WG0101", "tun", K3s, Hint{
 		Title: "Nothing is known to be wrong: what {link} does with packets cannot be proven from outside",
 		Note: "Tailscale encrypts by its design; tailscale status on {node} shows its peers, and which of them are " +
-			"relayed. For a proof use K3s' backend wireguard-native in place of it, or a WireGuard of the kernel below " +
-			"Flannel (flannel-iface).",
+			"relayed. For a proof use K3s' backend wireguard-native in place of it, or a WireGuard of the kernel " +
+			"below Flannel (flannel-iface).",
 	}},
 	// Changes nothing.
 	{"WG0102", "notready", K3s, k3sNotReady("Bring {node} up, or leave it out with --nodes", "")},
@@ -56,7 +56,8 @@ var k3sRemedies = []row{
 	{"WG0104", "agent", K3s, Hint{
 		Title: "Remove flannel-backend from the agents' configuration",
 		Note: "It must not stand in /etc/rancher/k3s/config.yaml nor among the arguments of an agent: k3s agent does " +
-			"not know the option and may not start with it (journalctl -u k3s-agent). Name the backend on every server.",
+			"not know the option and may not start with it (journalctl -u k3s-agent). " +
+			"Name the backend on every server.",
 	}},
 	// Changes the carrier of all pods' traffic and their MTU; reboots every node.
 	{"WG0104", "", K3s, k3sSwitch},
@@ -92,8 +93,8 @@ var k3sRemedies = []row{
 	// Prints no command: the public address is not known.
 	{"WG0306", "external", K3s, Hint{
 		Title: "Configure K3s with the public address of {node}",
-		Note: "The servers have flannel-external-ip, and {node} has no external address, so it publishes {address}. Set " +
-			"node-external-ip: <public address of {node}> in /etc/rancher/k3s/config.yaml of {node}, restart K3s " +
+		Note: "The servers have flannel-external-ip, and {node} has no external address, so it publishes {address}. " +
+			"Set node-external-ip: <public address of {node}> in /etc/rancher/k3s/config.yaml of {node}, restart K3s " +
 			"there, and let UDP port {port} in at that address.",
 	}},
 	// Prints no command: the public address is not known, nor whether the networks should be connected.
@@ -149,8 +150,8 @@ var k3sSwitch = Hint{
 		{
 			On:      EachNode,
 			Command: "reboot",
-			Note: "servers first; removes flannel.1 and its routes, which would take precedence over the tunnel's, and gives " +
-				"every pod the new MTU",
+			Note: "servers first; removes flannel.1 and its routes, which would take precedence over the tunnel's, " +
+				"and gives every pod the new MTU",
 		},
 		{On: Operator, Command: "kubectl wg verify"},
 	},

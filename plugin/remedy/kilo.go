@@ -13,18 +13,21 @@ var (
 var kiloRemedies = []row{
 	// Changes the way of all pods' traffic between nodes, and every node's peers.
 	{"WG0101", "design", Kilo, Hint{
-		Title:      "Have Kilo encrypt between all nodes: mesh granularity full",
-		Disruption: "traffic between nodes is interrupted for seconds, node by node; each needs UDP 51820 from all others",
+		Title: "Have Kilo encrypt between all nodes: mesh granularity full",
+		Disruption: "traffic between nodes is interrupted for seconds, node by node; each needs UDP 51820 from " +
+			"all others",
 		Steps: []Step{
 			{On: Operator, Command: "kubectl -n kube-system edit daemonset kilo",
-				Note: "add --mesh-granularity=full to the arguments of kilo; the DaemonSet may be in another namespace"},
+				Note: "add --mesh-granularity=full to the arguments of kilo; the DaemonSet may be in another " +
+					"namespace"},
 			{On: Operator, Command: "kubectl wg verify"},
 		},
-		Note: "If the network inside of each location is to be trusted, test the nodes that lead the locations alone, " +
-			"with --nodes.",
+		Note: "If the network inside of each location is to be trusted, test the nodes that lead the locations " +
+			"alone, with --nodes.",
 	}},
 	// Loads a module, which stays until the next boot; restarts the agent of one node.
-	{"WG0201", "missing", Kilo, restartHint("Restart Kilo on {node}: it makes the device when it starts", loadModule, kiloStep)},
+	{"WG0201", "missing", Kilo, restartHint("Restart Kilo on {node}: it makes the device when it starts",
+		loadModule, kiloStep)},
 	// Restarts the agent of one node.
 	{"WG0201", "down", Kilo, kiloRestart},
 	// Restarts the agent of one node.
@@ -34,15 +37,16 @@ var kiloRemedies = []row{
 	// Prints no command: where the manifest keeps the key may differ.
 	{"WG0303", "", Kilo, Hint{
 		Title: "Give each node a key of its own",
-		Note: "Remove /var/lib/kilo/key on {node} and restart Kilo there, which makes another. Machines that were cloned " +
-			"from one image share what lies on its disk.",
+		Note: "Remove /var/lib/kilo/key on {node} and restart Kilo there, which makes another. " +
+			"Machines that were cloned from one image share what lies on its disk.",
 	}},
 	// Restarts the agent of one node.
 	{"WG0304", "", Kilo, kiloRestart},
 	// Prints no command: which address the others reach is not known.
 	{"WG0306", "", Kilo, Hint{
 		Title: "Have {peer} publish the endpoint that {node} reaches",
-		Note:  "Kilo finds it itself; the annotation kilo.squat.ai/force-endpoint: <address>:<port> of {peer} overrides it.",
+		Note: "Kilo finds it itself; the annotation kilo.squat.ai/force-endpoint: <address>:<port> of {peer} " +
+			"overrides it.",
 	}},
 	// Restarts the agent of one node.
 	{"WG0401", "none", Kilo, kiloRestart},

@@ -13,8 +13,8 @@ var kubespanRemedies = []row{
 	// Prints no command, as before.
 	{"WG0302", "", KubeSpan, Hint{
 		Title: "Find out why KubeSpan of {node} does not know {peer}",
-		Note: "talosctl get kubespanpeerspecs lists the peers of a machine, talosctl get kubespanpeerstatuses their state. " +
-			"Machines find each other through the discovery service: both must reach it.",
+		Note: "talosctl get kubespanpeerspecs lists the peers of a machine, talosctl get kubespanpeerstatuses their " +
+			"state. Machines find each other through the discovery service: both must reach it.",
 	}},
 	// Prints no command: a filter may leave the address out on purpose.
 	{"WG0304", "", KubeSpan, Hint{
@@ -25,9 +25,9 @@ var kubespanRemedies = []row{
 	// Prints no command: with it traffic stops while a peer is down, which is a choice.
 	{"WG0401", "bypass", KubeSpan, Hint{
 		Title: "Have KubeSpan drop what is for a peer that is down, and bring the peer up",
-		Note: "Set allowDownPeerBypass: false in the configuration of KubeSpan of every machine (machine.network.kubespan, or " +
-			"the document KubeSpanConfig). talosctl get kubespanpeerstatuses on {node} shows the state of {peer}; UDP port " +
-			"51820 must be open at one of the two at least.",
+		Note: "Set allowDownPeerBypass: false in the configuration of KubeSpan of every machine " +
+			"(machine.network.kubespan, or the document KubeSpanConfig). talosctl get kubespanpeerstatuses on {node} " +
+			"shows the state of {peer}; UDP port 51820 must be open at one of the two at least.",
 	}},
 	// Prints no command: it is one of the machine configuration.
 	{"WG0503", "", KubeSpan, Hint{

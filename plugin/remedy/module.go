@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// modules says how a node comes to have the kernel module wireguard, by how the
+// modules describes how a node comes to have the kernel module wireguard, by how the
 // PRETTY_NAME of its os-release begins, the longest first; that is what the API
 // shows as a node's OS image. A kernel's version number says little: some
 // distributions ported the module back to 4.18 and 5.4, and some build later
@@ -50,7 +50,8 @@ var modules = []struct{ system, advice, install string }{
 	{"CBL-Mariner", "the kernels since spring 2023 have it: update the node image", ""},
 	{"Microsoft Azure Linux", "the kernels have it: update the node image", ""},
 	// wireguard.com, installation, Oracle Linux.
-	{"Oracle Linux Server", "the Unbreakable Enterprise Kernel (kernel-uek) has it since its release 6: boot that kernel", ""},
+	{"Oracle Linux Server", "the Unbreakable Enterprise Kernel (kernel-uek) has it since its release 6: " +
+		"boot that kernel", ""},
 	{"Alibaba Cloud Linux", "it needs kernel 5.10.134-13 or later: update and reboot", ""},
 }
 

@@ -31,7 +31,8 @@ func TestModuleBySystem(t *testing.T) {
 		if !ok || len(hint.Steps) == 0 || hint.Steps[0].Command != "modprobe wireguard" {
 			t.Fatalf("%s: %+v", image, hint)
 		}
-		if note := hint.Steps[0].Note; !strings.Contains(note, part) || strings.ContainsAny(note, "{\x1b") || strings.Contains(note, "rm -rf") {
+		if note := hint.Steps[0].Note; !strings.Contains(note, part) || strings.ContainsAny(note, "{\x1b") ||
+			strings.Contains(note, "rm -rf") {
 			t.Errorf("%s: %q, want %q in it", image, note, part)
 		}
 	}

@@ -44,11 +44,13 @@ func problemsOf(r row) (problems []string) {
 func TestUnsafeRowsAreNoticed(t *testing.T) {
 	steps := func(command string) row { return row{hint: Hint{Steps: []Step{{Command: command}}}} }
 	for name, r := range map[string]row{
-		"accepts a link":   steps("nft insert rule {family} {table} {chain} iifname {device} accept"),
-		"accepts all":      steps("{iptables} -I INPUT -p udp --dport {port} -j ACCEPT"),
-		"reboots":          {code: "WG0501", hint: Hint{Steps: []Step{rebootEach}}},
-		"a note":           {hint: Hint{Note: "with ufw: ufw allow {port}/udp"}},
-		"a note of a step": {hint: Hint{Steps: []Step{{Note: "firewall-cmd --add-port={port}/udp", Command: "modprobe x"}}}},
+		"accepts a link": steps("nft insert rule {family} {table} {chain} iifname {device} accept"),
+		"accepts all":    steps("{iptables} -I INPUT -p udp --dport {port} -j ACCEPT"),
+		"reboots":        {code: "WG0501", hint: Hint{Steps: []Step{rebootEach}}},
+		"a note":         {hint: Hint{Note: "with ufw: ufw allow {port}/udp"}},
+		"a note of a step": {
+			hint: Hint{Steps: []Step{{Note: "firewall-cmd --add-port={port}/udp", Command: "modprobe x"}}},
+		},
 	} {
 		if len(problemsOf(r)) == 0 {
 			t.Errorf("%s: not noticed", name)

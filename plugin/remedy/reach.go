@@ -57,8 +57,8 @@ var reachRemedies = []row{
 	// Nothing: which policy object or direct rule it is is not known.
 	{"WG0501", "output-firewalld-rule", "", Hint{
 		Title: "Have firewalld let UDP port {port} to {address} out",
-		Note: "Its zones let all out; a policy object or a direct rule does not: firewall-cmd --list-all-policies and " +
-			"firewall-cmd --direct --get-all-rules list them.",
+		Note: "Its zones let all out; a policy object or a direct rule does not: firewall-cmd --list-all-policies " +
+			"and firewall-cmd --direct --get-all-rules list them.",
 	}},
 	// Nothing: what a program for NetworkPolicies wrote it writes again.
 	{"WG0501", "policies", "", Hint{
@@ -144,10 +144,10 @@ var reachRemedies = []row{
 	}},
 	{"WG0501", "own-address", "", Hint{ // Nothing: who of the two should have it is not known.
 		Title: "Give {address} to one node alone",
-		Note: "{node} has it on {link}. The addresses of kube-ipvs0 are external and load balancer addresses of Services " +
-			"(kubectl get services -A), which kube-proxy's mode ipvs takes for its own on every node: give the Service an " +
-			"address that no node has, or use another mode. On another link it is often a virtual address " +
-			"(keepalived, kube-vip) or a cloned configuration.",
+		Note: "{node} has it on {link}. The addresses of kube-ipvs0 are external and load balancer addresses of " +
+			"Services (kubectl get services -A), which kube-proxy's mode ipvs takes for its own on every node: " +
+			"give the Service an address that no node has, or use another mode. On another link it is often a " +
+			"virtual address (keepalived, kube-vip) or a cloned configuration.",
 	}},
 	{"WG0501", "overlap", "", Hint{ // Nothing: ranges are chosen when a cluster is made.
 		Title: "Give the cluster's pods another range than {range}, or the nodes other addresses",
@@ -183,14 +183,15 @@ var reachRemedies = []row{
 
 	{"WG0501", "twin", "", Hint{ // Nothing: which of the two machines changes is not known.
 		Title: "Give {link} of {node} another hardware address than {holder} has",
-		Note: "Machines that were cloned share it, and Kubernetes needs each node's to differ: set another one in the " +
-			"hypervisor and start the machine again. Compare /etc/machine-id and the WireGuard keys of the two as well.",
+		Note: "Machines that were cloned share it, and Kubernetes needs each node's to differ: " +
+			"set another one in the hypervisor and start the machine again. Compare /etc/machine-id and the " +
+			"WireGuard keys of the two as well.",
 	}},
 	{"WG0501", "forwarded", "", Hint{ // Nothing: the fault is between the nodes.
 		Title: "Have the NAT in front of {node} forward UDP port {port} of {address} to it",
 		Note: "Look at its port forwarding, or at the provider's mapping of the address, then at security groups and " +
-			"firewalls between the nodes. If {address} is no longer the public address of {node}, publish the one that " +
-			"is: it has to stay the same.",
+			"firewalls between the nodes. If {address} is no longer the public address of {node}, publish the one " +
+			"that is: it has to stay the same.",
 	}},
 	{"WG0501", "hairpin", "", Hint{ // Nothing: the fault is between the nodes.
 		Title: "Have {node} and {peer} reach each other inside of their NAT",
@@ -228,7 +229,8 @@ var reachRemedies = []row{
 			{On: "{node}", Command: "firewall-cmd --permanent " + trustPods},
 			{On: "{node}", Command: "firewall-cmd " + trustPods},
 		},
-		Note: "Usually the whole pod range of the cluster is trusted so, and that of its Services. A reload is not needed.",
+		Note: "Usually the whole pod range of the cluster is trusted so, and that of its Services. " +
+			"A reload is not needed.",
 	}},
 	{"WG0502", "forward-firewalld-rule", "", forwardNarrow}, // Nothing.
 	// What arrives on this link alone is forwarded, as every node of Kubernetes does.
@@ -268,21 +270,21 @@ var reachRemedies = []row{
 	}},
 	{"WG0502", "before", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what keeps the pods' packets from {device} on {node}",
-		Note: "ip route get with the other pod's address, from the pod's own and iif its link, shows where they go; look " +
-			"for network policies (kubectl get networkpolicies -A), for a firewall that drops forwarded packets, and at " +
-			"net.ipv4.conf.*.rp_filter and forwarding.",
+		Note: "ip route get with the other pod's address, from the pod's own and iif its link, shows where they go; " +
+			"look for network policies (kubectl get networkpolicies -A), for a firewall that drops forwarded " +
+			"packets, and at net.ipv4.conf.*.rp_filter and forwarding.",
 	}},
 	{"WG0502", "behind", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what keeps the packets that leave {device} from the pods on {node}",
-		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that drops " +
-			"forwarded packets (firewalld and ufw do by default), at net.ipv4.conf.{device}.rp_filter and forwarding, and " +
-			"at the route to the pods.",
+		Note: "The tunnel works. Look for network policies (kubectl get networkpolicies -A), for a firewall that " +
+			"drops forwarded packets (firewalld and ufw do by default), at net.ipv4.conf.{device}.rp_filter and " +
+			"forwarding, and at the route to the pods.",
 	}},
 	{"WG0502", "within", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find why {device} of {node} hands over nothing of what {peer} sends",
 		Note: "WireGuard drops what comes from an address that is not among the allowed IPs of the peer: wg show " +
-			"{device} on {node} lists them, and ip -s link show {device} counts errors and drops. If they fit, compare the " +
-			"kernel with that of a node that works, and have the network plugin make the device again.",
+			"{device} on {node} lists them, and ip -s link show {device} counts errors and drops. If they fit, " +
+			"compare the kernel with that of a node that works, and have the network plugin make the device again.",
 	}},
 	{"WG0502", "", "", Hint{ // Nothing: what drops is not known.
 		Title: "Find what stops the pods' own packets",
@@ -319,24 +321,26 @@ const (
 
 	ownInput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw allow " +
 		"from {address} to any port {port} proto udp; with firewalld: firewall-cmd --add-rich-rule='rule " +
-		"family=ipv{version} source address={address} port port={port} protocol=udp accept', and again with --permanent."
+		"family=ipv{version} source address={address} port port={port} protocol=udp accept', " +
+		"and again with --permanent."
 	ownOutput = "Add it to the firewall's own configuration too, or it is gone after a restart. With ufw: ufw " +
 		"allow out to {address} port {port} proto udp."
 )
 
-// What firewalld is told: see firewalld.richlanguage(5) and firewall-cmd(1).
+// The syntax of firewalld: see firewalld.richlanguage(5) and firewall-cmd(1).
 const (
-	richRule = "--add-rich-rule='rule family=ipv{version} source address={address} port port={port} protocol=udp accept'"
+	richRule = "--add-rich-rule='rule family=ipv{version} source address={address} port port={port} " +
+		"protocol=udp accept'"
 
 	trustPods = "--zone=trusted --add-source={there} --add-source={here}"
 )
 
-// trackMore says how a node comes to track more connections.
+// trackMore describes how a node comes to track more connections.
 var trackMore = Hint{
 	Title: "Make room in the table of connections of {node}",
 	Note: "conntrack -S shows the drops, conntrack -L what fills the table: find what opens so many. kube-proxy sets " +
-		"net.netfilter.nf_conntrack_max when it starts, by its --conntrack-max-per-core and --conntrack-min: raise it " +
-		"there, since a value set by hand is replaced.",
+		"net.netfilter.nf_conntrack_max when it starts, by its --conntrack-max-per-core and --conntrack-min: " +
+		"raise it there, since a value set by hand is replaced.",
 }
 
 // acceptBefore accepts the tunnel's datagrams before a rule that drops them.
@@ -368,28 +372,28 @@ const (
 		"tunnel's datagrams names it."
 )
 
-// openNarrow says what to accept where it is not known before which rule.
+// openNarrow describes what to accept where it is not known before which rule.
 var openNarrow = Hint{
 	Title: "Accept UDP port {port} from the other node, before the rule that drops it",
 	Note: "Narrow it to the other node's address. With ufw: ufw allow from ADDRESS to any port {port} proto udp; " +
 		"with firewalld: a rich rule with source address and port.",
 }
 
-// openOut says what to let out where it is not known before which rule.
+// openOut describes what to let out where it is not known before which rule.
 var openOut = Hint{
 	Title: "Let UDP port {port} out to the other node, before the rule that drops it",
-	Note: "Narrow it to the other node's address. With ufw: ufw allow out to ADDRESS port {port} proto udp; otherwise " +
-		"where the rule comes from.",
+	Note: "Narrow it to the other node's address. With ufw: ufw allow out to ADDRESS port {port} proto udp; " +
+		"otherwise where the rule comes from.",
 }
 
-// wayToEndpoint says what to look at where the kernel has no route to an endpoint.
+// wayToEndpoint describes what to look at where the kernel has no route to an endpoint.
 var wayToEndpoint = Hint{
 	Title: "Give {node} a route to {address}, the endpoint of {peer}",
 	Note: "ip -{version} route get {address} shows what refuses, ip -{version} route show table all and ip " +
 		"-{version} rule what there is. Find out what added it: a VPN, a network manager, a firewall against scans.",
 }
 
-// forwardNarrow says what to look at where no rule can be named for certain.
+// forwardNarrow describes what to look at where no rule can be named for certain.
 var forwardNarrow = Hint{
 	Title: "Find out whether the rule that is shown drops the pods' packets on {node}",
 	Note: "Look at network policies first: kubectl get networkpolicies -A. The rule's counter rises if it does. An " +

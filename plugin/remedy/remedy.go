@@ -44,7 +44,7 @@ type Hint struct {
 	// Disruption announces what the steps interrupt, empty if nothing.
 	Disruption string `json:"disruption,omitempty"`
 	Steps      []Step `json:"steps,omitempty"`
-	// Note says what no command can do.
+	// Note describes what no command can do.
 	Note string `json:"note,omitempty"`
 }
 

@@ -21,8 +21,8 @@ var rke2Remedies = []row{
 	// Changes nothing else: a node that is restarted takes the backend of the chart.
 	{"WG0101", "mixed", RKE2, Hint{
 		Title: "Bring every node to the backend of Canal's chart",
-		Note: "On a node that runs another: restart its Canal pod, then reboot it, which removes the links and routes " +
-			"of the backend before.",
+		Note: "On a node that runs another: restart its Canal pod, then reboot it, which removes the links and " +
+			"routes of the backend before.",
 	}},
 	// Prints no command: a HelmChartConfig holds all of the chart's values, which may be there already.
 	{"WG0106", "same", RKE2, Hint{

@@ -12,9 +12,9 @@ var routeRemedies = []row{
 	// Prints no command: other containers or machines are behind the bridge.
 	{"WG0401", "bridge", "", Hint{
 		Title: "Give what is behind the bridge {link} another range than {route}",
-		Note: "A container engine or a hypervisor made it (docker network ls, podman network ls, virsh net-list) with a " +
-			"range that is a part of the cluster's pod range: make that network again with another one. A bridge that " +
-			"is left from another network plugin can go.",
+		Note: "A container engine or a hypervisor made it (docker network ls, podman network ls, virsh net-list) " +
+			"with a range that is a part of the cluster's pod range: make that network again with another one. " +
+			"A bridge that is left from another network plugin can go.",
 	}},
 	// Removes routes of one link within one pod range, on one node.
 	{"WG0401", "", "", Hint{
@@ -31,8 +31,8 @@ var routeRemedies = []row{
 	// Prints no command: which entry leads there is not known.
 	{"WG0401", "", "", Hint{
 		Title: "Find which entry leads the packets to {link}",
-		Note: "On {node}, ip route get with the pod's address shows the kernel's answer, ip rule and ip route show table " +
-			"all what it comes from.",
+		Note: "On {node}, ip route get with the pod's address shows the kernel's answer, ip rule and ip route show " +
+			"table all what it comes from.",
 	}},
 	// Removes one route of one node: what refused these pods on purpose does so no more.
 	{"WG0401", "refused", "", Hint{
@@ -50,9 +50,9 @@ var routeRemedies = []row{
 	// Prints no command: one of two networks has to have another range.
 	{"WG0401", "taken", "", Hint{
 		Title: "Have what lies behind {link} leave out {route}, the range of the cluster's pods",
-		Note: "Often a VPN or an office network uses the same range, and its route was there first, so that the network " +
-			"plugin could not add its own. Take the range out of it, or give the cluster another one; then restart " +
-			"the network plugin on {node}, which adds its route.",
+		Note: "Often a VPN or an office network uses the same range, and its route was there first, " +
+			"so that the network plugin could not add its own. Take the range out of it, or give the cluster another " +
+			"one; then restart the network plugin on {node}, which adds its route.",
 	}},
 	// Adds two rules on one node: for packets to the two pod ranges the rule that comes after them no longer counts.
 	{"WG0401", "rule", "", mainFirst("{there}")},
@@ -63,7 +63,8 @@ var routeRemedies = []row{
 	// Prints no command: what the network plugin keeps them out for is not known.
 	{"WG0401", "thrown", "", Hint{
 		Title: "Find why the network plugin on {node} keeps the pods of {peer} out of its tunnel",
-		Note:  "It made the route {route} of table {table} itself: its logs on {node} say why it does not use the tunnel.",
+		Note: "It made the route {route} of table {table} itself: its logs on {node} say why it does not use " +
+			"the tunnel.",
 	}},
 	// Prints no command: how this system is restarted is not known.
 	{"WG0401", "none", "", Hint{Title: "Restart the network plugin: it adds its routes when it starts"}},
@@ -110,8 +111,8 @@ var routeRemedies = []row{
 	}},
 }
 
-// mainFirst has packets to the node's own pods and to those of another pod range looked up in the main table, before the
-// rule that led them past the tunnel.
+// mainFirst has packets to the node's own pods and to those of another pod range looked up in the main table, before
+// the rule that led them past the tunnel.
 func mainFirst(there string) Hint {
 	return Hint{
 		Title: "Have pods looked up in the main table, before the rule that leads past the tunnel",

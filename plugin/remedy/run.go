@@ -35,15 +35,17 @@ var runRemedies = []row{
 	{"WG0103", "unreachable", K3s, Hint{
 		Title: "Let the server reach the kubelet: each agent needs its tunnel to every server",
 		Note: "An agent opens a tunnel to every server, on TCP 6443, and servers reach its kubelet through it: check " +
-			"the agent's log for the servers that it does not reach. Without a tunnel (--egress-selector-mode=disabled " +
-			"on the servers, or a kubelet on another server) TCP 10250 has to be allowed from each server to --node-ip.",
+			"the agent's log for the servers that it does not reach. " +
+			"Without a tunnel (--egress-selector-mode=disabled on the servers, or a kubelet on another server) TCP " +
+			"10250 has to be allowed from each server to --node-ip.",
 	}},
 	// Prints no command: which firewall is between the two is not known.
 	{"WG0103", "unreachable", RKE2, Hint{
 		Title: "Let the server reach the kubelet: each agent needs its tunnel to every server",
 		Note: "An agent opens a tunnel to every server, on TCP 9345, and servers reach its kubelet through it: check " +
-			"the agent's log for the servers that it does not reach. Without a tunnel (egress-selector-mode: disabled " +
-			"on the servers, or a kubelet on another server) TCP 10250 has to be allowed from each server to node-ip.",
+			"the agent's log for the servers that it does not reach. Without a tunnel (egress-selector-mode: " +
+			"disabled on the servers, or a kubelet on another server) TCP 10250 has to be allowed from each server " +
+			"to node-ip.",
 	}},
 	// Prints no command: nothing is to be changed.
 	{"WG0103", "lost", "", Hint{Title: "Run again once the node and the API server are stable"}},

@@ -10,7 +10,7 @@ import (
 
 // Whatever has a remedy on K3s has one wherever Flannel runs, but for what only K3s does.
 func TestFlannelIsMendedHoweverItIsRun(t *testing.T) {
-	only := []string{"WG0104", "WG0105"} // K3s tells the arguments that it was started with
+	only := []string{"WG0104", "WG0105"} // K3s publishes the arguments that it was started with
 	variants := []string{
 		"WG0101 tun",         // --vpn-auth
 		"WG0102 notready",    // an agent's configuration

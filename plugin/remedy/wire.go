@@ -82,10 +82,10 @@ var wireRemedies = []row{
 	// Prints no command: what leads the packets there is not known.
 	{"WG0621", "", "", Hint{
 		Title: "Find what leads these packets past the tunnel of {node}",
-		Note: "Pods reach each other through the tunnel, so something treats packets otherwise that a Service's rules " +
-			"translate or that a node sends: policy rules (ip rule), a masquerade that gives them an address which no " +
-			"peer has, marks that filters set on connections (nft list ruleset, iptables-save). The readings above say " +
-			"on which link and in which format they left.",
+		Note: "Pods reach each other through the tunnel, so something treats packets otherwise that a Service's " +
+			"rules translate or that a node sends: policy rules (ip rule), a masquerade that gives them an address " +
+			"which no peer has, marks that filters set on connections (nft list ruleset, iptables-save). " +
+			"The readings above say on which link and in which format they left.",
 	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
@@ -110,9 +110,10 @@ var wireRemedies = []row{
 	// Prints no command: what sends the packets is not known.
 	{"WG0608", "", "", Hint{
 		Title: "Find what sends these packets on the node and the link that the finding names",
-		Note: "It is no pair of this run, or which one is not known. Look at policy rules (ip rule), the routes of " +
-			"all tables (ip route show table all), filters that copy or divert (nft list ruleset, tc filter show dev " +
-			"LINK ingress) and capture or mirror programs. --pairs all tests all pairs.",
+		Note: "The packets belong to no pair that this run tested, or to which one is not known. " +
+			"Look at policy rules (ip rule), the routes of all tables (ip route show table all), filters that copy " +
+			"or divert (nft list ruleset, tc filter show dev LINK ingress) and capture or mirror programs. " +
+			"--pairs all tests all pairs.",
 	}},
 	// Prints no command: nothing has to be changed.
 	{"WG0603", "recreated", "", Hint{

@@ -87,7 +87,7 @@ func gravity(cell check.Cell) int {
 // podsRow is what the proof says of the test pods: a pair that is not proven is
 // a leak only where plaintext was seen.
 func podsRow(j *check.Judgement) classOf {
-	row := classOf{Class: classPods, Title: "pod → far pod", Promised: true, Counts: map[check.Cell]int{}}
+	row := classOf{Class: classPods, Title: "pod → remote pod", Promised: true, Counts: map[check.Cell]int{}}
 	proven := good(j.Totals.Statuses)
 	leaked := 0
 	for _, step := range j.Totals.Steps {
@@ -158,7 +158,7 @@ func (r *classOf) words() string {
 
 func (t *text) cell(indent, title string, cell check.Cell, words string) {
 	status := cellStatuses[cell]
-	label := fmt.Sprintf("%s%s %-30s  ", indent, marks[status], title)
+	label := fmt.Sprintf("%s%s %-33s  ", indent, marks[status], title)
 	t.para(statusStyles[status], label, utf8.RuneCountInString(label), words)
 }
 

@@ -22,20 +22,20 @@ func TestMatrix(t *testing.T) {
 		lacks     []string
 	}{
 		{"live-classes", []string{
-			"  ✓ pod → far pod                   encrypted\n",
-			"  ✓ pod → ClusterIP of a far pod    encrypted\n",
-			"  – pod → NodePort at the far node  in clear by design\n",
-			"  – node → far node                 in clear by design\n",
-			"  ✓ node → far pod                  encrypted\n",
+			"  ✓ pod → remote pod                   encrypted\n",
+			"  ✓ pod → ClusterIP of a remote pod    encrypted\n",
+			"  – pod → NodePort at the remote node  in clear by design\n",
+			"  – node → remote node                 in clear by design\n",
+			"  ✓ node → remote pod                  encrypted\n",
 		}, []string{"LEAK", "not proven"}},
 		{"live-classes-service-leak", []string{
-			"  ✗ pod → ClusterIP of a far pod    LEAK 1, encrypted 1\n",
-			"  – pod → far node                  in clear by design\n",
+			"  ✗ pod → ClusterIP of a remote pod    LEAK 1, encrypted 1\n",
+			"  – pod → remote node                  in clear by design\n",
 		}, nil},
 		{"live-classes-untranslated", []string{
-			"  ? pod → ClusterIP of a far pod    not proven 1, encrypted 1",
+			"  ? pod → ClusterIP of a remote pod    not proven 1, encrypted 1",
 		}, []string{"LEAK"}},
-		{"host-healthy-wireguard", nil, []string{"ClusterIP", "pod → far pod"}},
+		{"host-healthy-wireguard", nil, []string{"ClusterIP", "pod → remote pod"}},
 	} {
 		text := fit(judged(t, row.recording), Options{})
 		for _, line := range row.lines {
@@ -55,7 +55,7 @@ func TestMatrix(t *testing.T) {
 func TestCellsOfPairs(t *testing.T) {
 	text := fit(judged(t, "live-classes"), Options{Details: true, Width: maxWidth})
 	const reason = "in clear by design: 12 packets seen in clear: it is for the address of a node"
-	if n := strings.Count(text, "\n    – pod → far node                  "+reason); n != 2 {
+	if n := strings.Count(text, "\n    – pod → remote node                  "+reason); n != 2 {
 		t.Errorf("%d of 2 pairs:\n%s", n, text)
 	}
 }

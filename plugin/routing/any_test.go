@@ -7,7 +7,7 @@ import (
 
 // Wherever a packet can be led, Any says so.
 func TestAnyHoldsEveryWay(t *testing.T) {
-	told := 0
+	described := 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		h := someHost(r)
@@ -17,7 +17,7 @@ func TestAnyHoldsEveryWay(t *testing.T) {
 		if !whole || !all {
 			continue
 		}
-		told++
+		described++
 		found := map[string]bool{}
 		for i := range every {
 			found[result(&every[i])] = true
@@ -29,7 +29,7 @@ func TestAnyHoldsEveryWay(t *testing.T) {
 			}
 		}
 	}
-	if told < 1000 {
-		t.Errorf("only %d hosts were told of", told)
+	if described < 1000 {
+		t.Errorf("only %d hosts were described", described)
 	}
 }

@@ -30,12 +30,14 @@ func BenchmarkHostile(b *testing.B) {
 		h := Host{Family: 4, Pods: []netip.Prefix{pods}, MarksRead: !marked}
 		for i := range 16000 {
 			h.Entries = append(h.Entries, &evidence.Route{
-				Destination: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(i >> 8), byte(i)}), 32-i%3).Masked(), Link: "eth0", Table: 1 + i%7, TOS: uint8(i%5) << 2,
+				Destination: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(i >> 8), byte(i)}), 32-i%3).Masked(),
+				Link:        "eth0", Table: 1 + i%7, TOS: uint8(i%5) << 2,
 			})
 		}
 		for i := range 1800 {
-			r := &evidence.Rule{Family: 4, Priority: i, Table: 1 + i%7, Protocol: uint8(i), TargetPorts: &evidence.Ports{From: uint16(i), To: uint16(i + 9)},
-				Not: i%3 == 0, Action: []string{"", "goto"}[i%2], Goto: i + 2}
+			r := &evidence.Rule{Family: 4, Priority: i, Table: 1 + i%7,
+				Protocol: uint8(i), TargetPorts: &evidence.Ports{From: uint16(i), To: uint16(i + 9)}, Not: i%3 == 0,
+				Action: []string{"", "goto"}[i%2], Goto: i + 2}
 			if marked {
 				r.Mark, r.Mask = 1<<(i%32), 1<<(i%32)
 			}

@@ -102,7 +102,8 @@ func ports(r evidence.Ports) string {
 // Protocol names an IP protocol as /etc/protocols does.
 func Protocol(number uint8) string {
 	names := map[uint8]string{
-		protocolICMP: "icmp", protocolTCP: "tcp", protocolUDP: "udp", protocolDCCP: "dccp", protocolICMPv6: "ipv6-icmp", protocolSCTP: "sctp",
+		protocolICMP: "icmp", protocolTCP: "tcp", protocolUDP: "udp", protocolDCCP: "dccp", protocolICMPv6: "ipv6-icmp",
+		protocolSCTP: "sctp",
 	}
 	if name := names[number]; name != "" {
 		return name
@@ -135,7 +136,7 @@ func DescribeStatement(d *evidence.Diversion) string {
 	return where + ": " + d.Effect
 }
 
-// Condition says in words what distinguishes the packets of a way; empty if
+// Condition reports in words what distinguishes the packets of a way; empty if
 // nothing does that not every packet has.
 func (w *Way) Condition() string {
 	var words []string

@@ -30,9 +30,11 @@ func FuzzWalk(f *testing.F) {
 			h := Host{Family: family, Pods: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/24")}, MarksRead: true}
 			to := netip.MustParsePrefix("10.42.1.0/24")
 			if family == 6 {
-				h.Pods, to = []netip.Prefix{netip.MustParsePrefix("2001:db8:42::/64")}, netip.MustParsePrefix("2001:db8:42:1::/64")
+				h.Pods, to = []netip.Prefix{netip.MustParsePrefix("2001:db8:42::/64")},
+					netip.MustParsePrefix("2001:db8:42:1::/64")
 			}
-			h.Rules, h.Entries, h.Diversions, h.Links = clean(node.Rules), clean(node.Entries), clean(node.Diversions), clean(node.Links)
+			h.Rules, h.Entries, h.Diversions, h.Links = clean(node.Rules), clean(node.Entries), clean(node.Diversions),
+				clean(node.Links)
 			for _, own := range []bool{false, true} {
 				h.Own = own
 				plan := Compile(h)

@@ -108,13 +108,14 @@ func Compile(h Host) *Plan {
 		}
 	}
 	if len(p.rules) > maxRules {
-		p.rules, p.tooMany = p.rules[:maxRules], true
+		p.rules = p.rules[:maxRules]
+		p.tooMany = true
 	}
 	for i := range p.rules {
 		p.rules[i].jump = p.target(i)
 	}
 	p.marks()
-	p.usual, p.single = p.usually(), p.tellsNone()
+	p.usual, p.single = p.usually(), p.treatsAllAlike()
 	return p
 }
 
@@ -142,7 +143,8 @@ func (p *Plan) perDomain(rules []*evidence.Rule) (all []*evidence.Rule) {
 				known = false
 			default:
 				one := *r
-				one.In, one.Table = l.Name, table
+				one.In = l.Name
+				one.Table = table
 				all = append(all, &one)
 			}
 		}
@@ -397,7 +399,7 @@ func (p *Plan) comesFrom(from netip.Prefix) truth {
 	return found
 }
 
-// narrowed reports whether a rule has conditions beside target and mark.
+// narrowed reports whether a rule has conditions besides target and mark.
 func narrowed(r *evidence.Rule) bool {
 	return r.From.IsValid() && r.From.Bits() > 0 || r.In != "" || r.Out != "" || r.TOS != 0 || r.DSCP != nil ||
 		r.Protocol != 0 ||

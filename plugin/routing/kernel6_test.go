@@ -26,15 +26,18 @@ var (
 func TestWalkIsWhatTheKernelSays6(t *testing.T) {
 	runtime.LockOSThread() // never unlocked: the thread and its namespace end with the test
 	if unix.Unshare(unix.CLONE_NEWNET) != nil {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
-	if out := ipOf("-6", "link set lo up", "link add cni0 type veth peer name p0", "link add eth0 type veth peer name p1",
-		"link add eth1 type veth peer name p2", "link add flannel-wg type veth peer name p3", "link set p0 up", "link set p1 up", "link set p2 up", "link set p3 up",
-		"link set cni0 up", "link set eth0 up", "link set eth1 up", "link set flannel-wg up", "addr add 2001:db8:1::1/64 dev eth0 nodad"); out != "" {
+	if out := ipOf("-6", "link set lo up", "link add cni0 type veth peer name p0",
+		"link add eth0 type veth peer name p1",
+		"link add eth1 type veth peer name p2", "link add flannel-wg type veth peer name p3", "link set p0 up",
+		"link set p1 up", "link set p2 up", "link set p3 up",
+		"link set cni0 up", "link set eth0 up", "link set eth1 up",
+		"link set flannel-wg up", "addr add 2001:db8:1::1/64 dev eth0 nodad"); out != "" {
 		t.Skip("needs iproute2 and a kernel that does this: ", out)
 	}
 	if os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0) != nil {
-		t.Skip("the namespace cannot be made to forward")
+		t.Skip("needs a network namespace that can be made to forward")
 	}
 	asked := 0
 	for seed := range uint64(60) {
@@ -44,8 +47,9 @@ func TestWalkIsWhatTheKernelSays6(t *testing.T) {
 			continue
 		}
 		for range 12 {
-			p := Packet{From: nth(pods6, r.IntN(4)), To: nth(remote6, r.IntN(8)), In: "cni0", Protocol: some(r, uint8(protocolTCP), protocolUDP),
-				Source: 40000, Target: some(r, uint16(5432), 7000), DSCP: some(r, uint8(0), 4, 2, 12)}
+			p := Packet{From: nth(pods6, r.IntN(4)), To: nth(remote6, r.IntN(8)), In: "cni0",
+				Protocol: some(r, uint8(protocolTCP), protocolUDP), Source: 40000, Target: some(r, uint16(5432), 7000),
+				DSCP: some(r, uint8(0), 4, 2, 12)}
 			compare6(t, seed, &h, p, some(r, uint32(0), 0, 0x77, 0x7, 0x70))
 			asked++
 		}
@@ -73,7 +77,8 @@ func someHost6(r *rand.Rand) Host {
 	}
 	h.Entries = nil
 	for range r.IntN(8) {
-		e := &evidence.Route{Destination: somePrefix6(r, remote6), Table: some(r, 77, 78, 254), Link: some(r, "eth0", "flannel-wg", "eth1"),
+		e := &evidence.Route{Destination: somePrefix6(r, remote6),
+			Table: some(r, 77, 78, 254), Link: some(r, "eth0", "flannel-wg", "eth1"),
 			Metric: some(r, 100, 200, 300), Type: some(r, "unicast", "unicast", "throw", "blackhole", "unicast")}
 		if r.IntN(4) == 0 {
 			e.From = somePrefix6(r, pods6)
@@ -124,11 +129,14 @@ func install6(t *testing.T, h *Host) bool {
 
 func compare6(t *testing.T, seed uint64, h *Host, p Packet, mark uint32) {
 	t.Helper()
-	arguments := fmt.Sprintf("-6 route get %s from %s iif %s mark %#x tos %#x ipproto %s sport %d dport %d", p.To, p.From, p.In, mark, p.DSCP<<2, Protocol(p.Protocol), p.Source, p.Target)
+	arguments := fmt.Sprintf("-6 route get %s from %s iif %s mark %#x tos %#x ipproto %s sport %d dport %d",
+		p.To, p.From, p.In, mark, p.DSCP<<2, Protocol(p.Protocol), p.Source, p.Target)
 	out, _ := exec.Command("ip", strings.Fields(arguments)...).CombinedOutput()
 	marked := *h
 	if mark != 0 {
-		marked.Diversions = []*evidence.Diversion{{Effect: evidence.EffectMark, Hook: "prerouting", Mark: mark, Mask: 1<<32 - 1}}
+		marked.Diversions = []*evidence.Diversion{
+			{Effect: evidence.EffectMark, Hook: "prerouting", Mark: mark, Mask: 1<<32 - 1},
+		}
 	}
 	plan := Compile(marked)
 	ways, _ := plan.Ways(remote6)
@@ -145,7 +153,9 @@ func compare6(t *testing.T, seed uint64, h *Host, p Packet, mark uint32) {
 	}
 	if len(all) != 1 || all[0] != said {
 		rules, _ := exec.Command("ip", "-6", "rule").CombinedOutput()
-		routes, _ := exec.Command("ip", "-6", "route", "show", "table", "all", "root", "2001:db8:42::/47").CombinedOutput()
-		t.Errorf("seed %d: %s: the kernel says %s, the walk %s\n%s%s", seed, arguments, strings.TrimSpace(string(out)), all, rules, routes)
+		routes, _ := exec.Command("ip", "-6", "route", "show",
+			"table", "all", "root", "2001:db8:42::/47").CombinedOutput()
+		t.Errorf("seed %d: %s: the kernel says %s, the walk %s\n%s%s",
+			seed, arguments, strings.TrimSpace(string(out)), all, rules, routes)
 	}
 }

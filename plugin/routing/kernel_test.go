@@ -26,17 +26,19 @@ import (
 func TestWalkIsWhatTheKernelSays(t *testing.T) {
 	runtime.LockOSThread() // never unlocked: the thread and its namespace end with the test
 	if unix.Unshare(unix.CLONE_NEWNET) != nil {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	if out := ip("link set lo up", "link add cni0 type veth peer name p0", "link add eth0 type veth peer name p1",
-		"link add eth1 type veth peer name p2", "link add flannel-wg type veth peer name p3", "link set p0 up", "link set p1 up", "link set p2 up", "link set p3 up",
-		"link set cni0 up", "link set eth0 up", "link set eth1 up", "link set flannel-wg up", "addr add 10.42.0.0/32 dev cni0",
+		"link add eth1 type veth peer name p2", "link add flannel-wg type veth peer name p3", "link set p0 up",
+		"link set p1 up", "link set p2 up", "link set p3 up",
+		"link set cni0 up", "link set eth0 up", "link set eth1 up",
+		"link set flannel-wg up", "addr add 10.42.0.0/32 dev cni0",
 		"addr add 192.0.2.1/24 dev eth0", "addr add 198.51.100.1/24 dev eth1"); out != "" {
 		t.Skip("needs iproute2 and a kernel that does this: ", out)
 	}
 	for _, file := range []string{"ip_forward", "conf/all/forwarding", "conf/cni0/forwarding"} {
 		if os.WriteFile("/proc/sys/net/ipv4/"+file, []byte("1"), 0) != nil {
-			t.Skip("the namespace cannot be made to forward")
+			t.Skip("needs a network namespace that can be made to forward")
 		}
 	}
 	for _, link := range []string{"all", "cni0", "default"} {
@@ -51,8 +53,9 @@ func TestWalkIsWhatTheKernelSays(t *testing.T) {
 			continue
 		}
 		for range 12 {
-			p := Packet{From: pods.Addr().Next(), To: nth(remote, r.IntN(8)), In: "cni0", Protocol: some(r, uint8(protocolTCP), protocolUDP),
-				Source: 40000, Target: some(r, uint16(5432), 7000), DSCP: some(r, uint8(0), 4, 2, 12)}
+			p := Packet{From: pods.Addr().Next(), To: nth(remote, r.IntN(8)), In: "cni0",
+				Protocol: some(r, uint8(protocolTCP), protocolUDP), Source: 40000, Target: some(r, uint16(5432), 7000),
+				DSCP: some(r, uint8(0), 4, 2, 12)}
 			mark := some(r, uint32(0), 0, 0x77, 0x7, 0x70)
 			compare(t, seed, &h, p, mark)
 			asked++
@@ -151,11 +154,14 @@ func ruleLine(r *evidence.Rule) string {
 // compare asks kernel and walk for one packet with a mark.
 func compare(t *testing.T, seed uint64, h *Host, p Packet, mark uint32) {
 	t.Helper()
-	arguments := fmt.Sprintf("route get %s from %s iif %s mark %#x tos %#x ipproto %s sport %d dport %d", p.To, p.From, p.In, mark, p.DSCP<<2, Protocol(p.Protocol), p.Source, p.Target)
+	arguments := fmt.Sprintf("route get %s from %s iif %s mark %#x tos %#x ipproto %s sport %d dport %d",
+		p.To, p.From, p.In, mark, p.DSCP<<2, Protocol(p.Protocol), p.Source, p.Target)
 	out, _ := exec.Command("ip", strings.Fields(arguments)...).CombinedOutput()
 	marked := *h
 	if mark != 0 {
-		marked.Diversions = []*evidence.Diversion{{Effect: evidence.EffectMark, Hook: "prerouting", Mark: mark, Mask: 1<<32 - 1}}
+		marked.Diversions = []*evidence.Diversion{
+			{Effect: evidence.EffectMark, Hook: "prerouting", Mark: mark, Mask: 1<<32 - 1},
+		}
 	}
 	plan := Compile(marked)
 	ways, _ := plan.Ways(remote)
@@ -167,7 +173,8 @@ func compare(t *testing.T, seed uint64, h *Host, p Packet, mark uint32) {
 		if said := kernelSays(string(out)); said != expected(w) {
 			rules, _ := exec.Command("ip", "rule").CombinedOutput()
 			routes, _ := exec.Command("ip", "route", "show", "table", "all", "root", "10.42.0.0/16").CombinedOutput()
-			t.Errorf("seed %d: %s: the kernel says %s, the walk %s\n%s%s", seed, arguments, strings.TrimSpace(string(out)), expected(w), rules, routes)
+			t.Errorf("seed %d: %s: the kernel says %s, the walk %s\n%s%s",
+				seed, arguments, strings.TrimSpace(string(out)), expected(w), rules, routes)
 		}
 		return
 	}

@@ -69,7 +69,8 @@ func (p *Plan) usually() trial {
 		t.protocol[2] = protocolICMPv6
 	}
 	if p.host.Datagrams != nil {
-		t.protocol, t.target = []uint8{protocolUDP}, p.host.Datagrams
+		t.protocol = []uint8{protocolUDP}
+		t.target = p.host.Datagrams
 	}
 	if p.host.Pod.IsValid() {
 		t.from = append(t.from, p.host.Pod)
@@ -89,7 +90,8 @@ func (p *Plan) usually() trial {
 	if len(t.in) == 0 {
 		t.in = []arrival{{"", true}}
 	}
-	t.from, t.protocol = slices.Clip(t.from), slices.Clip(t.protocol) // what is added to a copy is not in this one
+	t.from = slices.Clip(t.from)
+	t.protocol = slices.Clip(t.protocol) // what is added to a copy is not in this one
 	return t
 }
 
@@ -99,7 +101,9 @@ func (p *Plan) plain(t trial) trial {
 	if p.host.Family == 6 {
 		t.protocol[2] = protocolICMPv6
 	}
-	t.source, t.target, t.dscp = []uint16{usualSource}, p.usual.target[:1], []uint8{0}
+	t.source = []uint16{usualSource}
+	t.target = p.usual.target[:1]
+	t.dscp = []uint8{0}
 	return t
 }
 
@@ -184,8 +188,11 @@ func around(values []uint8, dscp uint8) []uint8 {
 
 // tidy removes repeated values and keeps the order.
 func (t *trial) tidy() {
-	t.from, t.protocol = distinct(t.from), distinct(t.protocol)
-	t.source, t.target, t.dscp = distinct(t.source), distinct(t.target), distinct(t.dscp)
+	t.from = distinct(t.from)
+	t.protocol = distinct(t.protocol)
+	t.source = distinct(t.source)
+	t.target = distinct(t.target)
+	t.dscp = distinct(t.dscp)
 }
 
 func distinct[T comparable](values []T) []T {
@@ -222,7 +229,9 @@ func (p *Plan) try(way *Way, t trial, certainty Certainty, left *int) truth {
 							}
 							met := p.counted(&packet, way.when, left)
 							if met > best {
-								best, way.Sample, way.Certainty = met, packet, certainty
+								best = met
+								way.Sample = packet
+								way.Certainty = certainty
 							}
 							if met == yes {
 								return yes

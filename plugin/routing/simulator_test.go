@@ -165,12 +165,14 @@ func someHost(r *rand.Rand) Host {
 	h.Entries = []*evidence.Route{{Destination: pods, Link: "cni0", Table: TableMain}}
 	for i := range r.IntN(8) {
 		h.Entries = append(h.Entries, &evidence.Route{
-			Destination: somePrefix(r, remote), Table: some(r, 77, 78, 254), Link: some(r, "eth0", "flannel-wg", "eth1"), Metric: i,
+			Destination: somePrefix(r, remote), Table: some(r, 77, 78,
+				254), Link: some(r, "eth0", "flannel-wg", "eth1"), Metric: i,
 			Type: some(r, "", "unicast", "throw", "blackhole", "unicast"), TOS: some(r, uint8(0), 0, 0, 0x10),
 		})
 	}
 	for range r.IntN(4) {
-		d := &evidence.Diversion{By: "nftables", Effect: evidence.EffectMark, Hook: some(r, "prerouting", "prerouting", "forward"), Mask: some(r, uint32(0xff), 0xf)}
+		d := &evidence.Diversion{By: "nftables", Effect: evidence.EffectMark,
+			Hook: some(r, "prerouting", "prerouting", "forward"), Mask: some(r, uint32(0xff), 0xf)}
 		d.Mark = some(r, uint32(0x77), 0x7, 0x71, 0) & d.Mask
 		switch r.IntN(4) {
 		case 0:
@@ -201,8 +203,10 @@ func TestWalkIsWhatAPacketMeets(t *testing.T) {
 		for from := pods.Addr(); pods.Contains(from); from = from.Next() {
 			for to := remote.Addr(); remote.Contains(to); to = to.Next() {
 				for _, rest := range []Packet{
-					{Protocol: protocolUDP, Source: usualSource, Target: usualTarget}, {Protocol: protocolTCP, Source: 40000, Target: 5432},
-					{Protocol: protocolTCP, Source: 40000, Target: 5433, DSCP: 4}, {Protocol: protocolICMP, DSCP: 12}, {Protocol: protocolTCP, Source: 1, Target: 7000},
+					{Protocol: protocolUDP, Source: usualSource, Target: usualTarget}, {Protocol: protocolTCP,
+						Source: 40000, Target: 5432},
+					{Protocol: protocolTCP, Source: 40000, Target: 5433, DSCP: 4}, {Protocol: protocolICMP, DSCP: 12},
+					{Protocol: protocolTCP, Source: 1, Target: 7000},
 				} {
 					rest.From, rest.To, rest.In = from, to, "cni0"
 					check(t, seed, plan, &h, ways, rest)
@@ -210,7 +214,8 @@ func TestWalkIsWhatAPacketMeets(t *testing.T) {
 			}
 		}
 		for i := range ways {
-			if w := &ways[i]; w.Certainty == Doubtful || plan.meetsAll(&w.Sample, w.when) != yes || !w.To.Has(w.Sample.To) {
+			if w := &ways[i]; w.Certainty == Doubtful || plan.meetsAll(&w.Sample, w.when) != yes ||
+				!w.To.Has(w.Sample.To) {
 				t.Fatalf("seed %d: the sample %+v does not take its way", seed, w.Sample)
 			}
 			if got, want := result(&ways[i]), simulate(&h, ways[i].Sample); got != want {
@@ -275,7 +280,8 @@ func TestSingleIsTheOnlyWay(t *testing.T) {
 			continue
 		}
 		found++
-		if ways, whole := plan.Ways(remote); !whole || len(ways) != 1 || ways[0].Entry != entry || ways[0].Certainty != Certain {
+		if ways, whole := plan.Ways(remote); !whole || len(ways) != 1 || ways[0].Entry != entry ||
+			ways[0].Certainty != Certain {
 			t.Fatalf("seed %d: %+v is not the only way: %+v", seed, entry, ways)
 		}
 	}

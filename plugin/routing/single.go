@@ -45,9 +45,9 @@ func (t *table) only(to netip.Prefix) bool {
 	return len(inner) == 1 && inner[0] == to
 }
 
-// tellsNone reports whether the rules treat all packets alike: each looks them
+// treatsAllAlike reports whether the rules treat all packets alike: each looks them
 // up in a table, and its answer counts.
-func (p *Plan) tellsNone() bool {
+func (p *Plan) treatsAllAlike() bool {
 	for i := range p.rules {
 		r := &p.rules[i]
 		plainly := r.base == yes && !r.Not && !r.To.IsValid() && maskOf(r.Rule) == 0 && r.SuppressLength == nil &&

@@ -29,7 +29,8 @@ func (p *Plan) SampleOf(way *Way, from, to netip.Addr) (Packet, bool) {
 	for one := way.when; one != nil; one = one.next {
 		p.widen(&t, one)
 	}
-	t.from, t.protocol = []netip.Addr{from}, []uint8{protocolUDP, protocolTCP}
+	t.from = []netip.Addr{from}
+	t.protocol = []uint8{protocolUDP, protocolTCP}
 	t.tidy()
 	found := *way
 	found.Sample.To = to

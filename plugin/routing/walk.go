@@ -374,7 +374,8 @@ func (w *walk) answer(c class, r *step, hops []*evidence.Route) truth {
 	}
 	for _, hop := range hops {
 		way := w.leads(hop)
-		way.Rule, way.Hop = r.listed(), len(hops) > 1
+		way.Rule = r.listed()
+		way.Hop = len(hops) > 1
 		w.emit(c, way)
 	}
 	return discarded.not()
@@ -389,7 +390,8 @@ func (p *Plan) leads(e *evidence.Route) Way {
 			way.Answer = Out
 		}
 	case "blackhole", "unreachable", "prohibit":
-		way.Answer, way.Type = Refused, e.Type
+		way.Answer = Refused
+		way.Type = e.Type
 	case "local", "anycast": // a broadcast is forwarded where bc_forwarding is on (ip_route_input_slow)
 		way.Answer = Local
 	}
@@ -415,7 +417,9 @@ func (w *walk) emit(c class, way Way) {
 	if !w.step() {
 		return
 	}
-	way.To, way.when, way.Mark = c.to, c.when, c.mark
+	way.To = c.to
+	way.when = c.when
+	way.Mark = c.mark
 	for i := range w.groups {
 		if c.applied>>i&1 != 0 {
 			way.Marked = append(way.Marked, w.groups[i].by...)

@@ -12,9 +12,9 @@ func leaking(code string, f finds, after ...string) Check {
 	return Check{Code: code, Proof: P3NoPlaintext, Seen: true, After: after, Edge: f.edge}
 }
 
-// told is a cause as a test names it: what was found, how many are alike and how
+// caption is a cause as a test names it: what was found, how many are alike and how
 // many follow, and of what something leaked.
-func told(c *Cause) string {
+func caption(c *Cause) string {
 	text := fmt.Sprintf("%s %s %s", c.Kind, c.Code, short(c.Subject))
 	if c.Variant != "" {
 		text += " " + c.Variant
@@ -50,7 +50,7 @@ func TestCausesInOrder(t *testing.T) {
 		{"what is inconclusive, where nothing fails", []Check{
 			{Code: "A", Cluster: cluster(Warn)}, {Code: "B", Node: finds{"b": Inconclusive}.node},
 		}, []string{"unproven B b"}},
-		{"what is explained is no cause", []Check{
+		{"what is explained is not a cause", []Check{
 			{Code: "A", Cluster: cluster(Pass)}, {Code: "B", Cluster: cluster(Fail)},
 			{Code: "C", After: []string{"B"}, Cluster: cluster(Fail)},
 		}, []string{"misconfigured B  >1 C"}},
@@ -94,7 +94,8 @@ func TestCausesInOrder(t *testing.T) {
 		}, []string{"misconfigured A ab4 lost x2"}},
 		{"not where that is explained", []Check{
 			{Code: "N", NodeFamily: finds{"a4": Fail}.family},
-			{Code: "A", After: []string{"N"}, Edge: variedEdges(map[string]string{"cb4": "x", "bc4": "y", "ca4": "z"}, Fail)},
+			{Code: "A", After: []string{"N"},
+				Edge: variedEdges(map[string]string{"cb4": "x", "bc4": "y", "ca4": "z"}, Fail)},
 		}, []string{"misconfigured N a4 >1 A", "misconfigured A bc4 y x2"}},
 		{"what is inconclusive under a failure", []Check{
 			{Code: "A", Node: finds{"a": Fail}.node},
@@ -104,11 +105,12 @@ func TestCausesInOrder(t *testing.T) {
 			{Code: "A", Cluster: cluster(Inconclusive)}, {Code: "B", After: []string{"A"}, Node: finds{"a": Fail}.node},
 			{Code: "C", After: []string{"B"}, Node: finds{"a": Inconclusive}.node},
 		}, []string{"misconfigured B a >1 C", "unproven A "}},
-		{"what is not seen is no leak", []Check{
+		{"what is not seen is not a leak", []Check{
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P3NoPlaintext, Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
-		{"what is seen and no plaintext is no leak", []Check{
-			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P2InTunnel, Seen: true, Edge: finds{"ab4": Fail}.edge},
+		{"what is seen and no plaintext is not a leak", []Check{
+			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P2InTunnel, Seen: true,
+				Edge: finds{"ab4": Fail}.edge},
 		}, []string{"misconfigured A ", "misconfigured L ab4"}},
 		{"a leak of the cluster", []Check{
 			{Code: "A", Cluster: cluster(Fail)}, {Code: "L", Proof: P3NoPlaintext, Seen: true, Cluster: cluster(Fail)},
@@ -122,10 +124,11 @@ func TestCausesInOrder(t *testing.T) {
 				r := Judge(among(3), with(test.table...), detailed)
 				var got []string
 				for i := range r.Causes {
-					got = append(got, told(&r.Causes[i]))
+					got = append(got, caption(&r.Causes[i]))
 				}
 				same(t, "causes", got, test.want)
-				if (r.FirstCause == nil) != (len(r.Causes) == 0) || r.FirstCause != nil && r.FirstCause != &r.Causes[0].Finding {
+				if (r.FirstCause == nil) != (len(r.Causes) == 0) ||
+					r.FirstCause != nil && r.FirstCause != &r.Causes[0].Finding {
 					t.Error("the first cause is not the first of the causes")
 				}
 				holdsTogether(t, r)
@@ -218,8 +221,8 @@ func TestVariantsAreBounded(t *testing.T) {
 	same(t, "causes", len(r.Causes), maxCauses)
 }
 
-// The verdict's kind is the gravest of its causes'; those that decide it are told
-// apart from those beside it.
+// The verdict's kind is the gravest of its causes'; those that decide it are named
+// apart from those next to it.
 func TestKinds(t *testing.T) {
 	for _, test := range []struct {
 		table    []Check
@@ -230,7 +233,8 @@ func TestKinds(t *testing.T) {
 		{[]Check{{Code: "A", Cluster: cluster(Inconclusive)}}, Unproven, 1},
 		{[]Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Cluster: cluster(Inconclusive)}}, Misconfigured, 1},
 		{[]Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Kind: Blocked, Cluster: cluster(Fail)}}, Blocked, 2},
-		{[]Check{{Code: "A", Kind: Plaintext, Cluster: cluster(Fail)}, {Code: "B", Kind: Blocked, Cluster: cluster(Fail)}},
+		{[]Check{{Code: "A", Kind: Plaintext, Cluster: cluster(Fail)},
+			{Code: "B", Kind: Blocked, Cluster: cluster(Fail)}},
 			Plaintext, 2},
 	} {
 		r := Judge(among(2), with(test.table...), all)

@@ -19,7 +19,7 @@ const (
 type Check struct {
 	Code  string
 	Title string // reads as a true sentence when the check passes
-	// Failed says what is wrong when the check fails, as a sentence of its own.
+	// Failed describes what is wrong when the check fails, as a sentence of its own.
 	Failed string
 	// Kind is what a failure means for the traffic unless the outcome says so
 	// itself, empty for Misconfigured.
@@ -55,7 +55,7 @@ func (c *Check) stands(s Status) bool { return c.Seen && s == Fail }
 // leaks reports whether a failure of the check is a packet that was seen in clear.
 func (c *Check) leaks() bool { return c.Seen && c.Proof == P3NoPlaintext }
 
-// lacks says which stream of a node the check needs and is incomplete, empty if
+// lacks reports which stream of a node the check needs and is incomplete, empty if
 // none is.
 func (c *Check) lacks(n *graph.Node) string {
 	switch {

@@ -24,7 +24,8 @@ func Judge(g *graph.Graph, table []Check, detailed int) *Result {
 	r.Verdict = j.overall(&r.Totals)
 	r.Complete = r.Totals.Pairs <= detailed
 	if r.Complete {
-		r.Findings, r.Pairs = j.allFindings(), j.allProofs()
+		r.Findings = j.allFindings()
+		r.Pairs = j.allProofs()
 	} else {
 		r.Findings, r.Pairs = j.deviations(), j.unproven(&r.Totals)
 	}
@@ -243,7 +244,8 @@ func informing(found Outcome, gap string) Outcome {
 	case gap != "":
 		return Say(NotApplicable, "%s", gap)
 	case found.Status > Pass:
-		found.Status, found.Advice = Pass, true
+		found.Status = Pass
+		found.Advice = true
 	}
 	return found
 }

@@ -27,8 +27,8 @@ func TestMissingEvidence(t *testing.T) {
 		{"a node's pod", Check{Node: anyNode, Needs: []Need{NeedPod}}, []string{"pod/a"}, map[string]string{"a": pod}},
 		{"the pod is not needed", Check{Node: anyNode, Needs: []Need{NeedProbe}}, []string{"pod/a"}, nil},
 		{"the probe is not needed", Check{Node: anyNode, Needs: []Need{NeedPod}}, []string{"probe/a"}, nil},
-		{"the probe is named first", Check{Node: anyNode, Needs: []Need{NeedPod, NeedProbe}}, []string{"probe/a", "pod/a"},
-			map[string]string{"a": probe}},
+		{"the probe is named first", Check{Node: anyNode, Needs: []Need{NeedPod, NeedProbe}},
+			[]string{"probe/a", "pod/a"}, map[string]string{"a": probe}},
 		{"of the cluster all nodes count", Check{Cluster: cluster(Pass), Needs: []Need{NeedPod}}, []string{"pod/a"},
 			map[string]string{"": pod}},
 		{"of an edge both ends", Check{Edge: anyEdge, Needs: []Need{NeedProbe}}, []string{"probe/a"},
@@ -134,10 +134,11 @@ func TestVerdictOfStatuses(t *testing.T) {
 		{"a node fails", among(2), with(Check{Code: "X", Node: finds{"b": Fail}.node}), Failed, 1},
 		{"an edge fails", among(2), with(Check{Code: "X", Edge: finds{"ba4": Fail}.edge}), Failed, 1},
 		{"a node is inconclusive", among(2), with(Check{Code: "X", Node: finds{"b": Inconclusive}.node}), Undecided, 3},
-		{"an edge is inconclusive", among(2), with(Check{Code: "X", Edge: finds{"ab4": Inconclusive}.edge}), Undecided, 3},
-		{"a failure beside what is inconclusive", among(2),
+		{"an edge is inconclusive", among(2), with(Check{Code: "X", Edge: finds{"ab4": Inconclusive}.edge}),
+			Undecided, 3},
+		{"a failure next to what is inconclusive", among(2),
 			with(Check{Code: "X", Node: finds{"a": Inconclusive, "b": Fail}.node}), Failed, 1},
-		{"a warning beside what is inconclusive", among(2),
+		{"a warning next to what is inconclusive", among(2),
 			with(Check{Code: "X", Node: finds{"a": Inconclusive, "b": Warn}.node}), Undecided, 3},
 		{"one node has no pairs", among(1), with(), Undecided, 3},
 		{"no nodes", among(0), with(Check{Code: "X", Cluster: cluster(Pass)}), Undecided, 3},
@@ -173,8 +174,9 @@ func TestOrderOfFindings(t *testing.T) {
 		"F a4", "F a6", "F b4", "F b6", "F c4", "F c6",
 		"N a", "N b", "N c",
 	})
-	same(t, "a whole finding", r.Findings[0], Finding{Code: "E", Title: "edges are fine", Proof: P1Delivered, Status: Pass,
-		Subject: Subject{Node: "a", Peer: "b", Family: 4}, Text: "ab4 is pass"})
+	same(t, "a whole finding", r.Findings[0],
+		Finding{Code: "E", Title: "edges are fine", Proof: P1Delivered, Status: Pass,
+			Subject: Subject{Node: "a", Peer: "b", Family: 4}, Text: "ab4 is pass"})
 	same(t, "of a node and a family", finding(t, r, "F", "b6").Status, Warn)
 	same(t, "of the same node's other family", finding(t, r, "F", "b4").Status, Pass)
 }
@@ -221,7 +223,8 @@ func TestAdviceNeverCounts(t *testing.T) {
 	if r := Judge(among(2), append(proving(), counts), Detailed); len(r.Advice()) > 0 {
 		t.Error("a check that does not only inform advises")
 	}
-	unread := Check{Code: "info", Advice: true, Needs: []Need{NeedProbe}, Cluster: func() Outcome { return Say(Pass, "it is so") }}
+	unread := Check{Code: "info", Advice: true, Needs: []Need{NeedProbe},
+		Cluster: func() Outcome { return Say(Pass, "it is so") }}
 	g := running(2, "all", map[string]string{"probe/a": "no bye"}, 4)
 	r := Judge(g, append(proving(), unread), Detailed)
 	if status := r.Totals.Of("info").Statuses; status[NotApplicable] != 1 || r.Verdict != Passed {

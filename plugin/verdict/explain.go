@@ -32,7 +32,7 @@ func (j *judging) causeOf(k *judged, s Status, on subject) (*judged, subject) {
 // that can be the cause of something wrong with another: anything for the
 // cluster, and the cluster for anything; a node for itself and its edges; an
 // edge for its nodes and for both its directions, since answers travel the
-// other way. One family's tunnel is no cause of what is wrong with another's.
+// other way. One family's tunnel does not cause what is wrong with another's.
 func (j *judging) bears(before *judged, on subject, grave Status) (cause subject, found bool) {
 	for _, cause := range j.possible(before, on) {
 		if j.status(before, cause) >= grave {

@@ -41,7 +41,8 @@ func TestCauses(t *testing.T) {
 		{"edge not by another node", node(finds{"c": Fail}), edge(finds{"ab4": Fail}), "ab4", false},
 		{"edge by its sender's family", family(finds{"a4": Fail}), edge(finds{"ab4": Fail}), "ab4", true},
 		{"edge by its receiver's family", family(finds{"b4": Fail}), edge(finds{"ab4": Fail}), "ab4", true},
-		{"edge not by its ends' other family", family(finds{"a6": Fail, "b6": Fail}), edge(finds{"ab4": Fail}), "ab4", false},
+		{"edge not by its ends' other family", family(finds{"a6": Fail, "b6": Fail}),
+			edge(finds{"ab4": Fail}), "ab4", false},
 		{"edge by itself", edge(finds{"ab4": Fail}), edge(finds{"ab4": Fail}), "ab4", true},
 		{"edge by the other direction", edge(finds{"ba4": Fail}), edge(finds{"ab4": Fail}), "ab4", true},
 		{"edge not by the other family", edge(finds{"ab6": Fail, "ba6": Fail}), edge(finds{"ab4": Fail}), "ab4", false},
@@ -85,14 +86,15 @@ func TestFirstOfSeveralCauses(t *testing.T) {
 		{[]string{"below", "unknown"}, ""},
 	} {
 		r := Judge(among(2), []Check{
-			{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Cluster: cluster(Fail)}, {Code: "fine", Cluster: cluster(Pass)},
+			{Code: "A", Cluster: cluster(Fail)}, {Code: "B", Cluster: cluster(Fail)}, {Code: "fine",
+				Cluster: cluster(Pass)},
 			{Code: "X", After: test.after, Cluster: cluster(Fail)}, {Code: "below", Cluster: cluster(Fail)},
 		}, all)
 		same(t, "cause", finding(t, r, "X", "").CausedBy.Code, test.want)
 	}
 }
 
-// What did not arrive is no reason why something was seen in clear.
+// What did not arrive is not a reason why something was seen in clear.
 func TestOutageExplainsNoLeak(t *testing.T) {
 	for _, test := range []struct {
 		outage, seen bool

@@ -58,11 +58,12 @@ func (j *judging) allProofs() []Pair {
 }
 
 // unproven returns the proofs of pairs that are not proven, a bounded number:
-// first those of nodes of which other pairs are proven, which tell more.
+// first those of nodes of which other pairs are proven, which show more.
 func (j *judging) unproven(t *Totals) []Pair {
 	senders, receivers := map[string]bool{}, map[string]bool{}
 	for _, n := range t.Unproven {
-		senders[n.Node], receivers[n.Node] = n.Sender(), n.Receiver()
+		senders[n.Node] = n.Sender()
+		receivers[n.Node] = n.Receiver()
 	}
 	var single, others []subject
 	for _, on := range j.unprovenEdges() {

@@ -72,7 +72,8 @@ func TestBoundOfFindings(t *testing.T) {
 
 		count = 0
 		f = everywhere(15, Fail, func(int, int) bool { count++; return count <= maxExplained+more })
-		r = Judge(among(15), []Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "X", After: []string{"A"}, Edge: f.edge}}, 0)
+		r = Judge(among(15),
+			[]Check{{Code: "A", Cluster: cluster(Fail)}, {Code: "X", After: []string{"A"}, Edge: f.edge}}, 0)
 		same(t, "explained", listed(r)["X fail explained"], maxExplained+min(more, 0))
 	}
 }

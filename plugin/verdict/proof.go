@@ -178,7 +178,8 @@ func (p *Pair) add(f Finding) {
 	note := p.Notes[f.Proof]
 	switch {
 	case !seen || f.Status > old:
-		p.Steps[f.Proof], note = f.Status, text
+		p.Steps[f.Proof] = f.Status
+		note = text
 	case old != f.Status || f.Status == NotApplicable || text == "" || strings.Contains(note, text):
 	case note == "":
 		note = text

@@ -160,7 +160,10 @@ func (o *Outcome) Add(format string, args ...any) {
 }
 
 // Reword replaces the text.
-func (o *Outcome) Reword(format string, args ...any) { o.format, o.args = format, args }
+func (o *Outcome) Reword(format string, args ...any) {
+	o.format = format
+	o.args = args
+}
 
 // Text is the sentence of the outcome.
 func (o *Outcome) Text() string { return fmt.Sprintf(o.format, o.args...) }

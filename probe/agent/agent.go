@@ -49,7 +49,9 @@ type Host interface {
 	Module() evidence.Module
 	Links(pods []netip.Prefix) (host.Links, []evidence.Problem)
 	Answers([]host.Question) ([]evidence.Route, []evidence.Problem)
-	Tables(links []evidence.Link, request evidence.ReadRequest, own int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
+	Tables(
+		links []evidence.Link, request evidence.ReadRequest, own int,
+	) ([]evidence.Route, []evidence.Inventory, []evidence.Problem)
 	Rules() ([]evidence.Rule, []evidence.Inventory, []evidence.Problem)
 	StackCounts() host.StackCounts
 	Neighbours(hops []host.Hop, links []evidence.Link) ([]evidence.Neighbour, []evidence.Problem)
@@ -177,7 +179,8 @@ func (s *session) guard(what string, collect func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			// The text of a fault could quote what was being read, so it stays here.
-			s.problem(evidence.Problem{Class: evidence.ProblemInternal, What: what, Text: fmt.Sprintf("a fault of the probe (%T)", fault)})
+			s.problem(evidence.Problem{Class: evidence.ProblemInternal, What: what,
+				Text: fmt.Sprintf("a fault of the probe (%T)", fault)})
 		}
 	}()
 	collect()
@@ -200,7 +203,8 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 		}
 		return true, errors.Join(s.err, s.flush())
 	}
-	s.ready.Request, s.ready.What = request.ID, what
+	s.ready.Request = request.ID
+	s.ready.What = what
 	s.ready.Took = time.Since(start).Milliseconds()
 	s.write(evidence.Message{Ready: &s.ready})
 	s.ready = evidence.Ready{}

@@ -69,8 +69,10 @@ func TestReadyReportsItsTime(t *testing.T) {
 	const busy = 30 * time.Millisecond
 	h := &fakeHost{hang: make(chan struct{})}
 	time.AfterFunc(busy, func() { close(h.hang) })
-	request := evidence.Request{ID: 2, Read: &evidence.ReadRequest{Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
-	messages, err := talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"), request, evidence.Request{ID: 3, End: &evidence.EndRequest{}})
+	request := evidence.Request{ID: 2,
+		Read: &evidence.ReadRequest{Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
+	messages, err := talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"), request,
+		evidence.Request{ID: 3, End: &evidence.EndRequest{}})
 	if err != nil {
 		t.Error(err)
 	}
@@ -106,21 +108,28 @@ func kinds(messages []*evidence.Message) string {
 func TestProbeSession(t *testing.T) {
 	var log bytes.Buffer
 	h, c := &fakeHost{}, &fakeCapture{}
-	options := Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start, Version: "v0", Log: slog.New(slog.NewTextHandler(&log, nil))}
+	options := Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start, Version: "v0",
+		Log: slog.New(slog.NewTextHandler(&log, nil))}
 	h.late.Store(false)
 	read := func(id uint32, n int) evidence.Request {
-		return evidence.Request{ID: id, Read: &evidence.ReadRequest{Reading: n, Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
+		return evidence.Request{ID: id,
+			Read: &evidence.ReadRequest{Reading: n, Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
 	}
-	messages, err := talk(t, options, start("probe"), read(2, 0), evidence.Request{ID: 3, Capture: &evidence.CaptureRequest{Ports: []uint16{51821}}},
-		read(4, 1), evidence.Request{ID: 5, Control: &evidence.ControlRequest{}}, read(6, 2), evidence.Request{ID: 7, Stop: &evidence.StopRequest{}},
-		read(8, 3), evidence.Request{ID: 9, Send: &evidence.SendRequest{}}, evidence.Request{ID: 10}, evidence.Request{ID: 11, End: &evidence.EndRequest{}})
+	messages, err := talk(t, options, start("probe"), read(2, 0),
+		evidence.Request{ID: 3, Capture: &evidence.CaptureRequest{Ports: []uint16{51821}}},
+		read(4, 1), evidence.Request{ID: 5, Control: &evidence.ControlRequest{}}, read(6, 2), evidence.Request{ID: 7,
+			Stop: &evidence.StopRequest{}},
+		read(8, 3), evidence.Request{ID: 9, Send: &evidence.SendRequest{}}, evidence.Request{ID: 10},
+		evidence.Request{ID: 11, End: &evidence.EndRequest{}})
 	if err != nil {
 		t.Error(err)
 	}
 	want := "hello " +
-		"module link link socket device peer route route inventory problem firewall diversion inventory ready " + // reading the rules is at fault
-		"ready ready control ready ready capture tunnel ready count linkCount stackCount neighbour inventory problem ready " + // and so is reading them again
-		"problem ready problem ready bye"
+		// reading the rules is at fault
+		"module link link socket device peer route route inventory problem firewall diversion inventory ready " +
+		// and so is reading them again
+		"ready ready control ready ready capture tunnel ready count linkCount stackCount neighbour inventory problem " +
+		"ready problem ready problem ready bye"
 	if got := kinds(messages); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -139,7 +148,8 @@ func TestProbeSession(t *testing.T) {
 			t.Errorf("an endpoint was asked for without its device's mark: %+v", m.Route)
 		}
 	}
-	if !c.looped["eth0"] || c.stopped.Load() != 1 || len(c.config.Links) != 2 || c.config.Peers[0].Endpoint.Port() != 51820 {
+	if !c.looped["eth0"] || c.stopped.Load() != 1 || len(c.config.Links) != 2 ||
+		c.config.Peers[0].Endpoint.Port() != 51820 {
 		t.Errorf("%+v", c)
 	}
 	if strings.Contains(log.String(), secret) || strings.Contains(log.String(), "CQkJ") {
@@ -154,12 +164,14 @@ func TestNewcomer(t *testing.T) {
 	answers, output := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(t.Context(), input, output, Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start})
+		ended <- Run(t.Context(), input, output,
+			Options{Host: h, Filters: h, Devices: &fakeDevices{}, Capture: c.start})
 		output.Close()
 	}()
 	decoder := evidence.NewDecoder(answers, 1<<20)
 	var appeared []string
-	for _, r := range []evidence.Request{start("probe"), {ID: 2, Capture: &evidence.CaptureRequest{}}, {ID: 3, Stop: &evidence.StopRequest{}}} {
+	for _, r := range []evidence.Request{start("probe"), {ID: 2, Capture: &evidence.CaptureRequest{}},
+		{ID: 3, Stop: &evidence.StopRequest{}}} {
 		line, _ := evidence.EncodeRequest(&r)
 		requests.Write(line)
 		for answered := false; !answered; {
@@ -185,7 +197,8 @@ func TestNewcomer(t *testing.T) {
 // When the input ends without an EndRequest, captures end and no Bye is said.
 func TestInputEnds(t *testing.T) {
 	c := &fakeCapture{}
-	messages, err := talk(t, Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}, Capture: c.start},
+	messages, err := talk(t,
+		Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}, Capture: c.start},
 		start("probe"), evidence.Request{ID: 2, Capture: &evidence.CaptureRequest{}})
 	if !errors.Is(err, ErrAbandoned) || c.stopped.Load() != 1 || kinds(messages) != "hello ready" {
 		t.Error(err, c.stopped.Load(), kinds(messages))
@@ -197,7 +210,8 @@ func TestInputEndsDuringRequest(t *testing.T) {
 	reader, writer := io.Pipe()
 	ended := make(chan error)
 	go func() {
-		ended <- Run(t.Context(), reader, io.Discard, Options{Host: &fakeHost{hang: hang}, Filters: &fakeHost{}, Devices: &fakeDevices{}})
+		ended <- Run(t.Context(), reader, io.Discard,
+			Options{Host: &fakeHost{hang: hang}, Filters: &fakeHost{}, Devices: &fakeDevices{}})
 	}()
 	line, _ := evidence.EncodeRequest(&evidence.Request{ID: 1, Start: start("probe").Start})
 	writer.Write(line)
@@ -223,15 +237,19 @@ func TestRefusals(t *testing.T) {
 		requests []evidence.Request
 		want     string
 	}{
-		"before start":       {[]evidence.Request{{ID: 1, Stop: &evidence.StopRequest{}}}, "problem ready"},
-		"without a key":      {[]evidence.Request{bad, {ID: 2, Read: &evidence.ReadRequest{}}}, "hello problem problem ready"},
-		"another schema":     {[]evidence.Request{foreign}, "hello problem"},
-		"twice":              {[]evidence.Request{start("pod"), start("pod")}, "hello problem ready"},
-		"a pod reads not":    {[]evidence.Request{start("pod"), {ID: 2, Read: &evidence.ReadRequest{}}}, "hello problem ready"},
-		"no such reading":    {[]evidence.Request{start("probe"), {ID: 2, Read: &evidence.ReadRequest{Reading: 4}}}, "hello problem ready"},
+		"before start": {[]evidence.Request{{ID: 1, Stop: &evidence.StopRequest{}}}, "problem ready"},
+		"without a key": {[]evidence.Request{bad, {ID: 2, Read: &evidence.ReadRequest{}}},
+			"hello problem problem ready"},
+		"another schema": {[]evidence.Request{foreign}, "hello problem"},
+		"twice":          {[]evidence.Request{start("pod"), start("pod")}, "hello problem ready"},
+		"a pod reads not": {[]evidence.Request{start("pod"), {ID: 2, Read: &evidence.ReadRequest{}}},
+			"hello problem ready"},
+		"no such reading": {[]evidence.Request{start("probe"), {ID: 2, Read: &evidence.ReadRequest{Reading: 4}}},
+			"hello problem ready"},
 		"an unknown request": {[]evidence.Request{start("probe"), {ID: 2}}, "hello problem ready"},
 	} {
-		messages, _ := talk(t, Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}}, test.requests...)
+		messages, _ := talk(t, Options{Host: &fakeHost{}, Filters: &fakeHost{}, Devices: &fakeDevices{}},
+			test.requests...)
 		if got := kinds(messages); got != test.want {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)
 		}
@@ -248,7 +266,8 @@ func TestUnreadableRequest(t *testing.T) {
 }
 
 func TestPodSession(t *testing.T) {
-	messages, err := talk(t, Options{}, start("pod"), evidence.Request{ID: 2, Listen: &evidence.ListenRequest{Families: []int{4}}},
+	messages, err := talk(t, Options{}, start("pod"),
+		evidence.Request{ID: 2, Listen: &evidence.ListenRequest{Families: []int{4}}},
 		evidence.Request{ID: 3, Send: &evidence.SendRequest{Attempts: 1, Timeout: 100, Sizes: []int{64},
 			Targets: []evidence.Target{{Index: 2, Addr: netip.MustParseAddr("127.0.0.1"), UDP: 9, TCP: 9}}}},
 		evidence.Request{ID: 4, Stop: &evidence.StopRequest{}}, evidence.Request{ID: 5, End: &evidence.EndRequest{}})

@@ -17,7 +17,8 @@ import (
 // startCapture captures on the links as they are now.
 func (s *session) startCapture(ctx context.Context, request *evidence.CaptureRequest) {
 	if s.capture != nil {
-		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "capture", Text: "a capture is already running"})
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "capture",
+			Text: "a capture is already running"})
 		return
 	}
 	s.beginWatch()
@@ -28,18 +29,20 @@ func (s *session) startCapture(ctx context.Context, request *evidence.CaptureReq
 		s.watch.Paths(links.Links, s.read, s.id.Index, s.entries, s.rules)
 	}
 	running, err := s.options.Capture(ctx, capture.Config{
-		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers, Inner: s.inner, Request: *request,
-		Run: s.id.Run, Node: s.id.Index,
+		Links: links.Links, Addresses: links.Addresses, Devices: s.devices.Devices, Peers: s.devices.Peers,
+		Inner: s.inner, Request: *request, Run: s.id.Run, Node: s.id.Index,
 	})
 	if err != nil {
 		class := evidence.ProblemInternal
 		if errors.Is(err, fs.ErrPermission) {
 			class = evidence.ProblemPermission
 		}
-		s.problem(evidence.Problem{Class: class, What: "capture", Text: err.Error(), Hint: "a capture needs NET_RAW on the host's network namespace"})
+		s.problem(evidence.Problem{Class: class, What: "capture",
+			Text: err.Error(), Hint: "a capture needs NET_RAW on the host's network namespace"})
 		return
 	}
-	s.capture, s.captured = running, links.Links
+	s.capture = running
+	s.captured = links.Links
 }
 
 // beginWatch listens for changes of links from before the captures start.
@@ -111,7 +114,8 @@ func (s *session) stop(ctx context.Context) {
 	if s.capture != nil {
 		results := s.capture.Stop(ctx)
 		s.writePacked(results)
-		s.capture, s.tunnels = nil, tunnels(results)
+		s.capture = nil
+		s.tunnels = tunnels(results)
 		s.latecomers()
 	}
 	s.endLive(ctx)

@@ -32,7 +32,8 @@ func (f *fakeHost) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 	if f.late.Load() {
 		links = append(links, evidence.Link{Index: 9, Name: "eth1", Up: true, Role: evidence.RoleOutside})
 	}
-	return host.Links{Links: links, Stats: []host.LinkStats{{Link: "eth0", Index: 2}}, Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
+	return host.Links{Links: links, Stats: []host.LinkStats{{Link: "eth0", Index: 2}},
+		Sockets: []evidence.Socket{{Path: "/run/wireguard/wg0.sock", Device: "wg0"}}}, nil
 }
 
 func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, _ []evidence.Problem) {
@@ -45,7 +46,8 @@ func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, 
 	return routes, nil
 }
 
-func (*fakeHost) Tables([]evidence.Link, evidence.ReadRequest, int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
+func (*fakeHost) Tables([]evidence.Link, evidence.ReadRequest,
+	int) ([]evidence.Route, []evidence.Inventory, []evidence.Problem) {
 	return nil, []evidence.Inventory{{What: evidence.InventoryRoutes, Complete: true}}, nil
 }
 
@@ -60,7 +62,8 @@ func (*fakeHost) Firewall(traffic filter.Traffic, _ []evidence.Link) ([]evidence
 func (*fakeHost) Diversions(
 	[]evidence.Link, []netip.Prefix, []netip.Addr, *filter.Watch,
 ) ([]evidence.Diversion, []evidence.Inventory, []evidence.Problem) {
-	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}}, []evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
+	return []evidence.Diversion{{By: "tc", Effect: evidence.EffectBPF, Link: "eth0"}},
+		[]evidence.Inventory{{What: evidence.InventoryTC, Complete: true}}, nil
 }
 
 func (*fakeHost) Listen() *filter.Watch { return &filter.Watch{} }
@@ -118,6 +121,7 @@ func (f *fakeCapture) Stop(context.Context) []evidence.Message {
 	end := netip.MustParseAddrPort("127.0.0.1:51820")
 	return []evidence.Message{
 		{Capture: &evidence.Capture{Link: "eth0", Started: true, Alive: true}},
-		{Tunnel: &evidence.Tunnel{Local: end, Remote: end, TX: evidence.Flow{Bytes: caught}, RX: evidence.Flow{Bytes: caught}}},
+		{Tunnel: &evidence.Tunnel{Local: end, Remote: end, TX: evidence.Flow{Bytes: caught},
+			RX: evidence.Flow{Bytes: caught}}},
 	}
 }

@@ -112,11 +112,12 @@ func newKeeper(t *testing.T) *keeper {
 	t.Helper()
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), "WG_TEST_ROLE=keeper")
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		Pdeathsig: syscall.SIGKILL}
 	stdin, _ := command.StdinPipe()
 	stdout, _ := command.StdoutPipe()
 	if err := command.Start(); err != nil {
-		t.Skip("making a namespace needs root:", err)
+		t.Skip("needs root to make a namespace:", err)
 	}
 	t.Cleanup(func() { stdin.Close(); command.Wait() })
 	k := &keeper{t: t, pid: command.Process.Pid, stdin: stdin, stdout: bufio.NewScanner(stdout)}
@@ -147,7 +148,7 @@ func (k *keeper) device(name, config string) {
 	k.t.Helper()
 	fmt.Fprintln(k.stdin, name, strings.ReplaceAll(strings.TrimSpace(config), "\n", " "))
 	if k.stdout.Scan(); k.stdout.Text() != "made" {
-		k.t.Skip("needs a TUN device, none can be made here:", k.stdout.Text())
+		k.t.Skip("needs a TUN device, which cannot be made here:", k.stdout.Text())
 	}
 }
 
@@ -199,7 +200,9 @@ func (c *client) ask(r evidence.Request) *evidence.Ready {
 			c.t.Fatalf("request %s: %v\n%s", line, err, c.raw.String())
 		}
 		c.stream = append(c.stream, m)
-		if err := c.columns.Unpack(m, func(one *evidence.Message) { c.messages = append(c.messages, one) }); err != nil {
+		if err := c.columns.Unpack(m, func(one *evidence.Message) {
+			c.messages = append(c.messages, one)
+		}); err != nil {
 			c.t.Error(err)
 		}
 		switch {

@@ -36,6 +36,7 @@ func twoCards(l *live, seed int) {
 			fmt.Sprintf("ip addr add 10.255.0.%d/30 dev eth0", 1+i),
 			fmt.Sprintf("ip addr add %s/32 dev lo", nodeAddr(i)),
 			fmt.Sprintf("ip route add %s/32 src %s "+
-				"nexthop via 10.255.0.%[3]d dev eth0 nexthop via 198.51.100.%[3]d dev eth1", nodeAddr(1-i), nodeAddr(i), 2-i))
+				"nexthop via 10.255.0.%[3]d dev eth0 nexthop via 198.51.100.%[3]d dev eth1",
+				nodeAddr(1-i), nodeAddr(i), 2-i))
 	}
 }

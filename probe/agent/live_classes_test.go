@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Services and nodes beside the pods. Each node translates the address of the other
+// Services and nodes next to the pods. Each node translates the address of the other
 // pod's Service, and masquerades what its pods send to nodes, as kube-proxy and
 // flannel do.
 //
@@ -75,9 +75,10 @@ func services(l *live) {
 			"nft add rule ip services post ip saddr 10.42.0.0/16 ip daddr 192.0.2.0/24 masquerade")
 		for to := range 2 {
 			node.run(
-				fmt.Sprintf("nft add rule ip services pre ip daddr %s udp dport 9477 dnat to %s:9477", serviceAddr(to), podAddr(to)),
-				fmt.Sprintf("nft add rule ip services pre fib daddr type local udp dport %d meta mark set 0x4000 dnat to %s:9477",
-					30000+to, podAddr(to)))
+				fmt.Sprintf("nft add rule ip services pre ip daddr %s udp dport 9477 dnat to %s:9477",
+					serviceAddr(to), podAddr(to)),
+				fmt.Sprintf("nft add rule ip services pre fib daddr type local udp dport %d meta mark set 0x4000 "+
+					"dnat to %s:9477", 30000+to, podAddr(to)))
 		}
 	}
 }
@@ -87,7 +88,8 @@ func past(rule string, marking ...string) func(*live) {
 	return func(l *live) {
 		services(l)
 		l.nodes[0].run(append(marking,
-			"ip route add 10.42.1.0/24 via 192.0.2.2 dev eth0 table 88", "ip rule add priority 50 "+rule+" lookup 88")...)
+			"ip route add 10.42.1.0/24 via 192.0.2.2 dev eth0 table 88", "ip rule add priority 50 "+rule+
+				" lookup 88")...)
 	}
 }
 
@@ -105,12 +107,13 @@ func TestLiveClasses(t *testing.T) {
 		cells   map[string]string
 	}{
 		{"classes", both, services, "PASS", nil, map[string]string{
-			"pod-pod": enc, "pod-cluster-ip": enc, "pod-node-port": enc, "pod-node-port-far": design, "pod-node": design,
-			"node-pod": enc, "node-node": design}},
+			"pod-pod": enc, "pod-cluster-ip": enc, "pod-node-port": enc, "pod-node-port-far": design,
+			"pod-node": design, "node-pod": enc, "node-node": design}},
 		{"classes-untranslated", both, func(l *live) {
 			services(l)
 			l.nodes[0].run("nft flush chain ip services pre")
-		}, "INCONCLUSIVE", []string{"WG0621"}, map[string]string{"pod-pod": enc, "pod-cluster-ip": unproven, "node-pod": enc}},
+		}, "INCONCLUSIVE", []string{"WG0621"}, map[string]string{"pod-pod": enc, "pod-cluster-ip": unproven,
+			"node-pod": enc}},
 		{"classes-service-leak", both, past("fwmark 0x88", "nft add table ip mangled",
 			"nft add chain ip mangled pre '{ type filter hook prerouting priority -50; }'",
 			"nft add rule ip mangled pre iifname veth0 ct status dnat meta mark set 0x88"),

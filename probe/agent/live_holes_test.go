@@ -7,30 +7,51 @@ import (
 	"testing"
 )
 
-// More of what healthy nodes have beside the tunnel.
+// More of what healthy nodes have next to the tunnel.
 func TestLiveOtherSystems(t *testing.T) {
 	runLive(t, []liveCase{
-		{name: "kube-proxy-ipvs", prepare: inTurn(onNodes("ip link add kube-ipvs0 type ifb", "ip addr add 10.43.0.1/32 dev kube-ipvs0"), restored("iptables-nft-restore", ipvsSets, ipvsRules)), verdict: "PASS"},
-		{name: "kube-router", prepare: onNodes("ip rule add from 10.42.0.0/16 lookup 77", "ip rule add pref 32764 lookup 79",
-			"ip route add 203.0.113.80/32 dev veth0 table 79", "ip rule add pref 32765 fwmark 0x3 lookup 78", "ip route add local default dev lo table 78"), verdict: "PASS"},
-		{name: "vpc-rules", prepare: inTurn(secondCard, onNodes("ip rule add pref 512 to 10.42.0.2 lookup main", "ip rule add pref 512 to 10.42.1.2 lookup main",
-			"ip rule add pref 1024 fwmark 0x80/0x80 lookup main"), restored("iptables-nft-restore", "", vpcRules)), verdict: "PASS"},
+		{name: "kube-proxy-ipvs",
+			prepare: inTurn(onNodes("ip link add kube-ipvs0 type ifb", "ip addr add 10.43.0.1/32 dev kube-ipvs0"),
+				restored("iptables-nft-restore", ipvsSets, ipvsRules)), verdict: "PASS"},
+		{name: "kube-router", prepare: onNodes("ip rule add from 10.42.0.0/16 lookup 77",
+			"ip rule add pref 32764 lookup 79",
+			"ip route add 203.0.113.80/32 dev veth0 table 79", "ip rule add pref 32765 fwmark 0x3 lookup 78",
+			"ip route add local default dev lo table 78"), verdict: "PASS"},
+		{name: "vpc-rules",
+			prepare: inTurn(secondCard, onNodes("ip rule add pref 512 to 10.42.0.2 lookup main",
+				"ip rule add pref 512 to 10.42.1.2 lookup main",
+				"ip rule add pref 1024 fwmark 0x80/0x80 lookup main"), restored("iptables-nft-restore",
+				"", vpcRules)), verdict: "PASS"},
 		{name: "firewalld", prepare: tabled(firewalldTable), verdict: "PASS"},
 		{name: "ufw", prepare: restored("iptables-nft-restore", "", ufwRules), verdict: "PASS"},
 		{name: "ufw-legacy", prepare: restored("iptables-legacy-restore", "", ufwRules), verdict: "PASS"},
-		{name: "limits", prepare: restored("iptables-nft-restore", "ipset create seen hash:ip timeout 600", limitRules), verdict: "PASS"},
-		{name: "limits-legacy", prepare: restored("iptables-legacy-restore", "ipset create seen hash:ip timeout 600", limitRules), verdict: "PASS"},
+		{name: "limits", prepare: restored("iptables-nft-restore", "ipset create seen hash:ip timeout 600", limitRules),
+			verdict: "PASS"},
+		{name: "limits-legacy", prepare: restored("iptables-legacy-restore",
+			"ipset create seen hash:ip timeout 600", limitRules), verdict: "PASS"},
 		{name: "swarm", prepare: inTurn(docker, restored("iptables-nft-restore", "", swarmRules)), verdict: "PASS"},
-		{name: "lxd", prepare: inTurn(onNodes("ip link add lxdbr0 type bridge", "ip addr add 10.99.0.1/24 dev lxdbr0", "ip link set lxdbr0 up"), tabled(lxdTable)), verdict: "PASS"},
-		{name: "istio-ambient", prepare: restored("iptables-nft-restore", "ipset create istio-inpod-probes-v4 hash:ip", istioRules), verdict: "PASS"},
-		{name: "google-addresses", prepare: onNodes("ip route add local 203.0.113.44/32 dev eth0 proto 66"), verdict: "PASS"},
-		{name: "two-default-hops", prepare: inTurn(idleCard, onNodes("ip route add default nexthop via 192.0.2.254 dev eth0 nexthop dev eth1")), verdict: "PASS"},
-		{name: "shaped", prepare: onNodes("tc qdisc add dev eth0 root handle 1: htb default 10", "tc class add dev eth0 parent 1: classid 1:10 htb rate 900mbit",
+		{name: "lxd",
+			prepare: inTurn(onNodes("ip link add lxdbr0 type bridge",
+				"ip addr add 10.99.0.1/24 dev lxdbr0", "ip link set lxdbr0 up"), tabled(lxdTable)), verdict: "PASS"},
+		{name: "istio-ambient", prepare: restored("iptables-nft-restore",
+			"ipset create istio-inpod-probes-v4 hash:ip", istioRules), verdict: "PASS"},
+		{name: "google-addresses", prepare: onNodes("ip route add local 203.0.113.44/32 dev eth0 proto 66"),
+			verdict: "PASS"},
+		{name: "two-default-hops",
+			prepare: inTurn(idleCard,
+				onNodes("ip route add default nexthop via 192.0.2.254 dev eth0 nexthop dev eth1")), verdict: "PASS"},
+		{name: "shaped", prepare: onNodes("tc qdisc add dev eth0 root handle 1: htb default 10",
+			"tc class add dev eth0 parent 1: classid 1:10 htb rate 900mbit",
 			"tc filter add dev eth0 parent 1: protocol ip u32 match ip dport 22 0xffff flowid 1:10"), verdict: "PASS"},
-		{name: "dormant", prepare: inTurn(ruleForMark, tabled("table ip sleeping { flags dormant; chain pre { type filter hook prerouting priority mangle; meta mark set 0x77\n }\n}\n")), verdict: "PASS"},
-		{name: "own-bridge-named-like-docker", prepare: inTurn(docker, onNodes("ip rule add iif docker0 lookup 101")), verdict: "PASS"},
+		{name: "dormant",
+			prepare: inTurn(ruleForMark,
+				tabled("table ip sleeping { flags dormant; chain pre { type filter hook prerouting priority mangle; "+
+					"meta mark set 0x77\n }\n}\n")), verdict: "PASS"},
+		{name: "own-bridge-named-like-docker", prepare: inTurn(docker, onNodes("ip rule add iif docker0 lookup 101")),
+			verdict: "PASS"},
 		{name: "host-ports", prepare: restored("iptables-nft-restore", "", hostPortRules(20)), verdict: "PASS"},
-		{name: "host-ports-legacy", prepare: restored("iptables-legacy-restore", "", hostPortRules(20)), verdict: "PASS"},
+		{name: "host-ports-legacy", prepare: restored("iptables-legacy-restore", "", hostPortRules(20)),
+			verdict: "PASS"},
 	})
 }
 
@@ -38,15 +59,19 @@ func TestLiveOtherSystems(t *testing.T) {
 func TestLiveDisguises(t *testing.T) {
 	runLive(t, []liveCase{
 		{name: "a chain that is called kube-proxy's", prepare: restored("iptables-nft-restore", "",
-			"*nat\n:KUBE-SEP-X - [0:0]\n-A PREROUTING -d 10.42.0.0/16 -p tcp -m tcp --dport 5432 -j KUBE-SEP-X\n-A KUBE-SEP-X -p tcp -j DNAT --to-destination 192.0.2.99\nCOMMIT\n"),
+			"*nat\n:KUBE-SEP-X - [0:0]\n-A PREROUTING -d 10.42.0.0/16 -p tcp -m tcp --dport 5432 -j KUBE-SEP-X\n-A "+
+				"KUBE-SEP-X -p tcp -j DNAT --to-destination 192.0.2.99\nCOMMIT\n"),
 			verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath}},
 		{name: "a chain that is called portmap's", prepare: restored("iptables-legacy-restore", "",
-			"*nat\n:CNI-DN-X - [0:0]\n-A PREROUTING -m statistic --mode random --probability 0.01 -j CNI-DN-X\n-A CNI-DN-X -p tcp -j DNAT --to-destination 192.0.2.99\nCOMMIT\n"),
+			"*nat\n:CNI-DN-X - [0:0]\n-A PREROUTING -m statistic --mode random --probability 0.01 -j CNI-DN-X\n-A "+
+				"CNI-DN-X -p tcp -j DNAT --to-destination 192.0.2.99\nCOMMIT\n"),
 			verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath}},
 		{name: "hops-of-an-object", prepare: objectHops, verdict: "FAIL", causes: []string{otherPath, leak, "WG0401"}},
-		{name: "an-object-for-a-moment", prepare: onNodes("ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"),
+		{name: "an-object-for-a-moment", prepare: onNodes("ip nexthop add id 1 dev flannel-wg",
+			"ip route replace 10.42.0.0/16 nhid 1"),
 			during: func(l *live) {
-				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0", "ip nexthop replace id 1 dev flannel-wg")
+				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0",
+					"ip nexthop replace id 1 dev flannel-wg")
 			}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak}},
 		{name: "a-mark-for-a-moment", prepare: ruleForMark, during: func(l *live) {
 			markDatabase(l)
@@ -57,22 +82,27 @@ func TestLiveDisguises(t *testing.T) {
 			l.nodes[0].run("nft delete table ip late")
 		}, verdict: "PASS"},
 		{name: "a-copy-for-a-moment", during: func(l *live) {
-			l.nodes[0].run("nft add table netdev late", "nft add chain netdev late in '{ type filter hook ingress device veth0 priority 0; }'",
+			l.nodes[0].run("nft add table netdev late",
+				"nft add chain netdev late in '{ type filter hook ingress device veth0 priority 0; }'",
 				"nft add rule netdev late in tcp dport 5432 dup to eth0", "nft delete table netdev late")
 		}, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "a-policy-for-a-moment", prepare: onNodes("ip xfrm policy list"), during: func(l *live) {
 			policy := " dst 10.42.1.128/25 dir out"
-			l.nodes[0].run("ip xfrm policy add"+policy+" tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel", "ip xfrm policy delete"+policy)
+			l.nodes[0].run("ip xfrm policy add"+policy+" tmpl src 192.0.2.1 dst 192.0.2.2 proto esp mode tunnel",
+				"ip xfrm policy delete"+policy)
 		}, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "an-object-behind-a-number-for-a-moment", prepare: onNodes("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode",
-			"ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"),
+		{name: "an-object-behind-a-number-for-a-moment",
+			prepare: onNodes("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode",
+				"ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"),
 			during: func(l *live) {
-				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0", "ip nexthop replace id 1 dev flannel-wg")
+				l.nodes[0].run("ip nexthop replace id 1 via 192.0.2.2 dev eth0",
+					"ip nexthop replace id 1 dev flannel-wg")
 			}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak}},
 		{name: "an-object-behind-a-number", prepare: onNodes("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode",
 			"ip nexthop add id 1 dev flannel-wg", "ip route replace 10.42.0.0/16 nhid 1"), verdict: "PASS"},
 		{name: "a-redirect-for-a-moment", during: func(l *live) {
-			l.nodes[0].run("tc qdisc add dev veth0 clsact", "tc filter add dev veth0 ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev eth0",
+			l.nodes[0].run("tc qdisc add dev veth0 clsact",
+				"tc filter add dev veth0 ingress protocol ip u32 match u32 0 0 action mirred egress redirect dev eth0",
 				"tc filter del dev veth0 ingress", "tc qdisc del dev veth0 clsact")
 		}, verdict: "INCONCLUSIVE FAIL", causes: []string{otherPath, leak, blind}},
 	})
@@ -81,25 +111,29 @@ func TestLiveDisguises(t *testing.T) {
 // What agents of healthy clusters write while packets are watched.
 func TestLiveBusyAgents(t *testing.T) {
 	runLive(t, []liveCase{
-		{name: "kube-proxy", prepare: restored("iptables-nft-restore", ipvsSets, ipvsRules), during: restored("iptables-nft-restore", "", ipvsRules), verdict: "PASS"},
+		{name: "kube-proxy", prepare: restored("iptables-nft-restore", ipvsSets, ipvsRules),
+			during: restored("iptables-nft-restore", "", ipvsRules), verdict: "PASS"},
 		{name: "firewalld", prepare: tabled(firewalldTable), during: func(l *live) {
 			l.nodes[0].run("nft delete table inet firewalld")
 			tabled(firewalldTable)(l)
 		}, verdict: "PASS"},
-		{name: "neighbours", during: onNodes("ip neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0", "ip neigh del 192.0.2.77 dev eth0"), verdict: "PASS"},
+		{name: "neighbours", during: onNodes("ip neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0",
+			"ip neigh del 192.0.2.77 dev eth0"), verdict: "PASS"},
 	})
 }
 
 // objectHops leads a part of the other pods by a group of nexthop objects.
 func objectHops(l *live) {
-	l.nodes[0].run("ip nexthop add id 1 dev flannel-wg", fmt.Sprintf("ip nexthop add id 2 via %s dev eth0", nodeAddr(1)),
+	l.nodes[0].run("ip nexthop add id 1 dev flannel-wg",
+		fmt.Sprintf("ip nexthop add id 2 via %s dev eth0", nodeAddr(1)),
 		"ip nexthop add id 10 group 1/2", "ip route replace 10.42.0.0/16 nhid 10")
 }
 
 // ipvsRules are those of kube-proxy in mode ipvs, with its sets.
 const (
-	ipvsSets = "ipset create KUBE-CLUSTER-IP hash:ip,port; ipset create KUBE-LOOP-BACK hash:ip,port,ip; ipset create KUBE-NODE-PORT-TCP bitmap:port range 0-65535; " +
-		"ipset add KUBE-CLUSTER-IP 10.43.0.1,tcp:443; ipset add KUBE-LOOP-BACK 10.42.0.9,tcp:443,10.42.0.9; ipset add KUBE-NODE-PORT-TCP 30443"
+	ipvsSets = "ipset create KUBE-CLUSTER-IP hash:ip,port; ipset create KUBE-LOOP-BACK hash:ip,port,ip; " +
+		"ipset create KUBE-NODE-PORT-TCP bitmap:port range 0-65535; ipset add KUBE-CLUSTER-IP 10.43.0.1,tcp:443; " +
+		"ipset add KUBE-LOOP-BACK 10.42.0.9,tcp:443,10.42.0.9; ipset add KUBE-NODE-PORT-TCP 30443"
 	ipvsRules = `*nat
 :KUBE-SERVICES - [0:0]
 :KUBE-POSTROUTING - [0:0]
@@ -234,8 +268,9 @@ COMMIT
 // hostPortRules are those of the portmap plugin for pods with ports of the host.
 func hostPortRules(pods int) string {
 	text := "*nat\n:CNI-HOSTPORT-DNAT - [0:0]\n:CNI-HOSTPORT-SETMARK - [0:0]\n:CNI-HOSTPORT-MASQ - [0:0]\n" +
-		"-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n" +
-		"-A POSTROUTING -j CNI-HOSTPORT-MASQ\n-A CNI-HOSTPORT-SETMARK -j MARK --set-xmark 0x2000/0x2000\n-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE\n"
+		"-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT\n-A OUTPUT -m addrtype --dst-type LOCAL -j " +
+		"CNI-HOSTPORT-DNAT\n-A POSTROUTING -j CNI-HOSTPORT-MASQ\n-A CNI-HOSTPORT-SETMARK -j MARK --set-xmark " +
+		"0x2000/0x2000\n-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE\n"
 	for n := range pods {
 		chain := fmt.Sprintf("CNI-DN-%d", n)
 		text += fmt.Sprintf(":%[1]s - [0:0]\n-A CNI-HOSTPORT-DNAT -p tcp -m multiport --dports %[2]d -j %[1]s\n"+

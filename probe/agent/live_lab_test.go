@@ -34,7 +34,7 @@ const podMTU = 1380
 func newLive(t *testing.T) *live {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("making network namespaces needs root")
+		t.Skip("needs root to make network namespaces")
 	}
 	l := &live{t: t, network: newKeeper(t)}
 	l.preshared = keyPair(t)

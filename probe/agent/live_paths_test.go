@@ -28,25 +28,28 @@ const isClear = "ip saddr 10.42.0.2 @th,64,32 0x74686973"
 func TestLivePaths(t *testing.T) {
 	runLive(t, []liveCase{
 		{
-			name: "rule-for-a-part", prepare: ruleForPart, during: tellMarker("10.42.1.200:9"), after: crossed(8),
+			name: "rule-for-a-part", prepare: ruleForPart, during: sendMarker("10.42.1.200:9"), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
-			name: "rule-for-a-port", prepare: ruleForPort, during: tellMarker("10.42.1.2:53"), after: crossed(8),
+			name: "rule-for-a-port", prepare: ruleForPort, during: sendMarker("10.42.1.2:53"), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
-			name: "rule-behind-the-tunnel", prepare: ruleBehindTunnel, during: tellMarker("10.42.1.200:9"), after: crossed(8),
-			verdict: "FAIL", causes: []string{otherPath, leak},
+			name: "rule-behind-the-tunnel", prepare: ruleBehindTunnel,
+			during: sendMarker("10.42.1.200:9"), after: crossed(8), verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{
-			name: "two-hops", prepare: twoHops, during: tellMarker(""), after: crossed(8),
+			name: "two-hops", prepare: twoHops, during: sendMarker(""), after: crossed(8),
 			verdict: "FAIL", causes: []string{otherPath, leak},
 		},
 		{name: "route-into-srv6", prepare: routeIntoSRv6, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "statement-into-overlay", prepare: intoOverlay("fwd to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "copy-into-overlay", prepare: intoOverlay("dup to vx0"), verdict: "INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "rule-for-a-pod-link-not-proven", prepare: ruleForDoubtfulLink, verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "statement-into-overlay", prepare: intoOverlay("fwd to vx0"), verdict: "INCONCLUSIVE",
+			causes: []string{otherPath}},
+		{name: "copy-into-overlay", prepare: intoOverlay("dup to vx0"), verdict: "INCONCLUSIVE",
+			causes: []string{otherPath}},
+		{name: "rule-for-a-pod-link-not-proven", prepare: ruleForDoubtfulLink, verdict: "FAIL INCONCLUSIVE",
+			causes: []string{otherPath}},
 		{name: "late-rule", during: lateRule, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{
 			name: "late-statement", prepare: ruleForMark, during: markDatabase,
@@ -54,12 +57,20 @@ func TestLivePaths(t *testing.T) {
 		},
 		{name: "route-for-a-moment", during: momentaryRoute, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "the-same-route-again", during: sameRoute, verdict: "PASS"},
-		{name: "mark-at-a-bridge", prepare: inTurn(podBridge, ruleForMark, marks("bridge", "input", "tcp dport 5432 meta mark set 0x77")), verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "mark-before-a-condition", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77 iifname eth0 accept")),
+		{name: "mark-at-a-bridge",
+			prepare: inTurn(podBridge, ruleForMark, marks("bridge", "input", "tcp dport 5432 meta mark set 0x77")),
 			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "mark-set-again", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5433 meta mark set 0x77", "meta mark set 0", "tcp dport 5432 meta mark set 0x77")),
+		{name: "mark-before-a-condition",
+			prepare: inTurn(ruleForMark,
+				marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77 iifname eth0 accept")),
 			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "mark-taken-away", prepare: inTurn(ruleForMark, marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77", "meta mark set 0")), verdict: "PASS"},
+		{name: "mark-set-again",
+			prepare: inTurn(ruleForMark,
+				marks("ip", "prerouting", "tcp dport 5433 meta mark set 0x77", "meta mark set 0",
+					"tcp dport 5432 meta mark set 0x77")),
+			verdict: "FAIL INCONCLUSIVE", causes: []string{otherPath}},
+		{name: "mark-taken-away", prepare: inTurn(ruleForMark,
+			marks("ip", "prerouting", "tcp dport 5432 meta mark set 0x77", "meta mark set 0")), verdict: "PASS"},
 		{name: "rewritten-target", prepare: rewriteTarget, verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{
 			name: "late-link", prepare: latePod, during: lateLink,
@@ -76,7 +87,8 @@ func TestLiveObfuscated(t *testing.T) {
 	runLive(t, []liveCase{
 		{name: "udp", prepare: inTurn(carried, obfuscate0("udp")), after: crossed(1), verdict: "FAIL", causes: causes},
 		{name: "tcp", prepare: inTurn(carried, obfuscate0("tcp")), after: crossed(1), verdict: "FAIL", causes: causes},
-		{name: "originals", prepare: inTurn(carried, obfuscateBoth), after: crossed(1), verdict: "FAIL", causes: causes},
+		{name: "originals", prepare: inTurn(carried, obfuscateBoth),
+			after: crossed(1), verdict: "FAIL", causes: causes},
 	})
 }
 
@@ -111,9 +123,9 @@ func crossed(frames int) func(*live) {
 	}
 }
 
-// tellMarker has another pod of node 0 send what only a capture of clear
+// sendMarker has another pod of node 0 send what only a capture of clear
 // packets can hold. Pod 0 stands for it: its packets are none of the run's.
-func tellMarker(to string) func(*live) {
+func sendMarker(to string) func(*live) {
 	return func(l *live) {
 		if to == "" {
 			to = l.hop + ":9"
@@ -132,7 +144,8 @@ func ruleForPart(l *live) {
 func ruleBehindTunnel(l *live) {
 	l.watch(1, isClear)
 	l.secondPod("10.42.1.200")
-	l.nodes[1].run("ip route add default via 192.0.2.1 table 100", "ip rule add iif flannel-wg to 10.42.1.128/25 lookup 100")
+	l.nodes[1].run("ip route add default via 192.0.2.1 table 100",
+		"ip rule add iif flannel-wg to 10.42.1.128/25 lookup 100")
 }
 
 func ruleForPort(l *live) {
@@ -174,7 +187,8 @@ func ruleForMark(l *live) {
 // marks are rules of a chain of nftables on node 0.
 func marks(family, hook string, rules ...string) func(*live) {
 	return func(l *live) {
-		l.nodes[0].run("nft add table "+family+" marks", fmt.Sprintf("nft add chain %s marks c '{ type filter hook %s priority -150; }'", family, hook))
+		l.nodes[0].run("nft add table "+family+" marks",
+			fmt.Sprintf("nft add chain %s marks c '{ type filter hook %s priority -150; }'", family, hook))
 		for _, rule := range rules {
 			l.nodes[0].run(fmt.Sprintf("nft add rule %s marks c %s", family, rule))
 		}
@@ -183,7 +197,8 @@ func marks(family, hook string, rules ...string) func(*live) {
 
 // markDatabase sets the mark on what is for a port, while packets are watched.
 func markDatabase(l *live) {
-	l.nodes[0].run("nft add table ip late", "nft add chain ip late pre '{ type filter hook prerouting priority mangle; }'",
+	l.nodes[0].run("nft add table ip late",
+		"nft add chain ip late pre '{ type filter hook prerouting priority mangle; }'",
 		"nft add rule ip late pre ip daddr 10.42.1.0/24 tcp dport 5432 meta mark set 0x77")
 }
 

@@ -15,22 +15,39 @@ func TestLivePorts(t *testing.T) {
 	runLive(t, []liveCase{
 		{name: "masquerade-random", prepare: masquerade(0), verdict: "PASS"},
 		{name: "masquerade-random-both", prepare: inTurn(masquerade(0), masquerade(1)), verdict: "PASS"},
-		{name: "snat-port", prepare: onNode(0, "iptables -t nat -A POSTROUTING -p udp --sport 51820 -j SNAT --to-source 192.0.2.1:40000"),
+		{name: "snat-port",
+			prepare: onNode(0, "iptables -t nat -A POSTROUTING -p udp --sport 51820 -j SNAT --to-source "+
+				"192.0.2.1:40000"),
 			verdict: "PASS"},
-		{name: "snat-port-legacy", prepare: onNode(1, "iptables-legacy -t nat -A POSTROUTING -p udp --sport 51820 -j SNAT --to-source 192.0.2.2:40000"),
+		{name: "snat-port-legacy",
+			prepare: onNode(1, "iptables-legacy -t nat -A POSTROUTING -p udp --sport 51820 -j SNAT --to-source "+
+				"192.0.2.2:40000"),
 			verdict: "PASS"},
 		{name: "conntrack", prepare: collide, verdict: "PASS"},
-		{name: "redirect", prepare: inTurn(toPort(0, 51999), onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j REDIRECT --to-ports 51820")), verdict: "PASS"},
-		{name: "redirect-legacy", prepare: inTurn(toPort(0, 51999), onNode(1, "iptables-legacy -t nat -A PREROUTING -p udp --dport 51999 -j REDIRECT --to-ports 51820")),
+		{name: "redirect",
+			prepare: inTurn(toPort(0, 51999),
+				onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j REDIRECT --to-ports 51820")),
+			verdict: "PASS"},
+		{name: "redirect-legacy", prepare: inTurn(toPort(0, 51999),
+			onNode(1, "iptables-legacy -t nat -A PREROUTING -p udp --dport 51999 -j REDIRECT --to-ports 51820")),
 			verdict: "PASS"},
 		{name: "dnat-nftables", prepare: inTurn(toPort(0, 51999), onNode(1, "nft add table ip own",
-			"nft add chain ip own pre '{ type nat hook prerouting priority dstnat; }'", "nft add rule ip own pre udp dport 51999 dnat to 192.0.2.2:51820")), verdict: "PASS"},
-		{name: "dnat-port-only", prepare: inTurn(toPort(0, 51999), onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination :51820")), verdict: "PASS"},
+			"nft add chain ip own pre '{ type nat hook prerouting priority dstnat; }'",
+			"nft add rule ip own pre udp dport 51999 dnat to 192.0.2.2:51820")), verdict: "PASS"},
+		{name: "dnat-port-only",
+			prepare: inTurn(toPort(0, 51999),
+				onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination :51820")),
+			verdict: "PASS"},
 		{name: "dnat-to-itself", prepare: inTurn(toPort(0, 51999),
-			onNode(1, "iptables -t nat -A PREROUTING -i eth0 -p udp --dport 51999 -j DNAT --to-destination 192.0.2.2:51820")), verdict: "PASS"},
-		{name: "dnat-elsewhere", prepare: onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination 192.0.2.1:51820"),
+			onNode(1, "iptables -t nat -A PREROUTING -i eth0 -p udp --dport 51999 -j DNAT --to-destination "+
+				"192.0.2.2:51820")), verdict: "PASS"},
+		{name: "dnat-elsewhere",
+			prepare: onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination "+
+				"192.0.2.1:51820"),
 			verdict: "INCONCLUSIVE", causes: []string{otherPath}},
-		{name: "dnat-to-another-port", prepare: onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination 192.0.2.2:9"),
+		{name: "dnat-to-another-port",
+			prepare: onNode(1, "iptables -t nat -A PREROUTING -p udp --dport 51999 -j DNAT --to-destination "+
+				"192.0.2.2:9"),
 			verdict: "INCONCLUSIVE", causes: []string{otherPath}},
 		{name: "fake-data", during: fakeData, verdict: "PASS"},
 		{name: "fake-data-beside-masquerade", prepare: masquerade(0), during: fakeData, verdict: "PASS"},
@@ -43,7 +60,8 @@ func onNode(i int, lines ...string) func(*live) {
 
 // toPort has a node's own datagrams for the other's tunnel leave for another port of it.
 func toPort(i, port int) func(*live) {
-	return onNode(i, fmt.Sprintf("iptables -t nat -A OUTPUT -p udp --dport 51820 -j DNAT --to-destination %s:%d", nodeAddr(1-i), port))
+	return onNode(i, fmt.Sprintf("iptables -t nat -A OUTPUT -p udp --dport 51820 -j DNAT --to-destination %s:%d",
+		nodeAddr(1-i), port))
 }
 
 // masquerade gives the datagrams that a node sends another source port.

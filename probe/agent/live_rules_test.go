@@ -32,17 +32,23 @@ func kubeProxyIptables(services int) string {
 	}
 	for n := range services {
 		ip, svc := fmt.Sprintf("10.43.%d.%d", n/250, 1+n%250), fmt.Sprintf("KUBE-SVC-%016d", n)
-		fmt.Fprintf(&b, "-A KUBE-SERVICES -d %s/32 -p tcp -m comment --comment \"default/s%d:http cluster IP\" -m tcp --dport 80 -j %s\n", ip, n, svc)
-		fmt.Fprintf(&b, "-A %s ! -s 10.42.0.0/16 -d %s/32 -p tcp -m comment --comment \"default/s%d:http cluster IP\" -m tcp --dport 80 -j KUBE-MARK-MASQ\n", svc, ip, n)
+		fmt.Fprintf(&b, "-A KUBE-SERVICES -d %s/32 -p tcp -m comment --comment \"default/s%d:http cluster IP\" -m "+
+			"tcp --dport 80 -j %s\n", ip, n, svc)
+		fmt.Fprintf(&b, "-A %s ! -s 10.42.0.0/16 -d %s/32 -p tcp -m comment --comment \"default/s%d:http cluster "+
+			"IP\" -m tcp --dport 80 -j KUBE-MARK-MASQ\n", svc, ip, n)
 		if n == 0 {
-			fmt.Fprintf(&b, "-A %s -m recent --rcheck --seconds 10800 --reap --rsource --name KUBE-SEP-A -j KUBE-SEP-A%015d\n", svc, n)
+			fmt.Fprintf(&b, "-A %s -m recent --rcheck --seconds 10800 --reap --rsource --name KUBE-SEP-A -j "+
+				"KUBE-SEP-A%015d\n", svc, n)
 		}
-		fmt.Fprintf(&b, "-A %s -m comment --comment \"default/s%d:http -> 10.42.0.9:8080\" -m statistic --mode random --probability 0.5 -j KUBE-SEP-A%015d\n", svc, n, n)
+		fmt.Fprintf(&b, "-A %s -m comment --comment \"default/s%d:http -> 10.42.0.9:8080\" -m statistic --mode "+
+			"random --probability 0.5 -j KUBE-SEP-A%015d\n", svc, n, n)
 		fmt.Fprintf(&b, "-A %s -j KUBE-SEP-B%015d\n", svc, n)
 		for i, end := range []string{"A", "B"} {
 			pod := fmt.Sprintf("10.42.%d.%d", i, 3+n%250)
-			fmt.Fprintf(&b, "-A KUBE-SEP-%s%015d -s %s/32 -m comment --comment \"default/s%d:http\" -j KUBE-MARK-MASQ\n", end, n, pod, n)
-			fmt.Fprintf(&b, "-A KUBE-SEP-%s%015d -p tcp -m comment --comment \"default/s%d:http\" -m tcp -j DNAT --to-destination %s:8080\n", end, n, n, pod)
+			fmt.Fprintf(&b, "-A KUBE-SEP-%s%015d -s %s/32 -m comment --comment \"default/s%d:http\" -j "+
+				"KUBE-MARK-MASQ\n", end, n, pod, n)
+			fmt.Fprintf(&b, "-A KUBE-SEP-%s%015d -p tcp -m comment --comment \"default/s%d:http\" -m tcp -j DNAT "+
+				"--to-destination %s:8080\n", end, n, n, pod)
 		}
 	}
 	b.WriteString(`-A KUBE-SERVICES -d 192.0.2.240/32 -p tcp -m tcp --dport 80 -j KUBE-EXT-ABCDEFGHIJKLMNOP
@@ -127,7 +133,8 @@ COMMIT
 `
 
 // k3sSets are the sets of addresses that k3sRules name.
-const k3sSets = "ipset create KUBE-SRC-A hash:ip; ipset create KUBE-DST-A hash:ip; ipset add KUBE-SRC-A 10.42.1.9; ipset add KUBE-DST-A 10.42.0.77"
+const k3sSets = "ipset create KUBE-SRC-A hash:ip; ipset create KUBE-DST-A hash:ip; ipset add KUBE-SRC-A 10.42.1.9; " +
+	"ipset add KUBE-DST-A 10.42.0.77"
 
 // canalRules are those of Calico's policies over flannel, as in RKE2.
 const canalRules = `*raw
@@ -199,7 +206,8 @@ func publishedPorts(n int) string {
 	var b strings.Builder
 	b.WriteString("*nat\n")
 	for port := 10000; port < 10000+n; port++ {
-		fmt.Fprintf(&b, "-A DOCKER ! -i docker0 -p udp -m udp --dport %[1]d -j DNAT --to-destination 172.17.0.2:%[1]d\n", port)
+		fmt.Fprintf(&b, "-A DOCKER ! -i docker0 -p udp -m udp --dport %[1]d -j DNAT --to-destination "+
+			"172.17.0.2:%[1]d\n", port)
 	}
 	b.WriteString("COMMIT\n")
 	return b.String()
@@ -276,7 +284,7 @@ COMMIT
 COMMIT
 `
 
-// quickTable is what wg-quick adds beside its rules.
+// quickTable is what wg-quick adds next to its rules.
 const quickTable = `table ip wg-quick-wg0 {
 	chain preraw { type filter hook prerouting priority raw; policy accept; iifname != "wg0" ip daddr 10.99.0.2 fib saddr type != local drop; }
 	chain premangle { type filter hook prerouting priority mangle; policy accept; meta l4proto udp meta mark set ct mark; }
@@ -298,14 +306,16 @@ func canalPods(pods int) string {
 	for n := range pods {
 		fmt.Fprintf(&b, ":cali-tw-cali%d - [0:0]\n:cali-fw-cali%d - [0:0]\n:cali-pi-p%d - [0:0]\n", n, n, n)
 	}
-	b.WriteString(":cali-to-wl-dispatch - [0:0]\n:cali-from-wl-dispatch - [0:0]\n-A cali-FORWARD -o cali+ -j cali-to-wl-dispatch\n")
+	b.WriteString(":cali-to-wl-dispatch - [0:0]\n:cali-from-wl-dispatch - [0:0]\n-A cali-FORWARD -o cali+ -j " +
+		"cali-to-wl-dispatch\n")
 	for n := range pods {
-		fmt.Fprintf(&b, "-A cali-from-wl-dispatch -i cali%d -g cali-fw-cali%d\n-A cali-to-wl-dispatch -o cali%d -g cali-tw-cali%d\n", n, n, n, n)
+		fmt.Fprintf(&b, "-A cali-from-wl-dispatch -i cali%d -g cali-fw-cali%d\n-A cali-to-wl-dispatch -o cali%d -g "+
+			"cali-tw-cali%d\n", n, n, n, n)
 		for _, way := range []string{"tw", "fw"} {
 			chain := fmt.Sprintf("cali-%s-cali%d", way, n)
-			fmt.Fprintf(&b, "-A %[1]s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A %[1]s -j MARK --set-xmark 0x0/0x10000\n"+
-				"-A %[1]s -j MARK --set-xmark 0x0/0x20000\n-A %[1]s -m mark --mark 0x0/0x20000 -j cali-pi-p%[2]d\n"+
-				"-A %[1]s -m mark --mark 0x10000/0x10000 -j RETURN\n", chain, n)
+			fmt.Fprintf(&b, "-A %[1]s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A %[1]s -j MARK "+
+				"--set-xmark 0x0/0x10000\n-A %[1]s -j MARK --set-xmark 0x0/0x20000\n-A %[1]s -m mark --mark "+
+				"0x0/0x20000 -j cali-pi-p%[2]d\n-A %[1]s -m mark --mark 0x10000/0x10000 -j RETURN\n", chain, n)
 		}
 		fmt.Fprintf(&b, "-A cali-pi-p%d -p tcp -m multiport --dports 80,443 -j MARK --set-xmark 0x10000/0x10000\n", n)
 	}

@@ -12,7 +12,7 @@ type liveCase struct {
 	silent  bool // pods may not send echoes
 	prepare func(*live)
 	during  func(*live) // while everything is captured
-	after   func(*live) // what an observer beside the product has seen
+	after   func(*live) // what an observer next to the product has seen
 	verdict string
 	causes  []string // any of these is right as first cause
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A network that loses and repeats datagrams, and traffic that has nothing to
-// do with the tunnel, are no leaks.
+// do with the tunnel, are not leaks.
 func TestLiveTraffic(t *testing.T) {
 	// A UDP canary of 693 bytes is a data message of 768, an IP packet of 796.
 	const canary = "udp dport 51820 ip length 796 "
@@ -19,7 +19,8 @@ func TestLiveTraffic(t *testing.T) {
 		{name: "one-lost-echoes", prepare: atSwitch(canary + once), verdict: "PASS"},
 		// A control is an IP packet of 76 bytes to the tunnel's port.
 		{name: "control-lost", prepare: atSwitch("udp dport 51820 ip length 76 " + once), verdict: "PASS"},
-		{name: "every-tenth-lost", prepare: atSwitch("udp dport 51820 numgen inc mod 10 0 counter drop"), verdict: "PASS"},
+		{name: "every-tenth-lost", prepare: atSwitch("udp dport 51820 numgen inc mod 10 0 counter drop"),
+			verdict: "PASS"},
 		{name: "duplicated", prepare: atSwitch(canary + "dup to p1"), verdict: "PASS"},
 		{name: "strangers", during: strangers, verdict: "PASS"},
 		{name: "flow-record", prepare: collector, during: flowRecord, verdict: "PASS"},

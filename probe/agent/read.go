@@ -17,8 +17,11 @@ import (
 
 func (s *session) hello(start *evidence.StartRequest) {
 	hello := s.options.Host.System()
-	hello.Schema, hello.Version = evidence.Schema, s.options.Version
-	hello.Role, hello.Node, hello.Clock = start.Role, start.Node, time.Now().UnixNano()
+	hello.Schema = evidence.Schema
+	hello.Version = s.options.Version
+	hello.Role = start.Role
+	hello.Node = start.Node
+	hello.Clock = time.Now().UnixNano()
 	s.netns = hello.NetNS
 	s.write(evidence.Message{Hello: &hello})
 }
@@ -46,12 +49,14 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	links, problems := s.options.Host.Links(s.read.PodRanges)
 	devices, deviceProblems := s.options.Devices.Read(targets(links))
 	if request.Reading == evidence.ReadingAfter {
-		for late := time.Now().Add(patience); s.counters.Behind(devices, s.tunnels) && time.Now().Before(late) && ctx.Err() == nil; {
+		late := time.Now().Add(patience)
+		for s.counters.Behind(devices, s.tunnels) && time.Now().Before(late) && ctx.Err() == nil {
 			time.Sleep(pause)
 			devices, deviceProblems = s.options.Devices.Read(targets(links))
 		}
 	}
-	s.links, s.devices = links, devices
+	s.links = links
+	s.devices = devices
 	s.counters.Take(request.Reading, devices)
 	s.counted.Take(request.Reading, links.Stats)
 	if s.watch != nil {
@@ -67,7 +72,7 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 		s.problem(deviceProblems...)
 		s.writePacked(s.counters.Messages())
 		s.write(s.counted.Messages()...)
-		s.tellDropped()
+		s.reportDropped()
 		s.endWatch()
 	default:
 		s.problem(deviceProblems...)
@@ -112,18 +117,24 @@ func (s *session) report(ctx context.Context) {
 	for _, collector := range []struct {
 		what   string
 		report func()
-	}{{"route", s.tellRoutes}, {"rule", s.tellRules}, {"firewall", s.tellFirewall}, {"diversion", s.tellDiversions}} {
+	}{
+		{"route", s.reportRoutes},
+		{"rule", s.reportRules},
+		{"firewall", s.reportFirewall},
+		{"diversion", s.reportDiversions},
+	} {
 		if ctx.Err() != nil {
-			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read", Text: "not all could be read in time"})
+			s.problem(evidence.Problem{Class: evidence.ProblemTimeout, What: "read",
+				Text: "not all could be read in time"})
 			return
 		}
 		s.guard(collector.what, collector.report)
 	}
 }
 
-// tellDropped reports what shows at the end of a run that datagrams of the tunnel
+// reportDropped reports what shows at the end of a run that datagrams of the tunnel
 // were dropped: counters of the network stack, next hops that do not answer.
-func (s *session) tellDropped() {
+func (s *session) reportDropped() {
 	for _, count := range s.options.Host.StackCounts().Rises(s.stack) {
 		s.write(evidence.Message{StackCount: &count})
 	}
@@ -134,7 +145,7 @@ func (s *session) tellDropped() {
 	}
 }
 
-func (s *session) tellRoutes() {
+func (s *session) reportRoutes() {
 	answers, problems := s.options.Host.Answers(s.questions())
 	s.problem(problems...)
 	s.routing = s.read
@@ -223,7 +234,7 @@ func (s *session) questions() []host.Question {
 	return list
 }
 
-func (s *session) tellRules() {
+func (s *session) reportRules() {
 	rules, inventories, problems := s.options.Host.Rules()
 	s.problem(problems...)
 	s.rules = rules
@@ -236,7 +247,7 @@ func (s *session) tellRules() {
 // maxPorts bounds the ports that rules are read for.
 const maxPorts = 64
 
-func (s *session) tellFirewall() {
+func (s *session) reportFirewall() {
 	traffic := filter.Traffic{Ports: s.devices.Ports(), Pods: slices.Clone(s.read.PodRanges)}
 	for _, endpoint := range s.devices.Endpoints() { // what leaves is for the ports of others
 		if port := endpoint.Addr.Port(); !slices.Contains(traffic.Ports, port) && len(traffic.Ports) < maxPorts {
@@ -258,7 +269,7 @@ func (s *session) tellFirewall() {
 	}
 }
 
-func (s *session) tellDiversions() {
+func (s *session) reportDiversions() {
 	s.diversions = map[string]bool{}
 	s.inventory(s.newDiversions())
 }

@@ -44,7 +44,7 @@ type session struct {
 	changes  *filter.Watch    // of changes of filters, since before the first reading; nil if there was none
 	entries  []evidence.Route // of routing tables, at the first reading
 	rules    []evidence.Rule
-	routing  evidence.ReadRequest // what the tables were read for, see tellRoutes
+	routing  evidence.ReadRequest // what the tables were read for, see reportRoutes
 	hops     []host.Hop           // to the peers' endpoints, at the first reading
 	inner    map[string][]uint16  // see innerPorts, at the first reading
 	stack    host.StackCounts     // at the first reading

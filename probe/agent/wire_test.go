@@ -32,7 +32,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	if os.Getuid() != 0 {
-		t.Skip("making network namespaces needs root")
+		t.Skip("needs root to make network namespaces")
 	}
 	l := &lab{preshared: keyPair(t)}
 	for i := range 2 {
@@ -48,15 +48,18 @@ func newLab(t *testing.T) *lab {
 			fmt.Sprintf("ip route add 10.42.%d.2/32 dev veth0", i),
 			"echo 1 >/proc/sys/net/ipv4/ip_forward", "ip addr add 169.254.1.1/32 dev veth0")
 		pod.run(fmt.Sprintf("ip addr add 10.42.%d.2/32 dev eth0", i), "ip link set eth0 mtu 1420 up",
-			"ip route add 169.254.1.1 dev eth0", "ip route add default via 169.254.1.1 dev eth0", "echo 0 0 >/proc/sys/net/ipv4/ping_group_range")
+			"ip route add 169.254.1.1 dev eth0", "ip route add default via 169.254.1.1 dev eth0",
+			"echo 0 0 >/proc/sys/net/ipv4/ping_group_range")
 		public := l.private[other].PublicKey()
-		node.device("wg0", fmt.Sprintf("private_key=%x\nlisten_port=51820\npublic_key=%x\npreshared_key=%x\nendpoint=192.0.2.%d:51820\nallowed_ip=10.42.%d.0/24",
-			l.private[i][:], public[:], l.preshared[:], 1+other, other))
+		node.device("wg0",
+			fmt.Sprintf("private_key=%x\nlisten_port=51820\npublic_key=%x\npreshared_key=%x\nendpoint=192.0.2.%d:51820\nallowed_ip=10.42.%d.0/24",
+				l.private[i][:], public[:], l.preshared[:], 1+other, other))
 		node.run("ip link set wg0 up", "ip route add 10.42.0.0/16 dev wg0")
 	}
 	for i := range 2 {
 		// A veth takes a moment to have a carrier.
-		l.nodes[i].run("for link in eth0 spare0; do until ip link show $link | grep -q 'state UP'; do sleep 0.02; done; done")
+		l.nodes[i].run("for link in eth0 spare0; do until ip link show $link | grep -q 'state UP'; do sleep 0.02; " +
+			"done; done")
 		l.probes[i], l.tests[i] = l.nodes[i].agent(), l.pods[i].agent()
 	}
 	return l
@@ -77,7 +80,10 @@ func (l *lab) verify() {
 	mark, key := bytes.Repeat([]byte{0xa5, 3}, 8), bytes.Repeat([]byte{7}, 32)
 	start := func(role string) func(int) evidence.Request {
 		return func(i int) evidence.Request {
-			return evidence.Request{Start: &evidence.StartRequest{Schema: evidence.Schema, Role: role, Node: fmt.Sprint("node-", i), Index: i, Mark: mark, Key: key}}
+			return evidence.Request{
+				Start: &evidence.StartRequest{Schema: evidence.Schema, Role: role, Node: fmt.Sprint("node-", i),
+					Index: i, Mark: mark, Key: key},
+			}
 		}
 	}
 	pod := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 42, byte(i), 2}) }
@@ -91,7 +97,8 @@ func (l *lab) verify() {
 	each(l.tests, start("pod"))
 	each(l.probes, read(0))
 	each(l.probes, func(int) evidence.Request {
-		return evidence.Request{Capture: &evidence.CaptureRequest{Keys: []string{l.private[0].PublicKey().String(), l.private[1].PublicKey().String()},
+		return evidence.Request{Capture: &evidence.CaptureRequest{Keys: []string{l.private[0].PublicKey().String(),
+			l.private[1].PublicKey().String()},
 			Pods: []evidence.PodAddress{{Index: 0, IPs: []netip.Addr{pod(0)}}, {Index: 1, IPs: []netip.Addr{pod(1)}}}}}
 	})
 	each(l.probes, read(1))
@@ -100,7 +107,9 @@ func (l *lab) verify() {
 	})
 	each(l.tests, func(i int) evidence.Request {
 		return evidence.Request{Send: &evidence.SendRequest{Sizes: []int{64, 301, 0}, Attempts: 4, Timeout: 12000,
-			Targets: []evidence.Target{{Index: 1 - i, Addr: pod(1 - i), UDP: ports[1-i].Ports["udp4"], TCP: ports[1-i].Ports["tcp4"]}}}}
+			Targets: []evidence.Target{
+				{Index: 1 - i, Addr: pod(1 - i), UDP: ports[1-i].Ports["udp4"], TCP: ports[1-i].Ports["tcp4"]},
+			}}}
 	})
 	each(l.probes, func(i int) evidence.Request {
 		return evidence.Request{Control: &evidence.ControlRequest{Targets: []evidence.ControlTarget{
@@ -130,7 +139,8 @@ func TestEncryptedPair(t *testing.T) {
 		}
 		all := strings.ToLower(l.probes[i].raw.String())
 		for _, key := range []wgtypes.Key{l.private[0], l.private[1], l.preshared} {
-			if strings.Contains(all, hex.EncodeToString(key[:])) || strings.Contains(all, strings.ToLower(base64.StdEncoding.EncodeToString(key[:]))) {
+			if strings.Contains(all, hex.EncodeToString(key[:])) ||
+				strings.Contains(all, strings.ToLower(base64.StdEncoding.EncodeToString(key[:]))) {
 				t.Error("a secret came out of the probe")
 			}
 		}
@@ -154,7 +164,8 @@ func (l *lab) checkPod(t *testing.T, c *client) {
 		}
 		for _, row := range m.Canary.Rows {
 			rows++
-			if row.Sent == 0 || row.Answered == 0 || (row.Received == 0) != (row.Transport == "icmp") || row.Error != "" {
+			if row.Sent == 0 || row.Answered == 0 || (row.Received == 0) != (row.Transport == "icmp") ||
+				row.Error != "" {
 				t.Errorf("%+v", row)
 			}
 		}
@@ -190,7 +201,8 @@ func (l *lab) checkProbe(t *testing.T, c *client) {
 			l.checkCount(t, c, m.Count)
 		}
 	}
-	for _, want := range []string{"device", "peer", "count", "tunnel", "witness", "eth0 outside", "spare0 outside", "veth0 inside", "wg0 wireguard", "route by wg0", "route by eth0"} {
+	for _, want := range []string{"device", "peer", "count", "tunnel", "witness", "eth0 outside", "spare0 outside",
+		"veth0 inside", "wg0 wireguard", "route by wg0", "route by eth0"} {
 		if seen[want] == 0 {
 			t.Errorf("no %s: %v", want, seen)
 		}
@@ -214,7 +226,8 @@ func (l *lab) checkCount(t *testing.T, c *client, count *evidence.Count) {
 			read     [evidence.Readings]uint64
 		}{"tx": {m.Tunnel.TX.Bytes, count.TX}, "rx": {m.Tunnel.RX.Bytes, count.RX}} {
 			t.Logf("%s: readings %v, captured %d", way, sum.read, sum.captured)
-			low, high := sum.read[evidence.ReadingDrained]-sum.read[evidence.ReadingReady], sum.read[evidence.ReadingAfter]-sum.read[evidence.ReadingBefore]
+			low, high := sum.read[evidence.ReadingDrained]-sum.read[evidence.ReadingReady],
+				sum.read[evidence.ReadingAfter]-sum.read[evidence.ReadingBefore]
 			if sum.captured < low || sum.captured > high || low == 0 {
 				t.Errorf("%s: captured %d, counted %d to %d", way, sum.captured, low, high)
 			}
@@ -231,13 +244,13 @@ func TestLeakingPair(t *testing.T) {
 	l.verify()
 	for i := range 2 {
 		l.checkPod(t, l.tests[i])
-		sightings := 0
+		leaks := 0
 		for _, m := range l.probes[i].messages {
 			if m.Sighting != nil && m.Sighting.Link == "eth0" {
-				sightings++
+				leaks++
 			}
 		}
-		if sightings == 0 {
+		if leaks == 0 {
 			t.Error("the leak was not seen:", l.probes[i].raw.String())
 		}
 	}

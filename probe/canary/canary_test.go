@@ -23,7 +23,8 @@ import (
 )
 
 func identity(index int) Identity {
-	return Identity{Index: index, Run: wire.Run{Mark: [wire.MarkSize]byte{1, 2, 3}, Key: []byte(strings.Repeat("k", 32))}}
+	return Identity{Index: index,
+		Run: wire.Run{Mark: [wire.MarkSize]byte{1, 2, 3}, Key: []byte(strings.Repeat("k", 32))}}
 }
 
 const largestMTU = 9000
@@ -36,7 +37,7 @@ func loopback(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread() // never unlocked: the thread and its namespace end with the test
 	if unix.Unshare(unix.CLONE_NEWNET) != nil {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	lo, err := netlink.LinkByName("lo")
 	// No pod has a larger MTU. Over 16 KiB the kernel puts an echo together of

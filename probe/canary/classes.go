@@ -227,7 +227,9 @@ func (c *Classes) update(class uint8, peer uint32, family uint8, change func(*cl
 			c.counted = make(map[classedKey]*classed)
 		}
 		one = &classed{answered: make(map[uint16]bool), received: make(map[uint16]bool)}
-		one.Class, one.Peer, one.Family = evidence.ClassNumbered(class), int(peer), int(family)
+		one.Class = evidence.ClassNumbered(class)
+		one.Peer = int(peer)
+		one.Family = int(family)
 		c.counted[key] = one
 	}
 	change(one)
@@ -245,7 +247,8 @@ func (c *Classes) Stop() (messages []evidence.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range slices.Collect(maps.Values(c.counted)) {
-		one.Answered, one.Received = uint32(len(one.answered)), uint32(len(one.received))
+		one.Answered = uint32(len(one.answered))
+		one.Received = uint32(len(one.received))
 		messages = append(messages, evidence.Message{Classed: &one.Classed})
 	}
 	slices.SortFunc(messages, func(m, n evidence.Message) int {

@@ -20,14 +20,16 @@ func TestClasses(t *testing.T) {
 	loopback(t)
 	a, pod, node := NewClasses(identity(0)), NewClasses(identity(1)), NewClasses(identity(1))
 	both := evidence.AnswerRequest{Families: []int{4, 6, 7}}
-	if ports, problems := pod.Answer(both, evidence.PodClassPort); ports["udp6"] != evidence.PodClassPort || len(problems) > 0 {
+	if ports, problems := pod.Answer(both, evidence.PodClassPort); ports["udp6"] != evidence.PodClassPort ||
+		len(problems) > 0 {
 		t.Fatal(ports, problems)
 	}
 	ports, problems := node.Answer(both, 0)
 	if len(ports) != 2 || ports["udp4"] == 0 || len(problems) > 0 {
 		t.Fatal(ports, problems)
 	}
-	if _, problems := node.Answer(evidence.AnswerRequest{Families: []int{4}}, evidence.PodClassPort); len(problems) != 1 {
+	if _, problems := node.Answer(evidence.AnswerRequest{Families: []int{4}},
+		evidence.PodClassPort); len(problems) != 1 {
 		t.Errorf("the port of another: %v", problems)
 	}
 	four, six := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
@@ -47,7 +49,8 @@ func TestClasses(t *testing.T) {
 	for class, at := range map[evidence.Class]map[evidence.Class]evidence.Classed{
 		evidence.ClassClusterIP: atPod, evidence.ClassNodePod: atPod, evidence.ClassNodeNode: atNode,
 	} {
-		if s, r := sent[class], at[class]; s.Sent != 3 || s.Answered != 3 || s.Received != 0 || r.Received != 3 || r.Sent != 0 ||
+		if s, r := sent[class], at[class]; s.Sent != 3 || s.Answered != 3 || s.Received != 0 || r.Received != 3 ||
+			r.Sent != 0 ||
 			s.Peer != 1 || r.Peer != 0 || !s.Addr.IsValid() || r.Addr.IsValid() {
 			t.Errorf("%s: %+v, %+v", class, s, r)
 		}
@@ -80,7 +83,8 @@ func TestClassesAreSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	genuine := wire.Marked{Kind: wire.KindClass, Family: 4, Transport: wire.TransportUDP, Class: 1, Source: 0, Target: 1}
+	genuine := wire.Marked{Kind: wire.KindClass, Family: 4, Transport: wire.TransportUDP, Class: 1,
+		Source: 0, Target: 1}
 	other := identity(0)
 	other.Key = []byte("another key, of another run 3456")
 	for name, change := range map[string]func(*wire.Marked, *Identity){

@@ -20,7 +20,8 @@ func TestMTUOfTheRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for target, mtu := range map[string]int{"10.42.1.2": 1405, "2001:db8:42:1::2": 1385, "127.0.0.1": largestMTU, "::1": largestMTU} {
+	for target, mtu := range map[string]int{"10.42.1.2": 1405, "2001:db8:42:1::2": 1385, "127.0.0.1": largestMTU,
+		"::1": largestMTU} {
 		addr := netip.MustParseAddr(target)
 		if mtu != largestMTU {
 			bits := map[bool]int{true: 24, false: 64}[addr.Is4()]

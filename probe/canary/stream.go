@@ -86,7 +86,8 @@ func (b *batch) exchange(ctx context.Context, target evidence.Target, m wire.Mar
 	answer, ok := readMarked(conn, b.id)
 	want := m
 	want.Kind = wire.KindAnswer
-	want.Source, want.Target = m.Target, m.Source
+	want.Source = m.Target
+	want.Target = m.Source
 	if !ok || answer != want {
 		b.counters.update(m.Target, m.Family, m.Transport, m.Size, func(r *row) { r.err = errNoAnswer.Error() })
 		return false

@@ -57,7 +57,7 @@ func captures(messages []evidence.Message) map[string]evidence.Capture {
 	return out
 }
 
-func sightings(messages []evidence.Message) (out []evidence.Sighting) {
+func leaksIn(messages []evidence.Message) (out []evidence.Sighting) {
 	for _, m := range messages {
 		if m.Sighting != nil {
 			out = append(out, *m.Sighting)
@@ -117,7 +117,7 @@ func TestControlBetweenHosts(t *testing.T) {
 	for name, s := range map[string]*Session{"tx": left, "rx": right} {
 		messages := s.Stop(t.Context())
 		c := captures(messages)["eth0"]
-		if leaks := sightings(messages); len(leaks) != 0 {
+		if leaks := leaksIn(messages); len(leaks) != 0 {
 			t.Errorf("%s: %+v", name, leaks)
 		}
 		// The unreachable that comes back quotes the control.

@@ -34,7 +34,7 @@ func TestVXLANLeak(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	for direction, s := range map[string]*Session{evidence.DirectionTX: sa, evidence.DirectionRX: sb} {
 		found := false
-		for _, leak := range sightings(s.Stop(t.Context())) {
+		for _, leak := range leaksIn(s.Stop(t.Context())) {
 			if leak.By == evidence.LeakedByMark && leak.Direction == direction {
 				found = true
 				if leak.Layers != "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp" || leak.Source != 0 ||
@@ -85,7 +85,7 @@ func TestBridge(t *testing.T) {
 			}
 		}
 	}
-	for _, leak := range sightings(messages) {
+	for _, leak := range leaksIn(messages) {
 		leaks[leak.Link] = leak.Direction + " " + leak.Layers
 	}
 	if tunnels != 1 || len(leaks) != 2 || leaks["eth0"] != "rx ethernet ipv4 udp" || leaks["br0"] != leaks["eth0"] {
@@ -106,7 +106,7 @@ func TestVLANTag(t *testing.T) {
 		marked(t, wire.KindCanary, 48)...)
 	a.transmit(t, a.link(t, "eth0", "").Index, frame)
 	time.Sleep(100 * time.Millisecond)
-	leaks := sightings(s.Stop(t.Context()))
+	leaks := leaksIn(s.Stop(t.Context()))
 	if len(leaks) != 1 || leaks[0].Layers != "ethernet vlan ipv4 udp" || leaks[0].Direction != evidence.DirectionRX {
 		t.Errorf("%+v", leaks)
 	}

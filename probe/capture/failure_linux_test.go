@@ -175,7 +175,7 @@ func TestTun(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	messages := s.Stop(t.Context())
 	got := captures(messages)["tun0"]
-	if !got.Started || !got.Alive || got.Classes["udp"] != 3 || got.Bytes > 2000 || len(sightings(messages)) != 0 {
+	if !got.Started || !got.Alive || got.Classes["udp"] != 3 || got.Bytes > 2000 || len(leaksIn(messages)) != 0 {
 		t.Errorf("%+v", got)
 	}
 	seen := uint32(0)

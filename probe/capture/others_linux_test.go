@@ -28,7 +28,7 @@ func watching(index int, addresses []string, links ...evidence.Link) Config {
 // ofOthers are the leaks by range, by direction and link.
 func ofOthers(messages []evidence.Message) map[string]evidence.Sighting {
 	found := map[string]evidence.Sighting{}
-	for _, leak := range sightings(messages) {
+	for _, leak := range leaksIn(messages) {
 		if leak.By == evidence.LeakedByRange {
 			found[leak.Link+" "+leak.Direction] = leak
 		}
@@ -166,7 +166,8 @@ func TestOtherTunnels(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			noLeftovers(t)
 			a, b := pair(t)
-			a.run(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") // the kernel itself sends nothing there
+			// the kernel itself sends nothing there
+			a.run(t, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
 			if out, err := a.try("ip", strings.Fields("link add t0 "+make)...); err != nil {
 				t.Skipf("needs a kernel with %s: %v: %s", kind, err, out)
 			}
@@ -203,7 +204,7 @@ func TestOtherTunnels(t *testing.T) {
 					seen += m.Witness.Seen[0].UDP
 				}
 			}
-			for _, leak := range sightings(messages) {
+			for _, leak := range leaksIn(messages) {
 				if leak.Link != "eth0" {
 					t.Errorf("%+v", leak)
 				}
@@ -211,7 +212,7 @@ func TestOtherTunnels(t *testing.T) {
 			if seen != 3 {
 				t.Errorf("%d of 3 canaries seen", seen)
 			}
-			for _, leak := range sightings(outside.Stop(t.Context())) {
+			for _, leak := range leaksIn(outside.Stop(t.Context())) {
 				if leak.By == evidence.LeakedByMark && leak.Count != 3 {
 					t.Errorf("%+v", leak)
 				}
@@ -241,7 +242,7 @@ func TestOtherTUN(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	messages := s.Stop(t.Context())
 	if got := captures(messages)["tun0"]; !got.Started || !got.Alive || got.Frames != 3 ||
-		len(sightings(messages)) != 0 {
+		len(leaksIn(messages)) != 0 {
 		t.Errorf("%+v", got)
 	}
 	for _, m := range messages {

@@ -40,7 +40,7 @@ func newNamespace(t *testing.T) *namespace {
 		}
 	}()
 	if err := <-ready; err != nil {
-		t.Skipf("network namespaces need root: %v", err)
+		t.Skipf("needs root to make network namespaces: %v", err)
 	}
 	t.Cleanup(func() { close(n.work); <-ended })
 	n.ip(t, "link set lo up")

@@ -2,7 +2,7 @@ package evidence
 
 import "net/netip"
 
-// Class says between which ends a packet of the run travels that is no canary from
+// Class says between which ends a packet of the run travels that is not a canary from
 // one test pod to another: to a Service, to or from a node itself. It is sent only
 // where that was asked for (Run.Scope).
 type Class string

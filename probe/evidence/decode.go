@@ -117,5 +117,6 @@ func CheckSchema(schema string) error {
 	if version, ok := strings.CutPrefix(schema, prefix); ok && version != "" && version[0] > '1' && version[0] <= '9' {
 		return fmt.Errorf("%w: the other side speaks %.40q, this side %s: update this side", ErrVersion, schema, Schema)
 	}
-	return fmt.Errorf("%w: the other side speaks %.40q, this side %s: update the other side", ErrVersion, schema, Schema)
+	return fmt.Errorf("%w: the other side speaks %.40q, this side %s: update the other side",
+		ErrVersion, schema, Schema)
 }

@@ -62,8 +62,10 @@ func TestGap(t *testing.T) {
 		{"empty", func([]*Message) []*Message { return nil }, "empty"},
 		{"twice", func(m []*Message) []*Message { return append(m, m[2], m[0]) }, ""},
 		{"backwards", func(m []*Message) []*Message { return []*Message{m[4], m[3], m[2], m[1], m[0]} }, ""},
-		{"after the end", func(m []*Message) []*Message { return append(m, &Message{Seq: 5, Link: &Link{}}) }, "after its end"},
-		{"without a number", func(m []*Message) []*Message { return append(m, &Message{Link: &Link{}}) }, "without a number"},
+		{"after the end", func(m []*Message) []*Message { return append(m, &Message{Seq: 5, Link: &Link{}}) },
+			"after its end"},
+		{"without a number", func(m []*Message) []*Message { return append(m, &Message{Link: &Link{}}) },
+			"without a number"},
 		{"counted wrong", func(m []*Message) []*Message {
 			return append(m[:4:4], &Message{Seq: 4, Bye: &Bye{Messages: 9}})
 		}, "says it has 9"},
@@ -106,7 +108,8 @@ func TestDecodeRefuses(t *testing.T) {
 // Lines longer than what a decoder holds come whole, and so do those after them.
 func TestLongLines(t *testing.T) {
 	const around = len(`{"progress":{"text":""}}`)
-	lengths := []int{around, decoderBuffer - 2, decoderBuffer - 1, decoderBuffer, decoderBuffer + 1, 2 * decoderBuffer, MaxMessage - 1, MaxMessage, 100}
+	lengths := []int{around, decoderBuffer - 2, decoderBuffer - 1, decoderBuffer, decoderBuffer + 1, 2 * decoderBuffer,
+		MaxMessage - 1, MaxMessage, 100}
 	var lines strings.Builder
 	for _, length := range lengths {
 		fmt.Fprintf(&lines, "{\"progress\":{\"text\":\"%s\"}}\n", strings.Repeat("x", length-around))
@@ -124,7 +127,8 @@ func TestLongLines(t *testing.T) {
 }
 
 func TestVersionErrorsSayWhichSideToUpdate(t *testing.T) {
-	for schema, want := range map[string]string{"wg.evidence/v2": "update this side", "wg.evidence/v0": "update the other side"} {
+	for schema, want := range map[string]string{"wg.evidence/v2": "update this side",
+		"wg.evidence/v0": "update the other side"} {
 		if err := CheckSchema(schema); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", schema, err, want)
 		}
@@ -147,7 +151,8 @@ func TestUnknownMessagesAreKeptAndCounted(t *testing.T) {
 }
 
 func TestWriterReplacesWhatIsTooLong(t *testing.T) {
-	read := stream(t, Message{Hello: &Hello{Schema: Schema}}, Message{Problem: &Problem{Text: strings.Repeat("x", MaxMessage)}})
+	read := stream(t, Message{Hello: &Hello{Schema: Schema}},
+		Message{Problem: &Problem{Text: strings.Repeat("x", MaxMessage)}})
 	if read[1].Problem == nil || read[1].Problem.Class != ProblemInternal || Gap(read) != "" {
 		t.Errorf("%+v, gap %q", read[1].Problem, Gap(read))
 	}
@@ -158,7 +163,8 @@ func TestNoFieldForSecrets(t *testing.T) {
 	var walk func(typ reflect.Type, path string)
 	seen := map[reflect.Type]bool{}
 	walk = func(typ reflect.Type, path string) {
-		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array || typ.Kind() == reflect.Map {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice || typ.Kind() == reflect.Array ||
+			typ.Kind() == reflect.Map {
 			typ = typ.Elem()
 		}
 		if typ.Kind() != reflect.Struct || seen[typ] {
@@ -168,7 +174,8 @@ func TestNoFieldForSecrets(t *testing.T) {
 		for i := range typ.NumField() {
 			field := typ.Field(i)
 			name := strings.ToLower(field.Name)
-			if strings.Contains(name, "private") || strings.Contains(name, "secret") || name == "preshared" && field.Type.Kind() != reflect.Bool {
+			if strings.Contains(name, "private") || strings.Contains(name, "secret") ||
+				name == "preshared" && field.Type.Kind() != reflect.Bool {
 				t.Errorf("%s.%s could hold a secret", path, field.Name)
 			}
 			walk(field.Type, path+"."+field.Name)
@@ -178,14 +185,16 @@ func TestNoFieldForSecrets(t *testing.T) {
 }
 
 func TestRequestErrorsDoNotQuote(t *testing.T) {
-	err := ReadRequests(strings.NewReader(`{"id":1,"start":{"key":"c2VjcmV0LXNlY3JldC1zZWNyZXQ=" oops`+"\n"), func(*Request) error { return nil })
+	err := ReadRequests(strings.NewReader(`{"id":1,"start":{"key":"c2VjcmV0LXNlY3JldC1zZWNyZXQ=" oops`+"\n"),
+		func(*Request) error { return nil })
 	if !errors.Is(err, ErrRequest) || strings.Contains(err.Error(), "c2Vj") {
 		t.Errorf("%v", err)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, m := range []Message{{Seq: 1, Hello: &Hello{Schema: Schema}}, {Seq: 2, Count: &Count{}}, {Progress: &Progress{}}} {
+	for _, m := range []Message{{Seq: 1, Hello: &Hello{Schema: Schema}}, {Seq: 2, Count: &Count{}},
+		{Progress: &Progress{}}} {
 		line, _ := Encode(&m)
 		f.Add(line)
 	}

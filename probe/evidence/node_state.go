@@ -37,7 +37,7 @@ type Module struct {
 	Note   string `json:"note,omitempty"` // e.g. why it is not known
 }
 
-// LinkRole says what a link's frames mean for the proof.
+// LinkRole describes what a link's frames mean for the proof.
 type LinkRole string
 
 // The roles. A link is RoleOutside unless it is proven to be another.
@@ -270,7 +270,7 @@ const (
 	ProblemEncode  = "encode"  // of an agent's stream
 )
 
-// Progress says what the agent is doing, for a person who waits. It is not evidence.
+// Progress describes what the agent is doing, for a person who waits. It is not evidence.
 type Progress struct {
 	Text string `json:"text"`
 }

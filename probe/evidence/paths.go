@@ -71,7 +71,7 @@ type Selector struct {
 	Other []string `json:"other,omitempty"`
 }
 
-// Diversion is something beside routing tables that can give a packet another
+// Diversion is something other than routing tables that can give a packet another
 // way, or make the tables answer otherwise.
 type Diversion struct {
 	By     string `json:"by"`               // nftables, iptables-legacy, tc, xdp, xfrm, fdb, ipvs
@@ -135,11 +135,12 @@ type LinkCount struct {
 // notified it (RTNLGRP_LINK). At most 256 are reported; the Inventory of links
 // says if there were more.
 type LinkEvent struct {
-	Link  string   `json:"link"`
-	Index int      `json:"index"`
-	What  string   `json:"what"` // added, removed, up, down, xdp, role (it began to lead out)
-	Kind  string   `json:"kind,omitempty"`
-	Role  LinkRole `json:"role,omitempty"` // as Link.Role at that moment, of one that was added the gravest; empty if it is not known
+	Link  string `json:"link"`
+	Index int    `json:"index"`
+	What  string `json:"what"` // added, removed, up, down, xdp, role (it began to lead out)
+	Kind  string `json:"kind,omitempty"`
+	// as Link.Role at that moment, of one that was added the gravest; empty if it is not known
+	Role LinkRole `json:"role,omitempty"`
 	// Of a link that was removed: what its counters said last.
 	TXPackets uint64 `json:"txPackets,omitempty"`
 	RXPackets uint64 `json:"rxPackets,omitempty"`

@@ -16,7 +16,7 @@ import (
 const MaxRequest = 4 << 20
 
 // Request is what the plugin asks of an agent, one per line on its stdin.
-// Exactly one field beside ID is set. The agent answers with messages and then
+// Exactly one field besides ID is set. The agent answers with messages and then
 // a Ready with the same ID; it works on one request at a time.
 type Request struct {
 	ID      uint32          `json:"id"`

@@ -100,7 +100,7 @@ const (
 )
 
 // Sighting is pod traffic seen in clear on an outside link: a leak. Equal
-// sightings are summed.
+// samples are summed.
 type Sighting struct {
 	Link      string `json:"link"`
 	Direction string `json:"direction"` // tx or rx
@@ -108,7 +108,7 @@ type Sighting struct {
 	Target    int    `json:"target"`    // node index of the pod it is for
 	Family    int    `json:"family"`
 	By        string `json:"by"` // mark, flow or range
-	// First says that it is of the first packets of a new pod, or their answers.
+	// First reports whether it is of the first packets of a new pod, or their answers.
 	First bool `json:"first,omitempty"`
 	// Class says that it is a packet of that class, and no pod's canary; Answer that it
 	// answers one. Source and Target are then the nodes of whoever sent it and is to

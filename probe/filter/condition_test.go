@@ -216,7 +216,8 @@ func TestWords(t *testing.T) {
 		{evidence.Selector{NotIn: []string{"lo"}}, `iifname != "lo" drop`},
 		{evidence.Selector{Out: []string{"eth0"}, DSCP: []uint8{1}}, `oifname "eth0" ip dscp 1 drop`},
 		{evidence.Selector{MarkMask: 1}, "mark 0x0/0x1 drop"},
-		{evidence.Selector{Other: []string{"protocol not in [6 50]", "limit"}}, "meta l4proto != { tcp, 50 } (limit) drop"},
+		{evidence.Selector{Other: []string{"protocol not in [6 50]", "limit"}},
+			"meta l4proto != { tcp, 50 } (limit) drop"},
 	} {
 		c := condition{Selector: test.selector}
 		if got := words(c, 0, "drop"); got != test.want {

@@ -80,7 +80,8 @@ func (r Reader) remotes(overlays map[int]string, neighbours, fdb []neighbour) (l
 			continue
 		}
 		at, one := etherAt{m.link, m.ether}, netip.PrefixFrom(m.addr, m.addr.BitLen())
-		if slices.ContainsFunc(r.pods, one.Overlaps) && len(behind[at]) < maxAlternatives && !slices.Contains(behind[at], one) {
+		if slices.ContainsFunc(r.pods, one.Overlaps) && len(behind[at]) < maxAlternatives &&
+			!slices.Contains(behind[at], one) {
 			behind[at] = append(behind[at], one)
 		}
 	}

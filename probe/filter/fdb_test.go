@@ -32,7 +32,8 @@ func TestForwarding(t *testing.T) {
 	} {
 		run(t, line)
 	}
-	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.12")}, nil)
+	found, inventories, problems := Reader{}.Diversions(links(),
+		podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.12")}, nil)
 	var said []string
 	for _, d := range found {
 		if d.By == "fdb" {
@@ -40,7 +41,8 @@ func TestForwarding(t *testing.T) {
 		}
 	}
 	want := "flannel.1 203.0.113.9 to 10.42.1.7/32 lladdr 02:00:00:00:00:07 dst 203.0.113.9"
-	if len(said) != 2 || !strings.Contains(strings.Join(said, "\n"), want) || !strings.Contains(strings.Join(said, "\n"), "203.0.113.10") {
+	if len(said) != 2 || !strings.Contains(strings.Join(said, "\n"), want) ||
+		!strings.Contains(strings.Join(said, "\n"), "203.0.113.10") {
 		t.Errorf("%q", said)
 	}
 	for _, i := range inventories {

@@ -4,8 +4,8 @@
 // routing tables: nf_tables, iptables-legacy, traffic control with its BPF
 // programs, IPsec policies. It keeps the statements that bear on pods' packets
 // or on the tunnel's UDP ports, each with the conditions that lead to it, those too
-// that came and went between two readings, and reports what it could not read. It must not change anything, must not make the
-// kernel load a module, and does not judge what it read.
+// that came and went between two readings, and reports what it could not read. It must not change anything, must not
+// make the kernel load a module, and does not judge what it read.
 package filter
 
 import (
@@ -98,14 +98,15 @@ func (r Reader) meanwhile(inventory string, found *result) []evidence.Diversion 
 	if r.watch == nil {
 		return nil
 	}
-	r.watch.tell(found.diversions)
+	r.watch.note(found.diversions)
 	if !r.watch.closed {
 		return nil
 	}
 	between := r.watch.between(found.between)
 	missed := r.watch.missed(inventory, found.note == "")
 	if len(between) > maxDiversions {
-		missed = fmt.Sprintf("%d statements came or went, more than the %d that are reported", len(between), maxDiversions)
+		missed = fmt.Sprintf("%d statements came or went, more than the %d that are reported",
+			len(between), maxDiversions)
 		between = between[:maxDiversions]
 	}
 	found.lacking = cmp.Or(found.lacking, missed)

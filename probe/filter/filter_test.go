@@ -56,7 +56,7 @@ func TestNothingIsLoaded(t *testing.T) {
 	}
 }
 
-// An nf_tables that is built in is read, though it is no module.
+// An nf_tables that is built in is read, though it is not a module.
 func TestFiltersBuiltIn(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(root+"/proc", 0o700); err != nil {

@@ -31,8 +31,8 @@ func firewallLines(t *testing.T) (lines []string) {
 		if len(f.When.Other) > 0 {
 			when = " if " + strings.Join(f.When.Other, ", ")
 		}
-		lines = append(lines, fmt.Sprintf("%s %s/%s %s<%s #%d: %s = %s %d %d%s", f.Tool, f.Table, f.Chain, f.Hook, f.Base,
-			f.Number, f.Rule, f.Effect, f.Port, f.Packets, when))
+		lines = append(lines, fmt.Sprintf("%s %s/%s %s<%s #%d: %s = %s %d %d%s",
+			f.Tool, f.Table, f.Chain, f.Hook, f.Base, f.Number, f.Rule, f.Effect, f.Port, f.Packets, when))
 		if f.Tool == "nftables" && f.Rule != "policy drop" && f.Handle == 0 {
 			t.Errorf("no handle: %+v", f)
 		}
@@ -100,7 +100,8 @@ table ip nat { chain pre { type nat hook prerouting priority 0; udp dport 51820 
 		switch {
 		case f.Chain == "ufw-after" && !slices.Equal(f.When.In, []string{"eth3"}):
 			t.Errorf("the condition of the jump is lost: %+v", f.When)
-		case strings.Contains(f.Rule, "!= tcp") && (slices.Contains(f.When.Protocol, 6) || !slices.Contains(f.When.Protocol, 17)):
+		case strings.Contains(f.Rule, "!= tcp") &&
+			(slices.Contains(f.When.Protocol, 6) || !slices.Contains(f.When.Protocol, 17)):
 			t.Errorf("%+v", f.When)
 		}
 	}
@@ -209,10 +210,12 @@ func TestFirewallLegacy(t *testing.T) {
 // Filters of traffic control that drop, in the words of each kind.
 func TestFirewallTC(t *testing.T) {
 	for filter, want := range map[string]string{
-		"protocol ip flower ip_proto udp dst_port 51820 action drop":                        "udp dport 51820 flower action drop = drop 51820",
-		"protocol ip u32 match ip protocol 17 0xff match ip dport 51820 0xffff action drop": "udp dport 51820 u32 action drop = drop 51820",
-		"protocol all matchall action drop":                                                 "matchall action drop = drop 0",
-		"protocol ip flower ip_proto tcp dst_port 51820 action drop":                        "",
+		"protocol ip flower ip_proto udp dst_port 51820 action drop": "udp dport 51820 flower " +
+			"action drop = drop 51820",
+		"protocol ip u32 match ip protocol 17 0xff match ip dport 51820 0xffff action drop": "udp dport 51820 u32 " +
+			"action drop = drop 51820",
+		"protocol all matchall action drop":                          "matchall action drop = drop 0",
+		"protocol ip flower ip_proto tcp dst_port 51820 action drop": "",
 	} {
 		t.Run(filter, func(t *testing.T) {
 			enter(t)
@@ -258,7 +261,8 @@ func TestFirewallTCFilters(t *testing.T) {
 		keys     []byte
 		want     string
 	}{
-		"port": {"flower", ip, shot, slices.Concat(key(8, ip...), key(9, 17), key(21, 0xca, 0x6c), key(38, 0xff, 0xff), key(86, 0, 0, 0, 0)),
+		"port": {"flower", ip, shot,
+			slices.Concat(key(8, ip...), key(9, 17), key(21, 0xca, 0x6c), key(38, 0xff, 0xff), key(86, 0, 0, 0, 0)),
 			"udp dport 51820 flower action drop = drop 51820"},
 		"sender": {"flower", ip, shot, slices.Concat(key(9, 17), key(10, 192, 0, 2, 0), key(11, 255, 255, 255, 0)),
 			"ip saddr 192.0.2.0/24 meta l4proto udp flower action drop = drop 0"},
@@ -266,15 +270,19 @@ func TestFirewallTCFilters(t *testing.T) {
 			"udp dport 51820 (flower key 73) flower action drop = drop 51820 if flower key 73"},
 		"ports under a mask": {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0xca, 0x6c), key(38, 0xff, 0)),
 			"meta l4proto udp (a port under a mask) flower action drop = drop 0 if a port under a mask"},
-		"tcp":         {"flower", ip, shot, slices.Concat(key(9, 6), key(19, 0xca, 0x6c)), ""},
-		"other port":  {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0, 53)), ""},
-		"passes":      {"flower", ip, ok, key(9, 17), ""},
-		"arp":         {"matchall", arp, shot, nil, ""},
-		"everything":  {"matchall", []byte{0, 3}, shot, nil, "matchall action drop = drop 0"},
-		"u32":         {"u32", ip, shot, selector(word(0xff0000, 17<<16, 8), word(0xffff, 51820, 20)), "udp dport 51820 u32 action drop = drop 51820"},
-		"u32, sender": {"u32", ip, shot, selector(word(0xffffffff, 0xc000020b, 12)), "ip saddr 192.0.2.11 u32 action drop = drop 0"},
-		"u32, else":   {"u32", ip, shot, selector(word(0xff, 1, 0)), "(u32 0x1/0xff at 0) u32 action drop = drop 0 if u32 0x1/0xff at 0"},
-		"cut short":   {"u32", ip, shot, encode(5, []byte{0, 0, 9, 0}), "(a selector that cannot be read) u32 action drop = drop 0 if a selector that cannot be read"},
+		"tcp":        {"flower", ip, shot, slices.Concat(key(9, 6), key(19, 0xca, 0x6c)), ""},
+		"other port": {"flower", ip, shot, slices.Concat(key(9, 17), key(21, 0, 53)), ""},
+		"passes":     {"flower", ip, ok, key(9, 17), ""},
+		"arp":        {"matchall", arp, shot, nil, ""},
+		"everything": {"matchall", []byte{0, 3}, shot, nil, "matchall action drop = drop 0"},
+		"u32": {"u32", ip, shot, selector(word(0xff0000, 17<<16, 8), word(0xffff, 51820, 20)),
+			"udp dport 51820 u32 action drop = drop 51820"},
+		"u32, sender": {"u32", ip, shot, selector(word(0xffffffff, 0xc000020b, 12)),
+			"ip saddr 192.0.2.11 u32 action drop = drop 0"},
+		"u32, else": {"u32", ip, shot, selector(word(0xff, 1, 0)),
+			"(u32 0x1/0xff at 0) u32 action drop = drop 0 if u32 0x1/0xff at 0"},
+		"cut short": {"u32", ip, shot, encode(5, []byte{0, 0, 9, 0}),
+			"(a selector that cannot be read) u32 action drop = drop 0 if a selector that cannot be read"},
 	} {
 		message := make([]byte, sizeofTcMessage)
 		native.PutUint32(message[4:], 2)
@@ -294,10 +302,12 @@ func TestFirewallTCFilters(t *testing.T) {
 // Rules for pods' own links are not the tunnel's, and there can be one for each pod.
 func TestFirewallOfPodLinks(t *testing.T) {
 	w := newFirewall(traffic, []evidence.Link{
-		{Index: 2, Name: "eth0", Role: evidence.RoleOutside}, {Index: 3, Name: "tun7", Kind: "tun", Role: evidence.RoleInside},
+		{Index: 2, Name: "eth0", Role: evidence.RoleOutside}, {Index: 3, Name: "tun7", Kind: "tun",
+			Role: evidence.RoleInside},
 		{Index: 4, Name: "cali123", Kind: "veth", Role: evidence.RoleInside},
 	})
-	for name, want := range map[string]bool{"eth0": true, "e*": true, "*": true, "tun7": true, "cali123": false, "cali*": false, "eth1": false} {
+	for name, want := range map[string]bool{"eth0": true, "e*": true, "*": true, "tun7": true, "cali123": false,
+		"cali*": false, "eth1": false} {
 		c := condition{Selector: evidence.Selector{In: []string{name}}}
 		if bears, _ := w.concerns("input", c); bears != want {
 			t.Errorf("%s: %v", name, bears)

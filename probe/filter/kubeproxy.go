@@ -16,7 +16,7 @@ import (
 
 // kube-proxy can have tens of thousands of rules. What they do to Services'
 // addresses is its job, and which of them leads where does not matter. But a name
-// is no proof: anybody can call a chain KUBE-SOMETHING. So each kind of statement
+// is not a proof: anybody can call a chain KUBE-SOMETHING. So each kind of statement
 // there is reported once, and what gives packets another target is trusted only as
 // far as no packet for a pod can come to it: every way there is for an address that
 // no pod has, of a Service or of this host. Nor may a datagram of an overlay, which is
@@ -170,11 +170,12 @@ func (w *walk) overlaid(c condition) bool {
 	}
 	end := func(to netip.Prefix) bool { return slices.ContainsFunc(w.ends, to.Contains) }
 	return !c.never && (len(c.Protocol) == 0 || slices.Contains(c.Protocol, unix.IPPROTO_UDP)) &&
-		(len(c.Target) == 0 || slices.ContainsFunc(c.Target, port)) && (len(c.To) == 0 || slices.ContainsFunc(c.To, end))
+		(len(c.Target) == 0 || slices.ContainsFunc(c.Target, port)) &&
+		(len(c.To) == 0 || slices.ContainsFunc(c.To, end))
 }
 
 // narrowed is a condition for datagrams of overlays alone. What comes in for the host
-// itself is no packet that it forwards.
+// itself is not a packet that it forwards.
 func narrowed(c condition, hook string) condition {
 	c.protocols([]uint8{unix.IPPROTO_UDP}, false)
 	var ports []evidence.Ports
@@ -251,7 +252,8 @@ func (w *walk) follow(at chainName, step proxyStep, who traveller) (chains []str
 		return nil
 	}
 	for _, name := range step.sets {
-		if who == ofPods && !slices.ContainsFunc(w.elements(at, name), func(e element) bool { return w.keyForPods(at, e) }) {
+		forPods := func(e element) bool { return w.keyForPods(at, e) }
+		if who == ofPods && !slices.ContainsFunc(w.elements(at, name), forPods) {
 			return nil
 		}
 	}
@@ -297,7 +299,8 @@ func (w *walk) keyForOverlay(at chainName, e element, keyed bool) bool {
 	}
 	host, known := netip.AddrFromSlice(e.key[:address])
 	port := binary.BigEndian.Uint16(e.key[address+4:])
-	return (!known || slices.Contains(w.ends, host)) && e.key[address] == unix.IPPROTO_UDP && slices.Contains(overlayPorts, port)
+	return (!known || slices.Contains(w.ends, host)) && e.key[address] == unix.IPPROTO_UDP &&
+		slices.Contains(overlayPorts, port)
 }
 
 // keyForPods reports whether the address that an element's key begins with can be

@@ -91,14 +91,17 @@ func TestKubeProxysTranslations(t *testing.T) {
 			[]string{`"effect":"dnat"`, `"target":[{"from":5432,"to":5432}]`}},
 		{"a DNAT of an overlay's port", "-A KUBE-NODEPORTS -p tcp -m tcp --dport 30443 -j KUBE-EXT-A",
 			"-A KUBE-NODEPORTS -p udp -m udp --dport 8472 -j DNAT --to-destination 203.0.113.9",
-			[]string{`"effect":"dnat"`, `"hook":"prerouting"`, `"chain":"KUBE-NODEPORTS"`, `"protocol":"EQ=="`, `{"from":8472,"to":8472}`, "daddr type local"}},
-		{"a DNAT of what an overlay sends", "-A KUBE-SERVICES -d 203.0.113.9/32 -p tcp -m tcp --dport 443 -j KUBE-EXT-A",
+			[]string{`"effect":"dnat"`, `"hook":"prerouting"`, `"chain":"KUBE-NODEPORTS"`, `"protocol":"EQ=="`,
+				`{"from":8472,"to":8472}`, "daddr type local"}},
+		{"a DNAT of what an overlay sends",
+			"-A KUBE-SERVICES -d 203.0.113.9/32 -p tcp -m tcp --dport 443 -j KUBE-EXT-A",
 			"-A KUBE-SERVICES -d 198.18.0.2/32 -p udp -j DNAT --to-destination 203.0.113.9",
 			[]string{`"effect":"dnat"`, `"hook":"output"`, `"chain":"KUBE-SERVICES"`}},
 		{"a node port of UDP", "-A KUBE-NODEPORTS -p tcp -m tcp --dport 30443 -j KUBE-EXT-A",
 			"-A KUBE-NODEPORTS -p udp -m udp --dport 30443 -j DNAT --to-destination 10.42.1.9", nil},
 		{"a host port of an overlay's", "-A CNI-HOSTPORT-DNAT -p tcp -m multiport --dports 8080 -j CNI-DN-1",
-			"-A CNI-HOSTPORT-DNAT -p udp -m udp --dport 8472 -j DNAT --to-destination 10.42.0.5:80", []string{`"effect":"dnat"`, "daddr type local", `{"from":8472,"to":8472}`}},
+			"-A CNI-HOSTPORT-DNAT -p udp -m udp --dport 8472 -j DNAT --to-destination 10.42.0.5:80",
+			[]string{`"effect":"dnat"`, "daddr type local", `{"from":8472,"to":8472}`}},
 		{"a redirect", "-A KUBE-SEP-A -p tcp -m tcp -j DNAT --to-destination 10.42.1.9:443",
 			"-A KUBE-SERVICES -p tcp -j REDIRECT --to-ports 99", []string{`"effect":"proxy"`}},
 		{"a host port for everybody", "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
@@ -110,7 +113,8 @@ func TestKubeProxysTranslations(t *testing.T) {
 		for _, kind := range []string{"nft", "legacy"} {
 			t.Run(kind+" "+test.name, func(t *testing.T) {
 				enter(t)
-				runInput(t, "iptables-"+kind+"-restore", strings.ReplaceAll(genuineIptables, test.from, test.to)+"COMMIT\n")
+				runInput(t, "iptables-"+kind+"-restore",
+					strings.ReplaceAll(genuineIptables, test.from, test.to)+"COMMIT\n")
 				checkDiversions(t, test.want)
 			})
 		}
@@ -123,21 +127,31 @@ func TestKubeProxysNftTranslations(t *testing.T) {
 		want           []string
 	}{
 		{"genuine", "", "", nil},
-		{"an element for pods", "10.43.0.1 . tcp . 443 :", "10.42.1.7 . tcp . 443 :", []string{`"effect":"dnat"`, `"chain":"endpoint-A"`}},
+		{"an element for pods", "10.43.0.1 . tcp . 443 :", "10.42.1.7 . tcp . 443 :",
+			[]string{`"effect":"dnat"`, `"chain":"endpoint-A"`}},
 		{"a port of every address", "ip daddr @nodeport-ips meta", "meta", []string{`"effect":"dnat"`}},
-		{"a port of pods' addresses", "elements = { 192.0.2.11 }", "elements = { 10.42.1.9 }", []string{`"effect":"dnat"`}},
-		{"not of an address", "ip daddr @nodeport-ips meta", "ip daddr != @nodeport-ips meta", []string{`"effect":"dnat"`}},
+		{"a port of pods' addresses", "elements = { 192.0.2.11 }",
+			"elements = { 10.42.1.9 }", []string{`"effect":"dnat"`}},
+		{"not of an address", "ip daddr @nodeport-ips meta", "ip daddr != @nodeport-ips meta",
+			[]string{`"effect":"dnat"`}},
 		{"a range of addresses", "type ipv4_addr; elements = { 192.0.2.11 }",
 			"type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 10.42.0.0/16 }", []string{`"effect":"dnat"`}},
 		{"another range", "type ipv4_addr; elements = { 192.0.2.11 }",
 			"type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 10.45.0.0/16 }", nil},
-		{"a DNAT of an overlay's port", "tcp . 30443 : goto external-A }\n }", "udp . 8472 : goto b }\n }\n chain b { meta l4proto udp dnat to 203.0.113.9\n }",
+		{"a DNAT of an overlay's port", "tcp . 30443 : goto external-A }\n }",
+			"udp . 8472 : goto b }\n }\n chain b { meta l4proto udp dnat to 203.0.113.9\n }",
 			[]string{`"effect":"dnat"`, `"chain":"b"`, "daddr type local", `{"from":8472,"to":8472}`}},
-		{"a node port of UDP", "tcp . 30443 : goto external-A }\n }", "udp . 30443 : goto b }\n }\n chain b { meta l4proto udp dnat to 10.42.1.9\n }", nil},
-		{"a DNAT of what an overlay sends", "10.43.0.1 . tcp . 443 : goto service-A,", "198.18.0.2 . udp . 4789 : goto b,\n }\n }\n chain b { meta l4proto udp dnat to 203.0.113.9\n }\n map m { type ipv4_addr . inet_proto . inet_service : verdict; elements = {",
-			[]string{`"effect":"dnat"`, `"chain":"b"`}},
-		{"a Service on an overlay's port", "10.43.0.1 . tcp . 443 : goto service-A,", "10.43.0.1 . udp . 4789 : goto b,\n }\n }\n chain b { meta l4proto udp dnat to 10.42.1.9\n }\n map m { type ipv4_addr . inet_proto . inet_service : verdict; elements = {", nil},
-		{"writes to addresses", "chain external-A {", "chain nat2 { type filter hook prerouting priority 0; ip daddr set 192.0.2.9\n }\n chain external-A {",
+		{"a node port of UDP", "tcp . 30443 : goto external-A }\n }",
+			"udp . 30443 : goto b }\n }\n chain b { meta l4proto udp dnat to 10.42.1.9\n }", nil},
+		{"a DNAT of what an overlay sends", "10.43.0.1 . tcp . 443 : goto service-A,",
+			"198.18.0.2 . udp . 4789 : goto b,\n }\n }\n chain b { meta l4proto udp dnat to 203.0.113.9\n }\n map m " +
+				"{ type ipv4_addr . inet_proto . inet_service : verdict; elements = {", []string{`"effect":"dnat"`,
+				`"chain":"b"`}},
+		{"a Service on an overlay's port", "10.43.0.1 . tcp . 443 : goto service-A,",
+			"10.43.0.1 . udp . 4789 : goto b,\n }\n }\n chain b { meta l4proto udp dnat to 10.42.1.9\n }\n map m { " +
+				"type ipv4_addr . inet_proto . inet_service : verdict; elements = {", nil},
+		{"writes to addresses", "chain external-A {",
+			"chain nat2 { type filter hook prerouting priority 0; ip daddr set 192.0.2.9\n }\n chain external-A {",
 			[]string{`"effect":"dnat"`, "writes to"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -152,7 +166,8 @@ func TestKubeProxysNftTranslations(t *testing.T) {
 // are such, or none.
 func checkDiversions(t *testing.T, want []string) {
 	t.Helper()
-	found, inventories, problems := Reader{}.Diversions(links(), podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.2")}, nil)
+	found, inventories, problems := Reader{}.Diversions(links(),
+		podNetwork, []netip.Addr{netip.MustParseAddr("198.18.0.2")}, nil)
 	all := ""
 	for _, d := range found {
 		if d.Effect == evidence.EffectMark && d.Mark == 0x4000 {

@@ -36,8 +36,8 @@ func TestKubeSpanIsRead(t *testing.T) {
 		found := false
 		for _, line := range lines {
 			whole := true
-			for _, part := range []string{`"effect":"mark"`, `"hook":"` + hook + `"`, `"mark":64,"mask":96`, `192.0.2.12/32`,
-				`10.244.1.0/24`} {
+			for _, part := range []string{`"effect":"mark"`, `"hook":"` + hook + `"`, `"mark":64,"mask":96`,
+				`192.0.2.12/32`, `10.244.1.0/24`} {
 				whole = whole && strings.Contains(line, part)
 			}
 			// What has the mark 0x20 already is the device's own, and accepted before.

@@ -56,7 +56,8 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 		}
 		for _, table := range tables {
 			w := newWalk("iptables-legacy", nil, nil)
-			w.pods, w.ends = r.pods, r.ends
+			w.pods = r.pods
+			w.ends = r.ends
 			name := fmt.Sprintf("table %s of %s", table, familyNames[family.family])
 			if unread := family.read(table, w); unread != nil {
 				err = fmt.Errorf("%s: %w", name, unread)
@@ -76,7 +77,7 @@ func (r Reader) iptables([]evidence.Link) (found result, err error) {
 	return found, err
 }
 
-// ebtables says that the tables of the old ebtables can mark frames or give them
+// ebtables reports that the tables of the old ebtables can mark frames or give them
 // another target; empty if not. They are not read: asking for one can make it. What
 // does so is a module that counts the rules it is used in.
 func (r Reader) ebtables() string {

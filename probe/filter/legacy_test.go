@@ -70,7 +70,8 @@ func TestOldEbtables(t *testing.T) {
 		"ebtable_nat 16384 0 - Live 0x0\nebt_mark 16384 0 - Live 0x0\n":                              false,
 		"ebtable_nat 16384 0 - Live 0x0\nebt_mark 16384 2 - Live 0x0\n":                              true,
 		"ebtable_nat 16384 0 - Live 0x0\nebt_dnat 16384 1 - Live 0x0\nebt_mark 16384 0 - Live 0x0\n": true,
-		"ebt_mark 16384 2 - Live 0x0\n":                                                              false, // ebtables-nft's
+		// ebtables-nft's
+		"ebt_mark 16384 2 - Live 0x0\n": false,
 	} {
 		os.WriteFile(root+"/proc/modules", []byte(modules), 0o600)
 		found, err := Reader{Root: kernel.Root(root)}.iptables(nil)

@@ -40,7 +40,8 @@ func loadMeta(key uint32) expression {
 func onPort(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
 
 func is(op uint32, data ...byte) expression {
-	return expr("cmp", map[uint16]uint32{unix.NFTA_CMP_SREG: 1, unix.NFTA_CMP_OP: op}, value(unix.NFTA_CMP_DATA, data...))
+	return expr("cmp", map[uint16]uint32{unix.NFTA_CMP_SREG: 1, unix.NFTA_CMP_OP: op},
+		value(unix.NFTA_CMP_DATA, data...))
 }
 
 func isPort(op uint32, n uint16) expression { return is(op, onPort(n)...) }
@@ -73,7 +74,8 @@ func readRule(family uint8, values set, body ...expression) *reading {
 
 // firewallOf reads a firewall whose chain input has one rule, with its one set.
 // Of the chains that the rule leads to it returns the names.
-func firewallOf(family uint8, ports []uint16, values set, body ...expression) (found []evidence.Firewall, led []string) {
+func firewallOf(family uint8, ports []uint16, values set,
+	body ...expression) (found []evidence.Firewall, led []string) {
 	at := chainName{family: family, table: "filter", chain: "input"}
 	w := newFirewall(Traffic{Ports: ports}, nil)
 	w.set = func(chainName, string) set { return values }
@@ -127,7 +129,8 @@ func TestRulePorts(t *testing.T) {
 		{"above", []expression{loadPort, isPort(gt, 200)}, []uint16{201, 65534, 65535}, "udp dport 201-65535 drop"},
 		{"above the last", []expression{loadPort, isPort(gt, 65535)}, nil, ""},
 		{"above all but the last", []expression{loadPort, isPort(gt, 65534)}, []uint16{65535}, "udp dport 65535 drop"},
-		{"from", []expression{loadPort, isPort(gte, 200)}, []uint16{200, 201, 65534, 65535}, "udp dport 200-65535 drop"},
+		{"from", []expression{loadPort, isPort(gte, 200)}, []uint16{200, 201, 65534, 65535},
+			"udp dport 200-65535 drop"},
 		{"a range", []expression{loadPort, portsBetween(unix.NFT_RANGE_EQ, 100, 200)}, []uint16{100, 101, 199, 200},
 			"udp dport 100-200 drop"},
 		{"outside a range", []expression{loadPort, portsBetween(unix.NFT_RANGE_NEQ, 100, 200)},
@@ -138,7 +141,8 @@ func TestRulePorts(t *testing.T) {
 			"udp dport 100 drop"},
 		{"two that leave none", []expression{loadPort, isPort(gt, 100), isPort(lt, 101)}, nil, ""},
 		{"the source port", []expression{loadSource, isPort(eq, 100)}, nil, "udp sport 100 drop"},
-		{"a range of source ports", []expression{loadSource, portsBetween(unix.NFT_RANGE_EQ, 100, 200)}, nil, "udp sport 100-200 drop"},
+		{"a range of source ports", []expression{loadSource, portsBetween(unix.NFT_RANGE_EQ, 100, 200)}, nil,
+			"udp sport 100-200 drop"},
 		{"an IPv6 address in a range",
 			[]expression{loadPort, between(unix.NFT_RANGE_EQ, make([]byte, 16), make([]byte, 16))}, nil,
 			"(a condition that is not read) drop"},
@@ -301,7 +305,8 @@ func TestRuleConcerns(t *testing.T) {
 			`[drop 51820 oifname != "wg0" udp dport 51820 drop]`},
 		{"two links", slices.Concat(on(eq, loadIn, "a\x00"), on(eq, loadOut, "b\x00"), tunnel, []expression{dropIt}),
 			`[drop 51820 iifname "a" oifname "b" udp dport 51820 drop]`},
-		{"two conditions that are not read", []expression{loadMeta(0xff), is(eq, 1), loadMeta(0xff), is(neq, 2), dropIt},
+		{"two conditions that are not read",
+			[]expression{loadMeta(0xff), is(eq, 1), loadMeta(0xff), is(neq, 2), dropIt},
 			"[drop 0 (a condition that is not read) drop]"},
 		{"the tunnel's, with a condition that is not read",
 			slices.Concat([]expression{loadMeta(0xff), is(eq, 1)}, tunnel, []expression{dropIt}),

@@ -116,7 +116,8 @@ var nftStatements = []struct {
 func TestNftStatements(t *testing.T) {
 	for _, test := range nftStatements {
 		t.Run(test.rule, func(t *testing.T) {
-			script := "table inet t {\n chain there { meta mark set 0x99\n }\n chain pre { type filter hook prerouting priority mangle;\n" +
+			script := "table inet t {\n chain there { meta mark set 0x99\n }\n chain pre { type filter hook " +
+				"prerouting priority mangle;\n" +
 				strings.ReplaceAll(test.rule, ";", "\n") + "\n }\n}\n"
 			if strings.Contains(test.rule, "dup to") || strings.Contains(test.rule, "tproxy") {
 				script = strings.ReplaceAll(script, "table inet", "table ip")
@@ -144,7 +145,8 @@ func TestNftManyEndings(t *testing.T) {
 	for n := range maxAlternatives + 3 {
 		fmt.Fprintf(&rules, "iifname \"cali%d\" return\n", n)
 	}
-	found, lines := readNft(t, "table ip x { chain pre { type filter hook prerouting priority mangle;\n"+rules.String()+"meta mark set 1\n}\n}\n")
+	found, lines := readNft(t, "table ip x { chain pre { type filter hook prerouting priority mangle;\n"+rules.String()+
+		"meta mark set 1\n}\n}\n")
 	if all := strings.Join(lines, "\n"); found.lacking != "" || !strings.Contains(all, `"other":["iif among 1"]`) {
 		t.Error(all)
 	}
@@ -169,7 +171,8 @@ table ip x {
 // rules there are.
 func TestNftManyOfKubeProxy(t *testing.T) {
 	script := "table ip filter {\n chain KUBE-A {\n" + strings.Repeat("meta mark set meta mark or 0x4000\n", 40) +
-		"tcp dport 5432 meta mark set 0x77\n }\n chain pre { type filter hook prerouting priority mangle; jump KUBE-A\n }\n}\n"
+		"tcp dport 5432 meta mark set 0x77\n }\n chain pre { type filter hook prerouting priority mangle; " +
+		"jump KUBE-A\n }\n}\n"
 	_, lines := readNft(t, script)
 	if len(lines) != 2 || !strings.Contains(strings.Join(lines, "\n"), `"mark":119`) {
 		t.Errorf("%q", lines)
@@ -239,7 +242,8 @@ table bridge b { chain f { type filter hook forward priority 0; ether type ip ip
 func TestNftDormant(t *testing.T) {
 	for flags, want := range map[string]int{"": 1, "flags dormant; ": 0} {
 		t.Run(flags, func(t *testing.T) {
-			script := "table ip x { " + flags + "chain pre { type filter hook prerouting priority mangle; meta mark set 1\n}\n}\n"
+			script := "table ip x { " + flags + "chain pre { type filter hook prerouting priority mangle; " +
+				"meta mark set 1\n}\n}\n"
 			if _, lines := readNft(t, script); len(lines) != want {
 				t.Errorf("%q", lines)
 			}
@@ -344,14 +348,19 @@ var iptablesRules = []struct {
 	{"-t mangle -A PREROUTING -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x1/0x1",
 		[]string{`"effect":"proxy"`, `"mark":1,"mask":1`}},
 	{"-t mangle -A FORWARD -j NFQUEUE --queue-num 1", []string{`"effect":"proxy"`, `"hook":"forward"`}},
-	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []string{`"effect":"proxy"`, `"port":8080,"sel`}},
-	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080-8081", []string{`"effect":"proxy"`, `"hook":"prerouting","sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080",
+		[]string{`"effect":"proxy"`, `"port":8080,"sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080-8081",
+		[]string{`"effect":"proxy"`, `"hook":"prerouting","sel`}},
 	{"-t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT", []string{`"effect":"proxy"`, `"hook":"prerouting","sel`}},
-	{"-t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7", []string{`"effect":"dnat"`, `"to":"192.0.2.7","sel`}},
+	{"-t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.7",
+		[]string{`"effect":"dnat"`, `"to":"192.0.2.7","sel`}},
 	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination 192.0.2.7:51820",
 		[]string{`"effect":"dnat"`, `"to":"192.0.2.7","port":51820,"sel`}},
-	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820", []string{`"effect":"dnat"`, `"hook":"prerouting","port":51820,"sel`}},
-	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820-51821", []string{`"effect":"dnat"`, `"hook":"prerouting","sel`}},
+	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820",
+		[]string{`"effect":"dnat"`, `"hook":"prerouting","port":51820,"sel`}},
+	{"-t nat -A PREROUTING -p udp --dport 80 -j DNAT --to-destination :51820-51821",
+		[]string{`"effect":"dnat"`, `"hook":"prerouting","sel`}},
 	{"-t filter -A FORWARD -j ACCEPT", nil},
 }
 
@@ -386,8 +395,10 @@ func TestIptablesNft(t *testing.T) {
 // ebtables writes its own targets into nf_tables.
 func TestEbtablesNft(t *testing.T) {
 	for line, want := range map[string][]string{
-		"-t nat -A PREROUTING -p ipv4 --ip-dst 10.42.1.9 -j mark --mark-set 7":        {`"effect":"mark"`, `"family":"bridge"`},
-		"-t nat -A PREROUTING -i veth0 -j dnat --to-destination 02:00:00:00:00:07":    {`"effect":"dnat"`, `"family":"bridge"`},
+		"-t nat -A PREROUTING -p ipv4 --ip-dst 10.42.1.9 -j mark --mark-set 7": {`"effect":"mark"`,
+			`"family":"bridge"`},
+		"-t nat -A PREROUTING -i veth0 -j dnat --to-destination 02:00:00:00:00:07": {`"effect":"dnat"`,
+			`"family":"bridge"`},
 		"-t nat -A PREROUTING -i veth0 -j redirect":                                   nil,
 		"-t nat -A POSTROUTING -o veth0 -j snat --to-source 02:00:00:00:00:07":        nil,
 		"-t nat -A PREROUTING -p arp -j arpreply --arpreply-mac 02:00:00:00:00:07":    nil,
@@ -403,9 +414,10 @@ func TestEbtablesNft(t *testing.T) {
 	}
 }
 
-// What a target does that is not known cannot be told.
+// What a target does that is not known cannot be reported.
 func TestUnknownTargets(t *testing.T) {
-	for name, want := range map[string]string{"ROUTE": evidence.EffectBPF, "HMARK": evidence.EffectMark, "RAWDNAT": evidence.EffectDNAT, "TARPIT": ""} {
+	for name, want := range map[string]string{"ROUTE": evidence.EffectBPF, "HMARK": evidence.EffectMark,
+		"RAWDNAT": evidence.EffectDNAT, "TARPIT": ""} {
 		got, r := "", reading{}
 		if r.target(name, 0, nil); len(r.statements) > 0 {
 			got = r.statements[0].effect

@@ -78,7 +78,8 @@ func (r Reader) changed(w *walk, found *result) (lacking string) {
 // readAll reads all rules in one dump.
 func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix, ends []netip.Addr) (*walk, error) {
 	w := newWalk("nftables", links, n.set)
-	w.pods, w.ends = pods, ends
+	w.pods = pods
+	w.ends = ends
 	w.maps = n.large
 	chains, err := n.chains()
 	if err != nil {
@@ -91,7 +92,8 @@ func (n *nft) readAll(links []evidence.Link, pods []netip.Prefix, ends []netip.A
 // enter takes the base chains that pods' packets pass, in the order of their
 // priorities, in which a packet meets them.
 func (w *walk) enter(chains []nftChain) {
-	w.bases, w.chains = nil, chains
+	w.bases = nil
+	w.chains = chains
 	chains = slices.SortedStableFunc(slices.Values(chains), func(a, b nftChain) int {
 		return cmp.Compare(a.priority, b.priority)
 	})

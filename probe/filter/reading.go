@@ -67,7 +67,7 @@ type statement struct {
 }
 
 // conditional is a statement with the condition under which packets come to it:
-// what stands behind it in the rule is no condition of it.
+// what stands behind it in the rule is not a condition of it.
 type conditional struct {
 	condition condition
 	statement

@@ -259,9 +259,12 @@ func parseAction(action kernel.Attributes, d evidence.Diversion, names map[int]s
 	case "skbedit":
 		skbedit(&d, options)
 	case "ct":
-		d.Effect, d.Unknown, d.Mask = evidence.EffectMark, true, 0xffffffff
+		d.Effect = evidence.EffectMark
+		d.Unknown = true
+		d.Mask = 0xffffffff
 		if translatesTarget(options) {
-			d = evidence.Diversion{By: d.By, Effect: evidence.EffectDNAT, Hook: d.Hook, Link: d.Link, Selector: d.Selector, Rule: d.Rule}
+			d = evidence.Diversion{By: d.By, Effect: evidence.EffectDNAT, Hook: d.Hook, Link: d.Link,
+				Selector: d.Selector, Rule: d.Rule}
 		}
 	case "connmark", "ctinfo", "ife": // ife takes the mark from what arrives
 		d.Effect = evidence.EffectMark

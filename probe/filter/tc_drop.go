@@ -125,7 +125,7 @@ const (
 	flowerPortMasks = 17 // that of a port is so much further
 )
 
-// flowerAside are attributes that are no conditions: class, actions, flags, and in
+// flowerAside are attributes that are not conditions: class, actions, flags, and in
 // how much hardware it is.
 var flowerAside = []uint16{1, 3, 22, 86}
 

@@ -24,11 +24,14 @@ var tcFilters = []struct {
 	commands []string
 	want     []string
 }{
-	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action mirred egress redirect dev eth1"},
+	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 ingress matchall action mirred egress redirect " +
+		"dev eth1"},
 		[]string{`"by":"tc","effect":"forward"`, `"hook":"ingress","link":"eth0","to":"eth1"`, `"in":["eth0"]`}},
-	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 egress protocol ip flower ip_proto tcp action mirred egress mirror dev eth1"},
+	{[]string{"tc qdisc add dev eth0 clsact", "tc filter add dev eth0 egress protocol ip flower ip_proto tcp action " +
+		"mirred egress mirror dev eth1"},
 		[]string{`"effect":"copy"`, `"hook":"egress"`, `"to":"eth1"`, `"other":["a filter of kind flower"]`}},
-	{[]string{"tc qdisc add dev eth0 ingress", "tc filter add dev eth0 parent ffff: protocol ip u32 match u32 0 0 action skbedit mark 7"},
+	{[]string{"tc qdisc add dev eth0 ingress", "tc filter add dev eth0 parent ffff: protocol ip u32 match u32 0 0 " +
+		"action skbedit mark 7"},
 		[]string{`"effect":"mark"`, `"hook":"ingress"`, `"mark":7,"mask":4294967295`}},
 	{[]string{"tc qdisc add dev eth0 root handle 1: prio",
 		"tc filter add dev eth0 parent 1: protocol ip u32 match u32 0 0 action mirred egress redirect dev eth1"},
@@ -112,7 +115,8 @@ func TestParseFilter(t *testing.T) {
 			`[{"by":"tc","effect":"dnat","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action mpls"}]`},
 		{filter("matchall", clsactIngress, action("ife")),
 			`[{"by":"tc","effect":"mark","hook":"ingress","link":"eth0","mask":4294967295,"unknown":true,"selector":{"in":["eth0"]},"rule":"action ife"}]`},
-		{filter("later", clsactIngress), `[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"],"other":["a filter of kind later"]},"rule":"a filter of kind later, which is not known"}]`},
+		{filter("later", clsactIngress),
+			`[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"],"other":["a filter of kind later"]},"rule":"a filter of kind later, which is not known"}]`},
 		{filter("matchall", clsactIngress, action("later")),
 			`[{"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","selector":{"in":["eth0"]},"rule":"action later"}]`},
 	} {
@@ -171,7 +175,7 @@ func loadProgram(t *testing.T, kind uint32, result int32) int {
 	return int(fd)
 }
 
-// A program in a filter is told with its name, one that tcx attached without.
+// A program in a filter is reported with its name, one that tcx attached without.
 func TestPrograms(t *testing.T) {
 	enter(t)
 	run(t, "ip link add eth0 type veth peer name eth1")
@@ -188,7 +192,8 @@ func TestPrograms(t *testing.T) {
 		t.Skip("needs tc with bpf: ", err)
 	}
 	found, err := Reader{}.trafficControl(links())
-	checkFound(t, found, err, []string{`"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","program":"cil_from_netdev","id":`})
+	checkFound(t, found, err,
+		[]string{`"by":"tc","effect":"bpf","hook":"ingress","link":"eth0","program":"cil_from_netdev","id":`})
 
 	var request [128]byte
 	for i, n := range []uint32{uint32(link.Attrs().Index), uint32(program), attachments[0].kind} {

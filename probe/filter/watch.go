@@ -16,15 +16,15 @@ import (
 
 // A statement that comes and goes between two readings is in neither. So the kernel's
 // own notifications are kept from before the first reading on, and at the end what
-// they named is read like the rest: as if it stood beside what is there then.
-// iptables-legacy and IPVS tell nobody of their changes.
+// they named is read like the rest: as if it stood next to what is there then.
+// iptables-legacy and IPVS do not notify of their changes.
 
 // Watch keeps what comes and goes of filters and of what overlays send to whom. The
 // zero Watch hears nothing.
 type Watch struct {
 	heard  []heard
 	closed bool
-	told   map[string]bool // the statements of all readings, see keyOf
+	known  map[string]bool // the statements of all readings, see keyOf
 	nft    *nftChanges
 	tc     changes // messages of RTM_NEWTFILTER, RTM_DELTFILTER and RTM_NEWACTION
 	xfrm   changes // of XFRM_MSG_NEWPOLICY and XFRM_MSG_UPDPOLICY
@@ -53,7 +53,7 @@ const meanwhile = "for a part of the run only"
 // Listen begins to listen. A kind that is not there has no changes, and is not made
 // to be there.
 func (r Reader) Listen() *Watch {
-	w := &Watch{told: map[string]bool{}}
+	w := &Watch{known: map[string]bool{}}
 	w.listen(evidence.InventoryTC, unix.NETLINK_ROUTE, unix.RTNLGRP_TC, changesRoom, w.tc.filters)
 	w.listen(evidence.InventoryFDB, unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH, changesRoom, w.fdb.neighbours)
 	if loaded, err := r.loaded(); loaded && err == nil {
@@ -91,8 +91,8 @@ func (w *Watch) Close() {
 	w.closed = true
 }
 
-// missed says why not all changes of a kind were heard, empty if they were. there
-// tells that the kind is there now.
+// missed explains why not all changes of a kind were heard, empty if they were. there
+// reports whether the kind is there now.
 func (w *Watch) missed(inventory string, there bool) string {
 	at := slices.IndexFunc(w.heard, func(h heard) bool { return h.inventory == inventory })
 	switch {
@@ -118,25 +118,25 @@ func keyOf(d evidence.Diversion) string {
 	return string(line)
 }
 
-// tell notes statements that a reading found.
-func (w *Watch) tell(found []evidence.Diversion) {
-	if w.told == nil {
-		w.told = map[string]bool{}
+// note keeps statements that a reading found.
+func (w *Watch) note(found []evidence.Diversion) {
+	if w.known == nil {
+		w.known = map[string]bool{}
 	}
 	for _, d := range found {
-		w.told[keyOf(d)] = true
+		w.known[keyOf(d)] = true
 	}
 }
 
 // between returns those of some statements that no reading found, as what they are.
 func (w *Watch) between(found []evidence.Diversion) (list []evidence.Diversion) {
-	w.tell(nil)
+	w.note(nil)
 	for _, d := range found {
 		key := keyOf(d)
-		if w.told[key] {
+		if w.known[key] {
 			continue
 		}
-		w.told[key] = true
+		w.known[key] = true
 		d.Selector.Other = append(slices.Clip(d.Selector.Other), meanwhile)
 		d.Rule = d.Rule[:min(len(d.Rule), maxRule-len(meanwhile)-3)] + " (" + meanwhile + ")"
 		list = append(list, bounded(d))
@@ -240,13 +240,15 @@ func (c *changes) filtersOf(names map[int]string) (list []evidence.Diversion) {
 	const block = 0xffffffff // TCM_IFINDEX_MAGIC_BLOCK: of a block that several links share
 	for _, message := range c.messages {
 		link := native.Uint32(message[4:])
-		if names[int(int32(link))] == "" && link != block || kernel.Parse(message, sizeofTcMessage).Get(tcaOptions) == nil {
+		if names[int(int32(link))] == "" && link != block ||
+			kernel.Parse(message, sizeofTcMessage).Get(tcaOptions) == nil {
 			continue
 		}
 		found := parseFilter(message, names)
 		for i := range found {
 			if link == block { // its discipline is not named
-				found[i].Link, found[i].Hook = "", ""
+				found[i].Link = ""
+				found[i].Hook = ""
 				found[i].Selector = evidence.Selector{Other: []string{"a block of several links"}}
 			}
 		}

@@ -34,8 +34,8 @@ type nftChanges struct {
 
 func newNftChanges() *nftChanges {
 	return &nftChanges{
-		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{}, awake: map[chainName]bool{},
-		elements: map[chainName][]element{}, seen: map[string]bool{},
+		known: map[uint64]bool{}, rules: map[uint64]rule{}, chains: map[chainName]nftChain{},
+		awake: map[chainName]bool{}, elements: map[chainName][]element{}, seen: map[string]bool{},
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *nftChanges) know(w *walk) {
 	}
 }
 
-// into puts what came and went beside what a walk has read, and walks again.
+// into adds what came and went to what a walk has read, and walks again.
 func (c *nftChanges) into(w *walk) (found []evidence.Diversion, lacking string) {
 	c.know(w)
 	changed := len(c.elements) > 0
@@ -136,8 +136,10 @@ func (c *nftChanges) into(w *walk) (found []evidence.Diversion, lacking string) 
 		}
 	}
 	w.enter(chains)
-	w.found, w.incomplete = nil, c.lacking
-	w.visits, w.summaries = map[visited]int{}, map[chainName]summary{}
+	w.found = nil
+	w.incomplete = c.lacking
+	w.visits = map[visited]int{}
+	w.summaries = map[chainName]summary{}
 	read, large := w.set, w.maps
 	w.set = func(at chainName, name string) set { return c.with(read(at, name), at, name) }
 	w.maps = func(at chainName, name string) set { return c.with(large(at, name), at, name) }

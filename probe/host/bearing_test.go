@@ -65,10 +65,10 @@ func TestEntriesThatBear(t *testing.T) {
 		{"the default", entry(main, unix.RTN_UNICAST, "0.0.0.0/0", 1), true},
 		{"that refuses pods", entry(main, unix.RTN_BLACKHOLE, "10.42.2.0/24"), true},
 		{"beside the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 1), false},
-		{"into the tunnel, beside the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 2), true},
-		{"into the overlay, beside the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 3), true},
+		{"into the tunnel, next to the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 2), true},
+		{"into the overlay, next to the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 3), true},
 		{"by two hops, one of them the tunnel", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 1, 2), true},
-		{"to the bridge, beside the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 4), false},
+		{"to the bridge, next to the pods", entry(main, unix.RTN_UNICAST, "10.43.0.0/16", 4), false},
 		{"out of what the tunnel carries", entry(77, unix.RTN_UNICAST, "172.16.9.0/24", 1), true},
 		{"wider than what it carries", entry(77, unix.RTN_UNICAST, "172.0.0.0/8", 1), false},
 		{"to a node that was asked about", entry(main, unix.RTN_UNICAST, "192.0.2.11/32", 1), true},
@@ -131,7 +131,8 @@ func TestEntryMessages(t *testing.T) {
 		{"no hop", nil, []evidence.Route{route}},
 		{"a link", []fibHop{{link: 1, gateway: gateway}}, []evidence.Route{
 			by(func(r *evidence.Route) { r.Link, r.Gateway = "eth0", gateway })}},
-		{"a link that has no name", []fibHop{{link: 9}}, []evidence.Route{by(func(r *evidence.Route) { r.Link = "link 9" })}},
+		{"a link that has no name", []fibHop{{link: 9}},
+			[]evidence.Route{by(func(r *evidence.Route) { r.Link = "link 9" })}},
 		{"two hops", []fibHop{{link: 1}, {link: 2, encap: "bpf"}}, []evidence.Route{
 			by(func(r *evidence.Route) { r.Link, r.Hop = "eth0", 1 }),
 			by(func(r *evidence.Route) { r.Link, r.Hop, r.Encap = "wg0", 2, "bpf" })}},

@@ -31,12 +31,14 @@ func write(t *testing.T, files map[string]string) kernel.Root {
 
 func TestStackCounts(t *testing.T) {
 	r := Reader{Root: write(t, map[string]string{
-		"proc/thread-self/net/netstat": "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 3 7\nIpExt: InNoRoutes\nIpExt: 9\n",
-		"proc/thread-self/net/snmp":    "Ip: InErrors\nIp: 5\nUdp: InErrors InCsumErrors RcvbufErrors\nUdp: 4 x 2\n",
-		"proc/thread-self/net/snmp6":   "Udp6InErrors 8\nUdp6InCsumErrors\t1\nIp6InReceives 4\n",
+		"proc/thread-self/net/netstat": "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 3 7\nIpExt: " +
+			"InNoRoutes\nIpExt: 9\n",
+		"proc/thread-self/net/snmp":  "Ip: InErrors\nIp: 5\nUdp: InErrors InCsumErrors RcvbufErrors\nUdp: 4 x 2\n",
+		"proc/thread-self/net/snmp6": "Udp6InErrors 8\nUdp6InCsumErrors\t1\nIp6InReceives 4\n",
 	})}
 	got := r.StackCounts()
-	want := StackCounts{"IPReversePathFilter": 7, "UdpInErrors": 4, "UdpRcvbufErrors": 2, "Udp6InErrors": 8, "Udp6InCsumErrors": 1}
+	want := StackCounts{"IPReversePathFilter": 7, "UdpInErrors": 4,
+		"UdpRcvbufErrors": 2, "Udp6InErrors": 8, "Udp6InCsumErrors": 1}
 	if len(got) != len(want) {
 		t.Errorf("%v", got)
 	}
@@ -98,7 +100,7 @@ func TestNeighbours(t *testing.T) {
 }
 
 // What connection tracking dropped is added up over the processors, and how full
-// its table is stands beside it.
+// its table is stands next to it.
 func TestConntrackDrops(t *testing.T) {
 	const head = "entries  searched found new invalid ignore drop early_drop\n"
 	reader := func(stat string, settings map[string]string) Reader {
@@ -119,13 +121,15 @@ func TestConntrackDrops(t *testing.T) {
 		t.Errorf("%v, want %v", rises, want)
 	}
 	want[0].Level, want[0].Of = 0, 0
-	if rises := reader(lines, nil).StackCounts().Rises(StackCounts{evidence.ConntrackDrop: 20}); !slices.Equal(rises, want) {
+	if rises := reader(lines, nil).StackCounts().Rises(StackCounts{evidence.ConntrackDrop: 20}); !slices.Equal(rises,
+		want) {
 		t.Errorf("without settings: %v, want %v", rises, want)
 	}
 	for name, stat := range map[string]string{
 		"no such column": "entries found\n1 2\n", "no number": head + "1 0 0 0 0 0 x 0\n", "nothing": "",
 	} {
-		if got := reader(stat, full).StackCounts(); got[evidence.ConntrackDrop] != 0 || len(got.Rises(StackCounts{evidence.ConntrackDrop: 0})) > 0 {
+		if got := reader(stat, full).StackCounts(); got[evidence.ConntrackDrop] != 0 ||
+			len(got.Rises(StackCounts{evidence.ConntrackDrop: 0})) > 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -144,7 +148,8 @@ func TestUnforwarded(t *testing.T) {
 		"none": {"1\n", "1\n", nil}, "unread": {"", "", nil},
 	} {
 		r := Reader{Root: write(t, map[string]string{
-			"proc/sys/net/ipv4/conf/flannel-wg/forwarding": test.four, "proc/sys/net/ipv6/conf/all/forwarding": test.six,
+			"proc/sys/net/ipv4/conf/flannel-wg/forwarding": test.four,
+			"proc/sys/net/ipv6/conf/all/forwarding":        test.six,
 		})}
 		if got := r.unforwarded("flannel-wg"); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
@@ -161,7 +166,7 @@ func TestForwardingOfLinks(t *testing.T) {
 	run(t, "ip link add eth0 type veth peer name wan")
 	run(t, "ip link add cni0 type bridge")
 	if err := os.WriteFile("/proc/sys/net/ipv4/conf/cni0/forwarding", []byte("0"), 0); err != nil {
-		t.Skip(err)
+		t.Skip("needs a writable /proc/sys: ", err)
 	}
 	links, _ := Reader{}.Links(nil)
 	for _, l := range links.Links {

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Routes in every shape towards the pods of node 2 and beside them:
+// Routes in every shape towards the pods of node 2 and next to them:
 //
 //	eth0 192.0.2.1/24 ── wan      tun0 = a tunnel      own pods 10.42.0.0/24, node 2's 10.42.1.0/24 and 2001:db8:42:1::/64
 func TestTables(t *testing.T) {
@@ -129,7 +129,9 @@ func TestTooManyRoutes(t *testing.T) {
 	}
 	runInput(t, "ip -batch -", string(batch))
 	entries, inventories, _ := Reader{}.Tables(nil,
-		evidence.ReadRequest{Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}}, 1)
+		evidence.ReadRequest{
+			Ranges: []evidence.PodRange{{Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}},
+		}, 1)
 	if len(entries) != maxRoutes || inventories[0].Complete || inventories[0].Count <= maxRoutes ||
 		inventories[0].Text == "" {
 		t.Errorf("%d %+v", len(entries), inventories)

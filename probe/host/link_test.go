@@ -57,7 +57,8 @@ func TestParseLink(t *testing.T) {
 	}{
 		{"a card", linkMessage(1, live, attribute(unix.IFLA_MTU, number(1500)), attribute(unix.IFLA_LINK, number(9)),
 			attribute(unix.IFLA_ADDRESS, []byte{2, 0, 0, 0, 0, 1}), attribute(unix.IFLA_GROUP, number(4))),
-			`{"index":9,"name":"x","type":"ether","mtu":1500,"up":true,"group":4,"ether":"02:00:00:00:00:01",` + `} 0 0`},
+			`{"index":9,"name":"x","type":"ether","mtu":1500,"up":true,"group":4,"ether":"02:00:00:00:00:01",` +
+				`} 0 0`},
 		{"a card without carrier", linkMessage(1, up), ether + `"noCarrier":true,` + `} 0 0`},
 		{"a card that is down", linkMessage(1, 0),
 			`{"index":9,"name":"x","type":"ether","mtu":0,"up":false,` + `} 0 0`},
@@ -73,7 +74,8 @@ func TestParseLink(t *testing.T) {
 			`{"index":9,"name":"x","kind":"vxlan","type":"ether","mtu":0,"up":true,` + `} 0 3`},
 		{"another kind with such data", linkMessage(1, live, info("macvlan", over)),
 			`{"index":9,"name":"x","kind":"macvlan","type":"ether","mtu":0,"up":true,` + `} 0 0`},
-		{"a routing domain", linkMessage(1, live, info("vrf", attribute(unix.IFLA_INFO_DATA, attribute(1, number(77))))),
+		{"a routing domain",
+			linkMessage(1, live, info("vrf", attribute(unix.IFLA_INFO_DATA, attribute(1, number(77))))),
 			`{"index":9,"name":"x","kind":"vrf","type":"ether","mtu":0,"up":true,"table":77,` + `} 0 0`},
 		{"a bond's backup", linkMessage(1, live, slave("bond", 1)), ether + `"backup":true,` + `} 0 0`},
 		{"a bond's active member", linkMessage(1, live, slave("bond", 0)), ether + `} 0 0`},

@@ -24,7 +24,7 @@ import (
 func enter(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {

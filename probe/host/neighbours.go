@@ -39,13 +39,14 @@ func (r Reader) Neighbours(hops []Hop, links []evidence.Link) ([]evidence.Neighb
 		names[link.Index] = link.Name
 	}
 	found, err := kernel.Retry(func() (found []evidence.Neighbour, err error) {
-		err = kernel.List(unix.NETLINK_ROUTE, unix.RTM_GETNEIGH, make([]byte, sizeofNeighbourMessage), func(message []byte) {
-			n, link := parseNeighbour(message)
-			n.Link = names[link]
-			if n.State != "" && wanted[Hop{n.Address, n.Link}] && len(found) < maxNeighbours {
-				found = append(found, n)
-			}
-		})
+		err = kernel.List(unix.NETLINK_ROUTE, unix.RTM_GETNEIGH, make([]byte, sizeofNeighbourMessage),
+			func(message []byte) {
+				n, link := parseNeighbour(message)
+				n.Link = names[link]
+				if n.State != "" && wanted[Hop{n.Address, n.Link}] && len(found) < maxNeighbours {
+					found = append(found, n)
+				}
+			})
 		return found, err
 	})
 	if err != nil {

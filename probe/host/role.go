@@ -21,7 +21,7 @@ type facts struct {
 	// in all tables; a default route is /0.
 	Addresses []netip.Prefix
 	Routes    []netip.Prefix
-	Master    *masterFacts // nil if it is no port of another link
+	Master    *masterFacts // nil if it is not a port of another link
 }
 
 // masterFacts are those of the bridge, bond or switch that a link is a port of.
@@ -36,9 +36,9 @@ var again = map[string]string{
 	"bridge":      "a bridge, its ports are judged themselves",
 	"openvswitch": "a virtual switch, its ports are judged themselves",
 	"vrf":         "a routing domain, its links are judged themselves",
-	"vxlan":       overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay, "ip6gretap": overlay,
-	"erspan": overlay, "ip6erspan": overlay, "ipip": overlay, "sit": overlay, "ip6tnl": overlay, "bareudp": overlay,
-	"vti": overlay, "vti6": overlay, "xfrm": overlay,
+	"vxlan":       overlay, "geneve": overlay, "gre": overlay, "gretap": overlay, "ip6gre": overlay,
+	"ip6gretap": overlay, "erspan": overlay, "ip6erspan": overlay, "ipip": overlay, "sit": overlay, "ip6tnl": overlay,
+	"bareudp": overlay, "vti": overlay, "vti6": overlay, "xfrm": overlay,
 	"dummy": "a dummy, its frames go nowhere",
 	"ifb":   "a queueing device, its frames go on through their own link",
 }

@@ -142,7 +142,7 @@ func readRuleAttribute(rule *evidence.Rule, a kernel.Attribute, message []byte) 
 	case unix.FRA_L3MDEV:
 		rule.L3MDev = a.U8() != 0
 	case unix.FRA_FLOW, unix.FRA_PROTOCOL, unix.FRA_PAD:
-		// A realm for accounting, who made the rule, alignment: no condition.
+		// A realm for accounting, who made the rule, alignment: not conditions.
 	default:
 		readRuleTransport(rule, a)
 	}

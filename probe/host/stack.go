@@ -134,7 +134,8 @@ func (c StackCounts) Rises(before StackCounts) (list []evidence.StackCount) {
 		if known && c[name] > old {
 			count := evidence.StackCount{Name: name, Rise: c[name] - old}
 			if name == evidence.ConntrackDrop {
-				count.Level, count.Of = c[conntrackCount], c[conntrackMax]
+				count.Level = c[conntrackCount]
+				count.Of = c[conntrackMax]
 			}
 			list = append(list, count)
 		}

@@ -236,7 +236,8 @@ func (w *Watch) link(l *link, removed bool) {
 func (w *Watch) separated(index int) {
 	for _, l := range w.state.links {
 		if l.otherEnd() == index {
-			l.PeerNS, l.parent = true, 0
+			l.PeerNS = true
+			l.parent = 0
 		}
 	}
 }

@@ -27,9 +27,8 @@ type paths struct {
 
 // Paths takes what was read of routing tables and rules before the watch began.
 // From now on a rule or an entry that comes or goes and bears on packets to the
-// pods of other nodes, or on those of an overlay that carry them, is a change: what was read no longer holds for packets that
-// were sent meanwhile. An entry that is written again as it was is not one. own is
-// the index of this node.
+// pods of other nodes, or on those of an overlay that carry them, is a change: what was read no longer holds for
+// packets that were sent meanwhile. An entry that is written again as it was is not one. own is the index of this node.
 func (w *Watch) Paths(
 	links []evidence.Link, request evidence.ReadRequest, own int, entries []evidence.Route, rules []evidence.Rule,
 ) {
@@ -57,7 +56,8 @@ func objectsOf(bears *bearing) map[uint32]string {
 	all, members := map[uint32]string{}, map[uint32][]uint32{}
 	err = conn.Dump(rtmGetNexthop, make([]byte, sizeofNexthopHeader), func(message []byte) {
 		id, text, group := describeObject(message)
-		all[id], members[id] = text, group
+		all[id] = text
+		members[id] = group
 	})
 	if err != nil || len(all) == 0 {
 		return nil
@@ -116,7 +116,8 @@ func (w *Watch) Changed(entries []evidence.Route, rules []evidence.Rule) {
 		still[describeRule(&r)] = true
 	}
 	for _, e := range p.entries {
-		if text := describeEntry(&e); !still[text] && (p.bears.others.overlap(e.Destination) || p.bears.toEnds(e.Destination)) {
+		if text := describeEntry(&e); !still[text] &&
+			(p.bears.others.overlap(e.Destination) || p.bears.toEnds(e.Destination)) {
 			p.note(evidence.InventoryRoutes, text, "is gone")
 		}
 	}
@@ -189,7 +190,8 @@ func (p paths) entry(entry fibEntry, removed bool, links *state) {
 	for _, e := range entry.messages(links.name) {
 		text := describeEntry(&e)
 		switch {
-		case removed && (p.bears.others.overlap(e.Destination) || e.Table != unix.RT_TABLE_LOCAL && p.bears.toEnds(e.Destination)):
+		case removed &&
+			(p.bears.others.overlap(e.Destination) || e.Table != unix.RT_TABLE_LOCAL && p.bears.toEnds(e.Destination)):
 			p.note(evidence.InventoryRoutes, text, "was removed")
 		case !removed && p.bears.toOthers(&e) && !p.known[text]:
 			p.note(evidence.InventoryRoutes, text, "was added")

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listener receives what the kernel tells the groups of a netlink protocol, as it
+// Listener receives what the kernel sends to the groups of a netlink protocol, as it
 // comes. It sleeps until something does.
 type Listener struct {
 	file *os.File
@@ -82,7 +82,7 @@ func (l *Listener) listen(visit func(kind uint16, message []byte)) {
 				waiting = false
 				return true
 			default:
-				l.tell(buffer[:n], from, visit)
+				l.deliver(buffer[:n], from, visit)
 			}
 		}
 	}
@@ -95,8 +95,8 @@ func (l *Listener) listen(visit func(kind uint16, message []byte)) {
 	}
 }
 
-// tell hands on the messages of the kernel.
-func (l *Listener) tell(data []byte, from unix.Sockaddr, visit func(kind uint16, message []byte)) {
+// deliver hands on the messages of the kernel.
+func (l *Listener) deliver(data []byte, from unix.Sockaddr, visit func(kind uint16, message []byte)) {
 	if sender, ok := from.(*unix.SockaddrNetlink); !ok || sender.Pid != 0 {
 		return // not the kernel
 	}

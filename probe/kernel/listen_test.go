@@ -11,21 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// All that was told before a listener is closed is heard, and what did not fit in
+// All that was sent before a listener is closed is heard, and what did not fit in
 // the queue is a gap.
 func TestListen(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root to make a network namespace")
 	}
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Skip(err)
+		t.Skip("needs to make a network namespace, which is refused here: ", err)
 	}
 	const links = 200
 	add := func() {
-		script := "for i in $(seq 200); do echo link add d$i type dummy; done | ip -batch - && for i in $(seq 200); do echo link del d$i; done | ip -batch -"
+		script := "for i in $(seq 200); do echo link add d$i type dummy; done | ip -batch - && for i in $(seq 200); " +
+			"do echo link del d$i; done | ip -batch -"
 		if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
-			t.Skipf("%v: %s", err, out)
+			t.Skipf("needs iproute2 and dummy links: %v: %s", err, out)
 		}
 	}
 	added, gone := 0, 0

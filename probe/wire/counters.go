@@ -25,7 +25,8 @@ func (c *counters) add(n uint64, limit int) (repeated bool) {
 	most := uint64(max(limit, len(c.words)))
 	switch {
 	case len(c.words) == 0:
-		c.first, c.words = word, append(c.words, 0)
+		c.first = word
+		c.words = append(c.words, 0)
 	case word < c.first:
 		more := c.first - word
 		if c.slid || more > most-uint64(len(c.words)) {
@@ -33,7 +34,8 @@ func (c *counters) add(n uint64, limit int) (repeated bool) {
 		}
 		grown := make([]uint64, more+uint64(len(c.words)))
 		copy(grown[more:], c.words)
-		c.first, c.words = word, grown
+		c.first = word
+		c.words = grown
 	case word-c.first >= most:
 		c.slide(word, most)
 	}
@@ -60,7 +62,8 @@ func (c *counters) slide(word, most uint64) {
 	c.slid = true
 	drop := word - c.first - most/2
 	if drop >= uint64(len(c.words)) {
-		c.first, c.words = word, c.words[:0]
+		c.first = word
+		c.words = c.words[:0]
 		return
 	}
 	c.words = c.words[:copy(c.words, c.words[drop:])]

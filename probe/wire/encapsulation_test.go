@@ -43,10 +43,10 @@ func TestVXLANAndGeneve(t *testing.T) {
 		{"on IANA's port", 4789, header(), four, vxlanned + " ipv4 unknown", ClassVXLAN},
 		{"on Linux' port", 8472, header(), four, vxlanned + " ipv4 unknown", ClassVXLAN},
 		{"on another", 7000, header(), four, vxlanned + " ipv4 unknown", ClassVXLAN},
-		{"a group policy, on IANA's port", 4789, header([2]byte{0, 0x88}, [2]byte{3, 9}), four, vxlanned + " ipv4 unknown",
-			ClassVXLAN},
-		{"a group policy, on Linux' port", 8472, header([2]byte{0, 0x88}, [2]byte{3, 9}), four, vxlanned + " ipv4 unknown",
-			ClassVXLAN},
+		{"a group policy, on IANA's port", 4789, header([2]byte{0, 0x88}, [2]byte{3, 9}), four,
+			vxlanned + " ipv4 unknown", ClassVXLAN},
+		{"a group policy, on Linux' port", 8472, header([2]byte{0, 0x88}, [2]byte{3, 9}), four,
+			vxlanned + " ipv4 unknown", ClassVXLAN},
 		{"a group policy, elsewhere", 7000, header([2]byte{0, 0x88}), four, plain, ClassUDP},
 		{"no flag I", 4789, header([2]byte{0, 0}), four, plain, ClassUDP},
 		{"another flag", 4789, header([2]byte{0, 0x80}), four, plain, ClassUDP},
@@ -58,7 +58,8 @@ func TestVXLANAndGeneve(t *testing.T) {
 			vxlanned + " ipv4 unknown", ClassVXLAN},
 		{"of an Ethernet header alone", 4789, header(), ether(0x88cc), vxlanned + " unknown", ClassVXLAN},
 		{"of less than that", 4789, header(), ether(0x88cc)[:13], plain, ClassUDP},
-		{"of something that pods do not send, elsewhere", 7000, header(), ether(0x88cc, make([]byte, 46)), plain, ClassUDP},
+		{"of something that pods do not send, elsewhere", 7000,
+			header(), ether(0x88cc, make([]byte, 46)), plain, ClassUDP},
 		{"of ARP, elsewhere", 7000, header(), arp, vxlanned + " arp", ClassVXLAN},
 		{"of a VLAN, elsewhere", 7000, header(), ether(etherVLAN), vxlanned, ClassVXLAN},
 		{"of QinQ, elsewhere", 7000, header(), ether(etherQinQ), vxlanned, ClassVXLAN},
@@ -67,8 +68,8 @@ func TestVXLANAndGeneve(t *testing.T) {
 		{"of less than IPv4, elsewhere", 7000, header(), four[:33], plain, ClassUDP},
 		{"of less than IPv6, elsewhere", 7000, header(), six[:53], plain, ClassUDP},
 		{"of IPv6 that calls itself IPv4, elsewhere", 7000, header(), ether(etherIPv4, plain6(59, 0)), plain, ClassUDP},
-		{"of IPv4 that calls itself IPv6, elsewhere", 7000, header(), ether(etherIPv6, plain4(59, 20), make([]byte, 30)),
-			plain, ClassUDP},
+		{"of IPv4 that calls itself IPv6, elsewhere", 7000, header(),
+			ether(etherIPv6, plain4(59, 20), make([]byte, 30)), plain, ClassUDP},
 
 		{"Geneve of Ethernet", 6081, geneve(etherBridged), four, "udp geneve ethernet ipv4 unknown", ClassGeneve},
 		{"Geneve of IPv4", 6081, geneve(etherIPv4), plain4(59, 20), "udp geneve ipv4 unknown", ClassGeneve},
@@ -78,9 +79,10 @@ func TestVXLANAndGeneve(t *testing.T) {
 		{"Geneve with the longest options", 6081, geneve(etherIPv4, [2]byte{0, 63}),
 			append(make([]byte, 252), plain4(59, 20)...),
 			"udp geneve ipv4 unknown", ClassGeneve},
-		{"Geneve with options that are cut off", 6081, geneve(etherIPv4, [2]byte{0, 2}), make([]byte, 7), plain, ClassUDP},
-		{"Geneve, critical options", 6081, geneve(etherIPv4, [2]byte{1, 0x40}), plain4(59, 20), "udp geneve ipv4 unknown",
-			ClassGeneve},
+		{"Geneve with options that are cut off", 6081, geneve(etherIPv4, [2]byte{0, 2}), make([]byte, 7),
+			plain, ClassUDP},
+		{"Geneve, critical options", 6081, geneve(etherIPv4, [2]byte{1, 0x40}), plain4(59, 20),
+			"udp geneve ipv4 unknown", ClassGeneve},
 		{"Geneve, control", 6081, geneve(etherIPv4, [2]byte{1, 0x80}), plain4(59, 20), "udp geneve ipv4 unknown",
 			ClassGeneve},
 		{"Geneve, another version", 6081, geneve(etherIPv4, [2]byte{0, 0x40}), plain4(59, 20), plain, ClassUDP},
@@ -92,8 +94,9 @@ func TestVXLANAndGeneve(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			payload := append(bytes.Clone(row.header), row.inner...)
-			wantLayers(t, tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
-				udp(33333, row.port), raw(payload))), row.layers, row.class)
+			wantLayers(t,
+				tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
+					udp(33333, row.port), raw(payload))), row.layers, row.class)
 		})
 	}
 }
@@ -142,8 +145,9 @@ func TestIPInUDP(t *testing.T) {
 			class = ClassUDP
 		}
 		t.Run(row.name, func(t *testing.T) {
-			wantLayers(t, tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
-				udp(33333, 5555), raw(row.payload))), row.layers, class)
+			wantLayers(t,
+				tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolUDP),
+					udp(33333, 5555), raw(row.payload))), row.layers, class)
 		})
 	}
 }
@@ -196,8 +200,9 @@ func TestGRE(t *testing.T) {
 	} {
 		header := append([]byte{row.flags, 0, 8, 0}, bytes.Repeat(word, row.words)...)
 		t.Run(row.name, func(t *testing.T) {
-			wantLayers(t, tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolGRE),
-				raw(header), raw(row.inner))), row.want, ClassGRE)
+			wantLayers(t,
+				tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolGRE),
+					raw(header), raw(row.inner))), row.want, ClassGRE)
 		})
 	}
 	for name, behind := range map[string][]byte{
@@ -205,8 +210,9 @@ func TestGRE(t *testing.T) {
 		"less than a header": {0, 0, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantLayers(t, tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolGRE),
-				raw(behind))), "gre", ClassGRE)
+			wantLayers(t,
+				tx(build(t, eth(layers.EthernetTypeIPv4), ip4("192.0.2.10", "192.0.2.11", layers.IPProtocolGRE),
+					raw(behind))), "gre", ClassGRE)
 		})
 	}
 }

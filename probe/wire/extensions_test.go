@@ -19,7 +19,8 @@ func TestChecksum(t *testing.T) {
 	}{
 		{nil, 0},
 		{[]byte{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7}, 0xddf2},
-		{[]byte{0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7}, 0xffff},
+		{[]byte{0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7},
+			0xffff},
 		{[]byte{0xff, 0xff, 0xff, 0xff}, 0xffff},
 		{[]byte{0xff, 0xff, 0, 1}, 1},
 		{bytes.Repeat([]byte{0xff, 0xff}, 30), 0xffff},
@@ -32,7 +33,8 @@ func TestChecksum(t *testing.T) {
 	// Of a header that another wrote, and of the same with any bit changed.
 	serialized := gopacket.NewSerializeBuffer()
 	header := ip4("10.42.0.7", "10.42.1.9", layers.IPProtocolTCP)
-	if err := gopacket.SerializeLayers(serialized, gopacket.SerializeOptions{ComputeChecksums: true}, header); err != nil {
+	if err := gopacket.SerializeLayers(serialized, gopacket.SerializeOptions{ComputeChecksums: true},
+		header); err != nil {
 		t.Fatal(err)
 	}
 	b := serialized.Bytes()
@@ -178,7 +180,8 @@ func TestFlowAtTheBeginning(t *testing.T) {
 		"IPv4": sum(podPacket(t, make([]byte, 40))), "IPv6": six(59, 4, make([]byte, 4)),
 	} {
 		stats := newStats(t, testSubject())
-		stats.Link("tun0", evidence.RoleOutside).Add(Frame{Data: packet, Header: RawIP, Direction: evidence.DirectionTX})
+		stats.Link("tun0", evidence.RoleOutside).Add(
+			Frame{Data: packet, Header: RawIP, Direction: evidence.DirectionTX})
 		seen := pick(t, stats.Messages(), leakOf)
 		if len(seen) != 1 || seen[0].By != evidence.LeakedByFlow || seen[0].Source != 0 || seen[0].Target != 1 {
 			t.Errorf("%s: %+v", name, seen)
@@ -187,7 +190,7 @@ func TestFlowAtTheBeginning(t *testing.T) {
 }
 
 // The pods' addresses may have any bytes in common, with each other and with
-// what stands beside them; a header is found up to the last byte of a frame.
+// what stands next to them; a header is found up to the last byte of a frame.
 func TestFlowAtTheEnd(t *testing.T) {
 	for _, row := range []struct{ source, target string }{
 		{"10.10.0.7", "10.10.1.9"}, {"10.42.0.7", "10.42.1.9"}, {"7.7.7.7", "7.7.7.8"}, {"0.0.0.1", "0.0.0.2"},

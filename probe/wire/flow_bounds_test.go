@@ -141,7 +141,8 @@ func TestLinksOfATunnel(t *testing.T) {
 		links = append(links, stats.Link(string(rune('a'+n)), evidence.RoleOutside))
 	}
 	there := rx(reverse(t, data(1, 2, 96)))
-	elsewhere := rx(build(t, eth(0x0800), ip4("192.0.2.12", "192.0.2.10", 17), udp(wgPort, wgPort), raw(data(1, 2, 96))))
+	elsewhere := rx(build(t, eth(0x0800), ip4("192.0.2.12", "192.0.2.10", 17), udp(wgPort, wgPort),
+		raw(data(1, 2, 96))))
 	for range 3 {
 		for _, link := range links[1:3] {
 			link.Add(there)

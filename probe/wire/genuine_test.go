@@ -90,7 +90,7 @@ func converse(t *testing.T, pings int) (said []datagram, keys [2]string) {
 	return append([]datagram(nil), said...), keys
 }
 
-// TestGenuine tallies a real conversation as node 0 sees it: everything is
+// TestGenuine counts a real conversation as node 0 sees it: everything is
 // well-formed, every handshake was made for the right key, indices belong
 // together and counters have no gap.
 func TestGenuine(t *testing.T) {

@@ -92,7 +92,8 @@ func TestSeenPairsByDirectionAndFamily(t *testing.T) {
 			t.Errorf("of link %s", m.Witness.Link)
 		}
 	}
-	if want := []group{{"rx", 4, 1}, {"rx", 6, 2}, {"tx", 4, 64}, {"tx", 4, 1}, {"tx", 6, 1}}; !slices.Equal(got, want) {
+	if want := []group{{"rx", 4, 1}, {"rx", 6, 2}, {"tx", 4, 64},
+		{"tx", 4, 1}, {"tx", 6, 1}}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -117,7 +117,7 @@ func TestNoEthernetAddresses(t *testing.T) {
 	}
 }
 
-// A range that is not valid takes nothing from those beside it.
+// A range that is not valid takes nothing from those next to it.
 func TestInvalidRange(t *testing.T) {
 	ranges := []evidence.PodRange{
 		{Index: 0, Prefixes: append(prefixes("10.42.0.0/24"), prefixes("fd42::/64")...)},

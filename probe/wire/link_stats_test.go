@@ -27,7 +27,8 @@ func TestCaptureCounts(t *testing.T) {
 	link.Close(Socket{Started: true, Alive: true, Drops: 7, Error: "none"})
 	got := pick(t, stats.Messages(), captureOf)[0]
 	size := uint64(len(arp))
-	if got.Frames != 6 || got.Bytes != 5*size+9001 || got.TXFrames != 3 || got.TXBytes != 3*size+1 || got.Truncated != 2 {
+	if got.Frames != 6 || got.Bytes != 5*size+9001 || got.TXFrames != 3 || got.TXBytes != 3*size+1 ||
+		got.Truncated != 2 {
 		t.Errorf("%+v", got)
 	}
 	if got.Classes["arp"] != 6 || len(got.Classes) != 1 {
@@ -97,7 +98,8 @@ func TestControls(t *testing.T) {
 		return underlay(t, b)
 	}
 	looped := func(sequence uint16) []byte {
-		b, err := Marked{Kind: KindControl, Family: 4, Transport: TransportFrame, Source: 5, Target: 9, Sequence: sequence}.
+		b, err := Marked{Kind: KindControl, Family: 4, Transport: TransportFrame, Source: 5, Target: 9,
+			Sequence: sequence}.
 			Payload(MarkedSize, testMark, testKey)
 		if err != nil {
 			t.Fatal(err)

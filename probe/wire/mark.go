@@ -47,10 +47,9 @@ const (
 //	0       16   17     18        19  20     24     28   30       32  48
 //	| mark  |kind|family|transport|class|source|target|size|sequence|tag|
 //
-// Class is 0 but for packets of a class, see evidence.Class. Source and target are node indexes; for an answer they are those of the
-// canary it answers, swapped. The tag is the first 16 bytes of HMAC-SHA256 of
-// what precedes it under the run's key, or its FirstKey: nobody outside the run can
-// make one.
+// Class is 0 but for packets of a class, see evidence.Class. Source and target are node indexes; for an answer they are
+// those of the canary it answers, swapped. The tag is the first 16 bytes of HMAC-SHA256 of what precedes it under the
+// run's key, or its FirstKey: nobody outside the run can make one.
 type Marked struct {
 	Kind, Family, Transport, Class uint8
 	Source, Target                 uint32

@@ -148,8 +148,8 @@ func TestFamilyOfTheCarrier(t *testing.T) {
 	lone := append(make([]byte, 4), testMark[:]...)
 	for family, frame := range map[int][]byte{
 		4: inUDP(t, lone),
-		6: build(t, eth(layers.EthernetTypeIPv6), ip6("2001:db8::10", "2001:db8::11", layers.IPProtocolUDP), udp(9, 5555),
-			raw(lone)),
+		6: build(t, eth(layers.EthernetTypeIPv6), ip6("2001:db8::10", "2001:db8::11", layers.IPProtocolUDP),
+			udp(9, 5555), raw(lone)),
 		0: build(t, eth(0x9999), raw(lone)),
 	} {
 		if seen := leaksOf(t, Frame{Data: frame}); len(seen) != 1 || seen[0].Family != family || seen[0].Source != -1 {
@@ -218,9 +218,10 @@ func TestKindOfWhatWasCut(t *testing.T) {
 		size int
 		want uint8
 	}{
-		{[]byte{1, 0, 0}, 148, 0}, {[]byte{1, 0, 0, 0}, 148, 1}, {[]byte{2, 0, 0, 0}, 92, 2}, {[]byte{3, 0, 0, 0}, 64, 3},
-		{data(1, 2, 96)[:15], 96, 0}, {data(1, 2, 96)[:16], 96, 4},
-		{[]byte{1, 1, 0, 0}, 148, 0}, {[]byte{1, 0, 1, 0}, 148, 0}, {[]byte{1, 0, 0, 1}, 148, 0},
+		{[]byte{1, 0, 0}, 148, 0}, {[]byte{1, 0, 0, 0}, 148, 1},
+		{[]byte{2, 0, 0, 0}, 92, 2}, {[]byte{3, 0, 0, 0}, 64, 3},
+		{data(1, 2, 96)[:15], 96, 0}, {data(1, 2, 96)[:16], 96, 4}, {[]byte{1, 1, 0, 0}, 148, 0}, {[]byte{1, 0, 1, 0},
+			148, 0}, {[]byte{1, 0, 0, 1}, 148, 0},
 		{[]byte{0, 0, 0, 0}, 148, 0},
 	} {
 		if got := messageKind(row.b, row.size); got != row.want {

@@ -139,8 +139,8 @@ func (m *match) quoted(d *dissection) bool {
 
 // quotedControl reports whether the mark in a frame is that of a control of this
 // run as a router's ICMP error quotes it, cut before its tag (RFC 1812 has them
-// quote as much as fits, RFC 792 asks for 8 bytes only). Nothing but where it
-// stands vouches for it: at the beginning of a UDP payload between two addresses
+// quote as much as fits, RFC 792 asks for 8 bytes only). Only where it
+// stands proves it: at the beginning of a UDP payload between two addresses
 // that no pods have, quoted to one that no pod has either, and all that is left
 // of its header is a control's. Anywhere else such a header is a leak.
 func quotedControl(f *Frame, d *dissection, found *match, s *settings) bool {

@@ -89,7 +89,7 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-// TestNoLeak: what is no pod's traffic is not held for it.
+// TestNoLeak: what is not a pod's traffic is not held for it.
 func TestNoLeak(t *testing.T) {
 	same := build(t, ip4("10.42.0.7", "10.42.0.7", layers.IPProtocolUDP), udp(1, 2))
 	stranger := build(t, ip4("10.42.0.7", "10.42.1.8", layers.IPProtocolUDP), udp(1, 2))

@@ -24,7 +24,7 @@ var (
 	source6, target6 = pods[0].IPs[1].AsSlice(), pods[1].IPs[1].AsSlice()
 )
 
-// TestFlowNeedsAHeader: two addresses are no packet, and a packet is one
+// TestFlowNeedsAHeader: two addresses are not a packet, and a packet is one
 // wherever it stands.
 func TestFlowNeedsAHeader(t *testing.T) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -140,7 +140,7 @@ func realPacket(t *testing.T, ttl uint8, payload []byte, four bool, protocol, op
 	b := gopacket.NewSerializeBuffer()
 	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: four},
 		stack...); err != nil {
-		t.Skip(err)
+		t.Skip("needs layers that can be written: ", err)
 	}
 	return bytes.Clone(b.Bytes())
 }

@@ -269,7 +269,8 @@ func TestPipe(t *testing.T) {
 		leak                      bool
 	}{
 		{"tx", "10.42.1.44", "10.42.0.33", false},
-		{"rx", "10.42.0.33", "10.42.1.44", false},                                          // as between the host and its pod
+		// as between the host and its pod
+		{"rx", "10.42.0.33", "10.42.1.44", false},
 		{"tx", "10.42.0.33", "10.42.1.44", true}, {"rx", "10.42.1.44", "10.42.0.33", true}, // as between two hosts
 		{"tx", "10.42.1.44", "10.42.2.33", true}, {"rx", "10.42.1.44", "10.42.2.33", true}, // forwarded
 	} {

@@ -108,7 +108,8 @@ func TestQuotesCutAnywhere(t *testing.T) {
 	} {
 		for n := range frame {
 			seen := leaksOf(t, Frame{Data: frame[:n:n], Length: len(frame)})
-			if whole := n >= map[string]int{"IPv4": 14 + 28 + 20, "IPv6": 14 + 48 + 40}[name]; (len(seen) == 1) != whole {
+			if whole := n >= map[string]int{"IPv4": 14 + 28 + 20,
+				"IPv6": 14 + 48 + 40}[name]; (len(seen) == 1) != whole {
 				t.Errorf("%s, cut to %d bytes: %d leaks", name, n, len(seen))
 			}
 		}

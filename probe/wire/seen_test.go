@@ -158,7 +158,7 @@ func TestSeenCountsPackets(t *testing.T) {
 	}
 }
 
-// Datagrams of ever new strangers are no gap in what was captured. Those of a
+// Datagrams of ever new strangers are not a gap in what was captured. Those of a
 // peer still count, and a mark in one of them is still found.
 func TestStrangers(t *testing.T) {
 	stats := newStats(t, testSubject())

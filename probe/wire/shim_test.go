@@ -89,7 +89,8 @@ func TestShimOfAPart(t *testing.T) {
 	more := bytes.Clone(part)
 	more[14+6] |= 0x20 // more fragments follow
 	six := func(fragment []byte) []byte {
-		return build(t, eth(layers.EthernetTypeIPv6), ip6("2001:db8::10", "2001:db8::11", layers.IPProtocolIPv6Fragment),
+		return build(t, eth(layers.EthernetTypeIPv6),
+			ip6("2001:db8::10", "2001:db8::11", layers.IPProtocolIPv6Fragment),
 			raw(fragment), raw([]byte{0, 9, 0x15, 0xb3, 0, 212, 0, 0}), raw(make([]byte, 4)), raw(packet[:100]))
 	}
 	for _, row := range []struct {

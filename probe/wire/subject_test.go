@@ -16,7 +16,8 @@ func TestNewSubject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := evidence.CaptureRequest{Ports: []uint16{51820}, Sizes: []int{96}, Keys: []string{publicKey(1)}, Pods: pods,
+	request := evidence.CaptureRequest{Ports: []uint16{51820},
+		Sizes: []int{96}, Keys: []string{publicKey(1)}, Pods: pods,
 		Ranges: []evidence.PodRange{{Index: 1}}}
 	subject := NewSubject(run, 3, request)
 	request.Ports[0] = 1

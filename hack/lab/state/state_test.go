@@ -97,7 +97,7 @@ func TestProcessIsKnownByItsStartTime(t *testing.T) {
 //	kwgtest-early             not there           -> no error
 func TestRemoveTakesOnlyItsOwn(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		t.Skip("needs root to make network namespaces")
 	}
 	lab := fresh(t)
 	name := func(what string) string { return fmt.Sprintf("kwgtest%d-%s", os.Getpid(), what) }

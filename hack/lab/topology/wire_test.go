@@ -114,7 +114,7 @@ func TestDeleteNetnsTwice(t *testing.T) {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		t.Skip("needs root to make network namespaces")
 	}
 }
 

@@ -32,7 +32,7 @@ type numbered struct {
 // Bounds of one column.
 const (
 	maxPeers = 64                      // rows of peers, counts and tunnels
-	maxAlike = evidence.MaxNumbers / 2 // rows of canaries, routes and witnesses
+	maxAlike = evidence.MaxNumbers / 2 // rows of canaries, routes and packets in tunnels
 	packRoom = 512                     // left for what the stream's name and number add
 )
 
@@ -122,14 +122,18 @@ func (p *Packer) column(rows []evidence.Message) []evidence.Message {
 	case first.Tunnel != nil:
 		return split(rows, maxPeers, tunnels)
 	case first.Canary != nil:
-		slices.SortStableFunc(rows, func(a, b evidence.Message) int { return cmp.Compare(a.Canary.Peer, b.Canary.Peer) })
+		slices.SortStableFunc(rows, func(a, b evidence.Message) int {
+			return cmp.Compare(a.Canary.Peer, b.Canary.Peer)
+		})
 		return split(rows, maxAlike, canaries)
 	case first.Witness != nil:
-		return witnesses(rows)
+		return seenInTunnel(rows)
 	case first.Route != nil:
 		return split(rows, maxAlike, routes)
 	default:
-		slices.SortStableFunc(rows, func(a, b evidence.Message) int { return cmp.Compare(a.Control.Peer, b.Control.Peer) })
+		slices.SortStableFunc(rows, func(a, b evidence.Message) int {
+			return cmp.Compare(a.Control.Peer, b.Control.Peer)
+		})
 		return split(rows, maxAlike, controls)
 	}
 }

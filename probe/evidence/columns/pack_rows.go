@@ -39,7 +39,8 @@ func peerAlike(p *evidence.Peer) string {
 
 func (p *Packer) peers(rows []evidence.Message) []evidence.Message {
 	if p.numbers == nil {
-		p.numbers, p.next = map[[2]string]numbered{}, map[string]int{}
+		p.numbers = map[[2]string]numbered{}
+		p.next = map[string]int{}
 	}
 	device := rows[0].Peer.Device
 	messages := split(rows, maxPeers, func(rows []evidence.Message) evidence.Message {
@@ -54,7 +55,8 @@ func (p *Packer) peers(rows []evidence.Message) []evidence.Message {
 			column.Endpoints = append(column.Endpoints, peer.Endpoint)
 			column.AllowedIPs = append(column.AllowedIPs, peer.AllowedIPs)
 			column.Ages = append(column.Ages, age(peer.Handshake, peer.Age))
-			column.TX, column.RX = append(column.TX, peer.TX), append(column.RX, peer.RX)
+			column.TX = append(column.TX, peer.TX)
+			column.RX = append(column.RX, peer.RX)
 		}
 		return evidence.Message{Peers: column}
 	})
@@ -73,7 +75,8 @@ func (p *Packer) peers(rows []evidence.Message) []evidence.Message {
 // readings of a peer with a number, none below the one before.
 func (p *Packer) countable(c *evidence.Count) bool {
 	_, known := p.numbers[[2]string{c.Device, c.PublicKey}]
-	return known && c.Readings == evidence.Readings && slices.IsSorted(c.TX[:]) && slices.IsSorted(c.RX[:]) && c.Age >= 0
+	return known && c.Readings == evidence.Readings && slices.IsSorted(c.TX[:]) && slices.IsSorted(c.RX[:]) &&
+		c.Age >= 0
 }
 
 func (p *Packer) counts(rows []evidence.Message) (messages []evidence.Message) {
@@ -118,14 +121,17 @@ func tunnelAlike(t *evidence.Tunnel) string {
 func flowAlike(f evidence.Flow) evidence.Flow {
 	f.Indices = slices.Clone(f.Indices)
 	for i := range f.Indices {
-		f.Indices[i].Index, f.Indices[i].Min, f.Indices[i].Max = 0, 0, 0
+		f.Indices[i].Index = 0
+		f.Indices[i].Min = 0
+		f.Indices[i].Max = 0
 	}
 	return f
 }
 
 func tunnels(rows []evidence.Message) evidence.Message {
 	first := rows[0].Tunnel
-	column := &evidence.Tunnels{Local: first.Local, Links: first.Links, TX: flowAlike(first.TX), RX: flowAlike(first.RX)}
+	column := &evidence.Tunnels{Local: first.Local, Links: first.Links, TX: flowAlike(first.TX),
+		RX: flowAlike(first.RX)}
 	for _, m := range rows {
 		column.Remotes = append(column.Remotes, m.Tunnel.Remote)
 		for _, r := range m.Tunnel.TX.Indices {
@@ -173,8 +179,8 @@ func controls(rows []evidence.Message) evidence.Message {
 	return evidence.Message{Controls: column}
 }
 
-// witnesses packs what was seen on one link in one direction and family.
-func witnesses(rows []evidence.Message) []evidence.Message {
+// seenInTunnel packs what was seen on one link in one direction and family.
+func seenInTunnel(rows []evidence.Message) []evidence.Message {
 	about := *rows[0].Witness
 	var order []evidence.SeenAlike
 	alike := map[string]*evidence.SeenAlike{}
@@ -183,7 +189,8 @@ func witnesses(rows []evidence.Message) []evidence.Message {
 			group := alikeOf(&s)
 			group.Sources = evidence.Numbers{s.Source}
 			if about.Direction == evidence.DirectionRX {
-				group.Sources, group.Targets = nil, evidence.Numbers{s.Target}
+				group.Sources = nil
+				group.Targets = evidence.Numbers{s.Target}
 			}
 			key := text(group)
 			if alike[key] == nil {

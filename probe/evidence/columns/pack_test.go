@@ -23,28 +23,35 @@ func some(random *rand.Rand, nodes int) (state, counts []evidence.Message) {
 	for i := range nodes {
 		endpoint := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 51820)
 		allowed := []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)}
-		peer := &evidence.Peer{Device: "wg0", PublicKey: fmt.Sprintf("%043d=", i), Endpoint: endpoint, AllowedIPs: allowed,
-			Keepalive: int(often(25, 0)), TX: random.Uint64N(1e9), RX: random.Uint64N(1e9)}
+		peer := &evidence.Peer{Device: "wg0", PublicKey: fmt.Sprintf("%043d=", i), Endpoint: endpoint,
+			AllowedIPs: allowed, Keepalive: int(often(25, 0)), TX: random.Uint64N(1e9), RX: random.Uint64N(1e9)}
 		if often(1, 0) > 0 {
 			peer.Age = int64(random.IntN(100000)) * millisecond
 			peer.Handshake = 1795313066480*millisecond - peer.Age
 		}
 		state = append(state, evidence.Message{Peer: peer},
-			evidence.Message{Route: &evidence.Route{For: allowed[0].Addr().Next(), Link: "wg0", Type: "unicast", Table: int(often(254, 52))}})
-		count := &evidence.Count{Device: "wg0", Index: 3, PublicKey: peer.PublicKey, Endpoint: endpoint, Readings: int(often(4, 3)),
-			Handshake: peer.Handshake, Age: peer.Age}
+			evidence.Message{
+				Route: &evidence.Route{For: allowed[0].Addr().Next(),
+					Link: "wg0", Type: "unicast", Table: int(often(254, 52))},
+			})
+		count := &evidence.Count{Device: "wg0", Index: 3, PublicKey: peer.PublicKey, Endpoint: endpoint,
+			Readings: int(often(4, 3)), Handshake: peer.Handshake, Age: peer.Age}
 		count.TX[0], count.RX[0] = peer.TX, peer.RX
 		for r := 1; r < evidence.Readings; r++ {
-			count.TX[r], count.RX[r] = count.TX[r-1]+random.Uint64N(9000), count.RX[r-1]+often(random.Uint64N(9000), 1<<40)
+			count.TX[r], count.RX[r] = count.TX[r-1]+random.Uint64N(9000),
+				count.RX[r-1]+often(random.Uint64N(9000), 1<<40)
 		}
 		if often(0, 1) > 0 {
 			count.TX[2] = 0
 			count.Endpoint = netip.AddrPort{}
 		}
 		flow := func() evidence.Flow {
-			f := evidence.Flow{Data: often(20, 21), Bytes: often(4000, 4096), Sizes: []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: often(2, 4)}}}
+			f := evidence.Flow{Data: often(20, 21), Bytes: often(4000, 4096),
+				Sizes: []evidence.SizeCount{{Size: 128, Count: 3}, {Size: 400, Count: often(2, 4)}}}
 			for range often(1, random.Uint64N(3)) {
-				f.Indices = append(f.Indices, evidence.IndexRange{Index: random.Uint32(), Min: 4, Max: random.Uint64N(1000), Messages: 20, Repeats: often(0, 1)})
+				f.Indices = append(f.Indices,
+					evidence.IndexRange{Index: random.Uint32(), Min: 4, Max: random.Uint64N(1000), Messages: 20,
+						Repeats: often(0, 1)})
 			}
 			if often(0, 1) > 0 {
 				f.Handshakes = []evidence.Handshake{{Type: 1, Sender: 9, For: peer.PublicKey}}
@@ -52,7 +59,8 @@ func some(random *rand.Rand, nodes int) (state, counts []evidence.Message) {
 			return f
 		}
 		rows := []evidence.CanaryRow{{Transport: "udp", Size: 64, Sent: 1, Answered: uint32(often(1, 0)), Received: 1},
-			{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1}, {Transport: "tcp", Size: 333, Sent: 1, Answered: 1}}
+			{Transport: "udp", Size: 1392, Sent: 1, Answered: 1, Received: 1}, {Transport: "tcp", Size: 333,
+				Sent: 1, Answered: 1}}
 		if rows[0].Answered > 0 {
 			rows[0].RTT = 1 + random.Uint32N(5000)
 		}
@@ -61,23 +69,34 @@ func some(random *rand.Rand, nodes int) (state, counts []evidence.Message) {
 			control = &evidence.Control{Peer: i, Error: "refused"}
 		}
 		counts = append(counts, evidence.Message{Count: count},
-			evidence.Message{Tunnel: &evidence.Tunnel{Local: netip.MustParseAddrPort("192.0.9.9:51820"), Remote: endpoint, Links: []string{"eth0"}, TX: flow(), RX: flow()}},
-			evidence.Message{Canary: &evidence.Canary{Peer: i, Family: 4, Rows: rows}}, evidence.Message{Control: control},
-			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "tx", Family: 4, Seen: []evidence.Seen{{Source: 7, Target: i, UDP: 6, TCP: uint32(often(3, 4))}}}},
-			evidence.Message{Witness: &evidence.Witness{Link: "wg0", Direction: "rx", Family: 4, Seen: []evidence.Seen{{Source: i, Target: 7, UDP: 6, ICMP: 1}}}},
+			evidence.Message{
+				Tunnel: &evidence.Tunnel{Local: netip.MustParseAddrPort("192.0.9.9:51820"), Remote: endpoint,
+					Links: []string{"eth0"}, TX: flow(), RX: flow()},
+			},
+			evidence.Message{Canary: &evidence.Canary{Peer: i, Family: 4, Rows: rows}},
+			evidence.Message{Control: control},
+			evidence.Message{
+				Witness: &evidence.Witness{Link: "wg0", Direction: "tx",
+					Family: 4, Seen: []evidence.Seen{{Source: 7, Target: i, UDP: 6, TCP: uint32(often(3, 4))}}},
+			},
+			evidence.Message{
+				Witness: &evidence.Witness{Link: "wg0", Direction: "rx",
+					Family: 4, Seen: []evidence.Seen{{Source: i, Target: 7, UDP: 6, ICMP: 1}}},
+			},
 			evidence.Message{Capture: &evidence.Capture{Link: fmt.Sprintf("eth%d", i)}})
 	}
 	return state, counts
 }
 
-// facts are single messages as texts, sorted; witnesses pair by pair.
+// facts are single messages as texts, sorted; what was seen in tunnels pair by pair.
 func facts(t *testing.T, messages []evidence.Message) (all []string) {
 	t.Helper()
 	for _, m := range messages {
 		m.Stream, m.Seq = "", 0
 		if m.Witness != nil {
 			for _, seen := range m.Witness.Seen {
-				line, _ := json.Marshal(evidence.Witness{Link: m.Witness.Link, Direction: m.Witness.Direction, Family: m.Witness.Family, Seen: []evidence.Seen{seen}})
+				line, _ := json.Marshal(evidence.Witness{Link: m.Witness.Link, Direction: m.Witness.Direction,
+					Family: m.Witness.Family, Seen: []evidence.Seen{seen}})
 				all = append(all, string(line))
 			}
 			continue

@@ -52,7 +52,8 @@ var errColumn = errors.New("a column of it makes no sense")
 // for; that is the message itself unless it is a column.
 func (u *Unpacker) Unpack(m *evidence.Message, yield func(*evidence.Message)) error {
 	single := func(one evidence.Message) {
-		one.Stream, one.Seq = m.Stream, m.Seq
+		one.Stream = m.Stream
+		one.Seq = m.Seq
 		yield(&one)
 	}
 	switch {
@@ -135,14 +136,15 @@ func (u *Unpacker) unpackCounts(c *evidence.Counts, yield func(evidence.Message)
 			count.Endpoint = c.Endpoints[i]
 		}
 		count.Handshake, count.Age = stamp(c.Clock, c.Ages[i])
-		count.TX, count.RX = climb(peer.TX, c.TX[i*(evidence.Readings-1):]), climb(peer.RX, c.RX[i*(evidence.Readings-1):])
+		count.TX = cumulate(peer.TX, c.TX[i*(evidence.Readings-1):])
+		count.RX = cumulate(peer.RX, c.RX[i*(evidence.Readings-1):])
 		yield(evidence.Message{Count: count})
 	}
 	return nil
 }
 
-// climb returns readings by the first and the steps between them.
-func climb(first uint64, steps []uint64) (readings [evidence.Readings]uint64) {
+// cumulate returns readings by the first and the steps between them.
+func cumulate(first uint64, steps []uint64) (readings [evidence.Readings]uint64) {
 	readings[0] = first
 	for i := range evidence.Readings - 1 {
 		readings[i+1] = readings[i] + steps[i]
@@ -175,7 +177,9 @@ func withSession(f evidence.Flow, sessions []uint64, i int) evidence.Flow {
 	}
 	f.Indices = slices.Clone(f.Indices)
 	r := &f.Indices[0]
-	r.Index, r.Min, r.Max = uint32(sessions[3*i]), sessions[3*i+1], sessions[3*i+1]+sessions[3*i+2]
+	r.Index = uint32(sessions[3*i])
+	r.Min = sessions[3*i+1]
+	r.Max = sessions[3*i+1] + sessions[3*i+2]
 	return f
 }
 
@@ -202,7 +206,7 @@ func (u *Unpacker) unpackWitness(w *evidence.Witness, yield func(evidence.Messag
 	one := &evidence.Witness{Link: w.Link, Direction: w.Direction, Family: w.Family, Seen: w.Seen}
 	for _, a := range w.Alike {
 		if len(a.Sources)*len(a.Targets) > evidence.MaxNumbers {
-			return fmt.Errorf("witness of %s: %w", w.Link, errColumn)
+			return fmt.Errorf("packets seen on %s: %w", w.Link, errColumn)
 		}
 		for _, source := range a.Sources {
 			for _, target := range a.Targets {

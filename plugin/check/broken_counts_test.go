@@ -51,9 +51,9 @@ func copied(f *evidence.Flow, change func(*evidence.Flow)) {
 	change(f)
 }
 
-// brokenAccounts are packets that arrived and were not in the tunnel, beside
+// brokenCounts are packets that arrived and were not in the tunnel, next to
 // what a network may do to ciphertext.
-var brokenAccounts = []breakage{
+var brokenCounts = []breakage{
 	{"the answers went in and no UDP canary",
 		between1and2(func(s *evidence.Seen) { s.UDP = s.UDPAnswers }), verdict.Failed, "WG0605"},
 	{"the UDP canaries went in twice and no answer",
@@ -81,14 +81,23 @@ var brokenAccounts = []breakage{
 		verdict.Undecided, "WG0609"},
 
 	{"a canary was lost and sent again", func(s map[string][]evidence.Message) {
-		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow { rows[1].Sent = 2; return rows })
+		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+			rows[1].Sent = 2
+			return rows
+		})
 		seenBy(s, "node-1", "tx", 0, 1, func(s *evidence.Seen) { s.UDP++ })
 	}, verdict.Passed, ""},
 	{"a canary was lost before the tunnel", func(s map[string][]evidence.Message) {
-		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow { rows[1].Sent = 2; return rows })
+		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+			rows[1].Sent = 2
+			return rows
+		})
 	}, verdict.Passed, ""},
 	{"an echo was lost", func(s map[string][]evidence.Message) {
-		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow { rows[4].Answered = 0; return rows })
+		rowsOf(s["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+			rows[4].Answered = 0
+			return rows
+		})
 		seenBy(s, "node-2", "rx", 0, 1, func(s *evidence.Seen) { s.ICMP-- })
 		ofArriving(func(f *evidence.Flow) { f.Sizes[0].Count-- })(s)
 	}, verdict.Passed, ""},

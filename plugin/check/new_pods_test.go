@@ -11,11 +11,11 @@ import (
 // A run that made no new pod, or fewer than there are nodes, may pass, and must
 // not be silent about what it did not look at.
 func TestScopeOfNewPods(t *testing.T) {
-	for newcomers, want := range map[int]string{0: "on 3 of 3 nodes", 1: "on 2 of 3 nodes"} {
+	for newPods, want := range map[int]string{0: "on 3 of 3 nodes", 1: "on 2 of 3 nodes"} {
 		streams := healthy(3)
 		each(streams[evidence.PluginStream], func(m *evidence.Message) {
 			if m.Run != nil {
-				m.Run.Newcomers = m.Run.Newcomers[:newcomers]
+				m.Run.Newcomers = m.Run.Newcomers[:newPods]
 			}
 		})
 		j := Judge(record(t, streams))
@@ -24,7 +24,7 @@ func TestScopeOfNewPods(t *testing.T) {
 			said = said || !s.Proven && strings.Contains(s.What, "first packets of new pods "+want)
 		}
 		if j.Verdict != verdict.Passed || !said {
-			t.Errorf("%d new pods: %s, scope %+v", newcomers, j.Verdict, j.Profile.Scope)
+			t.Errorf("%d new pods: %s, scope %+v", newPods, j.Verdict, j.Profile.Scope)
 		}
 	}
 }
