@@ -49,8 +49,8 @@ func TestManyNodes(t *testing.T) {
 			}
 		}
 	}
-	began := time.Now()
 	monitor := NewMonitor(m)
+	began := time.Now()
 	c := next(t, monitor, answers)
 	t.Logf("the first state took %s", time.Since(began))
 	began = time.Now()

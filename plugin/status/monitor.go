@@ -26,6 +26,7 @@ type Monitor struct {
 	moment  *moment
 	names   []string // of the nodes that have a probe, or should
 	tracks  map[trackKey]*track
+	absent  []Problem // of nodes that do not take part
 	judged  []Problem // of package check
 	system  string
 	owners  owners
@@ -37,8 +38,15 @@ type Monitor struct {
 func NewMonitor(recorded graph.Recorded) *Monitor {
 	m := &Monitor{moment: newMoment(recorded), tracks: map[trackKey]*track{}}
 	for _, message := range m.moment.plugin {
-		if message.Node != nil && message.Node.Index >= 0 {
-			m.names = append(m.names, message.Node.Name)
+		switch n := message.Node; {
+		case n == nil:
+		case n.Index >= 0:
+			m.names = append(m.names, n.Name)
+		case !n.Chosen:
+			m.absent = append(m.absent, Problem{
+				Code: "WG0102", Status: verdict.Inconclusive, Subject: verdict.Subject{Node: n.Name},
+				Text: n.Name + " was not read: " + n.Excluded,
+			})
 		}
 	}
 	return m
@@ -103,7 +111,7 @@ func (m *Monitor) judge(ctx context.Context) error {
 
 // read are the checks that judge readings alone: no test packet, no capture.
 var read = []string{
-	"WG0101", "WG0102", "WG0104", "WG0105", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306",
+	"WG0101", "WG0104", "WG0105", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306",
 	"WG0701", "WG0702",
 }
 
@@ -113,7 +121,7 @@ func problemFrom(f *verdict.Finding, g *graph.Graph, decided profile.Profile) (p
 		return p, false
 	}
 	// What could not be judged follows from what could not be read, which is said once.
-	if f.Status == verdict.Inconclusive && (f.CausedBy.Code != "" || f.Code != "WG0102" && f.Code != "WG0202") {
+	if f.Status == verdict.Inconclusive && (f.CausedBy.Code != "" || f.Code != "WG0202") {
 		return p, false
 	}
 	n := g.Node(f.Subject.Node)

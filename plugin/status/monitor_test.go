@@ -101,6 +101,18 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
+// A node that takes no part is not known, unless that was asked for.
+func TestAbsentNodes(t *testing.T) {
+	r, answers := recorded(t, "host-node-not-ready")
+	if got := codes(next(t, NewMonitor(r), answers)); !slices.Contains(got, "WG0102 inconclusive") {
+		t.Errorf("%q", got)
+	}
+	r, answers = recorded(t, "host-healthy-two-of-three")
+	if got := codes(next(t, NewMonitor(r), answers)); slices.Contains(got, "WG0102 inconclusive") {
+		t.Errorf("%q", got)
+	}
+}
+
 // A node that is lost is not known, keeps no device, and comes back with its answer.
 func TestLostNode(t *testing.T) {
 	r, answers := recorded(t, "vm-healthy-wireguard")

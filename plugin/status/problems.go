@@ -29,7 +29,7 @@ const talk = 256
 // problems returns what is wrong: what package check found, and what the rules of
 // this package say.
 func (m *Monitor) problems(c *Cluster) []Problem {
-	all := slices.Clone(m.judged)
+	all := slices.Concat(m.absent, m.judged)
 	for _, n := range c.Nodes {
 		if n.Lost != "" {
 			all = append(all, Problem{

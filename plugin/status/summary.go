@@ -53,15 +53,14 @@ func (c *Cluster) Summary() string {
 		by[p.Status]++
 	}
 	var wrong []string
-	for _, s := range []struct {
-		status verdict.Status
-		what   string
-	}{{verdict.Fail, "failed"}, {verdict.Inconclusive, "not known"}, {verdict.Warn, "warning"}} {
-		if n := by[s.status]; n > 0 && s.status == verdict.Warn {
-			wrong = append(wrong, plural(n, s.what))
-		} else if n > 0 {
-			wrong = append(wrong, fmt.Sprintf("%d %s", n, s.what))
-		}
+	if n := by[verdict.Fail]; n > 0 {
+		wrong = append(wrong, plural(n, "failure"))
+	}
+	if n := by[verdict.Inconclusive]; n > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d not known", n))
+	}
+	if n := by[verdict.Warn]; n > 0 {
+		wrong = append(wrong, plural(n, "warning"))
 	}
 	if len(wrong) == 0 {
 		return line + "; no problem found"
@@ -81,7 +80,7 @@ func (c *Cluster) Next() string {
 		}
 		return command + " finds the cause and how to fix it; kubectl wg explain " + p.Code + " explains the check"
 	}
-	return "this is what the devices report; kubectl wg verify proves what crosses the wire"
+	return "kubectl wg verify proves what crosses the wire; this is what the devices report"
 }
 
 func (c *Cluster) summaryLines() []string {
