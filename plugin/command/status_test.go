@@ -56,7 +56,8 @@ func TestScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second, ok := strings.Cut(string(drawn), "\x1b[10A\r")
-	if !ok || strings.Count(first, "\x1b[K\n") != 10 || strings.Count(second, "\x1b[K\n") != 6 || !strings.HasSuffix(second, "\x1b[J") {
+	erased := func(text string) int { return strings.Count(text, "\x1b[K\n") }
+	if !ok || erased(first) != 10 || erased(second) != 6 || !strings.HasSuffix(second, "\x1b[J") {
 		t.Errorf("%q", drawn)
 	}
 }
@@ -68,13 +69,15 @@ func TestLines(t *testing.T) {
 		root:  &root{streams: Streams{Out: &out}},
 		write: func(w io.Writer, _ *status.Cluster) error { _, err := io.WriteString(w, "table\n"); return err },
 	}
-	for _, c := range []*status.Cluster{at(0, 1, ""), at(2, 1, "node-1 is silent"), at(4, 1, "node-1 is silent"), at(6, 1, "")} {
-		if err := l.show(c); err != nil {
+	for i, text := range []string{"", "node-1 is silent", "node-1 is silent", ""} {
+		if err := l.show(at(2*i, 1, text)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const summary = "1 node, 0 devices, 0 peers, 0 B received, 0 B sent; "
-	want := "table\n12:00:02 FAIL    WG0501  node-1 is silent\n12:00:02 " + summary + "1 failure\n12:00:04 " + summary + "1 failure\n" +
+	want := "table\n" +
+		"12:00:02 FAIL    WG0501  node-1 is silent\n12:00:02 " + summary + "1 failure\n" +
+		"12:00:04 " + summary + "1 failure\n" +
 		"12:00:06 OK      WG0501  no longer: node-1 is silent\n12:00:06 " + summary + "no problem found\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
@@ -93,7 +96,9 @@ func TestServe(t *testing.T) {
 	stop := serve(listener, exporter.Handler())
 	client := &http.Client{Transport: &http.Transport{}}
 	for path, want := range map[string]string{
-		"/metrics": `kubectl_wg_problems{code="WG0501",status="fail"} 1`, "/": "metrics are at /metrics", "/other": "404 page not found",
+		"/metrics": `kubectl_wg_problems{code="WG0501",status="fail"} 1`,
+		"/":        "metrics are at /metrics",
+		"/other":   "404 page not found",
 	} {
 		answer, err := client.Get("http://" + listener.Addr().String() + path)
 		if err != nil {

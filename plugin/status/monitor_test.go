@@ -149,7 +149,8 @@ func TestJudgedAgain(t *testing.T) {
 		t.Error("counters were judged again")
 	}
 	lacks := slices.Clone(counted)
-	lacks[0].Messages = slices.DeleteFunc(slices.Clone(lacks[0].Messages), func(m *evidence.Message) bool { return m.Peer != nil })
+	isPeer := func(m *evidence.Message) bool { return m.Peer != nil }
+	lacks[0].Messages = slices.DeleteFunc(slices.Clone(lacks[0].Messages), isPeer)
 	c := next(t, m, lacks)
 	if m.changed == first || !slices.Contains(codes(c), "WG0302 fail") {
 		t.Errorf("a peer is gone: %q", codes(c))
