@@ -143,7 +143,8 @@ func (p *Problem) line() string {
 // that are gone.
 func (c *Cluster) Changes(before *Cluster) (lines []string) {
 	for _, p := range c.Problems {
-		if !slices.ContainsFunc(before.Problems, p.same) {
+		isKnown := func(other Problem) bool { return p.same(other) && p.Status == other.Status }
+		if !slices.ContainsFunc(before.Problems, isKnown) {
 			lines = append(lines, p.line())
 		}
 	}
@@ -155,8 +156,8 @@ func (c *Cluster) Changes(before *Cluster) (lines []string) {
 	return lines
 }
 
-// same reports whether another problem is this one, whatever its figures are.
+// same reports whether another problem is this one, whatever its figures and its
+// status are.
 func (p *Problem) same(other Problem) bool {
-	return p.Code == other.Code && p.Status == other.Status && p.Subject == other.Subject && p.Device == other.Device &&
-		p.Key == other.Key
+	return p.Code == other.Code && p.Subject == other.Subject && p.Device == other.Device && p.Key == other.Key
 }
