@@ -137,6 +137,29 @@ func TestLostNode(t *testing.T) {
 	}
 }
 
+// Why a probe did not start is what is said of its node.
+func TestProbeThatDidNotStart(t *testing.T) {
+	r, answers := recorded(t, "host-image-missing")
+	var names []string
+	for _, m := range r.Messages(evidence.PluginStream) {
+		if m.Node != nil {
+			names = append(names, m.Node.Name)
+		}
+	}
+	answered := func(name string) bool {
+		return slices.ContainsFunc(answers, func(a Answer) bool { return a.Node == name })
+	}
+	for _, name := range names {
+		if !answered(name) {
+			answers = append(answers, Answer{Node: name, At: time.Unix(1_800_000_000, 0), Lost: "there is no probe on " + name})
+		}
+	}
+	c := next(t, NewMonitor(r), answers)
+	if lost := c.Nodes[0].Lost; !strings.Contains(lost, "ErrImageNeverPull") {
+		t.Errorf("%q; %q", lost, codes(c))
+	}
+}
+
 // What changed is judged again, what only counted is not.
 func TestJudgedAgain(t *testing.T) {
 	r, answers := recorded(t, "vm-healthy-wireguard")
