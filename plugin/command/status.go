@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 )
 
@@ -55,7 +56,7 @@ they are interrupted.`,
   # For Prometheus: once, or until interrupted.
   kubectl wg status --metrics
   kubectl wg status --metrics-listen 127.0.0.1:9586`,
-		ValidArgsFunction: r.completeNodes,
+		ValidArgsFunction: r.completeFromAPI((*cluster.Client).NodeNames),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := emptyFlag(command); err != nil {
 				return err
@@ -73,7 +74,8 @@ they are interrupted.`,
 	}
 	flags := command.Flags()
 	r.addPlacementFlags(command, &f.placementFlags, "limit for starting the probes and the first reading")
-	flags.BoolVarP(&f.watch, "watch", "w", false, "read again and again: on a terminal in place, elsewhere a line for each reading")
+	flags.BoolVarP(&f.watch, "watch", "w", false,
+		"read again and again: on a terminal in place, elsewhere a line for each reading")
 	flags.DurationVar(&f.interval, "interval", 2*time.Second, "time between two readings")
 	flags.DurationVar(&f.lasts, "for", 24*time.Hour, "end --watch and --metrics-listen after this time")
 	flags.BoolVar(&f.all, "all", false, "show all peers of a large cluster")
@@ -105,7 +107,8 @@ func (r *root) statusOptions(f *statusFlags, args []string) (run.Options, error)
 	goesOn := f.watch || f.listen != ""
 	switch {
 	case f.interval < minInterval || f.interval > maxInterval:
-		return run.Options{}, usagef("e.g. 2s", "--interval %s is not between %s and %s", f.interval, minInterval, maxInterval)
+		return run.Options{}, usagef("e.g. 2s",
+			"--interval %s is not between %s and %s", f.interval, minInterval, maxInterval)
 	case f.lasts <= 0 || f.lasts > maxLasts:
 		return run.Options{}, usagef("e.g. 8h", "--for %s is not between 0 and %s", f.lasts, maxLasts)
 	case f.metrics && goesOn:

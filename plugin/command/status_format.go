@@ -29,9 +29,12 @@ func statusFormats(flags *genericclioptions.PrintFlags) []string {
 	return all
 }
 
+// statusFormat writes a state in one format.
+type statusFormat func(io.Writer, *status.Cluster) error
+
 // statusWriter returns what writes a state in the format that the flags name. Its
 // error is one of usage.
-func (r *root) statusWriter(f *statusFlags) (func(io.Writer, *status.Cluster) error, error) {
+func (r *root) statusWriter(f *statusFlags) (statusFormat, error) {
 	format := *f.format.OutputFormat
 	templateAlone := *f.format.TemplatePrinterFlags.TemplateArgument != "" && !f.format.OutputFlagSpecified()
 	switch {

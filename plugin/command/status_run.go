@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ const rateTime = time.Second
 
 // runStatus places the probes, reads, and shows what they read, once or until it is
 // interrupted.
-func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, write func(io.Writer, *status.Cluster) error) error {
+func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, write statusFormat) error {
 	var listener net.Listener
 	if f.listen != "" { // that the port is taken is known before anything is made
 		var err error
@@ -75,7 +74,7 @@ func (r *root) showsRates(f *statusFlags) bool {
 }
 
 // writeStatus writes a state to stdout, all of it or nothing.
-func (r *root) writeStatus(write func(io.Writer, *status.Cluster) error, c *status.Cluster) error {
+func (r *root) writeStatus(write statusFormat, c *status.Cluster) error {
 	var text bytes.Buffer
 	if err := write(&text, c); err != nil {
 		return err

@@ -19,8 +19,7 @@ import (
 // watch reads again and again, until ctx or the time ends, which is how it is meant
 // to end: that is no error. What it reads it shows, serves, or both.
 func (r *root) watch(
-	ctx context.Context, f *statusFlags, s *statusRun, listener net.Listener, write func(io.Writer, *status.Cluster) error,
-	progress *progress,
+	ctx context.Context, f *statusFlags, s *statusRun, listener net.Listener, write statusFormat, progress *progress,
 ) error {
 	progress.pause()
 	over := fmt.Errorf("--for %s is over", f.lasts)
@@ -77,7 +76,7 @@ func serve(listener net.Listener, handler http.Handler) (stop func()) {
 
 // shower returns what shows one state after the other: a table is drawn in place on
 // a terminal and elsewhere followed by lines, other formats are written again.
-func (r *root) shower(f *statusFlags, write func(io.Writer, *status.Cluster) error) func(*status.Cluster) error {
+func (r *root) shower(f *statusFlags, write statusFormat) func(*status.Cluster) error {
 	format := *f.format.OutputFormat
 	file, isFile := r.streams.Out.(*os.File)
 	switch {
@@ -124,7 +123,7 @@ func (s *screen) show(c *status.Cluster) error {
 // that came or went.
 type lines struct {
 	root   *root
-	write  func(io.Writer, *status.Cluster) error
+	write  statusFormat
 	before *status.Cluster
 }
 

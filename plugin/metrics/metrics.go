@@ -69,7 +69,7 @@ var (
 	received = prometheus.NewDesc("wireguard_received_bytes_total",
 		"Bytes received from all peers of the device.", device, nil)
 	handshake = prometheus.NewDesc("wireguard_latest_handshake_seconds",
-		"Time of the latest handshake with any peer of the device, in seconds since 1970 by the node's clock, 0 if there was none.",
+		"Time of the latest handshake with any peer of the device, in seconds since 1970 by the node's clock, 0 for none.",
 		device, nil)
 	peers = prometheus.NewDesc("wireguard_peers",
 		"Peers of the device.", device, nil)

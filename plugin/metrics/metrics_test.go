@@ -88,9 +88,14 @@ func TestHandler(t *testing.T) {
 		t.Errorf("before the first state: %s", got)
 	}
 	e.Set(cluster(2))
-	if got := get(); !strings.Contains(got, "# TYPE wireguard_sent_bytes_total counter\n") ||
-		!strings.Contains(got, `wireguard_received_bytes_total{friendly_name="node-0",interface="flannel-wg",public_key="key0="} 100`) {
-		t.Error(got)
+	got := get()
+	for _, want := range []string{
+		"# TYPE wireguard_sent_bytes_total counter\n",
+		`wireguard_received_bytes_total{friendly_name="node-0",interface="flannel-wg",public_key="key0="} 100`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
 	}
 	broken := cluster(2)
 	broken.Nodes[0].Name = "\xff"

@@ -49,8 +49,8 @@ func TestManyNodes(t *testing.T) {
 			}
 		}
 	}
-	began := time.Now()
 	monitor := NewMonitor(m)
+	began := time.Now()
 	c := next(t, monitor, answers)
 	t.Logf("the first state took %s", time.Since(began))
 	began = time.Now()
@@ -69,6 +69,10 @@ func TestManyNodes(t *testing.T) {
 	lines := strings.Split(text.String(), "\n")
 	if len(lines) > 51 || !strings.HasPrefix(lines[1], mesh.Name(17)+"  ") {
 		t.Errorf("%d lines\n%s", len(lines), text.String())
+	}
+	text.Reset()
+	if err := again.Table(&text, TableOptions{}); err != nil || strings.Count(text.String(), "\n") > 50 {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 	if !strings.Contains(text.String(), "FAIL    WG0302  node-0017 has no peer with the key of node-0042\n") {
 		t.Error(text.String())

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -26,7 +27,9 @@ type Monitor struct {
 	moment  *moment
 	names   []string // of the nodes that have a probe, or should
 	tracks  map[trackKey]*track
-	judged  []Problem // of package check
+	reasons map[string]string // why a node's probe did not start
+	absent  []Problem         // of nodes that do not take part
+	judged  []Problem         // of package check
 	system  string
 	owners  owners
 	changed uint64 // fingerprint of what was judged
@@ -35,10 +38,20 @@ type Monitor struct {
 // NewMonitor returns a monitor of the nodes of a recording, which has the state of
 // their hosts.
 func NewMonitor(recorded graph.Recorded) *Monitor {
-	m := &Monitor{moment: newMoment(recorded), tracks: map[trackKey]*track{}}
+	m := &Monitor{moment: newMoment(recorded), tracks: map[trackKey]*track{}, reasons: map[string]string{}}
 	for _, message := range m.moment.plugin {
-		if message.Node != nil && message.Node.Index >= 0 {
-			m.names = append(m.names, message.Node.Name)
+		if p := message.Problem; p != nil && p.What == "place probe" {
+			m.reasons[p.On] = p.Text
+		}
+		switch n := message.Node; {
+		case n == nil:
+		case n.Index >= 0:
+			m.names = append(m.names, n.Name)
+		case !n.Chosen:
+			m.absent = append(m.absent, Problem{
+				Code: "WG0102", Status: verdict.Inconclusive, Subject: verdict.Subject{Node: n.Name},
+				Text: n.Name + " was not read: " + n.Excluded,
+			})
 		}
 	}
 	return m
@@ -54,7 +67,7 @@ func (m *Monitor) Next(ctx context.Context, answers []Answer) (*Cluster, error) 
 			continue
 		}
 		if a.Lost != "" {
-			m.moment.latest[stream] = &reading{lost: a.Lost}
+			m.moment.latest[stream] = &reading{lost: cmp.Or(m.reasons[a.Node], a.Lost)}
 		} else {
 			m.moment.latest[stream] = &reading{messages: a.Messages}
 			m.track(&a)
@@ -101,19 +114,19 @@ func (m *Monitor) judge(ctx context.Context) error {
 	return nil
 }
 
-// read are the checks that judge readings alone: no test packet, no capture.
-var read = []string{
-	"WG0101", "WG0102", "WG0104", "WG0105", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306",
+// byReading are the checks that judge readings alone: no test packet, no capture.
+var byReading = []string{
+	"WG0101", "WG0104", "WG0105", "WG0106", "WG0201", "WG0202", "WG0301", "WG0303", "WG0302", "WG0306",
 	"WG0701", "WG0702",
 }
 
 // problemFrom makes a problem of a finding; wrong reports whether it is one.
 func problemFrom(f *verdict.Finding, g *graph.Graph, decided profile.Profile) (p Problem, wrong bool) {
-	if f.Status < verdict.Warn || f.Advice || !slices.Contains(read, f.Code) {
+	if f.Status < verdict.Warn || f.Advice || !slices.Contains(byReading, f.Code) {
 		return p, false
 	}
 	// What could not be judged follows from what could not be read, which is said once.
-	if f.Status == verdict.Inconclusive && (f.CausedBy.Code != "" || f.Code != "WG0102" && f.Code != "WG0202") {
+	if f.Status == verdict.Inconclusive && (f.CausedBy.Code != "" || f.Code != "WG0202") {
 		return p, false
 	}
 	n := g.Node(f.Subject.Node)

@@ -101,6 +101,18 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
+// A node that takes no part is not known, unless that was asked for.
+func TestAbsentNodes(t *testing.T) {
+	r, answers := recorded(t, "host-node-not-ready")
+	if got := codes(next(t, NewMonitor(r), answers)); !slices.Contains(got, "WG0102 inconclusive") {
+		t.Errorf("%q", got)
+	}
+	r, answers = recorded(t, "host-healthy-two-of-three")
+	if got := codes(next(t, NewMonitor(r), answers)); slices.Contains(got, "WG0102 inconclusive") {
+		t.Errorf("%q", got)
+	}
+}
+
 // A node that is lost is not known, keeps no device, and comes back with its answer.
 func TestLostNode(t *testing.T) {
 	r, answers := recorded(t, "vm-healthy-wireguard")
@@ -125,6 +137,29 @@ func TestLostNode(t *testing.T) {
 	}
 }
 
+// Why a probe did not start is what is said of its node.
+func TestProbeThatDidNotStart(t *testing.T) {
+	r, answers := recorded(t, "host-image-missing")
+	var names []string
+	for _, m := range r.Messages(evidence.PluginStream) {
+		if m.Node != nil {
+			names = append(names, m.Node.Name)
+		}
+	}
+	answered := func(name string) bool {
+		return slices.ContainsFunc(answers, func(a Answer) bool { return a.Node == name })
+	}
+	for _, name := range names {
+		if !answered(name) {
+			answers = append(answers, Answer{Node: name, At: time.Unix(1_800_000_000, 0), Lost: "there is no probe on " + name})
+		}
+	}
+	c := next(t, NewMonitor(r), answers)
+	if lost := c.Nodes[0].Lost; !strings.Contains(lost, "ErrImageNeverPull") {
+		t.Errorf("%q; %q", lost, codes(c))
+	}
+}
+
 // What changed is judged again, what only counted is not.
 func TestJudgedAgain(t *testing.T) {
 	r, answers := recorded(t, "vm-healthy-wireguard")
@@ -137,7 +172,8 @@ func TestJudgedAgain(t *testing.T) {
 		t.Error("counters were judged again")
 	}
 	lacks := slices.Clone(counted)
-	lacks[0].Messages = slices.DeleteFunc(slices.Clone(lacks[0].Messages), func(m *evidence.Message) bool { return m.Peer != nil })
+	isPeer := func(m *evidence.Message) bool { return m.Peer != nil }
+	lacks[0].Messages = slices.DeleteFunc(slices.Clone(lacks[0].Messages), isPeer)
 	c := next(t, m, lacks)
 	if m.changed == first || !slices.Contains(codes(c), "WG0302 fail") {
 		t.Errorf("a peer is gone: %q", codes(c))

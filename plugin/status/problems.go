@@ -29,7 +29,7 @@ const talk = 256
 // problems returns what is wrong: what package check found, and what the rules of
 // this package say.
 func (m *Monitor) problems(c *Cluster) []Problem {
-	all := slices.Clone(m.judged)
+	all := slices.Concat(m.absent, m.judged)
 	for _, n := range c.Nodes {
 		if n.Lost != "" {
 			all = append(all, Problem{
@@ -156,7 +156,8 @@ func withCode(codes []string, code string) []string {
 // sort puts what is worst first, and keeps the order of nodes otherwise.
 func (c *Cluster) sort() {
 	slices.SortStableFunc(c.Problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(b.Status, a.Status), strings.Compare(a.CausedBy, b.CausedBy), strings.Compare(a.Code, b.Code))
+		return cmp.Or(
+			cmp.Compare(b.Status, a.Status), strings.Compare(a.CausedBy, b.CausedBy), strings.Compare(a.Code, b.Code))
 	})
 	slices.SortStableFunc(c.Nodes, func(a, b *Node) int { return cmp.Compare(b.Worst, a.Worst) })
 	for _, n := range c.Nodes {

@@ -53,15 +53,14 @@ func (c *Cluster) Summary() string {
 		by[p.Status]++
 	}
 	var wrong []string
-	for _, s := range []struct {
-		status verdict.Status
-		what   string
-	}{{verdict.Fail, "failed"}, {verdict.Inconclusive, "not known"}, {verdict.Warn, "warning"}} {
-		if n := by[s.status]; n > 0 && s.status == verdict.Warn {
-			wrong = append(wrong, plural(n, s.what))
-		} else if n > 0 {
-			wrong = append(wrong, fmt.Sprintf("%d %s", n, s.what))
-		}
+	if n := by[verdict.Fail]; n > 0 {
+		wrong = append(wrong, plural(n, "failure"))
+	}
+	if n := by[verdict.Inconclusive]; n > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d not known", n))
+	}
+	if n := by[verdict.Warn]; n > 0 {
+		wrong = append(wrong, plural(n, "warning"))
 	}
 	if len(wrong) == 0 {
 		return line + "; no problem found"
@@ -81,7 +80,7 @@ func (c *Cluster) Next() string {
 		}
 		return command + " finds the cause and how to fix it; kubectl wg explain " + p.Code + " explains the check"
 	}
-	return "this is what the devices report; kubectl wg verify proves what crosses the wire"
+	return "kubectl wg verify proves what crosses the wire; this is what the devices report"
 }
 
 func (c *Cluster) summaryLines() []string {
@@ -144,7 +143,8 @@ func (p *Problem) line() string {
 // that are gone.
 func (c *Cluster) Changes(before *Cluster) (lines []string) {
 	for _, p := range c.Problems {
-		if !slices.ContainsFunc(before.Problems, p.same) {
+		isKnown := func(other Problem) bool { return p.same(other) && p.Status == other.Status }
+		if !slices.ContainsFunc(before.Problems, isKnown) {
 			lines = append(lines, p.line())
 		}
 	}
@@ -156,8 +156,8 @@ func (c *Cluster) Changes(before *Cluster) (lines []string) {
 	return lines
 }
 
-// same reports whether another problem is this one, whatever its figures are.
+// same reports whether another problem is this one, whatever its figures and its
+// status are.
 func (p *Problem) same(other Problem) bool {
-	return p.Code == other.Code && p.Status == other.Status && p.Subject == other.Subject && p.Device == other.Device &&
-		p.Key == other.Key
+	return p.Code == other.Code && p.Subject == other.Subject && p.Device == other.Device && p.Key == other.Key
 }

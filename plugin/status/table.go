@@ -1,11 +1,9 @@
 package status
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -23,19 +21,9 @@ type TableOptions struct {
 	Height int
 }
 
-// fewPeers is how many peers are shown without being asked for: what fits one screen.
+// fewPeers is how many peers, or in a large cluster rows, are shown without being
+// asked for: what fits one screen.
 const fewPeers = 40
-
-// row is one line of the table.
-type row struct {
-	cells  []string // as heads
-	status verdict.Status
-}
-
-var heads = []string{
-	"NODE / PEER", "PROBLEM", "INTERFACE", "KIND", "HANDSHAKE", "RECEIVED", "SENT", "RATE IN", "RATE OUT", "ENDPOINT",
-	"ALLOWED IPS", "PUBLIC KEY",
-}
 
 // Table writes a row for each device and below it one for each peer, then the
 // problems in words, then one line that sums up. In a large cluster only those peers
@@ -45,9 +33,9 @@ func (c *Cluster) Table(w io.Writer, o TableOptions) error {
 	problems := c.problemLines()
 	summary := c.summaryLines()
 	omitted := ""
-	if room := o.Height - 1 - len(problems) - len(summary) - 2; o.Height > 0 && len(rows) > max(room, 1) {
-		omitted = fmt.Sprintf("… %d more rows; a taller terminal or kubectl wg status NODE shows them", len(rows)-max(room, 1))
-		rows = rows[:max(room, 1)]
+	if room := c.room(o, len(problems)+len(summary)); room > 0 && len(rows) > room {
+		omitted = fmt.Sprintf("… %d more rows; --all or kubectl wg status NODE shows them", len(rows)-room)
+		rows = rows[:room]
 	}
 	lines := aligned(rows, o.Color)
 	if omitted != "" {
@@ -64,98 +52,15 @@ func (c *Cluster) Table(w io.Writer, o TableOptions) error {
 	return err
 }
 
-func (c *Cluster) rows(o TableOptions) (rows []row) {
-	every := o.All || c.count().peers <= fewPeers
-	for _, n := range c.Nodes {
-		if len(n.Devices) == 0 {
-			rows = append(rows, nodeRow(n, c.codesOf(n)))
-		}
-		for _, d := range n.Devices {
-			rows = append(rows, deviceRow(n, d, o.Wide))
-			for _, p := range d.Peers {
-				if every || p.Worst > verdict.Pass {
-					rows = append(rows, peerRow(p, o.Wide))
-				}
-			}
-		}
-	}
-	return rows
-}
-
-// codesOf are those of a node that has no device to mark.
-func (c *Cluster) codesOf(n *Node) (codes []string) {
-	for _, p := range c.Problems {
-		if p.Subject.Node == n.Name {
-			codes = withCode(codes, p.Code)
-		}
-	}
-	return codes
-}
-
-func nodeRow(n *Node, codes []string) row {
-	kind := "no device"
-	if n.Lost != "" {
-		kind = "not read"
-	}
-	return row{[]string{n.Name, joinedCodes(codes), "-", kind, "-", "-", "-", "-", "-", "-", "-", "-"}, n.Worst}
-}
-
-func deviceRow(n *Node, d *Device, wide bool) row {
-	kind := d.Kind() + ", " + plural(len(d.Peers), "peer")
-	if !d.Up {
-		kind = d.Kind() + ", down"
-	}
-	sum := d.Sum()
-	in, out := rates(sum.Rate)
-	return row{[]string{
-		n.Name, joinedCodes(d.Codes), d.Name, kind, "-", size(sum.RX), size(sum.TX), in, out, fmt.Sprintf("port %d", d.Port),
-		"-", key(d.PublicKey, wide),
-	}, d.Worst}
-}
-
-func peerRow(p *Peer, wide bool) row {
-	handshake := "never"
-	if p.Handshake != 0 {
-		handshake = duration(time.Duration(p.Age)) + " ago"
-	}
-	in, out := rates(p.Rate)
-	return row{[]string{
-		"  " + cmp.Or(p.Node, "?"), joinedCodes(p.Codes), p.Device, "peer", handshake, size(p.RX), size(p.TX), in, out,
-		endpoint(p), ranges(p, wide), key(p.PublicKey, wide),
-	}, p.Worst}
-}
-
-func joinedCodes(codes []string) string {
-	if len(codes) == 0 {
-		return "-"
-	}
-	return strings.Join(codes, ",")
-}
-
-func key(public string, wide bool) string {
+// room is how many rows have a place above so many lines, at least 1; 0 for no limit.
+func (c *Cluster) room(o TableOptions, below int) int {
 	switch {
-	case public == "":
-		return none
-	case wide:
-		return public
+	case o.Height > 0:
+		return max(o.Height-below-3, 1) // for the heading, what is omitted and the line below
+	case !o.All && c.count().peers > fewPeers:
+		return fewPeers
 	}
-	return short(public)
-}
-
-// ranges are a peer's allowed IPs, the first two of many unless the table is wide.
-func ranges(p *Peer, wide bool) string {
-	const shown = 2
-	if wide || len(p.AllowedIPs) <= shown {
-		return prefixes(p.AllowedIPs)
-	}
-	return fmt.Sprintf("%s and %d more", prefixes(p.AllowedIPs[:shown]), len(p.AllowedIPs)-shown)
-}
-
-func rates(r *Rate) (in, out string) {
-	if r == nil {
-		return "-", "-"
-	}
-	return rate(r.RX), rate(r.TX)
+	return 0
 }
 
 // problemColumn is that of the codes, which have colors.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -44,6 +45,19 @@ func TestSilence(t *testing.T) {
 		if got := step(s.seconds, s.sent, s.received); !slices.Equal(got, s.want) {
 			t.Errorf("after %s: %q, want %q", elapsed, got, s.want)
 		}
+	}
+}
+
+// That a warning became a failure is not the end of it.
+func TestChangesOfStatus(t *testing.T) {
+	warned := &Cluster{Problems: []Problem{{Code: "WG0501", Status: verdict.Warn, Text: "for 2s"}}}
+	failed := &Cluster{Problems: []Problem{{Code: "WG0501", Status: verdict.Fail, Text: "for 16s"}}}
+	if got := failed.Changes(warned); !slices.Equal(got, []string{"FAIL    WG0501  for 16s"}) {
+		t.Errorf("%q", got)
+	}
+	later := &Cluster{Problems: []Problem{{Code: "WG0501", Status: verdict.Fail, Text: "for 18s"}}}
+	if got := later.Changes(failed); len(got) != 0 {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -33,8 +33,8 @@ func TestDevices(t *testing.T) {
 		}
 	}
 
-	messages, _ = talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"), read(2, 0), ask(3), ask(4),
-		read(5, 1), read(6, 2), read(7, 3), evidence.Request{ID: 8, End: &evidence.EndRequest{}})
+	messages, _ = talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"),
+		read(2, 0), ask(3), ask(4), read(5, 1), read(6, 2), read(7, 3), evidence.Request{ID: 8, End: &evidence.EndRequest{}})
 	for _, m := range messages {
 		if m.Count != nil && m.Count.Readings != evidence.Readings {
 			t.Errorf("%+v", m.Count)
