@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -106,7 +107,17 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if f.trial {
 		o.Roles = append(o.Roles, run.RoleTrial)
 	}
-	return o, ports, recordable(f.record)
+	return o, ports, errors.Join(plannable(f.plan), recordable(f.record))
+}
+
+// plannable returns a usage error if the plan could not be written to a file: that is
+// to be known before the run.
+func plannable(path string) error {
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); path != "" && (err != nil || !info.IsDir()) {
+		return usagef("create it first", "--plan: directory %s does not exist", folder)
+	}
+	return nil
 }
 
 // tunnelPorts are the ports to try: one for both families, or one for each.
@@ -147,10 +158,7 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		return errors.Join(failed, notRecorded)
 	}
 	result := preflight.Judge(recorded)
-	if err := writePlan(f.plan, result); err != nil {
-		return errors.Join(err, notRecorded)
-	}
-	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), notRecorded))
+	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), writePlan(f.plan, result), notRecorded))
 }
 
 // writePreflight writes the report to stdout, all of it or nothing.
