@@ -13,11 +13,15 @@ func TestTrialPrivileges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod, c := job.Spec.Template.Spec, job.Spec.Template.Spec.Containers[0].SecurityContext
+	pod := job.Spec.Template.Spec
+	c := pod.Containers[0].SecurityContext
+	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	dropped := slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"})
+	added := slices.Equal(c.Capabilities.Add, []corev1.Capability{"NET_ADMIN"})
 	for what, ok := range map[string]bool{
 		"host network":  !pod.HostNetwork && !pod.HostPID && !pod.HostIPC,
 		"volumes":       len(pod.Volumes) == 0,
-		"capabilities":  slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}) && slices.Equal(c.Capabilities.Add, []corev1.Capability{"NET_ADMIN"}),
+		"capabilities":  dropped && added,
 		"privileges":    !*c.Privileged && !*c.AllowPrivilegeEscalation,
 		"root fs":       *c.ReadOnlyRootFilesystem,
 		"seccomp":       pod.SecurityContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
@@ -27,7 +31,7 @@ func TestTrialPrivileges(t *testing.T) {
 		"deadline":      *job.Spec.ActiveDeadlineSeconds == 180,
 		"meshes":        noMesh(job.Spec.Template.Labels, job.Spec.Template.Annotations),
 		"its own name":  job.Name == "wg-abc234-trial-3",
-		"on the node":   pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchFields[0].Values[0] == "a",
+		"on the node":   terms[0].MatchFields[0].Values[0] == "a",
 		"no other work": len(pod.Containers) == 1 && len(pod.InitContainers) == 0,
 	} {
 		if !ok {

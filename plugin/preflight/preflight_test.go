@@ -43,6 +43,29 @@ func strict(s said) said {
 	})
 }
 
+// encrypting is a cluster whose network plugin has its tunnel already.
+func encrypting() said {
+	s := healthy(2).each("plugin", func(m *evidence.Message) bool {
+		if m.Node != nil {
+			m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "wireguard"
+			if m.Node.Name == "node-1" {
+				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native"]`
+			}
+		}
+		return true
+	})
+	for _, probe := range []string{"probe/node-1", "probe/node-2"} {
+		s.each(probe, func(m *evidence.Message) bool {
+			if m.PortUse != nil {
+				m.PortUse = &evidence.PortUse{Port: tunnelPort, Taken: true, Error: "address already in use"}
+			}
+			return m.PortSeen == nil
+		})
+		s.add(probe, evidence.Message{Device: &evidence.Device{Name: "flannel-wg", Port: 51820}})
+	}
+	return s
+}
+
 // publishing gives node-2 another published address, to which node-1 sends by a route.
 func publishing(s said, addr string, route evidence.Route) said {
 	published := netip.MustParseAddr(addr)
@@ -94,9 +117,9 @@ func TestJudge(t *testing.T) {
 				m.Trial = &evidence.Trial{Error: "operation not permitted"}
 			}
 			return true
-		}), Undecided, "WG0203", "", "could not make a WireGuard link: operation not permitted", ""},
+		}), Undecided, "WG0203", "untried", "could not make a WireGuard link: operation not permitted", "NET_ADMIN"},
 		{"no trial", healthy(2).each("trial/node-2", func(m *evidence.Message) bool { return m.Trial == nil }),
-			Undecided, "WG0203", "", "no WireGuard link was tried on node-2", ""},
+			Undecided, "WG0203", "untried", "no WireGuard link was tried on node-2", "ip link add wg-test type wireguard"},
 		{"a rule drops the port", dropping("node-2", evidence.Firewall{
 			Tool: "nftables", Family: "inet", Table: "sabotage", Chain: "input", Base: "input", Hook: "input", Effect: "drop",
 			Port: 51820, Rule: "udp dport 51820 drop", Handle: 4, Number: 1, When: udpPort,
@@ -146,6 +169,7 @@ func TestJudge(t *testing.T) {
 				evidence.Message{PortUse: &evidence.PortUse{Port: tunnelPort, Taken: true}})
 			return s
 		}(), NotReady, "WG0204", "device", "wg0, a WireGuard device on node-2, has UDP port 51820", "wg0"},
+		{"the tunnel itself has the port", encrypting(), Ready, "", "", "", ""},
 		{"the path carries less than the links", healthy(2).each("probe/node-2", func(m *evidence.Message) bool {
 			if m.PortSeen != nil {
 				seen := *m.PortSeen
@@ -200,7 +224,8 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\"`, `"`).Replace(string(fix)); !strings.Contains(plain, test.fix) {
+			plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\"`, `"`).Replace(string(fix))
+			if !strings.Contains(plain, test.fix) {
 				t.Errorf("the fix is %s, want %q in it", plain, test.fix)
 			}
 		})

@@ -75,14 +75,13 @@ func TestPreflight(t *testing.T) {
 	before := runtime.NumGoroutine()
 	observation, err := Observe(context.Background(), Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
-		Roles: []string{RoleProbe, RoleTrial}, Ports: []uint16{51820}, Progress: &quiet{}, Log: slog.New(slog.DiscardHandler),
+		Roles: []string{RoleProbe, RoleTrial}, Progress: &quiet{}, Log: slog.New(slog.DiscardHandler),
 		Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports := []evidence.Port{{Family: 4, Port: 51820}, {Family: 6, Port: 51821}}
-	if err := observation.Preflight(context.Background(), ports); err != nil {
+	if err := observation.Preflight(context.Background(), nil); err != nil {
 		t.Error(err)
 	}
 	recorded := graph.New(observation.Evidence())
@@ -103,7 +102,7 @@ func TestPreflight(t *testing.T) {
 		t.Error("what came of the trial on a was not recorded")
 	}
 	// Filters are read for the ports, which no device has yet.
-	if read := asked.one(t, "probe/a", func(r *evidence.Request) bool { return r.Read != nil }); !slices.Equal(read.Read.Ports, []uint16{51820}) {
+	if read := asked.one(t, "probe/a", func(r *evidence.Request) bool { return r.Read != nil }); !slices.Equal(read.Read.Ports, []uint16{51820, 51821}) {
 		t.Errorf("read for the ports %v", read.Read.Ports)
 	}
 	// All others in one request, at the ports of the families that they have.
