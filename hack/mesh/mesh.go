@@ -100,6 +100,8 @@ func (m *Mesh) Messages(stream string) []*evidence.Message {
 		messages = m.probe(node)
 	case "pod":
 		messages = m.pod(node)
+	default:
+		return nil // of no agent that a verification has
 	}
 	if change := m.changes[stream]; change != nil {
 		messages = change(messages)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,8 @@ Exit code: 0 ready, 1 not ready, 2 usage, 3 could not be decided, 4 could not ru
 	}
 	flags := command.Flags()
 	r.addPlacementFlags(command, &f.placementFlags, "limit for the run")
-	flags.IntSliceVar(&f.ports, "port", nil, "the tunnel's UDP port, or those of IPv4 and IPv6 (default 51820,51821)")
+	flags.IntSliceVar(&f.ports, "port", nil, "the tunnel's UDP port, or those of IPv4 and IPv6 "+
+		"(default those of the network plugin, 51820,51821 of Flannel and Calico)")
 	flags.BoolVar(&f.trial, "trial", true, "make a WireGuard link in a pod of each node, and remove it")
 	flags.StringVar(&f.plan, "plan", "", "write the plan to this `file` as a shell script to review")
 	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`; compressed if it ends with .gz")
@@ -79,12 +81,6 @@ Exit code: 0 ready, 1 not ready, 2 usage, 3 could not be decided, 4 could not ru
 	completeWith(command, "output", preflightFormats...)
 	return command
 }
-
-// The default ports of Flannel's and Calico's WireGuard.
-const (
-	tunnelPort4 = 51820
-	tunnelPort6 = 51821
-)
 
 // preflightOptions validates the flags and turns them into options.
 func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port, error) {
@@ -99,35 +95,32 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if err != nil {
 		return o, nil, err
 	}
-	for _, port := range ports {
-		o.Ports = append(o.Ports, port.Port)
-	}
 	o.Roles = []string{run.RoleProbe}
 	if f.trial {
 		o.Roles = append(o.Roles, run.RoleTrial)
 	}
-	return o, ports, writable("record", f.record)
+	return o, ports, errors.Join(writable("plan", f.plan), writable("record", f.record))
 }
 
-// tunnelPorts are the ports to try: one for both families, or one for each.
+// tunnelPorts are the ports to try: one for both families, or one for each; none for
+// those that the cluster's network plugin has by default.
 func tunnelPorts(given []int) ([]evidence.Port, error) {
 	const highest = 65535
-	four, six := tunnelPort4, tunnelPort6
-	switch len(given) {
-	case 0:
-	case 1:
-		four, six = given[0], given[0]
-	case 2:
-		four, six = given[0], given[1]
-	default:
-		return nil, usagef("e.g. --port 51820,51821", "--port names %d ports, at most two", len(given))
-	}
-	for _, port := range []int{four, six} {
+	for _, port := range given {
 		if port < 1 || port > highest {
 			return nil, usagef("a number from 1 to 65535", "--port %d is not a valid port", port)
 		}
 	}
-	return []evidence.Port{{Family: 4, Port: uint16(four)}, {Family: 6, Port: uint16(six)}}, nil
+	switch len(given) {
+	case 0:
+		return nil, nil
+	case 1:
+		given = append(given, given[0])
+	case 2:
+	default:
+		return nil, usagef("e.g. --port 51820,51821", "--port names %d ports, at most two", len(given))
+	}
+	return []evidence.Port{{Family: 4, Port: uint16(given[0])}, {Family: 6, Port: uint16(given[1])}}, nil
 }
 
 func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options, ports []evidence.Port) error {
@@ -147,10 +140,7 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		return errors.Join(failed, notRecorded)
 	}
 	result := preflight.Judge(recorded)
-	if err := writePlan(f.plan, result); err != nil {
-		return errors.Join(err, notRecorded)
-	}
-	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), notRecorded))
+	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), writePlan(f.plan, result), notRecorded))
 }
 
 // writePreflight writes the report to stdout, all of it or nothing.

@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write the golden files")
 // goldens are clusters of which the whole output is kept.
 func goldens() map[string]said {
 	oldSystems := healthy(3)
-	for i, image := range []string{"Rocky Linux 8.10 (Green Obsidian)", "Talos (v1.8.0)", "SUSE Linux Enterprise Server 15 SP5"} {
+	images := []string{"Rocky Linux 8.10 (Green Obsidian)", "Talos (v1.8.0)", "SUSE Linux Enterprise Server 15 SP5"}
+	for i, image := range images {
 		name := []string{"node-1", "node-2", "node-3"}[i]
 		oldSystems.each("plugin", func(m *evidence.Message) bool {
 			if m.Node != nil && m.Node.Name == name {
@@ -34,8 +35,14 @@ func goldens() map[string]said {
 	}
 	all := map[string]said{"k3s-ready": healthy(3), "k3s-no-module": oldSystems}
 	for system, annotate := range map[string]func(*evidence.Node){
-		"rke2":    func(n *evidence.Node) { n.Kubelet = "v1.36.3+rke2r1"; delete(n.Annotations, "k3s.io/node-args") },
-		"flannel": func(n *evidence.Node) { n.Kubelet = "v1.36.3"; delete(n.Annotations, "k3s.io/node-args") },
+		"rke2": func(n *evidence.Node) {
+			n.Kubelet = "v1.36.3+rke2r1"
+			delete(n.Annotations, "k3s.io/node-args")
+		},
+		"flannel": func(n *evidence.Node) {
+			n.Kubelet = "v1.36.3"
+			delete(n.Annotations, "k3s.io/node-args")
+		},
 	} {
 		s := healthy(2).each("plugin", func(m *evidence.Message) bool {
 			if m.Node != nil {

@@ -57,6 +57,7 @@ func (j *judging) makesLinks(n *graph.Node) verdict.Status {
 	switch t := n.Trial; {
 	case t == nil:
 		out = verdict.Say(verdict.Inconclusive, "no WireGuard link was tried on %s: %s", n.Name, j.untried(n))
+		out.Variant = "untried"
 	case t.Made:
 		return verdict.Pass
 	case t.NoModules != nil && *t.NoModules && !t.Loaded:
@@ -75,6 +76,7 @@ func (j *judging) makesLinks(n *graph.Node) verdict.Status {
 		}
 	default:
 		out = verdict.Say(verdict.Inconclusive, "the pod on %s could not make a WireGuard link: %s", n.Name, t.Error)
+		out.Variant = "untried"
 	}
 	for _, hint := range hints(n) {
 		out.Add("; %s", hint)
@@ -123,7 +125,7 @@ func (j *judging) portsOf(n *graph.Node) {
 		facts := map[string]string{"node": n.Name, "port": fmt.Sprint(use.Port.Port)}
 		device := holder(n, use.Port.Port)
 		switch {
-		case use.Bound, device != "" && device == j.Profile.Device(n, use.Family):
+		case use.Bound, j.ofTunnel(n, use):
 			continue
 		case !use.Taken:
 			out := verdict.Say(verdict.Inconclusive, "UDP port %d of %s could not be bound (IPv%d): %s", use.Port.Port, n.Name,
@@ -144,6 +146,15 @@ func (j *judging) portsOf(n *graph.Node) {
 		out.Facts = facts
 		j.say("WG0204", subject, out)
 	}
+}
+
+// ofTunnel reports whether the network plugin's own tunnel has a port already.
+func (j *judging) ofTunnel(n *graph.Node, use *evidence.PortUse) bool {
+	if use == nil || use.Bound {
+		return false
+	}
+	device := holder(n, use.Port.Port)
+	return device != "" && device == j.Profile.Device(n, use.Family)
 }
 
 // holder is the WireGuard device of a node with that port, "" if there is none.

@@ -102,10 +102,13 @@ func (j *judging) direction(d direction) {
 		Subject: verdict.Subject{Node: d.from.Name, Peer: d.to.Name, Family: d.sent.Family},
 		Port:    d.sent.Port.Port, Addr: d.sent.Addr, Status: verdict.Pass, Needed: j.needed[d.sent.Family],
 	}
-	if d.seen != nil && d.seen.Count > 0 {
+	switch {
+	case d.seen != nil && d.seen.Count > 0:
 		pair.Largest = d.seen.Largest
 		pair.Status = j.fits(d, pair.Subject)
-	} else {
+	case j.ofTunnel(d.to, d.use):
+		pair.Status = verdict.NotApplicable // a verification proves it
+	default:
 		code, out := j.lost(d)
 		if out.Status == verdict.Fail && !pair.Needed {
 			out.Status = verdict.Warn
@@ -217,7 +220,8 @@ func (j *judging) fits(d direction, subject verdict.Subject) verdict.Status {
 	}
 	link, needs := d.linkMTU(), j.fullSize(d)
 	facts := map[string]string{
-		"node": d.from.Name, "peer": d.to.Name, "mtu": fmt.Sprint(d.seen.Largest - overhead), "underlay": fmt.Sprint(d.seen.Largest),
+		"node": d.from.Name, "peer": d.to.Name,
+		"mtu": fmt.Sprint(d.seen.Largest - overhead), "underlay": fmt.Sprint(d.seen.Largest),
 	}
 	switch {
 	case link == 0 || d.seen.Largest >= needs:

@@ -90,13 +90,21 @@ func repairs(r *Result) Stage {
 func modules(r *Result) Stage {
 	stage := Stage{Title: "The kernel module, on nodes that make no WireGuard link yet"}
 	missing := map[string][]string{} // nodes by their system
+	var untried []string
 	for _, n := range r.Nodes {
-		if n.WireGuard != verdict.Pass {
+		switch n.WireGuard {
+		case verdict.Pass:
+		case verdict.Fail:
 			missing[n.System] = append(missing[n.System], n.Name)
+		default:
+			untried = append(untried, n.Name)
 		}
 	}
-	if len(missing) == 0 {
+	if len(missing)+len(untried) == 0 {
 		return Stage{Title: "The kernel module: every node's kernel makes WireGuard links, nothing to install"}
+	}
+	if len(untried) > 0 {
+		stage.Notes = append(stage.Notes, "not known of "+some(untried)+": no link was tried there")
 	}
 	for _, n := range r.Nodes {
 		nodes := missing[n.System]

@@ -17,6 +17,55 @@ func unseen(s said) said {
 	return s.each("probe/node-2", func(m *evidence.Message) bool { return m.PortSeen == nil })
 }
 
+// udpPort is the condition of a rule for the tunnel's port.
+var udpPort = &evidence.Selector{Protocol: []uint8{17}, Target: []evidence.Ports{{From: 51820, To: 51820}}}
+
+// dropping is a cluster where nothing arrives at node-2 and a node has a rule.
+func dropping(node string, rule evidence.Firewall) said {
+	s := unseen(healthy(2))
+	s.add("probe/"+node, evidence.Message{Firewall: &rule})
+	return s
+}
+
+// strict has the way back from node-2 leave by another link than what arrives.
+func strict(s said) said {
+	s.add("probe/node-2", evidence.Message{Link: &evidence.Link{
+		Index: 3, Name: "eth1", MTU: 1500, Up: true, Role: evidence.RoleOutside,
+	}})
+	return s.each("probe/node-2", func(m *evidence.Message) bool {
+		switch {
+		case m.Link != nil && m.Link.Name == "eth0":
+			m.Link.ReversePath = 1
+		case m.Route != nil:
+			m.Route.Link = "eth1"
+		}
+		return true
+	})
+}
+
+// encrypting is a cluster whose network plugin has its tunnel already.
+func encrypting() said {
+	s := healthy(2).each("plugin", func(m *evidence.Message) bool {
+		if m.Node != nil {
+			m.Node.Annotations["flannel.alpha.coreos.com/backend-type"] = "wireguard"
+			if m.Node.Name == "node-1" {
+				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native"]`
+			}
+		}
+		return true
+	})
+	for _, probe := range []string{"probe/node-1", "probe/node-2"} {
+		s.each(probe, func(m *evidence.Message) bool {
+			if m.PortUse != nil {
+				m.PortUse = &evidence.PortUse{Port: tunnelPort, Taken: true, Error: "address already in use"}
+			}
+			return m.PortSeen == nil
+		})
+		s.add(probe, evidence.Message{Device: &evidence.Device{Name: "flannel-wg", Port: 51820}})
+	}
+	return s
+}
+
 // publishing gives node-2 another published address, to which node-1 sends by a route.
 func publishing(s said, addr string, route evidence.Route) said {
 	published := netip.MustParseAddr(addr)
@@ -68,20 +117,34 @@ func TestJudge(t *testing.T) {
 				m.Trial = &evidence.Trial{Error: "operation not permitted"}
 			}
 			return true
-		}), Undecided, "WG0203", "", "could not make a WireGuard link: operation not permitted", ""},
+		}), Undecided, "WG0203", "untried", "could not make a WireGuard link: operation not permitted", "NET_ADMIN"},
 		{"no trial", healthy(2).each("trial/node-2", func(m *evidence.Message) bool { return m.Trial == nil }),
-			Undecided, "WG0203", "", "no WireGuard link was tried on node-2", ""},
-		{"a rule drops the port", func() said {
-			s := unseen(healthy(2))
-			s.add("probe/node-2", evidence.Message{Firewall: &evidence.Firewall{
-				Tool: "nftables", Family: "inet", Table: "sabotage", Chain: "input", Base: "input", Hook: "input", Effect: "drop",
-				Port: 51820, Rule: "udp dport 51820 counter drop", Handle: 4, Number: 1, When: &evidence.Selector{
-					Protocol: []uint8{17}, Target: []evidence.Ports{{From: 51820, To: 51820}},
-				},
-			}})
-			return s
-		}(), NotReady, "WG0501", "nft-rule", "node-2 drops what arrives from node-1",
+			Undecided, "WG0203", "untried", "no WireGuard link was tried on node-2", "ip link add wg-test type wireguard"},
+		{"a rule drops the port", dropping("node-2", evidence.Firewall{
+			Tool: "nftables", Family: "inet", Table: "sabotage", Chain: "input", Base: "input", Hook: "input", Effect: "drop",
+			Port: 51820, Rule: "udp dport 51820 drop", Handle: 4, Number: 1, When: udpPort,
+		}), NotReady, "WG0501", "nft-rule", "node-2 drops what arrives from node-1",
 			"nft insert rule inet sabotage input position 4 ip saddr 192.0.2.1 udp dport 51820 accept"},
+		{"a rule of the sender drops the port", dropping("node-1", evidence.Firewall{
+			Tool: "nftables", Family: "inet", Table: "sabotage", Chain: "out", Base: "out", Hook: "output", Effect: "drop",
+			Port: 51820, Rule: "udp dport 51820 drop", Handle: 4, Number: 1, When: udpPort,
+		}), NotReady, "WG0501", "output-nft-rule", "node-1 drops what it sends to node-2",
+			"nft insert rule inet sabotage out position 4 ip daddr 192.0.2.2 udp dport 51820 accept"},
+		{"the policy of a chain drops the port", dropping("node-2", evidence.Firewall{
+			Tool: "nftables", Family: "ip", Table: "filter", Chain: "INPUT", Base: "INPUT", Hook: "input", Effect: "drop",
+			Rule: "policy drop", Number: 3, When: &evidence.Selector{},
+		}), NotReady, "WG0501", "iptables-policy", "accepts no UDP port 51820",
+			"iptables-nft -t filter -A INPUT --source 192.0.2.1 -p udp --dport 51820 -j ACCEPT"},
+		{"a rule translates the port", dropping("node-2", evidence.Firewall{
+			Tool: "nftables", Family: "ip", Table: "nat", Chain: "SERVICES", Base: "PREROUTING", Hook: "prerouting", Effect: "dnat",
+			Port: 51820, Rule: "udp dport 51820 dnat to 10.42.0.9", When: udpPort,
+		}), NotReady, "WG0501", "dnat", "translates the target of UDP port 51820", "another UDP port than 51820"},
+		{"rp_filter drops what arrives", strict(unseen(healthy(2))), NotReady, "WG0501", "reverse-path",
+			"rp_filter of eth0 on node-2 is strict (1), and the route back to 192.0.2.1 leaves by eth1", "rp_filter=2"},
+		{"a rule that is not understood", dropping("node-2", evidence.Firewall{
+			Tool: "nftables", Family: "inet", Table: "guard", Chain: "input", Base: "input", Hook: "input", Effect: "drop",
+			Rule: "@th,16,16 0xca6c drop", When: &evidence.Selector{Other: []string{"@th,16,16 0xca6c"}},
+		}), NotReady, "WG0501", "doubtful", "whose conditions were not all understood", "Find out whether the rule"},
 		{"lost between the nodes", unseen(healthy(2)), NotReady, "WG0501", "network", "lost between them", "security groups"},
 		{"not sent", unseen(healthy(2)).each("probe/node-1", func(m *evidence.Message) bool {
 			if m.PortSent != nil {
@@ -106,6 +169,7 @@ func TestJudge(t *testing.T) {
 				evidence.Message{PortUse: &evidence.PortUse{Port: tunnelPort, Taken: true}})
 			return s
 		}(), NotReady, "WG0204", "device", "wg0, a WireGuard device on node-2, has UDP port 51820", "wg0"},
+		{"the tunnel itself has the port", encrypting(), Ready, "", "", "", ""},
 		{"the path carries less than the links", healthy(2).each("probe/node-2", func(m *evidence.Message) bool {
 			if m.PortSeen != nil {
 				seen := *m.PortSeen
@@ -160,7 +224,8 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\"`, `"`).Replace(string(fix)); !strings.Contains(plain, test.fix) {
+			plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\"`, `"`).Replace(string(fix))
+			if !strings.Contains(plain, test.fix) {
 				t.Errorf("the fix is %s, want %q in it", plain, test.fix)
 			}
 		})

@@ -37,6 +37,10 @@ var styles = map[verdict.Status]string{
 	verdict.Pass: "32", verdict.Warn: "33", verdict.Fail: "31", verdict.Inconclusive: "35",
 }
 
+var statuses = map[Verdict]verdict.Status{
+	Ready: verdict.Pass, NotReady: verdict.Fail, Undecided: verdict.Inconclusive,
+}
+
 // Text writes the result for a person, top down: the verdict, the nodes, what the
 // network carries, what is not fine with its fix, the plan, what to consider.
 func (r *Result) Text(w io.Writer, options Options) error {
@@ -90,7 +94,7 @@ func (t *text) labelled(label, text string) {
 }
 
 func (t *text) verdict() string {
-	status := map[Verdict]verdict.Status{Ready: verdict.Pass, NotReady: verdict.Fail, Undecided: verdict.Inconclusive}[t.Verdict]
+	status := statuses[t.Verdict]
 	return t.paint(styles[status], string(t.Verdict)) + "  " + t.summary()
 }
 
@@ -198,7 +202,7 @@ func (t *text) network() {
 	}
 	switch {
 	case t.Sizes.Path == 0:
-		t.labelled("MTU", "not known: nothing arrived")
+		t.labelled("MTU", "not known: nothing was sent, or nothing arrived")
 	default:
 		t.labelled("MTU", fmt.Sprintf("packets of %d bytes arrive in every direction; the least MTU of a link is %d; %d remain "+
 			"for packets in the tunnel", t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
@@ -215,11 +219,15 @@ type portGroup struct {
 	port         uint16
 	family       int
 	reached, all int
+	taken        int // directions to nodes whose tunnel has the port
 	needed       bool
 }
 
 func (g *portGroup) String() string {
 	text := fmt.Sprintf("IPv%d, %d of %s reached", g.family, g.reached, counted(g.all, "direction"))
+	if g.taken > 0 {
+		text += fmt.Sprintf("; %d not tried: the tunnel has the port already", g.taken)
+	}
 	if !g.needed {
 		text += " (no pods of this family today)"
 	}
@@ -237,6 +245,10 @@ func (r *Result) ports() (groups []*portGroup) {
 		if byKey[key] == nil {
 			byKey[key] = &portGroup{port: p.Port, family: p.Family, needed: p.Needed}
 			groups = append(groups, byKey[key])
+		}
+		if p.Status == verdict.NotApplicable {
+			byKey[key].taken++
+			continue
 		}
 		byKey[key].all++
 		if p.Largest > 0 {

@@ -10,6 +10,12 @@ var preflightRemedies = []row{
 	}},
 	// Changes nothing by itself: no command is typed on such a system.
 	{"WG0203", "image", "", Hint{Title: "Give {node} a node image whose kernel has WireGuard", Note: "{module}."}},
+	// Changes nothing by itself: why there was no trial is known to the operator, or to the cluster's policies.
+	{"WG0203", "untried", "", Hint{
+		Title: "Have a link tried on {node}",
+		Note: "Omit --trial=false, and let the namespace of the probes admit a pod that has NET_ADMIN in its own network. " +
+			"By hand, as root on the node: ip link add wg-test type wireguard && ip link delete wg-test.",
+	}},
 	// Changes nothing by itself: what set it is the operator's to know.
 	{"WG0203", "locked", "", Hint{
 		Title: "Have {node} load the module at boot, before kernel.modules_disabled is set",

@@ -48,8 +48,9 @@ var cases = map[string]map[string]string{
 		"below":       "If the WireGuard below the network plugin is missing or down",
 	},
 	"WG0203": {
-		"locked": "If the kernel loads no further module",
-		"image":  "If the system has no shell",
+		"locked":  "If the kernel loads no further module",
+		"image":   "If the system has no shell",
+		"untried": "If no link could be tried",
 	},
 	"WG0204": {
 		"device": "If another WireGuard device has it",

@@ -25,8 +25,6 @@ type Options struct {
 	// Roles are the agents that each node gets: RoleProbe, RolePod, RoleTrial. Nil is the first two, which a
 	// verification needs.
 	Roles []string
-	// Ports are UDP ports to read the nodes' filters for, besides those of their WireGuard devices.
-	Ports []uint16
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
 	Objects manifests.Run

@@ -20,7 +20,7 @@ type plan struct {
 	known   *known // nil until the nodes were read
 	classes classTargets
 	overlay map[int][]netip.Addr // see overlay
-	ports   []uint16             // see Options.Ports
+	ports   []uint16             // see Run.ports
 }
 
 // read asks a probe for the state of its host.

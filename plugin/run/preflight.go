@@ -12,8 +12,15 @@ import (
 // Preflight has the nodes tried without a tunnel: the state of the hosts, a
 // WireGuard link in a pod of each node that has one for it, and datagrams from
 // every node to the ports of every other, all at once. Each node is asked once for
-// all others. Agents that are lost on the way are recorded, and no error.
+// all others. Agents that are lost on the way are recorded, and no error. Without
+// ports they are those that the network plugin has by default.
 func (o *Observation) Preflight(ctx context.Context, ports []evidence.Port) error {
+	if len(ports) == 0 {
+		ports = defaultPorts(o.run.runsAs)
+	}
+	for _, port := range ports {
+		o.run.ports = append(o.run.ports, port.Port)
+	}
 	if err := o.Read(ctx); err != nil {
 		return err
 	}
@@ -34,6 +41,15 @@ func (o *Observation) Preflight(ctx context.Context, ports []evidence.Port) erro
 		agents.each(ctx, "stopping probes", agents.all(), end)
 		return nil
 	})
+}
+
+// defaultPorts are the UDP ports of a network plugin's WireGuard: of Flannel and Calico,
+// and of Cilium.
+func defaultPorts(runsAs string) []evidence.Port {
+	if runsAs == "cilium" {
+		return []evidence.Port{{Family: 4, Port: 51871}, {Family: 6, Port: 51871}}
+	}
+	return []evidence.Port{{Family: 4, Port: 51820}, {Family: 6, Port: 51821}}
 }
 
 // portAttempts is how often each datagram is sent: that all are lost by chance is

@@ -33,6 +33,8 @@ type Run struct {
 	surveyed  []evidence.Node      // all, those included that take no part
 	overlay   map[int][]netip.Addr // see overlay
 	ends      map[int][]netip.Addr // see ends
+	runsAs    string               // what runs the network plugin, see profile.Profile
+	ports     []uint16             // to read filters for, besides those of the nodes' devices
 	services  []cluster.Service    // of the test pods, see serve
 	placement *cluster.Placement   // nil until something was made
 	agents    *agents              // nil until they are waited for

@@ -64,6 +64,7 @@ func (r *Run) survey(ctx context.Context) error {
 	}
 	r.overlay = overlay(decided, surveyed)
 	r.ends = ends(decided, surveyed)
+	r.runsAs = decided.RunsAs
 	return nil
 }
 
