@@ -37,12 +37,14 @@ var Layers = []Layer{
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/pcap", []string{"probe/evidence"}},
+	{"plugin/logs", nil},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/pcap", "plugin/cluster", "plugin/run"}},
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/pcap", "plugin/logs", "plugin/cluster",
+		"plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -51,7 +53,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/pcap",
+	"plugin/report", "plugin/pcap", "plugin/logs",
 }
 
 // Ban forbids imports to packages.

@@ -110,7 +110,7 @@ packets rather than trusting configuration.`,
 		},
 	}
 	r.addGlobalFlags(command)
-	command.AddCommand(r.verify(), r.capture(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
+	command.AddCommand(r.verify(), r.capture(), r.logs(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)
 	return command
