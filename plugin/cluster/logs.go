@@ -23,7 +23,7 @@ var networkPods = []struct {
 	selector   string
 	containers []string
 }{
-	{"k8s-app in (flannel,canal,calico-node,cilium)", []string{"kube-flannel", "calico-node", "cilium-agent", "flannel-vpn"}},
+	{"k8s-app in (flannel,canal,calico-node,cilium)", []string{"kube-flannel", "calico-node", "cilium-agent"}},
 	{"app in (flannel,antrea,submariner-gateway)", []string{"kube-flannel", "antrea-agent", "submariner-gateway"}},
 	{"app.kubernetes.io/name=kilo", []string{"kilo"}},
 }
@@ -95,7 +95,9 @@ const maxLogLine = 16 << 10
 // Log passes the lines of a container's log from some time on to each, with the
 // time at which the kubelet read them before them. If it follows the log, it ends
 // with the container or with ctx.
-func (c *Client) Log(ctx context.Context, source LogSource, since time.Time, follow bool, each func(line string)) error {
+func (c *Client) Log(
+	ctx context.Context, source LogSource, since time.Time, follow bool, each func(line string),
+) error {
 	from := metav1.NewTime(since)
 	options := &corev1.PodLogOptions{
 		Container: source.Container, Previous: source.Previous, Follow: follow, Timestamps: true, SinceTime: &from,
@@ -148,6 +150,7 @@ func (e *NoLogAccess) Unwrap() error { return e.err }
 
 // Hint is the commands by which an administrator gives the permission.
 func (e *NoLogAccess) Hint() string {
-	return "ask a cluster admin to run: kubectl create clusterrole kubectl-wg-logs --verb=get,list --resource=pods,pods/log && " +
+	return "ask a cluster admin to run: " +
+		"kubectl create clusterrole kubectl-wg-logs --verb=get,list --resource=pods,pods/log && " +
 		"kubectl create clusterrolebinding kubectl-wg-logs --clusterrole=kubectl-wg-logs --user=NAME"
 }

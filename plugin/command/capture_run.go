@@ -52,7 +52,9 @@ func (c *capture) use(ctx context.Context, observation *run.Observation, progres
 
 // collect starts the live captures and hands their frames to the sink, until the
 // time is over, there are enough, ctx ends, or no node is left.
-func (c *capture) collect(ctx context.Context, observation *run.Observation, cluster pcap.Cluster, collected *collected) error {
+func (c *capture) collect(
+	ctx context.Context, observation *run.Observation, cluster pcap.Cluster, collected *collected,
+) error {
 	// An interrupt is not to break the sessions: what the probes have is written.
 	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -86,7 +88,9 @@ func (c *capture) collect(ctx context.Context, observation *run.Observation, clu
 		default:
 			continue
 		}
-		ask("ending the capture", func(run.Agent) evidence.Request { return evidence.Request{Stop: &evidence.StopRequest{}} })
+		ask("ending the capture", func(run.Agent) evidence.Request {
+			return evidence.Request{Stop: &evidence.StopRequest{}}
+		})
 		_, err := c.hand(collected, true)
 		return err
 	}
@@ -220,7 +224,8 @@ func (c *collected) take(last bool) (frames []nodeFrame, counts []nodeCount) {
 func (c *collected) summary() {
 	_, counts := c.take(true)
 	for _, count := range counts {
-		text := fmt.Sprintf("%s %s: %d packets captured, %d seen", count.node, count.Link, count.Picked-count.Full, count.Seen)
+		captured := count.Picked - min(count.Picked, count.Full)
+		text := fmt.Sprintf("%s %s: %d packets captured, %d seen", count.node, count.Link, captured, count.Seen)
 		if lost := pcap.Lost(&count.FrameCount); lost > 0 {
 			text += fmt.Sprintf(", %d dropped (%d by the kernel, %d by the probe)", lost, count.Drops, count.Full)
 		}

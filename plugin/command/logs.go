@@ -84,7 +84,8 @@ func (e *noLogs) Error() string {
 
 // Hint says where the log is then.
 func (e *noLogs) Hint() string {
-	return "K3s has Flannel in its own process; on a node: journalctl -u k3s -u k3s-agent --since -1h | grep -iE 'wireguard|flannel'"
+	return "K3s has Flannel in its own process; on a node: " +
+		"journalctl -u k3s -u k3s-agent --since -1h | grep -iE 'wireguard|flannel'"
 }
 
 // ExitCode is that of a command that could not run.

@@ -156,7 +156,9 @@ func (l *logReader) writeFollowed(lines []logs.Line) error {
 
 // followOne follows one log until its pod is gone. A stream that ended, as with a
 // container that was restarted, is opened again where it ended.
-func (l *logReader) followOne(ctx context.Context, source cluster.LogSource, arrived chan<- logs.Line, stop context.CancelCauseFunc) {
+func (l *logReader) followOne(
+	ctx context.Context, source cluster.LogSource, arrived chan<- logs.Line, stop context.CancelCauseFunc,
+) {
 	since := l.since
 	for ctx.Err() == nil {
 		err := l.client.Log(ctx, source, since, true, func(raw string) {

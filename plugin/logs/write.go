@@ -22,7 +22,8 @@ func (w Writer) Findings(findings []Finding) error {
 			times = fmt.Sprintf("%d times", f.Times)
 		}
 		_, err := fmt.Fprintf(w.To, "%s\n  %s %s: %s\n  seen %s, last at %s\n%s\n",
-			heading(f.Message, f.Node), w.Show(f.Node), w.Show(f.Source), w.Show(f.Last.Text), times, w.time(f.Last.Time), fix(f.Message))
+			heading(f.Message, f.Node), w.Show(f.Node), w.Show(f.Source), w.Show(oneLine(f.Last.Text)),
+			times, w.time(f.Last.Time), fix(f.Message))
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,8 @@ func (w Writer) Line(line Line, explained bool) error {
 	if line.Known != nil && line.Known.Code != "" {
 		code = line.Known.Code + " "
 	}
-	_, err := fmt.Fprintf(w.To, "%s %s %s: %s%s\n", w.time(line.Time), w.Show(line.Node), w.Show(line.Source), code, w.Show(oneLine(line.Text)))
+	_, err := fmt.Fprintf(w.To, "%s %s %s: %s%s\n",
+		w.time(line.Time), w.Show(line.Node), w.Show(line.Source), code, w.Show(oneLine(line.Text)))
 	if err != nil || !explained || line.Known == nil {
 		return err
 	}
