@@ -43,13 +43,14 @@ var Layers = []Layer{
 	{"plugin/preflight", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check"}},
 	{"plugin/pcap", []string{"probe/evidence"}},
 	{"plugin/compare", []string{"plugin/verdict", "plugin/report"}},
+	{"plugin/logs", nil},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
 		"plugin/remedy", "plugin/check", "plugin/report", "plugin/status", "plugin/metrics", "plugin/preflight",
-		"plugin/pcap", "plugin/compare", "plugin/policy", "plugin/cluster", "plugin/run"}},
+		"plugin/pcap", "plugin/compare", "plugin/logs", "plugin/policy", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -58,7 +59,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare", "plugin/policy",
+	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare", "plugin/logs", "plugin/policy",
 }
 
 // Ban forbids imports to packages.

@@ -105,7 +105,9 @@ up with is counted, reported at the end, and stands in the file's statistics.`,
 }
 
 // completeNodeArguments completes the names of nodes as arguments.
-func (r *root) completeNodeArguments(command *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+func (r *root) completeNodeArguments(
+	command *cobra.Command, args []string, typed string,
+) ([]string, cobra.ShellCompDirective) {
 	names, directive := r.completeNodes(command, args, typed)
 	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) })
 	return names, directive

@@ -52,7 +52,9 @@ func (c *capture) use(ctx context.Context, observation *run.Observation, progres
 
 // collect starts the live captures and hands their frames to the sink, until the
 // time is over, there are enough, ctx ends, or no node is left.
-func (c *capture) collect(ctx context.Context, observation *run.Observation, cluster pcap.Cluster, collected *collected) error {
+func (c *capture) collect(
+	ctx context.Context, observation *run.Observation, cluster pcap.Cluster, collected *collected,
+) error {
 	// An interrupt is not to break the sessions: what the probes have is written.
 	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -74,7 +76,7 @@ func (c *capture) collect(ctx context.Context, observation *run.Observation, clu
 		ask("capturing", func(run.Agent) evidence.Request {
 			return evidence.Request{Frames: &evidence.FramesRequest{Wait: int(round.Milliseconds())}}
 		})
-		if full, err := c.hand(collected); full || err != nil {
+		if full, err := c.hand(collected, false); full || err != nil {
 			return err
 		}
 		if collected.lost(observation); len(observation.Agents(run.RoleProbe)) == 0 {
@@ -86,18 +88,20 @@ func (c *capture) collect(ctx context.Context, observation *run.Observation, clu
 		default:
 			continue
 		}
-		ask("ending the capture", func(run.Agent) evidence.Request { return evidence.Request{Stop: &evidence.StopRequest{}} })
-		_, err := c.hand(collected)
+		ask("ending the capture", func(run.Agent) evidence.Request {
+			return evidence.Request{Stop: &evidence.StopRequest{}}
+		})
+		_, err := c.hand(collected, true)
 		return err
 	}
 }
 
 var errNoProbe = errors.New("the capture ended early: there is no session with any probe any more")
 
-// hand gives the sink what was collected in a round, in the order of time, and
-// reports whether these are as many frames as were asked for.
-func (c *capture) hand(collected *collected) (full bool, err error) {
-	frames, counts := collected.take()
+// hand gives the sink what was collected, in the order of time, and reports
+// whether these are as many frames as were asked for. Last says that no round follows.
+func (c *capture) hand(collected *collected, last bool) (full bool, err error) {
+	frames, counts := collected.take(last)
 	for i := range counts {
 		if err := c.sink.count(counts[i].node, &counts[i].FrameCount); err != nil {
 			return false, err
@@ -122,6 +126,7 @@ type collected struct {
 
 	mu       sync.Mutex
 	frames   []nodeFrame
+	horizon  int64                                     // the latest time of a frame in the rounds before
 	counts   map[string]map[string]evidence.FrameCount // by node and link
 	problems []string
 	missing  map[string]bool // nodes without a session, which was noted
@@ -180,14 +185,26 @@ func (c *collected) lost(observation *run.Observation) {
 	}
 }
 
-// take returns what was collected since the last time, frames in the order of
-// their time.
-func (c *collected) take() (frames []nodeFrame, counts []nodeCount) {
+// take returns what was collected, frames in the order of their time. The latest
+// ones are kept back for one round, unless it is the last: a link may hand over
+// earlier ones only then.
+func (c *collected) take(last bool) (frames []nodeFrame, counts []nodeCount) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	frames = c.frames
-	c.frames = nil
 	slices.SortStableFunc(frames, func(a, b nodeFrame) int { return cmp.Compare(a.Time, b.Time) })
+	ready := len(frames)
+	if !last {
+		later := func(f nodeFrame) bool { return f.Time > c.horizon }
+		if at := slices.IndexFunc(frames, later); at >= 0 {
+			ready = at
+		}
+	}
+	if len(frames) > 0 {
+		c.horizon = frames[len(frames)-1].Time
+	}
+	c.frames = slices.Clone(frames[ready:])
+	frames = frames[:ready]
 	for node, links := range c.counts {
 		for _, count := range links {
 			counts = append(counts, nodeCount{node, count})
@@ -205,9 +222,10 @@ func (c *collected) take() (frames []nodeFrame, counts []nodeCount) {
 
 // summary notes what was captured, and what was lost.
 func (c *collected) summary() {
-	_, counts := c.take()
+	_, counts := c.take(true)
 	for _, count := range counts {
-		text := fmt.Sprintf("%s %s: %d packets captured, %d seen", count.node, count.Link, count.Picked-count.Full, count.Seen)
+		captured := count.Picked - min(count.Picked, count.Full)
+		text := fmt.Sprintf("%s %s: %d packets captured, %d seen", count.node, count.Link, captured, count.Seen)
 		if lost := pcap.Lost(&count.FrameCount); lost > 0 {
 			text += fmt.Sprintf(", %d dropped (%d by the kernel, %d by the probe)", lost, count.Drops, count.Full)
 		}

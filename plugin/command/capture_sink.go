@@ -86,7 +86,8 @@ func (p *pcapngs) open() error {
 	}
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return usageError(fmt.Errorf("writing the capture: %w", err), "-w names a file in a folder that exists, or - for stdout")
+		const hint = "-w names a file in a folder that exists, or - for stdout"
+		return usageError(fmt.Errorf("writing the capture: %w", err), hint)
 	}
 	p.file = file
 	p.writer = pcap.NewWriter(file, p.about)

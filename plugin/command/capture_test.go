@@ -86,7 +86,7 @@ func TestCaptureMerges(t *testing.T) {
 	all := &collected{progress: &progress{w: &notes}, counts: map[string]map[string]evidence.FrameCount{}}
 	heard(all, "n1", frameAt(3), frameAt(5), counted(9, 0))
 	heard(all, "n2", frameAt(2), frameAt(4), counted(9, 7), evidence.Message{Problem: &evidence.Problem{Text: "no room"}})
-	full, err := c.hand(all)
+	full, err := c.hand(all, true)
 	if err != nil || !full {
 		t.Fatalf("full %v, %v", full, err)
 	}
@@ -142,7 +142,7 @@ func TestCaptureRotates(t *testing.T) {
 		for range 1000 { // of about 92 bytes
 			heard(all, "n1", frameAt(1))
 		}
-		if _, err := c.hand(all); err != nil {
+		if _, err := c.hand(all, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +179,7 @@ func TestCaptureReaderGone(t *testing.T) {
 	c.sink = &pcapngs{writer: pcap.NewWriter(closed{}, pcap.About{})}
 	all := &collected{progress: &progress{w: io.Discard}, counts: map[string]map[string]evidence.FrameCount{}}
 	heard(all, "n1", counted(9, 1))
-	if _, err := c.hand(all); !readerGone(err) { // though there is no frame
+	if _, err := c.hand(all, true); !readerGone(err) { // though there is no frame
 		t.Errorf("%v", err)
 	}
 	if readerGone(errors.New("no space left")) {
@@ -200,5 +200,24 @@ func TestCaptureOfNothing(t *testing.T) {
 	heard(all, "n1", counted(1, 0))
 	if err := all.failed(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A link hands over frames up to a round later than another one. They are in
+// order all the same, and none is kept back for longer.
+func TestCaptureOrder(t *testing.T) {
+	all := &collected{counts: map[string]map[string]evidence.FrameCount{}}
+	var got []int64
+	for _, round := range [][]int64{{1, 4}, {2, 3, 7}, {5, 6}, {}} {
+		for _, second := range round {
+			heard(all, "n1", frameAt(second))
+		}
+		frames, _ := all.take(false)
+		for _, frame := range frames {
+			got = append(got, frame.Time/1e9)
+		}
+	}
+	if fmt.Sprint(got) != "[1 2 3 4 5 6 7]" {
+		t.Error(got)
 	}
 }

@@ -43,7 +43,8 @@ func (p Printer) Line(node string, frame *evidence.Frame) string {
 		line += " (" + other + ")"
 	}
 	if frame.Leak != nil {
-		line += fmt.Sprintf(" LEAK: pods of %s to pods of %s", p.Cluster.Name(frame.Leak.Source), p.Cluster.Name(frame.Leak.Target))
+		source, target := p.Cluster.Name(frame.Leak.Source), p.Cluster.Name(frame.Leak.Target)
+		line += fmt.Sprintf(" LEAK: pods of %s to pods of %s", source, target)
 	}
 	return line
 }
@@ -136,7 +137,8 @@ func (d *decoder) packet(name string, from, to []byte, protocol layers.IPProtoco
 		d.protocol(protocol, payload, fragment)
 		return
 	}
-	d.add("%s %s.%d > %s.%d", name, source, binary.BigEndian.Uint16(payload), target, binary.BigEndian.Uint16(payload[2:]))
+	sourcePort, targetPort := binary.BigEndian.Uint16(payload), binary.BigEndian.Uint16(payload[2:])
+	d.add("%s %s.%d > %s.%d", name, source, sourcePort, target, targetPort)
 	d.protocol(protocol, payload, fragment)
 }
 
@@ -214,7 +216,8 @@ func message(b []byte) string {
 	case initiation:
 		return fmt.Sprintf("WireGuard handshake initiation, sender 0x%08x", index)
 	case response:
-		return fmt.Sprintf("WireGuard handshake response, sender 0x%08x, receiver 0x%08x", index, binary.LittleEndian.Uint32(b[8:]))
+		receiver := binary.LittleEndian.Uint32(b[8:])
+		return fmt.Sprintf("WireGuard handshake response, sender 0x%08x, receiver 0x%08x", index, receiver)
 	case cookie:
 		return fmt.Sprintf("WireGuard cookie reply, receiver 0x%08x", index)
 	case data:

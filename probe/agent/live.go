@@ -16,7 +16,8 @@ import (
 // startLive begins a live capture on the links as they are now.
 func (s *session) startLive(request *evidence.LiveRequest) {
 	if s.live != nil {
-		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "live", Text: "a live capture is already running"})
+		const text = "a live capture is already running"
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "live", Text: text})
 		return
 	}
 	links, problems := s.options.Host.Links(s.read.PodRanges)
@@ -54,7 +55,8 @@ func withEndpoints(ends []netip.Prefix, devices device.Snapshot) []netip.Prefix 
 // frames writes what a live capture has picked since the last time.
 func (s *session) frames(ctx context.Context, request *evidence.FramesRequest) {
 	if s.live == nil {
-		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "frames", Text: "no live capture is running"})
+		const text = "no live capture is running"
+		s.problem(evidence.Problem{Class: evidence.ProblemUnsupported, What: "frames", Text: text})
 		return
 	}
 	wait := min(max(request.Wait, 0), evidence.MaxFramesWait)

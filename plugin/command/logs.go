@@ -1,0 +1,164 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/plugin/logs"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
+)
+
+// logsFlags are the flags of logs.
+type logsFlags struct {
+	nodes   []string
+	since   time.Duration
+	follow  bool
+	all     bool
+	timeout time.Duration
+}
+
+func (r *root) logs() *cobra.Command {
+	var f logsFlags
+	command := &cobra.Command{
+		Use:        "logs [NODE…]",
+		SuggestFor: []string{"log", "journal", "journalctl", "dmesg"},
+		Short:      "Show what the network's pods log about WireGuard, known messages explained",
+		Long: `Show the lines about WireGuard in the logs of the pods of Flannel, Canal, Calico,
+Cilium, Antrea, Kilo and Submariner on all nodes, in the order of time. Known
+problems come first, each with its code, what it means and what to do. Of a container
+that was restarted, the log of the instance before is read too.
+
+K3s and plain flanneld run Flannel outside of pods. Their log is on the node:
+journalctl -u k3s -u k3s-agent
+
+Nothing is started in the cluster. With --namespace only pods of that namespace
+are read. What looks like a secret is cut out of every line.`,
+		Example: `  # The last hour, on all nodes.
+  kubectl wg logs
+
+  # A day, on one node, with lines that are not about WireGuard.
+  kubectl wg logs node1 --since 24h --all
+
+  # What is logged from now on, until interrupted.
+  kubectl wg logs -f --since 1s`,
+		ValidArgsFunction: r.completeNodeArguments,
+		RunE: func(command *cobra.Command, args []string) error {
+			if err := emptyFlag(command); err != nil {
+				return err
+			}
+			switch {
+			case f.since <= 0:
+				return usagef("e.g. 30m or 24h", "--since %s is not positive", f.since)
+			case f.timeout < time.Second:
+				return usagef("", "--timeout %s is too short, the minimum is 1s", f.timeout)
+			}
+			f.nodes = cleanNames(append(f.nodes, args...))
+			return r.runLogs(command.Context(), f)
+		},
+	}
+	flags := command.Flags()
+	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes whose logs are read, by name (default all)")
+	flags.DurationVar(&f.since, "since", time.Hour, "how far back to read")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what is logged, until interrupted")
+	flags.BoolVar(&f.all, "all", false, "show all lines, not only those about WireGuard")
+	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for reading, without --follow")
+	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
+	return command
+}
+
+// noLogs is the error for a cluster in which no pod of a network was found.
+type noLogs struct{ nodes []string }
+
+func (e *noLogs) Error() string {
+	where := "this cluster"
+	if len(e.nodes) > 0 {
+		where = fmt.Sprintf("the nodes %q", e.nodes)
+	}
+	return "no pods of a network that logs about WireGuard were found in " + where
+}
+
+// Hint says where the log is then.
+func (e *noLogs) Hint() string {
+	return "K3s has Flannel in its own process; on a node: " +
+		"journalctl -u k3s -u k3s-agent --since -1h | grep -iE 'wireguard|flannel'"
+}
+
+// ExitCode is that of a command that could not run.
+func (e *noLogs) ExitCode() int { return exitCouldNotRun }
+
+// runLogs finds the network's pods and shows their logs.
+func (r *root) runLogs(ctx context.Context, f logsFlags) error {
+	client, err := r.connect()
+	if err != nil {
+		return err
+	}
+	reading := ctx
+	if !f.follow {
+		late := fmt.Errorf("the logs could not be read within %s", f.timeout)
+		var cancel context.CancelFunc
+		reading, cancel = context.WithTimeoutCause(ctx, f.timeout, late)
+		defer cancel()
+	}
+	sources, err := client.LogSources(reading, *r.config.Namespace, f.nodes)
+	if err != nil {
+		return err
+	}
+	if len(sources) == 0 {
+		return &noLogs{f.nodes}
+	}
+	read := &logReader{
+		client: client, since: time.Now().Add(-f.since), all: f.all,
+		writer: logs.Writer{To: r.streams.Out, Zone: time.Local, Show: shown},
+		note:   func(text string) { fmt.Fprintln(r.streams.Err, shown(text)) },
+	}
+	if f.follow {
+		return read.follow(ctx, sources, func(ctx context.Context) ([]cluster.LogSource, error) {
+			return client.LogSources(ctx, *r.config.Namespace, f.nodes)
+		})
+	}
+	return read.once(reading, sources)
+}
+
+// shown makes text from a cluster fit to be shown: without secrets, and harmless.
+func shown(text string) string { return report.Printable(cluster.Redact(text)) }
+
+// sourceName is how a source is named in a line.
+func sourceName(s cluster.LogSource) string {
+	if s.Previous {
+		return s.Pod + " (previous)"
+	}
+	return s.Pod
+}
+
+// write shows lines that were read, problems first.
+func (l *logReader) write(lines []logs.Line) error {
+	logs.Sort(lines)
+	if err := l.writer.Findings(logs.Findings(lines)); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		if err := l.writer.Line(line, false); err != nil {
+			return err
+		}
+	}
+	if len(lines) == 0 {
+		l.note("no line about WireGuard was logged in that time; --all shows all lines, --since goes further back")
+	}
+	return nil
+}
+
+// wanted returns a line if it is to be shown.
+func (l *logReader) wanted(source cluster.LogSource, raw string) (logs.Line, bool) {
+	line := logs.Parse(source.Node, sourceName(source), raw)
+	return line, l.all || logs.Related(line.Text)
+}
+
+// without returns the sources that are not among others, and are running.
+func without(sources []cluster.LogSource, known map[cluster.LogSource]bool) []cluster.LogSource {
+	return slices.DeleteFunc(slices.Clone(sources), func(s cluster.LogSource) bool { return s.Previous || known[s] })
+}
