@@ -19,11 +19,12 @@ var Layers = []Layer{
 	{"probe/capture", []string{"probe/evidence", "probe/wire"}},
 	{"probe/canary", []string{"probe/evidence", "probe/wire"}},
 	{"probe/device", []string{"probe/evidence"}},
+	{"probe/perf", []string{"probe/evidence"}},
 	{"probe/kernel", []string{"probe/evidence"}},
 	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
-		"probe/host", "probe/filter"}},
+		"probe/host", "probe/filter", "probe/perf"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},
@@ -37,12 +38,13 @@ var Layers = []Layer{
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/compare", []string{"plugin/verdict", "plugin/report"}},
+	{"plugin/perf", []string{"probe/evidence", "plugin/graph", "plugin/profile", "plugin/verdict", "plugin/report"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
 	// wire.Run is the only form of a run's mark and key, and plugin/run draws them.
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
-		"plugin/profile", "plugin/check", "plugin/cluster"}},
+		"plugin/profile", "plugin/check", "plugin/cluster", "plugin/perf"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run", "plugin/compare"}},
+		"plugin/remedy", "plugin/check", "plugin/report", "plugin/cluster", "plugin/run", "plugin/compare", "plugin/perf"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -51,7 +53,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/compare",
+	"plugin/report", "plugin/compare", "plugin/perf",
 }
 
 // Ban forbids imports to packages.

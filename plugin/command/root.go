@@ -111,7 +111,7 @@ packets rather than trusting configuration.`,
 	}
 	r.addGlobalFlags(command)
 	command.AddCommand(r.verify(), r.replay(), r.explain(), r.cleanup(), r.version(), r.options())
-	command.AddCommand(r.compare())
+	command.AddCommand(r.compare(), r.perf())
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)
 	return command

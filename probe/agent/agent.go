@@ -202,5 +202,6 @@ func (s *session) handle(ctx context.Context, request *evidence.Request) (done b
 var limits = map[string]time.Duration{
 	"start": 5 * time.Second, "read": 30 * time.Second, "capture": 15 * time.Second, "listen": 10 * time.Second,
 	"send": 3 * time.Minute, "control": 15 * time.Second,
+	"serve": 10 * time.Second, "measure": 40 * time.Second, "load": 10 * time.Second,
 	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "end": 15 * time.Second, "unknown": time.Second,
 }

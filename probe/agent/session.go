@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
+	"github.com/kubectl-wg/kubectl-wg/probe/perf"
 )
 
 // session is what the agent knows between two requests.
@@ -30,6 +31,7 @@ type session struct {
 	role     string // empty until the session is open
 	id       canary.Identity
 	pod      Pod             // role pod
+	measured *perf.Server    // nil until measurements are served
 	classes  *canary.Classes // nil until packets of classes are asked for
 	read     evidence.ReadRequest
 	links    host.Links      // at the last reading
@@ -121,6 +123,9 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Control != nil, "control", "probe", func(ctx context.Context) { s.control(ctx, r.Control) }},
 		{r.Answer != nil, "answer", "", func(context.Context) { s.answer(r.Answer) }},
 		{r.Reach != nil, "reach", "", func(ctx context.Context) { s.classed().Send(ctx, *r.Reach) }},
+		{r.Serve != nil, "serve", "", func(ctx context.Context) { s.serveMeasurements(ctx, r.Serve) }},
+		{r.Measure != nil, "measure", "", func(ctx context.Context) { s.measure(ctx, r.Measure) }},
+		{r.Load != nil, "load", "", func(context.Context) { s.readLoad(r.Load) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.End != nil, "end", "", func(context.Context) {}},
 	} {
@@ -192,6 +197,9 @@ func (s *session) close() {
 	}
 	if s.classes != nil {
 		s.classes.Stop()
+	}
+	if s.measured != nil {
+		s.measured.Close()
 	}
 	clear(s.id.Key)
 }

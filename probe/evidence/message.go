@@ -56,6 +56,8 @@ type Message struct {
 	TrySeen    *TrySeen    `json:"trySeen,omitempty"`
 	Classed    *Classed    `json:"classed,omitempty"`
 	ClassSeen  *ClassSeen  `json:"classSeen,omitempty"`
+	Measured   *Measured   `json:"measured,omitempty"`
+	Load       *Load       `json:"load,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
 	Peers      *Peers      `json:"peers,omitempty"`
 	Counts     *Counts     `json:"counts,omitempty"`
@@ -99,6 +101,8 @@ const (
 	KindTrySeen    Kind = "trySeen"
 	KindClassed    Kind = "classed"
 	KindClassSeen  Kind = "classSeen"
+	KindMeasured   Kind = "measured"
+	KindLoad       Kind = "load"
 	KindReady      Kind = "ready"
 	KindCanary     Kind = "canary"
 	KindCapture    Kind = "capture"
@@ -137,6 +141,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindInventory, m.Inventory != nil}, {KindDiversion, m.Diversion != nil}, {KindLinkCount, m.LinkCount != nil},
 		{KindLinkEvent, m.LinkEvent != nil}, {KindTried, m.Tried != nil}, {KindTrySeen, m.TrySeen != nil},
 		{KindClassed, m.Classed != nil}, {KindClassSeen, m.ClassSeen != nil},
+		{KindMeasured, m.Measured != nil}, {KindLoad, m.Load != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

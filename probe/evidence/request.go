@@ -28,6 +28,9 @@ type Request struct {
 	Control *ControlRequest `json:"control,omitempty"`
 	Answer  *AnswerRequest  `json:"answer,omitempty"`
 	Reach   *ReachRequest   `json:"reach,omitempty"`
+	Serve   *ServeRequest   `json:"serve,omitempty"`
+	Measure *MeasureRequest `json:"measure,omitempty"`
+	Load    *LoadRequest    `json:"load,omitempty"`
 	Stop    *StopRequest    `json:"stop,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`
 }
