@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
+	"github.com/kubectl-wg/kubectl-wg/plugin/perf"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -38,7 +39,7 @@ code all checks are listed.`,
   kubectl wg explain WG04`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var codes []string
-			for _, c := range check.Documented() {
+			for _, c := range allChecks() {
 				codes = append(codes, c.Code+"\t"+c.Title)
 			}
 			return codes, cobra.ShellCompDirectiveNoFileComp
@@ -62,7 +63,7 @@ func (r *root) explainAll(args []string) error {
 			codes[i] = "WG" + codes[i]
 		}
 		begins := func(c verdict.Check) bool { return strings.HasPrefix(c.Code, codes[i]) }
-		if !slices.ContainsFunc(check.Documented(), begins) {
+		if !slices.ContainsFunc(allChecks(), begins) {
 			return usagef("kubectl wg explain lists all codes", "there is no check %s", arg)
 		}
 	}
@@ -81,13 +82,30 @@ func (r *root) explainCode(code string) error {
 	if c, ok := check.Find(code); ok {
 		return report.Explain(r.streams.Out, c)
 	}
+	for _, c := range perf.Checks() {
+		if c.Code == code {
+			return r.explainCause(c)
+		}
+	}
 	return r.listChecks(code)
+}
+
+// allChecks are those of a verification and the causes that perf looks for.
+func allChecks() []verdict.Check { return slices.Concat(check.Documented(), perf.Checks()) }
+
+// explainCause explains what kubectl wg perf looks for.
+func (r *root) explainCause(c verdict.Check) error {
+	if err := report.Explain(r.streams.Out, c); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(r.streams.Out, "\nkubectl wg perf looks for it. Fix: %s\n", perf.Hint(c.Code))
+	return err
 }
 
 // listChecks lists the checks whose codes begin so, under the headings of their
 // families.
 func (r *root) listChecks(prefix string) error {
-	checks := slices.Clone(check.Documented())
+	checks := allChecks()
 	slices.SortFunc(checks, func(a, b verdict.Check) int { return cmp.Compare(a.Code, b.Code) })
 	var text strings.Builder
 	for _, family := range checkFamilies {

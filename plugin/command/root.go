@@ -123,7 +123,7 @@ packets rather than trusting configuration.`,
 	}
 	r.addGlobalFlags(command)
 	command.AddCommand(
-		r.preflight(), r.verify(), r.status(), r.capture(), r.logs(),
+		r.preflight(), r.verify(), r.status(), r.capture(), r.perf(), r.logs(),
 		r.replay(), r.compare(), r.policy(), r.explain(), r.cleanup(), r.version(), r.options(),
 	)
 	command.SetVersionTemplate(versionText())

@@ -218,6 +218,7 @@ var limits = map[string]time.Duration{
 	"send": 3 * time.Minute, "control": 15 * time.Second,
 	"trial": 10 * time.Second, "portListen": 10 * time.Second, "portSend": 30 * time.Second,
 	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "devices": 10 * time.Second,
+	"serve": 10 * time.Second, "measure": 40 * time.Second, "load": 10 * time.Second,
 	"live": 15 * time.Second, "frames": 15 * time.Second,
 	"end": 15 * time.Second, "unknown": time.Second,
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
+	"github.com/kubectl-wg/kubectl-wg/probe/perf"
 	"github.com/kubectl-wg/kubectl-wg/probe/trial"
 )
 
@@ -33,6 +34,7 @@ type session struct {
 	netns    uint64 // that the agent is in, see evidence.Hello
 	id       canary.Identity
 	pod      Pod             // role pod
+	measured *perf.Server    // nil until measurements are served
 	classes  *canary.Classes // nil until packets of classes are asked for
 	ports    *canary.Ports   // nil until ports of the host are asked for
 	read     evidence.ReadRequest
@@ -139,6 +141,9 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.PortSend != nil, "portSend", "probe", func(ctx context.Context) { s.write(s.hostPorts().Send(ctx, *r.PortSend)...) }},
 		{r.Live != nil, "live", "probe", func(context.Context) { s.startLive(r.Live) }},
 		{r.Frames != nil, "frames", "probe", func(ctx context.Context) { s.frames(ctx, r.Frames) }},
+		{r.Serve != nil, "serve", "", func(ctx context.Context) { s.serveMeasurements(ctx, r.Serve) }},
+		{r.Measure != nil, "measure", "", func(ctx context.Context) { s.measure(ctx, r.Measure) }},
+		{r.Load != nil, "load", "", func(context.Context) { s.readLoad(r.Load) }},
 		{r.Stop != nil, "stop", "", s.stop},
 		{r.Devices != nil, "devices", "probe", func(context.Context) { s.reportDevices() }},
 		{r.End != nil, "end", "", func(context.Context) {}},
@@ -217,6 +222,9 @@ func (s *session) close() {
 	}
 	if s.ports != nil {
 		s.ports.Stop()
+	}
+	if s.measured != nil {
+		s.measured.Close()
 	}
 	clear(s.id.Key)
 }

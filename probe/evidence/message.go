@@ -62,6 +62,8 @@ type Message struct {
 	PortSeen   *PortSeen   `json:"portSeen,omitempty"`
 	Frame      *Frame      `json:"frame,omitempty"`
 	FrameCount *FrameCount `json:"frameCount,omitempty"`
+	Measured   *Measured   `json:"measured,omitempty"`
+	Load       *Load       `json:"load,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
 	Peers      *Peers      `json:"peers,omitempty"`
 	Counts     *Counts     `json:"counts,omitempty"`
@@ -111,6 +113,8 @@ const (
 	KindPortSeen   Kind = "portSeen"
 	KindFrame      Kind = "frame"
 	KindFrameCount Kind = "frameCount"
+	KindMeasured   Kind = "measured"
+	KindLoad       Kind = "load"
 	KindReady      Kind = "ready"
 	KindCanary     Kind = "canary"
 	KindCapture    Kind = "capture"
@@ -152,6 +156,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindTrial, m.Trial != nil}, {KindPortUse, m.PortUse != nil}, {KindPortSent, m.PortSent != nil},
 		{KindPortSeen, m.PortSeen != nil},
 		{KindFrame, m.Frame != nil}, {KindFrameCount, m.FrameCount != nil},
+		{KindMeasured, m.Measured != nil}, {KindLoad, m.Load != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},
 		{KindPeers, m.Peers != nil}, {KindCounts, m.Counts != nil}, {KindCanaries, m.Canaries != nil},

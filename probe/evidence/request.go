@@ -30,6 +30,9 @@ type Request struct {
 	Reach   *ReachRequest   `json:"reach,omitempty"`
 	Live    *LiveRequest    `json:"live,omitempty"`
 	Frames  *FramesRequest  `json:"frames,omitempty"`
+	Serve   *ServeRequest   `json:"serve,omitempty"`
+	Measure *MeasureRequest `json:"measure,omitempty"`
+	Load    *LoadRequest    `json:"load,omitempty"`
 	Stop    *StopRequest    `json:"stop,omitempty"`
 	Devices *DevicesRequest `json:"devices,omitempty"`
 	End     *EndRequest     `json:"end,omitempty"`

@@ -194,8 +194,8 @@ type Control struct {
 // written.
 type Ready struct {
 	Request uint32 `json:"request"` // Request.ID
-	What    string `json:"what"`    // read, capture, listen, send, control, answer, reach, live, frames, stop
-	// Ports are what Listen or Answer bound, by "udp4", "tcp4", "udp6", "tcp6".
+	What    string `json:"what"`    // the name of the request's field
+	// Ports are what Listen, Answer or Serve bound, by "udp4", "tcp4", "udp6", "tcp6".
 	Ports map[string]uint16 `json:"ports,omitempty"`
 	// Took is how long the agent worked on the request, milliseconds: what the
 	// plugin waited for beyond that was lost on the way.
