@@ -210,6 +210,9 @@ type Result struct {
 	Totals   Totals
 	Pairs    []Pair
 	Findings []Finding // in the order of the table
+	// Proofs are the statuses of all pairs' proofs, of those that are not listed too: by
+	// the places of sender, receiver and family; 0 where nothing was tested.
+	Proofs []Status
 }
 
 // Advice returns the findings that are something to consider. They change neither
