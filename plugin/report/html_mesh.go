@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -47,7 +48,7 @@ const (
 	// each stands for several nodes and has the gravest of their statuses.
 	maxMap = 500
 	// maxUnproven is how many nodes with directions that are not proven are listed.
-	maxUnproven = 50
+	maxUnproven = 15
 )
 
 // legend are the statuses of a direction on the mesh.
@@ -182,9 +183,13 @@ func (b *htmlBuilder) forScript(f int, leaks map[int]bool) htmlMap {
 	return m
 }
 
-// unproven lists the nodes whose directions are not all proven.
+// unproven lists the nodes whose directions are not all proven, those with the most
+// first.
 func (b *htmlBuilder) unproven(p *htmlPage) {
-	all := b.d.Totals.Unproven
+	all := slices.Clone(b.d.Totals.Unproven)
+	slices.SortStableFunc(all, func(one, other verdict.NodeTotal) int {
+		return other.Sending + other.Receiving - one.Sending - one.Receiving
+	})
 	for _, n := range all[:min(len(all), maxUnproven)] {
 		p.Unproven = append(p.Unproven, htmlNode{
 			n.Node, fmt.Sprintf("%s of %s", grouped(n.Sending), grouped(n.Sends)),

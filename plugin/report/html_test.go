@@ -357,7 +357,7 @@ func TestTimeline(t *testing.T) {
 			t.Errorf("%+v", phase)
 		}
 	}
-	want := "reading cluster state, starting probe pods, first pod Ready, half of the pods Ready, all 6 pods Ready, testing"
+	want := "reading cluster state, starting probe pods, first pod Ready, half of the pods Ready, last pod Ready, testing"
 	if got := strings.Join(names, ", "); got != want {
 		t.Errorf("%s", got)
 	}
