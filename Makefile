@@ -74,7 +74,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
+.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander test-html bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -157,6 +157,12 @@ bench-scale: build ## Measure verify with simulated nodes behind a real API serv
 
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
 	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
+
+test-html: build ## Open pages of -o html in headless Chromium: policy, network, axe, keyboard, width (needs node and npm)
+	@rm -rf bin/pages && mkdir -p bin/pages
+	@$(GO_BUILD) -o bin/pagecases ./hack/browser && bin/pagecases -output bin/pages
+	@cp hack/browser/package.json hack/browser/check.mjs bin/pages/ && cd bin/pages && npm install --no-audit --no-fund --silent
+	@node bin/pages/check.mjs bin/pages bin/pages/screenshots
 
 mutants: $(GREMLINS) ## Change operators one by one and see that tests notice; hours for all (PACKAGES="probe/wire …", RUN=REGEXP)
 	@$(GO_BUILD) -o bin/mutants ./hack/mutants

@@ -170,8 +170,8 @@ func TestCompletion(t *testing.T) {
 		"verify --family":  "4\n6\nall\n",
 		"verify --fail-on": "fail\nwarn\n",
 		"replay --fail-on": "fail\nwarn\n",
-		"replay -o":        "text\nshort\njson\nyaml\nmarkdown\n",
-		"verify --output":  "text\nshort\njson\nyaml\nmarkdown\n",
+		"replay -o":        "text\nshort\njson\nyaml\nmarkdown\nhtml\njunit\n",
+		"verify --output":  "text\nshort\njson\nyaml\nmarkdown\nhtml\njunit\n",
 		"explain":          "WG0101\t",
 		"verify --pairs":   "all\nring\n",
 	} {

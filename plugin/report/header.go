@@ -10,7 +10,7 @@ import (
 func (t *text) header() {
 	t.labelled("Cluster", strings.Join(t.cluster(), ", "))
 	t.labelled("Run", strings.Join(t.run(), ", "))
-	if identity := t.identity(); len(identity) > 0 && (t.terse < least || t.Details) {
+	if identity := t.identity(); len(identity) > 0 && (t.terse < untitled || t.Details) {
 		t.labelled("Identity", strings.Join(identity, ", "))
 	}
 }

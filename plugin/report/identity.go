@@ -39,7 +39,7 @@ func digests(images []string) (all []string) {
 }
 
 // identity names the cluster, who verified it and with what, as far as the
-// recording says so, in phrases.
+// recording says so, in phrases. What is long is cut, but for details.
 func (t *text) identity() (parts []string) {
 	cluster, run := &t.Graph.Cluster, &t.Graph.Run
 	if cluster.UID != "" {
@@ -49,10 +49,27 @@ func (t *text) identity() (parts []string) {
 		parts = append(parts, "run by "+cluster.User)
 	}
 	if run.Revision != "" {
-		parts = append(parts, "plugin "+run.Revision)
+		parts = append(parts, "plugin "+t.cutHex(run.Revision))
 	}
-	if images := digests(images(t.Graph)); len(images) > 0 {
-		parts = append(parts, "probes "+listed(images))
+	var probes []string
+	for _, image := range digests(images(t.Graph)) {
+		probes = append(probes, t.cutHex(image))
+	}
+	if len(probes) > 0 {
+		parts = append(parts, "probes "+listed(probes))
 	}
 	return parts
+}
+
+// cutHex keeps of a revision or digest what tells it apart from others.
+func (t *text) cutHex(name string) string {
+	hex, isDigest := strings.CutPrefix(name, "sha256:")
+	const enough = 12
+	if t.Details || len(hex) <= enough {
+		return name
+	}
+	if isDigest {
+		return "sha256:" + hex[:enough]
+	}
+	return hex[:enough]
 }

@@ -44,6 +44,7 @@ var formats = []struct {
 	{"json", writeJSON},
 	{"yaml", writeYAML},
 	{"markdown", writeMarkdown},
+	{"html", writeHTML},
 	{"junit", writeJUnit},
 	{"policyreport", writePolicyReport},
 	{"openreports", writeOpenReport},

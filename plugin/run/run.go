@@ -93,6 +93,9 @@ func (r *Run) phase(ctx context.Context, name string, do func(context.Context) e
 	r.options.Progress.Phase(name)
 	began := time.Now()
 	err := do(within)
+	r.about.Phases = append(r.about.Phases, evidence.Phase{
+		Name: name, Began: began.Sub(time.Unix(0, r.about.Started)).Milliseconds(), Took: time.Since(began).Milliseconds(),
+	})
 	r.options.Log.Debug("phase", "name", name, "took", time.Since(began), "error", err)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

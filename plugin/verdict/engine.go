@@ -20,7 +20,7 @@ func Judge(g *graph.Graph, table []Check, detailed int) *Result {
 	j.judgeNodes()
 	j.judgeEdges()
 	j.explain()
-	r := &Result{Totals: j.totals(), Causes: j.causes()}
+	r := &Result{Totals: j.totals(), Causes: j.causes(), Proofs: j.proofs}
 	r.Verdict = j.overall(&r.Totals)
 	r.Complete = r.Totals.Pairs <= detailed
 	if r.Complete {

@@ -215,6 +215,9 @@ type Result struct {
 	Findings []Finding // in the order of the table
 	// Acceptance is what a policy makes of all this, nil without one.
 	Acceptance *Acceptance
+	// Proofs are the statuses of all pairs' proofs, of those that are not listed too: by
+	// the places of sender, receiver and family; 0 where nothing was tested.
+	Proofs []Status
 }
 
 // Advice returns the findings that are something to consider. They change neither

@@ -38,6 +38,16 @@ type Run struct {
 	// Scope is what was tested besides test pods to each other: ScopeServices,
 	// ScopeHosts.
 	Scope []string `json:"scope,omitempty"`
+	// Phases are what the plugin did one after the other; none in recordings of earlier
+	// versions.
+	Phases []Phase `json:"phases,omitempty"`
+}
+
+// Phase is one phase of a run, in milliseconds of the plugin's clock.
+type Phase struct {
+	Name  string `json:"name"`
+	Began int64  `json:"began"` // after Run.Started
+	Took  int64  `json:"took"`
 }
 
 // Newcomer is a pod that sends from its first moment on.
