@@ -35,6 +35,7 @@ var Layers = []Layer{
 	{"plugin/remedy", []string{"plugin/verdict"}},
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
 	{"plugin/policy", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check"}},
+	{"plugin/ledger", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/check"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/cluster", []string{"probe/evidence", "manifests"}},
@@ -42,7 +43,7 @@ var Layers = []Layer{
 	{"plugin/run", []string{"probe/evidence", "probe/wire", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict",
 		"plugin/profile", "plugin/check", "plugin/cluster"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
-		"plugin/remedy", "plugin/check", "plugin/policy", "plugin/report", "plugin/cluster", "plugin/run"}},
+		"plugin/remedy", "plugin/check", "plugin/policy", "plugin/ledger", "plugin/report", "plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -51,7 +52,7 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/policy", "plugin/report",
+	"plugin/policy", "plugin/ledger", "plugin/report",
 }
 
 // Ban forbids imports to packages.
