@@ -23,7 +23,8 @@ import (
 // built is what kustomize makes of a folder, by kind and name.
 func built(t *testing.T, folder string) map[string][]byte {
 	t.Helper()
-	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join("acceptance", folder))
+	kustomizer := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
+	made, err := kustomizer.Run(filesys.MakeFsOnDisk(), filepath.Join("acceptance", folder))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,15 +124,18 @@ func TestAcceptance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const role, results = "ClusterRole kubectl-wg-acceptance", "Role kubectl-wg-results"
+	const chartRole, chartResults = "ClusterRole r-kubectl-wg-ns", "Role r-kubectl-wg"
+	single := rendered(t, map[string]any{"schedule": ""})
 	for name, test := range map[string]struct {
-		objects                 map[string][]byte
-		job, cron, role, result string
+		objects                  map[string][]byte
+		job, cron, role, results string
 	}{
-		"job":       {built(t, "job"), "Job wg-verify", "", "ClusterRole kubectl-wg-acceptance", "Role kubectl-wg-results"},
-		"cronjob":   {built(t, "cronjob"), "", "CronJob wg-verify", "ClusterRole kubectl-wg-acceptance", "Role kubectl-wg-results"},
-		"argocd":    {built(t, "argocd"), "Job wg-verify", "", "ClusterRole kubectl-wg-acceptance", "Role kubectl-wg-results"},
-		"chart":     {rendered(t, nil), "Job r-wg-test", "CronJob r-wg-verify", "ClusterRole r-kubectl-wg-ns", "Role r-kubectl-wg"},
-		"chart job": {rendered(t, map[string]any{"schedule": ""}), "Job r-wg-verify", "", "ClusterRole r-kubectl-wg-ns", "Role r-kubectl-wg"},
+		"job":       {built(t, "job"), "Job wg-verify", "", role, results},
+		"cronjob":   {built(t, "cronjob"), "", "CronJob wg-verify", role, results},
+		"argocd":    {built(t, "argocd"), "Job wg-verify", "", role, results},
+		"chart":     {rendered(t, nil), "Job r-wg-test", "CronJob r-wg-verify", chartRole, chartResults},
+		"chart job": {single, "Job r-wg-verify", "", chartRole, chartResults},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.job != "" {
@@ -140,12 +144,13 @@ func TestAcceptance(t *testing.T) {
 			if test.cron != "" {
 				restricted(t, &decoded[batchv1.CronJob](t, test.objects, test.cron).Spec.JobTemplate.Spec)
 			}
-			if rules := decoded[rbacv1.ClusterRole](t, test.objects, test.role).Rules; !reflect.DeepEqual(rules, operator.Rules) {
+			rules := decoded[rbacv1.ClusterRole](t, test.objects, test.role).Rules
+			if !reflect.DeepEqual(rules, operator.Rules) {
 				t.Errorf("the rules are not those of an operator: %+v", rules)
 			}
-			results := decoded[rbacv1.Role](t, test.objects, test.result).Rules
-			if len(results) != 3 || len(results[1].ResourceNames) != 2 || slices.Contains(results[0].Verbs, "update") {
-				t.Errorf("%+v", results)
+			kept := decoded[rbacv1.Role](t, test.objects, test.results).Rules
+			if len(kept) != 3 || len(kept[1].ResourceNames) != 2 || slices.Contains(kept[0].Verbs, "update") {
+				t.Errorf("%+v", kept)
 			}
 		})
 	}
@@ -162,7 +167,8 @@ func restricted(t *testing.T, job *batchv1.JobSpec) {
 	c := pod.Containers[0].SecurityContext
 	switch {
 	case pod.HostNetwork || pod.HostPID || pod.HostIPC || len(pod.Containers) != 1:
-	case pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault || !*pod.SecurityContext.RunAsNonRoot:
+	case !*pod.SecurityContext.RunAsNonRoot:
+	case pod.SecurityContext.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault:
 	case *c.AllowPrivilegeEscalation || !*c.ReadOnlyRootFilesystem || c.Privileged != nil:
 	case !slices.Equal(c.Capabilities.Drop, []corev1.Capability{"ALL"}) || len(c.Capabilities.Add) > 0:
 	case *job.BackoffLimit != 0 || job.ActiveDeadlineSeconds == nil || pod.RestartPolicy != corev1.RestartPolicyNever:
@@ -177,11 +183,12 @@ func restricted(t *testing.T, job *batchv1.JobSpec) {
 func TestChartValues(t *testing.T) {
 	hostile := "x\"\n  evil: true"
 	objects := rendered(t, map[string]any{
-		"parts": 8.0, "policy": hostile, "probeImage": "registry.example/wg-probe:v1", "args": []any{"--scope=pods,services", hostile},
+		"parts": 8.0, "policy": hostile, "probeImage": "registry.example/wg-probe:v1",
+		"args": []any{"--scope=pods,services", hostile},
 	})
 	pod := decoded[batchv1.CronJob](t, objects, "CronJob r-wg-verify").Spec.JobTemplate.Spec.Template.Spec
-	want := []string{"verify", "--report-configmap=r-wg-report", "--ledger=r-wg-ledger", "--image=registry.example/wg-probe:v1",
-		"--part=next/8", "--policy=/policy/policy.yaml", "--scope=pods,services", hostile}
+	want := []string{"verify", "--report-configmap=r-wg-report", "--ledger=r-wg-ledger",
+		"--image=registry.example/wg-probe:v1", "--part=next/8", "--policy=/policy/policy.yaml", "--scope=pods,services", hostile}
 	if got := pod.Containers[0].Args; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -214,8 +221,10 @@ func TestMonitoring(t *testing.T) {
 	if !json.Valid(dashboard) {
 		t.Error("the dashboard is not valid JSON")
 	}
-	known := []string{"kubectl_wg_verify_verdict", "kubectl_wg_verify_ended_timestamp_seconds", "kubectl_wg_verify_directions",
-		"kubectl_wg_verify_nodes", "kubectl_wg_verify_steps"}
+	known := []string{
+		"kubectl_wg_verify_verdict", "kubectl_wg_verify_ended_timestamp_seconds", "kubectl_wg_verify_directions",
+		"kubectl_wg_verify_nodes", "kubectl_wg_verify_steps",
+	}
 	for _, metric := range regexp.MustCompile(`kubectl_wg_[a-z_]+`).FindAllString(string(rules)+string(dashboard), -1) {
 		if !slices.Contains(known, metric) {
 			t.Errorf("%s is not a metric of kubectl wg verify -o openmetrics", metric)

@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,8 +33,11 @@ func EventObject(about *corev1.ConfigMap, run, reason, note string, normal bool,
 	}
 	event.Namespace = about.Namespace
 	event.Name = about.Name[:min(len(about.Name), 200)] + "." + run
-	event.InvolvedObject.Namespace, event.InvolvedObject.Name, event.InvolvedObject.UID = about.Namespace, about.Name, about.UID
-	event.Reason, event.Message = reason, note[:min(len(note), maxNote)]
+	event.InvolvedObject.Namespace = about.Namespace
+	event.InvolvedObject.Name = about.Name
+	event.InvolvedObject.UID = about.UID
+	event.Reason = reason
+	event.Message = strings.ToValidUTF8(note[:min(len(note), maxNote)], "")
 	if !normal {
 		event.Type = corev1.EventTypeWarning
 	}

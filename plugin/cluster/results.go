@@ -53,11 +53,14 @@ func (e *NoResults) Error() string {
 
 // Hint is the commands by which an administrator gives the permissions.
 func (e *NoResults) Hint() string {
-	in := quote(e.Place.Namespace)
-	return "ask a cluster administrator to run: kubectl create role kubectl-wg-results -n " + in +
-		" --verb=get,create,update --resource=configmaps && kubectl create role kubectl-wg-events -n " + in +
-		" --verb=create --resource=events && for role in kubectl-wg-results kubectl-wg-events; do kubectl create rolebinding $role -n " +
-		in + " --role=$role " + subject(e.User) + "; done"
+	in := " -n " + quote(e.Place.Namespace)
+	to := " " + subject(e.User)
+	return "ask a cluster administrator to run: " + strings.Join([]string{
+		"kubectl create role kubectl-wg-results --verb=get,create,update --resource=configmaps" + in,
+		"kubectl create role kubectl-wg-events --verb=create --resource=events" + in,
+		"kubectl create rolebinding kubectl-wg-results --role=kubectl-wg-results" + in + to,
+		"kubectl create rolebinding kubectl-wg-events --role=kubectl-wg-events" + in + to,
+	}, " && ")
 }
 
 // results are the permissions for keeping results; name: asked for one ConfigMap.
@@ -130,10 +133,12 @@ func (c *Client) Kept(ctx context.Context, at Place) (*corev1.ConfigMap, error) 
 	return kept, nil
 }
 
+// Change returns what a ConfigMap is to hold, of what it holds; nil: there is none.
+type Change func(before *corev1.ConfigMap) (Result, error)
+
 // Keep makes or updates the ConfigMap of a place. Where another run updates it
-// meanwhile it is read again: change is called once more, with what is there then,
-// nil if there is nothing.
-func (c *Client) Keep(ctx context.Context, at Place, change func(*corev1.ConfigMap) (Result, error)) (*corev1.ConfigMap, error) {
+// meanwhile it is read again, and change is called once more.
+func (c *Client) Keep(ctx context.Context, at Place, change Change) (*corev1.ConfigMap, error) {
 	for {
 		before, err := c.Kept(ctx, at)
 		if err != nil {
@@ -161,7 +166,8 @@ func (c *Client) replace(ctx context.Context, at Place, before *corev1.ConfigMap
 	}
 	object.Data, object.BinaryData = r.Data, r.Binary
 	var written *corev1.ConfigMap
-	err = c.callFor(ctx, createTimeout, patience, "writing the ConfigMap "+at.String(), func(ctx context.Context) (err error) {
+	what := "writing the ConfigMap " + at.String()
+	err = c.callFor(ctx, createTimeout, patience, what, func(ctx context.Context) (err error) {
 		if before == nil {
 			written, err = c.api.CoreV1().ConfigMaps(at.Namespace).Create(ctx, object, metav1.CreateOptions{})
 			return err

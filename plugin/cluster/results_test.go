@@ -94,7 +94,10 @@ func TestEachRuleIsNeeded(t *testing.T) {
 
 // A ConfigMap is made, and updated the next time; one of another program is left.
 func TestKeep(t *testing.T) {
-	api := fake.NewSimpleClientset(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kubectl-wg-acceptance", Name: "theirs"}})
+	theirs := Place{Namespace: resultsPlace.Namespace, Name: "theirs"}
+	api := fake.NewSimpleClientset(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: theirs.Namespace, Name: theirs.Name},
+	})
 	c := client(api)
 	for _, text := range []string{"one", "two"} {
 		written, err := c.Keep(t.Context(), resultsPlace, func(before *corev1.ConfigMap) (Result, error) {
@@ -114,7 +117,6 @@ func TestKeep(t *testing.T) {
 	if err != nil || len(events.Items) != 2 || len(events.Items[0].Message) != 1024 || events.Items[0].InvolvedObject.Name != "wg-report" {
 		t.Errorf("%+v, %v", events, err)
 	}
-	theirs := Place{Namespace: "kubectl-wg-acceptance", Name: "theirs"}
 	_, err = c.Keep(t.Context(), theirs, func(*corev1.ConfigMap) (Result, error) { return Result{}, nil })
 	var foreign *Foreign
 	if !errors.As(err, &foreign) || foreign.Hint() == "" {

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -50,7 +50,10 @@ type result struct {
 func newResult(j *check.Judgement, evidence *recording.Recording, failOnWarn bool) (*result, error) {
 	options := report.Options{FailOnWarn: failOnWarn}
 	var text, document, recorded bytes.Buffer
-	if err := errors.Join(report.Write(&text, "text", j, options), report.Write(&document, "json", j, options)); err != nil {
+	if err := report.Write(&text, "text", j, options); err != nil {
+		return nil, err
+	}
+	if err := report.Write(&document, "json", j, options); err != nil {
 		return nil, err
 	}
 	var about struct{ Headline string }
@@ -96,7 +99,7 @@ func (r *result) content() cluster.Result {
 }
 
 // cut bounds a text.
-func cut(text string, most int) string { return text[:min(len(text), most)] }
+func cut(text string, most int) string { return strings.ToValidUTF8(text[:min(len(text), most)], "") }
 
 func size(c *cluster.Result) (sum int) {
 	for key, value := range c.Data {

@@ -32,7 +32,8 @@ func addResultFlags(command *cobra.Command, f *resultFlags) {
 	flags := command.Flags()
 	flags.StringVar(&f.report, "report-configmap", "", "keep report and recording in this ConfigMap, as `name` or "+
 		"namespace/name, and write an event about it")
-	flags.StringVar(&f.ledger, "ledger", "", "keep in this ConfigMap, as `name` or namespace/name, which directions were proven when")
+	flags.StringVar(&f.ledger, "ledger", "", "keep in this ConfigMap, as `name` or namespace/name, which directions "+
+		"were proven when")
 	flags.StringVar(&f.part, "part", "", "test one of several parts of all directions: K/M, or next/M with --ledger")
 }
 
@@ -54,7 +55,8 @@ func (f *resultFlags) validate(pairs string) error {
 		}
 	}
 	if f.part != "" && pairs == "ring" {
-		return usagef("omit --pairs, or say to how many others each node may send", "--part and --pairs ring exclude each other")
+		return usagef("omit --pairs, or say to how many others each node may send",
+			"--part and --pairs ring exclude each other")
 	}
 	for name, value := range map[string]string{"report-configmap": f.report, "ledger": f.ledger} {
 		if value == "" {
@@ -134,7 +136,9 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 const keepTime = time.Minute
 
 // keep writes the result of a run, also of one that was interrupted.
-func (k *results) keep(ctx context.Context, j *check.Judgement, evidence *recording.Recording, failOnWarn bool, progress *progress) error {
+func (k *results) keep(
+	ctx context.Context, j *check.Judgement, evidence *recording.Recording, failOnWarn bool, progress *progress,
+) error {
 	if k == nil {
 		return nil
 	}
@@ -164,7 +168,8 @@ func (k *results) keep(ctx context.Context, j *check.Judgement, evidence *record
 
 // write writes a result and an event about it.
 func (k *results) write(ctx context.Context, r *result) error {
-	written, err := k.client.Keep(ctx, *k.report, func(*corev1.ConfigMap) (cluster.Result, error) { return r.content(), nil })
+	replace := func(*corev1.ConfigMap) (cluster.Result, error) { return r.content(), nil }
+	written, err := k.client.Keep(ctx, *k.report, replace)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ func (e *BadPart) Error() string {
 	if e.Each == 0 {
 		return fmt.Sprintf("part %s of the directions between %d nodes has none", e.Part, e.Nodes)
 	}
-	return fmt.Sprintf("in part %s each of %d nodes sends to %d others, --pairs allows %d", e.Part, e.Nodes, e.Each, e.AtMost)
+	return fmt.Sprintf("in part %s each of %d nodes sends to %d others, --pairs allows %d",
+		e.Part, e.Nodes, e.Each, e.AtMost)
 }
 
 // Hint names how many parts fit.
