@@ -42,35 +42,45 @@ const nextPart = "next/"
 
 // validate returns a usage error for the first flag whose value is not valid.
 func (f *resultFlags) validate(pairs string) error {
-	if next, found := strings.CutPrefix(f.part, nextPart); found {
-		if f.ledger == "" {
-			return usagef("name a ConfigMap with --ledger", "--part %s needs --ledger", f.part)
-		}
-		if _, err := graph.ParsePart("1/" + next); err != nil {
-			return usagef("e.g. next/3", "invalid value %q for --part", f.part)
-		}
-	} else if f.part != "" {
-		if _, err := graph.ParsePart(f.part); err != nil {
-			return usagef("K/M, e.g. 1/3, or next/3 with --ledger", "--part: %w", err)
-		}
+	if err := f.validPart(pairs); err != nil {
+		return err
 	}
-	if f.part != "" && pairs == "ring" {
-		return usagef("omit --pairs, or say to how many others each node may send",
-			"--part and --pairs ring exclude each other")
-	}
-	for name, value := range map[string]string{"report-configmap": f.report, "ledger": f.ledger} {
-		if value == "" {
-			continue
-		}
-		at := placeOf(value, "default")
-		if !validNamespace(at.Namespace) || at.Namespace == "" || len(validation.IsDNS1123Subdomain(at.Name)) > 0 {
-			return usagef("name or namespace/name", "invalid value %q for --%s", value, name)
+	for _, flag := range []struct{ name, value string }{{"report-configmap", f.report}, {"ledger", f.ledger}} {
+		if flag.value != "" && !validPlace(flag.value) {
+			return usagef("name or namespace/name", "invalid value %q for --%s", flag.value, flag.name)
 		}
 	}
 	if f.report != "" && placeOf(f.report, "") == placeOf(f.ledger, "") {
 		return usagef("name two ConfigMaps", "--report-configmap and --ledger name the same")
 	}
 	return nil
+}
+
+func (f *resultFlags) validPart(pairs string) error {
+	next, isNext := strings.CutPrefix(f.part, nextPart)
+	switch {
+	case f.part == "":
+		return nil
+	case pairs == "ring":
+		return usagef("omit --pairs, or say to how many others each node may send",
+			"--part and --pairs ring exclude each other")
+	case isNext && f.ledger == "":
+		return usagef("name a ConfigMap with --ledger", "--part %s needs --ledger", f.part)
+	case isNext:
+		if _, err := graph.ParsePart("1/" + next); err != nil {
+			return usagef("e.g. next/3", "invalid value %q for --part", f.part)
+		}
+		return nil
+	}
+	if _, err := graph.ParsePart(f.part); err != nil {
+		return usagef("K/M, e.g. 1/3, or next/3 with --ledger", "--part: %w", err)
+	}
+	return nil
+}
+
+func validPlace(value string) bool {
+	at := placeOf(value, "default")
+	return at.Namespace != "" && validNamespace(at.Namespace) && len(validation.IsDNS1123Subdomain(at.Name)) == 0
 }
 
 // placeOf reads name or namespace/name.
@@ -116,20 +126,28 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 		if err := kept.client.CanKeep(ctx, at, one.at == &kept.report); err != nil {
 			return nil, err
 		}
-		before, err := kept.client.Kept(ctx, at)
-		if err != nil {
+		if _, err := kept.client.Kept(ctx, at); err != nil {
 			return nil, err
 		}
-		if next, found := strings.CutPrefix(f.part, nextPart); found && one.at == &kept.ledger {
-			known, err := ledgerIn(before)
-			if err != nil {
-				return nil, err
-			}
-			parts, _ := strconv.Atoi(next)
-			o.Part = known.Next(parts).String()
-		}
 	}
-	return kept, nil
+	if next, found := strings.CutPrefix(f.part, nextPart); found {
+		o.Part, err = kept.next(ctx, next)
+	}
+	return kept, err
+}
+
+// next returns the part of so many that the ledger says is to be tested next.
+func (k *results) next(ctx context.Context, parts string) (string, error) {
+	before, err := k.client.Kept(ctx, *k.ledger)
+	if err != nil {
+		return "", err
+	}
+	known, err := ledgerIn(before)
+	if err != nil {
+		return "", err
+	}
+	count, err := strconv.Atoi(parts)
+	return known.Next(count).String(), err
 }
 
 // keepTime bounds how long a result is written, whatever the run took.
