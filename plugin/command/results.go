@@ -191,7 +191,20 @@ func (k *results) write(ctx context.Context, r *result) error {
 	if err != nil {
 		return err
 	}
-	return k.client.Report(ctx, written, k.run, reasons[r.verdict], r.headline, r.code == exitVerified)
+	return k.client.Report(ctx, written, k.run, r.reason(), r.headline, r.code == exitVerified)
+}
+
+// reason is that of the event: the verdict's, unless the exit code is another, by a
+// policy or by --fail-on warn.
+func (r *result) reason() string {
+	passed := r.verdict == string(verdict.Passed)
+	switch {
+	case passed && r.code != exitVerified:
+		return "NotAccepted"
+	case !passed && r.code == exitVerified:
+		return "Accepted"
+	}
+	return reasons[r.verdict]
 }
 
 // reasons are those of the events, by verdict.

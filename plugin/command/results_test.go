@@ -118,6 +118,18 @@ func TestResultFits(t *testing.T) {
 	}
 }
 
+func TestReasons(t *testing.T) {
+	for want, r := range map[string]result{
+		"Verified": {verdict: "PASS"}, "NotAccepted": {verdict: "PASS", code: 1}, "Accepted": {verdict: "FAIL"},
+		"NotVerified": {verdict: "FAIL", code: 1}, "Inconclusive": {verdict: "INCONCLUSIVE", code: 3},
+		"CouldNotRun": {verdict: "ERROR", code: 4},
+	} {
+		if got := r.reason(); got != want {
+			t.Errorf("%s with exit code %d: %s, want %s", r.verdict, r.code, got, want)
+		}
+	}
+}
+
 // What a ConfigMap holds is not trusted: neither how large it is nor what it says.
 func TestHostileLedger(t *testing.T) {
 	var bomb bytes.Buffer
