@@ -37,6 +37,7 @@ var Layers = []Layer{
 	{"plugin/remedy", []string{"plugin/verdict"}},
 	{"plugin/check", []string{"probe/evidence", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile"}},
 	{"plugin/policy", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check"}},
+	{"plugin/ledger", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/check"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
 	{"plugin/status", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/report"}},
@@ -52,7 +53,8 @@ var Layers = []Layer{
 		"plugin/profile", "plugin/check", "plugin/cluster", "plugin/perf"}},
 	{"plugin/command", []string{"probe/evidence", "manifests", "plugin/recording", "plugin/graph", "plugin/verdict", "plugin/profile",
 		"plugin/remedy", "plugin/check", "plugin/report", "plugin/status", "plugin/metrics", "plugin/preflight",
-		"plugin/pcap", "plugin/compare", "plugin/logs", "plugin/policy", "plugin/cluster", "plugin/run"}},
+		"plugin/pcap", "plugin/compare", "plugin/logs", "plugin/perf", "plugin/policy", "plugin/ledger",
+		"plugin/cluster", "plugin/run"}},
 	{"cmd/kubectl-wg", []string{"plugin/command"}},
 }
 
@@ -61,7 +63,8 @@ var Layers = []Layer{
 var pure = []string{
 	"probe/evidence", "probe/evidence/columns", "probe/wire",
 	"plugin/recording", "plugin/graph", "plugin/routing", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/remedy",
-	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare", "plugin/logs", "plugin/policy",
+	"plugin/report", "plugin/status", "plugin/preflight", "plugin/pcap", "plugin/compare", "plugin/logs", "plugin/perf",
+	"plugin/policy", "plugin/ledger",
 }
 
 // Ban forbids imports to packages.

@@ -35,8 +35,9 @@ type verifyFlags struct {
 	failOn         string
 	newPods        int
 	buffer         int
-	policyFile     string
-	policy         *policy.Policy // in policyFile, nil without one
+	resultFlags
+	policyFile string
+	policy     *policy.Policy // in policyFile, nil without one
 }
 
 func (r *root) verify() *cobra.Command {
@@ -61,6 +62,10 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   kubectl wg verify --node-selector topology.kubernetes.io/zone=a
   kubectl wg verify -o json --fail-on warn
   kubectl wg verify -o jsonpath='{.firstCause.code}'
+
+  # In a large cluster over several runs: the part that is due, and a ledger of
+  # what was proven when. The report stays in the cluster, with an event about it.
+  kubectl wg verify --part next/8 --ledger wg-ledger --report-configmap wg-report
 
   # For people: one page, and a comment of a pull request. For a pipeline: its own
   # list of failed tests beside the report, and the evidence.
@@ -126,6 +131,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
 	flags.StringVar(&f.failOn, "fail-on", "fail", failOnUsage)
 	flags.StringVar(&f.policyFile, "policy", "", policyUsage)
+	addResultFlags(command, &f.resultFlags)
 	flags.IntVar(&f.buffer, "capture-buffer", 0, "receive buffer of each capture in bytes")
 	flags.MarkHidden("capture-buffer") // for tests: a capture that loses frames proves nothing
 	completeWith(command, "pairs", "all", "ring")
@@ -172,7 +178,7 @@ func (r *root) validate(f *verifyFlags) error {
 	case f.buffer < 0:
 		return usagef("", "--capture-buffer is negative")
 	}
-	if err := validFailOn(f.failOn); err != nil {
+	if err := errors.Join(validFailOn(f.failOn), f.resultFlags.validate(f.pairs)); err != nil {
 		return err
 	}
 	if len(f.nodes) == 1 {
@@ -254,11 +260,15 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 	if f.printManifests {
 		return r.printManifests(ctx, o)
 	}
-	return r.verifyCluster(ctx, f, o, write)
+	kept, err := r.results(ctx, f.resultFlags, &o)
+	if err != nil {
+		return err
+	}
+	return kept.failed(ctx, r.verifyCluster(ctx, f, o, write, kept))
 }
 
 // verifyCluster makes one run and ends with the code of its verdict.
-func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, write writer) error {
+func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, write writer, kept *results) error {
 	if !o.Keep {
 		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
 		defer r.interrupts.Left("")
@@ -297,8 +307,10 @@ func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, 
 	}
 	progress.pause()
 	judgeBy(f.policy, judgement)
-	code, _ := judgement.Exit(f.failOn == failOnWarn)
-	return ends(code, errors.Join(r.write(write, judgement), afterwards))
+	failOnWarn := f.failOn == failOnWarn
+	code, _ := judgement.Exit(failOnWarn)
+	notKept := kept.keep(ctx, judgement, evidence, failOnWarn, progress)
+	return ends(code, errors.Join(r.write(write, judgement), notKept, afterwards))
 }
 
 // ends returns the error that ends the program with a verdict's exit code,

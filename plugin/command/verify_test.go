@@ -51,6 +51,7 @@ type trial struct {
 	interruptAt string // the resource at whose creation signal comes
 	signal      os.Signal
 	interrupt   func(resource string)
+	results     *results
 }
 
 func newTrial(t *testing.T) *trial {
@@ -168,10 +169,10 @@ func (tr *trial) verify(t *testing.T) int {
 			}
 		}
 	}
-	err := tr.root.verifyCluster(ctx, tr.flags, run.Options{
+	err := tr.results.failed(ctx, tr.root.verifyCluster(ctx, tr.flags, run.Options{
 		Cluster: tr.client(),
 		Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second, Log: log,
-	}, asText)
+	}, asText, tr.results))
 	return fail(&tr.errs, err)
 }
 

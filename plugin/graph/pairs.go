@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 )
 
 // Pairs are the ordered pairs of nodes that a run tests. The zero value is none.
@@ -20,11 +21,18 @@ type Pairs struct {
 // node to the next, or a number: each node to as many others, which the run's
 // id chooses. Each node is then the target of as many, and every node reaches
 // every other over some others, since one of them is the next in a ring.
+//
+// "K/M" is the part K of M, from 1, whatever the run's id: each node to each M-th
+// other, so that the M parts of a cluster have no pair in common and together all.
 func NewPairs(pairs, id string, nodes int) (Pairs, error) {
 	p := Pairs{nodes: nodes, place: make([]int, nodes), node: make([]int, nodes), offsets: make([]bool, nodes)}
 	for i := range nodes {
 		p.place[i] = i
 		p.node[i] = i
+	}
+	if strings.Contains(pairs, "/") {
+		err := p.takePart(pairs)
+		return p, err
 	}
 	switch pairs {
 	case "all", "":
@@ -59,6 +67,39 @@ func NewPairs(pairs, id string, nodes int) (Pairs, error) {
 		p.offsets[further+2] = true
 	}
 	return p, nil
+}
+
+// Part is one of several parts of all pairs: Number of Of, from 1.
+type Part struct{ Number, Of int }
+
+// maxParts is more parts than the nodes of any cluster make.
+const maxParts = 10000
+
+// ParsePart reads a part as String writes it.
+func ParsePart(text string) (Part, error) {
+	number, of, _ := strings.Cut(text, "/")
+	k, err1 := strconv.Atoi(number)
+	m, err2 := strconv.Atoi(of)
+	if err1 != nil || err2 != nil || k < 1 || k > m || m > maxParts {
+		return Part{}, fmt.Errorf("a part is K/M, e.g. 1/3, not %q", text)
+	}
+	return Part{k, m}, nil
+}
+
+func (p Part) String() string { return fmt.Sprintf("%d/%d", p.Number, p.Of) }
+
+// takePart asks for one part of all pairs. A part of a cluster that has fewer others
+// than parts can be empty.
+func (p *Pairs) takePart(text string) error {
+	part, err := ParsePart(text)
+	if err != nil {
+		return err
+	}
+	for offset := part.Number; offset < p.nodes; offset += part.Of {
+		p.offsets[offset] = true
+		p.each++
+	}
+	return nil
 }
 
 // Has reports whether a pair is tested.

@@ -94,3 +94,51 @@ func reachable(a *Pairs) int {
 	}
 	return len(seen)
 }
+
+// The parts of a cluster have no pair in common and together all, whatever the
+// run's id; within each, every node sends to and hears from as many.
+func TestParts(t *testing.T) {
+	for nodes := range 30 {
+		for of := 1; of < 35; of++ {
+			times := map[[2]int]int{}
+			for number := 1; number <= of; number++ {
+				part, err := NewPairs(Part{number, of}.String(), fmt.Sprint("id", number), nodes)
+				if err != nil {
+					t.Fatal(err)
+				}
+				received := make([]int, nodes)
+				for from := range nodes {
+					targets := part.Targets(from)
+					if len(targets) != part.Each() {
+						t.Errorf("%d/%d of %d: %d sends to %v", number, of, nodes, from, targets)
+					}
+					for _, to := range targets {
+						times[[2]int{from, to}]++
+						received[to]++
+						if from == to || !part.Has(from, to) {
+							t.Errorf("%d/%d of %d: %d to %d", number, of, nodes, from, to)
+						}
+					}
+				}
+				for node, count := range received {
+					if count != part.Each() {
+						t.Errorf("%d/%d of %d: %d hears from %d", number, of, nodes, node, count)
+					}
+				}
+			}
+			if len(times) != max(0, nodes*(nodes-1)) {
+				t.Errorf("%d parts of %d nodes: %d pairs", of, nodes, len(times))
+			}
+			for pair, count := range times {
+				if count != 1 {
+					t.Errorf("%d parts of %d nodes: %v in %d", of, nodes, pair, count)
+				}
+			}
+		}
+	}
+	for _, wrong := range []string{"/", "0/3", "4/3", "1/", "/3", "-1/3", "1/3/3", "a/b", "1/100000", " 1/3", "1/3 "} {
+		if _, err := NewPairs(wrong, "", 5); err == nil {
+			t.Errorf("%q is taken for a part", wrong)
+		}
+	}
+}

@@ -205,7 +205,7 @@ func (p *proposal) example(code, node, reason, day string) {
 	if node != "" {
 		p.line("#   node: %s", quoted(node))
 	}
-	p.line("#   reason: %s", quoted(reason[:min(len(reason), maxText)]))
+	p.line("#   reason: %s", quoted(strings.ToValidUTF8(reason[:min(len(reason), maxText)], "")))
 	p.line("#   owner: \"\"")
 	p.line("#   expires: %s", day)
 }

@@ -159,7 +159,8 @@ func (j *judging) handshakes() {
 			return
 		}
 		if age := time.Duration(e.Sent.Age); age > j.Require.age || age < 0 {
-			j.notMet(verdict.Fail, on, "the last handshake of %s with %s was %s before the end of the run, at most %s is allowed",
+			j.notMet(verdict.Fail, on,
+				"the last handshake of %s with %s was %s before the end of the run, at most %s is allowed",
 				e.From.Name, e.To.Name, age.Round(time.Second), j.Require.age)
 		}
 	})

@@ -261,16 +261,22 @@ func tested(g *graph.Graph) []Scope {
 	nodes, each := len(g.Nodes), g.Pairs.Each()
 	which := fmt.Sprintf("each node to %d others, chosen from the run ID", each)
 	switch {
+	case strings.Contains(g.Run.Pairs, "/"):
+		which = "part " + g.Run.Pairs + " of all"
 	case g.Run.Pairs == "ring":
 		which = "a ring through all nodes by name"
 	case each == 1:
 		which = "each node to 1 other, chosen from the run ID"
 	}
+	flag := "--pairs "
+	if strings.Contains(g.Run.Pairs, "/") {
+		flag = "--part "
+	}
 	return []Scope{
 		{Proven: true, What: fmt.Sprintf("pod to pod for %d of the %d directions between these nodes (%s)%s",
 			nodes*each, nodes*(nodes-1), which, over)},
 		{What: fmt.Sprintf("the other %d directions between these nodes", nodes*(nodes-1-each)),
-			Why: "--pairs " + g.Run.Pairs + " left them out"},
+			Why: flag + g.Run.Pairs + " left them out"},
 	}
 }
 

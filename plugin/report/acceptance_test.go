@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/policy"
 )
 
-// accepted judges a recording by a policy.
+// acceptedBy judges a recording by a policy.
 func acceptedBy(t *testing.T, recording, body string) *check.Judgement {
 	t.Helper()
 	p, err := policy.Parse([]byte("apiVersion: policy.kubectl-wg.io/v1\nkind: Policy\nname: production\n" + body))
@@ -21,7 +21,8 @@ func acceptedBy(t *testing.T, recording, body string) *check.Judgement {
 	return j
 }
 
-const grants = "waivers:\n- {code: WG0501, reason: the firewall is changed next week, owner: jane@example.org, expires: 2027-01-31}\n"
+const grants = "waivers:\n- {code: WG0501, reason: the firewall is changed next week, owner: jane@example.org, " +
+	"expires: 2027-01-31}\n"
 
 // What a policy makes of a result stands in every format, and leaves the verdict.
 func TestAcceptance(t *testing.T) {

@@ -20,6 +20,9 @@ type Options struct {
 	Families []int
 	// Pairs says which ordered pairs of nodes are tested, see graph.NewPairs; "" is all.
 	Pairs string
+	// Part is one of several parts of all pairs, see graph.ParsePart; "" for none. Pairs
+	// then bounds to how many others each node sends, if it is a number.
+	Part string
 	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
 	Scope []string
 	// Roles are the agents that each node gets: RoleProbe, RolePod, RoleTrial. Nil is the first two, which a

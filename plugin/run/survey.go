@@ -46,7 +46,10 @@ func (r *Run) survey(ctx context.Context) error {
 		r.record.problem(p)
 	}
 	count := len(r.nodes.list)
-	if r.nodes.pairs, err = graph.NewPairs(o.Pairs, r.about.ID, count); err != nil {
+	if r.nodes.pairs, err = graph.NewPairs(r.about.Pairs, r.about.ID, count); err != nil {
+		return err
+	}
+	if err := partFits(o, r.nodes.pairs.Each(), count); err != nil {
 		return err
 	}
 	if err := o.scopeFits(count); err != nil {

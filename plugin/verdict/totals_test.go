@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -60,7 +61,19 @@ func counted(g *graph.Graph, table []Check, r *Result) Totals {
 			want.Unproven = append(want.Unproven, total)
 		}
 	}
+	for _, p := range r.Pairs {
+		explains := func(f Finding) bool { return f.Status >= Inconclusive && bearsOn(f.Subject, p.Subject) }
+		if p.Status >= Inconclusive && !slices.ContainsFunc(r.Findings, explains) {
+			want.Unexplained++
+		}
+	}
 	return want
+}
+
+// bearsOn reports whether a subject is the cluster, a node of a pair, or the pair.
+func bearsOn(s, pair Subject) bool {
+	ofNode := s.Peer == "" && (s.Node == pair.Node || s.Node == pair.Peer) && (s.Family == 0 || s.Family == pair.Family)
+	return s.Node == "" || ofNode || s == pair
 }
 
 // Law: whatever is found, totals are exact, and the same where few findings are
