@@ -74,7 +74,7 @@ func (p program) archive(t *testing.T, of []v1.Platform) string {
 		images = append(images, platformImage{platform, image})
 	}
 	path := filepath.Join(t.TempDir(), "image.tar")
-	if err := write(path, tag, images); err != nil {
+	if err := write(path, tag, images, false); err != nil {
 		t.Fatal(err)
 	}
 	return path

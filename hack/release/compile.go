@@ -27,7 +27,7 @@ func (r release) compile(ctx context.Context, p platform, overlay string) ([]byt
 	build.Stdout = os.Stderr
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("building for %s/%s: %w", p.system, p.machine, err)
+		return nil, fmt.Errorf("building for %s: %w", p, err)
 	}
 	program, err := os.ReadFile(target)
 	if err != nil {

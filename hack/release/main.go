@@ -26,15 +26,20 @@ func main() {
 	flag.StringVar(&r.commit, "commit", "", "hash of the commit")
 	flag.StringVar(&r.date, "date", "", "time of the commit, RFC 3339")
 	output := flag.String("output", "dist/release", "folder for the archives")
+	list := flag.String("platforms", "", "platforms of the plugin, with commas between them; all if empty")
 	template := flag.String("krew", "krew/wg.yaml", "template of krew's manifest")
 	flag.Parse()
-	if err := run(ctx, r, *output, *template); err != nil {
+	of, err := chosen(*list)
+	if err == nil {
+		err = run(ctx, r, of, *output, *template)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, r release, output, template string) error {
+func run(ctx context.Context, r release, of []platform, output, template string) error {
 	work, err := os.MkdirTemp("", "kubectl-wg-")
 	if err != nil {
 		return fmt.Errorf("creating a folder for the sources: %w", err)
@@ -57,14 +62,14 @@ func run(ctx context.Context, r release, output, template string) error {
 		return fmt.Errorf("creating the folder for the archives: %w", err)
 	}
 	sums := map[string]string{}
-	for _, p := range platforms {
+	for _, p := range of {
 		program, err := r.compile(ctx, p, overlay)
 		if err != nil {
 			return err
 		}
 		content, err := pack(r.archive(p), r.files(p, program, licence, script))
 		if err != nil {
-			return fmt.Errorf("packing for %s/%s: %w", p.system, p.machine, err)
+			return fmt.Errorf("packing for %s: %w", p, err)
 		}
 		path := filepath.Join(output, r.archive(p))
 		if err := os.WriteFile(path, content, 0o644); err != nil {
