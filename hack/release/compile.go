@@ -37,5 +37,6 @@ func (r release) compile(ctx context.Context, p platform, overlay string) ([]byt
 }
 
 func (r release) linkerFlags() string {
-	return fmt.Sprintf("-s -w -X %[1]s.version=%[2]s -X %[1]s.commit=%[3]s -X %[1]s.date=%[4]s", command, r.version, r.commit, r.date)
+	return fmt.Sprintf("-s -w -X %[1]s.version=%[2]s -X %[1]s.commit=%[3]s -X %[1]s.date=%[4]s",
+		command, r.version, r.commit, r.date)
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"text/template"
 
@@ -57,10 +55,11 @@ func (r release) built(source string, sums map[string]string) string {
 	kept := sections[:1]
 	for _, s := range sections[1:] {
 		named := strings.ReplaceAll(s, "{{ .TagName }}", r.version)
-		known := slices.ContainsFunc(slices.Collect(maps.Keys(sums)), func(name string) bool { return strings.Contains(named, "/"+name+`"`) })
-		if known {
-			kept = append(kept, s)
+		for archive := range sums {
+			if strings.Contains(named, "/"+archive+`"`) {
+				kept = append(kept, section+s)
+			}
 		}
 	}
-	return strings.Join(kept, section)
+	return strings.Join(kept, "")
 }
