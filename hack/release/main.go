@@ -67,6 +67,13 @@ func run(ctx context.Context, r release, of []platform, output, template string)
 		if err != nil {
 			return err
 		}
+		got, err := builtFor(program)
+		if err != nil {
+			return fmt.Errorf("reading the program for %s: %w", p, err)
+		}
+		if got != p {
+			return fmt.Errorf("the program for %s is for %s", p, got)
+		}
 		content, err := pack(r.archive(p), r.files(p, program, licence, script))
 		if err != nil {
 			return fmt.Errorf("packing for %s: %w", p, err)
