@@ -33,6 +33,13 @@ func (r release) compile(ctx context.Context, p platform, overlay string) ([]byt
 	if err != nil {
 		return nil, fmt.Errorf("reading the program: %w", err)
 	}
+	got, err := builtFor(program)
+	if err != nil {
+		return nil, fmt.Errorf("reading the program for %s: %w", p, err)
+	}
+	if got != p {
+		return nil, fmt.Errorf("the program for %s is for %s", p, got)
+	}
 	return program, nil
 }
 

@@ -49,15 +49,10 @@ func run(ctx context.Context, r release, of []platform, output, template string)
 	if err != nil {
 		return err
 	}
-	licence, err := os.ReadFile("LICENSE")
+	with, err := r.readAdditions()
 	if err != nil {
-		return fmt.Errorf("reading the licence: %w", err)
+		return err
 	}
-	script, err := os.ReadFile("hack/kubectl_complete-wg")
-	if err != nil {
-		return fmt.Errorf("reading the completion script: %w", err)
-	}
-	script = []byte(rename.Text(string(script), r.plugin))
 	if err := os.MkdirAll(output, 0o755); err != nil {
 		return fmt.Errorf("creating the folder for the archives: %w", err)
 	}
@@ -67,14 +62,7 @@ func run(ctx context.Context, r release, of []platform, output, template string)
 		if err != nil {
 			return err
 		}
-		got, err := builtFor(program)
-		if err != nil {
-			return fmt.Errorf("reading the program for %s: %w", p, err)
-		}
-		if got != p {
-			return fmt.Errorf("the program for %s is for %s", p, got)
-		}
-		content, err := pack(r.archive(p), r.files(p, program, licence, script))
+		content, err := pack(r.archive(p), r.files(p, program, with))
 		if err != nil {
 			return fmt.Errorf("packing for %s: %w", p, err)
 		}
@@ -88,12 +76,27 @@ func run(ctx context.Context, r release, of []platform, output, template string)
 	return r.writeManifest(template, output, sums)
 }
 
+// additions are what an archive holds beside the program.
+type additions struct{ licence, script []byte }
+
+func (r release) readAdditions() (additions, error) {
+	licence, err := os.ReadFile("LICENSE")
+	if err != nil {
+		return additions{}, fmt.Errorf("reading the licence: %w", err)
+	}
+	script, err := os.ReadFile("hack/kubectl_complete-wg")
+	if err != nil {
+		return additions{}, fmt.Errorf("reading the completion script: %w", err)
+	}
+	return additions{licence, []byte(rename.Text(string(script), r.plugin))}, nil
+}
+
 // files are those of an archive. On Windows kubectl runs no shell script: there
-// the completer is a copy of the plugin, see the README.
-func (r release) files(p platform, program, licence, script []byte) []file {
-	files := []file{{"LICENSE", 0o644, licence}, {r.program(p), 0o755, program}}
+// the completer is a copy of the plugin, see docs/troubleshooting.md.
+func (r release) files(p platform, program []byte, with additions) []file {
+	files := []file{{"LICENSE", 0o644, with.licence}, {r.program(p), 0o755, program}}
 	if p.system != "windows" {
-		files = append(files, file{r.completer(), 0o755, script})
+		files = append(files, file{r.completer(), 0o755, with.script})
 	}
 	return files
 }
