@@ -13,6 +13,8 @@ PAIRS     ?= 30
 SEED      ?= 1
 MINUTES   ?= 30
 PLATFORMS ?= linux/amd64,linux/arm64,linux/arm/v7
+# Of the plugin's archives; empty for all.
+DESKTOPS  ?=
 # What decides and what reads bytes. plugin/check alone takes hours: RUN chooses
 # its tests.
 PACKAGES  ?= plugin/graph plugin/verdict plugin/profile plugin/check plugin/remedy \
@@ -200,15 +202,15 @@ modules: ## Download the modules and tools that a release needs, so that it can 
 release: export GOPROXY = off
 release: imagetool ## Build a release into dist/release/: archives, images, SBOMs, krew's manifest, checksums (VERSION=v1.2.3, PLUGIN_NAME=wg)
 	@rm -rf $(RELEASE)
-	go run ./hack/release -plugin $(PLUGIN_NAME) -version $(VERSION) -commit '$(COMMIT)' -date $(DATE) -output $(RELEASE)
+	go run ./hack/release -plugin $(PLUGIN_NAME) -version $(VERSION) -commit '$(COMMIT)' -date $(DATE) -platforms "$(DESKTOPS)" -output $(RELEASE)
 	@for program in wg-probe kubectl-wg; do \
-	  bin/image --program $$program --tag $(VERSION) --commit '$(COMMIT)' --date $(DATE) --platform $(PLATFORMS) \
+	  bin/image --program $$program --tag $(VERSION) --commit '$(COMMIT)' --date $(DATE) --layout --platform $(PLATFORMS) \
 	    --output $(RELEASE)/$${program}_$(VERSION)_image.tar || exit 1; \
 	done
 	@$(SBOM) -name wg-probe $(RELEASE)/wg-probe_*_image.tar > $(RELEASE)/wg-probe_$(VERSION).spdx.json
-	@$(SBOM) -name kubectl-$(PLUGIN_FILE) $$(ls $(RELEASE)/kubectl-*.tar.gz $(RELEASE)/*.zip $(RELEASE)/kubectl-wg_*_image.tar | LC_ALL=C sort) \
+	@$(SBOM) -name kubectl-$(PLUGIN_FILE) $$(cd $(RELEASE) && LC_ALL=C ls | grep -E '^kubectl-.*(gz|zip|tar)$$' | sed 's|^|$(RELEASE)/|') \
 	  > $(RELEASE)/kubectl-$(PLUGIN_FILE)_$(VERSION).spdx.json
-	@cd $(RELEASE) && LC_ALL=C sha256sum *.tar.gz *.zip *.tar *.json > sha256sums.txt && cat sha256sums.txt
+	@cd $(RELEASE) && sha256sum $$(LC_ALL=C ls | grep -E '(gz|zip|tar|json)$$') > sha256sums.txt && cat sha256sums.txt
 
 SBOM = go run ./hack/sbom -version $(VERSION) -created $(DATE)
 

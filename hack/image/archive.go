@@ -23,15 +23,16 @@ type platformImage struct {
 	image    v1.Image
 }
 
-// write makes the archive; a half-written one is never left under its name.
-func write(path string, tag name.Tag, images []platformImage) error {
+// write makes the archive, an OCI layout if it is asked for or there are several
+// images. A half-written one is never left under its name.
+func write(path string, tag name.Tag, images []platformImage, asLayout bool) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".image-")
 	if err != nil {
 		return fmt.Errorf("creating the archive: %w", err)
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	if len(images) == 1 {
+	if len(images) == 1 && !asLayout {
 		err = tarball.Write(tag, images[0].image, file)
 	} else {
 		err = writeIndex(file, tag, images)

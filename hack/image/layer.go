@@ -33,7 +33,8 @@ func layer(f file) (v1.Layer, error) {
 		}
 	}
 	header := tar.Header{
-		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(f.path, "/"), Mode: f.mode, Size: int64(len(f.content)), ModTime: time.Unix(0, 0),
+		Typeflag: tar.TypeReg, Name: strings.TrimPrefix(f.path, "/"), Mode: f.mode,
+		Size: int64(len(f.content)), ModTime: time.Unix(0, 0),
 	}
 	if err := archive.WriteHeader(&header); err != nil {
 		return nil, fmt.Errorf("writing the layer: %w", err)

@@ -39,6 +39,7 @@ func build(ctx context.Context) error {
 	version := flag.String("tag", "dev", "tag of the image and version of the program")
 	commit := flag.String("commit", "", "hash of the commit, for the plugin")
 	date := flag.String("date", "", "time of the commit, RFC 3339, for the plugin")
+	asLayout := flag.Bool("layout", false, "write an OCI layout for one platform too")
 	platforms := flag.String("platform", "linux/"+runtime.GOARCH, "platforms, with commas between them")
 	flag.Parse()
 
@@ -74,7 +75,7 @@ func build(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(*output), 0o755); err != nil {
 		return fmt.Errorf("making room for the archive: %w", err)
 	}
-	if err := write(*output, tag, images); err != nil {
+	if err := write(*output, tag, images, *asLayout); err != nil {
 		return err
 	}
 	fmt.Printf("%s: %s\n", *output, tag)

@@ -19,11 +19,14 @@ type program struct {
 
 var programs = []program{
 	{
-		name: "wg-probe", description: "The probe of kubectl wg: reads WireGuard's state and watches the wire, changes nothing",
-		linked: "main.version",
+		name:        "wg-probe",
+		description: "The probe of kubectl wg: reads WireGuard's state and watches the wire, changes nothing",
+		linked:      "main.version",
 	}, {
-		name: "kubectl-wg", description: "kubectl wg for acceptance in the cluster: verifies that WireGuard encrypts traffic of pods",
-		linked: "github.com/kubectl-wg/kubectl-wg/plugin/command.version", roots: true,
+		name:        "kubectl-wg",
+		description: "kubectl wg for acceptance in the cluster: verifies that WireGuard encrypts traffic of pods",
+		linked:      "github.com/kubectl-wg/kubectl-wg/plugin/command.version",
+		roots:       true,
 	},
 }
 

@@ -59,7 +59,8 @@ func pages(of *cobra.Command) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	of.DisableAutoGenTag = true // it has the date
 	var index strings.Builder
-	index.WriteString("# Commands\n\nWritten from the commands by `make generate`. Manual pages are in [docs/man](../man).\n\n")
+	index.WriteString("# Commands\n\nWritten from the commands by `make generate`. " +
+		"Manual pages are in [docs/man](../man).\n\n")
 	err := visit(of, func(c *cobra.Command) error {
 		var markdown, manual bytes.Buffer
 		if err := doc.GenMarkdown(c, &markdown); err != nil {

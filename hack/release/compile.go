@@ -27,15 +27,23 @@ func (r release) compile(ctx context.Context, p platform, overlay string) ([]byt
 	build.Stdout = os.Stderr
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("building for %s/%s: %w", p.system, p.machine, err)
+		return nil, fmt.Errorf("building for %s: %w", p, err)
 	}
 	program, err := os.ReadFile(target)
 	if err != nil {
 		return nil, fmt.Errorf("reading the program: %w", err)
 	}
+	got, err := builtFor(program)
+	if err != nil {
+		return nil, fmt.Errorf("reading the program for %s: %w", p, err)
+	}
+	if got != p {
+		return nil, fmt.Errorf("the program for %s is for %s", p, got)
+	}
 	return program, nil
 }
 
 func (r release) linkerFlags() string {
-	return fmt.Sprintf("-s -w -X %[1]s.version=%[2]s -X %[1]s.commit=%[3]s -X %[1]s.date=%[4]s", command, r.version, r.commit, r.date)
+	return fmt.Sprintf("-s -w -X %[1]s.version=%[2]s -X %[1]s.commit=%[3]s -X %[1]s.date=%[4]s",
+		command, r.version, r.commit, r.date)
 }

@@ -138,13 +138,35 @@ func TestManifestIsWritten(t *testing.T) {
 	}
 }
 
-// A manifest for an archive that was not built is an error.
-func TestManifestWithoutArchive(t *testing.T) {
+// A platform that was not built is not in the manifest; without any there is none.
+func TestManifestOfSomePlatforms(t *testing.T) {
 	source, err := os.ReadFile("../../krew/wg.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	of, err := chosen("linux/arm64,windows/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]string{}
+	for _, p := range of {
+		sums[releases[0].archive(p)] = strings.Repeat("a", 64)
+	}
+	text, err := releases[0].manifest(string(source), sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := yaml.UnmarshalStrict([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Spec.Platforms) != 2 || m.Spec.Platforms[1].Selector.MatchLabels.OS != "windows" {
+		t.Errorf("platforms %+v", m.Spec.Platforms)
+	}
 	if _, err := releases[0].manifest(string(source), nil); err == nil {
-		t.Error("no error")
+		t.Error("no error without an archive")
+	}
+	if _, err := chosen("linux/mips"); err == nil {
+		t.Error("no error for a platform that is not one")
 	}
 }

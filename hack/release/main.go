@@ -26,15 +26,20 @@ func main() {
 	flag.StringVar(&r.commit, "commit", "", "hash of the commit")
 	flag.StringVar(&r.date, "date", "", "time of the commit, RFC 3339")
 	output := flag.String("output", "dist/release", "folder for the archives")
+	list := flag.String("platforms", "", "platforms of the plugin, with commas between them; all if empty")
 	template := flag.String("krew", "krew/wg.yaml", "template of krew's manifest")
 	flag.Parse()
-	if err := run(ctx, r, *output, *template); err != nil {
+	of, err := chosen(*list)
+	if err == nil {
+		err = run(ctx, r, of, *output, *template)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, r release, output, template string) error {
+func run(ctx context.Context, r release, of []platform, output, template string) error {
 	work, err := os.MkdirTemp("", "kubectl-wg-")
 	if err != nil {
 		return fmt.Errorf("creating a folder for the sources: %w", err)
@@ -44,27 +49,22 @@ func run(ctx context.Context, r release, output, template string) error {
 	if err != nil {
 		return err
 	}
-	licence, err := os.ReadFile("LICENSE")
+	with, err := r.readAdditions()
 	if err != nil {
-		return fmt.Errorf("reading the licence: %w", err)
+		return err
 	}
-	script, err := os.ReadFile("hack/kubectl_complete-wg")
-	if err != nil {
-		return fmt.Errorf("reading the completion script: %w", err)
-	}
-	script = []byte(rename.Text(string(script), r.plugin))
 	if err := os.MkdirAll(output, 0o755); err != nil {
 		return fmt.Errorf("creating the folder for the archives: %w", err)
 	}
 	sums := map[string]string{}
-	for _, p := range platforms {
+	for _, p := range of {
 		program, err := r.compile(ctx, p, overlay)
 		if err != nil {
 			return err
 		}
-		content, err := pack(r.archive(p), r.files(p, program, licence, script))
+		content, err := pack(r.archive(p), r.files(p, program, with))
 		if err != nil {
-			return fmt.Errorf("packing for %s/%s: %w", p.system, p.machine, err)
+			return fmt.Errorf("packing for %s: %w", p, err)
 		}
 		path := filepath.Join(output, r.archive(p))
 		if err := os.WriteFile(path, content, 0o644); err != nil {
@@ -76,12 +76,27 @@ func run(ctx context.Context, r release, output, template string) error {
 	return r.writeManifest(template, output, sums)
 }
 
+// additions are what an archive holds beside the program.
+type additions struct{ licence, script []byte }
+
+func (r release) readAdditions() (additions, error) {
+	licence, err := os.ReadFile("LICENSE")
+	if err != nil {
+		return additions{}, fmt.Errorf("reading the licence: %w", err)
+	}
+	script, err := os.ReadFile("hack/kubectl_complete-wg")
+	if err != nil {
+		return additions{}, fmt.Errorf("reading the completion script: %w", err)
+	}
+	return additions{licence, []byte(rename.Text(string(script), r.plugin))}, nil
+}
+
 // files are those of an archive. On Windows kubectl runs no shell script: there
-// the completer is a copy of the plugin, see the README.
-func (r release) files(p platform, program, licence, script []byte) []file {
-	files := []file{{"LICENSE", 0o644, licence}, {r.program(p), 0o755, program}}
+// the completer is a copy of the plugin, see docs/troubleshooting.md.
+func (r release) files(p platform, program []byte, with additions) []file {
+	files := []file{{"LICENSE", 0o644, with.licence}, {r.program(p), 0o755, program}}
 	if p.system != "windows" {
-		files = append(files, file{r.completer(), 0o755, script})
+		files = append(files, file{r.completer(), 0o755, with.script})
 	}
 	return files
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/rename"
 )
@@ -15,6 +17,25 @@ var platforms = []platform{
 	{"darwin", "amd64"}, {"darwin", "arm64"},
 	{"windows", "amd64"}, {"windows", "arm64"},
 }
+
+// chosen are the platforms that a list names, all if it is empty.
+func chosen(list string) ([]platform, error) {
+	if list == "" {
+		return platforms, nil
+	}
+	var found []platform
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(platforms, func(p platform) bool { return p.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%q is not a platform of the plugin, these are: %v", name, platforms)
+		}
+		found = append(found, platforms[i])
+	}
+	return found, nil
+}
+
+// String is the platform as in linux/amd64.
+func (p platform) String() string { return p.system + "/" + p.machine }
 
 // environment is what the compiler gets; for arm what the images are built for.
 func (p platform) environment() []string {

@@ -62,7 +62,7 @@ func TestFiles(t *testing.T) {
 	for _, r := range releases {
 		for _, p := range platforms {
 			var names []string
-			for _, f := range r.files(p, []byte("program"), []byte("licence"), []byte("script")) {
+			for _, f := range r.files(p, []byte("program"), additions{[]byte("licence"), []byte("script")}) {
 				names = append(names, f.name)
 			}
 			want := []string{"LICENSE", r.program(p)}

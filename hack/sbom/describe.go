@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // SPDX 2.3 asks for it, beside SHA256
+	"crypto/sha1" // SPDX 2.3 asks for it, beside SHA256
 	"crypto/sha256"
 	"debug/buildinfo"
 	"fmt"
@@ -58,7 +58,7 @@ func (d *document) addFile(artefact, id string, f file) {
 	entry := contained{
 		ID: id, Name: "./" + strings.TrimPrefix(f.name, "/"), Concluded: unknown, Copyright: unknown,
 		Checksums: []checksum{
-			{"SHA1", fmt.Sprintf("%x", sha1.Sum(f.content))}, //nolint:gosec // as above
+			{"SHA1", fmt.Sprintf("%x", sha1.Sum(f.content))},
 			{"SHA256", digest(f.content)},
 		},
 	}
@@ -97,7 +97,8 @@ func compiled(content []byte) []pack {
 }
 
 func modules(info *debug.BuildInfo) (modules []pack) {
-	modules = append(modules, module("stdlib", strings.TrimPrefix(info.GoVersion, "go"), "https://go.dev", "BSD-3-Clause", ""))
+	version := strings.TrimPrefix(info.GoVersion, "go")
+	modules = append(modules, module("stdlib", version, "https://go.dev", "BSD-3-Clause", ""))
 	for _, dependency := range info.Deps {
 		modules = append(modules, describeModule(dependency))
 	}
@@ -117,10 +118,11 @@ func describeModule(m *debug.Module) pack {
 }
 
 func module(path, version, location, licence, comment string) pack {
+	purl := "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 	return pack{
 		ID: "SPDXRef-Go-" + identifier(path+"-"+version), Name: path, Version: version, Supplier: unknown, Location: location,
 		Concluded: unknown, Declared: licence, Copyright: unknown, Comment: comment,
-		External: []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")}},
+		External: []reference{{"PACKAGE-MANAGER", "purl", purl}},
 	}
 }
 

@@ -89,10 +89,10 @@ func layoutOf(t *testing.T, files ...file) []byte {
 	t.Helper()
 	layer := gzipOf(t, tarOf(t, files...))
 	manifest := fmt.Appendf(nil, `{"layers":[{"digest":"sha256:%s"}]}`, digest(layer))
-	index := fmt.Appendf(nil, `{"manifests":[{"digest":"sha256:%s","platform":{"os":"linux","architecture":"arm","variant":"v7"}}]}`,
-		digest(manifest))
-	top := fmt.Appendf(nil, `{"manifests":[{"digest":"sha256:%s","annotations":{"io.containerd.image.name":"example.org/a/probe:v1"}}]}`,
-		digest(index))
+	const platform = `{"os":"linux","architecture":"arm","variant":"v7"}`
+	index := fmt.Appendf(nil, `{"manifests":[{"digest":"sha256:%s","platform":%s}]}`, digest(manifest), platform)
+	const annotations = `{"io.containerd.image.name":"example.org/a/probe:v1"}`
+	top := fmt.Appendf(nil, `{"manifests":[{"digest":"sha256:%s","annotations":%s}]}`, digest(index), annotations)
 	return tarOf(t, file{"index.json", top}, file{"blobs/sha256/" + digest(layer), layer},
 		file{"blobs/sha256/" + digest(manifest), manifest}, file{"blobs/sha256/" + digest(index), index})
 }
@@ -186,18 +186,21 @@ func TestImage(t *testing.T) {
 }
 
 func TestModules(t *testing.T) {
+	replaced := &debug.Module{Path: "example.org/new", Version: "v2.0.0+incompatible"}
 	info := &debug.BuildInfo{GoVersion: "go1.26.0", Deps: []*debug.Module{
 		{Path: "github.com/Azure/go-ansiterm", Version: "v1.0.0", Sum: "h1:abc="},
-		{Path: "example.org/old", Version: "v1.0.0", Replace: &debug.Module{Path: "example.org/new", Version: "v2.0.0+incompatible"}},
+		{Path: "example.org/old", Version: "v1.0.0", Replace: replaced},
 	}}
 	for i, want := range []struct{ purl, location, comment string }{
 		{"pkg:golang/stdlib@1.26.0", "https://go.dev", ""},
 		{
-			"pkg:golang/github.com/Azure/go-ansiterm@v1.0.0", "https://proxy.golang.org/github.com/!azure/go-ansiterm/@v/v1.0.0.zip",
+			"pkg:golang/github.com/Azure/go-ansiterm@v1.0.0",
+			"https://proxy.golang.org/github.com/!azure/go-ansiterm/@v/v1.0.0.zip",
 			"checksum of Go: h1:abc=",
 		},
 		{
-			"pkg:golang/example.org/new@v2.0.0%2Bincompatible", "https://proxy.golang.org/example.org/new/@v/v2.0.0+incompatible.zip", "",
+			"pkg:golang/example.org/new@v2.0.0%2Bincompatible",
+			"https://proxy.golang.org/example.org/new/@v/v2.0.0+incompatible.zip", "",
 		},
 	} {
 		got := modules(info)[i]
