@@ -40,7 +40,7 @@ func (t *text) acceptance() {
 		return
 	}
 	t.part()
-	t.labelled("Policy", fmt.Sprintf("%s (sha256 %.12s), %s", a.Policy, a.SHA256, statusWords[a.Status]))
+	t.labelled("Policy", fmt.Sprintf("%s (sha256 %.12s), %s", a.Policy, a.SHA256, acceptanceWords[a.Status]))
 	for _, u := range a.Unmet {
 		if u.Requirement == "verdict" && t.terse >= fewer {
 			continue // the causes are shown by themselves
@@ -57,8 +57,8 @@ func (t *text) acceptance() {
 	}
 }
 
-// statusWords say what a policy makes of a result.
-var statusWords = map[verdict.Status]string{
+// acceptanceWords say what a policy makes of a result.
+var acceptanceWords = map[verdict.Status]string{
 	verdict.Pass: "accepted", verdict.Fail: "not accepted", verdict.Inconclusive: "not known to be accepted",
 }
 
