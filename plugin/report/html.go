@@ -75,8 +75,8 @@ func writeHTML(w io.Writer, j *check.Judgement, options Options) error {
 	return err
 }
 
-// policy is the page's Content-Security-Policy.
-func policy() string {
+// contentPolicy is the page's Content-Security-Policy.
+func contentPolicy() string {
 	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'",
 		sourceHash(pageStyle), sourceHash(pageScript))
 }
@@ -96,7 +96,7 @@ type htmlBuilder struct {
 func (b *htmlBuilder) page() *htmlPage {
 	d := b.d
 	p := &htmlPage{
-		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+		Policy: contentPolicy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Verdict: d.Verdict, Mark: marks[statusOf(d.Verdict)], Class: statusOf(d.Verdict).String(),
 		Headline: clean(d.Headline), Sum: (&markdown{document: d}).sum(), Notes: d.Notes,
 		Warnings: d.warned(), Advice: d.Advice, Version: clean(d.Run.Version),
