@@ -169,6 +169,27 @@ func TestCaptureRotates(t *testing.T) {
 	}
 }
 
+// A capture that does not begin leaves an earlier file as it is.
+func TestCaptureKeepsFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.pcapng")
+	if err := os.WriteFile(name, []byte("an earlier capture, longer than what comes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newTestCapture(t, captureFlags{write: name})
+	if kept, _ := os.ReadFile(name); !strings.HasPrefix(string(kept), "an earlier capture") {
+		t.Errorf("%q", kept)
+	}
+	if err := c.sink.count("n1", counted(1, 0).FrameCount); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.sink.close(); err != nil {
+		t.Fatal(err)
+	}
+	if written, _ := os.ReadFile(name); bytes.Contains(written, []byte("capture, longer")) {
+		t.Errorf("%q", written)
+	}
+}
+
 // closed is a pipe that nobody reads.
 type closed struct{}
 
