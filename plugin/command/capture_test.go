@@ -127,7 +127,7 @@ func TestCaptureIsBounded(t *testing.T) {
 	for i := range 2 * maxLinks {
 		heard(all, "n1", evidence.Message{FrameCount: &evidence.FrameCount{Link: fmt.Sprint(i)}})
 	}
-	if len(all.frames) != maxRoundFrames || len(all.counts["n1"]) != maxLinks {
+	if len(all.frames) != maxRoundFrames || all.beyond != 100 || len(all.counts["n1"]) != maxLinks {
 		t.Errorf("%d frames, %d links", len(all.frames), len(all.counts["n1"]))
 	}
 }
