@@ -126,6 +126,7 @@ type collected struct {
 
 	mu       sync.Mutex
 	frames   []nodeFrame
+	beyond   int                                       // frames for which there was no room
 	horizon  int64                                     // the latest time of a frame in the rounds before
 	counts   map[string]map[string]evidence.FrameCount // by node and link
 	problems []string
@@ -157,6 +158,8 @@ func (c *collected) hear(a run.Agent, m *evidence.Message) bool {
 	switch {
 	case m.Frame != nil && len(c.frames) < maxRoundFrames*(len(c.counts)+1):
 		c.frames = append(c.frames, nodeFrame{node, *m.Frame})
+	case m.Frame != nil:
+		c.beyond++
 	case m.FrameCount != nil:
 		links := c.counts[node]
 		if links == nil {
@@ -233,6 +236,9 @@ func (c *collected) summary() {
 			text = fmt.Sprintf("%s %s: %s", count.node, count.Link, count.Error)
 		}
 		c.progress.Note(text)
+	}
+	if c.beyond > 0 {
+		c.progress.Note(fmt.Sprintf("%d packets dropped here: the nodes sent more than is kept", c.beyond))
 	}
 	c.progress.Note(fmt.Sprintf("%d packets written", c.written))
 }

@@ -71,33 +71,60 @@ type pcapngs struct {
 	file   *os.File
 	size   int64 // at which another file begins, 0 for never
 	keep   int
+	begun  bool     // the file has lost what it had before
 	made   []string // the files that are kept, oldest first
 	number int      // of the file that is being written
 	counts map[string]map[string]*evidence.FrameCount
 	signed time.Time // see sign
 }
 
-// open begins a file. It can be read by its owner only: it shows who speaks with whom.
+// open opens a file, which keeps what it has until something is captured. It can
+// be read by its owner only: it shows who speaks with whom.
 func (p *pcapngs) open() error {
 	name := p.path
 	if p.number > 0 {
 		ending := filepath.Ext(name)
 		name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ending), p.number, ending)
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		const hint = "-w names a file in a folder that exists, or - for stdout"
 		return usageError(fmt.Errorf("writing the capture: %w", err), hint)
 	}
 	p.file = file
+	p.begun = false
 	p.writer = pcap.NewWriter(file, p.about)
 	p.made = append(p.made, name)
 	return nil
 }
 
-func (p *pcapngs) frame(node string, frame *evidence.Frame) error { return p.writer.Frame(node, frame) }
+// begin empties the file that is to be written.
+func (p *pcapngs) begin() error {
+	if p.file == nil || p.begun {
+		return nil
+	}
+	p.begun = true
+	about, err := p.file.Stat()
+	if err == nil && about.Mode().IsRegular() {
+		err = p.file.Truncate(0)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the capture: %w", err)
+	}
+	return nil
+}
+
+func (p *pcapngs) frame(node string, frame *evidence.Frame) error {
+	if err := p.begin(); err != nil {
+		return err
+	}
+	return p.writer.Frame(node, frame)
+}
 
 func (p *pcapngs) count(node string, count *evidence.FrameCount) error {
+	if err := p.begin(); err != nil {
+		return err
+	}
 	if p.counts == nil {
 		p.counts = make(map[string]map[string]*evidence.FrameCount)
 	}
@@ -142,6 +169,9 @@ func (p *pcapngs) rotate() error {
 			return fmt.Errorf("removing the oldest file: %w", err)
 		}
 		p.made = p.made[1:]
+	}
+	if err := p.begin(); err != nil {
+		return err
 	}
 	for node, counts := range p.counts {
 		for _, count := range counts {

@@ -127,7 +127,7 @@ func TestCaptureIsBounded(t *testing.T) {
 	for i := range 2 * maxLinks {
 		heard(all, "n1", evidence.Message{FrameCount: &evidence.FrameCount{Link: fmt.Sprint(i)}})
 	}
-	if len(all.frames) != maxRoundFrames || len(all.counts["n1"]) != maxLinks {
+	if len(all.frames) != maxRoundFrames || all.beyond != 100 || len(all.counts["n1"]) != maxLinks {
 		t.Errorf("%d frames, %d links", len(all.frames), len(all.counts["n1"]))
 	}
 }
@@ -166,6 +166,27 @@ func TestCaptureRotates(t *testing.T) {
 			t.Errorf("%s: %v", name, about.Mode())
 		}
 		file.Close()
+	}
+}
+
+// A capture that does not begin leaves an earlier file as it is.
+func TestCaptureKeepsFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.pcapng")
+	if err := os.WriteFile(name, []byte("an earlier capture, longer than what comes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newTestCapture(t, captureFlags{write: name})
+	if kept, _ := os.ReadFile(name); !strings.HasPrefix(string(kept), "an earlier capture") {
+		t.Errorf("%q", kept)
+	}
+	if err := c.sink.count("n1", counted(1, 0).FrameCount); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.sink.close(); err != nil {
+		t.Fatal(err)
+	}
+	if written, _ := os.ReadFile(name); bytes.Contains(written, []byte("capture, longer")) {
+		t.Errorf("%q", written)
 	}
 }
 

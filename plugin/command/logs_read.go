@@ -19,7 +19,14 @@ type logReader struct {
 	since  time.Time
 	all    bool
 	writer logs.Writer
+	said   map[nodeMessage]bool // what follow has explained
 	note   func(text string)
+}
+
+// nodeMessage is a known message on a node. It is explained once.
+type nodeMessage struct {
+	node string
+	*logs.Message
 }
 
 // logClient reads logs; cluster.Client does.
@@ -146,10 +153,15 @@ func (l *logReader) follow(
 
 func (l *logReader) writeFollowed(lines []logs.Line) error {
 	logs.Sort(lines)
+	if l.said == nil {
+		l.said = make(map[nodeMessage]bool)
+	}
 	for _, line := range lines {
-		if err := l.writer.Line(line, true); err != nil {
+		this := nodeMessage{line.Node, line.Known}
+		if err := l.writer.Line(line, !l.said[this]); err != nil {
 			return err
 		}
+		l.said[this] = true
 	}
 	return nil
 }

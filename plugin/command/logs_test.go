@@ -77,7 +77,8 @@ func testLogs() (*logReader, *buffer, *buffer) {
 	out, notes := &buffer{}, &buffer{}
 	return &logReader{
 		client: &fakeLogs{of: map[string]string{
-			"a": "2026-11-27T21:00:03Z could not create wireguard interface: operation not supported\n2026-11-27T21:00:01Z something else\n",
+			"a": "2026-11-27T21:00:03Z could not create wireguard interface: operation not supported\n2026-11-27T21:00:01Z something else\n" +
+				"2026-11-27T21:00:04Z could not create wireguard interface: operation not supported\n",
 			"b": "2026-11-27T21:00:02Z wireguard with --token=K10abcdefabcdef::server:secret and \x1b[31mred\n",
 		}},
 		writer: logs.Writer{To: out, Show: shown}, note: func(text string) { fmt.Fprintln(notes, text) },
@@ -119,7 +120,8 @@ func TestLogsFollow(t *testing.T) {
 	}
 	text := out.String()
 	first, second := strings.Index(text, "21:00:02 n2"), strings.Index(text, "21:00:03 n1")
-	if first < 0 || second < first || strings.Count(text, "operation not supported") != 1 || !strings.Contains(text, "    Fix: install the module") {
+	if first < 0 || second < first || strings.Count(text, "operation not supported") != 2 ||
+		strings.Count(text, "Fix:") != 1 || !strings.Contains(text, "    Fix: install the module") {
 		t.Error(text)
 	}
 }
