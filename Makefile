@@ -160,7 +160,7 @@ bench-scale: build ## Measure verify with simulated nodes behind a real API serv
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
 	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
 
-test-html: build ## Open pages of -o html in headless Chromium: policy, network, axe, keyboard, width (needs node and npm)
+test-html: ## Open pages of -o html in headless Chromium: policy, network, axe, keyboard, width (needs node and npm)
 	@rm -rf bin/pages && mkdir -p bin/pages
 	@$(GO_BUILD) -o bin/pagecases ./hack/browser && bin/pagecases -output bin/pages
 	@cp hack/browser/package.json hack/browser/check.mjs bin/pages/ && cd bin/pages && npm install --no-audit --no-fund --silent

@@ -159,7 +159,7 @@ func (m *markdown) commands(c *cause) {
 func stepPlace(s step) string {
 	where := "on " + strings.Join(s.on, ", ") + ", as root"
 	if s.on[0] == remedy.Operator {
-		where = "where you use kubectl"
+		where = "on your workstation"
 	}
 	if s.note != "" {
 		where += " (" + s.note + ")"

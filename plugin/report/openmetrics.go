@@ -169,7 +169,7 @@ func (m *metrics) traffic(d *document) {
 		name, unit, help string
 		value            float64
 	}{
-		{"plaintext_frames", "", "Frames with a pod's packet in clear on links that leave a host.", float64(f.PlaintextFrames)},
+		{"plaintext_frames", "", "Frames with a pod's packet in clear.", float64(f.PlaintextFrames)},
 		{"captured_frames", "", "Frames captured on links that leave a host.", float64(f.FramesCaptured)},
 		{"dropped_frames", "", "Frames that a capture lost.", float64(f.FramesDropped)},
 		{"test_packets_sent", "", "Test packets sent.", float64(f.PacketsSent)},
