@@ -122,11 +122,15 @@ func (m *measurement) connections(ctx context.Context) error {
 func (m *measurement) sum(streams []stream) error {
 	var failed []error
 	var all result
+	var end int64
 	for _, one := range streams {
 		failed = append(failed, one.err)
 		m.result.Bytes += one.bytes
 		all.Bytes += one.arrived.Bytes
-		all.Nanos = max(all.Nanos, one.arrived.Nanos)
+		if one.arrived.Bytes > 0 && (all.Begin == 0 || one.arrived.Begin < all.Begin) {
+			all.Begin = one.arrived.Begin
+		}
+		end = max(end, one.arrived.Begin+one.arrived.Nanos)
 		m.result.Retransmits += one.retransmits
 		m.result.MSS = one.mss
 		m.result.MTU = one.mtu
@@ -134,6 +138,7 @@ func (m *measurement) sum(streams []stream) error {
 			m.result.Receiver = one.arrived.Busy
 		}
 	}
+	all.Nanos = end - all.Begin
 	m.result.Rate = all.rate()
 	return errors.Join(failed...)
 }

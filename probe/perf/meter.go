@@ -39,9 +39,9 @@ func (m *meter) add(n int) {
 
 // result returns what was counted. If all of it was warm-up, that counts.
 func (m *meter) result() result {
-	r := result{Bytes: m.bytes, Nanos: int64(m.last.Sub(m.begin))}
+	r := result{Bytes: m.bytes, Nanos: int64(m.last.Sub(m.begin)), Begin: m.begin.UnixNano()}
 	if m.begin.IsZero() || r.Nanos <= 0 {
-		r.Bytes, r.Nanos = m.total, int64(m.last.Sub(m.first))
+		r = result{Bytes: m.total, Nanos: int64(m.last.Sub(m.first)), Begin: m.first.UnixNano()}
 	}
 	if m.watch && !m.begin.IsZero() {
 		r.Busy = read().since(m.before)

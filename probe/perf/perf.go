@@ -55,6 +55,7 @@ type ticket struct {
 type result struct {
 	Bytes    int64          `json:"bytes"`
 	Nanos    int64          `json:"nanos"`
+	Begin    int64          `json:"begin"`    // of these, by the receiver's clock, which all connections share
 	Received uint64         `json:"received"` // datagrams, all of them
 	Busy     *evidence.Busy `json:"busy,omitempty"`
 }

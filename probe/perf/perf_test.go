@@ -53,8 +53,8 @@ func TestTCP(t *testing.T) {
 			if m.Sender == nil || m.Receiver == nil || m.Sender.CPUs == 0 {
 				t.Errorf("the processors were not read: %+v, %+v", m.Sender, m.Receiver)
 			}
-			most := float64(m.Bytes) * 8 / 0.3
-			if m.Rate > most*1.05 {
+			const least = 0.2 // seconds: what counts is 0.3 s, less where a processor is late
+			if most := float64(m.Bytes) * 8 / least; m.Rate > most {
 				t.Errorf("a rate of %.0f, and %d bytes were sent", m.Rate, m.Bytes)
 			}
 		}
