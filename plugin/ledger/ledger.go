@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
@@ -128,6 +129,11 @@ func (l *Ledger) Add(j *check.Judgement) error {
 	}
 	t.close(l)
 	l.Parts = parts
+	for _, family := range j.Graph.Run.Families { // one of which nothing is proven counts too
+		if name := strconv.Itoa(family); l.Proven[name] == nil {
+			l.Proven[name] = map[string]string{}
+		}
+	}
 	return nil
 }
 

@@ -147,7 +147,7 @@ func TestRefused(t *testing.T) {
 func TestBrokenRun(t *testing.T) {
 	l := &Ledger{}
 	add(t, l, run(5, "1/2", 1, func(m *mesh.Mesh) { m.About.Ended = 0 }))
-	if s := l.State(); s.Proven != 0 || l.Next(2).String() != "2/2" {
+	if s := l.State(); s.Proven != 0 || s.Directions != 20 || l.Next(2).String() != "2/2" {
 		t.Errorf("%s, next %s", s, l.Next(2))
 	}
 }

@@ -46,7 +46,7 @@ func (t *table) close(l *Ledger) {
 	for _, run := range t.proven {
 		runs[run.ID] = run
 	}
-	var kept []Run
+	kept := []Run{}
 	for _, run := range runs {
 		kept = append(kept, run)
 	}
