@@ -86,7 +86,7 @@ build: lab ## Build everything into bin/
 	@sed 's/kubectl wg/kubectl $(PLUGIN_NAME)/' hack/kubectl_complete-wg > bin/kubectl_complete-$(PLUGIN_FILE)
 	@chmod +x bin/kubectl_complete-$(PLUGIN_FILE)
 	@[ $(PLUGIN_NAME) = wg ] || $(GO_BUILD) -ldflags "$(LDFLAGS)" -o bin/kubectl-$(PLUGIN_FILE) \
-	  -overlay $$(go run ./hack/rename/overlay $(PLUGIN_NAME) bin/renamed) ./cmd/kubectl-wg
+	  -overlay $$(go run ./hack/rename/overlay $(PLUGIN_NAME) bin/.renamed) ./cmd/kubectl-wg
 
 lab:
 	cd hack/lab && $(GO_BUILD) -ldflags "-s -w" -o ../../bin/lab .

@@ -2,6 +2,9 @@
 // another name, and prints its path.
 //
 //	overlay NAME FOLDER
+//
+// A folder inside of the module has to be hidden, as bin/.renamed: ./... would find
+// its Go files.
 package main
 
 import (
