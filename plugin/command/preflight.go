@@ -91,6 +91,7 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if !slices.Contains(preflightFormats, f.output) {
 		return o, nil, usagef("one of: text, json, yaml", "-o %q is not a known format", f.output)
 	}
+	r.format = f.output
 	ports, err := tunnelPorts(f.ports)
 	if err != nil {
 		return o, nil, err
