@@ -151,7 +151,8 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		return errors.Join(failed, notRecorded)
 	}
 	result := preflight.Judge(recorded)
-	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), writePlan(f.plan, result), notRecorded))
+	written := errors.Join(r.writePreflight(f, result), writePlan(f.plan, result))
+	return ends(result.Verdict.ExitCode(), errors.Join(written, notRecorded))
 }
 
 // writePreflight writes the report to stdout, all of it or nothing.

@@ -155,7 +155,8 @@ func (j *judging) lost(d direction) (code string, out verdict.Outcome) {
 		facts["node"], facts["peer"] = d.from.Name, d.to.Name
 		out.Variant = "output"
 	case !owns(d.to, d.sent.Addr):
-		out = verdict.Say(verdict.Fail, "%s: %s does not have this address itself, so a NAT has to forward it", what, d.to.Name)
+		out = verdict.Say(verdict.Fail, "%s: %s does not have this address itself, so a NAT has to forward it",
+			what, d.to.Name)
 		out.Variant = "forwarded"
 		if j.end(d.from, d.sent.Family) == d.sent.Addr {
 			out.Variant = "hairpin"
@@ -227,14 +228,14 @@ func (j *judging) fits(d direction, subject verdict.Subject) verdict.Status {
 	case link == 0 || d.seen.Largest >= needs:
 		return verdict.Pass
 	case d.sent.Largest < needs:
-		out := verdict.Say(verdict.Inconclusive, "packets of %d bytes were not tried from %s to %s, whose link has an MTU of %d",
-			needs, d.from.Name, d.to.Name, link)
+		out := verdict.Say(verdict.Inconclusive, "packets of %d bytes were not tried from %s to %s, whose link has an "+
+			"MTU of %d", needs, d.from.Name, d.to.Name, link)
 		out.Variant, out.Facts = "untried", facts
 		j.say("WG0503", subject, out)
 		return out.Status
 	}
-	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by the MTU of "+
-		"the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
+	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by the MTU "+
+		"of the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
 	out.Variant, out.Facts = "fits", facts
 	if !j.needed[d.sent.Family] {
 		out.Status = verdict.Warn
