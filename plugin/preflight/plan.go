@@ -93,7 +93,7 @@ func modules(r *Result) Stage {
 	var untried []string
 	for _, n := range r.Nodes {
 		switch n.WireGuard {
-		case verdict.Pass:
+		case verdict.Pass, verdict.Warn:
 		case verdict.Fail:
 			missing[n.System] = append(missing[n.System], n.Name)
 		default:

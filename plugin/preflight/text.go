@@ -173,6 +173,8 @@ func (n *Node) made() string {
 	switch {
 	case n.WireGuard == verdict.Inconclusive:
 		return "not known"
+	case n.WireGuard == verdict.Warn:
+		return "in userspace"
 	case n.WireGuard == verdict.Fail && n.TUN:
 		return "no (TUN: yes)"
 	case n.WireGuard == verdict.Fail:
