@@ -90,6 +90,7 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if !slices.Contains(preflightFormats, f.output) {
 		return o, nil, usagef("one of: text, json, yaml", "-o %q is not a known format", f.output)
 	}
+	r.format = f.output
 	ports, err := tunnelPorts(f.ports)
 	if err != nil {
 		return o, nil, err
@@ -139,7 +140,8 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		return errors.Join(failed, notRecorded)
 	}
 	result := preflight.Judge(recorded)
-	return ends(result.Verdict.ExitCode(), errors.Join(r.writePreflight(f, result), writePlan(f.plan, result), notRecorded))
+	written := errors.Join(r.writePreflight(f, result), writePlan(f.plan, result))
+	return ends(result.Verdict.ExitCode(), errors.Join(written, notRecorded))
 }
 
 // writePreflight writes the report to stdout, all of it or nothing.

@@ -64,7 +64,8 @@ func (r *Result) document() document {
 		Network: networkOf{
 			Name: r.Profile.Name, Title: r.Profile.Title, Backend: r.Profile.Backend, Encrypts: r.Profile.Encrypts,
 		},
-		Nodes: r.Nodes, Sizes: r.Sizes, Pairs: r.Pairs, Findings: []findingOf{}, Plan: r.Plan, Advice: r.Advice,
+		Nodes: r.Nodes, Sizes: r.Sizes, Pairs: append([]Pair{}, r.Pairs...),
+		Findings: []findingOf{}, Plan: r.Plan, Advice: r.Advice,
 	}
 	for _, n := range r.Graph.Excluded {
 		d.LeftOut = append(d.LeftOut, leftOut{n.Name, n.Excluded, n.NotReady})

@@ -81,9 +81,20 @@ func (j *judging) makesLinks(n *graph.Node) verdict.Status {
 	for _, hint := range hints(n) {
 		out.Add("; %s", hint)
 	}
+	if out.Status == verdict.Fail && j.hasTunnel(n) {
+		out.Status = verdict.Warn
+		out.Add("; the tunnel that is there runs in userspace")
+	}
 	out.Facts = facts
 	j.say("WG0203", verdict.Subject{Node: n.Name}, out)
 	return out.Status
+}
+
+// hasTunnel reports whether the network plugin's own tunnel is on a node already.
+func (j *judging) hasTunnel(n *graph.Node) bool {
+	return slices.ContainsFunc(n.Devices, func(d *evidence.Device) bool {
+		return d.Name == j.Profile.Device(n, 4) || d.Name == j.Profile.Device(n, 6)
+	})
 }
 
 // untried says why there was no trial on a node.

@@ -42,13 +42,13 @@ type direction struct {
 
 // pairs judges all directions.
 func (j *judging) pairs() {
+	arrived := arrivals(j.Graph)
 	for _, from := range j.Graph.Nodes {
 		sent := map[sentKey]*evidence.PortSent{}
 		for _, s := range from.PortsSent {
 			sent[sentKey{s.Peer, s.Family}] = s
-			j.direction(direction{
-				from: from, to: j.Graph.At(s.Peer), sent: s,
-			})
+			to := j.Graph.At(s.Peer)
+			j.direction(direction{from: from, to: to, sent: s, seen: arrived[arrival{to, from.Index, s.Port}]})
 		}
 		for _, to := range j.Graph.Nodes {
 			for family, needed := range j.needed {
@@ -66,6 +66,24 @@ func (j *judging) pairs() {
 	if j.Sizes.Path > 0 {
 		j.Sizes.Tunnel = min(j.Sizes.Path, j.Sizes.Link) - overhead
 	}
+}
+
+// arrival is where datagrams arrived, and from which node, by its index.
+type arrival struct {
+	at   *graph.Node
+	from int
+	port evidence.Port
+}
+
+// arrivals are what all probes saw arrive.
+func arrivals(g *graph.Graph) map[arrival]*evidence.PortSeen {
+	all := map[arrival]*evidence.PortSeen{}
+	for _, n := range g.Nodes {
+		for _, seen := range n.PortsSeen {
+			all[arrival{n, seen.Peer, seen.Port}] = seen
+		}
+	}
+	return all
 }
 
 type sentKey struct{ peer, family int }
@@ -87,11 +105,6 @@ func (j *judging) unsent(from, to *graph.Node, family int) {
 func (j *judging) direction(d direction) {
 	if d.to == nil || d.to == d.from {
 		return // of no node of the run
-	}
-	for _, seen := range d.to.PortsSeen {
-		if seen.Peer == d.from.Index && seen.Port == d.sent.Port {
-			d.seen = seen
-		}
 	}
 	for _, use := range d.to.PortUses {
 		if use.Port == d.sent.Port {
@@ -155,7 +168,8 @@ func (j *judging) lost(d direction) (code string, out verdict.Outcome) {
 		facts["node"], facts["peer"] = d.from.Name, d.to.Name
 		out.Variant = "output"
 	case !owns(d.to, d.sent.Addr):
-		out = verdict.Say(verdict.Fail, "%s: %s does not have this address itself, so a NAT has to forward it", what, d.to.Name)
+		out = verdict.Say(verdict.Fail, "%s: %s does not have this address itself, so a NAT has to forward it",
+			what, d.to.Name)
 		out.Variant = "forwarded"
 		if j.end(d.from, d.sent.Family) == d.sent.Addr {
 			out.Variant = "hairpin"
@@ -227,14 +241,14 @@ func (j *judging) fits(d direction, subject verdict.Subject) verdict.Status {
 	case link == 0 || d.seen.Largest >= needs:
 		return verdict.Pass
 	case d.sent.Largest < needs:
-		out := verdict.Say(verdict.Inconclusive, "packets of %d bytes were not tried from %s to %s, whose link has an MTU of %d",
-			needs, d.from.Name, d.to.Name, link)
+		out := verdict.Say(verdict.Inconclusive, "packets of %d bytes were not tried from %s to %s, whose link has an "+
+			"MTU of %d", needs, d.from.Name, d.to.Name, link)
 		out.Variant, out.Facts = "untried", facts
 		j.say("WG0503", subject, out)
 		return out.Status
 	}
-	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by the MTU of "+
-		"the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
+	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by the MTU "+
+		"of the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
 	out.Variant, out.Facts = "fits", facts
 	if !j.needed[d.sent.Family] {
 		out.Status = verdict.Warn

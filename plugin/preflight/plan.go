@@ -93,7 +93,7 @@ func modules(r *Result) Stage {
 	var untried []string
 	for _, n := range r.Nodes {
 		switch n.WireGuard {
-		case verdict.Pass:
+		case verdict.Pass, verdict.Warn:
 		case verdict.Fail:
 			missing[n.System] = append(missing[n.System], n.Name)
 		default:
@@ -142,8 +142,8 @@ func configurationNotes(r *Result) (notes []string) {
 			"tunnel's MTU to %d", r.Sizes.Path, r.Sizes.Link, r.Sizes.Tunnel))
 	}
 	if r.Profile.RunsAs == remedy.K3s {
-		notes = append(notes, "flannel-backend belongs into /etc/rancher/k3s/config.yaml of servers only, the same on all; the "+
-			"flag --flannel-backend=wireguard-native in a unit or INSTALL_K3S_EXEC does the same, and must not contradict it")
+		notes = append(notes, "flannel-backend belongs into /etc/rancher/k3s/config.yaml of servers only, the same on all; "+
+			"the flag --flannel-backend=wireguard-native in a unit or INSTALL_K3S_EXEC does the same, and must not contradict it")
 		var agents []string
 		for _, n := range r.Graph.Nodes {
 			c := r.Profile.Configured(n)
@@ -155,8 +155,8 @@ func configurationNotes(r *Result) (notes []string) {
 			notes = append(notes, "remove flannel-backend from the configuration of the agents "+some(agents)+": it stops them")
 		}
 		if translated(r) {
-			notes = append(notes, "nodes are reached at addresses that a NAT forwards: every node needs node-external-ip, every "+
-				"server flannel-external-ip: true; K3s sets keepalives of 25 s itself")
+			notes = append(notes, "nodes are reached at addresses that a NAT forwards: every node needs node-external-ip, "+
+				"every server flannel-external-ip: true; K3s sets keepalives of 25 s itself")
 		}
 	}
 	return notes
@@ -179,11 +179,11 @@ func afterwards(r *Result) Stage {
 		tunnel = fmt.Sprintf(" of %d bytes", r.Sizes.Tunnel)
 	}
 	if reboots {
-		stage.Notes = append(stage.Notes, "the reboots recreate all pods with the tunnel's MTU"+tunnel+"; a node that was not "+
-			"rebooted keeps old links, and pods whose large packets are lost")
+		stage.Notes = append(stage.Notes, "the reboots recreate all pods with the tunnel's MTU"+tunnel+"; a node that was "+
+			"not rebooted keeps old links, and pods whose large packets are lost")
 	} else {
-		stage.Notes = append(stage.Notes, "pods keep the MTU that they were created with: recreate those with a larger one than "+
-			"the tunnel's"+tunnel+" (kubectl rollout restart of deployments, daemon sets and stateful sets)")
+		stage.Notes = append(stage.Notes, "pods keep the MTU that they were created with: recreate those with a larger one "+
+			"than the tunnel's"+tunnel+" (kubectl rollout restart of deployments, daemon sets and stateful sets)")
 	}
 	stage.Steps = []remedy.Step{{On: remedy.Operator, Command: "kubectl wg verify"}}
 	return stage
@@ -195,8 +195,8 @@ func levelNotes(r *Result) []string {
 		return []string{"the network plugin's own WireGuard fits: it encrypts between pods and knows every node by itself. " +
 			"Traffic of the host network (kubelet, etcd, hostNetwork pods) stays outside; its control plane uses TLS of its own"}
 	}
-	return []string{"consider a WireGuard between the machines in its place, which covers the host network too and has keys " +
-		"and peers of its own to be kept: " + strings.Join(r.Level, "; ")}
+	return []string{"consider a WireGuard between the machines in its place, which covers the host network too and has " +
+		"keys and peers of its own to be kept: " + strings.Join(r.Level, "; ")}
 }
 
 // some names the first of many nodes.

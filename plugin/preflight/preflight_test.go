@@ -170,6 +170,12 @@ func TestJudge(t *testing.T) {
 			return s
 		}(), NotReady, "WG0204", "device", "wg0, a WireGuard device on node-2, has UDP port 51820", "wg0"},
 		{"the tunnel itself has the port", encrypting(), Ready, "", "", "", ""},
+		{"the tunnel runs in userspace", encrypting().each("trial/node-2", func(m *evidence.Message) bool {
+			if m.Trial != nil {
+				m.Trial = &evidence.Trial{Missing: true, Error: "operation not supported", TUN: true}
+			}
+			return true
+		}), Ready, "WG0203", "", "the tunnel that is there runs in userspace", "modprobe wireguard"},
 		{"the path carries less than the links", healthy(2).each("probe/node-2", func(m *evidence.Message) bool {
 			if m.PortSeen != nil {
 				seen := *m.PortSeen

@@ -173,6 +173,8 @@ func (n *Node) made() string {
 	switch {
 	case n.WireGuard == verdict.Inconclusive:
 		return "not known"
+	case n.WireGuard == verdict.Warn:
+		return "in userspace"
 	case n.WireGuard == verdict.Fail && n.TUN:
 		return "no (TUN: yes)"
 	case n.WireGuard == verdict.Fail:
@@ -204,8 +206,8 @@ func (t *text) network() {
 	case t.Sizes.Path == 0:
 		t.labelled("MTU", "not known: nothing was sent, or nothing arrived")
 	default:
-		t.labelled("MTU", fmt.Sprintf("packets of %d bytes arrive in every direction; the least MTU of a link is %d; %d remain "+
-			"for packets in the tunnel", t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
+		t.labelled("MTU", fmt.Sprintf("packets of %d bytes arrive in every direction that is reached; the least MTU of a "+
+			"link is %d; %d remain for packets in the tunnel", t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
 	}
 	if t.Details {
 		for _, p := range t.Pairs {

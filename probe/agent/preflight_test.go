@@ -69,7 +69,8 @@ func TestPortSession(t *testing.T) {
 	messages, err := talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"),
 		evidence.Request{ID: 2, PortListen: &evidence.PortListenRequest{Ports: []evidence.Port{port}}},
 		evidence.Request{ID: 3, PortSend: &evidence.PortSendRequest{
-			Targets: []evidence.PortTarget{{Index: 1, Addr: netip.MustParseAddrPort("127.0.0.1:47123")}}, Sizes: []int{200}, Attempts: 1,
+			Targets: []evidence.PortTarget{{Index: 1, Addr: netip.MustParseAddrPort("127.0.0.1:47123")}},
+			Sizes:   []int{200}, Attempts: 1,
 		}},
 		evidence.Request{ID: 4, Stop: &evidence.StopRequest{}}, evidence.Request{ID: 5, End: &evidence.EndRequest{}})
 	if err != nil {
