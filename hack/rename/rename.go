@@ -26,7 +26,7 @@ var rules = []struct {
 	pattern *regexp.Regexp
 	file    bool // the name is part of a file's name
 }{
-	{regexp.MustCompile(`\b(kubectl )wg\b`), false},
+	{regexp.MustCompile(`(kubectl )wg\b`), false}, // also behind the escape of a new line
 	{regexp.MustCompile(`\b(kubectl_complete-)wg\b`), true},
 	{regexp.MustCompile(`\b(command -v kubectl-|ln -s kubectl-)wg\b`), true},
 }

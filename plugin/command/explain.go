@@ -93,7 +93,7 @@ func (r *root) explainCode(code string) error {
 // allChecks are those of a verification and the causes that perf looks for.
 func allChecks() []verdict.Check { return slices.Concat(check.Documented(), perf.Checks()) }
 
-// explainCause explains what kubectl wg perf looks for.
+// explainCause explains a cause that the command perf looks for.
 func (r *root) explainCause(c verdict.Check) error {
 	if err := report.Explain(r.streams.Out, c); err != nil {
 		return err

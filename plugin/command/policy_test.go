@@ -72,7 +72,8 @@ func TestPolicyOfASurvey(t *testing.T) {
 		t.Errorf("%d nodes, labels %v", len(j.Graph.Nodes), j.Graph.Cluster.NodeLabels)
 	}
 	for _, action := range tr.api.Actions() {
-		if action.GetVerb() != "list" && action.GetVerb() != "get" {
+		who := action.GetResource().Resource == "selfsubjectreviews" // who asks, which is created nowhere
+		if action.GetVerb() != "list" && action.GetVerb() != "get" && !who {
 			t.Errorf("%s %s", action.GetVerb(), action.GetResource().Resource)
 		}
 	}
