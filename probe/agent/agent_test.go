@@ -67,8 +67,7 @@ func talk(t *testing.T, options Options, requests ...evidence.Request) ([]*evide
 // attributed to the host or to the connection.
 func TestReadyReportsItsTime(t *testing.T) {
 	const busy = 30 * time.Millisecond
-	h := &fakeHost{hang: make(chan struct{})}
-	time.AfterFunc(busy, func() { close(h.hang) })
+	h := &fakeHost{busy: busy}
 	request := evidence.Request{ID: 2,
 		Read: &evidence.ReadRequest{Destinations: []netip.Addr{netip.MustParseAddr("10.42.1.2")}}}
 	messages, err := talk(t, Options{Host: h, Filters: h, Devices: &fakeDevices{}}, start("probe"), request,

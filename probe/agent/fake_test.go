@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
@@ -19,6 +20,7 @@ type fakeHost struct {
 	late  atomic.Bool // a second card appeared
 	stack atomic.Int32
 	hang  chan struct{}
+	busy  time.Duration // that it takes to answer where routes lead
 }
 
 func (*fakeHost) System() evidence.Hello  { return evidence.Hello{BootID: "boot"} }
@@ -37,6 +39,7 @@ func (f *fakeHost) Links([]netip.Prefix) (host.Links, []evidence.Problem) {
 }
 
 func (f *fakeHost) Answers(questions []host.Question) (routes []evidence.Route, _ []evidence.Problem) {
+	time.Sleep(f.busy)
 	if f.hang != nil {
 		<-f.hang
 	}
