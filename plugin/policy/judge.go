@@ -135,7 +135,7 @@ func (j *judging) add(code string, status verdict.Status, on verdict.Subject, fo
 func (j *judging) acceptance() *verdict.Acceptance {
 	a := &verdict.Acceptance{
 		Policy: j.Name, SHA256: j.sha256, Status: verdict.Pass, Warnings: j.counted,
-		Unmet: slices.Concat([]verdict.Unmet{}, j.unmet), Waived: []verdict.Waived{}, Void: j.void,
+		Unmet: append([]verdict.Unmet{}, j.unmet...), Waived: []verdict.Waived{}, Void: j.void,
 	}
 	for i := range a.Unmet {
 		a.Status = max(a.Status, a.Unmet[i].Status)

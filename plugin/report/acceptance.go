@@ -57,6 +57,23 @@ func (t *text) acceptance() {
 	}
 }
 
+// summed is in one line what a policy makes of a result, with every exception; empty
+// without a policy.
+func summed(a *verdict.Acceptance) string {
+	if a == nil {
+		return ""
+	}
+	parts := []string{fmt.Sprintf("%s (sha256 %.12s), %s", a.Policy, a.SHA256, acceptanceWords[a.Status])}
+	for _, u := range a.Unmet {
+		parts = append(parts, "not met: "+strings.TrimSpace(u.Requirement+" "+u.Code))
+	}
+	for i := range a.Waived {
+		w := &a.Waived[i].Waiver
+		parts = append(parts, fmt.Sprintf("waived: %s (%s)", w.What(), granted(w)))
+	}
+	return strings.Join(parts, "; ")
+}
+
 // acceptanceWords say what a policy makes of a result.
 var acceptanceWords = map[verdict.Status]string{
 	verdict.Pass: "accepted", verdict.Fail: "not accepted", verdict.Inconclusive: "not known to be accepted",

@@ -29,6 +29,7 @@ func (d *document) facts() (known []fact) {
 		{"images", "Probe images", strings.Join(d.Run.Images, " ")},
 		{"recording", "Recording", d.recordingName()},
 		{"recordingSHA256", "SHA-256 of the recording", d.recordingDigest()},
+		{"policy", "Policy", summed(d.Policy)},
 	} {
 		if f.value != "" {
 			known = append(known, f)

@@ -53,6 +53,7 @@ func newVerdicts(t *testing.T) map[string]*check.Judgement {
 	} {
 		all[name] = judged(t, recording)
 	}
+	all["waived"] = acceptedBy(t, "host-three-udp-blocked", grants)
 	for _, j := range all {
 		identified(j)
 	}

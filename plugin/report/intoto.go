@@ -84,7 +84,7 @@ func newTestResult(d *document) testResult {
 		Configuration: configuration(d),
 	}
 	switch {
-	case d.ExitCode != 0:
+	case d.ExitCode != 0 || d.Verdict != verdict.Passed: // what a policy accepts failed all the same
 		r.Result = "FAILED"
 	case d.Totals.Warnings > 0:
 		r.Result = "WARNED"

@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
@@ -67,6 +68,9 @@ func classWords() []any {
 func (s *schemas) of(t reflect.Type) map[string]any {
 	if values := words[t]; values != nil {
 		return map[string]any{"enum": values}
+	}
+	if t == reflect.TypeFor[time.Time]() {
+		return map[string]any{"type": "string", "format": "date-time"}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
