@@ -107,7 +107,8 @@ test: testcount ## Run all tests that a machine without virtualisation can run i
 	  "check: bin/lab build" \
 	  "check: $(call SWEEP,test)" \
 	  $(foreach module,$(MODULES),"check: cd $(module) && go vet ./...") \
-	  "tests: $(RACE) -json $(filter-out %/plugin/check,$(shell go list ./...))" \
+	  "tests: $(RACE) -json $(filter-out %/plugin/check,$(shell go list ./cmd/... ./manifests/... ./plugin/... ./probe/...))" \
+	  "tests: go test -json ./hack/..." \
 	  "tests: $(RACE) -json -run '$(PARALLEL)' ./plugin/check" \
 	  "tests: go test -json -skip '$(PARALLEL)' ./plugin/check" \
 	  "tests: cd hack/image && go test -json ./..." \
