@@ -78,6 +78,9 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 		case reason != "" && !named && !f.all && !l.Removing:
 			printf("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
 			continue
+		case f.dryRun && l.Removing:
+			printf("%s is being removed already", l.What())
+			continue
 		case f.dryRun:
 			printf("would remove %s", l.What())
 			continue

@@ -122,3 +122,32 @@ func TestCleanupOfNothing(t *testing.T) {
 		})
 	}
 }
+
+// What is being removed already is not announced as what would be removed.
+func TestCleanupDryRun(t *testing.T) {
+	for _, removing := range []bool{false, true} {
+		api := left(time.Hour, batchv1.JobStatus{Failed: 1})
+		if removing {
+			for _, name := range (manifests.Run{ID: "abc234"}).Namespaces() {
+				namespace, err := api.CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				namespace.Status.Phase = corev1.NamespaceTerminating
+				namespace.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+				if _, err := api.CoreV1().Namespaces().Update(t.Context(), namespace, metav1.UpdateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var out, errs bytes.Buffer
+		r := &root{streams: Streams{Out: &out, Err: &errs}, config: genericclioptions.NewConfigFlags(false)}
+		client := cluster.New(api, nil, nil, slog.New(slog.DiscardHandler))
+		if err := r.runCleanup(t.Context(), client, cleanupFlags{dryRun: true}, nil); err != nil {
+			t.Error(err)
+		}
+		if got := out.String() + errs.String(); strings.Contains(got, "is being removed already") != removing {
+			t.Errorf("being removed: %t: %s", removing, got)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (r *root) perf() *cobra.Command {
 		SuggestFor: []string{"bench", "benchmark", "speed", "iperf", "iperf3", "throughput", "latency"},
 		Short:      "Measure the tunnel between two nodes, and name what makes it slow",
 		Long: `Measure throughput over TCP and UDP and latency between two nodes, in both
-directions: from pod to pod through the tunnel, and from node to node beside it.
+directions: from pod to pod through the tunnel, and from node to node without it.
 The ratio of the two is what encryption costs; what explains a bad one is named
 with its code. Without nodes the first two that are Ready are taken.
 

@@ -279,11 +279,12 @@ func (m *measured) lossy(n *Node) string {
 	if dropped := m.rose(n, Tunnel, backlog); dropped > 0 && dropped > 2*m.rose(n, Underlay, backlog) {
 		return fmt.Sprintf("%s dropped %d frames because a processor did not keep up", n.Name, dropped)
 	}
-	through, beside := m.resent(n, Tunnel), m.resent(n, Underlay)
-	if through < resentShare || through < 2*beside {
+	through, below := m.resent(n, Tunnel), m.resent(n, Underlay)
+	if through < resentShare || through < 2*below {
 		return ""
 	}
-	return fmt.Sprintf("%s sent %.1f %% of what TCP sent through the tunnel again, beside it %.1f %%", n.Name, 100*through, 100*beside)
+	return fmt.Sprintf("%s sent %.1f %% of what TCP sent through the tunnel again, without it %.1f %%",
+		n.Name, 100*through, 100*below)
 }
 
 // resent is the share of bytes that TCP sent again from a node on a path.

@@ -127,7 +127,7 @@ func TestCauses(t *testing.T) {
 				s.Sender.Idle, s.Sender.System = 0.04, 0.76
 			}
 		}), []string{"WG0705 a"}, "the 4 processors of a were 96 % busy: user 10 %, system 76 %"},
-		{"busy beside the tunnel only", 0.5, func(c *cluster) {
+		{"busy without the tunnel only", 0.5, func(c *cluster) {
 			c.each(func(s *Sample) {
 				if s.Path == Underlay {
 					s.Sender.Idle = 0

@@ -1,5 +1,5 @@
 // Package perf makes of measurements between two nodes, through the tunnel and
-// beside it, a result with ratios, and names what explains a slow tunnel. It plans
+// without it, a result with ratios, and names what explains a slow tunnel. It plans
 // what is to be measured and how much load that makes. It is pure: it measures
 // nothing itself, and knows no cluster and no clock.
 package perf
@@ -35,7 +35,7 @@ const (
 const (
 	maxWarmUp  = 300 * time.Millisecond
 	roundTrips = 100
-	around     = 400 * time.Millisecond // that a test takes besides: requests, connections, the last packets
+	around     = 400 * time.Millisecond // that a test takes otherwise: requests, connections, the last packets
 	latency    = 700 * time.Millisecond // that a test of latency takes
 )
 

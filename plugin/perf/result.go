@@ -25,7 +25,7 @@ type Result struct {
 	Headline   string `json:"headline"`
 	// ExitCode is 0, or 3 if something could not be measured.
 	ExitCode int `json:"exitCode"`
-	// Ratio is the tunnel's TCP throughput to that beside it, of one stream and in the
+	// Ratio is the tunnel's TCP throughput to that without it, of one stream and in the
 	// worse direction; 0 if that is not known.
 	Ratio      float64     `json:"ratio"`
 	Network    string      `json:"network"`
@@ -49,7 +49,7 @@ type Direction struct {
 type Comparison struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
-	// Ratio is the tunnel's rate to that beside it, of latency its time; 0 if one of
+	// Ratio is the tunnel's rate to that without it, of latency its time; 0 if one of
 	// them could not be measured.
 	Ratio    float64 `json:"ratio"`
 	Tunnel   Figures `json:"tunnel"`
@@ -111,9 +111,9 @@ func compared(d Direction, test Test, samples []Sample) Comparison {
 	t := Comparison{Name: test.Name, Title: test.Title}
 	t.Tunnel = figures(d, test, Tunnel, samples)
 	t.Underlay = figures(d, test, Underlay, samples)
-	through, beside := t.Tunnel.value(test), t.Underlay.value(test)
-	if through > 0 && beside > 0 {
-		t.Ratio = through / beside
+	through, below := t.Tunnel.value(test), t.Underlay.value(test)
+	if through > 0 && below > 0 {
+		t.Ratio = through / below
 	}
 	return t
 }

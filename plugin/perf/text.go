@@ -14,7 +14,7 @@ func (r *Result) headline() string {
 	for _, d := range r.Directions {
 		t := &d.Tests[0]
 		if t.Ratio == r.Ratio && r.Ratio > 0 {
-			return fmt.Sprintf("TCP through the tunnel has %.0f %% of the throughput beside it: %s of %s (%s → %s)",
+			return fmt.Sprintf("TCP through the tunnel has %.0f %% of the throughput without it: %s of %s (%s → %s)",
 				100*r.Ratio, rate(t.Tunnel.Rate), rate(t.Underlay.Rate), d.From, d.To)
 		}
 	}
@@ -70,11 +70,11 @@ func (t *text) node(n Node) {
 	t.line("%s  kernel %s, %s%s", n.Name, or(n.Kernel, "unknown"), device, link)
 }
 
-// direction writes a table: what was measured, through the tunnel and beside it.
+// direction writes a table: what was measured, through the tunnel and without it.
 func (t *text) direction(d Direction) {
 	t.line("")
 	t.line("%s → %s", d.From, d.To)
-	t.line("  %-16s %12s %12s %8s", "", "tunnel", "beside it", "ratio")
+	t.line("  %-16s %12s %12s %8s", "", "tunnel", "without it", "ratio")
 	for i := range d.Tests {
 		one := &d.Tests[i]
 		ratio := ""
@@ -89,7 +89,7 @@ func (t *text) direction(d Direction) {
 		for _, f := range []struct {
 			path string
 			Figures
-		}{{"through the tunnel", one.Tunnel}, {"beside it", one.Underlay}} {
+		}{{"through the tunnel", one.Tunnel}, {"without it", one.Underlay}} {
 			if f.Error != "" {
 				t.line("  not measured: %s %s: %s", one.Title, f.path, f.Error)
 			}

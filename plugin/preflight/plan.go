@@ -90,17 +90,24 @@ func repairs(r *Result) Stage {
 func modules(r *Result) Stage {
 	stage := Stage{Title: "The kernel module, on nodes that make no WireGuard link yet"}
 	missing := map[string][]string{} // nodes by their system
-	var untried []string
+	var untried, userspace []string
 	for _, n := range r.Nodes {
 		switch n.WireGuard {
-		case verdict.Pass, verdict.Warn:
+		case verdict.Pass:
+		case verdict.Warn:
+			userspace = append(userspace, n.Name)
 		case verdict.Fail:
 			missing[n.System] = append(missing[n.System], n.Name)
 		default:
 			untried = append(untried, n.Name)
 		}
 	}
-	if len(missing)+len(untried) == 0 {
+	switch {
+	case len(missing)+len(untried) > 0:
+	case len(userspace) > 0:
+		return Stage{Title: "The kernel module: the tunnel runs in userspace on " + some(userspace) +
+			"; WG0203 has what the kernel's needs"}
+	default:
 		return Stage{Title: "The kernel module: every node's kernel makes WireGuard links, nothing to install"}
 	}
 	if len(untried) > 0 {

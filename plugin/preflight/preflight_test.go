@@ -300,3 +300,16 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 }
+
+// A node whose tunnel runs in userspace is not one whose kernel makes links.
+func TestPlanOfUserspace(t *testing.T) {
+	r := Judge(encrypting().each("trial/node-2", func(m *evidence.Message) bool {
+		if m.Trial != nil {
+			m.Trial = &evidence.Trial{Missing: true, Error: "operation not supported", TUN: true}
+		}
+		return true
+	}).recorded())
+	if title := r.Plan.Stages[0].Title; !strings.Contains(title, "the tunnel runs in userspace on node-2") {
+		t.Errorf("the plan begins: %s", title)
+	}
+}
