@@ -109,12 +109,11 @@ func describeModule(m *debug.Module) pack {
 	if m.Replace != nil {
 		m = m.Replace
 	}
-	location := "https://proxy.golang.org/" + escape(m.Path) + "/@v/" + escape(m.Version) + ".zip"
 	comment := ""
 	if m.Sum != "" {
 		comment = "checksum of Go: " + m.Sum
 	}
-	return module(m.Path, m.Version, location, unknown, comment)
+	return module(m.Path, m.Version, unknown, unknown, comment) // the purl is where it is from
 }
 
 func module(path, version, location, licence, comment string) pack {
@@ -134,18 +133,4 @@ func identifier(text string) string {
 		}
 		return '-'
 	}, text)
-}
-
-// escape writes capitals as the module proxy wants them: A as !a
-// (https://go.dev/ref/mod#goproxy-protocol).
-func escape(text string) string {
-	var escaped strings.Builder
-	for _, r := range text {
-		if r >= 'A' && r <= 'Z' {
-			escaped.WriteByte('!')
-			r += 'a' - 'A'
-		}
-		escaped.WriteRune(r)
-	}
-	return escaped.String()
 }

@@ -195,12 +195,12 @@ func TestModules(t *testing.T) {
 		{"pkg:golang/stdlib@1.26.0", "https://go.dev", ""},
 		{
 			"pkg:golang/github.com/Azure/go-ansiterm@v1.0.0",
-			"https://proxy.golang.org/github.com/!azure/go-ansiterm/@v/v1.0.0.zip",
+			unknown,
 			"checksum of Go: h1:abc=",
 		},
 		{
 			"pkg:golang/example.org/new@v2.0.0%2Bincompatible",
-			"https://proxy.golang.org/example.org/new/@v/v2.0.0+incompatible.zip", "",
+			unknown, "",
 		},
 	} {
 		got := modules(info)[i]
