@@ -72,7 +72,7 @@ func (l *logReader) once(ctx context.Context, sources []cluster.LogSource) error
 			return nil
 		})
 	}
-	reading.Wait()
+	_ = reading.Wait() // each reader keeps its own error
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -61,12 +61,14 @@ func (r *root) watch(
 func serve(listener net.Listener, handler http.Handler) (stop func()) {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", handler)
-	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "metrics are at /metrics\n") })
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "metrics are at /metrics")
+	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(listener) // until it is closed
+		_ = server.Serve(listener) // until it is closed, which is the error
 	}()
 	return func() {
 		server.Close()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -80,7 +81,7 @@ func TestHandler(t *testing.T) {
 	e := New()
 	get := func() string {
 		recorder := httptest.NewRecorder()
-		e.Handler().ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+		e.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		text, _ := io.ReadAll(recorder.Result().Body)
 		return string(text)
 	}

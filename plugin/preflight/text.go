@@ -202,10 +202,9 @@ func (t *text) network() {
 	for _, group := range t.ports() {
 		t.labelled("UDP "+fmt.Sprint(group.port), group.String())
 	}
-	switch {
-	case t.Sizes.Path == 0:
+	if t.Sizes.Path == 0 {
 		t.labelled("MTU", "not known: nothing was sent, or nothing arrived")
-	default:
+	} else {
 		t.labelled("MTU", fmt.Sprintf("packets of %d bytes arrive in every direction that is reached; the least MTU of a "+
 			"link is %d; %d remain for packets in the tunnel", t.Sizes.Path, t.Sizes.Link, t.Sizes.Tunnel))
 	}

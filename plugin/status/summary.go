@@ -70,17 +70,15 @@ func (c *Cluster) Summary() string {
 
 // Next is the command that helps next.
 func (c *Cluster) Next() string {
-	for _, p := range c.Problems {
-		if p.Status < verdict.Inconclusive {
-			break
-		}
-		command := "kubectl wg verify"
-		if p.Subject.Peer != "" {
-			command += " --nodes " + p.Subject.Node + "," + p.Subject.Peer
-		}
-		return command + " finds the cause and how to fix it; kubectl wg explain " + p.Code + " explains the check"
+	if len(c.Problems) == 0 || c.Problems[0].Status < verdict.Inconclusive { // the gravest is first
+		return "kubectl wg verify proves what crosses the wire; this is what the devices report"
 	}
-	return "kubectl wg verify proves what crosses the wire; this is what the devices report"
+	p := c.Problems[0]
+	command := "kubectl wg verify"
+	if p.Subject.Peer != "" {
+		command += " --nodes " + p.Subject.Node + "," + p.Subject.Peer
+	}
+	return command + " finds the cause and how to fix it; kubectl wg explain " + p.Code + " explains the check"
 }
 
 func (c *Cluster) summaryLines() []string {

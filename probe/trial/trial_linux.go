@@ -41,14 +41,14 @@ func (r Reader) Run(own, host uint64) (evidence.Trial, error) {
 	}
 	trial := r.read()
 	link := &netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: Link}, LinkType: kind}
-	if err := netlink.LinkAdd(link); err != nil {
+	if err := netlink.LinkAdd(link); err != nil { //nolint:forbidigo // in a pod, see hack/architecture
 		// The kernel answers so for a kind that no driver has, built in or loaded on
 		// request (linux net/core/rtnetlink.c, rtnl_newlink).
 		trial.Missing = errors.Is(err, syscall.EOPNOTSUPP)
 		trial.Error = err.Error()
 		return trial, nil
 	}
-	if err := netlink.LinkDel(link); err != nil {
+	if err := netlink.LinkDel(link); err != nil { //nolint:forbidigo // what it made itself
 		trial.Error = fmt.Sprintf("removing %s, which goes with the pod: %v", Link, err)
 	}
 	trial.Made = true
