@@ -15,7 +15,7 @@ import (
 
 const completionHelp = `Print a script that completes the command line of kubectl-wg.
 
-To complete "kubectl wg" no script is needed beside kubectl's own: kubectl runs
+To complete "kubectl wg" no script is needed besides kubectl's own: kubectl runs
 the program kubectl_complete-wg, if it is on the PATH. It can be a link to the
 plugin:
 

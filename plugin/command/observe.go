@@ -19,13 +19,8 @@ func (r *root) observe(ctx context.Context, o run.Options, use func(context.Cont
 	}
 	o.Cluster = client
 	o.Context, o.Server = r.identity()
-	if !o.Keep {
-		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
-		defer r.interrupts.Left("")
-	}
-	progress := r.progress()
-	defer progress.stop()
-	o.Progress = progress
+	progress, end := r.begin(&o)
+	defer end()
 
 	observation, failed := run.Observe(ctx, o)
 	if failed == nil {
@@ -36,4 +31,18 @@ func (r *root) observe(ctx context.Context, o run.Options, use func(context.Cont
 		return errors.Join(interruption(failed, observation, left, o.Keep), left)
 	}
 	return left
+}
+
+// begin shows the progress of what creates objects, and lets a second interrupt name
+// what they are removed by, until end is called.
+func (r *root) begin(o *run.Options) (p *progress, end func()) {
+	if !o.Keep {
+		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
+	}
+	p = r.progress()
+	o.Progress = p
+	return p, func() {
+		p.stop()
+		r.interrupts.Left("")
+	}
 }

@@ -67,7 +67,7 @@ func targetOf(path string) (string, error) {
 	return path, file.Close()
 }
 
-// temporary creates a file beside another, to take its place.
+// temporary creates a file in the folder of another, to take its place.
 func temporary(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), ".kubectl-wg-*")
 }

@@ -68,7 +68,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   kubectl wg verify --part next/8 --ledger wg-ledger --report-configmap wg-report
 
   # For people: one page, and a comment of a pull request. For a pipeline: its own
-  # list of failed tests beside the report, and the evidence.
+  # list of failed tests next to the report, and the evidence.
   kubectl wg verify -o html > report.html
   kubectl wg verify -o markdown --junit-file junit.xml --record evidence.ndjson.gz
 
@@ -269,13 +269,8 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 
 // verifyCluster makes one run and ends with the code of its verdict.
 func (r *root) verifyCluster(ctx context.Context, f verifyFlags, o run.Options, write writer, kept *results) error {
-	if !o.Keep {
-		r.interrupts.Left(cluster.CleanupCommand(o.Objects))
-		defer r.interrupts.Left("")
-	}
-	progress := r.progress()
-	defer progress.stop()
-	o.Progress = progress
+	progress, end := r.begin(&o)
+	defer end()
 
 	// Open: survey the cluster, place the pods. Collect: they send and watch.
 	verification, failed := run.Open(ctx, o)

@@ -12,7 +12,7 @@ import (
 const maxBlocks = 6
 
 // causes writes a block for each cause that made the verdict, and a line for each
-// that is only inconclusive beside them.
+// that is only inconclusive besides them.
 func (t *text) causes() {
 	decisive := t.Decisive()
 	for i := range decisive {

@@ -77,7 +77,7 @@ func (t *text) fix(h remedy.Hint) {
 	}
 }
 
-// advice writes what a hint says beside its commands.
+// advice writes what a hint says besides its commands.
 func (t *text) advice(h remedy.Hint) {
 	impact := ""
 	if h.Disruption != "" {

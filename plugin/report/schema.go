@@ -14,7 +14,7 @@ import (
 
 // Schema writes the JSON Schema of the document, made from the types that are
 // written: of a report, or of a run without a verdict. Where it is strict, nothing
-// beside it is allowed; a consumer allows it, since fields are added.
+// else is allowed; a consumer allows it, since fields are added.
 func Schema(w io.Writer, strict bool) error {
 	s := schemas{defs: map[string]any{}, strict: strict}
 	text, err := json.MarshalIndent(map[string]any{

@@ -73,9 +73,9 @@ func fit(j *check.Judgement, options Options) string {
 // and for what was asked for besides pods.
 func lines(j *check.Judgement) int {
 	further := max(len(j.Decisive())-1, 0)
-	beside := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
+	besides := 2 * min(len(j.Causes)-len(j.Decisive()), 1)
 	classes := len(j.Graph.AskedClasses())
-	return screen + perCause*further + beside + 2*classes + acceptanceLines(j)
+	return screen + perCause*further + besides + 2*classes + acceptanceLines(j)
 }
 
 // text is a report that is being written.

@@ -87,7 +87,7 @@ var cases = map[string]map[string]string{
 		"rule":   "If a policy rule leads past the tunnel",
 		"before": "If the rule is for more than pods",
 		"mark":   "If a rule for marked packets leads past the tunnel",
-		"hop":    "If a route has another next hop beside the tunnel",
+		"hop":    "If a route has another next hop than the tunnel",
 		"wide":   "If the route past the tunnel is for more than pods",
 		"route":  "If a route leads past the tunnel",
 	},

@@ -40,7 +40,7 @@ func (r *Run) collect(ctx context.Context) error {
 	wait(ctx, settleTime)
 	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingReady))
 
-	// The canaries, and cleartext on purpose beside them.
+	// The canaries, and cleartext on purpose at the same time.
 	agents.each(ctx, "sending control packets", agents.probes, plan.control)
 	agents.each(ctx, "sending test packets", agents.pods, plan.send)
 	r.sendClasses(ctx, plan)

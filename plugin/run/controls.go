@@ -63,7 +63,7 @@ func (c *controls) endpointOf(n *evidence.Node) netip.Addr {
 func (c *controls) outsideOf(n *evidence.Node) netip.Addr {
 	addr := c.listed(n, func(addr netip.Addr) bool { return !c.known.inTunnel[addr] })
 	if !addr.IsValid() {
-		addr = c.known.beside[n.Index]
+		addr = c.known.outside[n.Index]
 	}
 	return addr
 }

@@ -56,10 +56,10 @@ type known struct {
 	endpoints map[int]netip.Addr // where a node says that its tunnel ends
 	peers     map[int][]peerEnd  // of a node's devices
 	// inTunnel are the addresses that nodes have on tunnels: what is sent there may
-	// be in clear on no wire. beside is, by node, the first one on a link that leaves
+	// be in clear on no wire. outside is, by node, the first one on a link that leaves
 	// the host.
 	inTunnel map[netip.Addr]bool
-	beside   map[int]netip.Addr
+	outside  map[int]netip.Addr
 	tries    []evidence.Try // the canaries that single rules and statements need
 }
 
@@ -70,7 +70,7 @@ func newKnown(recorded *recording.Recording, about *evidence.Run, probes map[str
 	narrow := slices.ContainsFunc(slices.Collect(maps.Values(probes)), narrows)
 	g := graph.New(firstLook{recorded, about, probes, narrow})
 	k := &known{owner: map[string]int{}, endpoints: map[int]netip.Addr{}, peers: map[int][]peerEnd{},
-		inTunnel: map[netip.Addr]bool{}, beside: map[int]netip.Addr{}}
+		inTunnel: map[netip.Addr]bool{}, outside: map[int]netip.Addr{}}
 	k.readProfile(g)
 	for _, n := range g.Nodes {
 		k.readDevices(n)
@@ -142,8 +142,8 @@ func (k *known) readAddresses(n *graph.Node) {
 		case link == nil || !addr.IsGlobalUnicast():
 		case link.Role == evidence.RoleWireGuard || evidence.OtherTunnel(link):
 			k.inTunnel[addr] = true
-		case link.Role == evidence.RoleOutside && !k.beside[n.Index].IsValid():
-			k.beside[n.Index] = addr
+		case link.Role == evidence.RoleOutside && !k.outside[n.Index].IsValid():
+			k.outside[n.Index] = addr
 		}
 	}
 }

@@ -226,7 +226,7 @@ func (m *measuring) result(samples []perf.Sample) *perf.Result {
 	switch {
 	case p.EncryptsHosts:
 		r.Notes = append(r.Notes, "This network encrypts what nodes send each other too: what was measured from node to node is not "+
-			"beside the tunnel.")
+			"without the tunnel.")
 	case !p.Encrypts && p.Below == nil && !p.Delegates:
 		r.Notes = append(r.Notes, "This network is not known to encrypt: pods' traffic may not go through WireGuard at all. "+
 			"See kubectl wg verify.")

@@ -51,7 +51,7 @@ type newPods struct {
 	placed    chan error // whether they could be placed, once
 }
 
-// placeNewPods begins to place new pods, beside what else goes on. The listeners must
+// placeNewPods begins to place new pods while the rest goes on. The listeners must
 // be open.
 func placeNewPods(ctx context.Context, p *cluster.Placement, identity wire.Run, placings []manifests.Placing) *newPods {
 	n := &newPods{p, placings, make(chan error, 1)}

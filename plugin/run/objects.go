@@ -79,7 +79,7 @@ func nodesFor(ctx context.Context, o Options) (nodes nodes, err error) {
 	return nodes, nil
 }
 
-// around returns what is created beside the Jobs.
+// around returns what is created besides the Jobs.
 func around(run manifests.Run) (objects []any, err error) {
 	if run.Own() {
 		if objects, err = guards(run); err != nil {
