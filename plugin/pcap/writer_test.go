@@ -96,7 +96,7 @@ func TestWriterIsBounded(t *testing.T) {
 func TestWriterForWireshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
-		t.Skip("tshark is not installed")
+		t.Skip("needs tshark")
 	}
 	path := filepath.Join(t.TempDir(), "capture.pcapng")
 	if err := os.WriteFile(path, file(t), 0o600); err != nil {

@@ -15,7 +15,7 @@ import (
 func TestJUnitSchema(t *testing.T) {
 	lint, err := exec.LookPath("xmllint")
 	if err != nil {
-		t.Skip("there is no xmllint")
+		t.Skip("needs xmllint")
 	}
 	for name, text := range rendered(t, "junit") {
 		file := filepath.Join(t.TempDir(), name+".xml")

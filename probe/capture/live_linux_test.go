@@ -85,7 +85,7 @@ func TestLive(t *testing.T) {
 func (n *namespace) tcpdump(t *testing.T) func() int {
 	t.Helper()
 	if _, err := exec.LookPath("tcpdump"); err != nil {
-		t.Skip("tcpdump is not installed")
+		t.Skip("needs tcpdump")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	command := exec.CommandContext(ctx, "tcpdump", "-i", "eth0", "-l", "-n", "--immediate-mode", "udp port 51820")

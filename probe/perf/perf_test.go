@@ -29,7 +29,7 @@ func serve(t *testing.T, families ...int) (*Server, map[string]uint16) {
 	t.Cleanup(server.Close)
 	ports, problems := server.Listen(context.Background(), families)
 	if len(problems) > 0 {
-		t.Skipf("not served here: %+v", problems)
+		t.Skipf("needs this family on loopback: %+v", problems)
 	}
 	return server, ports
 }

@@ -38,7 +38,7 @@ func TestRunNeverInTheHostsNamespace(t *testing.T) {
 //	lo, and nothing else before and after
 func TestRun(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("making a network namespace needs root")
+		t.Skip("needs root, to make a network namespace")
 	}
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	host := own(t)
