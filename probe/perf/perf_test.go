@@ -10,8 +10,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
