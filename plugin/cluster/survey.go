@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 
 	"golang.org/x/sync/errgroup"
 
@@ -194,28 +195,12 @@ func (c *Client) nodes(ctx context.Context) ([]corev1.Node, error) {
 	return nodes, err
 }
 
-// version reads the server's version. It does so in another goroutine, since
-// client-go's function takes no context.
 func (c *Client) version(ctx context.Context) (string, error) {
-	type answer struct {
-		version string
-		err     error
+	info, err := discovery.ToServerVersionInterfaceWithContext(c.api.Discovery()).ServerVersionWithContext(ctx)
+	if err != nil {
+		return "", err
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		info, err := c.api.Discovery().ServerVersion()
-		if err != nil {
-			answers <- answer{"", err}
-			return
-		}
-		answers <- answer{info.GitVersion, nil}
-	}()
-	select {
-	case a := <-answers:
-		return a.version, a.err
-	case <-ctx.Done():
-		return "", fmt.Errorf("reading the server's version: %w", context.Cause(ctx))
-	}
+	return info.GitVersion, nil
 }
 
 func missing(wanted []string, nodes []corev1.Node) error {

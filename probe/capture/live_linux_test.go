@@ -54,7 +54,7 @@ func TestLive(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	a.dial(t, "192.0.2.10:9", "192.0.2.11:9").Write([]byte("something else"))
+	a.dial(t, "192.0.2.10:9", "192.0.2.11:9").Write([]byte("neither WireGuard nor its port"))
 	frames, counts := live.Take(t.Context(), 300*time.Millisecond)
 	rest, _ := live.Stop(t.Context())
 	frames = append(frames, rest...)
@@ -80,43 +80,52 @@ func TestLive(t *testing.T) {
 }
 
 // tcpdump counts the datagrams on port 51820 at the same time, by a program that
-// shares no code with this package. It returns what counts them after the test's
-// traffic.
+// shares no code with this package. It returns what counts them once tcpdump has
+// printed the test's last datagram, which is one to port 9.
 func (n *namespace) tcpdump(t *testing.T) func() int {
 	t.Helper()
 	if _, err := exec.LookPath("tcpdump"); err != nil {
 		t.Skip("needs tcpdump")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	command := exec.CommandContext(ctx, "tcpdump", "-i", "eth0", "-l", "-n", "--immediate-mode", "udp port 51820")
-	var out bytes.Buffer
-	said := &notice{heard: make(chan struct{})}
-	command.Stdout, command.Stderr = &out, said
+	// A slot of its ring is as large as the longest frame that it would keep: by its
+	// default a busy machine fills the ring's few slots and loses frames.
+	command := exec.CommandContext(ctx, "tcpdump", "-i", "eth0", "-l", "-n", "--immediate-mode", "-s", "128",
+		"udp port 51820 or udp port 9")
+	listens, last := await("listening"), await("192.0.2.11.9:")
+	command.Stdout, command.Stderr = last, listens
 	var err error
 	n.do(func() { err = command.Start() })
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-said.heard // it listens
+	<-listens.seen
 	return func() int {
-		time.Sleep(200 * time.Millisecond)
+		select {
+		case <-last.seen:
+		case <-time.After(30 * time.Second):
+			t.Error("tcpdump did not print the last datagram within 30 s")
+		}
 		cancel()
 		command.Wait()
-		return strings.Count(out.String(), "\n")
+		return strings.Count(last.text.String(), "\n") - 1
 	}
 }
 
-// notice is a writer that reports that tcpdump listens.
-type notice struct {
-	text  bytes.Buffer
-	heard chan struct{}
+// awaited keeps what a program prints, and closes seen once that has a text in it.
+type awaited struct {
+	text bytes.Buffer
+	what string
+	seen chan struct{}
 }
 
-func (n *notice) Write(p []byte) (int, error) {
-	before := strings.Contains(n.text.String(), "listening")
-	n.text.Write(p)
-	if !before && strings.Contains(n.text.String(), "listening") {
-		close(n.heard)
+func await(what string) *awaited { return &awaited{what: what, seen: make(chan struct{})} }
+
+func (a *awaited) Write(p []byte) (int, error) {
+	before := strings.Contains(a.text.String(), a.what)
+	a.text.Write(p)
+	if !before && strings.Contains(a.text.String(), a.what) {
+		close(a.seen)
 	}
 	return len(p), nil
 }
