@@ -76,7 +76,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander test-html bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
+.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander test-docs test-html bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -161,6 +161,12 @@ bench-scale: build ## Measure verify with simulated nodes behind a real API serv
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
 	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
 
+test-docs: build image ## Run the commands of README and docs in a lab, as a reader would
+	@$(GO_BUILD) -o bin/documents ./hack/documents
+	@trap 'bin/lab down --name docs-wireguard' EXIT; trap exit INT TERM; \
+	bin/lab up --name docs-wireguard --ground host && bin/lab load-image --name docs-wireguard dist/wg-probe.tar && \
+	KUBECONFIG=$$(bin/lab kubeconfig --name docs-wireguard) bin/documents README.md docs/*.md
+
 test-html: ## Open pages of -o html in headless Chromium: policy, network, axe, keyboard, width (needs node and npm)
 	@rm -rf bin/pages && mkdir -p bin/pages
 	@$(GO_BUILD) -o bin/pagecases ./hack/browser && bin/pagecases -output bin/pages
@@ -229,5 +235,5 @@ $(ACTIONLINT):
 	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 clean: ## Remove bin/, dist/ and the labs that `make` started; the cache of built components stays
-	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|calico|cilium|bench|repeat|pairs|bystander); fi
+	if [ -x bin/lab ]; then $(call SWEEP,demo|test|lab|vm|calico|cilium|bench|repeat|pairs|bystander|docs); fi
 	rm -rf bin dist
