@@ -47,6 +47,7 @@ compare.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
+			r.announce(format, compare.APIVersion, compare.Kind)
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			return r.runCompare(ctx, args, format, failOn == failOnWarn)

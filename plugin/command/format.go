@@ -55,7 +55,7 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (wr
 		Verbose: r.verbose, Details: r.details, FailOnWarn: r.failOnWarn,
 	}
 	if report.Known(format) && !templateAlone {
-		r.format = format
+		r.announce(format, report.APIVersion, report.Kind)
 		return func(w io.Writer, j *check.Judgement) error {
 			options.Recording = r.recorded
 			return report.Write(w, format, j, options)

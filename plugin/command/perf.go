@@ -109,6 +109,7 @@ func (r *root) perfOptions(f *perfFlags, args []string) (run.Options, error) {
 	if err := validDataFormat(f.format); err != nil {
 		return run.Options{}, err
 	}
+	r.announce(f.format, perf.APIVersion, perf.Kind)
 	o, err := r.placementOptions(&f.placementFlags)
 	if err != nil {
 		return o, err

@@ -90,7 +90,7 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if !slices.Contains(preflightFormats, f.output) {
 		return o, nil, usagef("one of: text, json, yaml", "-o %q is not a known format", f.output)
 	}
-	r.format = f.output
+	r.announce(f.output, preflight.APIVersion, preflight.Kind)
 	ports, err := tunnelPorts(f.ports)
 	if err != nil {
 		return o, nil, err

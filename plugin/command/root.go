@@ -56,20 +56,27 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	return code
 }
 
-// reportFailure writes why there is no verdict in the format that was asked for:
+// announce names the document that a command is to write and its format, so that it
+// is written where the command could not run, too.
+func (r *root) announce(format, apiVersion, kind string) {
+	r.format = format
+	r.failure = report.Failure{APIVersion: apiVersion, Kind: kind}
+}
+
+// reportFailure writes why there is no result in the format that was asked for:
 // what reads a document from stdout is not left without one.
 func (r *root) reportFailure(err error) {
-	message := cluster.Redact(err.Error())
-	hint := strings.Join(hints(err), "; ")
-	if err := report.WriteFailure(r.streams.Out, r.format, exitCouldNotRun, message, hint); err != nil {
+	failure := r.failure
+	failure.ExitCode = exitCouldNotRun
+	failure.Message = cluster.Redact(err.Error())
+	failure.Hint = strings.Join(hints(err), "; ")
+	if err := failure.Write(r.streams.Out, r.format); err != nil {
 		r.log().Debug("writing the report", "error", err)
 	}
 	if r.junitFile == "" || !r.started {
 		return
 	}
-	err = replace(r.junitFile, func(file io.Writer) error {
-		return report.WriteFailure(file, junit, exitCouldNotRun, message, hint)
-	})
+	err = replace(r.junitFile, func(file io.Writer) error { return failure.Write(file, junit) })
 	if err != nil {
 		r.log().Debug("writing the report", "error", err)
 	}
@@ -88,8 +95,9 @@ type root struct {
 	color      string
 	started    bool // the command line is valid
 	details    bool
-	format     string // of the report: one of its own, see package report
-	reported   bool   // a report was written
+	format     string // of the document: one of the command's own
+	failure    report.Failure
+	reported   bool   // a document was written
 	junitFile  string // of --junit-file
 	failOnWarn bool   // of --fail-on
 	recorded   report.Recording

@@ -46,6 +46,7 @@ func (r *root) statusWriter(f *statusFlags) (statusFormat, error) {
 	case format == "dump":
 		return func(w io.Writer, c *status.Cluster) error { return c.Dump(w) }, nil
 	case format == "json", format == "yaml":
+		r.announce(format, status.APIVersion, status.Kind)
 		return func(w io.Writer, c *status.Cluster) error { return c.Write(w, format) }, nil
 	case format == "name":
 		return func(w io.Writer, c *status.Cluster) error {

@@ -83,7 +83,7 @@ func TestDocumentsConform(t *testing.T) {
 		}
 	}
 	var failed bytes.Buffer
-	if err := WriteFailure(&failed, "json", 4, "it could not run", ""); err != nil {
+	if err := (Failure{APIVersion, Kind, 4, "it could not run", ""}).Write(&failed, "json"); err != nil {
 		t.Fatal(err)
 	}
 	if err := conforms(schema, failed.String()); err != nil {
