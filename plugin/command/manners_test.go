@@ -185,6 +185,19 @@ func TestPrintRole(t *testing.T) {
 		"--print-role -n mine":          {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
 		"--print-role=namespaced":       {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
 		"--print-role=cluster -n mine":  {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
+		"--print-role -o json":          {[]string{"CLUSTER-ADMIN"}, []string{"kubectl-wg-results", "reports"}},
+		"--print-role --report-configmap r": {
+			[]string{"kind: Role\n", `namespace: "default"`, `resourceNames: ["r"]`, "resources: [events]\n    verbs: [create]"}, nil,
+		},
+		"--print-role --ledger a/l": {
+			[]string{`namespace: "a"`, `resourceNames: ["l"]`, "-n a --role=kubectl-wg-results"}, []string{"resources: [events]"},
+		},
+		"--print-role --ledger l --report-configmap r": {[]string{`resourceNames: ["r", "l"]`}, nil},
+		"--print-role --ledger a/l --report-configmap 7/r -n mine": {
+			[]string{`namespace: "a"`, `namespace: "7"`, `resourceNames: ["r"]`, `resourceNames: ["l"]`}, []string{`"r", "l"`},
+		},
+		"--print-role -o policyreport": {[]string{"[wgpolicyk8s.io]\n    resources: [clusterpolicyreports]"}, []string{"openreports"}},
+		"--print-role -o openreports":  {[]string{"[openreports.io]\n    resources: [clusterreports]"}, nil},
 	} {
 		code, stdout, stderr := main(t, append([]string{"verify"}, strings.Fields(line)...)...)
 		for _, text := range test.has {
@@ -195,6 +208,12 @@ func TestPrintRole(t *testing.T) {
 		for _, text := range test.lacks {
 			if strings.Contains(stdout, text) {
 				t.Errorf("%s: %s in\n%s", line, text, stdout)
+			}
+		}
+		for document := range strings.SplitSeq(stdout, "\n---\n") {
+			var object struct{ Kind, APIVersion string }
+			if err := yaml.Unmarshal([]byte(document), &object); err != nil || object.Kind == "" || object.APIVersion == "" {
+				t.Errorf("%s: %v in\n%s", line, err, document)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,9 +110,9 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 	if f.report == "" && f.ledger == "" {
 		return nil, nil
 	}
-	namespace, _, err := r.config.ToRawKubeConfigLoader().Namespace()
+	namespace, err := r.resultNamespace()
 	if err != nil {
-		return nil, fmt.Errorf("finding the namespace for the result: %w", err)
+		return nil, err
 	}
 	kept := &results{client: o.Cluster, run: o.Objects.ID}
 	for _, one := range []struct {
@@ -134,6 +135,38 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 		o.Part, err = kept.next(ctx, next)
 	}
 	return kept, err
+}
+
+// resultNamespace is where results are kept that name no namespace.
+func (r *root) resultNamespace() (string, error) {
+	namespace, _, err := r.config.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("finding the namespace for the result: %w", err)
+	}
+	return namespace, nil
+}
+
+// resultsRoles are the roles for keeping results where the flags say, one for each
+// namespace.
+func (r *root) resultsRoles(f *resultFlags) (roles []byte, err error) {
+	if f.report == "" && f.ledger == "" {
+		return nil, nil
+	}
+	namespace, err := r.resultNamespace()
+	if err != nil {
+		return nil, err
+	}
+	report, ledger := placeOf(f.report, namespace), placeOf(f.ledger, namespace)
+	switch {
+	case f.ledger == "":
+		return manifests.ResultsRole(report.Namespace, []string{report.Name}, true), nil
+	case f.report == "":
+		return manifests.ResultsRole(ledger.Namespace, []string{ledger.Name}, false), nil
+	case report.Namespace == ledger.Namespace:
+		return manifests.ResultsRole(report.Namespace, []string{report.Name, ledger.Name}, true), nil
+	}
+	return slices.Concat(manifests.ResultsRole(report.Namespace, []string{report.Name}, true),
+		manifests.ResultsRole(ledger.Namespace, []string{ledger.Name}, false)), nil
 }
 
 // next returns the part of so many that the ledger says is to be tested next.

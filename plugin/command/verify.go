@@ -125,7 +125,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
-		"(with --namespace the role for that one)")
+		"(with --namespace the role for that one), and what --scope, --report-configmap, --ledger and -o policyreport need")
 	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
@@ -221,6 +221,21 @@ func (r *root) role(name string) []byte {
 	return manifests.RoleFile(name)
 }
 
+// writeRole prints what --print-role names, with the permissions that other flags need.
+func (r *root) writeRole(f *verifyFlags) error {
+	role := r.role(f.printRole)
+	if slices.Contains(f.scope, evidence.ScopeServices) {
+		role = manifests.WithServices(role)
+	}
+	results, err := r.resultsRoles(&f.resultFlags)
+	if err != nil {
+		return err
+	}
+	role = slices.Concat(role, results, manifests.PolicyReportRole(r.format))
+	_, err = r.streams.Out.Write(role)
+	return err
+}
+
 // verifyOptions validates the flags and turns them into options.
 func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
 	o, err := r.placementOptions(&f.placementFlags)
@@ -244,12 +259,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
 		return err
 	case f.printRole != "":
-		role := r.role(f.printRole)
-		if slices.Contains(f.scope, evidence.ScopeServices) {
-			role = manifests.WithServices(role)
-		}
-		_, err := r.streams.Out.Write(role)
-		return err
+		return r.writeRole(&f)
 	}
 	client, err := r.connect()
 	if err != nil {
