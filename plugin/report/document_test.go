@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
 
@@ -231,6 +232,6 @@ func TestGoldenDocuments(t *testing.T) {
 		if err := Write(&got, format, judged(t, name), Options{}); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, name+"."+format, got.Bytes())
+		golden.Compare(t, name+"."+format, got.Bytes())
 	}
 }
