@@ -91,7 +91,9 @@ func twoNodes(_ *cobra.Command, args []string) error {
 }
 
 // completeTwoNodes completes up to two nodes.
-func (r *root) completeTwoNodes(command *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+func (r *root) completeTwoNodes(
+	command *cobra.Command, args []string, typed string,
+) ([]string, cobra.ShellCompDirective) {
 	if len(args) >= 2 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -242,8 +242,10 @@ func (r *result) reason() string {
 
 // reasons are those of the events, by verdict.
 var reasons = map[string]string{
-	string(verdict.Passed): "Verified", string(verdict.Failed): "NotVerified", string(verdict.Undecided): "Inconclusive",
-	errored: "CouldNotRun",
+	string(verdict.Passed):    "Verified",
+	string(verdict.Failed):    "NotVerified",
+	string(verdict.Undecided): "Inconclusive",
+	errored:                   "CouldNotRun",
 }
 
 // errored stands for the verdict of a run that came to none.
@@ -280,7 +282,9 @@ func (k *results) enter(ctx context.Context, j *check.Judgement) (state ledger.S
 			return cluster.Result{}, err
 		}
 		state = known.State()
-		content := cluster.Result{Data: map[string]string{keySummary: state.String() + "\n"}, Binary: map[string][]byte{}}
+		content := cluster.Result{
+			Data: map[string]string{keySummary: state.String() + "\n"}, Binary: map[string][]byte{},
+		}
 		return content, put(&content, keyLedger, known.Encode())
 	})
 	return state, err

@@ -125,7 +125,8 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
-		"(with --namespace the role for that one), and what --scope, --report-configmap, --ledger and -o policyreport need")
+		"(with --namespace the role for that one), "+
+		"and what --scope, --report-configmap, --ledger and -o policyreport need")
 	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
@@ -170,7 +171,8 @@ func (r *root) validate(f *verifyFlags) error {
 	case pairsError != nil:
 		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case slices.ContainsFunc(f.scope, func(scope string) bool { return !slices.Contains(scopes, scope) }):
-		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope", strings.Join(f.scope, ","))
+		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope",
+			strings.Join(f.scope, ","))
 	case f.printRole != "" && r.role(f.printRole) == nil:
 		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:

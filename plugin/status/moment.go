@@ -35,7 +35,8 @@ func newMoment(recorded graph.Recorded) *moment {
 	}
 	for _, message := range m.plugin {
 		if n := message.Node; n != nil && n.Index >= 0 {
-			m.plugin = append(m.plugin, &evidence.Message{Pod: &evidence.Pod{Role: "sample", Node: n.Name, IPs: Samples(n)}})
+			sample := &evidence.Pod{Role: "sample", Node: n.Name, IPs: Samples(n)}
+			m.plugin = append(m.plugin, &evidence.Message{Pod: sample})
 		}
 	}
 	m.plugin = append(m.plugin, &evidence.Message{Run: &evidence.Run{

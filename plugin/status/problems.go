@@ -121,7 +121,8 @@ func (m *Monitor) peer(n *Node, d *Device, p *Peer) (found Problem, wrong bool) 
 	case silent >= quiet && t.heard && t.tx-t.txHeard >= talk:
 		found.Code = "WG0501"
 		found.Status = verdict.Warn
-		found.Text = fmt.Sprintf("%s sends to %s at %s and has received nothing for %s; after %s it is not one-way traffic",
+		found.Text = fmt.Sprintf(
+			"%s sends to %s at %s and has received nothing for %s; after %s it is not one-way traffic",
 			n.Name, name, endpoint(p), duration(silent), duration(dead))
 	default:
 		return found, false
