@@ -50,7 +50,8 @@ func TestFormats(t *testing.T) {
 }
 
 // A template that cannot be read is a usage error, found before anything is
-// done. One that does not suit the report is an error without the report in it.
+// done. One that does not suit the report is an error without the report in it; the
+// exit code stays the verdict's.
 func TestTemplateErrors(t *testing.T) {
 	recording := recordings + "host-vxlan.ndjson"
 	const strict = "--allow-missing-template-keys=false"
@@ -66,10 +67,10 @@ func TestTemplateErrors(t *testing.T) {
 		"jsonpath, syntax":     {[]string{"-o", "jsonpath={.verdict"}, exitUsage, "unclosed action"},
 		"go-template, syntax":  {[]string{"-o", "go-template={{.verdict"}, exitUsage, "unclosed action"},
 		"no such file":         {[]string{"-o", "jsonpath-file=/nowhere"}, exitUsage, "no such file"},
-		"jsonpath, missing":    {[]string{"-o", "jsonpath={.nothing}", strict}, exitCouldNotRun, "is not found"},
-		"jsonpath, type":       {[]string{"-o", "jsonpath={.run[0]}"}, exitCouldNotRun, allFields},
-		"go-template, type":    {[]string{"-o", "go-template={{.run.id.x}}"}, exitCouldNotRun, allFields},
-		"go-template, missing": {[]string{"--template", "{{.x}}", strict}, exitCouldNotRun, "no entry for key"},
+		"jsonpath, missing":    {[]string{"-o", "jsonpath={.nothing}", strict}, exitNotVerified, "is not found"},
+		"jsonpath, type":       {[]string{"-o", "jsonpath={.run[0]}"}, exitNotVerified, allFields},
+		"go-template, type":    {[]string{"-o", "go-template={{.run.id.x}}"}, exitNotVerified, allFields},
+		"go-template, missing": {[]string{"--template", "{{.x}}", strict}, exitNotVerified, "no entry for key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := main(t, append([]string{"replay", recording}, test.args...)...)

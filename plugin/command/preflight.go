@@ -56,7 +56,7 @@ Exit code: 0 ready, 1 not ready, 2 usage, 3 could not be decided, 4 could not ru
   kubectl wg preflight -o json
   kubectl wg preflight --port 51900        # the tunnel's port will be another
   kubectl wg preflight --trial=false       # do not make a link, load no module`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := emptyFlag(command); err != nil {
 				return err

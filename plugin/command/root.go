@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,8 +48,15 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	command.SetErr(streams.Err)
 	ran, err := command.ExecuteContextC(ctx)
 	var known *usage
-	if err != nil && !root.started && !errors.As(err, &known) {
-		err = usageError(err, "see: "+ran.CommandPath()+" --help")
+	var unwritten *fs.PathError
+	switch {
+	case errors.As(err, &unwritten) && unwritten.Path == os.Stdout.Name():
+		err = &advised{err, "see where the output is redirected to"}
+	case err != nil && !root.started && !errors.As(err, &known):
+		err = usageError(err, "")
+	}
+	if errors.As(err, &known) && len(hints(err)) == 0 {
+		known.hint = seeHelp(ran)
 	}
 	code := fail(streams.Err, err)
 	if code == exitCouldNotRun && !root.reported {
@@ -113,12 +122,18 @@ packets rather than trusting configuration.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(command *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(command *cobra.Command, args []string) error {
+			if err := emptyArgument(command, args); err != nil {
+				return err
+			}
 			if command.Flags().Changed("namespace") && *r.config.Namespace == "" {
 				return usagef("omit it, or give it a value", "--namespace is empty")
 			}
 			if !validNamespace(*r.config.Namespace) {
 				return usagef("", "%q is not a valid name of a namespace", *r.config.Namespace)
+			}
+			if !validRequestTimeout(*r.config.Timeout) {
+				return usagef("e.g. 30s, 0 for none", "invalid value %q for --request-timeout", *r.config.Timeout)
 			}
 			if !slices.Contains(colors, r.color) {
 				return usagef("one of: "+strings.Join(colors, ", "), "invalid value %q for --color", r.color)
@@ -136,6 +151,7 @@ packets rather than trusting configuration.`,
 	)
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)
+	addHelp(command)
 	return command
 }
 

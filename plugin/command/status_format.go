@@ -59,7 +59,7 @@ func (r *root) statusWriter(f *statusFlags) (statusFormat, error) {
 	case genericclioptions.IsNoCompatiblePrinterError(err):
 		return nil, usagef("one of: "+strings.Join(statusFormats(f.format), ", "), "-o %q is not a known format", format)
 	case err != nil:
-		return nil, usagef("e.g. -o jsonpath='{.problems[*].code}'", "-o %s: %w", format, err)
+		return nil, usagef("e.g. -o jsonpath='{.problems[*].code}'", "%s: %w", given(f.format), err)
 	}
 	return func(w io.Writer, c *status.Cluster) error { return printStatus(w, printer, c) }, nil
 }

@@ -341,10 +341,14 @@ func (r *root) connect() (*cluster.Client, error) {
 	case errors.Is(err, os.ErrNotExist) && *r.config.KubeConfig != "":
 		err = fmt.Errorf("no kubeconfig was found at %s", *r.config.KubeConfig)
 	}
-	if err != nil {
-		return nil, &noConnection{err}
+	var client *cluster.Client
+	if err == nil {
+		client, err = cluster.Connect(config, "kubectl-wg/"+version, r.log())
 	}
-	return cluster.Connect(config, "kubectl-wg/"+version, r.log())
+	if err != nil {
+		return nil, &noConnection{err, *r.config.Context != ""}
+	}
+	return client, nil
 }
 
 // configured returns an error if no kubeconfig was found, so that the server is
@@ -369,12 +373,18 @@ func (r *root) configured(server string) error {
 }
 
 // noConnection is the error for a cluster that is not configured.
-type noConnection struct{ err error }
+type noConnection struct {
+	err   error
+	named bool // a context was named
+}
 
 func (e *noConnection) Error() string { return "finding the cluster: " + e.err.Error() }
 func (e *noConnection) Unwrap() error { return e.err }
 
 // Hint names kubectl's ways to select a cluster.
 func (e *noConnection) Hint() string {
+	if e.named {
+		return "kubectl config get-contexts lists the contexts; set KUBECONFIG or use --kubeconfig for those of another file"
+	}
 	return "set KUBECONFIG, or use --kubeconfig and --context as with kubectl"
 }
