@@ -276,7 +276,7 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 			facts["table"] = fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
 			out = fail("%s routes traffic for %s, a part of the pods on %s, via %s instead of %s, though not "+
-				"that for %s", from.Name, entry.Destination, to.Name, entry.Link, device, whose(to))
+				"that for %s", from.Name, entry.Destination, to.Name, entry.Link, device, standIn(to, ip))
 			facts["link"] = entry.Link
 			facts["range"] = podRange.String()
 			if link := from.Link(entry.Link); link != nil {

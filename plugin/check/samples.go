@@ -32,6 +32,14 @@ func whose(n *graph.Node) string {
 	return "the test pod on " + n.Name
 }
 
+// standIn is what stands for all pods of a node.
+func standIn(n *graph.Node, ip netip.Addr) string {
+	if n.Sampled {
+		return ip.String()
+	}
+	return "the test pod"
+}
+
 // lent reports whether the address that stands for the receiver's pods can be that of
 // a pod on another node: nodes borrow single addresses of each other's ranges, and
 // there is an entry for this very one.
