@@ -149,6 +149,13 @@ func TestAcceptance(t *testing.T) {
 				t.Errorf("the rules are not those of an operator: %+v", rules)
 			}
 			kept := decoded[rbacv1.Role](t, test.objects, test.results).Rules
+			var printed rbacv1.Role
+			if err := yaml.UnmarshalStrict(ResultsRole("ns", kept[1].ResourceNames, true), &printed); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(kept, printed.Rules) {
+				t.Errorf("the rules for results are %+v, --print-role prints %+v", kept, printed.Rules)
+			}
 			if len(kept) != 3 || len(kept[1].ResourceNames) != 2 || slices.Contains(kept[0].Verbs, "update") {
 				t.Errorf("%+v", kept)
 			}

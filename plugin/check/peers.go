@@ -200,8 +200,12 @@ func (v *view) ranges(e *graph.Edge) verdict.Outcome {
 	switch {
 	case v.overlaid(e):
 		return skip("the pods' packets are inside an overlay there, whose addresses are not known")
+	case e.To.Sampled && !v.ranged:
+		return unknown("the peers have pods' addresses one by one, and no pod of %s is known", e.To.Name)
+	case v.lent(e):
+		return unknown("%s can be a pod's on another node than %s", ip, e.To.Name)
 	case holder == nil:
-		return failed("no peer of %s on %s covers %s, the test pod on %s", e.FromLink(), e.From.Name, ip, e.To.Name)
+		return failed("no peer of %s on %s covers %s, %s", e.FromLink(), e.From.Name, ip, whose(e.To))
 	case holder != e.Peer && holder.PublicKey != e.ToCarrier.Device.PublicKey: // Peer is the one with that key
 		return failed("on %s the address %s of %s belongs to the peer %s, not to %s", e.From.Name, ip, e.To.Name,
 			short(holder.PublicKey), short(e.ToCarrier.Device.PublicKey))

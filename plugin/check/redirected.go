@@ -54,8 +54,8 @@ func (v *view) redirected(e *graph.Edge, ip netip.Addr) verdict.Outcome {
 	}
 	out := v.anotherLink(e, ip, map[string]string{"node": from.Name, "peer": e.To.Name, "device": device,
 		"link": link, "ip": fmt.Sprint(e.Family)})
-	out.Reword("%s routes traffic for pod %s (%s) via %s, where no program of the network leads it into %s",
-		from.Name, ip, e.To.Name, link, device)
+	out.Reword("%s routes traffic for %s via %s, where no program of the network leads it into %s",
+		from.Name, podsAt{e.To, ip}, link, device)
 	switch route := out.Facts["route"]; {
 	case leadsInto(e.EndpointRoute, link): // ciphertext takes it too: the network uses this link
 		out.Variant = "program"

@@ -44,6 +44,11 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 		return v.wholeRange(e)
 	case v.Redirects && answer.Link != "":
 		return v.redirected(e, ip)
+	case to.Sampled && ofTheHost(e, ip):
+		return unknown("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" "+
+			"sends via %s; those of pods were not sent", from.Name, ip, answer.Link)
+	case v.lent(e):
+		return unknown("%s can be a pod's on another node than %s", ip, to.Name)
 	case ofTheHost(e, ip) && e.Into.Total() > 0 && len(e.Leaks) == 0:
 		return skip("the kernel of %s was asked as the host itself, whose own packets to %s a rule with \"iif lo\" "+
 			"sends via %s; those of pods were seen entering %s", from.Name, ip, answer.Link, device)
@@ -51,8 +56,8 @@ func (v *view) routed(e *graph.Edge) verdict.Outcome {
 		return skip("no route leads from %s to %s via %s, which saw the traffic: something else, such as a BPF "+
 			"program, leads it there", from.Name, ip, device)
 	case !v.intended() && answer.Link != "" && len(e.Leaks) == 0:
-		return unknown("%s routes traffic for pod %s (%s) via %s; whether it should use %s is not known",
-			from.Name, ip, to.Name, answer.Link, device)
+		return unknown("%s routes traffic for %s via %s; whether it should use %s is not known",
+			from.Name, podsAt{to, ip}, answer.Link, device)
 	}
 	facts := map[string]string{"node": from.Name, "peer": to.Name, "device": device, "link": answer.Link,
 		"ip": fmt.Sprint(e.Family)}
@@ -85,12 +90,12 @@ func (v *view) dueTo(e *graph.Edge, winner *evidence.Route) []string {
 // noRoute reports that the kernel sends what is for a pod nowhere.
 func noRoute(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, answer := e.From, e.To, e.Route
-	out := fail("%s has no route to pod %s (%s): %s%s", from.Name, ip, to.Name, answer.Error, answer.Type)
+	out := fail("%s has no route to %s: %s%s", from.Name, podsAt{to, ip}, answer.Error, answer.Type)
 	out.Variant = "none"
 	refuses := closest(from.Table, ip, func(*evidence.Route) bool { return true })
 	if refuses != nil && slices.Contains(refusals, refuses.Type) {
-		out = fail("%s refuses traffic for pod %s (%s): the route %s takes precedence",
-			from.Name, ip, to.Name, describe(refuses))
+		out = fail("%s refuses traffic for %s: the route %s takes precedence",
+			from.Name, podsAt{to, ip}, describe(refuses))
 		out.Variant = "refused"
 		out.After = withoutTunnel
 		facts["type"] = refuses.Type
@@ -123,8 +128,8 @@ func unruled(n *graph.Node, family int) bool {
 // than the tunnel, and which rule or route is why.
 func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string) verdict.Outcome {
 	from, to, device, answer := e.From, e.To, e.FromLink(), e.Route
-	out := fail("%s routes traffic for pod %s (%s) via %s instead of %s",
-		from.Name, ip, to.Name, answer.Link, device)
+	out := fail("%s routes traffic for %s via %s instead of %s",
+		from.Name, podsAt{to, ip}, answer.Link, device)
 	out.Facts = facts
 	into := closest(from.Table, ip, func(r *evidence.Route) bool { return r.Link == device })
 	winner := moreSpecific(e, ip, into)
@@ -146,15 +151,15 @@ func (v *view) anotherLink(e *graph.Edge, ip netip.Addr, facts map[string]string
 	}
 	switch rule, entry := ruleFor(from, answer, ip), thrown(from, ip, answer); {
 	case entry != nil:
-		out.Reword("%s sends traffic for pod %s (%s) via %s instead of %s: the route %s keeps it out of the tunnel",
-			from.Name, ip, to.Name, answer.Link, device, describe(entry))
+		out.Reword("%s sends traffic for %s via %s instead of %s: the route %s keeps it out of the tunnel",
+			from.Name, podsAt{to, ip}, answer.Link, device, describe(entry))
 		out.Variant = "thrown"
 		out.After = slices.Concat(withoutTunnel, withoutKey)
 		facts["route"] = entry.Destination.String()
 		facts["table"] = fmt.Sprint(entry.Table)
 	case answer.Table != mainTable && answer.Table != 0 && rule != nil:
-		out.Reword("%s routes traffic for pod %s (%s) via %s instead of %s: the rule of priority %d looks "+
-			"it up in table %d", from.Name, ip, to.Name, answer.Link, device, rule.Priority, answer.Table)
+		out.Reword("%s routes traffic for %s via %s instead of %s: the rule of priority %d looks "+
+			"it up in table %d", from.Name, podsAt{to, ip}, answer.Link, device, rule.Priority, answer.Table)
 		out.Variant = "rule"
 		out.After = ofNoBackend
 		facts["table"] = fmt.Sprint(answer.Table)
@@ -271,7 +276,7 @@ func (v *view) wholeRange(e *graph.Edge) verdict.Outcome {
 			facts["table"] = fmt.Sprint(entry.Table)
 		case entry.Link != "" && (entry.Type == "unicast" || entry.Type == ""):
 			out = fail("%s routes traffic for %s, a part of the pods on %s, via %s instead of %s, though not "+
-				"that for the test pod", from.Name, entry.Destination, to.Name, entry.Link, device)
+				"that for %s", from.Name, entry.Destination, to.Name, entry.Link, device, standIn(to, ip))
 			facts["link"] = entry.Link
 			facts["range"] = podRange.String()
 			if link := from.Link(entry.Link); link != nil {

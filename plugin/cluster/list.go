@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,6 +24,9 @@ func (c *Client) list(
 		return list, err
 	})
 	all, _, err := pages.List(ctx, options)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) { // the pager's own
+		return "", fmt.Errorf("listing %s: %w", what, cause)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -84,7 +85,11 @@ up with is counted, reported at the end, and stands in the file's statistics.`,
 			if err != nil {
 				return err
 			}
-			return r.observe(command.Context(), c.options, c.use)
+			err = r.observe(command.Context(), c.options, c.use)
+			if notLeft := c.unused(); notLeft != nil {
+				return errors.Join(err, notLeft)
+			}
+			return err
 		},
 	}
 	flags := command.Flags()

@@ -50,6 +50,14 @@ func (c *capture) use(ctx context.Context, observation *run.Observation, progres
 	return cmp.Or(err, collected.failed())
 }
 
+// unused leaves the file as it was of a capture that did not come to begin.
+func (c *capture) unused() error {
+	if files, ok := c.sink.(*pcapngs); ok && files.file != nil && !files.begun {
+		return files.leave()
+	}
+	return nil
+}
+
 // collect starts the live captures and hands their frames to the sink, until the
 // time is over, there are enough, ctx ends, or no node is left.
 func (c *capture) collect(

@@ -72,6 +72,7 @@ type pcapngs struct {
 	size   int64 // at which another file begins, 0 for never
 	keep   int
 	begun  bool     // the file has lost what it had before
+	fresh  bool     // there was no such file before
 	made   []string // the files that are kept, oldest first
 	number int      // of the file that is being written
 	counts map[string]map[string]*evidence.FrameCount
@@ -86,6 +87,7 @@ func (p *pcapngs) open() error {
 		ending := filepath.Ext(name)
 		name = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ending), p.number, ending)
 	}
+	_, missing := os.Stat(name)
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		const hint = "-w names a file in a folder that exists, or - for stdout"
@@ -93,6 +95,7 @@ func (p *pcapngs) open() error {
 	}
 	p.file = file
 	p.begun = false
+	p.fresh = errors.Is(missing, os.ErrNotExist)
 	p.writer = pcap.NewWriter(file, p.about)
 	p.made = append(p.made, name)
 	return nil
@@ -184,11 +187,24 @@ func (p *pcapngs) rotate() error {
 }
 
 func (p *pcapngs) close() error {
+	if p.file != nil && !p.begun {
+		return p.leave()
+	}
 	err := p.writer.Close(time.Now())
 	if p.file != nil {
 		err = errors.Join(err, p.file.Close())
 		p.file = nil
 	}
+	return err
+}
+
+// leave leaves a file in which nothing was written as it was, or none.
+func (p *pcapngs) leave() error {
+	err := p.file.Close()
+	if p.fresh {
+		err = errors.Join(err, os.Remove(p.file.Name()))
+	}
+	p.file = nil
 	return err
 }
 

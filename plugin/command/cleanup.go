@@ -35,7 +35,10 @@ searched.
 If you are not allowed to search everywhere, the exit code is not 0.`,
 		RunE: func(command *cobra.Command, runs []string) error {
 			if f.all && len(runs) > 0 {
-				return usagef("", "--all and a run's name exclude each other")
+				return usagef("omit one of the two", "--all and a run's name exclude each other")
+			}
+			if err := positive("timeout", f.timeout); err != nil {
+				return err
 			}
 			client, err := r.connect()
 			if err != nil {

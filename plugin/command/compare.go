@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +46,10 @@ compare.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
+			if err := positive("timeout", timeout); err != nil {
+				return err
+			}
+			r.announce(format, compare.APIVersion, compare.Kind)
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
 			defer cancel()
 			return r.runCompare(ctx, args, format, failOn == failOnWarn)
@@ -70,13 +73,7 @@ func (r *root) runCompare(ctx context.Context, files []string, format string, fa
 	}
 	options := compare.Options{Before: files[0], After: files[1], FailOnWarn: failOnWarn}
 	compared := compare.Compare(reports[0], reports[1], options)
-	if err := r.writeData(format, compared, compared.WriteText); err != nil {
-		return err
-	}
-	if compared.Regression {
-		return outcome(compared.ExitCode)
-	}
-	return nil
+	return ends(compared.ExitCode, r.writeData(format, compared, compared.WriteText))
 }
 
 // readReport reads a report, or judges a recording and reports on it, unless ctx
@@ -100,13 +97,10 @@ func (r *root) readReport(ctx context.Context, path string) (*compare.Report, er
 }
 
 func (r *root) reportIn(ctx context.Context, path string) (*compare.Report, error) {
-	from := io.NopCloser(r.streams.In)
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, usageError(err, "a recording of kubectl wg verify --record FILE, or a report of -o json")
-		}
-		from = file
+	const hint = "a recording of kubectl wg verify --record FILE, or a report of -o json"
+	from, err := r.input(path, hint)
+	if err != nil {
+		return nil, err
 	}
 	defer from.Close()
 	unpacked, err := unpack(from)
@@ -115,11 +109,15 @@ func (r *root) reportIn(ctx context.Context, path string) (*compare.Report, erro
 	}
 	buffered := bufio.NewReader(unpacked)
 	if !isRecording(buffered) {
-		return compare.Read(buffered)
+		read, err := compare.Read(buffered)
+		if err != nil && len(hints(err)) == 0 {
+			err = &advised{err, hint}
+		}
+		return read, err
 	}
 	recorded, err := recording.Read(buffered)
 	if err != nil {
-		return nil, err
+		return nil, &advised{err, hint}
 	}
 	judged, err := check.JudgeWithin(ctx, recorded)
 	if err != nil {

@@ -36,6 +36,7 @@ func (r *root) addCompletion(command *cobra.Command) {
 		}
 		completion.Short = "Print a completion script, and how kubectl completes the plugin"
 		completion.Long = completionHelp
+		group(completion)
 		for _, shell := range completion.Commands() {
 			shell.Long = completionHelp
 		}

@@ -66,6 +66,18 @@ func (u *usage) Hint() string { return u.hint }
 // ExitCode is that of a usage error.
 func (u *usage) ExitCode() int { return exitUsage }
 
+// advised is an error with a hint, whose exit code is what it would be without.
+type advised struct {
+	err  error
+	hint string
+}
+
+func (a *advised) Error() string { return a.err.Error() }
+func (a *advised) Unwrap() error { return a.err }
+
+// Hint describes what to do about it.
+func (a *advised) Hint() string { return a.hint }
+
 // fail reports an error and returns its exit code. An error without a code means
 // that there is no verdict.
 func fail(w io.Writer, err error) int {

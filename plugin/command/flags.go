@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,7 +29,7 @@ func (r *root) colored() bool {
 // flagError turns a flag that cannot be parsed into a usage error, with the flag
 // that may have been meant.
 func flagError(command *cobra.Command, err error) error {
-	help := "see: " + command.CommandPath() + " --help"
+	help := seeHelp(command)
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
 	switch {
@@ -35,11 +37,29 @@ func flagError(command *cobra.Command, err error) error {
 		if near := nearest(command, unknown.GetSpecifiedName()); near != "" {
 			return usageError(err, "did you mean --"+near+"? "+help)
 		}
-	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "duration":
-		return usagef("a number with its unit, e.g. 90s or 5m",
-			"invalid value %q for --%s", invalid.GetValue(), invalid.GetFlag().Name)
+	case errors.As(err, &invalid):
+		flag := invalid.GetFlag()
+		if hint := valuesOf[flag.Value.Type()]; hint != "" {
+			return usagef(hint, "invalid value %q for --%s", invalid.GetValue(), flag.Name)
+		}
 	}
 	return usageError(err, help)
+}
+
+// valuesOf are the values that flags of a type take.
+var valuesOf = map[string]string{
+	"duration": "a number with its unit, e.g. 90s or 5m", "int": "a number", "intSlice": "one number, or several with commas",
+	"bool": "true or false",
+}
+
+// validRequestTimeout reports whether client-go takes a value of kubectl's flag: a
+// number of seconds, or one with its unit.
+func validRequestTimeout(value string) bool {
+	if seconds, err := strconv.Atoi(value); err == nil {
+		return seconds >= 0
+	}
+	limit, err := time.ParseDuration(value)
+	return err == nil && limit >= 0
 }
 
 // meant are the flags that people look for by another name.
@@ -104,7 +124,7 @@ func (r *root) options() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "options",
 		Short: "List the flags that every command takes, those of kubectl included",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 	}
 	command.RunE = func(*cobra.Command, []string) error {
 		var shown pflag.FlagSet

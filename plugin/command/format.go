@@ -55,7 +55,7 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (wr
 		Verbose: r.verbose, Details: r.details, FailOnWarn: r.failOnWarn,
 	}
 	if report.Known(format) && !templateAlone {
-		r.format = format
+		r.announce(format, report.APIVersion, report.Kind)
 		return func(w io.Writer, j *check.Judgement) error {
 			options.Recording = r.recorded
 			return report.Write(w, format, j, options)
@@ -66,12 +66,20 @@ func (r *root) writerFor(flags *genericclioptions.PrintFlags, failOn string) (wr
 	case format == "" || genericclioptions.IsNoCompatiblePrinterError(err):
 		return nil, usagef("one of: "+strings.Join(formats(flags), ", "), "-o %q is not a known format", format)
 	case err != nil:
-		return nil, usagef("e.g. -o jsonpath='{.firstCause.code}'", "-o %s: %w", format, err)
+		return nil, usagef("e.g. -o jsonpath='{.firstCause.code}'", "%s: %w", given(flags), err)
 	}
 	return func(w io.Writer, j *check.Judgement) error {
 		options.Recording = r.recorded
 		return printObject(w, printer, j, options)
 	}, nil
+}
+
+// given is how a format was asked for.
+func given(flags *genericclioptions.PrintFlags) string {
+	if flags.OutputFlagSpecified() {
+		return "-o " + *flags.OutputFormat
+	}
+	return "--template"
 }
 
 // printObject writes what a printer of cli-runtime makes of a report.

@@ -3,10 +3,12 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
@@ -48,7 +50,8 @@ func TestFormats(t *testing.T) {
 }
 
 // A template that cannot be read is a usage error, found before anything is
-// done. One that does not suit the report is an error without the report in it.
+// done. One that does not suit the report is an error without the report in it; the
+// exit code stays the verdict's.
 func TestTemplateErrors(t *testing.T) {
 	recording := recordings + "host-vxlan.ndjson"
 	const strict = "--allow-missing-template-keys=false"
@@ -64,10 +67,10 @@ func TestTemplateErrors(t *testing.T) {
 		"jsonpath, syntax":     {[]string{"-o", "jsonpath={.verdict"}, exitUsage, "unclosed action"},
 		"go-template, syntax":  {[]string{"-o", "go-template={{.verdict"}, exitUsage, "unclosed action"},
 		"no such file":         {[]string{"-o", "jsonpath-file=/nowhere"}, exitUsage, "no such file"},
-		"jsonpath, missing":    {[]string{"-o", "jsonpath={.nothing}", strict}, exitCouldNotRun, "is not found"},
-		"jsonpath, type":       {[]string{"-o", "jsonpath={.run[0]}"}, exitCouldNotRun, allFields},
-		"go-template, type":    {[]string{"-o", "go-template={{.run.id.x}}"}, exitCouldNotRun, allFields},
-		"go-template, missing": {[]string{"--template", "{{.x}}", strict}, exitCouldNotRun, "no entry for key"},
+		"jsonpath, missing":    {[]string{"-o", "jsonpath={.nothing}", strict}, exitNotVerified, "is not found"},
+		"jsonpath, type":       {[]string{"-o", "jsonpath={.run[0]}"}, exitNotVerified, allFields},
+		"go-template, type":    {[]string{"-o", "go-template={{.run.id.x}}"}, exitNotVerified, allFields},
+		"go-template, missing": {[]string{"--template", "{{.x}}", strict}, exitNotVerified, "no entry for key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := main(t, append([]string{"replay", recording}, test.args...)...)
@@ -110,16 +113,37 @@ func TestTemplatesAreSafeToShow(t *testing.T) {
 	}
 }
 
-// Without a verdict there is a document as well, in the formats that are data; the
+// Without a result there is a document as well, in the formats that are data; the
 // same error is on stderr, in few lines.
 func TestCouldNotRun(t *testing.T) {
-	for format, want := range map[string]string{"json": `"verdict": "ERROR"`, "yaml": "verdict: ERROR\n", "text": "", "short": ""} {
-		for _, args := range [][]string{
-			{"verify", "--server", "http://127.0.0.1:1", "--request-timeout", "2s", "-o", format},
-			{"replay", "-", "-o", format},
-		} {
+	const away = " --server http://127.0.0.1:1 --request-timeout 2s"
+	healthy := recordings + "host-healthy-wireguard.ndjson"
+	for line, test := range map[string]struct {
+		kind   string
+		others []string // formats that are no document
+	}{
+		"verify" + away:         {"Verification", []string{"text", "short", "name", "openmetrics", "jsonpath={.verdict}"}},
+		"replay -":              {"Verification", []string{"text", "short", "html", "go-template={{.verdict}}"}},
+		"status" + away:         {"Status", []string{"wide", "dump", "name", "jsonpath={.status}"}},
+		"preflight" + away:      {"Preflight", []string{"text"}},
+		"perf --yes" + away:     {"Performance", []string{"text"}},
+		"perf a b --yes" + away: {"Performance", []string{"text"}},
+		"compare - " + healthy:  {"Comparison", []string{"text"}},
+	} {
+		for _, format := range append(test.others, "json", "yaml") {
+			args := append(strings.Fields(line), "-o", format)
 			code, stdout, stderr := main(t, args...)
-			if code != exitCouldNotRun || !strings.Contains(stdout, want) || want == "" && stdout != "" {
+			var document struct {
+				APIVersion, Kind, Verdict string
+				ExitCode                  int
+				Error                     struct{ Message, Hint string }
+			}
+			err := yaml.Unmarshal([]byte(stdout), &document) // JSON is YAML
+			isDocument := err == nil && strings.HasPrefix(document.APIVersion, "kubectl-wg.io/v") && document.Kind == test.kind &&
+				document.Verdict == "ERROR" && document.ExitCode == exitCouldNotRun && document.Error.Message != ""
+			isOther := slices.Contains(test.others, format)
+			if code != exitCouldNotRun || isDocument == isOther || isOther && stdout != "" ||
+				strings.HasPrefix(stdout, "{") != (format == "json") {
 				t.Errorf("%q: exit %d, stdout %q", args, code, stdout)
 			}
 			if !strings.Contains("\n"+stderr, "\nerror: ") || strings.Count(stderr, "\n") > 4 {
@@ -127,9 +151,11 @@ func TestCouldNotRun(t *testing.T) {
 			}
 		}
 	}
-	code, stdout, _ := main(t, "verify", "-o", "json", "--family", "5")
-	if code != exitUsage || stdout != "" {
-		t.Errorf("wrong usage: exit %d, stdout %q", code, stdout)
+	for _, line := range []string{"verify --family 5", "status --for 0s", "preflight --port 0", "perf a", "compare a"} {
+		code, stdout, _ := main(t, append(strings.Fields(line), "-o", "json")...)
+		if code != exitUsage || stdout != "" {
+			t.Errorf("%s: exit %d, stdout %q", line, code, stdout)
+		}
 	}
 }
 

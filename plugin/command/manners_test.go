@@ -3,10 +3,12 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -185,6 +187,19 @@ func TestPrintRole(t *testing.T) {
 		"--print-role -n mine":          {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
 		"--print-role=namespaced":       {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
 		"--print-role=cluster -n mine":  {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
+		"--print-role -o json":          {[]string{"CLUSTER-ADMIN"}, []string{"kubectl-wg-results", "reports"}},
+		"--print-role --report-configmap r": {
+			[]string{"kind: Role\n", `namespace: "default"`, `resourceNames: ["r"]`, "resources: [events]\n    verbs: [create]"}, nil,
+		},
+		"--print-role --ledger a/l": {
+			[]string{`namespace: "a"`, `resourceNames: ["l"]`, "-n a --role=kubectl-wg-results"}, []string{"resources: [events]"},
+		},
+		"--print-role --ledger l --report-configmap r": {[]string{`resourceNames: ["r", "l"]`}, nil},
+		"--print-role --ledger a/l --report-configmap 7/r -n mine": {
+			[]string{`namespace: "a"`, `namespace: "7"`, `resourceNames: ["r"]`, `resourceNames: ["l"]`}, []string{`"r", "l"`},
+		},
+		"--print-role -o policyreport": {[]string{"[wgpolicyk8s.io]\n    resources: [clusterpolicyreports]"}, []string{"openreports"}},
+		"--print-role -o openreports":  {[]string{"[openreports.io]\n    resources: [clusterreports]"}, nil},
 	} {
 		code, stdout, stderr := main(t, append([]string{"verify"}, strings.Fields(line)...)...)
 		for _, text := range test.has {
@@ -197,5 +212,71 @@ func TestPrintRole(t *testing.T) {
 				t.Errorf("%s: %s in\n%s", line, text, stdout)
 			}
 		}
+		for document := range strings.SplitSeq(stdout, "\n---\n") {
+			var object struct{ Kind, APIVersion string }
+			if err := yaml.Unmarshal([]byte(document), &object); err != nil || object.Kind == "" || object.APIVersion == "" {
+				t.Errorf("%s: %v in\n%s", line, err, document)
+			}
+		}
+	}
+}
+
+// An empty argument is not the same as none: "$UNSET" is a mistake. Completion has one
+// where nothing was typed yet.
+func TestEmptyArguments(t *testing.T) {
+	for _, command := range []string{"status", "cleanup", "explain", "logs", "replay", "capture"} {
+		code, stdout, stderr := main(t, command, "")
+		if code != exitUsage || stdout != "" || !strings.Contains(stderr, "an argument is empty") {
+			t.Errorf("%s: exit %d, %q, %q", command, code, stdout, stderr)
+		}
+	}
+	if code, stdout, stderr := main(t, "__complete", "explain", ""); code != 0 || !strings.Contains(stdout, "WG0101") {
+		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// full is a stdout that has no room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: os.Stdout.Name(), Err: syscall.ENOSPC}
+}
+
+// What cannot be written is not wrong usage, and a verdict keeps its exit code.
+func TestUnwrittenOutput(t *testing.T) {
+	healthy, clear := recordings+"host-healthy-wireguard.ndjson", recordings+"host-vxlan.ndjson"
+	for line, want := range map[string]int{
+		"replay " + healthy:                exitCouldNotRun,
+		"replay -o json " + clear:          exitNotVerified,
+		"compare " + healthy + " " + clear: exitNotVerified,
+		"explain":                          exitCouldNotRun,
+		"--version":                        exitCouldNotRun,
+	} {
+		var errs bytes.Buffer
+		streams := Streams{In: strings.NewReader(""), Out: full{}, Err: &errs}
+		code := Main(t.Context(), append([]string{"kubectl-wg"}, strings.Fields(line)...), streams, &Interrupts{})
+		if code != want || !strings.Contains(errs.String(), "hint: see where the output is redirected to") {
+			t.Errorf("%s: exit %d, %q", line, code, errs.String())
+		}
+	}
+}
+
+// A capture that does not begin leaves a file as it was, and makes none.
+func TestCaptureThatDoesNotBegin(t *testing.T) {
+	folder := t.TempDir()
+	before, missing := filepath.Join(folder, "before"), filepath.Join(folder, "missing")
+	if err := os.WriteFile(before, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{before, missing} {
+		if code, _, _ := main(t, "capture", "-w", file, "--server", "http://127.0.0.1:1"); code != exitCouldNotRun {
+			t.Errorf("exit %d", code)
+		}
+	}
+	if text, err := os.ReadFile(before); err != nil || string(text) != "kept" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Stat(missing); !os.IsNotExist(err) {
+		t.Errorf("%s was made: %v", missing, err)
 	}
 }

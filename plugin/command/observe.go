@@ -12,7 +12,9 @@ import (
 // happened: the frame of all commands that start pods and prove nothing. Of an
 // interrupt, use's context is done, and what use returns then counts: nil for a
 // command that goes on until it is interrupted.
-func (r *root) observe(ctx context.Context, o run.Options, use func(context.Context, *run.Observation, *progress) error) error {
+func (r *root) observe(
+	ctx context.Context, o run.Options, use func(context.Context, *run.Observation, *progress) error,
+) error {
 	client, err := r.connect()
 	if err != nil {
 		return err

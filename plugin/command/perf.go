@@ -91,7 +91,9 @@ func twoNodes(_ *cobra.Command, args []string) error {
 }
 
 // completeTwoNodes completes up to two nodes.
-func (r *root) completeTwoNodes(command *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+func (r *root) completeTwoNodes(
+	command *cobra.Command, args []string, typed string,
+) ([]string, cobra.ShellCompDirective) {
 	if len(args) >= 2 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -109,6 +111,7 @@ func (r *root) perfOptions(f *perfFlags, args []string) (run.Options, error) {
 	if err := validDataFormat(f.format); err != nil {
 		return run.Options{}, err
 	}
+	r.announce(f.format, perf.APIVersion, perf.Kind)
 	o, err := r.placementOptions(&f.placementFlags)
 	if err != nil {
 		return o, err

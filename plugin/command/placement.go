@@ -57,7 +57,8 @@ func (r *root) placementOptions(f *placementFlags) (run.Options, error) {
 	case f.image == "" || strings.ContainsAny(f.image, " \t\n"):
 		return run.Options{}, usagef("e.g. "+defaultImage(), "--image %q is not a valid image", f.image)
 	case len(f.pullSecrets) > 0 && *r.config.Namespace == "":
-		return run.Options{}, usagef("name the namespace of the secret with --namespace", "--image-pull-secret needs --namespace")
+		return run.Options{}, usagef("name the namespace of the secret with --namespace",
+			"--image-pull-secret needs --namespace")
 	}
 	f.nodes = cleanNames(f.nodes)
 	o := run.Options{

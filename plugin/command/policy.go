@@ -31,7 +31,7 @@ func readPolicy(path string) (*policy.Policy, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, policy.MaxSize+1))
 	if err != nil {
-		return nil, usageError(fmt.Errorf("--policy: %w", err), "")
+		return nil, usageError(fmt.Errorf("--policy: %w", err), "name a file that kubectl wg policy init wrote")
 	}
 	p, err := policy.Parse(text)
 	var invalid *policy.Invalid
@@ -61,9 +61,9 @@ a waiver that is over fails, and plaintext cannot be waived.
 Use it with: kubectl wg verify --policy FILE`,
 		Example: `  kubectl wg policy init > policy.yaml
   kubectl wg verify --policy policy.yaml`,
-		Args: cobra.NoArgs,
 	}
 	command.AddCommand(r.policyInit(), r.policySchema())
+	group(command)
 	return command
 }
 
@@ -78,9 +78,9 @@ the cluster now and grants no exception. Without --from it only reads what the
 API server says; a recording says more, and needs no cluster.`,
 		Example: `  kubectl wg policy init > policy.yaml
   kubectl wg policy init --from evidence.ndjson > policy.yaml`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := emptyFlag(command); err != nil {
+			if err := errors.Join(emptyFlag(command), positive("timeout", timeout)); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeoutCause(command.Context(), timeout, run.TimedOut(timeout))
@@ -129,7 +129,7 @@ func (r *root) policySchema() *cobra.Command {
 		Use:     "schema",
 		Short:   "Print the JSON Schema of policies",
 		Example: `  kubectl wg policy schema > policy.schema.json`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := r.streams.Out.Write(policy.Schema())
 			return err

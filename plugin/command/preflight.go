@@ -56,7 +56,7 @@ Exit code: 0 ready, 1 not ready, 2 usage, 3 could not be decided, 4 could not ru
   kubectl wg preflight -o json
   kubectl wg preflight --port 51900        # the tunnel's port will be another
   kubectl wg preflight --trial=false       # do not make a link, load no module`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := emptyFlag(command); err != nil {
 				return err
@@ -90,7 +90,7 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if !slices.Contains(preflightFormats, f.output) {
 		return o, nil, usagef("one of: text, json, yaml", "-o %q is not a known format", f.output)
 	}
-	r.format = f.output
+	r.announce(f.output, preflight.APIVersion, preflight.Kind)
 	ports, err := tunnelPorts(f.ports)
 	if err != nil {
 		return o, nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func writable(flag, path string) error {
 	}
 	target, err := targetOf(path)
 	if err != nil {
-		return usageError(fmt.Errorf("--%s: %w", flag, err), "")
+		return usageError(fmt.Errorf("--%s: %w", flag, err), "name a file that you may write to")
 	}
 	folder := filepath.Dir(target)
 	if about, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) || err == nil && !about.IsDir() {
@@ -35,9 +36,19 @@ func writable(flag, path string) error {
 	}
 	file, err := temporary(target)
 	if err != nil {
-		return usageError(fmt.Errorf("--%s: %w", flag, err), "name a file in a directory that you may write to")
+		return usageError(fmt.Errorf("--%s: making a file in %s: %w", flag, folder, reason(err)),
+			"name a file in a directory that you may write to")
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// reason is an error about a file without the file's name.
+func reason(err error) error {
+	var about *fs.PathError
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
 }
 
 // targetOf returns the file that a path leads to. It is an error if there is

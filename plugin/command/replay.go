@@ -47,6 +47,9 @@ with gzip.`,
 			if err := validFailOn(failOn); err != nil {
 				return err
 			}
+			if err := positive("timeout", timeout); err != nil {
+				return err
+			}
 			accept, err := readPolicy(policyFile)
 			if err != nil {
 				return err
@@ -58,13 +61,8 @@ with gzip.`,
 				return err
 			}
 			judgeBy(accept, j)
-			if err := r.write(write, j); err != nil {
-				return err
-			}
-			if code, _ := j.Exit(failOn == failOnWarn); code != exitVerified {
-				return outcome(code)
-			}
-			return nil
+			code, _ := j.Exit(failOn == failOnWarn)
+			return ends(code, r.write(write, j))
 		},
 	}
 	format = r.addFormatFlags(command)
@@ -110,13 +108,10 @@ func (r *root) judgeRecording(ctx context.Context, path string) (*check.Judgemen
 }
 
 func (r *root) readRecording(path string) (*recording.Recording, error) {
-	from := io.NopCloser(r.streams.In)
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, usageError(err, "FILE is a file that kubectl wg verify --record wrote")
-		}
-		from = file
+	const hint = "FILE is a file that kubectl wg verify --record wrote"
+	from, err := r.input(path, hint)
+	if err != nil {
+		return nil, err
 	}
 	defer from.Close()
 	sum := sha256.New()
@@ -125,8 +120,27 @@ func (r *root) readRecording(path string) (*recording.Recording, error) {
 		return nil, err
 	}
 	read, err := recording.Read(unpacked)
+	if err != nil {
+		return nil, &advised{err, hint}
+	}
 	r.recorded = recorded(path, sum)
-	return read, err
+	return read, nil
+}
+
+// input opens a file to be read, or stdin for "-".
+func (r *root) input(path, hint string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(r.streams.In), nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usageError(err, hint)
+	}
+	if about, err := file.Stat(); err == nil && about.IsDir() {
+		file.Close()
+		return nil, usagef(hint, "%s is a directory", path)
+	}
+	return file, nil
 }
 
 // unpack returns what a file holds that may be compressed with gzip. How much

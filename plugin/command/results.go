@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,9 +110,9 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 	if f.report == "" && f.ledger == "" {
 		return nil, nil
 	}
-	namespace, _, err := r.config.ToRawKubeConfigLoader().Namespace()
+	namespace, err := r.resultNamespace()
 	if err != nil {
-		return nil, fmt.Errorf("finding the namespace for the result: %w", err)
+		return nil, err
 	}
 	kept := &results{client: o.Cluster, run: o.Objects.ID}
 	for _, one := range []struct {
@@ -134,6 +135,38 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 		o.Part, err = kept.next(ctx, next)
 	}
 	return kept, err
+}
+
+// resultNamespace is where results are kept that name no namespace.
+func (r *root) resultNamespace() (string, error) {
+	namespace, _, err := r.config.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("finding the namespace for the result: %w", err)
+	}
+	return namespace, nil
+}
+
+// resultsRoles are the roles for keeping results where the flags say, one for each
+// namespace.
+func (r *root) resultsRoles(f *resultFlags) (roles []byte, err error) {
+	if f.report == "" && f.ledger == "" {
+		return nil, nil
+	}
+	namespace, err := r.resultNamespace()
+	if err != nil {
+		return nil, err
+	}
+	report, ledger := placeOf(f.report, namespace), placeOf(f.ledger, namespace)
+	switch {
+	case f.ledger == "":
+		return manifests.ResultsRole(report.Namespace, []string{report.Name}, true), nil
+	case f.report == "":
+		return manifests.ResultsRole(ledger.Namespace, []string{ledger.Name}, false), nil
+	case report.Namespace == ledger.Namespace:
+		return manifests.ResultsRole(report.Namespace, []string{report.Name, ledger.Name}, true), nil
+	}
+	return slices.Concat(manifests.ResultsRole(report.Namespace, []string{report.Name}, true),
+		manifests.ResultsRole(ledger.Namespace, []string{ledger.Name}, false)), nil
 }
 
 // next returns the part of so many that the ledger says is to be tested next.
@@ -209,8 +242,10 @@ func (r *result) reason() string {
 
 // reasons are those of the events, by verdict.
 var reasons = map[string]string{
-	string(verdict.Passed): "Verified", string(verdict.Failed): "NotVerified", string(verdict.Undecided): "Inconclusive",
-	errored: "CouldNotRun",
+	string(verdict.Passed):    "Verified",
+	string(verdict.Failed):    "NotVerified",
+	string(verdict.Undecided): "Inconclusive",
+	errored:                   "CouldNotRun",
 }
 
 // errored stands for the verdict of a run that came to none.
@@ -247,7 +282,9 @@ func (k *results) enter(ctx context.Context, j *check.Judgement) (state ledger.S
 			return cluster.Result{}, err
 		}
 		state = known.State()
-		content := cluster.Result{Data: map[string]string{keySummary: state.String() + "\n"}, Binary: map[string][]byte{}}
+		content := cluster.Result{
+			Data: map[string]string{keySummary: state.String() + "\n"}, Binary: map[string][]byte{},
+		}
 		return content, put(&content, keyLedger, known.Encode())
 	})
 	return state, err

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,8 +48,15 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	command.SetErr(streams.Err)
 	ran, err := command.ExecuteContextC(ctx)
 	var known *usage
-	if err != nil && !root.started && !errors.As(err, &known) {
-		err = usageError(err, "see: "+ran.CommandPath()+" --help")
+	var unwritten *fs.PathError
+	switch {
+	case errors.As(err, &unwritten) && unwritten.Path == os.Stdout.Name():
+		err = &advised{err, "see where the output is redirected to"}
+	case err != nil && !root.started && !errors.As(err, &known):
+		err = usageError(err, "")
+	}
+	if errors.As(err, &known) && len(hints(err)) == 0 {
+		known.hint = seeHelp(ran)
 	}
 	code := fail(streams.Err, err)
 	if code == exitCouldNotRun && !root.reported {
@@ -56,20 +65,27 @@ func Main(ctx context.Context, args []string, streams Streams, interrupts *Inter
 	return code
 }
 
-// reportFailure writes why there is no verdict in the format that was asked for:
+// announce names the document that a command is to write and its format, so that it
+// is written where the command could not run, too.
+func (r *root) announce(format, apiVersion, kind string) {
+	r.format = format
+	r.failure = report.Failure{APIVersion: apiVersion, Kind: kind}
+}
+
+// reportFailure writes why there is no result in the format that was asked for:
 // what reads a document from stdout is not left without one.
 func (r *root) reportFailure(err error) {
-	message := cluster.Redact(err.Error())
-	hint := strings.Join(hints(err), "; ")
-	if err := report.WriteFailure(r.streams.Out, r.format, exitCouldNotRun, message, hint); err != nil {
+	failure := r.failure
+	failure.ExitCode = exitCouldNotRun
+	failure.Message = cluster.Redact(err.Error())
+	failure.Hint = strings.Join(hints(err), "; ")
+	if err := failure.Write(r.streams.Out, r.format); err != nil {
 		r.log().Debug("writing the report", "error", err)
 	}
 	if r.junitFile == "" || !r.started {
 		return
 	}
-	err = replace(r.junitFile, func(file io.Writer) error {
-		return report.WriteFailure(file, junit, exitCouldNotRun, message, hint)
-	})
+	err = replace(r.junitFile, func(file io.Writer) error { return failure.Write(file, junit) })
 	if err != nil {
 		r.log().Debug("writing the report", "error", err)
 	}
@@ -88,8 +104,9 @@ type root struct {
 	color      string
 	started    bool // the command line is valid
 	details    bool
-	format     string // of the report: one of its own, see package report
-	reported   bool   // a report was written
+	format     string // of the document: one of the command's own
+	failure    report.Failure
+	reported   bool   // a document was written
 	junitFile  string // of --junit-file
 	failOnWarn bool   // of --fail-on
 	recorded   report.Recording
@@ -105,12 +122,18 @@ packets rather than trusting configuration.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(command *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(command *cobra.Command, args []string) error {
+			if err := emptyArgument(command, args); err != nil {
+				return err
+			}
 			if command.Flags().Changed("namespace") && *r.config.Namespace == "" {
 				return usagef("omit it, or give it a value", "--namespace is empty")
 			}
 			if !validNamespace(*r.config.Namespace) {
 				return usagef("", "%q is not a valid name of a namespace", *r.config.Namespace)
+			}
+			if !validRequestTimeout(*r.config.Timeout) {
+				return usagef("e.g. 30s, 0 for none", "invalid value %q for --request-timeout", *r.config.Timeout)
 			}
 			if !slices.Contains(colors, r.color) {
 				return usagef("one of: "+strings.Join(colors, ", "), "invalid value %q for --color", r.color)
@@ -128,6 +151,7 @@ packets rather than trusting configuration.`,
 	)
 	command.SetVersionTemplate(versionText())
 	r.addCompletion(command)
+	addHelp(command)
 	return command
 }
 

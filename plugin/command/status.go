@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
+	"github.com/kubectl-wg/kubectl-wg/plugin/status"
 )
 
 // statusFlags are the flags as they were typed.
@@ -127,6 +128,7 @@ func (r *root) statusOptions(f *statusFlags, args []string) (run.Options, error)
 		}
 	}
 	o.Roles = []string{run.RoleProbe}
+	o.Samples = status.Samples
 	if goesOn {
 		o.Lasts = f.lasts
 	}

@@ -46,6 +46,7 @@ func (r *root) statusWriter(f *statusFlags) (statusFormat, error) {
 	case format == "dump":
 		return func(w io.Writer, c *status.Cluster) error { return c.Dump(w) }, nil
 	case format == "json", format == "yaml":
+		r.announce(format, status.APIVersion, status.Kind)
 		return func(w io.Writer, c *status.Cluster) error { return c.Write(w, format) }, nil
 	case format == "name":
 		return func(w io.Writer, c *status.Cluster) error {
@@ -58,7 +59,7 @@ func (r *root) statusWriter(f *statusFlags) (statusFormat, error) {
 	case genericclioptions.IsNoCompatiblePrinterError(err):
 		return nil, usagef("one of: "+strings.Join(statusFormats(f.format), ", "), "-o %q is not a known format", format)
 	case err != nil:
-		return nil, usagef("e.g. -o jsonpath='{.problems[*].code}'", "-o %s: %w", format, err)
+		return nil, usagef("e.g. -o jsonpath='{.problems[*].code}'", "%s: %w", given(f.format), err)
 	}
 	return func(w io.Writer, c *status.Cluster) error { return printStatus(w, printer, c) }, nil
 }

@@ -26,7 +26,8 @@ func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, wri
 	if f.listen != "" { // that the port is taken is known before anything is made
 		var err error
 		if listener, err = net.Listen("tcp", f.listen); err != nil {
-			return usagef("name another port", "--metrics-listen: %w", err)
+			return usagef("name an address of this machine and a free port, e.g. 127.0.0.1:9586",
+				"--metrics-listen: %w", err)
 		}
 		defer listener.Close()
 	}
@@ -55,16 +56,13 @@ func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, wri
 		progress.pause()
 		return r.writeStatus(write, c)
 	})
-	if err != nil {
-		return err
-	}
 	switch found {
 	case verdict.Fail:
-		return outcome(exitNotVerified)
+		return ends(exitNotVerified, err)
 	case verdict.Inconclusive:
-		return outcome(exitInconclusive)
+		return ends(exitInconclusive, err)
 	}
-	return nil
+	return err
 }
 
 // showsRates reports whether the format has rates, which take a second reading.

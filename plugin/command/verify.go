@@ -125,7 +125,8 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
-		"(with --namespace the role for that one)")
+		"(with --namespace the role for that one), "+
+		"and what --scope, --report-configmap, --ledger and -o policyreport need")
 	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
@@ -170,7 +171,8 @@ func (r *root) validate(f *verifyFlags) error {
 	case pairsError != nil:
 		return usagef("all, ring, or to how many others each node sends, e.g. 8", "--pairs: %w", pairsError)
 	case slices.ContainsFunc(f.scope, func(scope string) bool { return !slices.Contains(scopes, scope) }):
-		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope", strings.Join(f.scope, ","))
+		return usagef("one or more of: "+strings.Join(scopes, ","), "invalid value %q for --scope",
+			strings.Join(f.scope, ","))
 	case f.printRole != "" && r.role(f.printRole) == nil:
 		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
 	case f.newPods < 0 || f.newPods > maxNewPods:
@@ -221,6 +223,21 @@ func (r *root) role(name string) []byte {
 	return manifests.RoleFile(name)
 }
 
+// writeRole prints what --print-role names, with the permissions that other flags need.
+func (r *root) writeRole(f *verifyFlags) error {
+	role := r.role(f.printRole)
+	if slices.Contains(f.scope, evidence.ScopeServices) {
+		role = manifests.WithServices(role)
+	}
+	results, err := r.resultsRoles(&f.resultFlags)
+	if err != nil {
+		return err
+	}
+	role = slices.Concat(role, results, manifests.PolicyReportRole(r.format))
+	_, err = r.streams.Out.Write(role)
+	return err
+}
+
 // verifyOptions validates the flags and turns them into options.
 func (r *root) verifyOptions(f verifyFlags) (run.Options, error) {
 	o, err := r.placementOptions(&f.placementFlags)
@@ -244,12 +261,7 @@ func (r *root) runVerify(ctx context.Context, f verifyFlags, o run.Options, writ
 		_, err := fmt.Fprintln(r.streams.Out, f.image)
 		return err
 	case f.printRole != "":
-		role := r.role(f.printRole)
-		if slices.Contains(f.scope, evidence.ScopeServices) {
-			role = manifests.WithServices(role)
-		}
-		_, err := r.streams.Out.Write(role)
-		return err
+		return r.writeRole(&f)
 	}
 	client, err := r.connect()
 	if err != nil {
@@ -329,10 +341,14 @@ func (r *root) connect() (*cluster.Client, error) {
 	case errors.Is(err, os.ErrNotExist) && *r.config.KubeConfig != "":
 		err = fmt.Errorf("no kubeconfig was found at %s", *r.config.KubeConfig)
 	}
-	if err != nil {
-		return nil, &noConnection{err}
+	var client *cluster.Client
+	if err == nil {
+		client, err = cluster.Connect(config, "kubectl-wg/"+version, r.log())
 	}
-	return cluster.Connect(config, "kubectl-wg/"+version, r.log())
+	if err != nil {
+		return nil, &noConnection{err, *r.config.Context != ""}
+	}
+	return client, nil
 }
 
 // configured returns an error if no kubeconfig was found, so that the server is
@@ -357,12 +373,18 @@ func (r *root) configured(server string) error {
 }
 
 // noConnection is the error for a cluster that is not configured.
-type noConnection struct{ err error }
+type noConnection struct {
+	err   error
+	named bool // a context was named
+}
 
 func (e *noConnection) Error() string { return "finding the cluster: " + e.err.Error() }
 func (e *noConnection) Unwrap() error { return e.err }
 
 // Hint names kubectl's ways to select a cluster.
 func (e *noConnection) Hint() string {
+	if e.named {
+		return "kubectl config get-contexts lists the contexts; set KUBECONFIG or use --kubeconfig for those of another file"
+	}
 	return "set KUBECONFIG, or use --kubeconfig and --context as with kubectl"
 }

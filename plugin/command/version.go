@@ -76,7 +76,7 @@ func (r *root) version() *cobra.Command {
 		Use:        "version",
 		SuggestFor: []string{"about", "info"},
 		Short:      "Print the version, the schema of the evidence and the probe's image",
-		Args:       cobra.NoArgs,
+		Args:       noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			text, err := versionAs(output)
 			if err != nil {

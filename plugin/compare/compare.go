@@ -6,11 +6,17 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
+// APIVersion and Kind name the document.
+const (
+	APIVersion = "kubectl-wg.io/v2"
+	Kind       = "Comparison"
+)
+
 // Comparison is what changed from one report to another: what -o json and -o
 // yaml print.
 type Comparison struct {
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"` // "Comparison"
+	Kind       string `json:"kind"`
 	// Direction of the whole: worse of a regression, else better if anything is.
 	Direction  Direction `json:"direction"`
 	Regression bool      `json:"regression"`
@@ -97,7 +103,7 @@ type Options struct {
 func Compare(before, after *Report, o Options) *Comparison {
 	a, b := newSide(before), newSide(after)
 	c := &Comparison{
-		APIVersion: apiVersion, Kind: "Comparison",
+		APIVersion: APIVersion, Kind: Kind,
 		Before: a.summary(cmp.Or(o.Before, "before")), After: b.summary(cmp.Or(o.After, "after")),
 		Verdict: ofRanks(verdictRanks[before.Verdict], verdictRanks[after.Verdict]),
 		Pairs:   comparePairs(a, b),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,13 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // reported judges a recording and reads the report on it.
 func reported(t *testing.T, name string) *Report {
@@ -70,7 +68,7 @@ func TestRecordings(t *testing.T) {
 			if err := c.WriteText(&text); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, test.name+".text", text.Bytes())
+			golden.Compare(t, test.name+".text", text.Bytes())
 		})
 	}
 }
@@ -81,24 +79,7 @@ func TestDocument(t *testing.T) {
 	if err := report.WriteData(&document, "json", c); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "leak.json", document.Bytes())
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; if that is meant: go test ./plugin/compare -update\n%s", path, got)
-	}
+	golden.Compare(t, "leak.json", document.Bytes())
 }
 
 func TestDirection(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -81,9 +82,6 @@ const (
 	maxNodes = 5000
 )
 
-// apiVersion of the reports that can be compared.
-const apiVersion = "kubectl-wg.io/v2"
-
 // ErrReport is wrapped by every error of a report that cannot be compared.
 var ErrReport = errors.New("not a report of a verification")
 
@@ -103,11 +101,11 @@ func Read(from io.Reader) (*Report, error) {
 // check returns why the report cannot be compared.
 func (r *Report) check() error {
 	switch {
-	case r.Kind != "Verification":
+	case r.Kind != report.Kind:
 		return fmt.Errorf("%w: its kind is %.40q", ErrReport, r.Kind)
-	case r.APIVersion != apiVersion && strings.HasPrefix(r.APIVersion, "kubectl-wg.io/"):
+	case r.APIVersion != report.APIVersion && strings.HasPrefix(r.APIVersion, "kubectl-wg.io/"):
 		return &otherVersion{r.APIVersion}
-	case r.APIVersion != apiVersion:
+	case r.APIVersion != report.APIVersion:
 		return fmt.Errorf("%w: its apiVersion is %.40q", ErrReport, r.APIVersion)
 	case r.Error != nil:
 		return fmt.Errorf("%w: the run came to no verdict: %s", ErrReport, r.Error.Message)

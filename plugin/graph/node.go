@@ -9,10 +9,13 @@ import (
 // Node is all that is known of one node of the run.
 type Node struct {
 	evidence.Node
-	ProbeGap string // what the probe's stream lacks or how it contradicts itself, empty if it is sound
-	PodGap   string // the same of the pod's stream
-	PodIPs   []netip.Addr
-	Pods     map[string]*evidence.Pod // by role
+	ProbeGap string       // what the probe's stream lacks or how it contradicts itself, empty if it is sound
+	PodGap   string       // the same of the pod's stream
+	PodIPs   []netip.Addr // of the test pod
+	// Sampled: there is no test pod, and PodIPs are addresses of the node's pod ranges that
+	// stand for its pods.
+	Sampled bool
+	Pods    map[string]*evidence.Pod // by role
 	// Newcomer is the new pod that was made here, nil if none was to be.
 	Newcomer *evidence.Newcomer
 
@@ -109,8 +112,8 @@ func (n *Node) Device(name string) *evidence.Device {
 	return nil
 }
 
-// PodIP returns the test pod's address of that family, the zero Addr if it has
-// none.
+// PodIP returns the test pod's address of that family, or the one that stands for
+// the node's pods, see Sampled; the zero Addr if there is none.
 func (n *Node) PodIP(family int) netip.Addr {
 	for _, ip := range n.PodIPs {
 		if familyOf(ip) == family {

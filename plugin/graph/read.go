@@ -120,8 +120,14 @@ func (g *Graph) readPods(pods []*evidence.Pod) {
 			continue
 		}
 		n.Pods[p.Role] = p
-		if p.Role == "pod" {
-			n.PodIPs = p.IPs
+	}
+	for _, n := range g.Nodes {
+		switch pod, sample := n.Pods["pod"], n.Pods["sample"]; {
+		case pod != nil:
+			n.PodIPs = pod.IPs
+		case sample != nil:
+			n.PodIPs = sample.IPs
+			n.Sampled = true
 		}
 	}
 }

@@ -106,11 +106,15 @@ func (g *Graph) resolve(n *Node, family int) {
 
 // DropRanges removes the pod ranges of nodes that are not known to be where their
 // pods are, where the test pod shows that they are not: networks with an IPAM of
-// their own leave what Kubernetes assigned to a node unused.
+// their own leave what Kubernetes assigned to a node unused. No address of such a
+// range stands for the pods.
 func (g *Graph) DropRanges(assigned func(*Node) bool) {
 	for _, n := range g.Nodes {
 		if assigned(n) {
 			continue
+		}
+		if n.Sampled {
+			n.PodIPs = nil
 		}
 		kept := n.PodCIDRs[:0:0]
 		for _, podRange := range n.PodCIDRs {

@@ -1,11 +1,12 @@
 package logs
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"bytes"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 )
 
 // Each known message, as its program writes it, is found and has a code that exists.
@@ -97,13 +98,5 @@ func TestWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const golden = "testdata/lines.golden"
-	if os.Getenv("UPDATE") != "" {
-		os.MkdirAll("testdata", 0o755)
-		os.WriteFile(golden, out.Bytes(), 0o644)
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil || !bytes.Equal(out.Bytes(), want) {
-		t.Errorf("%v\n%s", err, out.String())
-	}
+	golden.Compare(t, "lines.golden", out.Bytes())
 }

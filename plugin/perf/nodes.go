@@ -70,7 +70,8 @@ func NewNode(p *profile.Profile, n *graph.Node, family int, address netip.Addr, 
 			node.Links = append(node.Links, link)
 		case node.Device:
 			// What enters a tunnel has no checksum of a network card.
-			link.Off = slices.DeleteFunc(slices.Clone(link.Off), func(name string) bool { return strings.HasSuffix(name, "checksum") })
+			isChecksum := func(name string) bool { return strings.HasSuffix(name, "checksum") }
+			link.Off = slices.DeleteFunc(slices.Clone(link.Off), isChecksum)
 			node.Links = append(node.Links, link)
 		}
 	}

@@ -2,36 +2,15 @@ package perf
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; if that is meant: go test ./plugin/perf -update\n%s", path, got)
-	}
-}
 
 // cluster is a cluster of two nodes as it is measured; fast is one without a fault.
 type cluster struct {
@@ -201,8 +180,8 @@ func TestResult(t *testing.T) {
 	if strings.Contains(text.String(), "\x1b") {
 		t.Error("an escape sequence reaches the terminal")
 	}
-	golden(t, "userspace.text", text.Bytes())
-	golden(t, "userspace.yaml", document.Bytes())
+	golden.Compare(t, "userspace.text", text.Bytes())
+	golden.Compare(t, "userspace.yaml", document.Bytes())
 }
 
 func TestNothingMeasured(t *testing.T) {

@@ -7,6 +7,12 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
+// APIVersion and Kind name the document.
+const (
+	APIVersion = "kubectl-wg.io/v2"
+	Kind       = "Performance"
+)
+
 // Sample is one measurement.
 type Sample struct {
 	From, To string // nodes
@@ -21,7 +27,7 @@ type Sample struct {
 // payload a second, times microseconds.
 type Result struct {
 	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"` // "Performance"
+	Kind       string `json:"kind"`
 	Headline   string `json:"headline"`
 	// ExitCode is 0, or 3 if something could not be measured.
 	ExitCode int `json:"exitCode"`
@@ -84,7 +90,7 @@ func value(m *evidence.Measured) float64 {
 // New makes a result of what was measured between two nodes.
 func New(network string, family int, nodes []Node, plan Plan, samples []Sample) *Result {
 	r := &Result{
-		APIVersion: "kubectl-wg.io/v2", Kind: "Performance", Network: network, Family: family, Nodes: nodes,
+		APIVersion: APIVersion, Kind: Kind, Network: network, Family: family, Nodes: nodes,
 		Directions: []Direction{}, Causes: []Cause{}, Notes: []string{unseen},
 	}
 	for _, ends := range [][2]string{{nodes[0].Name, nodes[1].Name}, {nodes[1].Name, nodes[0].Name}} {

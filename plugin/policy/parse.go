@@ -64,7 +64,11 @@ func parseTree(text []byte) (*yaml.Node, error) {
 	case err != nil:
 		return nil, invalid(err)
 	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, invalid(err)
+	default:
 		return nil, &Invalid{[]string{fmt.Sprintf("line %d: it has more than one document", second.Line)}}
 	}
 	if problems := indirect(&document, nil); len(problems) > 0 {

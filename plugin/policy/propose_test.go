@@ -1,18 +1,13 @@
 package policy
 
 import (
-	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // A proposal is a valid policy, which the run that it is made from meets unless
 // something is wrong there.
@@ -21,19 +16,7 @@ func TestPropose(t *testing.T) {
 		"host-vxlan", "host-node-not-ready"} {
 		j := judged(t, name)
 		text := Propose(j)
-		golden := filepath.Join("testdata", name+".yaml")
-		if *update {
-			if err := os.WriteFile(golden, text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(text, want) {
-			t.Errorf("%s differs; if that is meant: go test ./plugin/policy -update\n%s", golden, text)
-		}
+		golden.Compare(t, name+".yaml", text)
 		p, err := Parse(text)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

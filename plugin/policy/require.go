@@ -49,7 +49,8 @@ func (j *judging) sets() {
 			}
 		}
 		if len(members) < 2 {
-			j.notMet(verdict.Inconclusive, verdict.Subject{}, "the set %s has fewer than two nodes in this cluster", set.Name)
+			j.notMet(verdict.Inconclusive, verdict.Subject{},
+				"the set %s has fewer than two nodes in this cluster", set.Name)
 		}
 		if set.Pairs != "tested" {
 			j.directions(set, members)
@@ -95,7 +96,8 @@ func (j *judging) members(set *NodeSet) (some []*evidence.Node) {
 	}
 	for _, name := range set.Names {
 		if !slices.ContainsFunc(some, func(n *evidence.Node) bool { return n.Name == name }) {
-			j.notMet(verdict.Inconclusive, verdict.Subject{Node: name}, "%s of the set %s is not a node of this cluster",
+			j.notMet(verdict.Inconclusive, verdict.Subject{Node: name},
+				"%s of the set %s is not a node of this cluster",
 				name, set.Name)
 		}
 	}
@@ -108,7 +110,8 @@ func (j *judging) holdsLabels(set *NodeSet) bool {
 	for _, name := range labelsOf([]NodeSet{*set}) {
 		if !slices.Contains(j.Graph.Cluster.NodeLabels, name) {
 			j.notMet(verdict.Inconclusive, verdict.Subject{},
-				"the recording does not hold the label %s, by which the set %s selects; record with this policy", name, set.Name)
+				"the recording does not hold the label %s, by which the set %s selects; record with this policy",
+				name, set.Name)
 			return false
 		}
 	}
@@ -183,7 +186,8 @@ func (j *judging) minimumKernel() {
 		case err != nil:
 			j.notMet(verdict.Inconclusive, on, "the version of the kernel of %s is not known: %q", n.Name, text)
 		case has.before(j.Require.kernel):
-			j.notMet(verdict.Fail, on, "%s has kernel %s, at least %s is required", n.Name, text, j.Require.MinimumKernel)
+			j.notMet(verdict.Fail, on, "%s has kernel %s, at least %s is required", n.Name, text,
+				j.Require.MinimumKernel)
 		}
 	}
 }

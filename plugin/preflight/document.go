@@ -11,6 +11,12 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
+// APIVersion and Kind name the document.
+const (
+	APIVersion = "kubectl-wg.io/v2"
+	Kind       = "Preflight"
+)
+
 // document is the result as data: what -o json and -o yaml print. Fields are added,
 // never renamed.
 type document struct {
@@ -58,7 +64,7 @@ type findingOf struct {
 func (r *Result) document() document {
 	c := r.Graph.Cluster
 	d := document{
-		APIVersion: "kubectl-wg.io/v2", Kind: "Preflight",
+		APIVersion: APIVersion, Kind: Kind,
 		Verdict: r.Verdict, ExitCode: r.Verdict.ExitCode(), Summary: r.summary(),
 		Cluster: clusterOf{Context: c.Context, Server: c.Server, Version: c.Version},
 		Network: networkOf{

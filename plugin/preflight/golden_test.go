@@ -2,17 +2,13 @@ package preflight
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // goldens are clusters of which the whole output is kept.
 func goldens() map[string]said {
@@ -69,24 +65,8 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		for extension, got := range map[string]string{".txt": text.String(), ".json": document.String(), ".sh": r.Script()} {
-			compare(t, filepath.Join("testdata", name+extension), got)
+			golden.Compare(t, name+extension, []byte(got))
 		}
-	}
-}
-
-func compare(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != got {
-		t.Errorf("%s is not what is written now (go test -update, and read the change):\n%s", file, got)
 	}
 }
 

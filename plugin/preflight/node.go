@@ -71,8 +71,8 @@ func (j *judging) makesLinks(n *graph.Node) verdict.Status {
 			out.Variant = "image"
 		}
 		if t.TUN {
-			out.Add("; a WireGuard in userspace would run there (its TUN driver is loaded), which no network plugin starts " +
-				"by itself")
+			out.Add("; a WireGuard in userspace would run there (its TUN driver is loaded), which no network " +
+				"plugin starts by itself")
 		}
 	default:
 		out = verdict.Say(verdict.Inconclusive, "the pod on %s could not make a WireGuard link: %s", n.Name, t.Error)
@@ -139,15 +139,18 @@ func (j *judging) portsOf(n *graph.Node) {
 		case use.Bound, j.ofTunnel(n, use):
 			continue
 		case !use.Taken:
-			out := verdict.Say(verdict.Inconclusive, "UDP port %d of %s could not be bound (IPv%d): %s", use.Port.Port, n.Name,
+			out := verdict.Say(verdict.Inconclusive, "UDP port %d of %s could not be bound (IPv%d): %s",
+				use.Port.Port, n.Name,
 				use.Family, use.Error)
 			out.Facts = facts
 			j.say("WG0204", subject, out)
 			continue
 		}
-		out := verdict.Say(verdict.Fail, "another program on %s has UDP port %d (IPv%d)", n.Name, use.Port.Port, use.Family)
+		out := verdict.Say(verdict.Fail, "another program on %s has UDP port %d (IPv%d)",
+			n.Name, use.Port.Port, use.Family)
 		if device != "" {
-			out = verdict.Say(verdict.Fail, "%s, a WireGuard device on %s, has UDP port %d", device, n.Name, use.Port.Port)
+			out = verdict.Say(verdict.Fail, "%s, a WireGuard device on %s, has UDP port %d",
+				device, n.Name, use.Port.Port)
 			out.Variant = "device"
 			facts["link"] = device
 		}
@@ -185,8 +188,8 @@ func (j *judging) published(n *graph.Node) {
 		if !j.needed[family] || !addr.IsValid() || owns(n, addr) {
 			continue
 		}
-		out := verdict.Say(verdict.Warn, "%s publishes %s, which none of its links has: a NAT has to forward the tunnel's "+
-			"UDP port to it, and to hold the mapping while nothing is sent", n.Name, addr)
+		out := verdict.Say(verdict.Warn, "%s publishes %s, which none of its links has: a NAT has to forward the "+
+			"tunnel's UDP port to it, and to hold the mapping while nothing is sent", n.Name, addr)
 		out.Variant = "translated"
 		out.Facts = map[string]string{"node": n.Name, "address": addr.String()}
 		j.say("WG0306", verdict.Subject{Node: n.Name, Family: family}, out)

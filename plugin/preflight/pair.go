@@ -143,19 +143,21 @@ func (j *judging) lost(d direction) (code string, out verdict.Outcome) {
 	what := fmt.Sprintf("UDP port %d of %s (%s) is not reached from %s", d.sent.Port.Port, d.to.Name, d.sent.Addr,
 		d.from.Name)
 	if d.use == nil || !d.use.Bound {
-		out = verdict.Say(verdict.Inconclusive, "whether UDP port %d of %s is reached from %s is not known: the probe could "+
-			"not bind it there", d.sent.Port.Port, d.to.Name, d.from.Name)
+		out = verdict.Say(verdict.Inconclusive, "whether UDP port %d of %s is reached from %s is not known: the "+
+			"probe could not bind it there", d.sent.Port.Port, d.to.Name, d.from.Name)
 		out.Variant, out.Facts = "untried", facts
 		return arrives, out
 	}
-	if found, known := check.Obstacle(d.from, d.to, d.source(), netip.AddrPortFrom(d.sent.Addr, d.sent.Port.Port)); known {
+	target := netip.AddrPortFrom(d.sent.Addr, d.sent.Port.Port)
+	if found, known := check.Obstacle(d.from, d.to, d.source(), target); known {
 		text := found.Text()
 		found.Reword("%s: %s", what, text)
 		return arrives, found
 	}
 	switch {
 	case d.sent.Sent > 0 && behindGateway(d):
-		out = verdict.Say(verdict.Fail, "%s: %s publishes a private address, to which %s has no route but its default one",
+		out = verdict.Say(verdict.Fail,
+			"%s: %s publishes a private address, to which %s has no route but its default one",
 			what, d.to.Name, d.from.Name)
 		out.Variant, out.Facts = "private", facts
 		facts["device"] = "the tunnel"
@@ -175,8 +177,8 @@ func (j *judging) lost(d direction) (code string, out verdict.Outcome) {
 			out.Variant = "hairpin"
 		}
 	default:
-		out = verdict.Say(verdict.Fail, "%s: it was sent and did not arrive, and nothing on the two hosts was found that "+
-			"drops it, so it is lost between them", what)
+		out = verdict.Say(verdict.Fail, "%s: it was sent and did not arrive, and nothing on the two hosts was "+
+			"found that drops it, so it is lost between them", what)
 		out.Variant = "network"
 	}
 	out.Facts = facts
@@ -247,8 +249,8 @@ func (j *judging) fits(d direction, subject verdict.Subject) verdict.Status {
 		j.say("WG0503", subject, out)
 		return out.Status
 	}
-	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by the MTU "+
-		"of the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
+	out := verdict.Say(verdict.Fail, "packets of %d bytes arrive from %s at %s, larger ones do not: a tunnel by "+
+		"the MTU of the link, %d, makes packets of %d bytes", d.seen.Largest, d.from.Name, d.to.Name, link, needs)
 	out.Variant, out.Facts = "fits", facts
 	if !j.needed[d.sent.Family] {
 		out.Status = verdict.Warn

@@ -43,8 +43,9 @@ func newPlan(r *Result) Plan {
 	if !known {
 		plan.Stages = append(plan.Stages, Stage{
 			Title: "Switch the network plugin to WireGuard",
-			Notes: []string{"how this network plugin (" + r.Profile.Title + ") is switched is not known to this version: its " +
-				"documentation says whether it can; a WireGuard between the machines works below any of them"},
+			Notes: []string{"how this network plugin (" + r.Profile.Title + ") is switched is not known to this " +
+				"version: its documentation says whether it can; a WireGuard between the machines works below " +
+				"any of them"},
 		})
 		return plan
 	}
@@ -119,7 +120,8 @@ func modules(r *Result) Stage {
 			continue
 		}
 		advice, install := remedy.Module(n.System)
-		stage.Notes = append(stage.Notes, fmt.Sprintf("%s (%s, kernel %s): %s", some(nodes), n.System, n.Kernel, advice))
+		note := fmt.Sprintf("%s (%s, kernel %s): %s", some(nodes), n.System, n.Kernel, advice)
+		stage.Notes = append(stage.Notes, note)
 		for _, name := range nodes {
 			stage.Steps = append(stage.Steps, moduleSteps(name, n.System, install)...)
 		}
@@ -145,12 +147,13 @@ func moduleSteps(node, system, install string) (steps []remedy.Step) {
 // switch.
 func configurationNotes(r *Result) (notes []string) {
 	if r.Sizes.Path > 0 && r.Sizes.Path < r.Sizes.Link {
-		notes = append(notes, fmt.Sprintf("the network carries packets of %d bytes and the links have an MTU of %d: set the "+
-			"tunnel's MTU to %d", r.Sizes.Path, r.Sizes.Link, r.Sizes.Tunnel))
+		notes = append(notes, fmt.Sprintf("the network carries packets of %d bytes and the links have an MTU of "+
+			"%d: set the tunnel's MTU to %d", r.Sizes.Path, r.Sizes.Link, r.Sizes.Tunnel))
 	}
 	if r.Profile.RunsAs == remedy.K3s {
-		notes = append(notes, "flannel-backend belongs into /etc/rancher/k3s/config.yaml of servers only, the same on all; "+
-			"the flag --flannel-backend=wireguard-native in a unit or INSTALL_K3S_EXEC does the same, and must not contradict it")
+		notes = append(notes, "flannel-backend belongs into /etc/rancher/k3s/config.yaml of servers only, the "+
+			"same on all; the flag --flannel-backend=wireguard-native in a unit or INSTALL_K3S_EXEC does the "+
+			"same, and must not contradict it")
 		var agents []string
 		for _, n := range r.Graph.Nodes {
 			c := r.Profile.Configured(n)
@@ -159,11 +162,12 @@ func configurationNotes(r *Result) (notes []string) {
 			}
 		}
 		if len(agents) > 0 {
-			notes = append(notes, "remove flannel-backend from the configuration of the agents "+some(agents)+": it stops them")
+			notes = append(notes,
+				"remove flannel-backend from the configuration of the agents "+some(agents)+": it stops them")
 		}
 		if translated(r) {
-			notes = append(notes, "nodes are reached at addresses that a NAT forwards: every node needs node-external-ip, "+
-				"every server flannel-external-ip: true; K3s sets keepalives of 25 s itself")
+			notes = append(notes, "nodes are reached at addresses that a NAT forwards: every node needs "+
+				"node-external-ip, every server flannel-external-ip: true; K3s sets keepalives of 25 s itself")
 		}
 	}
 	return notes
@@ -186,11 +190,11 @@ func afterwards(r *Result) Stage {
 		tunnel = fmt.Sprintf(" of %d bytes", r.Sizes.Tunnel)
 	}
 	if reboots {
-		stage.Notes = append(stage.Notes, "the reboots recreate all pods with the tunnel's MTU"+tunnel+"; a node that was "+
-			"not rebooted keeps old links, and pods whose large packets are lost")
+		stage.Notes = append(stage.Notes, "the reboots recreate all pods with the tunnel's MTU"+tunnel+
+			"; a node that was not rebooted keeps old links, and pods whose large packets are lost")
 	} else {
-		stage.Notes = append(stage.Notes, "pods keep the MTU that they were created with: recreate those with a larger one "+
-			"than the tunnel's"+tunnel+" (kubectl rollout restart of deployments, daemon sets and stateful sets)")
+		stage.Notes = append(stage.Notes, "pods keep the MTU that they were created with: recreate those with a "+
+			"larger one than the tunnel's"+tunnel+" (kubectl rollout restart of deployments, daemon sets and stateful sets)")
 	}
 	stage.Steps = []remedy.Step{{On: remedy.Operator, Command: "kubectl wg verify"}}
 	return stage
@@ -199,11 +203,12 @@ func afterwards(r *Result) Stage {
 // levelNotes say whether the network plugin or the machines should encrypt, and why.
 func levelNotes(r *Result) []string {
 	if len(r.Level) == 0 {
-		return []string{"the network plugin's own WireGuard fits: it encrypts between pods and knows every node by itself. " +
-			"Traffic of the host network (kubelet, etcd, hostNetwork pods) stays outside; its control plane uses TLS of its own"}
+		return []string{"the network plugin's own WireGuard fits: it encrypts between pods and knows every node " +
+			"by itself. Traffic of the host network (kubelet, etcd, hostNetwork pods) stays outside; its " +
+			"control plane uses TLS of its own"}
 	}
-	return []string{"consider a WireGuard between the machines in its place, which covers the host network too and has " +
-		"keys and peers of its own to be kept: " + strings.Join(r.Level, "; ")}
+	return []string{"consider a WireGuard between the machines in its place, which covers the host network too " +
+		"and has keys and peers of its own to be kept: " + strings.Join(r.Level, "; ")}
 }
 
 // some names the first of many nodes.

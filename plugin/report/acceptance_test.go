@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/policy"
 )
@@ -36,7 +37,7 @@ func TestAcceptance(t *testing.T) {
 			if err := Write(&got, format, j, Options{}); err != nil {
 				t.Fatal(err)
 			}
-			compare(t, "policy-"+name+"."+format, got.Bytes())
+			golden.Compare(t, "policy-"+name+"."+format, got.Bytes())
 			if n := rows(got.String(), defaultWidth); format == "text" && n > lines(j) {
 				t.Errorf("%s has %d rows, at most %d", name, n, lines(j))
 			}

@@ -15,10 +15,11 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// apiVersion of the document. docs/json.md has its fields, and why it changed.
+// APIVersion and Kind name the document. docs/json.md has its fields, and why the
+// version changed.
 const (
-	apiVersion = "kubectl-wg.io/v2"
-	kind       = "Verification"
+	APIVersion = "kubectl-wg.io/v2"
+	Kind       = "Verification"
 )
 
 // document is the report as data: what -o json and -o yaml print. Within a version
@@ -128,7 +129,7 @@ type scopeOf struct {
 
 func newDocument(j *check.Judgement, options Options) document {
 	d := document{
-		APIVersion: apiVersion, Kind: kind,
+		APIVersion: APIVersion, Kind: Kind,
 		Verdict: j.Verdict, FailureKind: j.Kind(), Headline: headline(j), Notes: limits(j),
 		Cluster: clusterOf{j.Graph.Cluster.Context, j.Graph.Cluster.Server, j.Graph.Cluster.Version,
 			j.Profile.Distribution, j.Graph.Cluster.UID},
@@ -228,7 +229,15 @@ func asked(c *graph.Graph) map[string][]string {
 	return pairs
 }
 
-// failure is the document of a run that came to no verdict.
+// Failure is that a command could not run.
+type Failure struct {
+	APIVersion, Kind string // of the document that it would have written
+	ExitCode         int
+	Message          string
+	Hint             string // empty for none
+}
+
+// failure is its document.
 type failure struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -240,19 +249,19 @@ type failure struct {
 	} `json:"error"`
 }
 
-// WriteFailure writes what -o json, -o yaml or -o junit prints where there is no
-// verdict: the exit code, what went wrong, and a hint, which may be empty. Other
-// formats have nothing to print then, and nothing is written.
-func WriteFailure(w io.Writer, format string, exitCode int, message, hint string) error {
-	f := failure{APIVersion: apiVersion, Kind: kind, Verdict: "ERROR", ExitCode: exitCode}
-	f.Error.Message, f.Error.Hint = message, hint
+// Write writes what -o json, -o yaml or -o junit prints where there is no result.
+// Other formats have nothing to print then, and nothing is written.
+func (f Failure) Write(w io.Writer, format string) error {
+	document := failure{APIVersion: f.APIVersion, Kind: f.Kind, Verdict: "ERROR", ExitCode: f.ExitCode}
+	document.Error.Message = f.Message
+	document.Error.Hint = f.Hint
 	switch format {
 	case "json":
-		return printJSON(w, f)
+		return printJSON(w, document)
 	case "yaml":
-		return printYAML(w, f)
+		return printYAML(w, document)
 	case "junit":
-		return writeJUnitFailure(w, &f)
+		return writeJUnitFailure(w, &document)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
 
@@ -198,12 +199,13 @@ func TestYAML(t *testing.T) {
 }
 
 // Where there is no verdict a document says so.
-func TestWriteFailure(t *testing.T) {
+func TestFailure(t *testing.T) {
 	for format, want := range map[string]string{
 		"json": `"verdict": "ERROR"`, "yaml": "verdict: ERROR", "text": "", "short": "", "jsonpath": "",
 	} {
 		var b bytes.Buffer
-		if err := WriteFailure(&b, format, 4, "listing the nodes: \x1b[31mno", "log in"); err != nil {
+		failed := Failure{APIVersion, Kind, 4, "listing the nodes: \x1b[31mno", "log in"}
+		if err := failed.Write(&b, format); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || want == "" && b.Len() > 0 || strings.Contains(b.String(), "\x1b") {
@@ -211,12 +213,14 @@ func TestWriteFailure(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := WriteFailure(&b, "json", 4, "m", ""); err != nil {
+	failed := Failure{APIVersion: "v9", Kind: "Other", ExitCode: 4, Message: "m"}
+	if err := failed.Write(&b, "json"); err != nil {
 		t.Fatal(err)
 	}
 	var document any
 	if err := json.Unmarshal(b.Bytes(), &document); err != nil || at(document, "error", "message") != "m" ||
-		at(document, "error", "hint") != nil || at(document, "exitCode") != 4.0 || at(document, "apiVersion") != apiVersion {
+		at(document, "error", "hint") != nil || at(document, "exitCode") != 4.0 || at(document, "apiVersion") != "v9" ||
+		at(document, "kind") != "Other" {
 		t.Errorf("%v: %s", err, b.String())
 	}
 }
@@ -228,6 +232,6 @@ func TestGoldenDocuments(t *testing.T) {
 		if err := Write(&got, format, judged(t, name), Options{}); err != nil {
 			t.Fatal(err)
 		}
-		compare(t, name+"."+format, got.Bytes())
+		golden.Compare(t, name+"."+format, got.Bytes())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
@@ -91,7 +92,7 @@ func TestGoldenFormats(t *testing.T) {
 			if format == "html" {
 				got = constant.ReplaceAllString(got, "$1…$2")
 			}
-			compare(t, "formats/"+name+"."+extensions[format], []byte(got))
+			golden.Compare(t, "formats/"+name+"."+extensions[format], []byte(got))
 		}
 	}
 }

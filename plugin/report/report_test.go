@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +10,6 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // judged returns the judgement of a recording of package check.
 func judged(t *testing.T, name string) *check.Judgement {
@@ -27,29 +24,6 @@ func judged(t *testing.T, name string) *check.Judgement {
 		t.Fatal(err)
 	}
 	return check.Judge(said)
-}
-
-// compare holds what was written against a golden file.
-func compare(t *testing.T, name string, got []byte) {
-	t.Helper()
-	compareFile(t, filepath.Join("testdata", name), got)
-}
-
-// compareFile holds what was written against a file.
-func compareFile(t *testing.T, golden string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; if that is meant: go test ./plugin/report -update\n%s", golden, got)
-	}
 }
 
 // What a hostile node writes reaches no terminal as it is.

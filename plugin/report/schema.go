@@ -19,7 +19,7 @@ func Schema(w io.Writer, strict bool) error {
 	s := schemas{defs: map[string]any{}, strict: strict}
 	text, err := json.MarshalIndent(map[string]any{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
-		"title":       "kubectl wg verify -o json, " + apiVersion,
+		"title":       "kubectl wg verify -o json, " + APIVersion,
 		"description": "Written by make generate from the types of plugin/report; docs/json.md says what the fields mean.",
 		"oneOf":       []any{s.of(reflect.TypeFor[document]()), s.of(reflect.TypeFor[failure]())},
 		"$defs":       s.defs,

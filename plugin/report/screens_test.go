@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/hack/mesh"
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 )
@@ -52,7 +53,7 @@ func TestScreens(t *testing.T) {
 			if err := Write(&got, "text", j, Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
-			compare(t, fmt.Sprintf("%s.%d.text", name, width), got.Bytes())
+			golden.Compare(t, fmt.Sprintf("%s.%d.text", name, width), got.Bytes())
 			if n := rows(got.String(), width); n > lines(j) {
 				t.Errorf("%s has %d rows at %d columns, at most %d", name, n, width, lines(j))
 			}

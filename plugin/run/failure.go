@@ -16,13 +16,22 @@ var ErrTime = errors.New("timed out")
 
 // TimedOut is the cause when a command's --timeout was over.
 func TimedOut(limit time.Duration) error {
-	return fmt.Errorf("%w after %s (--timeout)", ErrTime, limit)
+	return &timedOut{fmt.Errorf("%w after %s (--timeout)", ErrTime, limit)}
 }
 
 // timedOutOf is the cause when a step had its part of --timeout.
 func timedOutOf(limit, timeout time.Duration) error {
-	return fmt.Errorf("%w after %s of the %s given by --timeout", ErrTime, limit, timeout)
+	return &timedOut{fmt.Errorf("%w after %s of the %s given by --timeout", ErrTime, limit, timeout)}
 }
+
+// timedOut is an error that a longer --timeout may mend.
+type timedOut struct{ err error }
+
+func (t *timedOut) Error() string { return t.err.Error() }
+func (t *timedOut) Unwrap() error { return t.err }
+
+// Hint names the flag.
+func (t *timedOut) Hint() string { return "a longer --timeout gives it more time" }
 
 // Failure is the error of a phase that kept the run from a verdict.
 type Failure struct {

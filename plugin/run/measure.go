@@ -67,7 +67,8 @@ func (m *measuring) findEnds() error {
 				return m.missing(role)
 			}
 			m.ends[path] = [2]measuringEnd{
-				{Agent: agents[0], addr: addressOf(agents[0], family)}, {Agent: agents[1], addr: addressOf(agents[1], family)},
+				{Agent: agents[0], addr: addressOf(agents[0], family)},
+				{Agent: agents[1], addr: addressOf(agents[1], family)},
 			}
 		}
 		pods := m.ends[perf.Tunnel]
@@ -161,12 +162,13 @@ func (m *measuring) sample(ctx context.Context, number int, test perf.Test, path
 	request.TCP = receiver.ports[fmt.Sprintf("tcp%d", m.plan.Family)]
 	request.UDP = receiver.ports[fmt.Sprintf("udp%d", m.plan.Family)]
 	s.Error = "the agent gave no result; its image may be older than the plugin"
-	_, err := m.AskOne(ctx, "measuring", sender.Agent, evidence.Request{Measure: &request}, func(heard *evidence.Message) bool {
+	hear := func(heard *evidence.Message) bool {
 		if heard.Measured != nil {
 			s.Measured = *heard.Measured
 		}
 		return true
-	})
+	}
+	_, err := m.AskOne(ctx, "measuring", sender.Agent, evidence.Request{Measure: &request}, hear)
 	if err != nil {
 		s.Error = err.Error()
 	}
@@ -203,7 +205,11 @@ func (m *measuring) readLoads(ctx context.Context) {
 // measuredLinks are those of a node whose settings can matter.
 func measuredLinks(s said) (names []string) {
 	for _, message := range s.messages {
-		if link := message.Link; link != nil && (link.Role == evidence.RoleOutside || link.Kind == "wireguard" || link.Kind == "tun") {
+		link := message.Link
+		if link == nil {
+			continue
+		}
+		if link.Role == evidence.RoleOutside || link.Kind == "wireguard" || link.Kind == "tun" {
 			names = append(names, link.Name)
 		}
 	}
@@ -225,11 +231,11 @@ func (m *measuring) result(samples []perf.Sample) *perf.Result {
 	r := perf.New(p.Title, m.plan.Family, nodes, m.plan, samples)
 	switch {
 	case p.EncryptsHosts:
-		r.Notes = append(r.Notes, "This network encrypts what nodes send each other too: what was measured from node to node is not "+
-			"without the tunnel.")
+		r.Notes = append(r.Notes, "This network encrypts what nodes send each other too: what was measured from "+
+			"node to node is not without the tunnel.")
 	case !p.Encrypts && p.Below == nil && !p.Delegates:
-		r.Notes = append(r.Notes, "This network is not known to encrypt: pods' traffic may not go through WireGuard at all. "+
-			"See kubectl wg verify.")
+		r.Notes = append(r.Notes, "This network is not known to encrypt: pods' traffic may not go through "+
+			"WireGuard at all. See kubectl wg verify.")
 	}
 	return r
 }

@@ -58,7 +58,7 @@ func (o *Observation) Read(ctx context.Context) error {
 		run := o.run
 		plan := &plan{
 			nodes: &run.nodes, about: &run.about, pods: testPodsOf(run.agents.pods), overlay: run.overlay,
-			ports: run.ports,
+			ports: run.ports, samples: run.options.Samples,
 		}
 		run.agents.each(ctx, "reading the nodes", run.agents.probes, plan.read)
 		if err := run.secondPass(ctx, plan); err != nil {

@@ -2,8 +2,10 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,10 +19,14 @@ import (
 )
 
 func (w *world) observe(ctx context.Context, roles ...string) (*Observation, error) {
-	return Observe(ctx, Options{
+	return Observe(ctx, w.observing(roles...))
+}
+
+func (w *world) observing(roles ...string) Options {
+	return Options{
 		Cluster: w.client, Objects: manifests.Run{ID: "test22", Image: "probe:test"}, Timeout: 20 * time.Second,
 		Roles: roles, Progress: &quiet{}, Log: slog.New(slog.DiscardHandler), Version: "test",
-	})
+	}
 }
 
 func TestObserve(t *testing.T) {
@@ -59,6 +65,41 @@ func TestObserve(t *testing.T) {
 		t.Error(err)
 	}
 	w.nothingLeft(t, before)
+}
+
+// The kernels are asked for the addresses that stand for the pods of the others.
+func TestObserveSamples(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	var mu sync.Mutex
+	asked := map[string][]netip.Addr{}
+	w.agent = func(ctx context.Context, role, node string, stdin io.Reader, stdout io.Writer) error {
+		return honest(ctx, role, node, overhear(stdin, func(r *evidence.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Read != nil {
+				asked[node] = append(asked[node], r.Read.Destinations...)
+			}
+		}), stdout)
+	}
+	o := w.observing(RoleProbe)
+	o.Samples = func(n *evidence.Node) []netip.Addr { return []netip.Addr{n.PodCIDRs[0].Addr()} }
+	observation, err := Observe(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := observation.Read(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := observation.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// Of a network that is not known the way to the other node itself is asked for too.
+	want := map[string]string{"a": "[10.42.1.0 192.0.2.2]", "b": "[10.42.0.0 192.0.2.1]"}
+	for node, want := range want {
+		if got := fmt.Sprint(asked[node]); got != want {
+			t.Errorf("%s was asked for %s, want %s", node, got, want)
+		}
+	}
 }
 
 func TestObserveLosesAnAgent(t *testing.T) {

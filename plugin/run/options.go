@@ -6,10 +6,12 @@ package run
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/cluster"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // Options are what one run is asked to do.
@@ -23,6 +25,9 @@ type Options struct {
 	// Part is one of several parts of all pairs, see graph.ParsePart; "" for none. Pairs
 	// then bounds to how many others each node sends, if it is a number.
 	Part string
+	// Samples returns addresses that stand for a node's pods where there are no test pods:
+	// the kernels of the others are asked for their routes to them. Nil for none.
+	Samples func(*evidence.Node) []netip.Addr
 	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
 	Scope []string
 	// Roles are the agents that each node gets: RoleProbe, RolePod, RoleTrial. Nil is the first two, which a

@@ -19,8 +19,9 @@ type plan struct {
 	pods    testPods
 	known   *known // nil until the nodes were read
 	classes classTargets
-	overlay map[int][]netip.Addr // see overlay
-	ports   []uint16             // see Run.ports
+	overlay map[int][]netip.Addr              // see overlay
+	ports   []uint16                          // see Run.ports
+	samples func(*evidence.Node) []netip.Addr // see Options
 }
 
 // read asks a probe for the state of its host.
@@ -39,7 +40,23 @@ func (p *plan) read(at place) evidence.Request {
 			read.PodRanges = withAddresses(read.PodRanges, pod.ips)
 		}
 	}
+	if p.samples != nil {
+		read.Destinations = append(read.Destinations, p.sampled(node)...)
+	}
 	return evidence.Request{Read: read}
+}
+
+// sampled are the addresses that stand for the pods of all nodes but one, and where
+// an overlay sends what is for them.
+func (p *plan) sampled(but *evidence.Node) (addresses []netip.Addr) {
+	for i := range p.nodes.list {
+		node := &p.nodes.list[i]
+		if p.nodes.pairs.Has(but.Index, node.Index) {
+			addresses = append(addresses, p.samples(node)...)
+			addresses = append(addresses, p.overlay[node.Index]...)
+		}
+	}
+	return addresses
 }
 
 // capture asks a probe to count what this run will send. It is the same for all

@@ -202,7 +202,8 @@ func (r *Run) Judge(ctx context.Context, recorded *recording.Recording) (*check.
 		ctx = context.WithoutCancel(ctx)
 	}
 	limit := max(time.Until(r.deadline), judgeTime)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: it takes more than %s", ErrTime, limit.Round(time.Second)))
+	late := fmt.Errorf("%w: it takes more than %s", ErrTime, limit.Round(time.Second))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
 	defer cancel()
 	r.options.Progress.Phase("judging")
 	began := time.Now()

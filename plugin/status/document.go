@@ -12,11 +12,11 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
-// Version and Kind name the document. Within a version fields are added, never
+// APIVersion and Kind name the document. Within a version fields are added, never
 // renamed. docs/json.md has its fields.
 const (
-	Version = "kubectl-wg.io/v1"
-	Kind    = "Status"
+	APIVersion = "kubectl-wg.io/v1"
+	Kind       = "Status"
 )
 
 // document is the state as data: what -o json and -o yaml print.
@@ -96,14 +96,16 @@ func (c *Cluster) Write(w io.Writer, format string) error {
 
 func (c *Cluster) document() document {
 	d := document{
-		APIVersion: Version, Kind: Kind, Network: c.System, Status: c.Status().String(), Summary: c.Summary(), Next: c.Next(),
+		APIVersion: APIVersion, Kind: Kind, Network: c.System, Status: c.Status().String(),
+		Summary: c.Summary(), Next: c.Next(),
 		Problems: []problemOf{}, Nodes: []nodeOf{},
 	}
 	if !c.At.IsZero() {
 		d.At = c.At.UTC().Format(time.RFC3339)
 	}
 	for _, p := range c.Problems {
-		d.Problems = append(d.Problems, problemOf{p.Code, p.Status.String(), p.Subject, p.Device, p.Key, p.CausedBy, p.Text})
+		d.Problems = append(d.Problems,
+			problemOf{p.Code, p.Status.String(), p.Subject, p.Device, p.Key, p.CausedBy, p.Text})
 	}
 	for _, n := range c.Nodes {
 		node := nodeOf{Name: n.Name, Unread: n.Lost, Devices: []deviceOf{}}

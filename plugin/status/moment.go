@@ -33,6 +33,12 @@ func newMoment(recorded graph.Recorded) *moment {
 			m.plugin = append(m.plugin, message)
 		}
 	}
+	for _, message := range m.plugin {
+		if n := message.Node; n != nil && n.Index >= 0 {
+			sample := &evidence.Pod{Role: "sample", Node: n.Name, IPs: Samples(n)}
+			m.plugin = append(m.plugin, &evidence.Message{Pod: sample})
+		}
+	}
 	m.plugin = append(m.plugin, &evidence.Message{Run: &evidence.Run{
 		ID: "status", Minor: evidence.Minor, Families: familiesOf(m.plugin),
 	}})
@@ -48,6 +54,36 @@ func newMoment(recorded graph.Recorded) *moment {
 		}
 	}
 	return m
+}
+
+// Samples returns the addresses that stand for a node's pods, since there are no test
+// pods: one of its first pod range of each family. The last ones of a range are the
+// least likely to be taken, and the very last of IPv4 can be a broadcast address.
+func Samples(n *evidence.Node) (samples []netip.Addr) {
+	have := map[bool]bool{}
+	for _, podRange := range n.PodCIDRs {
+		is4 := podRange.Addr().Is4()
+		if have[is4] {
+			continue
+		}
+		have[is4] = true
+		sample := last(podRange)
+		if before := sample.Prev(); podRange.Contains(before) {
+			sample = before
+		}
+		samples = append(samples, sample)
+	}
+	return samples
+}
+
+// last returns the last address of a range.
+func last(p netip.Prefix) netip.Addr {
+	bits := p.Addr().AsSlice()
+	for i := p.Bits(); i < p.Addr().BitLen(); i++ {
+		bits[i/8] |= 1 << (7 - i%8)
+	}
+	address, _ := netip.AddrFromSlice(bits)
+	return address
 }
 
 // ofDevice reports whether a message is of what each answer reports again.
@@ -69,7 +105,7 @@ func ofHost(m *evidence.Message) bool {
 	case ofDevice(m):
 		return false
 	case m.Hello != nil, m.Module != nil, m.Link != nil, m.Address != nil, m.Socket != nil, m.Problem != nil,
-		m.Route != nil, m.Routes != nil, m.Rule != nil:
+		m.Route != nil, m.Routes != nil, m.Rule != nil, m.Diversion != nil, m.Inventory != nil:
 		return true
 	}
 	return false

@@ -81,7 +81,6 @@ func TestRecordings(t *testing.T) {
 		"vm-shared-key":               "WG0303 fail",
 		"host-device-deleted":         "WG0201 fail",
 		"host-device-down":            "WG0201 fail",
-		"host-endpoint-address":       "WG0306 fail",
 		"host-vxlan":                  "WG0101 warn",
 		"host-configured-not-running": "WG0104 fail",
 	} {

@@ -29,7 +29,13 @@ const talk = 256
 // problems returns what is wrong: what package check found, and what the rules of
 // this package say.
 func (m *Monitor) problems(c *Cluster) []Problem {
-	all := slices.Concat(m.absent, m.judged)
+	all := slices.Clone(m.absent)
+	for _, p := range m.judged {
+		if p.Code == "WG0306" && c.heard(&p) {
+			continue
+		}
+		all = append(all, p)
+	}
 	for _, n := range c.Nodes {
 		if n.Lost != "" {
 			all = append(all, Problem{
@@ -48,6 +54,21 @@ func (m *Monitor) problems(c *Cluster) []Problem {
 		}
 	}
 	return all
+}
+
+// heard reports whether a peer that a node sends elsewhere than it publishes was heard
+// lately: then that is where its last datagram came from, through a NAT.
+func (c *Cluster) heard(wrong *Problem) bool {
+	for _, n := range c.Nodes {
+		for _, d := range n.Devices {
+			for _, p := range d.Peers {
+				if n.Name == wrong.Subject.Node && d.Name == wrong.Device && p.PublicKey == wrong.Key {
+					return p.Handshake != 0 && p.RX > 0 && time.Duration(p.Age) < expired
+				}
+			}
+		}
+	}
+	return false
 }
 
 // unread are devices that could not be read, but those that are known as such.
@@ -100,7 +121,8 @@ func (m *Monitor) peer(n *Node, d *Device, p *Peer) (found Problem, wrong bool) 
 	case silent >= quiet && t.heard && t.tx-t.txHeard >= talk:
 		found.Code = "WG0501"
 		found.Status = verdict.Warn
-		found.Text = fmt.Sprintf("%s sends to %s at %s and has received nothing for %s; after %s it is not one-way traffic",
+		found.Text = fmt.Sprintf(
+			"%s sends to %s at %s and has received nothing for %s; after %s it is not one-way traffic",
 			n.Name, name, endpoint(p), duration(silent), duration(dead))
 	default:
 		return found, false

@@ -64,7 +64,8 @@ func deviceRow(n *Node, d *Device, wide bool) row {
 	sum := d.Sum()
 	in, out := rates(sum.Rate)
 	return row{[]string{
-		n.Name, joinedCodes(d.Codes), d.Name, kind, "-", size(sum.RX), size(sum.TX), in, out, fmt.Sprintf("port %d", d.Port),
+		n.Name, joinedCodes(d.Codes), d.Name, kind, "-", size(sum.RX), size(sum.TX), in, out,
+		fmt.Sprintf("port %d", d.Port),
 		"-", key(d.PublicKey, wide),
 	}, d.Worst}
 }

@@ -2,37 +2,16 @@ package status
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is another one; got\n%s", path, got)
-	}
-}
 
 const (
 	keyA = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaE="
@@ -102,7 +81,7 @@ func TestFormats(t *testing.T) {
 		if err := write(example(), &text); err != nil {
 			t.Error(err)
 		}
-		golden(t, name, text.Bytes())
+		golden.Compare(t, name, text.Bytes())
 		if name != "color.txt" && strings.Contains(text.String(), "\x1b") {
 			t.Errorf("%s: what a node says came through", name)
 		}

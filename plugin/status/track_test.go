@@ -90,7 +90,7 @@ func TestHandshakes(t *testing.T) {
 		"idle":       {func(p *evidence.Peer) { p.Keepalive, p.Age = 0, int64(time.Hour) }, nil},
 		"expired":    {func(p *evidence.Peer) { p.Keepalive, p.Age = 25, int64(206*time.Second) }, []string{"WG0606 fail"}},
 		"renewing":   {func(p *evidence.Peer) { p.Keepalive, p.Age = 25, int64(204*time.Second) }, nil},
-		"stale peer": {func(p *evidence.Peer) { p.AllowedIPs, p.Keepalive, p.Age = nil, 25, int64(time.Hour) }, nil},
+		"stale peer": {func(p *evidence.Peer) { p.AllowedIPs, p.Keepalive, p.Age = nil, 25, int64(time.Hour) }, []string{"WG0304 fail"}},
 	} {
 		r, answers := recorded(t, "vm-healthy-wireguard")
 		c := next(t, NewMonitor(r), moved(answers, 0, test.change))

@@ -1,0 +1,77 @@
+package manifests
+
+import (
+	"fmt"
+	"strings"
+)
+
+// resultsRole is the role for a run's results in one namespace.
+const resultsRole = `---
+# Only for --report-configmap and --ledger: what a run leaves. Bind it with
+#   kubectl create rolebinding kubectl-wg-results -n %[1]s --role=kubectl-wg-results --user=NAME
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: kubectl-wg-results
+  namespace: %[1]q
+  labels:
+    app.kubernetes.io/name: kubectl-wg
+rules:
+  # A name cannot be given for what does not exist yet.
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [create]
+  - apiGroups: [""]
+    resources: [configmaps]
+    verbs: [get, update]
+    resourceNames: [%[2]s]
+`
+
+// eventsRule is what it lacks for the event about a report.
+const eventsRule = `  # Only for --report-configmap: an event about the report.
+  - apiGroups: [""]
+    resources: [events]
+    verbs: [create]
+`
+
+// ResultsRole returns the role for results in a namespace, in ConfigMaps of these
+// names; event: and for an event about a report. It begins a document of YAML.
+func ResultsRole(namespace string, names []string, event bool) []byte {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	role := fmt.Sprintf(resultsRole, namespace, strings.Join(quoted, ", "))
+	if event {
+		role += eventsRule
+	}
+	return []byte(role)
+}
+
+// policyReportRole is the role for those who apply a policy report.
+const policyReportRole = `---
+# Only for kubectl apply of -o %[3]s, which the plugin itself only prints. Bind it with
+#   kubectl create clusterrolebinding kubectl-wg-reports --clusterrole=kubectl-wg-reports --user=NAME
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: kubectl-wg-reports
+  labels:
+    app.kubernetes.io/name: kubectl-wg
+rules:
+  - apiGroups: [%[1]s]
+    resources: [%[2]s]
+    verbs: [create, get, patch]
+`
+
+// PolicyReportRole returns the role for applying what a format of reports prints, nil
+// for a format that is not an object of the cluster. It begins a document of YAML.
+func PolicyReportRole(format string) []byte {
+	switch format {
+	case "policyreport":
+		return fmt.Appendf(nil, policyReportRole, "wgpolicyk8s.io", "clusterpolicyreports", format)
+	case "openreports":
+		return fmt.Appendf(nil, policyReportRole, "openreports.io", "clusterreports", format)
+	}
+	return nil
+}
