@@ -1,11 +1,11 @@
 package logs
 
 import (
+	"bytes"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
-
-	"bytes"
 )
 
 // Each known message, as its program writes it, is found and has a code that exists.
@@ -34,10 +34,17 @@ func TestKnown(t *testing.T) {
 		{"felix/wireguard.go: Unable to create wireguard link, retrying...", "WG0201"},
 		{"felix/wireguard.go: Public key already associated with a node", "WG0303"},
 		{"felix/wireguard.go: Public key out of sync or updated", ""},
+		{"Failed to find module 'wireguard'", "WG0201"},
+		{"wireguard: version magic '5.10.0-1 SMP' should be '5.10.0-2 SMP'", "WG0201"},
+		{"wireguard: Unknown symbol udp_tunnel6_xmit_skb (err -2)", "WG0201"},
+		{"Unable to access interface: Protocol not supported", "WG0201"},
 		{"sendmsg: Required key not available", "WG0304"},
 		{"wireguard: flannel-wg: Packet has unallowed src IP (10.42.1.3) from peer 2", "WG0304"},
 	} {
 		found := find(row.text)
+		if !regexp.MustCompile(Pattern()).MatchString(row.text) {
+			t.Errorf("%s: is not matched by the pattern", row.text)
+		}
 		if found == nil || found.Code != row.code || found.Problem != (row.code != "") || !Related(row.text) {
 			t.Errorf("%s: %+v, want %s", row.text, found, row.code)
 		}
@@ -55,7 +62,7 @@ func TestRelated(t *testing.T) {
 		"dev wg0 is up": true, "Running flannel backend.": true,
 		"Synced iptables rules": false, "swgr reloaded": false, "Trace[51820001]: done": false,
 	} {
-		if Related(text) != want {
+		if Related(text) != want || regexp.MustCompile(Pattern()).MatchString(text) != want {
 			t.Errorf("%q: %v", text, !want)
 		}
 	}

@@ -122,7 +122,7 @@ type NodeAddress struct {
 
 // Pod is one pod of the run once it was Ready, or the last that was seen of it.
 type Pod struct {
-	Role  string       `json:"role"` // "probe", "pod", "newcomer" or "trial"
+	Role  string       `json:"role"` // "probe", "pod", "newcomer", "trial" or "logs"
 	Node  string       `json:"node"`
 	Name  string       `json:"name"`
 	IPs   []netip.Addr `json:"ips,omitempty"`
