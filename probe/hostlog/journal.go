@@ -57,7 +57,7 @@ func (r *reading) readJournal(ctx context.Context) {
 	paths, err := r.journalFiles()
 	for _, path := range paths {
 		if ctx.Err() != nil {
-			err = cmp.Or(err, context.Cause(ctx))
+			err = cmp.Or(err, fmt.Errorf("the time was over, older files were not read: %w", context.Cause(ctx)))
 			break
 		}
 		err = cmp.Or(err, r.readJournalFile(path, &log))

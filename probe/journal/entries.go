@@ -193,12 +193,8 @@ func (f *File) field(at uint64) (field, error) {
 	if d, known := f.known[at]; known {
 		return d, nil
 	}
-	d, err := f.data(at, maxValue)
-	switch {
-	case err != nil:
-	case d.name == "MESSAGE":
-		return f.data(at, uint64(len("MESSAGE="))+maxMessage)
-	case len(f.known) < maxCached:
+	d, err := f.data(at, uint64(len("MESSAGE="))+maxMessage)
+	if err == nil && d.name != "MESSAGE" && len(d.value) <= maxValue && len(f.known) < maxCached {
 		f.known[at] = d
 	}
 	return d, err

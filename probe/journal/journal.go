@@ -31,7 +31,7 @@ const (
 	maxItems   = 1024    // fields of an entry
 	maxMessage = 4 << 10 // bytes of a message that are kept
 	maxCached  = 10_000  // fields whose values are remembered
-	maxValue   = 256     // bytes of any other value
+	maxValue   = 256     // bytes of a value by which entries are chosen, or that is remembered
 	// maxOlder is how many entries in a row may be older than asked for before the
 	// rest is taken to be so too. A clock that is set at boot makes some out of order.
 	maxOlder = 2000
