@@ -38,7 +38,9 @@ type reading struct {
 
 // Read returns the wanted lines in the order of time, and what was read. Its error is
 // that of a request that cannot be carried out.
-func (r Reader) Read(ctx context.Context, request evidence.HostLogsRequest) ([]evidence.HostLine, evidence.HostLogs, error) {
+func (r Reader) Read(
+	ctx context.Context, request evidence.HostLogsRequest,
+) ([]evidence.HostLine, evidence.HostLogs, error) {
 	if r.Folder == "" {
 		r.Folder = Folder
 	}
