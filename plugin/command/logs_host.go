@@ -28,11 +28,12 @@ func (r *root) runHostLogs(ctx context.Context, f logsFlags) error {
 	return r.observe(ctx, o, func(ctx context.Context, observation *run.Observation, progress *progress) error {
 		read := r.logReader(client, f, progress.Note)
 		host := &hostLogs{all: f.all}
-		match := logs.Pattern()
-		if f.all {
-			match = ""
+		request := evidence.HostLogsRequest{Last: f.since.Milliseconds()}
+		if !f.all {
+			request.Words = logs.Words
+			request.Match = logs.Pattern()
 		}
-		if err := observation.HostLogs(ctx, f.since, match, host.hear); err != nil {
+		if err := observation.HostLogs(ctx, request, host.hear); err != nil {
 			return err
 		}
 		for _, note := range host.notesOf(observation) {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -121,10 +122,25 @@ var related = regexp.MustCompile(`(?i)wire-?guard|\bwg[0-9-]|flannel-wg|cilium_w
 	`flannel (?:exited|backend)|flannel found podcidr|will be used by flannel|unknown flannel backend|backend type|` +
 	`\b5182[01]\b|\b51871\b|required key not available`)
 
-// Related reports whether a line is about WireGuard.
-func Related(text string) bool { return related.MatchString(text) || find(text) != nil }
+// Words are in lower case; a line that is related has one of them at least, in any case.
+// Most lines have none, and are not compared with the forms, which takes long.
+var Words = []string{
+	"wg", "wireguard", "wire-guard", "flannel", "backend", "key", "psk", "5182", "51871", "failed to set", "failed to add",
+	"failed to configure", "no valid mode", "the lease has no", "unable to access interface", "unallowed src",
+}
 
-// Pattern is a regular expression (RE2) for the lines that are related.
+// Related reports whether a line is about WireGuard.
+func Related(text string) bool {
+	return hasWord(text) && (related.MatchString(text) || find(text) != nil)
+}
+
+func hasWord(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(Words, func(word string) bool { return strings.Contains(text, word) })
+}
+
+// Pattern is a regular expression (RE2) for the lines that are related, of those that have one
+// of the Words.
 func Pattern() string {
 	forms := []string{related.String()}
 	for _, message := range Known {
@@ -135,6 +151,9 @@ func Pattern() string {
 
 // find returns what is known of a line, nil if nothing is.
 func find(text string) *Message {
+	if !hasWord(text) {
+		return nil
+	}
 	for i := range Known {
 		if Known[i].Form.MatchString(text) {
 			return &Known[i]

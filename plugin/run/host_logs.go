@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -32,15 +31,14 @@ func (r *Run) placeLogsAgain(ctx context.Context) error {
 	return nil
 }
 
-// HostLogs has every agent of RoleLogs read the lines of its host since some time
-// ago that match a regular expression, and passes what they say to hear. Nothing of
-// it is recorded.
+// HostLogs makes a request for logs of every agent of RoleLogs, and passes what they
+// say to hear.
 func (o *Observation) HostLogs(
-	ctx context.Context, last time.Duration, match string, hear func(Agent, *evidence.Message) bool,
+	ctx context.Context, request evidence.HostLogsRequest, hear func(Agent, *evidence.Message) bool,
 ) error {
 	return o.run.phase(ctx, "reading the hosts' logs", func(ctx context.Context) error {
 		o.Ask(ctx, "reading the hosts' logs", RoleLogs, func(Agent) evidence.Request {
-			return evidence.Request{HostLogs: &evidence.HostLogsRequest{Last: last.Milliseconds(), Match: match}}
+			return evidence.Request{HostLogs: &request}
 		}, hear)
 		return nil
 	})

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -67,7 +66,7 @@ func TestHostLogs(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var heard []string
-	err = observation.HostLogs(context.Background(), time.Hour, "wireguard", func(a Agent, m *evidence.Message) bool {
+	err = observation.HostLogs(context.Background(), evidence.HostLogsRequest{Match: "wireguard"}, func(a Agent, m *evidence.Message) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if m.HostLine != nil {

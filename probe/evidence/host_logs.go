@@ -6,8 +6,11 @@ package evidence
 type HostLogsRequest struct {
 	// Last is how far back to read, milliseconds before the host's own present.
 	Last int64 `json:"last"`
-	// Match is a regular expression (RE2) that a wanted line matches; empty for all.
-	Match string `json:"match,omitempty"`
+	// Words are in lower case; a wanted line has one of them at least, in any case. None
+	// for all lines. Match is a regular expression (RE2) that it matches besides, empty
+	// for all: matching each line takes longer than reading it.
+	Words []string `json:"words,omitempty"`
+	Match string   `json:"match,omitempty"`
 }
 
 // HostLine is one line of a log of a host. Lines are shown, and not recorded.

@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -30,6 +32,7 @@ type reading struct {
 	folder string
 	since  time.Time
 	now    time.Time
+	words  []string
 	match  *regexp.Regexp // nil for all lines
 	kept   newest
 	logs   []evidence.HostLog
@@ -51,7 +54,8 @@ func (r Reader) Read(
 		r.Now = time.Now
 	}
 	now := r.Now()
-	this := reading{folder: r.Folder, now: now, since: now.Add(-time.Duration(request.Last) * time.Millisecond)}
+	last := time.Duration(request.Last) * time.Millisecond
+	this := reading{folder: r.Folder, now: now, since: now.Add(-last), words: request.Words}
 	if request.Match != "" {
 		match, err := regexp.Compile(request.Match)
 		if err != nil {
@@ -72,7 +76,7 @@ func (r Reader) Read(
 
 // keep keeps a line if it is wanted, and counts it in its log.
 func (r *reading) keep(log *evidence.HostLog, when time.Time, source, text string) {
-	if when.Before(r.since) && !when.IsZero() || r.match != nil && !r.match.MatchString(text) {
+	if when.Before(r.since) && !when.IsZero() || !r.wants(text) {
 		return
 	}
 	line := evidence.HostLine{Source: source, Text: plain(text)}
@@ -81,4 +85,15 @@ func (r *reading) keep(log *evidence.HostLog, when time.Time, source, text strin
 	}
 	log.Lines++
 	r.kept.add(line)
+}
+
+// wants reports whether a line is one that was asked for.
+func (r *reading) wants(text string) bool {
+	if len(r.words) > 0 {
+		lower := strings.ToLower(text)
+		if !slices.ContainsFunc(r.words, func(word string) bool { return strings.Contains(lower, word) }) {
+			return false
+		}
+	}
+	return r.match == nil || r.match.MatchString(text)
 }

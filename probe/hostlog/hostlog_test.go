@@ -124,6 +124,10 @@ func TestMatchAndSince(t *testing.T) {
 	if lines, _ = read(t, reader, "flannel exited", time.Minute); len(lines) > 0 {
 		t.Errorf("%q is older than a minute", lines)
 	}
+	request := evidence.HostLogsRequest{Last: time.Hour.Milliseconds(), Words: []string{"nothing", "flannel exited"}}
+	if found, _, err := reader.Read(context.Background(), request); err != nil || len(found) != 1 {
+		t.Errorf("%+v have one of the words: %v", found, err)
+	}
 	_, _, err := reader.Read(context.Background(), evidence.HostLogsRequest{Match: "("})
 	if err == nil {
 		t.Error("( is no regular expression, and that is no error")
