@@ -68,7 +68,7 @@ func (r Reader) Read(
 		this.readFile(path)
 	}
 	if !this.kernel {
-		this.readKernel(r.Kernel)
+		this.readKernel(r.Kernel, r.Now)
 	}
 	lines := this.kept.take()
 	return lines, evidence.HostLogs{Logs: this.logs, Left: this.kept.left}, nil

@@ -48,13 +48,13 @@ func kernelMessages() (Messages, error) {
 var kernelLine = regexp.MustCompile(`^(?:<\d+>)?(?:\[ *(\d+)\.(\d{6})\])?(?:\[ *[TC]\d+\])? ?(.*)$`)
 
 // readKernel reads the kernel's log.
-func (r *reading) readKernel(read func() (Messages, error)) {
+func (r *reading) readKernel(read func() (Messages, error), clock func() time.Time) {
 	log := evidence.HostLog{Name: kernelSource}
 	messages, err := read()
 	if err != nil {
 		log.Error = err.Error()
 	}
-	started := r.now.Add(-messages.Up)
+	started := clock().Add(-messages.Up)
 	for line := range strings.Lines(messages.Text) {
 		parts := kernelLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		if parts == nil {
