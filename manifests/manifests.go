@@ -8,6 +8,7 @@ package manifests
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ var files embed.FS
 // The labels and annotations by which a run's objects are found again.
 const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
-	LabelRole      = "app.kubernetes.io/component" // "pod", "probe", "newcomer" or "trial"
+	LabelRole      = "app.kubernetes.io/component" // "pod", "probe", "newcomer", "trial" or "logs"
 	LabelRun       = "kubectl-wg.io/run"
 	AnnotationNode = "kubectl-wg.io/node" // a node's name can be too long for a label
 	ManagedBy      = "kubectl-wg"
@@ -38,6 +39,12 @@ const Newcomer = "newcomer"
 
 // Trial is the role of a pod in which a WireGuard link is made and removed.
 const Trial = "trial"
+
+// Logs is the role of a pod that reads the logs of its node.
+const Logs = "logs"
+
+// RunLog is the folder of a host in which journald keeps files in memory.
+const RunLog = "/run/log"
 
 // newPodIdle is how long a new pod stays when it has sent all it has to.
 const newPodIdle = 3 * time.Second
@@ -67,12 +74,14 @@ type Run struct {
 
 // Placing describes where one Job goes.
 type Placing struct {
-	Role  string // "pod", "probe", "newcomer" or "trial"
+	Role  string // "pod", "probe", "newcomer", "trial" or "logs"
 	Index int    // of the node
 	Node  string // its name
 	// Sockets is the host's folder of userspace control sockets for a probe
 	// of the second pass, empty for the first.
 	Sockets string
+	// WithoutRunLog is for a second pod that reads logs, on a host that has no RunLog.
+	WithoutRunLog bool
 	// Arguments are those of `wg-probe newcomer`, which depend on the run.
 	Arguments []string
 	// Secrets are the variables whose values are in the run's Secret, see SecretObject.
@@ -125,6 +134,10 @@ func (r Run) JobObject(p Placing) (*batchv1.Job, error) {
 		job.Name += "-2"
 		shareSockets(pod, p.Sockets)
 	}
+	if p.WithoutRunLog {
+		job.Name += "-2"
+		omitRunLog(pod)
+	}
 	return &job, nil
 }
 
@@ -138,6 +151,20 @@ func shareSockets(pod *corev1.PodSpec, folder string) {
 	pod.Containers[0].VolumeMounts = append(pod.Containers[0].VolumeMounts, corev1.VolumeMount{
 		Name: "sockets", MountPath: SocketFolder, ReadOnly: true,
 	})
+}
+
+// omitRunLog takes the folder from a pod that reads logs.
+func omitRunLog(pod *corev1.PodSpec) {
+	name := ""
+	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool {
+		found := v.HostPath != nil && v.HostPath.Path == RunLog
+		if found {
+			name = v.Name
+		}
+		return found
+	})
+	agent := &pod.Containers[0]
+	agent.VolumeMounts = slices.DeleteFunc(agent.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == name })
 }
 
 // OperatorRole returns the role to give to an operator who lacks a permission.

@@ -19,7 +19,7 @@ func (r Run) NamespaceOf(role string) string {
 	switch {
 	case !r.Own():
 		return r.Namespace
-	case role == "probe", role == Trial: // has a capability, which the other does not admit
+	case role == "probe", role == Trial, role == Logs: // has a capability, which the other does not admit
 		return "kubectl-wg-" + r.ID
 	}
 	return "kubectl-wg-" + r.ID + "-pods"

@@ -24,8 +24,10 @@ var Layers = []Layer{
 	{"probe/host", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/filter", []string{"probe/evidence", "probe/kernel"}},
 	{"probe/trial", []string{"probe/evidence", "probe/kernel"}},
+	{"probe/journal", nil},
+	{"probe/hostlog", []string{"probe/evidence", "probe/journal"}},
 	{"probe/agent", []string{"probe/evidence", "probe/evidence/columns", "probe/wire", "probe/capture", "probe/canary", "probe/device",
-		"probe/host", "probe/filter", "probe/trial", "probe/perf"}},
+		"probe/host", "probe/hostlog", "probe/filter", "probe/trial", "probe/perf"}},
 	{"cmd/wg-probe", []string{"probe/agent"}},
 
 	{"manifests", nil},

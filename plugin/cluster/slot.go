@@ -98,7 +98,7 @@ func (p *Placement) newlyReady() []evidence.Pod {
 
 func (s *slot) evidence() evidence.Pod {
 	pod := evidence.Pod{Role: s.placing.Role, Node: s.placing.Node, Ready: s.ready, Wait: s.wait.Milliseconds()}
-	if s.placing.Sockets != "" {
+	if s.placing.Sockets != "" || s.placing.WithoutRunLog {
 		pod.Pass = 2
 	}
 	if s.pod != nil {

@@ -15,11 +15,11 @@ import (
 
 // logsFlags are the flags of logs.
 type logsFlags struct {
-	nodes   []string
-	since   time.Duration
-	follow  bool
-	all     bool
-	timeout time.Duration
+	placementFlags // what is not about nodes and time is for --host only
+	since          time.Duration
+	follow         bool
+	all            bool
+	host           bool
 }
 
 func (r *root) logs() *cobra.Command {
@@ -27,19 +27,25 @@ func (r *root) logs() *cobra.Command {
 	command := &cobra.Command{
 		Use:        "logs [NODE…]",
 		SuggestFor: []string{"log", "journal", "journalctl", "dmesg"},
-		Short:      "Show what the network's pods log about WireGuard, known messages explained",
+		Short:      "Show what the network's pods and the nodes log about WireGuard, known messages explained",
 		Long: `Show the lines about WireGuard in the logs of the pods of Flannel, Canal, Calico,
 Cilium, Antrea, Kilo and Submariner on all nodes, in the order of time. Known
 problems come first, each with its code, what it means and what to do. Of a container
 that was restarted, the log of the instance before is read too.
 
-K3s and plain flanneld run Flannel outside of pods. Their log is on the node:
-journalctl -u k3s -u k3s-agent
+K3s, RKE2 and plain flanneld log on the node. With --host the nodes' own logs are read
+too: of the journal the units of K3s, RKE2, Flannel, kubelet, wg-quick, tailscaled and
+of what configures networks; K3s' log file where there is no systemd; and the kernel's
+log. A pod on each node reads them, with /var/log and /run/log mounted read-only and the
+capability SYSLOG. It is removed at the end.
 
-Nothing is started in the cluster. With --namespace only pods of that namespace
-are read. What looks like a secret is cut out of every line.`,
+Without --host nothing is started in the cluster, and with --namespace only pods of
+that namespace are read. What looks like a secret is cut out of every line.`,
 		Example: `  # The last hour, on all nodes.
   kubectl wg logs
+
+  # The nodes' own logs too, as K3s needs it.
+  kubectl wg logs --host
 
   # A day, on one node, with lines that are not about WireGuard.
   kubectl wg logs node1 --since 24h --all
@@ -56,18 +62,33 @@ are read. What looks like a secret is cut out of every line.`,
 				return usagef("e.g. 30m or 24h", "--since %s is not positive", f.since)
 			case f.timeout < time.Second:
 				return usagef("", "--timeout %s is too short, the minimum is 1s", f.timeout)
+			case f.host && f.follow:
+				return usagef("on a node: journalctl -f -u k3s -u k3s-agent", "--host reads once, it cannot --follow")
 			}
 			f.nodes = cleanNames(append(f.nodes, args...))
+			if f.host {
+				return r.runHostLogs(command.Context(), f)
+			}
+			for _, name := range []string{"node-selector", "image", "image-pull-policy", "image-pull-secret", "keep"} {
+				if command.Flags().Changed(name) {
+					return usagef("add --host, or omit it", "--%s is about pods that only --host starts", name)
+				}
+			}
 			return r.runLogs(command.Context(), f)
 		},
 	}
 	flags := command.Flags()
-	flags.StringSliceVar(&f.nodes, "nodes", nil, "nodes whose logs are read, by name (default all)")
+	r.addPlacementFlags(command, &f.placementFlags, "limit for reading, without --follow")
+	flags.BoolVar(&f.host, "host", false, "read the logs of the nodes themselves too, by a pod on each")
 	flags.DurationVar(&f.since, "since", time.Hour, "how far back to read")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what is logged, until interrupted")
 	flags.BoolVar(&f.all, "all", false, "show all lines, not only those about WireGuard")
-	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "limit for reading, without --follow")
-	command.RegisterFlagCompletionFunc("nodes", r.completeNodes)
+	for name, usage := range map[string]string{
+		"nodes":         "nodes whose logs are read, by name (default all)",
+		"node-selector": "nodes whose logs are read, by label, with --host",
+	} {
+		flags.Lookup(name).Usage = usage
+	}
 	return command
 }
 
@@ -84,8 +105,7 @@ func (e *noLogs) Error() string {
 
 // Hint says where the log is then.
 func (e *noLogs) Hint() string {
-	return "K3s has Flannel in its own process; on a node: " +
-		"journalctl -u k3s -u k3s-agent --since -1h | grep -iE 'wireguard|flannel'"
+	return "K3s has Flannel in its own process, and logs on the node: kubectl wg logs --host"
 }
 
 // ExitCode is that of a command that could not run.
@@ -111,17 +131,22 @@ func (r *root) runLogs(ctx context.Context, f logsFlags) error {
 	if len(sources) == 0 {
 		return &noLogs{f.nodes}
 	}
-	read := &logReader{
-		client: client, since: time.Now().Add(-f.since), all: f.all,
-		writer: logs.Writer{To: r.streams.Out, Zone: time.Local, Show: shown},
-		note:   func(text string) { fmt.Fprintln(r.streams.Err, shown(text)) },
-	}
+	read := r.logReader(client, f, func(text string) { fmt.Fprintln(r.streams.Err, text) })
 	if f.follow {
 		return read.follow(ctx, sources, func(ctx context.Context) ([]cluster.LogSource, error) {
 			return client.LogSources(ctx, *r.config.Namespace, f.nodes)
 		})
 	}
 	return read.once(reading, sources)
+}
+
+// logReader returns a reader that notes what a user is to know besides the lines.
+func (r *root) logReader(client logClient, f logsFlags, note func(string)) *logReader {
+	return &logReader{
+		client: client, since: time.Now().Add(-f.since), all: f.all,
+		writer: logs.Writer{To: r.streams.Out, Zone: time.Local, Show: shown},
+		note:   func(text string) { note(shown(text)) },
+	}
 }
 
 // shown makes text from a cluster fit to be shown: without secrets, and harmless.

@@ -43,6 +43,16 @@ const (
 
 // once reads all logs and shows them in the order of time.
 func (l *logReader) once(ctx context.Context, sources []cluster.LogSource) error {
+	lines, err := l.read(ctx, sources)
+	if err != nil {
+		return err
+	}
+	return l.write(lines)
+}
+
+// read returns the wanted lines of all logs. What could not be read is noted; it is an
+// error if that is all of them.
+func (l *logReader) read(ctx context.Context, sources []cluster.LogSource) ([]logs.Line, error) {
 	var mu sync.Mutex
 	var lines []logs.Line
 	var failed []error
@@ -75,13 +85,13 @@ func (l *logReader) once(ctx context.Context, sources []cluster.LogSource) error
 	_ = reading.Wait() // each reader keeps its own error
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case len(failed) > 0 && len(lines) == 0:
-		return fmt.Errorf("no log could be read: %w", failed[0])
+		return nil, fmt.Errorf("no log could be read: %w", failed[0])
 	case left > 0:
 		l.note(fmt.Sprintf("%d lines more are not shown; --since and --nodes make them fewer", left))
 	}
-	return l.write(lines)
+	return lines, nil
 }
 
 // The times of following: lines of several nodes are put in order by

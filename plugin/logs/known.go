@@ -1,6 +1,10 @@
 package logs
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Message is a message of a system that is known: what it means and what to do.
 type Message struct {
@@ -87,6 +91,17 @@ var Known = []Message{
 	note(`Public key out of sync or updated`, "Calico has made a new key and publishes it"),
 	note(`Waiting for wireguard link to come up`, "Calico waits for its device"),
 
+	// systemd src/shared/module-util.c, and linux kernel/module.
+	known(`Failed to find module 'wireguard'`, "WG0201", "the kernel of this node has no module wireguard",
+		"install the module or a newer kernel; kubectl wg explain WG0201 has the commands"),
+	known(`wireguard: (?:version magic|Unknown symbol|disagrees about version of symbol)`, "WG0201",
+		"the module wireguard of this node was built for another kernel",
+		"install the module for the kernel that runs, or start the kernel that the module is for"),
+	// wireguard-tools src/ipc.h by way of wg-quick, with EPROTONOSUPPORT.
+	known(`Unable to access interface: Protocol not supported`, "WG0201",
+		"the kernel of this node has no WireGuard, and wg-quick could not make its device",
+		"install the module or a newer kernel, then restart the unit that the line is of"),
+
 	// linux drivers/net/wireguard, as a socket's error and in the kernel's log.
 	known(`[Rr]equired key not available`, "WG0304",
 		"no peer of the device has the address that a packet is for",
@@ -107,11 +122,38 @@ var related = regexp.MustCompile(`(?i)wire-?guard|\bwg[0-9-]|flannel-wg|cilium_w
 	`flannel (?:exited|backend)|flannel found podcidr|will be used by flannel|unknown flannel backend|backend type|` +
 	`\b5182[01]\b|\b51871\b|required key not available`)
 
+// Words are in lower case; a line that is related has one of them at least, in any case.
+// Most lines have none, and are not compared with the forms, which takes long.
+var Words = []string{
+	"wg", "wireguard", "wire-guard", "flannel", "backend", "key", "psk", "5182", "51871", "failed to set", "failed to add",
+	"failed to configure", "no valid mode", "the lease has no", "unable to access interface", "unallowed src",
+}
+
 // Related reports whether a line is about WireGuard.
-func Related(text string) bool { return related.MatchString(text) || find(text) != nil }
+func Related(text string) bool {
+	return hasWord(text) && (related.MatchString(text) || find(text) != nil)
+}
+
+func hasWord(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(Words, func(word string) bool { return strings.Contains(text, word) })
+}
+
+// Pattern is a regular expression (RE2) for the lines that are related, of those that have one
+// of the Words.
+func Pattern() string {
+	forms := []string{related.String()}
+	for _, message := range Known {
+		forms = append(forms, message.Form.String())
+	}
+	return "(?:" + strings.Join(forms, ")|(?:") + ")"
+}
 
 // find returns what is known of a line, nil if nothing is.
 func find(text string) *Message {
+	if !hasWord(text) {
+		return nil
+	}
 	for i := range Known {
 		if Known[i].Form.MatchString(text) {
 			return &Known[i]

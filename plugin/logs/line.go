@@ -25,18 +25,20 @@ const maxText = 2 << 10
 
 // Parse reads a line as the API server writes it with timestamps.
 func Parse(node, source, raw string) Line {
-	line := Line{Node: node, Source: source, Text: raw}
 	if stamp, text, found := strings.Cut(raw, " "); found {
 		if when, err := time.Parse(time.RFC3339Nano, stamp); err == nil {
-			line.Time = when
-			line.Text = text
+			return New(node, source, when, text)
 		}
 	}
-	if len(line.Text) > maxText {
-		line.Text = strings.ToValidUTF8(line.Text[:maxText], "") + " …"
+	return New(node, source, time.Time{}, raw)
+}
+
+// New returns a line whose time is known, or zero.
+func New(node, source string, when time.Time, text string) Line {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + " …"
 	}
-	line.Known = find(line.Text)
-	return line
+	return Line{Time: when, Node: node, Source: source, Text: text, Known: find(text)}
 }
 
 // Sort puts lines in the order of time, those of one source in the order in which

@@ -1,16 +1,17 @@
 package logs
 
 import (
+	"bytes"
+	"regexp"
 	"strings"
 	"testing"
-
-	"bytes"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/golden"
 )
 
 // Each known message, as its program writes it, is found and has a code that exists.
 func TestKnown(t *testing.T) {
+	seen := map[*Message]bool{}
 	for _, row := range []struct{ text, code string }{
 		{"E1127 main.go:359] Failed to initialize backend: could not create wireguard interface: operation not supported", "WG0201"},
 		{`level=fatal msg="flannel exited: failed to register flannel network: could not create wireguard interface: operation not supported"`, "WG0201"},
@@ -34,16 +35,31 @@ func TestKnown(t *testing.T) {
 		{"2026-11-27 [INFO][55] felix/wireguard.go 610: Wireguard is not supported ipVersion=0x4", "WG0201"},
 		{"felix/wireguard.go: Unable to create wireguard link, retrying...", "WG0201"},
 		{"felix/wireguard.go: Public key already associated with a node", "WG0303"},
+		{"Failed to remove stale AllowedIPs from WireGuard peer", "WG0304"},
+		{"felix/wireguard.go: Waiting for wireguard link to come up...", ""},
 		{"felix/wireguard.go: Public key out of sync or updated", ""},
+		{"Failed to find module 'wireguard'", "WG0201"},
+		{"wireguard: version magic '5.10.0-1 SMP' should be '5.10.0-2 SMP'", "WG0201"},
+		{"wireguard: Unknown symbol udp_tunnel6_xmit_skb (err -2)", "WG0201"},
+		{"Unable to access interface: Protocol not supported", "WG0201"},
 		{"sendmsg: Required key not available", "WG0304"},
 		{"wireguard: flannel-wg: Packet has unallowed src IP (10.42.1.3) from peer 2", "WG0304"},
 	} {
 		found := find(row.text)
+		if found != nil {
+			seen[found] = true
+		}
+		if !regexp.MustCompile(Pattern()).MatchString(row.text) {
+			t.Errorf("%s: is not matched by the pattern", row.text)
+		}
 		if found == nil || found.Code != row.code || found.Problem != (row.code != "") || !Related(row.text) {
 			t.Errorf("%s: %+v, want %s", row.text, found, row.code)
 		}
 	}
-	for _, message := range Known {
+	for i, message := range Known {
+		if !seen[&Known[i]] {
+			t.Errorf("%s: no line of the table has it", message.Form)
+		}
 		if message.Means == "" || message.Problem != (message.Hint != "") {
 			t.Errorf("%s: a problem has a hint, and others have none", message.Form)
 		}
@@ -56,7 +72,7 @@ func TestRelated(t *testing.T) {
 		"dev wg0 is up": true, "Running flannel backend.": true,
 		"Synced iptables rules": false, "swgr reloaded": false, "Trace[51820001]: done": false,
 	} {
-		if Related(text) != want {
+		if Related(text) != want || regexp.MustCompile(Pattern()).MatchString(text) != want {
 			t.Errorf("%q: %v", text, !want)
 		}
 	}

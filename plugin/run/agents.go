@@ -28,6 +28,7 @@ type agents struct {
 	probes  []*agent // by node, as pods
 	pods    []*agent
 	trials  []*agent
+	logs    []*agent
 	opened  []*agent // all, those of the first pass included
 	opening sync.WaitGroup
 	openers chan struct{}   // tokens, see openers
@@ -75,6 +76,8 @@ func (as *agents) await(ctx context.Context) (probes, pods []*agent) {
 			probes = append(probes, a)
 		case RoleTrial:
 			as.trials = append(as.trials, a)
+		case RoleLogs:
+			as.logs = append(as.logs, a)
 		default:
 			pods = append(pods, a)
 		}
@@ -84,6 +87,7 @@ func (as *agents) await(ctx context.Context) (probes, pods []*agent) {
 	slices.SortFunc(probes, byNode)
 	slices.SortFunc(pods, byNode)
 	slices.SortFunc(as.trials, byNode)
+	slices.SortFunc(as.logs, byNode)
 	return probes, pods
 }
 
@@ -113,7 +117,7 @@ func (as *agents) start(at place) evidence.Request {
 }
 
 // all returns the probes and the other agents.
-func (as *agents) all() []*agent { return slices.Concat(as.probes, as.pods, as.trials) }
+func (as *agents) all() []*agent { return slices.Concat(as.probes, as.pods, as.trials, as.logs) }
 
 // in returns the agents of a role, by node; none if nothing was placed.
 func (as *agents) in(role string) []*agent {
@@ -124,6 +128,8 @@ func (as *agents) in(role string) []*agent {
 		return as.probes
 	case role == RoleTrial:
 		return as.trials
+	case role == RoleLogs:
+		return as.logs
 	}
 	return as.pods
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
@@ -29,7 +30,7 @@ func Observe(ctx context.Context, o Options) (*Observation, error) {
 
 // Agent is one agent of an observation, as a request is made for it.
 type Agent struct {
-	Role string // RoleProbe, RolePod or RoleTrial
+	Role string // RoleProbe, RolePod, RoleTrial or RoleLogs
 	Node *evidence.Node
 	Pod  *evidence.Pod // in which it runs
 }
@@ -105,6 +106,11 @@ func (o *Observation) Lost(role, node string) error {
 	for _, a := range o.run.agents.in(role) {
 		if a.node.Name == node {
 			return a.lost
+		}
+	}
+	for _, p := range o.run.placement.Problems() {
+		if p.On == node && p.What == "place "+role {
+			return errors.New(named(p).Text)
 		}
 	}
 	return fmt.Errorf("there is no %s on %s", role, node)

@@ -30,8 +30,8 @@ type Options struct {
 	Samples func(*evidence.Node) []netip.Addr
 	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
 	Scope []string
-	// Roles are the agents that each node gets: RoleProbe, RolePod, RoleTrial. Nil is the first two, which a
-	// verification needs.
+	// Roles are the agents that each node gets, the first of which is needed on one node at least. Nil is
+	// RoleProbe and RolePod, which a verification needs.
 	Roles []string
 	// Objects says what to create. Its ID is new for each run, see NewID; its
 	// Lifetime and Idle are set by the run.
@@ -59,6 +59,7 @@ const (
 	RoleProbe = "probe" // in the host's network
 	RolePod   = "pod"   // in the pod network
 	RoleTrial = "trial" // in the pod network, where it may make a link
+	RoleLogs  = "logs"  // in the pod network, with the logs of its host
 )
 
 // roles returns the agents that each node gets.

@@ -84,6 +84,8 @@ func named(p evidence.Problem) evidence.Problem {
 		pod = "new pod"
 	case manifests.Trial:
 		pod = "trial's pod"
+	case manifests.Logs:
+		pod = "pod that reads logs"
 	}
 	p.Text = cluster.Line(fmt.Sprintf("the %s on %s did not start: %s", pod, p.On, p.Text))
 	return p

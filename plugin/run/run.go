@@ -136,7 +136,10 @@ func (r *Run) place(ctx context.Context) (err error) {
 	}
 	r.agents = newAgents(ctx, r)
 	r.agents.probes, r.agents.pods = r.agents.await(ctx)
-	if len(r.agents.probes) == 0 {
+	if err := r.placeLogsAgain(ctx); err != nil {
+		return err
+	}
+	if len(r.agents.in(r.options.roles()[0])) == 0 {
 		return &NotPlaced{r.placement.Problems()}
 	}
 	return nil

@@ -37,6 +37,8 @@ type Options struct {
 	Capture func(ctx context.Context, config capture.Config) (Capture, error)
 	// Trial makes a WireGuard link in a pod's network, see trial.Reader.
 	Trial func(own, host uint64) (evidence.Trial, error)
+	// HostLogs reads the logs of the host, see hostlog.Reader.
+	HostLogs func(ctx context.Context, request evidence.HostLogsRequest) ([]evidence.HostLine, evidence.HostLogs, error)
 	// Live starts a live capture.
 	Live func(config capture.Config, request evidence.LiveRequest) (Live, error)
 	// Pod makes the test pod's side of a session.
@@ -219,6 +221,6 @@ var limits = map[string]time.Duration{
 	"trial": 10 * time.Second, "portListen": 10 * time.Second, "portSend": 30 * time.Second,
 	"answer": 10 * time.Second, "reach": 3 * time.Minute, "stop": 15 * time.Second, "devices": 10 * time.Second,
 	"serve": 10 * time.Second, "measure": 40 * time.Second, "load": 10 * time.Second,
-	"live": 15 * time.Second, "frames": 15 * time.Second,
+	"live": 15 * time.Second, "frames": 15 * time.Second, "hostLogs": 30 * time.Second,
 	"end": 15 * time.Second, "unknown": time.Second,
 }

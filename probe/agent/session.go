@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
+	"github.com/kubectl-wg/kubectl-wg/probe/hostlog"
 	"github.com/kubectl-wg/kubectl-wg/probe/perf"
 	"github.com/kubectl-wg/kubectl-wg/probe/trial"
 )
@@ -79,6 +80,9 @@ func newSession(options Options, out *evidence.Writer, flush func() error) *sess
 	if options.Trial == nil {
 		options.Trial = trial.Reader{}.Run
 	}
+	if options.HostLogs == nil {
+		options.HostLogs = hostlog.Reader{}.Read
+	}
 	if options.Live == nil {
 		options.Live = func(config capture.Config, request evidence.LiveRequest) (Live, error) {
 			return capture.StartLive(config, request)
@@ -139,6 +143,7 @@ func (s *session) action(r *evidence.Request) (string, func(context.Context)) {
 		{r.Trial != nil, "trial", "trial", func(context.Context) { s.tryLink(r.Trial) }},
 		{r.PortListen != nil, "portListen", "probe", func(ctx context.Context) { s.listenPorts(ctx, r.PortListen) }},
 		{r.PortSend != nil, "portSend", "probe", func(ctx context.Context) { s.write(s.hostPorts().Send(ctx, *r.PortSend)...) }},
+		{r.HostLogs != nil, "hostLogs", "logs", func(ctx context.Context) { s.hostLogs(ctx, r.HostLogs) }},
 		{r.Live != nil, "live", "probe", func(context.Context) { s.startLive(r.Live) }},
 		{r.Frames != nil, "frames", "probe", func(ctx context.Context) { s.frames(ctx, r.Frames) }},
 		{r.Serve != nil, "serve", "", func(ctx context.Context) { s.serveMeasurements(ctx, r.Serve) }},
@@ -173,8 +178,8 @@ func (s *session) open(start *evidence.StartRequest) {
 	if err == nil {
 		err = evidence.CheckSchema(start.Schema)
 	}
-	if err != nil || !slices.Contains([]string{"probe", "pod", "trial"}, start.Role) {
-		text := "a session's role is probe, pod or trial"
+	if err != nil || !slices.Contains([]string{"probe", "pod", "trial", "logs"}, start.Role) {
+		text := "a session's role is probe, pod, trial or logs"
 		if err != nil {
 			text = err.Error()
 		}

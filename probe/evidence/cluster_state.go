@@ -122,8 +122,8 @@ type NodeAddress struct {
 
 // Pod is one pod of the run once it was Ready, or the last that was seen of it.
 type Pod struct {
-	// Role is "probe", "pod", "newcomer" or "trial"; or "sample", which is no pod, but an
-	// address of each of the node's pod ranges that stands for its pods where there is no
+	// Role is "probe", "pod", "newcomer", "trial" or "logs"; or "sample", which is no pod, but
+	// an address of each of the node's pod ranges that stands for its pods where there is no
 	// test pod.
 	Role  string       `json:"role"`
 	Node  string       `json:"node"`

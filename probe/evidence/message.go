@@ -62,6 +62,8 @@ type Message struct {
 	PortSeen   *PortSeen   `json:"portSeen,omitempty"`
 	Frame      *Frame      `json:"frame,omitempty"`
 	FrameCount *FrameCount `json:"frameCount,omitempty"`
+	HostLine   *HostLine   `json:"hostLine,omitempty"`
+	HostLogs   *HostLogs   `json:"hostLogs,omitempty"`
 	Measured   *Measured   `json:"measured,omitempty"`
 	Load       *Load       `json:"load,omitempty"`
 	Problem    *Problem    `json:"problem,omitempty"`
@@ -113,6 +115,8 @@ const (
 	KindPortSeen   Kind = "portSeen"
 	KindFrame      Kind = "frame"
 	KindFrameCount Kind = "frameCount"
+	KindHostLine   Kind = "hostLine"
+	KindHostLogs   Kind = "hostLogs"
 	KindMeasured   Kind = "measured"
 	KindLoad       Kind = "load"
 	KindReady      Kind = "ready"
@@ -156,6 +160,7 @@ func (m *Message) Kind() (Kind, error) {
 		{KindTrial, m.Trial != nil}, {KindPortUse, m.PortUse != nil}, {KindPortSent, m.PortSent != nil},
 		{KindPortSeen, m.PortSeen != nil},
 		{KindFrame, m.Frame != nil}, {KindFrameCount, m.FrameCount != nil},
+		{KindHostLine, m.HostLine != nil}, {KindHostLogs, m.HostLogs != nil},
 		{KindMeasured, m.Measured != nil}, {KindLoad, m.Load != nil},
 		{KindCanary, m.Canary != nil}, {KindCapture, m.Capture != nil}, {KindTunnel, m.Tunnel != nil},
 		{KindSighting, m.Sighting != nil}, {KindWitness, m.Witness != nil}, {KindControl, m.Control != nil},

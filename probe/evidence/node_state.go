@@ -10,7 +10,7 @@ import (
 type Hello struct {
 	Schema  string `json:"schema"`            // see Schema
 	Version string `json:"version,omitempty"` // of the program that speaks
-	Role    string `json:"role"`              // "probe", "pod", "trial" or "plugin"
+	Role    string `json:"role"`              // "probe", "pod", "trial", "logs" or "plugin"
 	Node    string `json:"node,omitempty"`    // node name as given to the agent
 	BootID  string `json:"bootID,omitempty"`  // /proc/sys/kernel/random/boot_id
 	Kernel  string `json:"kernel,omitempty"`  // uname -r

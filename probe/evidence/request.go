@@ -40,13 +40,14 @@ type Request struct {
 
 	PortListen *PortListenRequest `json:"portListen,omitempty"`
 	PortSend   *PortSendRequest   `json:"portSend,omitempty"`
+	HostLogs   *HostLogsRequest   `json:"hostLogs,omitempty"`
 }
 
 // StartRequest opens a session: the agent answers with Hello. It carries the
 // run's key, so it is never recorded.
 type StartRequest struct {
 	Schema string `json:"schema"`
-	Role   string `json:"role"` // "probe", "pod" or "trial"
+	Role   string `json:"role"` // "probe", "pod", "trial" or "logs"
 	Node   string `json:"node"`
 	Index  int    `json:"index"` // of the agent's node
 	Mark   []byte `json:"mark"`  // 16 random bytes in every canary and control
