@@ -80,4 +80,6 @@ func run(ctx context.Context, plugin string, nodes, documents []string) (failed 
 	return failed, nil
 }
 
-func indent(text string) string { return "  | " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  | ") }
+func indent(text string) string {
+	return "  | " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  | ")
+}
