@@ -82,7 +82,7 @@ func (r *root) runCleanup(ctx context.Context, client *cluster.Client, f cleanup
 			printf("skipped %s: %s; if it is yours: kubectl wg cleanup %s", l.What(), reason, l.Run)
 			continue
 		case f.dryRun && l.Removing:
-			printf("%s is being removed already", l.What())
+			printf("already being removed: %s", l.What())
 			continue
 		case f.dryRun:
 			printf("would remove %s", l.What())

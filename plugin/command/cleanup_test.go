@@ -146,7 +146,7 @@ func TestCleanupDryRun(t *testing.T) {
 		if err := r.runCleanup(t.Context(), client, cleanupFlags{dryRun: true}, nil); err != nil {
 			t.Error(err)
 		}
-		if got := out.String() + errs.String(); strings.Contains(got, "is being removed already") != removing {
+		if got := out.String() + errs.String(); strings.Contains(got, "already being removed: ") != removing {
 			t.Errorf("being removed: %t: %s", removing, got)
 		}
 	}
