@@ -160,8 +160,16 @@ func sourceName(s cluster.LogSource) string {
 	return s.Pod
 }
 
-// write shows lines that were read, problems first.
+// write shows lines that were read, problems first. That nobody reads them to their
+// end, as head does, is no error.
 func (l *logReader) write(lines []logs.Line) error {
+	if err := l.writeAll(lines); !readerGone(err) {
+		return err
+	}
+	return nil
+}
+
+func (l *logReader) writeAll(lines []logs.Line) error {
 	logs.Sort(lines)
 	if err := l.writer.Findings(logs.Findings(lines)); err != nil {
 		return err

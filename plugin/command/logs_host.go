@@ -159,7 +159,7 @@ func missingOf(node string, read *evidence.HostLogs) (notes []string) {
 		}
 		if log.Compressed > 0 {
 			notes = append(notes, fmt.Sprintf(
-				"%s: %d long messages are compressed in the journal and were not read; on the node: "+
+				"%s: long messages that the journal has compressed and that were not read: %d; on the node: "+
 					"journalctl -u k3s -u k3s-agent", node, log.Compressed))
 		}
 	}

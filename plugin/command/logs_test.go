@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,6 +106,19 @@ func TestLogsOnce(t *testing.T) {
 	}
 	if err := l.once(context.Background(), testSources[2:]); err == nil {
 		t.Error("no log could be read, and that is no error")
+	}
+}
+
+// gone is a pipe whose reader has ended.
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestLogsReaderGone(t *testing.T) {
+	l, _, _ := testLogs()
+	l.writer.To = gone{}
+	if err := l.once(context.Background(), testSources); err != nil {
+		t.Error(err)
 	}
 }
 
