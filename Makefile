@@ -70,7 +70,7 @@ RACE     = $(if $(shell command -v gcc),CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 g
 # after the other, which the race detector makes five times as long for nothing.
 PARALLEL = ^Test(Recordings|ManyPairsAreJudgedLikeFew|TilesAreJudgedLikePairs|Sums)$$
 
-# What shares no code with the product watches beside it.
+# An observer that shares no code with the product.
 TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-recommends tcpdump
 
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath

@@ -114,7 +114,7 @@ func TestBothRoles(t *testing.T) {
 	}
 }
 
-// A newcomer is a test pod with another command, and no longer there than it has to be.
+// A new pod is a test pod with another command, and no longer there than it has to be.
 func TestNewcomer(t *testing.T) {
 	placing := Placing{Role: Newcomer, Index: 3, Node: "a", Arguments: []string{"--index", "3"}}
 	job, err := run.JobObject(placing)
@@ -148,7 +148,7 @@ func noMesh(labels, annotations map[string]string) bool {
 		labels["kuma.io/sidecar-injection"] == "disabled" && annotations["linkerd.io/inject"] == "disabled"
 }
 
-// A newcomer's mark is in a Secret, and only its name is in the pod.
+// A new pod's mark is in a Secret, and only its name is in the pod.
 func TestSecret(t *testing.T) {
 	owner := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "wg-abc234-pod-0", UID: "u"}}
 	for namespace, owners := range map[string]int{"": 0, "mine": 1} {

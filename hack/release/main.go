@@ -76,7 +76,7 @@ func run(ctx context.Context, r release, of []platform, output, template string)
 	return r.writeManifest(template, output, sums)
 }
 
-// additions are what an archive holds beside the program.
+// additions are what an archive holds besides the program.
 type additions struct{ licence, script []byte }
 
 func (r release) readAdditions() (additions, error) {

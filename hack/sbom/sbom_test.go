@@ -216,7 +216,7 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// What holds no program of Go has no bill, and neither has what is no artefact.
+// What holds no program of Go has no bill, and neither has what is not an artefact.
 func TestErrors(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"a.tar.gz": gzipOf(t, tarOf(t, file{"LICENSE", nil})), "b.tar.gz": []byte("no gzip"), "a.zip": []byte("no zip"),

@@ -147,7 +147,7 @@ func count(folder string) error {
 	var page strings.Builder
 	page.WriteString("# Screens\n\nWritten by `make screens` from a terminal of 80 and of 120 columns, colors left out. " +
 		"Rows as the terminal wraps them;\n" +
-		"`before` has the screens of the version before the report was laid out for one screen.\n\n" +
+		"`before` has the screens of the version before the report fitted one screen.\n\n" +
 		"| case | rows at 80 | at 120 | before, at 80 | at 120 |\n|---|---|---|---|---|\n")
 	for _, s := range screens {
 		fmt.Fprintf(&page, "| [%s](%s-80.txt)", s.title, s.name)

@@ -85,7 +85,7 @@ func displaced(n *graph.Node, homes map[netip.Addr]*graph.Node) string {
 func miscounted(c *evidence.Capture) bool {
 	classes := uint64(0)
 	for _, count := range c.Classes {
-		classes = max(classes, classes+count) // an overflow is no way out
+		classes = max(classes, classes+count) // an overflow is not a way out
 		if classes < count {
 			return true
 		}

@@ -137,7 +137,7 @@ func pairEvidence(i, j int) []evidence.Message {
 	seen := evidence.Seen{Source: i, Target: j, UDP: 6, TCP: 2, ICMP: 2, UDPAnswers: 3, TCPAnswers: 1, ICMPAnswers: 1}
 	back := seen
 	back.Source, back.Target = j, i
-	if i+j == 1 { // the newcomer on node-1 and the pod on node-2
+	if i+j == 1 { // the new pod on node-1 and the pod on node-2
 		seen.First, back.First = 75, 75
 		if i == 0 { // its own go out and the answers come back
 			back.FirstAnswers = 75

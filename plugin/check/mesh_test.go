@@ -79,7 +79,7 @@ func causes(r *verdict.Result) (names []string) {
 
 var meshSizes = flag.String("nodes", "100,300", "numbers of nodes to judge in benchmarks")
 
-// What judging costs: laid out is the packed case, judged is what makes a result of it.
+// What judging costs.
 func BenchmarkJudge(b *testing.B) {
 	for _, size := range strings.Split(*meshSizes, ",") {
 		nodes, err := strconv.Atoi(size)

@@ -75,13 +75,13 @@ func TestRungsStandForNothingElse(t *testing.T) {
 			m.Run.Rungs = []int{1000, 1352}
 		}
 	})
-	rung := evidence.CanaryRow{Transport: "udp", Size: 1352, Sent: 3, Answered: 3}
+	found := evidence.CanaryRow{Transport: "udp", Size: 1352, Sent: 3, Answered: 3}
 	rowsOf(streams["pod/node-1"], 1, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
 		rows = slices.DeleteFunc(rows, func(r evidence.CanaryRow) bool { return r.Size == fullSize })
-		return append(rows, rung)
+		return append(rows, found)
 	})
 	if j := Judge(record(t, streams)); j.Verdict == verdict.Passed {
-		t.Error("the full size was not sent, and a rung took its place")
+		t.Error("the full size was not sent, and a size of the search took its place")
 	}
 }
 

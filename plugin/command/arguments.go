@@ -43,7 +43,7 @@ func group(command *cobra.Command) {
 	}
 }
 
-// addHelp adds the command help, which refuses what is no command.
+// addHelp adds the command help, which refuses what is not a command.
 func addHelp(command *cobra.Command) {
 	command.InitDefaultHelpCmd()
 	for _, help := range command.Commands() {

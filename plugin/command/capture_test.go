@@ -208,7 +208,7 @@ func TestCaptureReaderGone(t *testing.T) {
 	}
 }
 
-// A capture of nothing is no success.
+// A capture of nothing is not a success.
 func TestCaptureOfNothing(t *testing.T) {
 	all := &collected{counts: map[string]map[string]evidence.FrameCount{}}
 	if all.failed() == nil {

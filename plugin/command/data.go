@@ -12,7 +12,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
-// dataFormats are the values of -o of commands whose result is no judgement.
+// dataFormats are the values of -o of commands whose result is not a judgement.
 var dataFormats = []string{"text", "json", "yaml"}
 
 // addDataFormat adds -o to such a command.

@@ -48,8 +48,10 @@ func flagError(command *cobra.Command, err error) error {
 
 // valuesOf are the values that flags of a type take.
 var valuesOf = map[string]string{
-	"duration": "a number with its unit, e.g. 90s or 5m", "int": "a number", "intSlice": "one number, or several with commas",
-	"bool": "true or false",
+	"duration": "a number with its unit, e.g. 90s or 5m",
+	"int":      "a number",
+	"intSlice": "one number, or several with commas",
+	"bool":     "true or false",
 }
 
 // validRequestTimeout reports whether client-go takes a value of kubectl's flag: a

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// --junit-file writes beside the report, whatever its format, and changes neither
+// --junit-file writes in addition to the report, whatever its format, and changes neither
 // it nor the exit code.
 func TestJUnitFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "junit.xml")

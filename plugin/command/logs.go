@@ -161,7 +161,7 @@ func sourceName(s cluster.LogSource) string {
 }
 
 // write shows lines that were read, problems first. That nobody reads them to their
-// end, as head does, is no error.
+// end, as head does, is not an error.
 func (l *logReader) write(lines []logs.Line) error {
 	if err := l.writeAll(lines); !readerGone(err) {
 		return err

@@ -167,7 +167,8 @@ func missingOf(node string, read *evidence.HostLogs) (notes []string) {
 		notes = append(notes, node+": it has neither a journal nor a log of K3s in /var/log or /run/log")
 	}
 	if read.Left > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d older lines are not shown; a shorter --since leaves them out", node, read.Left))
+		notes = append(notes,
+			fmt.Sprintf("%s: %d older lines are not shown; a shorter --since leaves them out", node, read.Left))
 	}
 	return notes
 }

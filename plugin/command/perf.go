@@ -70,7 +70,8 @@ Exit code: 0 measured, 2 usage, 3 not all could be measured, 4 could not run.`,
 	flags.DurationVar(&f.plan.Duration, "duration", f.plan.Duration, "how long one test of throughput sends")
 	flags.IntVar(&f.plan.Streams, "streams", f.plan.Streams, "connections of the TCP test with several, 1 for none such")
 	flags.StringVar(&f.maxBytes, "max-bytes", "2Gi", "what one test sends at most")
-	flags.StringVar(&f.udpRate, "udp-rate", "", "bits a second that the UDP test sends, e.g. 500M (default as fast as it can)")
+	flags.StringVar(&f.udpRate, "udp-rate", "",
+		"bits a second that the UDP test sends, e.g. 500M (default as fast as it can)")
 	flags.StringVar(&f.family, "family", "", "address family: 4 or 6 (default the first that the pods have)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask before making load")
 	addDataFormat(command, &f.format)

@@ -164,7 +164,8 @@ func (r *root) addGlobalFlags(command *cobra.Command) {
 	flags.BoolVar(&r.logging, "log", false, "log to stderr what is done")
 	flags.MarkHidden("log") // for measurements with many nodes, where every finding is too much
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "hide progress")
-	flags.StringVar(&r.color, "color", "auto", "when to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
+	flags.StringVar(&r.color, "color", "auto",
+		"when to use colors: auto (on a terminal, unless NO_COLOR is set), always, never")
 	flags.BoolVar(&r.noColor, "no-color", false, "the same as --color=never")
 	var kubectl pflag.FlagSet
 	r.config.AddFlags(&kubectl)

@@ -17,7 +17,7 @@ import (
 )
 
 // watch reads again and again, until ctx or the time ends, which is how it is meant
-// to end: that is no error. What it reads it shows, serves, or both.
+// to end: that is not an error. What it reads it shows, serves, or both.
 func (r *root) watch(
 	ctx context.Context, f *statusFlags, s *statusRun, listener net.Listener, write statusFormat, progress *progress,
 ) error {

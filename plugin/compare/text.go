@@ -152,7 +152,8 @@ func (t *text) code(code Code, of Direction) {
 func (t *text) notes(c *Comparison) {
 	all := c.Notes
 	if p := c.Pairs; p.OnlyBefore+p.OnlyAfter > 0 {
-		all = append(slices.Clone(all), fmt.Sprintf("directions tested only before: %d, only after: %d, of which %d are not proven",
+		all = append(slices.Clone(all), fmt.Sprintf(
+			"directions tested only before: %d, only after: %d, of which %d are not proven",
 			p.OnlyBefore, p.OnlyAfter, p.UnprovenAfter))
 	}
 	if c.Pairs.Unknown > 0 {

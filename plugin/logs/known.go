@@ -28,7 +28,8 @@ var Known = []Message{
 		"another program or device of this node uses the UDP port",
 		"find it with: ss -ulnp; then set another ListenPort in flannel's net-conf, or stop the other one"),
 	// flannel device.go.
-	known(`could not create wireguard interface|failed to set interface \S+ to UP state|failed to configure device`, "WG0201",
+	known(`could not create wireguard interface|failed to set interface \S+ to UP state|failed to configure device`,
+		"WG0201",
 		"flannel could not make or configure its WireGuard device",
 		"see the rest of the message; kubectl wg explain WG0201"),
 	known(`could not (?:write key file|parse private key from file|generate private key)`, "WG0301",

@@ -116,7 +116,8 @@ func (t *text) processors(d Direction) {
 		busy *evidence.Busy
 	}{{d.From, most.Tunnel.Sender}, {d.To, most.Tunnel.Receiver}} {
 		if b := end.busy; b != nil {
-			t.line("    %s  %.0f %% of %d busy (%s), the busiest %.0f %%; the test took %.0f %% of one", end.node, 100*(1-b.Idle), b.CPUs,
+			t.line("    %s  %.0f %% of %d busy (%s), the busiest %.0f %%; the test took %.0f %% of one",
+				end.node, 100*(1-b.Idle), b.CPUs,
 				shares(b), 100*b.Busiest, 100*b.Own)
 		}
 	}

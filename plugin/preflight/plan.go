@@ -200,7 +200,7 @@ func afterwards(r *Result) Stage {
 	return stage
 }
 
-// levelNotes say whether the network plugin or the machines should encrypt, and why.
+// levelNotes report whether the network plugin or the machines should encrypt, and why.
 func levelNotes(r *Result) []string {
 	if len(r.Level) == 0 {
 		return []string{"the network plugin's own WireGuard fits: it encrypts between pods and knows every node " +

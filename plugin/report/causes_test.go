@@ -54,7 +54,7 @@ func TestManyCauses(t *testing.T) {
 	}
 }
 
-// A cause that nothing is known to fix is told all the same.
+// A cause that nothing is known to fix is reported all the same.
 func TestNoFixIsKnown(t *testing.T) {
 	j := judged(t, "host-udp-blocked")
 	j.Causes[0].Code = "WG9999"

@@ -118,7 +118,7 @@ var faults = []fault{
 	{"WG0502", func(m *mesh.Mesh, from, to int) { m.LoseCanaries(from, to) }},
 }
 
-// Of two faults at once on different nodes both are told, with evidence and what
+// Of two faults at once on different nodes both are reported, with evidence and what
 // is known to fix them, in every format, and a leak goes first.
 func TestTwoRandomFaults(t *testing.T) {
 	random := rand.New(rand.NewPCG(17, 0))

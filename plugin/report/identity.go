@@ -61,7 +61,7 @@ func (t *text) identity() (parts []string) {
 	return parts
 }
 
-// cutHex keeps of a revision or digest what tells it apart from others.
+// cutHex keeps of a revision or digest what distinguishes it from others.
 func (t *text) cutHex(name string) string {
 	hex, isDigest := strings.CutPrefix(name, "sha256:")
 	const enough = 12

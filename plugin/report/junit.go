@@ -120,7 +120,7 @@ func (s *junitSuite) add(one junitCase) {
 	s.Cases = append(s.Cases, one)
 }
 
-// outcome makes a case what a status is to JUnit. A warning is no failure; it
+// outcome makes a case what a status is to JUnit. A warning is not a failure; it
 // stands in the suite's output.
 func (c *junitCase) outcome(status verdict.Status, kind verdict.Kind, message, text string) {
 	outcome := &junitOutcome{Message: clean(message), Type: cmp.Or(string(kind), "consequence"), Text: Printable(text)}

@@ -10,8 +10,8 @@ import (
 
 const maxPolicyObject = 512 << 10 // bytes; etcd takes 1.5 MiB
 
-// The objects are what the custom resource definitions allow, with nothing beside
-// it, and count what they list.
+// The objects are what the custom resource definitions allow, have nothing more,
+// and count what they list.
 func TestPolicyReports(t *testing.T) {
 	for _, format := range []string{"policyreport", "openreports"} {
 		for name, text := range rendered(t, format) {

@@ -142,7 +142,7 @@ func (t *text) affected() {
 		what := map[verdict.Status]string{verdict.Fail: "failed", verdict.Inconclusive: "not proven"}[status]
 		parts = append(parts, fmt.Sprintf("%s %s: %s", marks[status], what, where))
 	}
-	if len(parts) == 0 { // what failed is no step of their proof
+	if len(parts) == 0 { // what failed is not a step of their proof
 		parts = append(parts, "no direction at present: all are proven")
 	}
 	follows := t.consequences()

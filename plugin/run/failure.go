@@ -24,7 +24,7 @@ func timedOutOf(limit, timeout time.Duration) error {
 	return &timedOut{fmt.Errorf("%w after %s of the %s given by --timeout", ErrTime, limit, timeout)}
 }
 
-// timedOut is an error that a longer --timeout may mend.
+// timedOut is an error that a longer --timeout may fix.
 type timedOut struct{ err error }
 
 func (t *timedOut) Error() string { return t.err.Error() }

@@ -197,10 +197,10 @@ func encryptedAlike(a, b int) bool {
 	return false
 }
 
-// rungs are the sizes to try between the odd ones and a full one that is lost:
+// searchSizes are the sizes to try between the odd ones and a full one that is lost:
 // with headers of IPv4 packets of 1028 to 1500 bytes. 1280 is the least MTU of
 // IPv6; the steps of 20 are finer than an operator sets an MTU.
-func rungs() []int {
+func searchSizes() []int {
 	return []int{1000, 1152, 1252, 1292, 1312, 1332, 1352, 1372, 1472}
 }
 

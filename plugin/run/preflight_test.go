@@ -90,10 +90,10 @@ func TestPreflight(t *testing.T) {
 	}
 	w.nothingLeft(t, before)
 
-	// The trial is told the namespace of its own node, and no probe is asked for one.
+	// The trial is given the namespace of its own node, and no probe is asked for one.
 	trial := asked.one(t, "trial/b", func(r *evidence.Request) bool { return r.Trial != nil })
 	if trial.Trial.HostNetNS != 2 {
-		t.Errorf("the trial on b was told that its host's network namespace is %d, want 2", trial.Trial.HostNetNS)
+		t.Errorf("the trial on b was given %d as its host's network namespace, want 2", trial.Trial.HostNetNS)
 	}
 	if slices.ContainsFunc(asked.requests["probe/a"], func(r *evidence.Request) bool { return r.Trial != nil }) {
 		t.Error("a probe, which is in the host's network, was asked to make a link")

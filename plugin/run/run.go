@@ -46,7 +46,7 @@ func newRun(o Options) *Run {
 	mark, _ := r.identity.Hex()
 	r.about = evidence.Run{
 		ID: o.Objects.ID, Version: o.Version, Revision: o.Revision, Started: time.Now().UnixNano(), Mark: mark,
-		Families: o.Families, Sizes: canarySizes(), Rungs: rungs(),
+		Families: o.Families, Sizes: canarySizes(), Rungs: searchSizes(),
 		Pairs: cmp.Or(o.Part, o.Pairs, "all"), Minor: evidence.Minor, Scope: o.Scope,
 	}
 	return r

@@ -56,7 +56,7 @@ func TestFindingsAreBounded(t *testing.T) {
 		"C pass": 1, "c notApplicable": 1, "N fail": 1,
 		"X fail": maxFindings, "X inconclusive": maxFindings,
 		"Y fail explained": maxExplained, "Y inconclusive explained": maxExplained,
-		"W warn": 4, // n003 is no target of its own
+		"W warn": 4, // n003 is not a target of its own
 	})
 	same(t, "counted", r.Totals.Of("X").Statuses, map[Status]int{Fail: 435, Inconclusive: 435})
 }

@@ -173,7 +173,7 @@ func (c *controls) loop(ctx context.Context, tap Tap) {
 	}
 }
 
-// until looks again and again whether something is so, for as long as a control
+// until checks again and again whether something is so, for as long as a control
 // may take to appear.
 func until(ctx context.Context, so func() bool) {
 	for deadline := time.Now().Add(settle); !so() && time.Now().Before(deadline) && ctx.Err() == nil; {

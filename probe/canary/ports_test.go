@@ -56,7 +56,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-// What does not fit the link is left out, and is no error.
+// What does not fit the link is left out, and is not an error.
 func TestPortsSizes(t *testing.T) {
 	sender := NewPorts(Identity{0, wire.Run{Key: make([]byte, wire.KeySize)}})
 	request := evidence.PortSendRequest{

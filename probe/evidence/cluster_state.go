@@ -122,7 +122,7 @@ type NodeAddress struct {
 
 // Pod is one pod of the run once it was Ready, or the last that was seen of it.
 type Pod struct {
-	// Role is "probe", "pod", "newcomer", "trial" or "logs"; or "sample", which is no pod, but
+	// Role is "probe", "pod", "newcomer", "trial" or "logs"; or "sample", which is not a pod, but
 	// an address of each of the node's pod ranges that stands for its pods where there is no
 	// test pod.
 	Role  string       `json:"role"`

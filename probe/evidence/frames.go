@@ -52,7 +52,7 @@ type FramesRequest struct {
 const MaxFramesWait = 5000
 
 // Frame is one frame of a live capture. It is shown and written to a file, and
-// is no evidence for a verdict.
+// is not evidence for a verdict.
 type Frame struct {
 	Link string `json:"link"`
 	// Time is when the kernel saw it, nanoseconds since 1970 by the node's own clock.

@@ -2,7 +2,7 @@ package evidence
 
 // HostLogsRequest asks an agent to which logs of its host are mounted for the lines of
 // the units and files that may be about WireGuard, and of the kernel. What it answers
-// is no evidence for a verdict.
+// is not evidence for a verdict.
 type HostLogsRequest struct {
 	// Last is how far back to read, milliseconds before the host's own present.
 	Last int64 `json:"last"`

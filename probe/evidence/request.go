@@ -162,7 +162,7 @@ type StopRequest struct{}
 
 // DevicesRequest asks a probe for its WireGuard devices as they are now: a Link, a
 // Device and a Peer for each, no column. It takes no reading, and may be made again
-// and again; what it answers is no part of a proof.
+// and again; what it answers is not part of a proof.
 type DevicesRequest struct{}
 
 // EndRequest asks for Bye and the agent's exit.

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Routes in every shape towards the pods of node 2 and next to them:
+// Routes in every shape to the pods of node 2 and next to them:
 //
 //	eth0 192.0.2.1/24 ── wan      tun0 = a tunnel      own pods 10.42.0.0/24, node 2's 10.42.1.0/24 and 2001:db8:42:1::/64
 func TestTables(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// ErrFormat is wrapped by the errors of a file that is no journal, is damaged, or is
+// ErrFormat is wrapped by the errors of a file that is not a journal, is damaged, or is
 // of a kind that is not known.
 var ErrFormat = errors.New("not a readable journal file")
 

@@ -3,7 +3,7 @@
 // Package trial finds out whether the kernel makes WireGuard links, by making one
 // and removing it at once, and reads what bears on that. It is the one package of
 // the probe that configures anything, and only in the network namespace of the
-// run's own pod: it must not do so in that of the host, which it is told, and must
+// run's own pod: it must not do so in that of the host, which it is given, and must
 // not set the link up, give it a key or an address, or touch any other link.
 package trial
 

@@ -9,7 +9,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// TestFirstPackets: a new pod's first packets and their answers are witnessed
+// TestFirstPackets: a new pod's first packets and their answers are seen
 // and sighted as such, whoever the key says may have made them.
 func TestFirstPackets(t *testing.T) {
 	first := func(kind uint8, source, target uint32, key []byte) []byte {
@@ -53,12 +53,12 @@ func TestFirstPackets(t *testing.T) {
 			for _, w := range pick(t, messages, seenOf) {
 				for _, seen := range w.Seen {
 					if count += seen.First; row.first && seen.UDP > 0 {
-						t.Errorf("witnessed as a canary: %+v", seen)
+						t.Errorf("counted as a canary: %+v", seen)
 					}
 				}
 			}
 			if (count == 1) != (row.witnessed && row.first) {
-				t.Errorf("%d first packets witnessed", count)
+				t.Errorf("%d first packets seen", count)
 			}
 		})
 	}

@@ -69,7 +69,7 @@ var layerNames = [layerCount]string{
 }
 
 // maxLayers bounds how deep a frame is read; deeper nesting stays undecoded,
-// which the search through the raw frame does not mind.
+// which does not matter to the search through the raw frame.
 const maxLayers = 20
 
 type stacked struct {

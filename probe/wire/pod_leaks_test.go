@@ -338,7 +338,7 @@ func TestNoRanges(t *testing.T) {
 }
 
 // TestOtherTunnels: on a tunnel that is not WireGuard's the run's packets are
-// witnessed, and neither they nor those of others are leaks there.
+// counted, and neither they nor those of others are leaks there.
 func TestOtherTunnels(t *testing.T) {
 	stats := newStats(t, watching())
 	link := stats.Link("flannel.1", evidence.RoleInside)

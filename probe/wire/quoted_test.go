@@ -9,7 +9,7 @@ import (
 )
 
 // TestQuotedPackets: an ICMP error carries the packet that it is about, marks
-// and all, and travels against it. It betrays the pair that it travels for.
+// and all, and travels against it. It leaks the pair that it travels for.
 func TestQuotedPackets(t *testing.T) {
 	unreachable := &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(layers.ICMPv4TypeDestinationUnreachable,
 		layers.ICMPv4CodePort)}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What Hex writes, ParseRun reads. A mark or a key of another length is no run's,
+// What Hex writes, ParseRun reads. A mark or a key of another length is not a run's,
 // and the error shows neither.
 func TestRun(t *testing.T) {
 	run, err := NewRun(testMark[:], testKey)

@@ -25,7 +25,7 @@ type component struct {
 	ldflags  string
 	expect   string // how long a cold build takes on two cores
 	place    []placement
-	// files copies what the module has beside programs into a directory, nil if there is nothing.
+	// files copies what the module has besides programs into a directory, nil if there is nothing.
 	files func(ctx context.Context, module, dir string) error
 }
 

@@ -30,7 +30,7 @@ var packages = []debian{
 	{"python3", "python3"}, // traffic of tests
 }
 
-// InstallPackages installs those Debian packages whose programs are missing, more beside those of every lab.
+// InstallPackages installs those Debian packages whose programs are missing, more than those of every lab.
 func InstallPackages(ctx context.Context, progress io.Writer, more ...debian) error {
 	var missing []string
 	for _, entry := range slices.Concat(packages, more) {

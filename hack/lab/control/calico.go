@@ -19,7 +19,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
-// calicoObjects are what an installation of Calico creates beside its kinds: one pool of IPv4 without encapsulation, and
+// calicoObjects are what an installation of Calico creates besides its kinds: one pool of IPv4 without encapsulation, and
 // Felix with WireGuard.
 //
 //go:embed calico.yaml

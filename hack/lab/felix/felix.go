@@ -22,7 +22,7 @@ type Options struct {
 	Kubeconfig string
 }
 
-// environment is Felix's configuration beside its FelixConfiguration (felix/config), without what the lab has not.
+// environment is Felix's configuration in addition to its FelixConfiguration (felix/config), without what the lab has not.
 func (o Options) environment() []string {
 	return append(os.Environ(),
 		"KUBECONFIG="+o.Kubeconfig, "FELIX_FELIXHOSTNAME="+o.NodeName, "FELIX_DATASTORETYPE=kubernetes",

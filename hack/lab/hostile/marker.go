@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Marker is what bystanders send: an observer beside the product looks for it on the wire.
+// Marker is what bystanders send: an independent observer looks for it on the wire.
 const Marker = "bystander-in-clear"
 
 // Send has a pod that is none of the run's send the marker again and again, until the context ends.

@@ -1,5 +1,5 @@
 // Package measure compares, in one cluster and one run, how long `kubectl wg verify` takes with how long the same pods
-// take to become Ready, and with what operators do by hand. Times differ between machines; their ratio tells
+// take to become Ready, and with what operators do by hand. Times differ between machines; their ratio shows
 // something everywhere.
 package measure
 

@@ -15,7 +15,7 @@ const (
 	calicoMTU = 1440
 )
 
-// bootCalico starts Felix and the routes beside it, and has pods be made by Calico's CNI plugin, with Calico's IPAM.
+// bootCalico starts Felix and what makes its routes, and has pods be made by Calico's CNI plugin, with Calico's IPAM.
 func bootCalico(ctx context.Context, _ HostConfig, node Node, services *services, logs map[string]*os.File) error {
 	for _, dir := range []string{"/var/lib/calico", "/var/run/calico", "/var/log/calico"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own are the directories of a node that lie beside its root, on a file system that can carry containerd's overlays,
+// own are the directories of a node outside of its root, on a file system that can carry containerd's overlays,
 // and start empty whatever the machine has there.
 var own = map[string]string{
 	"containerd": "/var/lib/containerd",

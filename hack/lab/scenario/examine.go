@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// examine holds the report against what the scenario asks of it beside the verdict.
+// examine holds the report against what the scenario asks of it besides the verdict.
 func (s Scenario) examine(r report) error {
 	var problems []error
 	if s.Pairs != nil || s.Want.Verdict == "PASS" && r.Verdict == "PASS" {

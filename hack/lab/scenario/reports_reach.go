@@ -6,10 +6,10 @@ import "slices"
 const (
 	somebodysOwn = "what drops the packets may be meant by somebody: the report says what to look at"
 	weaker       = "a loose filter is a weaker one, and which route is meant is the operator's to know"
-	ownMTU       = "the MTU beside it is a fault of its own"
+	ownMTU       = "the MTU is a second fault"
 )
 
-// reportsReach are public reports of datagrams and packets that do not arrive, for reasons that are easily told wrong.
+// reportsReach are public reports of datagrams and packets that do not arrive, for reasons that are easily mistaken.
 var reportsReach = []Scenario{
 	{
 		Name: "reach-netdev", Title: "a chain of the network card itself drops UDP 51820",

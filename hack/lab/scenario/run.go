@@ -34,7 +34,7 @@ type Outcome struct {
 	Got      Want
 	Took     time.Duration
 	Gone     time.Duration // from the command's end, or that of its cleanup, until nothing was left
-	Notes    []string      // what was measured beside
+	Notes    []string      // what was measured meanwhile
 	// Problem is why the outcome is not the expected one; nil if it is.
 	Problem error
 	// Undecided means that the Problem is this alone: the verdict should be PASS, and is INCONCLUSIVE.
@@ -273,12 +273,12 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 		}
 		disturbed <- scenario.Disturb(ctx, t)
 	}()
-	beside := make(chan error, 1)
+	meanwhile := make(chan error, 1)
 	go func() {
-		if scenario.Beside != nil {
-			beside <- scenario.Beside(ctx, t)
+		if scenario.Meanwhile != nil {
+			meanwhile <- scenario.Meanwhile(ctx, t)
 		}
-		close(beside)
+		close(meanwhile)
 	}()
 	err = command.Wait()
 	late := context.Cause(ctx)
@@ -287,8 +287,8 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	if problem := <-disturbed; problem != nil {
 		return got, fmt.Errorf("disturbing: %w", problem)
 	}
-	if problem := <-beside; problem != nil {
-		return got, fmt.Errorf("beside the command: %w", problem)
+	if problem := <-meanwhile; problem != nil {
+		return got, fmt.Errorf("while the command ran: %w", problem)
 	}
 	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		t.memory = usage.Maxrss << 10

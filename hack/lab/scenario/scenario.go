@@ -29,7 +29,7 @@ type Command struct {
 	Stdin []byte
 }
 
-// Places beside the nodes. In both, LAB is the lab's name in the environment.
+// Places other than the nodes. In both, LAB is the lab's name in the environment.
 const (
 	operator = "operator" // where kubectl works, with KUBECONFIG
 	network  = "network"  // the switch between the nodes
@@ -48,10 +48,10 @@ type Scenario struct {
 	Lies map[string]string
 	// Disturb acts on the command while it runs; nil does nothing.
 	Disturb Disturbance
-	// Beside runs as long as the command does, and is a part of the cluster that the lab has not: it disturbs nothing. Nil
+	// Meanwhile runs as long as the command does, and is a part of the cluster that the lab has not: it disturbs nothing. Nil
 	// does nothing.
-	Beside Disturbance
-	Want   Want
+	Meanwhile Disturbance
+	Want      Want
 	// Pairs are the ordered pairs whose proof must not be complete, all others being proven: "node-1>node-2", or of one
 	// family only: "node-1>node-2/6". Nil asks nothing, unless the verdict is PASS: then all must be proven.
 	Pairs []string
@@ -68,7 +68,7 @@ type Scenario struct {
 	Unmendable string
 	// Or lists what is as good, where the moment decides.
 	Or []Want
-	// Witness watches beside the product, and has to see that the scenario is what it says. Nil asks nobody.
+	// Witness watches independently of the product, and has to see that the scenario is what it says. Nil asks nobody.
 	Witness *Witness
 	// Says are texts that the command must say, on stderr or as its first cause.
 	Says []string

@@ -33,12 +33,12 @@ var (
 var scope = []Scenario{
 	{
 		Name: "scope-healthy", Title: "pods reach Services and nodes, nodes reach pods and nodes",
-		Cluster: wireguard, Args: allScopes, Beside: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
+		Cluster: wireguard, Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
 		Want: pass, Classes: flannelCells, Findings: map[string]string{codeClasses: "pass"},
 	},
 	{
 		Name: "scope-masquerade-all", Title: "whatever is for a Service gets the address of the node's tunnel",
-		Cluster: wireguard, Args: allScopes, Beside: proxied,
+		Cluster: wireguard, Args: allScopes, Meanwhile: proxied,
 		Sabotage: inTurn(onEach(proxy), onEach(masqueradeAll)), Restore: onEach(withoutProxy),
 		Want: pass, Classes: flannelCells,
 	},
@@ -54,7 +54,7 @@ var scope = []Scenario{
 	},
 	{
 		Name: "scope-service-leak", Title: "a node sends past the tunnel whatever it translated for a Service",
-		Cluster: wireguard, Args: allScopes, Beside: proxied,
+		Cluster: wireguard, Args: allScopes, Meanwhile: proxied,
 		Sabotage: inTurn(onEach(proxy), pastTunnel("iifname cni0 ct status dnat meta mark set 0x88", "fwmark 0x88")),
 		Restore:  inTurn(takeBack, onEach(withoutProxy)),
 		Want:     fail(codeClasses), Or: []Want{fail(codePath)}, Unmendable: lookAt,
@@ -82,14 +82,14 @@ var scope = []Scenario{
 // scopeDual: the same in both families.
 var scopeDual = []Scenario{{
 	Name: "dual-scope", Title: "pods reach Services and nodes in both families",
-	Cluster: dual, Args: allScopes, Beside: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
+	Cluster: dual, Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
 	Want: pass, Classes: flannelCells,
 }}
 
 // scopeUnderlay: where the machines' own WireGuard is between the nodes' addresses.
 var scopeUnderlay = []Scenario{{
 	Name: "vpn-scope", Title: "over the machines' WireGuard, the nodes' addresses beside it are in clear",
-	Cluster: vxlan, Args: allScopes, Beside: proxied, Sabotage: inTurn(overVPN, onEach(proxy)),
+	Cluster: vxlan, Args: allScopes, Meanwhile: proxied, Sabotage: inTurn(overVPN, onEach(proxy)),
 	Restore: inTurn(dropVPN, onEach(withoutProxy)), Want: pass,
 	Classes: map[string]string{
 		"pod-pod": encrypted, "pod-cluster-ip": encrypted, "pod-node-port": encrypted, "pod-node": byDesign, "node-node": byDesign,

@@ -55,7 +55,7 @@ var traffic = []Scenario{
 	},
 }
 
-// trafficAround are healthy clusters with something beside that looks wrong.
+// trafficAround are healthy clusters with something more that looks wrong.
 var trafficAround = []Scenario{
 	{
 		Name: "bridge-address", Title: "the pods' bridge also has an address that is not the pods'",

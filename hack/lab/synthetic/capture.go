@@ -14,7 +14,7 @@ import (
 )
 
 // window is the capture of one node: it lays the frames that would have crossed the node's links before the product's own
-// tally, the controls as soon as someone asks for them and all others at its end.
+// counters, the controls as soon as someone asks for them and all others at its end.
 type window struct {
 	host    *Host
 	run     wire.Run

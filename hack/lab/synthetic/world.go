@@ -1,6 +1,6 @@
 // Package synthetic invents the hosts of one cluster: flannel with its `wireguard` backend on any number of nodes, healthy
 // but for the faults that are planted. What two hosts say of each other agrees, though neither asks the other: both
-// compute it from the plan below. The agent that reads these hosts, the frames' matcher and the tally are the product's.
+// compute it from the plan below. The agent that reads these hosts, the frames' matcher and the counters are the product's.
 //
 //	        pods 10.128.1.0/24       pods 10.128.2.0/24              node n: underlay 198.18.0.0 + n,
 //	node-0001  flannel-wg         node-0002  flannel-wg                      pods     10.128.n.0/24

@@ -9,7 +9,7 @@ import (
 )
 
 // moduleIndex is a kernel's modules.dep: for each module its file, relative to the modules folder, and the files it
-// needs; beside it the names that are built into the kernel and need no file.
+// needs, and the names that are built into the kernel and need no file.
 type moduleIndex struct {
 	file    map[string]string   // module name → its file
 	needs   map[string][]string // file → files it depends on

@@ -12,7 +12,7 @@ const (
 	AccelTCG = "tcg" // software emulation
 )
 
-// Files in a machine's folder, beside what its command leaves there.
+// Files in a machine's folder, besides what its command leaves there.
 const (
 	consoleFile  = "console.log" // kernel and init.sh
 	qemuFile     = "qemu.log"    // QEMU's own words
