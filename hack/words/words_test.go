@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/check"
 	"github.com/kubectl-wg/kubectl-wg/plugin/command"
 )
@@ -96,15 +98,23 @@ func lookAt(t *testing.T, path, name string, look func(file, text string)) {
 
 // outputs looks at the help of every command and at the explanation of every check.
 func outputs(t *testing.T, look func(file, text string)) {
-	for _, args := range [][]string{
-		{"--help"}, {"verify", "--help"}, {"status", "--help"}, {"replay", "--help"}, {"explain", "--help"}, {"cleanup", "--help"},
-		{"version", "--help"},
-	} {
+	for _, args := range helps(command.Tree(), nil) {
 		look("help", output(t, args...))
 	}
 	for _, c := range check.Documented() {
 		look("explain", output(t, "explain", c.Code))
 	}
+}
+
+// helps are the arguments by which each command that help shows prints its own.
+func helps(of *cobra.Command, path []string) [][]string {
+	all := [][]string{append(slices.Clone(path), "--help")}
+	for _, below := range of.Commands() {
+		if below.IsAvailableCommand() {
+			all = append(all, helps(below, append(slices.Clone(path), below.Name()))...)
+		}
+	}
+	return all
 }
 
 func output(t *testing.T, args ...string) string {
