@@ -1,7 +1,6 @@
 package check
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -26,62 +25,13 @@ var socket = evidence.Message{
 
 // broken are all of them.
 var broken = slices.Concat(
-	brokenCluster, brokenInstrument, brokenOthers, brokenPaths, brokenCounts, brokenControls,
+	brokenCluster, brokenLeaks, brokenPeers, brokenRoutes, brokenInstrument, brokenOthers, brokenPaths, brokenCounts, brokenControls,
 	brokenReports, brokenSystems, brokenScope,
 )
 
-// brokenCluster is what goes wrong in a cluster, or with what is reported of it.
+// brokenCluster is what else goes wrong in a cluster: devices, links, pods and what is
+// counted.
 var brokenCluster = []breakage{
-	{"a leak in VXLAN", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
-				Count: 7}})
-	}, verdict.Failed, "WG0601"},
-	{"a leak between two nodes, and missed answers between two others", func(s map[string][]evidence.Message) {
-		lost(s, 0, 1)
-		s["probe/node-3"] = append(s["probe/node-3"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 2, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
-				Count: 7}})
-	}, verdict.Failed, "WG0601"},
-	{"nodes that lose frames answer too late", func(s map[string][]evidence.Message) {
-		undelivered(s)
-		capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })
-	}, verdict.Undecided, "WG0604"},
-	{"a test pod hardly gets the processor", func(s map[string][]evidence.Message) {
-		lost(s, 0, 1)
-		s["pod/node-2"] = append(s["pod/node-2"],
-			evidence.Message{
-				Problem: &evidence.Problem{Class: evidence.ProblemStarved, What: "answer",
-					Text: "it did not get the processor for 9.3 s while canaries travelled"},
-			})
-	}, verdict.Undecided, "WG0502"},
-	{"a new pod's first packets leak", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1))
-	}, verdict.Failed, "WG0609"},
-	{"a pod answers a new pod's first packets in clear", func(s map[string][]evidence.Message) {
-		s["probe/node-3"] = append(s["probe/node-3"], firstLeak(2, 0))
-	}, verdict.Failed, "WG0609"},
-	{"a new pod's packets leak, and those of the others", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], firstLeak(0, 1),
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", Count: 7}})
-	}, verdict.Failed, "WG0601"},
-	{"the first packets of a new pod were not seen", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Witness != nil {
-				m.Witness.Seen[0].First = 0
-			}
-		})
-	}, verdict.Undecided, "WG0609"},
-	{"a new pod never became Ready", func(s map[string][]evidence.Message) {
-		each(s["plugin"], func(m *evidence.Message) {
-			if m.Pod != nil && m.Pod.Role == "newcomer" {
-				m.Pod.Ready = false
-			}
-		})
-	}, verdict.Undecided, "WG0609"},
 	{"a family that the pods do not have was asked for", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Run != nil {
@@ -89,93 +39,10 @@ var brokenCluster = []breakage{
 			}
 		})
 	}, verdict.Undecided, "WG0107"},
-	{"a leak that names no pair", func(s map[string][]evidence.Message) {
-		s["probe/node-3"] = append(s["probe/node-3"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "rx",
-				Source: -1, Target: 77, Family: 4, By: "mark", Layers: "ethernet", Count: 1}})
-	}, verdict.Failed, "WG0608"},
-	{"the leak's stream is cut short", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "flow", Count: 1}})
-		s["probe/node-2"] = s["probe/node-2"][:5]
-	}, verdict.Failed, "WG0601"},
-	{"the route leads past the tunnel", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Route != nil && m.Route.For == podIP(1) {
-				m.Route = &evidence.Route{For: podIP(1), Link: "flannel.1", Type: "unicast"}
-			}
-		})
-		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:8472 vxlan ethernet ipv4 udp",
-				Count: 7}})
-	}, verdict.Failed, "WG0401"},
 	{"the receiver's host drops the port", func(s map[string][]evidence.Message) {
 		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
 		undelivered(s)
 	}, verdict.Failed, "WG0501"},
-	{"a stale key", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
-				p := *m.Peer
-				p.PublicKey = publicKey(8)
-				m.Peer = &p
-			}
-		})
-	}, verdict.Failed, "WG0302"},
-	{"the published key is another's", func(s map[string][]evidence.Message) {
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Device != nil {
-				d := *m.Device
-				d.PublicKey = publicKey(9)
-				m.Device = &d
-			}
-		})
-	}, verdict.Failed, "WG0301"},
-	{"two nodes share a key", func(s map[string][]evidence.Message) {
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Device != nil {
-				d := *m.Device
-				d.PublicKey = publicKey(0)
-				m.Device = &d
-			}
-		})
-		each(s["plugin"], func(m *evidence.Message) {
-			if m.Node != nil && m.Node.Index == 1 {
-				m.Node.Annotations["flannel.alpha.coreos.com/backend-data"] = `{"PublicKey":"` + publicKey(0) + `"}`
-			}
-		})
-	}, verdict.Failed, "WG0303"},
-	{"another peer has a part of the pod range", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Peer != nil && m.Peer.PublicKey == publicKey(2) {
-				p := *m.Peer
-				p.AllowedIPs = append(slices.Clone(p.AllowedIPs), netip.MustParsePrefix("10.42.1.128/25"))
-				m.Peer = &p
-			}
-		})
-	}, verdict.Failed, "WG0304"},
-	{"the peer has only a part of the pod range", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
-				p := *m.Peer
-				p.AllowedIPs = []netip.Prefix{netip.MustParsePrefix("10.42.1.0/25")}
-				m.Peer = &p
-			}
-		})
-	}, verdict.Failed, "WG0304"},
-	{"the endpoint is another's", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Peer != nil && m.Peer.PublicKey == publicKey(1) {
-				p := *m.Peer
-				p.Endpoint = netip.MustParseAddrPort("192.0.2.77:51820")
-				m.Peer = &p
-			}
-		})
-		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
-		undelivered(s)
-	}, verdict.Failed, "WG0306"},
 	{"configured and not started", func(s map[string][]evidence.Message) {
 		each(s["plugin"], func(m *evidence.Message) {
 			if m.Node != nil {
@@ -184,29 +51,6 @@ var brokenCluster = []breakage{
 			}
 		})
 	}, verdict.Failed, "WG0104"},
-	{"one endpoint for two nodes", func(s map[string][]evidence.Message) {
-		each(s["plugin"], func(m *evidence.Message) {
-			if m.Node != nil {
-				m.Node.Annotations["flannel.alpha.coreos.com/public-ip"] = "192.0.2.10"
-			}
-		})
-	}, verdict.Failed, "WG0106"},
-	{"an overwrite that stuck", func(s map[string][]evidence.Message) {
-		each(s["plugin"], func(m *evidence.Message) {
-			if m.Node != nil {
-				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend=wireguard-native"]`
-				m.Node.Annotations["flannel.alpha.coreos.com/public-ip-overwrite"] = "203.0.113.9"
-			}
-		})
-	}, verdict.Passed, ""},
-	{"an overwrite as configured", func(s map[string][]evidence.Message) {
-		each(s["plugin"], func(m *evidence.Message) {
-			if m.Node != nil {
-				m.Node.Annotations["k3s.io/node-args"] = `["server","--flannel-backend","wireguard-native","--flannel-external-ip","true"]`
-				m.Node.Annotations["flannel.alpha.coreos.com/public-ip-overwrite"] = "203.0.113.9"
-			}
-		})
-	}, verdict.Passed, ""},
 	{"the probe may not read the device", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
 			return m.Device != nil || m.Peer != nil || m.Count != nil
@@ -215,16 +59,6 @@ var brokenCluster = []breakage{
 			Class: evidence.ProblemPermission, What: "device", On: "flannel-wg", Text: "operation not permitted"}})
 	}, verdict.Undecided, "WG0202"},
 	{"a network policy drops the canaries", undelivered, verdict.Failed, "WG0502"},
-	{"handshakes in the window", func(s map[string][]evidence.Message) {
-		for i := range 3 {
-			each(s[fmt.Sprintf("probe/node-%d", i+1)], func(m *evidence.Message) {
-				if m.Tunnel != nil {
-					to := int(m.Tunnel.Remote.Addr().As4()[3]) - 10
-					m.Tunnel.TX.Handshakes = []evidence.Handshake{{Type: 1, For: publicKey(to)}}
-				}
-			})
-		}
-	}, verdict.Passed, ""},
 	{"an old pod with the MTU of before", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Link: &evidence.Link{
 			Index: 20, Name: "veth1", Kind: "veth", MTU: 1450, Up: true, PeerNS: true, Master: "cni0",
@@ -359,19 +193,6 @@ var brokenCluster = []breakage{
 			}
 		})
 	}, verdict.Failed, "WG0602"},
-	{"a handshake for another key", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			if m.Tunnel != nil {
-				m.Tunnel.TX.Handshakes = []evidence.Handshake{{Type: 1, For: publicKey(7)}}
-			}
-		})
-	}, verdict.Failed, "WG0607"},
-	{"a handshake for another peer, which has allowed IPs", func(s map[string][]evidence.Message) {
-		oldKey(s, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")})
-	}, verdict.Failed, "WG0607"},
-	{"the handshake is old", func(s map[string][]evidence.Message) {
-		count(s["probe/node-1"], 1, func(c *evidence.Count) { c.Age = 211e9 })
-	}, verdict.Failed, "WG0606"},
 	{"not seen inside the tunnel", func(s map[string][]evidence.Message) {
 		each(s["probe/node-2"], func(m *evidence.Message) {
 			if m.Witness != nil && m.Witness.Link == "flannel-wg" {
@@ -386,44 +207,6 @@ var brokenCluster = []breakage{
 			}
 		})
 	}, verdict.Failed, "WG0503"},
-	{"a route that refuses", func(s map[string][]evidence.Message) {
-		route(s["probe/node-1"], evidence.Route{For: podIP(1), Error: "invalid argument"})
-		s["probe/node-1"] = append(s["probe/node-1"],
-			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.0/24", "", "blackhole", 254))
-		undelivered(s)
-	}, verdict.Failed, "WG0401"},
-	{"a route past the tunnel for a part of the pods, not for the test pod", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"],
-			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.1.128/25", "eth0", "unicast", 254))
-	}, verdict.Failed, "WG0401"},
-	{"such a route in a table that no rule leads to", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "eth0", "unicast", 77))
-	}, verdict.Passed, ""},
-	{"a route past the tunnel for a part of the own pods", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.0.128/25", "eth0", "unicast", 254))
-	}, verdict.Failed, "WG0402"},
-	{"a part of the pods is refused", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"], entry("10.42.1.128/25", "", "unreachable", 254))
-	}, verdict.Failed, "WG0401"},
-	{"a leak in a format of its own", func(s map[string][]evidence.Message) {
-		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp", OuterSource: underlay(0),
-				OuterTarget: underlay(1), Count: 7}})
-	}, verdict.Failed, "WG0601"},
-	{"no route into the tunnel", func(s map[string][]evidence.Message) {
-		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 254})
-		s["probe/node-1"] = append(s["probe/node-1"], entry("0.0.0.0/0", "eth0", "unicast", 254))
-		undelivered(s)
-	}, verdict.Failed, "WG0401"},
-	{"a rule that leads to another table", func(s map[string][]evidence.Message) {
-		route(s["probe/node-1"], evidence.Route{For: podIP(1), Link: "eth0", Type: "unicast", Table: 52})
-		s["probe/node-1"] = append(s["probe/node-1"],
-			entry("10.42.0.0/16", "flannel-wg", "unicast", 254), entry("10.42.0.0/16", "eth0", "unicast", 52),
-			evidence.Message{
-				Rule: &evidence.Rule{Family: 4, Priority: 5210, To: netip.MustParsePrefix("10.42.0.0/16"), Table: 52},
-			})
-	}, verdict.Failed, "WG0401"},
 	{"the device's program hangs", func(s map[string][]evidence.Message) {
 		s["probe/node-2"] = slices.DeleteFunc(s["probe/node-2"], func(m evidence.Message) bool {
 			return m.Device != nil || m.Peer != nil || m.Count != nil
@@ -451,47 +234,9 @@ var brokenCluster = []breakage{
 		s["probe/node-2"] = append(s["probe/node-2"], socket, evidence.Message{Problem: &evidence.Problem{
 			Class: evidence.ProblemTimeout, What: "device", On: "flannel-wg", Text: "the device did not answer"}})
 	}, verdict.Undecided, "WG0202"},
-	{"preshared keys that differ", func(s map[string][]evidence.Message) {
-		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(0) {
-				tunnel := *m.Tunnel
-				tunnel.RX.Responses = 3
-				m.Tunnel = &tunnel
-			}
-		})
-		undelivered(s)
-	}, verdict.Failed, "WG0501"},
-	{"a device that counts nothing, and a leak in a shape like WireGuard's", func(s map[string][]evidence.Message) {
-		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
-		s["probe/node-1"] = append(s["probe/node-1"],
-			evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx",
-				Source: 0, Target: 1, Family: 4, By: "mark", Layers: "ethernet ipv4 udp:51820 wireguard", Count: 7}})
-	}, verdict.Failed, "WG0601"},
 	{"a device that counts nothing, though the pods reach each other", func(s map[string][]evidence.Message) {
 		count(s["probe/node-2"], 0, func(c *evidence.Count) { c.RX = [4]uint64{1000, 1000, 1000, 1000} })
 	}, verdict.Failed, "WG0603"},
-	{"an endpoint that changes in the window", func(s map[string][]evidence.Message) {
-		each(s["probe/node-1"], func(m *evidence.Message) {
-			switch {
-			case m.Peer != nil && m.Peer.PublicKey == publicKey(1):
-				p := *m.Peer
-				p.Endpoint = netip.MustParseAddrPort("203.0.113.9:51820")
-				m.Peer = &p
-			case m.Tunnel != nil && m.Tunnel.Remote.Addr() == underlay(1):
-				tunnel := *m.Tunnel
-				tunnel.TX.Sizes = []evidence.SizeCount{{Size: 128, Count: 2}, {Size: 400, Count: 2},
-					{Size: 1452, Count: 2}}
-				m.Tunnel = &tunnel
-			}
-		})
-		each(s["probe/node-2"], func(m *evidence.Message) {
-			if m.Witness != nil && m.Witness.Link == "eth0" && m.Witness.Direction == "rx" &&
-				m.Witness.Seen[0].Source == 0 {
-				m.Witness = &evidence.Witness{Link: "eth0", Direction: "rx", Family: 4}
-			}
-		})
-	}, verdict.Undecided, "WG0604"},
 	{"the device is missing because its port is taken", func(s map[string][]evidence.Message) {
 		s["probe/node-1"] = slices.DeleteFunc(s["probe/node-1"], func(m evidence.Message) bool {
 			return m.Device != nil || m.Peer != nil || m.Count != nil || m.Link != nil && m.Link.Name == "flannel-wg"
@@ -521,10 +266,4 @@ var brokenCluster = []breakage{
 			}
 		})
 	}, verdict.Failed, "WG0101"},
-}
-
-// firstLeak is a leak sample of a new pod's first packets, or their answers.
-func firstLeak(source, target int) evidence.Message {
-	return evidence.Message{Sighting: &evidence.Sighting{Link: "eth0", Direction: "tx", Source: source,
-		Target: target, Family: 4, By: "mark", First: true, Layers: "ethernet ipv4 udp", Count: 40}}
 }
