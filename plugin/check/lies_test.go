@@ -148,6 +148,29 @@ func TestNoLiePassesMade(t *testing.T) {
 	}
 }
 
+// An address that stands for a node's pods is not a pod: what is known of it proves
+// nothing of a node on which no test pod ran, whatever else the run has.
+func TestSamplesProveNothing(t *testing.T) {
+	for name, lie := range map[string]func(s map[string][]evidence.Message){
+		"of all nodes": func(s map[string][]evidence.Message) { sampledAs(s, 254) },
+		"of one node, at its test pod's own address": func(s map[string][]evidence.Message) {
+			each(s["plugin"], func(m *evidence.Message) {
+				if m.Pod != nil && m.Pod.Role == "pod" && m.Pod.Node == "node-1" {
+					pod := *m.Pod
+					pod.Role = "sample"
+					m.Pod = &pod
+				}
+			})
+		},
+	} {
+		s := healthy(3)
+		lie(s)
+		if j := Judge(record(t, s)); j.Verdict == verdict.Passed {
+			t.Errorf("%s: %s", name, j.Verdict)
+		}
+	}
+}
+
 // Where the pods of a node are is not always known. Then a PASS is about the test pods,
 // and says so.
 func TestUnknownRangesAreNotProven(t *testing.T) {
