@@ -1,13 +1,11 @@
 package command
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,9 +25,6 @@ type preflightFlags struct {
 	output  string
 	details bool
 }
-
-// preflightFormats are the values of -o.
-var preflightFormats = []string{"text", "json", "yaml"}
 
 func (r *root) preflight() *cobra.Command {
 	var f preflightFlags
@@ -75,9 +70,8 @@ Exit code: 0 ready, 1 not ready, 2 usage, 3 could not be decided, 4 could not ru
 	flags.BoolVar(&f.trial, "trial", true, "make a WireGuard link in a pod of each node, and remove it")
 	flags.StringVar(&f.plan, "plan", "", "write the plan to this `file` as a shell script to review")
 	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`; compressed if it ends with .gz")
-	flags.StringVarP(&f.output, "output", "o", "text", "format of the report: text, json, yaml")
+	addDataFormat(command, &f.output)
 	flags.BoolVar(&f.details, "details", false, "show every node and every direction")
-	completeWith(command, "output", preflightFormats...)
 	return command
 }
 
@@ -87,8 +81,8 @@ func (r *root) preflightOptions(f *preflightFlags) (run.Options, []evidence.Port
 	if err != nil {
 		return o, nil, err
 	}
-	if !slices.Contains(preflightFormats, f.output) {
-		return o, nil, usagef("one of: text, json, yaml", "-o %q is not a known format", f.output)
+	if err := validDataFormat(f.output); err != nil {
+		return o, nil, err
 	}
 	r.announce(f.output, preflight.APIVersion, preflight.Kind)
 	ports, err := tunnelPorts(f.ports)
@@ -140,30 +134,11 @@ func (r *root) runPreflight(ctx context.Context, f preflightFlags, o run.Options
 		return errors.Join(failed, notRecorded)
 	}
 	result := preflight.Judge(recorded)
-	written := errors.Join(r.writePreflight(f, result), writePlan(f.plan, result))
-	return ends(result.Verdict.ExitCode(), errors.Join(written, notRecorded))
-}
-
-// writePreflight writes the report to stdout, all of it or nothing.
-func (r *root) writePreflight(f preflightFlags, result *preflight.Result) error {
-	write := func(w io.Writer) error {
+	text := func(w io.Writer) error {
 		return result.Text(w, preflight.Options{Color: r.colored(), Width: width(r.streams.Out), Details: f.details})
 	}
-	switch f.output {
-	case "json":
-		write = result.JSON
-	case "yaml":
-		write = result.YAML
-	}
-	var buffer bytes.Buffer
-	if err := write(&buffer); err != nil {
-		return err
-	}
-	r.reported = true
-	if _, err := buffer.WriteTo(r.streams.Out); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
+	written := errors.Join(r.writeData(f.output, result.Document(), text), writePlan(f.plan, result))
+	return ends(result.Verdict.ExitCode(), errors.Join(written, notRecorded))
 }
 
 // writePlan writes the script to a file, if one is named.

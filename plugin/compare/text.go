@@ -28,7 +28,7 @@ func (c *Comparison) headline() string {
 		word  Direction
 	}{{c.Pairs.Worse, Worse}, {c.Pairs.Better, Better}, {c.Pairs.Changed, Changed}} {
 		if part.count > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", counted(part.count, "direction"), part.word))
+			parts = append(parts, fmt.Sprintf("%s %s", report.Count(part.count, "direction"), part.word))
 		}
 	}
 	switch {
@@ -86,8 +86,8 @@ func (t *text) line(format string, args ...any) {
 }
 
 func (t *text) summary(label string, s Summary) {
-	t.line("%-6s  %-12s  %d of %s proven, %s, %s", label, s.Verdict, s.Proven, counted(s.Pairs, "direction"),
-		counted(s.Nodes, "node"), s.Network)
+	t.line("%-6s  %-12s  %d of %s proven, %s, %s", label, s.Verdict, s.Proven, report.Count(s.Pairs, "direction"),
+		report.Count(s.Nodes, "node"), s.Network)
 	t.line("        %s  run %s of %s, judged by %s", s.Name, s.Run, cmp.Or(s.Started, "an unknown time"), s.Version)
 }
 
@@ -120,13 +120,13 @@ func (t *text) part(c *Comparison, title string, of Direction) {
 		t.line("  %s  %s → %s%s", one.Subject.Named([]int{4, 6}), one.From, one.To, steps(one.Steps))
 	}
 	if more := total - min(len(pairs), maxLines); more > 0 {
-		t.line("  and %s more", counted(more, "direction"))
+		t.line("  and %s more", report.Count(more, "direction"))
 	}
 	for _, code := range own[:min(len(own), maxLines)] {
 		t.code(code, of)
 	}
 	if more := len(own) - maxLines; more > 0 {
-		t.line("  and %s more", counted(more, "check"))
+		t.line("  and %s more", report.Count(more, "check"))
 	}
 	if len(explained) > 0 {
 		t.line("  Consequences: %s", list(names(explained)))
@@ -158,7 +158,7 @@ func (t *text) notes(c *Comparison) {
 	}
 	if c.Pairs.Unknown > 0 {
 		all = append(slices.Clone(all), fmt.Sprintf("not comparable, because a report does not list them: %s",
-			counted(c.Pairs.Unknown, "direction")))
+			report.Count(c.Pairs.Unknown, "direction")))
 	}
 	if len(all) == 0 {
 		return
@@ -198,11 +198,4 @@ func steps(changed []verdict.Proof) string {
 		return ""
 	}
 	return "  (" + strings.Join(words, ", ") + ")"
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

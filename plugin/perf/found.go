@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // Where a reading counts as a cause.
@@ -100,7 +102,7 @@ func (m *measured) busy(n *Node) string {
 		return ""
 	}
 	return fmt.Sprintf("the %s of %s were %.0f %% busy: %s",
-		counted(most.CPUs, "processor"), n.Name, 100*(1-most.Idle), shares(most))
+		report.Count(most.CPUs, "processor"), n.Name, 100*(1-most.Idle), shares(most))
 }
 
 func (m *measured) single(n *Node) string {

@@ -168,13 +168,6 @@ func rate(bits float64) string {
 	return fmt.Sprintf("%.0f kbit/s", bits/1e3)
 }
 
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 func or(text, otherwise string) string {
 	if text == "" {
 		return otherwise

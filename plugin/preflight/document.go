@@ -1,12 +1,6 @@
 package preflight
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-
-	"sigs.k8s.io/yaml"
-
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -17,9 +11,9 @@ const (
 	Kind       = "Preflight"
 )
 
-// document is the result as data: what -o json and -o yaml print. Fields are added,
+// Document is the result as data: what -o json and -o yaml print. Fields are added,
 // never renamed.
-type document struct {
+type Document struct {
 	APIVersion string            `json:"apiVersion"`
 	Kind       string            `json:"kind"`
 	Verdict    Verdict           `json:"verdict"`
@@ -61,9 +55,10 @@ type findingOf struct {
 	Fix   *remedy.Hint      `json:"fix,omitempty"`
 }
 
-func (r *Result) document() document {
+// Document returns the result as data.
+func (r *Result) Document() Document {
 	c := r.Graph.Cluster
-	d := document{
+	d := Document{
 		APIVersion: APIVersion, Kind: Kind,
 		Verdict: r.Verdict, ExitCode: r.Verdict.ExitCode(), Summary: r.summary(),
 		Cluster: clusterOf{Context: c.Context, Server: c.Server, Version: c.Version},
@@ -80,24 +75,4 @@ func (r *Result) document() document {
 		d.Findings = append(d.Findings, findingOf(f))
 	}
 	return d
-}
-
-// JSON writes the result as a document.
-func (r *Result) JSON(w io.Writer) error {
-	text, err := json.MarshalIndent(r.document(), "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the result: %w", err)
-	}
-	_, err = fmt.Fprintf(w, "%s\n", text)
-	return err
-}
-
-// YAML writes the same document as YAML.
-func (r *Result) YAML(w io.Writer) error {
-	text, err := yaml.Marshal(r.document())
-	if err != nil {
-		return fmt.Errorf("encoding the result: %w", err)
-	}
-	_, err = w.Write(text)
-	return err
 }

@@ -2,11 +2,13 @@ package preflight
 
 import (
 	"bytes"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/kubectl-wg/kubectl-wg/hack/golden"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -61,7 +63,7 @@ func TestGolden(t *testing.T) {
 		if err := r.Text(&text, Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.JSON(&document); err != nil {
+		if err := report.WriteData(&document, "json", r.Document()); err != nil {
 			t.Fatal(err)
 		}
 		for extension, got := range map[string]string{".txt": text.String(), ".json": document.String(), ".sh": r.Script()} {
@@ -95,7 +97,7 @@ func TestScriptIsAShells(t *testing.T) {
 // What a cluster says of itself cannot leave its place: neither a comment nor a quoted
 // word of the script, nor a line of the text.
 func TestHostileNames(t *testing.T) {
-	const evil = "Debian'\n; touch /tmp/owned #\x1b[2J$(reboot)"
+	const evil = "Debian'\n; touch /tmp/owned #\x1b[2J\u202e$(reboot)"
 	s := healthy(2).each("plugin", func(m *evidence.Message) bool {
 		if m.Node != nil {
 			m.Node.OSImage, m.Node.Kernel = evil, evil
@@ -113,11 +115,13 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("the script has the line %q", line)
 		}
 	}
-	var text bytes.Buffer
-	if err := r.Text(&text, Options{}); err != nil {
+	var written bytes.Buffer
+	err := errors.Join(r.Text(&written, Options{}), report.WriteData(&written, "json", r.Document()),
+		report.WriteData(&written, "yaml", r.Document()))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.ContainsRune(text.String()+r.Script(), '\x1b') {
-		t.Error("an escape sequence was written")
+	if strings.ContainsAny(written.String()+r.Script(), "\x1b\u202e") {
+		t.Error("an escape sequence or a mark that changes the order was written")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // scriptHead is what each script begins with. A node's reboot ends the connection, so
@@ -73,7 +75,7 @@ func (r *Result) scriptStep(b *strings.Builder, step remedy.Step) {
 		b.WriteString(comment("   " + step.Note))
 	}
 	if step.On == remedy.Operator {
-		fmt.Fprintf(b, "ask %s\n%s\n", quote("here: "+firstLine(step.Command)), printable(step.Command))
+		fmt.Fprintf(b, "ask %s\n%s\n", quote("here: "+firstLine(step.Command)), report.Printable(step.Command))
 		return
 	}
 	for _, name := range r.on(step) {
@@ -96,14 +98,15 @@ func firstLine(text string) string {
 
 // quote makes one word of the shell of a text.
 func quote(text string) string {
-	return "'" + strings.ReplaceAll(printable(text), "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(report.Printable(text), "'", `'\''`) + "'"
 }
 
 // comment makes lines of a comment of a text, which can name what comes from nodes.
 func comment(text string) string {
 	var b strings.Builder
 	indent := text[:len(text)-len(strings.TrimLeft(text, " "))]
-	for _, line := range wrapped(text, 90-len(indent)) {
+	room := 90 - len(indent)
+	for _, line := range report.Wrap(report.PrintableLine(text), room, room) {
 		fmt.Fprintf(&b, "# %s%s\n", indent, line)
 	}
 	return b.String()

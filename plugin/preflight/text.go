@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/remedy"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
@@ -83,7 +84,8 @@ func (t *text) mark(s verdict.Status) string { return t.paint(styles[s], marks[s
 // labelled writes text behind a label, wrapped.
 func (t *text) labelled(label, text string) {
 	pad := strings.Repeat(" ", column)
-	for i, line := range wrapped(text, max(t.Width-column, minWidth/2)) {
+	room := max(t.Width-column, minWidth/2)
+	for i, line := range report.Wrap(report.PrintableLine(text), room, room) {
 		begin := pad
 		if i == 0 {
 			name := margin + label
@@ -109,11 +111,11 @@ func (r *Result) summary() string {
 	}
 	switch r.Verdict {
 	case Ready:
-		return fmt.Sprintf("%s can be switched to WireGuard by the plan", counted(len(r.Nodes), "node"))
+		return fmt.Sprintf("%s can be switched to WireGuard by the plan", report.Count(len(r.Nodes), "node"))
 	case NotReady:
-		return counted(count[verdict.Fail], "finding") + " to repair before the switch"
+		return report.Count(count[verdict.Fail], "finding") + " to repair before the switch"
 	}
-	return counted(count[verdict.Inconclusive], "finding") + " could not be decided"
+	return report.Count(count[verdict.Inconclusive], "finding") + " could not be decided"
 }
 
 func (t *text) headline() {
@@ -128,7 +130,7 @@ func (t *text) headline() {
 
 func (t *text) cluster() string {
 	c := t.Graph.Cluster
-	parts := []string{counted(len(t.Nodes), "node")}
+	parts := []string{report.Count(len(t.Nodes), "node")}
 	for _, part := range []string{c.Context, c.Server, c.Version} {
 		if part != "" {
 			parts = append(parts, part)
@@ -151,7 +153,7 @@ func (t *text) nodes() {
 	for _, n := range shown {
 		cells := []string{n.Name, n.made(), n.where(), fmt.Sprint(n.MTU), n.Kernel, n.Arch, n.System}
 		for i := range cells {
-			cells[i] = clean(cells[i])
+			cells[i] = report.PrintableLine(cells[i])
 		}
 		fmt.Fprintln(table, margin+strings.Join(cells, "\t"))
 	}
@@ -164,7 +166,7 @@ func (t *text) nodes() {
 		if n.NotReady != "" {
 			reason += ": " + n.NotReady
 		}
-		t.line("%s%s", margin, clean(fmt.Sprintf("%s was left out: %s", n.Name, reason)))
+		t.line("%s%s", margin, report.PrintableLine(fmt.Sprintf("%s was left out: %s", n.Name, reason)))
 	}
 }
 
@@ -210,7 +212,7 @@ func (t *text) network() {
 	}
 	if t.Details {
 		for _, p := range t.Pairs {
-			t.line("%s%s %s  UDP %d  %d bytes", margin, t.mark(p.Status), clean(p.Subject.String()), p.Port, p.Largest)
+			t.line("%s%s %s  UDP %d  %d bytes", margin, t.mark(p.Status), report.PrintableLine(p.Subject.String()), p.Port, p.Largest)
 		}
 	}
 }
@@ -225,7 +227,7 @@ type portGroup struct {
 }
 
 func (g *portGroup) String() string {
-	text := fmt.Sprintf("IPv%d, %d of %s reached", g.family, g.reached, counted(g.all, "direction"))
+	text := fmt.Sprintf("IPv%d, %d of %s reached", g.family, g.reached, report.Count(g.all, "direction"))
 	if g.taken > 0 {
 		text += fmt.Sprintf("; %d not tried: the tunnel has the port already", g.taken)
 	}
@@ -262,7 +264,7 @@ func (r *Result) ports() (groups []*portGroup) {
 func (t *text) findings() {
 	for _, f := range t.Findings {
 		t.line("")
-		t.line("%s %s  %s", t.mark(f.Status), f.Code, clean(f.heading()))
+		t.line("%s %s  %s", t.mark(f.Status), f.Code, report.PrintableLine(f.heading()))
 		t.labelled("Found", f.Text)
 		if len(f.Alike) > 0 {
 			t.labelled("Alike", t.alike(f.Alike))
@@ -314,12 +316,12 @@ func (t *text) steps(steps []remedy.Step) {
 	for _, step := range steps {
 		prompt := "$"
 		if step.On != remedy.Operator {
-			prompt = clean(some(t.on(step))) + " #"
+			prompt = report.PrintableLine(some(t.on(step))) + " #"
 		}
 		if strings.Contains(step.Command, "\n") {
-			t.line("    %s\n%s", t.paint("1", prompt), t.paint("36", printable(step.Command)))
+			t.line("    %s\n%s", t.paint("1", prompt), t.paint("36", report.Printable(step.Command)))
 		} else {
-			t.line("    %s  %s", t.paint("1", prompt), t.paint("36", clean(step.Command)))
+			t.line("    %s  %s", t.paint("1", prompt), t.paint("36", report.PrintableLine(step.Command)))
 		}
 		if step.Note != "" {
 			t.labelled("", "("+step.Note+")")
@@ -352,11 +354,4 @@ func (t *text) consider() {
 	for _, f := range t.Advice {
 		t.labelled(f.Code, f.Text)
 	}
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -28,7 +28,7 @@ func accepted(j *check.Judgement) string {
 		parts = append(parts, "accepted")
 	}
 	if n := a.Excused(); n > 0 {
-		parts = append(parts, count(n, "finding")+" waived")
+		parts = append(parts, Count(n, "finding")+" waived")
 	}
 	return fmt.Sprintf("; policy %s: %s", a.Policy, strings.Join(parts, ", "))
 }
@@ -100,7 +100,7 @@ func follows(w *verdict.Waived) string {
 	if sum == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", with %s that follow from it", count(sum, "finding"))
+	return fmt.Sprintf(", with %s that follow from it", Count(sum, "finding"))
 }
 
 // acceptanceLines is how many more lines a report has for a policy.

@@ -160,7 +160,7 @@ func (t *text) consequences() string {
 	if sum == 1 {
 		follow = "follows"
 	}
-	return fmt.Sprintf("%s %s from this (-v)", count(sum, "more finding"), follow)
+	return fmt.Sprintf("%s %s from this (-v)", Count(sum, "more finding"), follow)
 }
 
 // findings writes every finding, what explains it behind it, and the readings of

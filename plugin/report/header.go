@@ -32,7 +32,7 @@ func (t *text) cluster() (parts []string) {
 	if len(families) > 0 {
 		parts = append(parts, strings.Join(families, " and "))
 	}
-	return append(parts, count(len(t.Graph.Nodes), "node"))
+	return append(parts, Count(len(t.Graph.Nodes), "node"))
 }
 
 // run names the run, its time and the version that made it.

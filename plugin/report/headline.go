@@ -183,12 +183,12 @@ func (t *text) lastLine() {
 	switch {
 	case t.Verdict == verdict.Passed:
 		if n := t.Warnings(); n > 0 {
-			text += ", " + count(n, "warning")
+			text += ", " + Count(n, "warning")
 		}
 	case len(t.Causes) > 0:
 		text = kindWords[t.Kind()] + ": " + text
 		if causes := len(t.Decisive()); causes > 1 {
-			text += ", " + count(causes, "cause")
+			text += ", " + Count(causes, "cause")
 		}
 	}
 	switch {

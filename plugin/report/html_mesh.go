@@ -80,7 +80,7 @@ func (b *htmlBuilder) mesh(p *htmlPage) {
 		} else {
 			m.Size = min(nodes, maxMap)
 			m.Label = fmt.Sprintf("%s of %s directions between %s proven.", grouped(good(b.d.Totals.Statuses)),
-				grouped(b.d.Totals.Pairs), count(nodes, "node"))
+				grouped(b.d.Totals.Pairs), Count(nodes, "node"))
 			p.Data.Meshes = append(p.Data.Meshes, b.forScript(f, leaks))
 		}
 		p.Meshes = append(p.Meshes, m)
@@ -197,6 +197,6 @@ func (b *htmlBuilder) unproven(p *htmlPage) {
 		})
 	}
 	if left := len(all) - len(p.Unproven); left > 0 {
-		p.MoreUnproven = "… and " + count(left, "more node")
+		p.MoreUnproven = "… and " + Count(left, "more node")
 	}
 }

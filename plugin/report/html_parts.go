@@ -57,7 +57,7 @@ func (b *htmlBuilder) causes(p *htmlPage) {
 	}
 	for i := range b.d.Causes {
 		if i == maxPageCauses {
-			p.MoreCauses = fmt.Sprintf("… and %s, see -o json.", count(len(b.d.Causes)-i, "further cause"))
+			p.MoreCauses = fmt.Sprintf("… and %s, see -o json.", Count(len(b.d.Causes)-i, "further cause"))
 			return
 		}
 		p.Causes = append(p.Causes, b.cause(&b.d.Causes[i]))
@@ -87,7 +87,7 @@ func (b *htmlBuilder) cause(c *cause) htmlCause {
 		follows += consequence.Count
 	}
 	if follows > 0 {
-		one.Follows = count(follows, "more finding")
+		one.Follows = Count(follows, "more finding")
 	}
 	if c.Remedy == nil {
 		one.Fix = "none is known; kubectl wg explain " + c.Code + " says what the check reads"
@@ -154,10 +154,10 @@ func (b *htmlBuilder) directions(p *htmlPage) {
 	for i := range shown {
 		p.Directions = append(p.Directions, b.direction(&shown[i]))
 	}
-	p.DirectionsAbout = fmt.Sprintf("The eight steps and what was counted, of all %s.", count(len(shown), "direction"))
+	p.DirectionsAbout = fmt.Sprintf("The eight steps and what was counted, of all %s.", Count(len(shown), "direction"))
 	if all := b.d.Totals.Pairs; len(shown) < all {
 		p.DirectionsAbout = fmt.Sprintf("The eight steps and what was counted, of %s of %s: those that are not proven, "+
-			"as far as there is room.", grouped(len(shown)), count(all, "direction"))
+			"as far as there is room.", grouped(len(shown)), Count(all, "direction"))
 	}
 }
 

@@ -82,9 +82,9 @@ func longestRun(text string) (longest int) {
 // sum is how much is proven, in one line.
 func (m *markdown) sum() string {
 	text := fmt.Sprintf("%s of %s directions between %s proven", grouped(good(m.Totals.Statuses)), grouped(m.Totals.Pairs),
-		count(m.Totals.Nodes, "node"))
+		Count(m.Totals.Nodes, "node"))
 	if m.Totals.Warnings > 0 {
-		text += ", " + count(m.Totals.Warnings, "warning")
+		text += ", " + Count(m.Totals.Warnings, "warning")
 	}
 	text += fmt.Sprintf(", exit code %d", m.ExitCode)
 	if m.Reason != "" {
@@ -97,7 +97,7 @@ func (m *markdown) causes() {
 	for i := range m.Causes {
 		if i == maxBlocks {
 			m.line("")
-			m.line("… and %s.", count(len(m.Causes)-i, "further cause"))
+			m.line("… and %s.", Count(len(m.Causes)-i, "further cause"))
 			return
 		}
 		m.cause(&m.Causes[i])
@@ -264,7 +264,7 @@ func (d *document) warned() (all []warned) {
 		seen[f.Code] = true
 		one := warned{f, d.Totals.Of(f.Code).Statuses[verdict.Warn]}
 		if one.Count > 1 {
-			one.Text = fmt.Sprintf("%s (%s)", failed(&f), count(one.Count, "time"))
+			one.Text = fmt.Sprintf("%s (%s)", failed(&f), Count(one.Count, "time"))
 		}
 		all = append(all, one)
 	}

@@ -202,7 +202,7 @@ func TestGrouped(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
-	if got := count(1, "thing") + ", " + count(2000, "thing"); got != "1 thing, 2,000 things" {
+	if got := Count(1, "thing") + ", " + Count(2000, "thing"); got != "1 thing, 2,000 things" {
 		t.Error(got)
 	}
 }

@@ -55,7 +55,7 @@ func (t *text) figures() map[verdict.Proof]string {
 		verdict.P2InTunnel: fmt.Sprintf("%s in, %s out of %s",
 			grouped(sum.InTunnelSent), grouped(sum.InTunnelReceived), listed(sum.carriers)),
 		verdict.P3NoPlaintext: frames,
-		verdict.P4Ciphertext:  count(int(sum.DataMessagesSent), "WireGuard data message"),
+		verdict.P4Ciphertext:  Count(int(sum.DataMessagesSent), "WireGuard data message"),
 		verdict.P5Counters: fmt.Sprintf("%s B, handshakes ≤ %.0f s old", grouped(sum.CapturedBytesSent),
 			sum.HandshakeAge),
 		verdict.P6Reliable:    fmt.Sprintf("control packets caught, %s frames lost", grouped(sum.FramesDropped)),

@@ -37,7 +37,7 @@ func (t *text) scope() {
 	}
 	inside := strings.Join(covered, "; ")
 	if n := t.Warnings(); n > 0 && t.uncounted() {
-		inside += "; " + count(n, "warning")
+		inside += "; " + Count(n, "warning")
 	}
 	switch {
 	case len(not) == 0:

@@ -143,7 +143,7 @@ func (t *text) part() {
 // is longer moves the first line. Its style is one of paint.
 func (t *text) para(style, label string, indent int, text string) {
 	begin := max(indent, utf8.RuneCountInString(label))
-	for i, line := range wrap(clean(text), max(t.width-begin, minWidth/2), max(t.width-indent, minWidth/2)) {
+	for i, line := range Wrap(clean(text), max(t.width-begin, minWidth/2), max(t.width-indent, minWidth/2)) {
 		if i > 0 {
 			label, style = "", ""
 			begin = indent
@@ -196,8 +196,8 @@ func statusOf(v verdict.Verdict) verdict.Status {
 	return verdict.Inconclusive
 }
 
-// count is a number of things with an s for more than one.
-func count(n int, what string) string {
+// Count is a number of things with an s for more than one.
+func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

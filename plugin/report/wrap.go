@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// wrap breaks text into lines of at most width columns, the first of at most
+// Wrap breaks text into lines of at most width columns, the first of at most
 // first, between words only: a name, an address or a path that is longer has a
 // line of its own, so that it can be copied. There is at least one line.
-func wrap(text string, first, width int) []string {
+func Wrap(text string, first, width int) []string {
 	lines := []string{""}
 	for _, word := range strings.Fields(text) {
 		last := &lines[len(lines)-1]

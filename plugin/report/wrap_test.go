@@ -21,7 +21,7 @@ func TestWrap(t *testing.T) {
 		{"node-1 → node-2", 8, 8, []string{"node-1 →", "node-2"}}, // characters count, not bytes
 		{"  two   blanks ", 20, 20, []string{"two blanks"}},
 	} {
-		if got := wrap(test.text, test.first, test.width); !slices.Equal(got, test.want) {
+		if got := Wrap(test.text, test.first, test.width); !slices.Equal(got, test.want) {
 			t.Errorf("%q in %d, %d columns: %q, want %q", test.text, test.first, test.width, got, test.want)
 		}
 	}
@@ -31,7 +31,7 @@ func TestWrap(t *testing.T) {
 func TestWrapKeepsWords(t *testing.T) {
 	const text = "ip -4 route flush root 10.42.1.0/24 dev eth0, then kubectl wg verify --nodes node-1,node-2"
 	for width := 1; width < 100; width++ {
-		lines := wrap(text, width, width)
+		lines := Wrap(text, width, width)
 		if strings.Join(lines, " ") != text {
 			t.Fatalf("%d columns: %q", width, lines)
 		}

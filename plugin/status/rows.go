@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // row is one line of the table.
@@ -57,7 +59,7 @@ func nodeRow(n *Node, codes []string) row {
 }
 
 func deviceRow(n *Node, d *Device, wide bool) row {
-	kind := d.Kind() + ", " + plural(len(d.Peers), "peer")
+	kind := d.Kind() + ", " + report.Count(len(d.Peers), "peer")
 	if !d.Up {
 		kind = d.Kind() + ", down"
 	}

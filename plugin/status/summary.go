@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 )
 
 // counts are what a cluster has.
@@ -42,7 +44,7 @@ func (c *Cluster) count() (sum counts) {
 // Summary is the state of the cluster in one line.
 func (c *Cluster) Summary() string {
 	sum := c.count()
-	parts := []string{plural(sum.nodes, "node"), plural(sum.devices, "device"), plural(sum.peers, "peer")}
+	parts := []string{report.Count(sum.nodes, "node"), report.Count(sum.devices, "device"), report.Count(sum.peers, "peer")}
 	if sum.peers > 0 {
 		parts = append(parts, fmt.Sprintf("%d with a handshake", sum.handshaken))
 	}
@@ -54,13 +56,13 @@ func (c *Cluster) Summary() string {
 	}
 	var wrong []string
 	if n := by[verdict.Fail]; n > 0 {
-		wrong = append(wrong, plural(n, "failure"))
+		wrong = append(wrong, report.Count(n, "failure"))
 	}
 	if n := by[verdict.Inconclusive]; n > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d not known", n))
 	}
 	if n := by[verdict.Warn]; n > 0 {
-		wrong = append(wrong, plural(n, "warning"))
+		wrong = append(wrong, report.Count(n, "warning"))
 	}
 	if len(wrong) == 0 {
 		return line + "; no problem found"

@@ -57,11 +57,3 @@ func duration(d time.Duration) string {
 	}
 	return fmt.Sprintf("%dd%02dh", seconds/86400, seconds%86400/3600)
 }
-
-// plural counts things.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
