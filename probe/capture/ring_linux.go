@@ -26,11 +26,13 @@ const (
 	// blockRoom is what the kernel adds to a frame that is alone in its block:
 	// both headers, the link's address and alignment.
 	blockRoom = 256
-	// maxStall is how long the reader may be kept off the processor while the
-	// link is nearly idle: the kernel retires a block with a single frame in it
-	// when its time is over, so that a ring lasts for blocks times that.
-	maxStall  = 2 * time.Second
-	maxRetire = 100 * time.Millisecond
+	// stall is how long the reader may be kept off the processor while the link
+	// is nearly idle: the kernel retires a block with a single frame in it when
+	// its time is over, so that a ring lasts for blocks times that.
+	stall = 2 * time.Second
+	// maxRetire is the price: what stands in a block is seen that much later, at
+	// the controls and at the end.
+	maxRetire = stall / (minRing / maxBlock)
 )
 
 // shape is how a ring is divided.
@@ -51,7 +53,7 @@ func shapeOf(buffer, links int) shape {
 	if buffer < maxBlock {
 		s = shape{block: (buffer + page - 1) / page * page, blocks: 1}
 	}
-	s.retire = min(maxStall/time.Duration(s.blocks), maxRetire)
+	s.retire = min(stall/time.Duration(s.blocks), maxRetire)
 	return s
 }
 

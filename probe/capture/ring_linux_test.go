@@ -108,8 +108,8 @@ func TestShapes(t *testing.T) {
 		retire                       time.Duration
 	}{
 		{0, 0, maxBlock, 20, 100 * time.Millisecond}, {0, 2, maxBlock, 20, 100 * time.Millisecond},
-		{0, 4, maxBlock, 10, 100 * time.Millisecond}, {0, 100, maxBlock, 4, 100 * time.Millisecond},
-		{1, 2, page, 1, 100 * time.Millisecond}, {page + 1, 2, 2 * page, 1, 100 * time.Millisecond},
+		{0, 4, maxBlock, 10, 200 * time.Millisecond}, {0, 100, maxBlock, 4, 500 * time.Millisecond},
+		{1, 2, page, 1, 500 * time.Millisecond}, {page + 1, 2, 2 * page, 1, 500 * time.Millisecond},
 		{40 * maxBlock, 9, maxBlock, 40, 50 * time.Millisecond},
 	} {
 		if got, want := shapeOf(row.buffer, row.links), (shape{row.block, row.blocks, row.retire}); got != want {
