@@ -37,7 +37,7 @@ func Init(ctx context.Context, configPath, name string) error {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
 		}
 	}
-	if err := makeCgroup(filepath.Join(config.Cgroup, name)); err != nil {
+	if err := joinSystem(config.Cgroup, name, len(config.Nodes)); err != nil {
 		return err
 	}
 	if config.Cilium() {
