@@ -31,9 +31,9 @@ type scaleOptions struct {
 func newScaleCommand() *cobra.Command {
 	var options scaleOptions
 	command := &cobra.Command{
-		Use:   "scale [-- ARGUMENT OF VERIFY...]",
-		Short: "Measure `kubectl-wg verify` with many nodes that have no machines, behind a real control plane",
-		Long: `Measure ` + "`kubectl-wg verify`" + ` with many nodes that have no machines, behind a real control plane.
+		Use:   "scale [-- ARGUMENT OF THE COMMAND...]",
+		Short: "Measure `kubectl-wg verify` or `status` with many nodes that have no machines, behind a real control plane",
+		Long: `Measure ` + "`kubectl-wg verify`" + ` or ` + "`status`" + ` with many nodes that have no machines, behind a real control plane.
 
 For each number of nodes a lab is started, measured once and removed. The agents, at whose synthetic hosts every pair is
 healthy but for --fault, share the processors with the plugin: their time is printed beside its.`,
@@ -50,6 +50,7 @@ healthy but for --fault, share the processors with the plugin: their time is pri
 	flags := command.Flags()
 	flags.IntSliceVar(&options.nodes, "nodes", []int{100, 300, 1000}, "numbers of nodes")
 	flags.StringVar(&options.attempt.Verify, "verify", "", "path of kubectl-wg")
+	flags.StringVar(&options.attempt.Command, "command", "verify", "what is measured: verify or status")
 	flags.StringSliceVar(&options.faults, "fault", nil,
 		"what is wrong: "+synthetic.StaleKey+":FROM:TO or "+synthetic.Leak+":FROM:TO, with numbers of nodes")
 	flags.StringVar(&options.report, "report", "", "keep the last report in this file")

@@ -36,7 +36,7 @@ func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, wri
 		if err := observed.Read(ctx); err != nil {
 			return err
 		}
-		s := &statusRun{observed: observed, monitor: status.NewMonitor(observed.Recorded())}
+		s := &statusRun{observed: observed, monitor: status.NewMonitor(observed.Recorded()), read: time.Now()}
 		if f.watch || listener != nil {
 			return r.watch(ctx, f, s, listener, write, progress)
 		}
@@ -84,23 +84,38 @@ func (r *root) writeStatus(write statusFormat, c *status.Cluster) error {
 	return nil
 }
 
+// hostTime is the time between two readings of what changes seldom: routes, rules,
+// filters, and what the API server says of the nodes.
+const hostTime = 30 * time.Second
+
 // statusRun are the sessions and what they are read for.
 type statusRun struct {
 	observed *run.Observation
 	monitor  *status.Monitor
+	read     time.Time // when the hosts were read last
 }
 
-// look asks all probes for their devices and returns the state of the cluster.
+// look asks all probes for their devices, and from time to time for their hosts and
+// the API server for its nodes, and returns the state of the cluster.
 func (s *statusRun) look(ctx context.Context) (*status.Cluster, error) {
+	request := func(run.Agent) evidence.Request { return evidence.Request{Devices: &evidence.DevicesRequest{}} }
+	host := time.Since(s.read) >= hostTime
+	if host {
+		s.read = time.Now()
+		request = s.observed.ReadRequest
+		// What it said before holds for as long as it cannot be asked.
+		if messages, err := s.observed.Survey(ctx); err == nil {
+			s.monitor.Survey(messages)
+		}
+	}
 	var mu sync.Mutex
 	answers := map[string]*status.Answer{}
-	request := func(run.Agent) evidence.Request { return evidence.Request{Devices: &evidence.DevicesRequest{}} }
 	s.observed.Ask(ctx, "reading the devices", run.RoleProbe, request, func(a run.Agent, m *evidence.Message) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		answer := answers[a.Node.Name]
 		if answer == nil {
-			answer = &status.Answer{Node: a.Node.Name}
+			answer = &status.Answer{Node: a.Node.Name, Host: host}
 			answers[a.Node.Name] = answer
 		}
 		if m.Ready == nil {

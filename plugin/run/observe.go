@@ -13,10 +13,13 @@ import (
 // proving anything: one probe on each selected node, and a pod in the pod
 // network where Options.Roles says so. Its methods are called in this order:
 //
-//	Observe → Ask, as often as needed → Evidence → Close
+//	Observe → Read → Ask, as often as needed → Evidence → Close
 //
 // What the agents say is recorded as in a verification, and can be judged.
-type Observation struct{ run *Run }
+type Observation struct {
+	run  *Run
+	plan *plan // of Read
+}
 
 // Observe surveys the cluster, places the agents and opens a session with each.
 // The observation is to be closed even if there is an error, which is a *Failure.
@@ -25,7 +28,7 @@ func Observe(ctx context.Context, o Options) (*Observation, error) {
 		o.Roles = []string{RoleProbe}
 	}
 	run, err := Open(ctx, o)
-	return &Observation{run}, err
+	return &Observation{run: run}, err
 }
 
 // Agent is one agent of an observation, as a request is made for it.
@@ -57,17 +60,57 @@ func (o *Observation) Surveyed() []evidence.Node { return o.run.surveyed }
 func (o *Observation) Read(ctx context.Context) error {
 	return o.run.phase(ctx, "reading the nodes", func(ctx context.Context) error {
 		run := o.run
-		plan := &plan{
+		o.plan = &plan{
 			nodes: &run.nodes, about: &run.about, pods: testPodsOf(run.agents.pods), overlay: run.overlay,
 			ports: run.ports, samples: run.options.Samples,
 		}
-		run.agents.each(ctx, "reading the nodes", run.agents.probes, plan.read)
-		if err := run.secondPass(ctx, plan); err != nil {
+		run.agents.each(ctx, "reading the nodes", run.agents.probes, o.plan.read)
+		if err := run.secondPass(ctx, o.plan); err != nil {
 			return err
 		}
 		run.record.pods(run.placement)
 		return nil
 	})
+}
+
+// ReadRequest is what Read asks of a probe, to be asked again after it.
+func (o *Observation) ReadRequest(of Agent) evidence.Request {
+	return o.plan.read(place{role: of.Role, node: of.Node})
+}
+
+// Survey asks the API server for the cluster and its nodes again. Nodes that take
+// part keep their indexes, also those that the server no longer knows; one that
+// came later takes no part.
+func (o *Observation) Survey(ctx context.Context) ([]*evidence.Message, error) {
+	survey, err := o.run.options.Cluster.Survey(ctx, o.run.options.Selection)
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]*evidence.Node{}
+	for i := range survey.Nodes {
+		now[survey.Nodes[i].Name] = &survey.Nodes[i]
+	}
+	messages := []*evidence.Message{{Cluster: &survey.Cluster}}
+	for i := range o.run.nodes.list {
+		n := &o.run.nodes.list[i]
+		if is := now[n.Name]; is != nil {
+			is.Index, is.Excluded = n.Index, ""
+			n = is
+		}
+		delete(now, n.Name)
+		messages = append(messages, &evidence.Message{Node: n})
+	}
+	for i := range survey.Nodes {
+		n := &survey.Nodes[i]
+		if now[n.Name] == nil {
+			continue
+		}
+		if n.Index >= 0 {
+			n.Index, n.Excluded = -1, "it came after this began"
+		}
+		messages = append(messages, &evidence.Message{Node: n})
+	}
+	return messages, nil
 }
 
 // Ask makes a request of every agent of a role, of all at the same time, and

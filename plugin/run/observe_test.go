@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
@@ -99,6 +102,42 @@ func TestObserveSamples(t *testing.T) {
 		if got := fmt.Sprint(asked[node]); got != want {
 			t.Errorf("%s was asked for %s, want %s", node, got, want)
 		}
+	}
+}
+
+// Nodes keep their indexes when the API server is asked again, whatever it knows by
+// then.
+func TestObserveSurvey(t *testing.T) {
+	w := newWorld(t, "b", "c")
+	observation, err := w.observe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := corev1.SchemeGroupVersion.WithResource("nodes")
+	is, err := w.api.Tracker().Get(nodes, "", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	came := is.(*corev1.Node).DeepCopy()
+	came.Name = "a"
+	if err := errors.Join(w.api.Tracker().Create(nodes, came, ""), w.api.Tracker().Delete(nodes, "", "c")); err != nil {
+		t.Fatal(err)
+	}
+	messages, err := observation.Survey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range messages {
+		if m.Node != nil {
+			got = append(got, fmt.Sprintf("%s %d %s", m.Node.Name, m.Node.Index, m.Node.Excluded))
+		}
+	}
+	if want := []string{"b 0 ", "c 1 ", "a -1 it came after this began"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := observation.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

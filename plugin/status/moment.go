@@ -10,16 +10,17 @@ import (
 )
 
 // moment is a recording that holds readings alone, of one moment: what the probes
-// read of their hosts at first, and what they last read of their devices. It is a
+// last read of their hosts and, more often, of their devices. It is a
 // graph.Recorded, so what package check finds from readings can be found at any
 // time while the sessions go on.
 type moment struct {
-	plugin []*evidence.Message
-	hosts  map[string][]*evidence.Message // without devices, by stream
-	latest map[string]*reading            // by stream
+	plugin  []*evidence.Message
+	hosts   map[string][]*evidence.Message // without devices, by stream
+	latest  map[string]*reading            // by stream
+	version int                            // rises when plugin or hosts change
 }
 
-// reading is one answer of a probe to a DevicesRequest.
+// reading is what a probe last said of its devices.
 type reading struct {
 	messages []*evidence.Message
 	lost     string
@@ -28,7 +29,26 @@ type reading struct {
 // newMoment takes from a recording all but the devices.
 func newMoment(recorded graph.Recorded) *moment {
 	m := &moment{hosts: map[string][]*evidence.Message{}, latest: map[string]*reading{}}
-	for _, message := range recorded.Messages(evidence.PluginStream) {
+	m.say(recorded.Messages(evidence.PluginStream))
+	for _, stream := range recorded.Streams() {
+		if role, _ := evidence.SplitStream(stream); role != "probe" {
+			continue
+		}
+		m.hosts[stream] = []*evidence.Message{}
+		for _, message := range recorded.Messages(stream) {
+			if ofHost(message) {
+				m.hosts[stream] = append(m.hosts[stream], message)
+			}
+		}
+	}
+	return m
+}
+
+// say takes what the plugin says of the cluster, and adds what status makes of it.
+func (m *moment) say(messages []*evidence.Message) {
+	m.version++
+	m.plugin = nil
+	for _, message := range messages {
 		if message.Run == nil && message.Bye == nil && message.Pod == nil {
 			m.plugin = append(m.plugin, message)
 		}
@@ -42,18 +62,24 @@ func newMoment(recorded graph.Recorded) *moment {
 	m.plugin = append(m.plugin, &evidence.Message{Run: &evidence.Run{
 		ID: "status", Minor: evidence.Minor, Families: familiesOf(m.plugin),
 	}})
-	for _, stream := range recorded.Streams() {
-		if role, _ := evidence.SplitStream(stream); role != "probe" {
-			continue
-		}
-		m.hosts[stream] = []*evidence.Message{}
-		for _, message := range recorded.Messages(stream) {
-			if ofHost(message) {
-				m.hosts[stream] = append(m.hosts[stream], message)
-			}
+}
+
+// survey takes what the API server says of the cluster and its nodes now.
+func (m *moment) survey(messages []*evidence.Message) {
+	surveyed := func(message *evidence.Message) bool { return message.Cluster != nil || message.Node != nil }
+	m.say(slices.Concat(messages, slices.DeleteFunc(slices.Clone(m.plugin), surveyed)))
+}
+
+// read takes what a probe now reads of its host. It said who it is at first alone.
+func (m *moment) read(stream string, messages []*evidence.Message) {
+	m.version++
+	host := slices.DeleteFunc(slices.Clone(m.hosts[stream]), func(message *evidence.Message) bool { return message.Hello == nil })
+	for _, message := range messages {
+		if ofHost(message) {
+			host = append(host, message)
 		}
 	}
-	return m
+	m.hosts[stream] = host
 }
 
 // Samples returns the addresses that stand for a node's pods, since there are no test
@@ -86,7 +112,7 @@ func last(p netip.Prefix) netip.Addr {
 	return address
 }
 
-// ofDevice reports whether a message is of what each answer reports again.
+// ofDevice reports whether a message is of what each answer reports.
 func ofDevice(m *evidence.Message) bool {
 	switch {
 	case m.Device != nil, m.Peer != nil, m.Peers != nil:
@@ -99,7 +125,7 @@ func ofDevice(m *evidence.Message) bool {
 	return false
 }
 
-// ofHost reports whether a message is of what the first reading alone reports.
+// ofHost reports whether a message is of what an answer about the host reports too.
 func ofHost(m *evidence.Message) bool {
 	switch {
 	case ofDevice(m):

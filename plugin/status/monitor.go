@@ -13,10 +13,12 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Answer is what the probe on a node answered to an evidence.DevicesRequest.
+// Answer is what the probe on a node answered to an evidence.DevicesRequest, or to
+// an evidence.ReadRequest.
 type Answer struct {
 	Node     string
 	At       time.Time // when it was complete, by the plugin's clock
+	Host     bool      // it is about the host, too
 	Messages []*evidence.Message
 	Lost     string // why there is no answer, empty if there is one
 }
@@ -43,6 +45,22 @@ func NewMonitor(recorded graph.Recorded) *Monitor {
 		if p := message.Problem; p != nil && p.What == "place probe" {
 			m.reasons[p.On] = p.Text
 		}
+	}
+	m.survey()
+	return m
+}
+
+// Survey takes what the API server says of the cluster and its nodes now, see
+// run.Observation.Survey.
+func (m *Monitor) Survey(messages []*evidence.Message) {
+	m.moment.survey(messages)
+	m.survey()
+}
+
+func (m *Monitor) survey() {
+	m.names = nil
+	m.absent = nil
+	for _, message := range m.moment.plugin {
 		switch n := message.Node; {
 		case n == nil:
 		case n.Index >= 0:
@@ -54,7 +72,6 @@ func NewMonitor(recorded graph.Recorded) *Monitor {
 			})
 		}
 	}
-	return m
 }
 
 // Next takes the latest answers, one for each node at most, and returns the state of
@@ -69,6 +86,11 @@ func (m *Monitor) Next(ctx context.Context, answers []Answer) (*Cluster, error) 
 		if a.Lost != "" {
 			m.moment.latest[stream] = &reading{lost: cmp.Or(m.reasons[a.Node], a.Lost)}
 		} else {
+			if a.Host {
+				m.moment.read(stream, a.Messages)
+				rest := func(message *evidence.Message) bool { return !ofDevice(message) }
+				a.Messages = slices.DeleteFunc(slices.Clone(a.Messages), rest)
+			}
 			m.moment.latest[stream] = &reading{messages: a.Messages}
 			m.track(&a)
 		}

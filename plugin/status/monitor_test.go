@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -176,6 +177,72 @@ func TestJudgedAgain(t *testing.T) {
 	c := next(t, m, lacks)
 	if m.changed == first || !slices.Contains(codes(c), "WG0302 fail") {
 		t.Errorf("a peer is gone: %q", codes(c))
+	}
+}
+
+// A route that comes while status watches is a problem from the next reading of the
+// hosts on, and none any more when it is gone.
+func TestHostReadAgain(t *testing.T) {
+	r, answers := recorded(t, "host-healthy-wireguard")
+	sampled := asSampled(r)
+	m := NewMonitor(sampled)
+	before := next(t, m, answers)
+	host := func(change func(*evidence.Route)) []Answer {
+		answer := Answer{Node: "node-1", At: answers[0].At.Add(30 * time.Second), Host: true}
+		for _, message := range sampled.Messages("probe/node-1") {
+			if message.Hello != nil {
+				continue // it comes once
+			}
+			if message.Route != nil && message.Route.For == netip.MustParseAddr("10.42.1.254") {
+				route := *message.Route
+				change(&route)
+				message = &evidence.Message{Route: &route}
+			}
+			answer.Messages = append(answer.Messages, message)
+		}
+		return []Answer{answer}
+	}
+	leaks := next(t, m, host(func(route *evidence.Route) { route.Link = "eth0" }))
+	if got := codes(leaks); !slices.Contains(got, "WG0401 fail") {
+		t.Errorf("the tunnel's route is gone: %q", got)
+	}
+	if len(leaks.Nodes) != len(before.Nodes) || len(leaks.Nodes[0].Devices) == 0 {
+		t.Errorf("devices are lost: %+v", leaks.Nodes[0])
+	}
+	after := next(t, m, host(func(*evidence.Route) {}))
+	if got, want := codes(after), codes(before); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q as before", got, want)
+	}
+}
+
+// What the API server says of the nodes may change while status watches.
+func TestSurveyedAgain(t *testing.T) {
+	r, answers := recorded(t, "host-healthy-wireguard")
+	m := NewMonitor(asSampled(r))
+	next(t, m, answers)
+	var now []*evidence.Message
+	var published map[string]string // by the first node
+	for _, message := range r.Messages(evidence.PluginStream) {
+		switch {
+		case message.Cluster != nil:
+			now = append(now, message)
+		case message.Node != nil:
+			node := *message.Node
+			if published == nil {
+				published = node.Annotations
+			}
+			node.Annotations = published
+			now = append(now, &evidence.Message{Node: &node})
+		}
+	}
+	now = append(now, &evidence.Message{Node: &evidence.Node{Name: "node-9", Index: -1, Excluded: "it came after this began"}})
+	m.Survey(now)
+	c := next(t, m, answers)
+	if got := codes(c); !slices.Contains(got, "WG0102 inconclusive") || !slices.Contains(got, "WG0301 fail") {
+		t.Errorf("a node came, and another publishes the wrong key: %q", got)
+	}
+	if len(c.Nodes) != 2 {
+		t.Errorf("%d nodes are read, want 2", len(c.Nodes))
 	}
 }
 

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -93,6 +94,7 @@ func (t *track) silent() time.Duration {
 // fingerprint is another one if anything but counters and clocks has changed.
 func (m *moment) fingerprint() uint64 {
 	sum := fnv.New64a()
+	fmt.Fprint(sum, m.version)
 	for _, stream := range m.Streams() {
 		latest := m.latest[stream]
 		if latest == nil {

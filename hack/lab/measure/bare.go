@@ -25,6 +25,9 @@ type objects struct {
 	jobs       []batch.Job
 }
 
+// component is the label that says what a Job's pod is for.
+const component = "app.kubernetes.io/component"
+
 // parse reads the output of `verify --print-manifests`.
 func parse(text []byte) (all objects, err error) {
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
@@ -49,7 +52,7 @@ func parse(text []byte) (all objects, err error) {
 		case "ResourceQuota", "NetworkPolicy", "Secret": // what only guards the pods
 		case "Job":
 			err = yaml.Unmarshal(document, &job)
-			if job.Labels["app.kubernetes.io/component"] != "newcomer" { // verify makes them later, on its own time
+			if job.Labels[component] != "newcomer" { // verify makes them later, on its own time
 				all.jobs = append(all.jobs, job)
 			}
 		default:

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
+	batch "k8s.io/api/batch/v1"
 	rbac "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,15 +29,16 @@ type Cluster struct {
 	PIDs     map[string]int // of its processes, by role
 }
 
-// Attempt is one run of verify that is to be measured.
+// Attempt is one run of verify or status that is to be measured.
 type Attempt struct {
 	Verify    string   // path of kubectl-wg
-	Args      []string // of verify
+	Command   string   // verify or status
+	Args      []string // of that command
 	MaxMemory int64    // bytes that the plugin may have resident before it is ended, so that the machine survives
 	MaxTime   time.Duration
 }
 
-// Scale is what one run of verify cost.
+// Scale is what one run cost.
 type Scale struct {
 	Nodes    int
 	Output   []byte // the report
@@ -43,7 +46,7 @@ type Scale struct {
 	Exit     int
 	Stopped  string        // why the run was ended from outside; empty if it was not
 	Verdict  string        // what the exit code says; empty if that is none
-	Ready    time.Duration // until the same pods are Ready without verify
+	Ready    time.Duration // until the same pods are Ready without the plugin
 	Wall     time.Duration
 	Phases   []Phase
 	Peak     int64                    // most memory resident in the plugin, bytes
@@ -54,8 +57,8 @@ type Scale struct {
 	Most     int                      // sessions open at a time
 }
 
-// Run starts the same pods without verify, for comparison; grants the operator the plugin's own role, lets the operator
-// verify, and looks for what is left.
+// Run starts the same pods without the plugin, for comparison; grants the operator the plugin's own role, lets the
+// operator run the command, and looks for what is left.
 func (c Cluster) Run(ctx context.Context, attempt Attempt) (result Scale, err error) {
 	client, err := connect(c.Admin)
 	if err != nil {
@@ -64,7 +67,7 @@ func (c Cluster) Run(ctx context.Context, attempt Attempt) (result Scale, err er
 	if err := c.grant(ctx, client, attempt.Verify); err != nil {
 		return result, err
 	}
-	ready, err := c.bare(ctx, client, attempt.Verify)
+	ready, err := c.bare(ctx, client, attempt)
 	if err != nil {
 		return result, err
 	}
@@ -77,7 +80,7 @@ func (c Cluster) Run(ctx context.Context, attempt Attempt) (result Scale, err er
 		return result, err
 	}
 
-	if result, err = c.verify(ctx, attempt); err != nil {
+	if result, err = c.attempt(ctx, attempt); err != nil {
 		return result, err
 	}
 
@@ -125,8 +128,8 @@ func connect(kubeconfig string) (kubernetes.Interface, error) {
 }
 
 // bare starts the pods of a run as directly as can be, and removes them.
-func (c Cluster) bare(ctx context.Context, client kubernetes.Interface, verify string) (ready time.Duration, err error) {
-	command := exec.CommandContext(ctx, verify, "verify", "--print-manifests")
+func (c Cluster) bare(ctx context.Context, client kubernetes.Interface, attempt Attempt) (ready time.Duration, err error) {
+	command := exec.CommandContext(ctx, attempt.Verify, "verify", "--print-manifests")
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.Admin)
 	printed, err := command.Output()
 	if err != nil {
@@ -135,6 +138,9 @@ func (c Cluster) bare(ctx context.Context, client kubernetes.Interface, verify s
 	all, err := parse(printed)
 	if err != nil {
 		return 0, err
+	}
+	if attempt.Command == "status" { // it needs no test pods
+		all.jobs = slices.DeleteFunc(all.jobs, func(job batch.Job) bool { return job.Labels[component] != "probe" })
 	}
 	ready, _, err = bare(ctx, client, all)
 	return ready, err
@@ -167,10 +173,10 @@ func (c Cluster) grant(ctx context.Context, client kubernetes.Interface, verify 
 // verdicts are those of exit codes.
 var verdicts = map[int]string{0: "PASS", 1: "FAIL", 3: "INCONCLUSIVE"}
 
-// verify runs the command, with its own log.
-func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err error) {
+// attempt runs the command, with its own log.
+func (c Cluster) attempt(ctx context.Context, attempt Attempt) (result Scale, err error) {
 	var out, log bytes.Buffer
-	command := exec.CommandContext(ctx, attempt.Verify, append([]string{"verify", "--log"}, attempt.Args...)...)
+	command := exec.CommandContext(ctx, attempt.Verify, append([]string{attempt.Command, "--log"}, attempt.Args...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.Operator)
 	command.Stdout, command.Stderr = &out, &log
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
@@ -178,7 +184,7 @@ func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err
 	result = Scale{Nodes: c.Nodes, CPU: map[string]time.Duration{}}
 	began := time.Now()
 	if err := command.Start(); err != nil {
-		return result, fmt.Errorf("starting verify: %w", err)
+		return result, fmt.Errorf("starting %s: %w", attempt.Command, err)
 	}
 	ended := make(chan struct{})
 	watched := make(chan string, 1)
@@ -189,7 +195,7 @@ func (c Cluster) verify(ctx context.Context, attempt Attempt) (result Scale, err
 	result.Output, result.Log = out.Bytes(), log.Bytes()
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) {
-		return result, errors.Join(fmt.Errorf("verify: %w\n%s", err, log.Bytes()), context.Cause(ctx))
+		return result, errors.Join(fmt.Errorf("%s: %w\n%s", attempt.Command, err, log.Bytes()), context.Cause(ctx))
 	}
 	if ctx.Err() != nil {
 		return result, context.Cause(ctx)

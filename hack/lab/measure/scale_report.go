@@ -34,7 +34,7 @@ func WriteScale(w io.Writer, runs []Scale) error {
 	row("ordered pairs", func(s Scale) string { return fmt.Sprint(s.Nodes * (s.Nodes - 1)) })
 	row("verdict", func(s Scale) string { return cmp.Or(s.Verdict, "none") })
 	row("exit code", func(s Scale) string { return fmt.Sprint(s.Exit) })
-	row("the same pods Ready without verify, s", func(s Scale) string { return seconds(s.Ready) })
+	row("the same pods Ready without the plugin, s", func(s Scale) string { return seconds(s.Ready) })
 	row("wall, s", func(s Scale) string { return seconds(s.Wall) })
 	for _, name := range phaseNames(runs) {
 		row("  "+name, func(s Scale) string { return seconds(Round{Phases: s.Phases}.phase(strings.TrimSpace(name))) })
