@@ -28,13 +28,7 @@ var reportsConfig = []Scenario{
 	{ // k3s-io/k3s issue 11166
 		Name: "report-not-ready", Title: "a node is not Ready, and its kernel has no WireGuard",
 		Cluster: wireguard, Want: undecided(codeNodes),
-		Sabotage: on(shell("node-2", "kill -STOP $(cat /run/lab/kubelet.pid)"),
-			kubectl("patch", "node", "node-2", "--subresource=status", "-p", `{"status":{"conditions":[{"type":"Ready","status":"False",`+
-				`"reason":"KubeletNotReady","message":"container runtime network not ready: cni plugin not initialized"}],`+
-				`"nodeInfo":{"kernelVersion":"3.10.0-957.el7.x86_64","osImage":"CentOS Linux 7 (Core)"}}}`)),
-		Restore: on(shell("node-2", "kill -CONT $(cat /run/lab/kubelet.pid)"),
-			kubectl("wait", "--for=condition=Ready", "node", "node-2", "--timeout=60s"),
-			shell(operator, `for i in $(seq 100); do kubectl get node node-2 -o jsonpath={.spec.taints} | grep -q node.kubernetes.io || exit 0; sleep 0.2; done; exit 1`)),
+		Sabotage: oldNode, Restore: youngNode,
 	},
 	{
 		Name: "report-no-lease", Title: "flannel wrote no lease for a node",
@@ -62,6 +56,17 @@ var reportsConfig = []Scenario{
 		Sabotage: inTurn(configured(`"PersistentKeepaliveInterval":0`), behindNAT), Restore: inTurn(asK3s, withoutNAT),
 	},
 }
+
+var (
+	// oldNode has kubelet stop, and the API server say what a machine of 2019 would.
+	oldNode = on(shell("node-2", "kill -STOP $(cat /run/lab/kubelet.pid)"),
+		kubectl("patch", "node", "node-2", "--subresource=status", "-p", `{"status":{"conditions":[{"type":"Ready","status":"False",`+
+			`"reason":"KubeletNotReady","message":"container runtime network not ready: cni plugin not initialized"}],`+
+			`"nodeInfo":{"kernelVersion":"3.10.0-957.el7.x86_64","osImage":"CentOS Linux 7 (Core)"}}}`))
+	youngNode = on(shell("node-2", "kill -CONT $(cat /run/lab/kubelet.pid)"),
+		kubectl("wait", "--for=condition=Ready", "node", "node-2", "--timeout=60s"),
+		shell(operator, `for i in $(seq 100); do kubectl get node node-2 -o jsonpath={.spec.taints} | grep -q node.kubernetes.io || exit 0; sleep 0.2; done; exit 1`))
+)
 
 // underTUN are clusters whose overlay goes into a tunnel that nobody can ask.
 var underTUN = []Scenario{

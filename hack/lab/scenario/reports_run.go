@@ -94,9 +94,10 @@ var reportsRun = []Scenario{
 // misused is the outcome of a command line that cannot be meant.
 var misused = Want{Exit: 2}
 
-// spoke reports whether the command said all the texts, on stderr or as its first cause and the remedy for it.
+// spoke reports whether the command said all the texts: on stderr, as its first cause and the remedy for it, or, if it is
+// not verify, on stdout.
 func (t *Trial) spoke(texts []string) error {
-	said := t.said.String()
+	said := t.said.String() + t.printed
 	if cause := t.report.FirstCause; cause != nil {
 		said += cause.Text
 		if cause.Remedy != nil {

@@ -252,7 +252,9 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	ctx, cancel := context.WithTimeout(ctx, t.verify.Timeout)
 	defer cancel()
 	args := slices.Concat([]string{"verify", "-o", "json"}, t.verify.Args, scenario.Args)
-	if t.verify.Record != "" && scenario.Disturb == nil {
+	if scenario.Command != "" {
+		args = slices.Concat([]string{scenario.Command}, scenario.Args)
+	} else if t.verify.Record != "" && scenario.Disturb == nil {
 		args = append(args, "--record", filepath.Join(t.verify.Record, t.lab.Ground+"-"+scenario.Name+".ndjson"))
 	}
 	command := exec.CommandContext(ctx, t.verify.Path, args...)
@@ -300,6 +302,9 @@ func (t *Trial) run(ctx context.Context, scenario Scenario) (got Want, err error
 	case err != nil && !errors.As(err, &exit) && !errors.Is(err, errDeaf):
 		return got, fmt.Errorf("running %s: %w", t.verify.Path, err)
 	case stdout.Len() == 0:
+		return got, nil
+	case scenario.Command != "":
+		t.printed = stdout.String()
 		return got, nil
 	}
 	t.report = report{}

@@ -43,7 +43,9 @@ type Scenario struct {
 	// Sabotage and Restore make the commands for the given nodes; nil does nothing. Restore runs whatever became of the
 	// sabotage.
 	Sabotage, Restore func(nodes []string) []Command
-	Args              []string // of verify
+	// Command is what runs instead of verify; it is judged by its exit code and what it says.
+	Command string
+	Args    []string // of the command
 	// Lies are the nodes whose probe lies, and how, see command liar. Args has to name the image.
 	Lies map[string]string
 	// Disturb acts on the command while it runs; nil does nothing.
@@ -70,7 +72,7 @@ type Scenario struct {
 	Or []Want
 	// Witness watches independently of the product, and has to see that the scenario is what it says. Nil asks nobody.
 	Witness *Witness
-	// Says are texts that the command must say, on stderr or as its first cause.
+	// Says are texts that the command must say, on stderr or as its first cause; one that is not verify on stdout, too.
 	Says []string
 	// Noted is a code whose findings' words are noted, and Measured a command whose output is, when the command has ended.
 	Noted    string
@@ -100,6 +102,8 @@ const (
 	codeAddressed = "WG0107"
 	codeDevice    = "WG0201"
 	codeRead      = "WG0202"
+	codeModule    = "WG0203"
+	codePort      = "WG0204"
 	codePublished = "WG0301"
 	codePeers     = "WG0302"
 	codeUnique    = "WG0303"
@@ -120,6 +124,7 @@ const (
 	codeMac1      = "WG0607"
 	codeFirst     = "WG0609"
 	codeClasses   = "WG0621"
+	codeSpeed     = "WG0701"
 	codeKept      = "WG0702"
 	codeFamilies  = "WG0801"
 )
@@ -171,10 +176,12 @@ var Groups = []Group{
 	{Name: "reach", Scenarios: reportsReach},
 	{Name: "reports-inside", Scenarios: slices.Concat(reportsInside, reportsRules)},
 	{Name: "scope", Scenarios: scope},
+	{Name: "commands", Scenarios: commands},
 	{Name: "repeat", Scenarios: repeatable, Apart: true},
 	{Name: "bystander", Scenarios: bystanderWatch, Apart: true},
 	{Name: "three", Scenarios: three},
 	{Name: "underlay", Scenarios: slices.Concat(underlay, underTUN, disguisedBelow, scopeUnderlay)},
+	{Name: "preflight", Scenarios: preflights},
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "eight", Scenarios: eight, Apart: true},

@@ -30,7 +30,10 @@ func TestTable(t *testing.T) {
 		if s.Unmendable != "" && s.Want.Exit == 0 {
 			t.Errorf("%s: there is nothing to repair", s.Name)
 		}
-		if (s.Want.Verdict == "PASS") != (s.Want.Exit == 0) || (s.Want.Verdict == "FAIL") != (s.Want.Exit == 1) {
+		if s.Command != "" && (s.Want.Verdict != "" || len(s.Says) == 0) {
+			t.Errorf("%s: %s has no verdict, and is judged by what it says", s.Name, s.Command)
+		}
+		if s.Command == "" && ((s.Want.Verdict == "PASS") != (s.Want.Exit == 0) || (s.Want.Verdict == "FAIL") != (s.Want.Exit == 1)) {
 			t.Errorf("%s: verdict %s with exit code %d", s.Name, s.Want.Verdict, s.Want.Exit)
 		}
 		if n := len(clusters); n == 0 || clusters[n-1] != s.Cluster {

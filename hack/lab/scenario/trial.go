@@ -26,6 +26,7 @@ type Trial struct {
 	verify  Verify
 	process *os.Process
 	said    *transcript // on stderr
+	printed string      // on stdout, by a command that is not verify
 	report  report
 	memory  int64    // that the command took at most, in bytes
 	notes   []string // what was measured
