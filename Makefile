@@ -8,6 +8,7 @@ GROUND    ?= auto
 NODES     ?= 2
 JUDGED    ?= 100,300,1000
 SCALE     ?= 100,300,1000
+SCALED    ?= verify
 REPEAT    ?= 20
 PAIRS     ?= 30
 SEED      ?= 1
@@ -154,9 +155,9 @@ bench-capture: ## Measure the probe's capture against tcpdump, and a tunnel's th
 	@$(GO_BUILD) -o bin/capturebench ./hack/capturebench
 	@bin/capturebench
 
-bench-scale: build ## Measure verify with simulated nodes behind a real API server (SCALE=100,300,1000)
+bench-scale: build ## Measure verify or status with simulated nodes behind a real API server (SCALE=100,300,1000, SCALED=verify)
 	@trap 'bin/lab down --name bench-scale' EXIT; trap exit INT TERM; \
-	bin/lab scale --name bench-scale --nodes $(SCALE) --verify bin/kubectl-wg
+	bin/lab scale --name bench-scale --nodes $(SCALE) --verify bin/kubectl-wg --command $(SCALED)
 
 bench-judge: ## Measure the judge alone on generated runs (JUDGED=100,300,1000; 5000 takes minutes and 5 GB)
 	go test ./plugin/check -run XXX -bench Judge -benchtime 3x -timeout 1h -nodes $(JUDGED)
