@@ -30,7 +30,7 @@ var blind = []Scenario{
 	{
 		Name: "late-link-unused", Title: "a pod of somebody else comes and goes while captures run",
 		Cluster: wireguard, Sabotage: nothing, Restore: on(shell("node-1", "ip netns delete late 2>/dev/null || true")), Want: pass, Args: []string{"-v"},
-		Disturb: whileCapturing(0, `
+		Disturb: whileCapturing(0, "", `
 			ip netns add late
 			ip link add veth-late mtu 1420 type veth peer name eth0 netns late mtu 1420
 			ip link set veth-late master cni0 up

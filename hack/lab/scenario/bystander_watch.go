@@ -41,7 +41,7 @@ var loadMeasured = shell("node-2", "tail -n 1 /run/lab/take.log | sed 's/receive
 // oneFrame sends a bystander's packet past the tunnel, by a packet socket.
 func oneFrame(ctx context.Context, t *Trial) error {
 	line := fmt.Sprintf("/opt/lab/lab hostile frame eth0 %s:4321 %s:%d", bystanderFrom, bystanderTo, bystanderPort)
-	return whileCapturing(0, line)(ctx, t)
+	return whileCapturing(0, "", line)(ctx, t)
 }
 
 // named holds that the report names the packet.

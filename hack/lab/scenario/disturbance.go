@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"syscall"
@@ -33,37 +34,40 @@ func send(signal syscall.Signal, phase string, later time.Duration) Disturbance 
 	}
 }
 
-// whileCapturing runs a line on a node, by its place, once the captures run. It needs -v, with which the command reports
-// that.
-func whileCapturing(node int, line string) Disturbance {
+// whileCapturing runs a line of a shell on a node, by its place, as soon as the captures run, and other lines before:
+// canaries follow within a tenth of a second. It needs -v, with which the command reports its steps.
+func whileCapturing(node int, before, line string) Disturbance {
 	return func(ctx context.Context, t *Trial) error {
-		if err := t.await(ctx, `name="starting the captures"`); err != nil {
+		if err := t.await(ctx, "name=planning"); err != nil {
 			return err
 		}
-		_, err := t.shell(ctx, t.lab.Nodes[node], line)
+		input, start := io.Pipe()
+		go func() {
+			defer start.Close()
+			if t.await(ctx, `name="starting the captures"`) == nil {
+				fmt.Fprintln(start)
+			}
+		}()
+		_, err := t.feed(ctx, t.lab.Nodes[node], before+"\nread go || exit\n"+line, input)
 		return err
 	}
 }
 
-// captureKilled kills the agent of a probe: the one that shares its node's network.
-var captureKilled = whileCapturing(0, `
-		killed=
+// agentsWhere are lines that find the agents on a node: of the probe, whose network is the node's (=), or of the test pod (!=).
+func agentsWhere(network string) string {
+	return fmt.Sprintf(`
+		agents=
 		for agent in $(pgrep -f '^/wg-probe agent'); do
-			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && kill -9 $agent && killed=1
+			[ "$(readlink /proc/$agent/ns/net)" %s "$(readlink /proc/self/ns/net)" ] && agents="$agents $agent"
 		done
-		[ "$killed" ]`)
+		[ "$agents" ] || exit 1`, network)
+}
 
-// podStalls stops the agent of a test pod, one that does not share its node's network, for longer than canaries are
-// repeated.
-var podStalls = whileCapturing(1, `
-		stalled=
-		for agent in $(pgrep -f '^/wg-probe agent'); do
-			[ "$(readlink /proc/$agent/ns/net)" = "$(readlink /proc/self/ns/net)" ] && continue
-			kill -STOP $agent
-			stalled="$stalled $agent"
-		done
-		sleep 12
-		kill -CONT $stalled`)
+// captureKilled kills the agent of a probe.
+var captureKilled = whileCapturing(0, agentsWhere("="), "kill -9 $agents")
+
+// podStalls stops the agent of a test pod for longer than canaries are repeated.
+var podStalls = whileCapturing(1, agentsWhere("!="), "kill -STOP $agents; sleep 12; kill -CONT $agents")
 
 // outage is how long the API server is away.
 const outage = 10 * time.Second

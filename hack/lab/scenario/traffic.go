@@ -41,7 +41,7 @@ var traffic = []Scenario{
 	{
 		Name: "strangers", Title: "seventy datagrams that are no WireGuard come to its port, each from another",
 		Cluster: wireguard, Want: pass, Args: []string{"-v"},
-		Disturb: whileCapturing(1, "/opt/lab/lab hostile strangers 192.0.2.11:51820 70"),
+		Disturb: whileCapturing(1, "", "/opt/lab/lab hostile strangers 192.0.2.11:51820 70"),
 	},
 	{
 		Name: "flow-record", Title: "a flow exporter reports the test pods' addresses to a collector",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -75,8 +76,14 @@ func (t *Trial) apiserver() (state.Process, error) {
 
 // shell runs a line in a node and returns its output.
 func (t *Trial) shell(ctx context.Context, node, line string) (string, error) {
+	return t.feed(ctx, node, line, nil)
+}
+
+// feed runs a line in a node, which reads an input, and returns its output.
+func (t *Trial) feed(ctx context.Context, node, line string, input io.Reader) (string, error) {
 	var said bytes.Buffer
-	code, err := supervisor.Exec(ctx, t.lab, node, []string{"sh", "-c", line}, remote.Streams{Stdout: &said, Stderr: &said})
+	streams := remote.Streams{Stdin: input, Stdout: &said, Stderr: &said}
+	code, err := supervisor.Exec(ctx, t.lab, node, []string{"sh", "-c", line}, streams)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("exit status %d: %s", code, said.String())
 	}
