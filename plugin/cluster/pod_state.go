@@ -46,8 +46,17 @@ func podReady(pod *corev1.Pod) bool {
 		})
 }
 
-// podDone reports whether the pod has ended without an error.
-func podDone(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodSucceeded }
+// podDone reports whether the pod's containers have ended without an error. The
+// phase follows when the kubelet has taken down the rest of the pod, which on a
+// busy node is a while later (kubernetes pkg/kubelet/kubelet_pods.go,
+// generateAPIPodStatus).
+func podDone(pod *corev1.Pod) bool {
+	unfinished := func(s corev1.ContainerStatus) bool {
+		return s.State.Terminated == nil || s.State.Terminated.ExitCode != 0
+	}
+	statuses := pod.Status.ContainerStatuses
+	return pod.Status.Phase == corev1.PodSucceeded || len(statuses) > 0 && !slices.ContainsFunc(statuses, unfinished)
+}
 
 // podFailure returns why the pod cannot become Ready, nil if it still can.
 func podFailure(pod *corev1.Pod) *evidence.Problem {

@@ -37,6 +37,28 @@ func failed(reason, message string) corev1.PodStatus {
 	return corev1.PodStatus{Phase: corev1.PodFailed, Reason: reason, Message: message}
 }
 
+// A new pod that has sent what it should and ended is well, also before its phase
+// says so.
+func TestPodDone(t *testing.T) {
+	running := container(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})
+	ending := ended(0)
+	ending.Phase = corev1.PodRunning
+	for name, test := range map[string]struct {
+		status corev1.PodStatus
+		done   bool
+	}{
+		"new":       {corev1.PodStatus{Phase: corev1.PodPending}, false},
+		"running":   {running, false},
+		"ending":    {ending, true},
+		"succeeded": {corev1.PodStatus{Phase: corev1.PodSucceeded}, true},
+		"failed":    {ended(1), false},
+	} {
+		if got := podDone(&corev1.Pod{Status: test.status}); got != test.done {
+			t.Errorf("%s: %v, want %v", name, got, test.done)
+		}
+	}
+}
+
 func TestPodFailure(t *testing.T) {
 	const configError = "CreateContainerConfigError"
 	for name, test := range map[string]struct {

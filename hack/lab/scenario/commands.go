@@ -26,7 +26,7 @@ var commands = []Scenario{
 		Name: "logs-host", Title: "the line of k3s.log that says why comes first, with its fix", Command: "logs", Args: []string{"--host"},
 		Cluster: wireguard, Want: Want{Exit: 0}, Says: []string{codeDevice, "modprobe"},
 		Sabotage: on(shell("node-2", `mkdir -p /var/log
-			echo 'time="'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'" level=fatal msg="flannel exited: failed to create WireGuard interface: operation not supported"' >>/var/log/k3s.log`)),
+			echo 'time="'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'" level=fatal msg="flannel exited: could not create wireguard interface: operation not supported"' >>/var/log/k3s.log`)),
 		Restore: on(shell("node-2", "rm -f /var/log/k3s.log")),
 	},
 	{
