@@ -24,7 +24,7 @@ var commands = []Scenario{
 	},
 	{
 		Name: "logs-host", Title: "the line of k3s.log that says why comes first, with its fix", Command: "logs", Args: []string{"--host"},
-		Cluster: wireguard, Want: Want{Exit: 0}, Says: []string{codeDevice, "modprobe"},
+		Cluster: wireguard, Want: Want{Exit: 0}, Says: []string{codeDevice, "the kernel of this node has no WireGuard"},
 		Sabotage: on(shell("node-2", `mkdir -p /var/log
 			echo 'time="'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'" level=fatal msg="flannel exited: could not create wireguard interface: operation not supported"' >>/var/log/k3s.log`)),
 		Restore: on(shell("node-2", "rm -f /var/log/k3s.log")),
@@ -53,7 +53,7 @@ var preflights = []Scenario{
 	},
 	{
 		Name: "preflight-mtu", Title: "the network carries less than the tunnel needs", Command: "preflight",
-		Cluster: vxlan, Want: Want{Exit: 1}, Says: []string{codeSize, "larger ones do not"},
+		Cluster: vxlan, Want: Want{Exit: 1}, Says: []string{codeSize, "packets of 1440 bytes arrive"},
 		Sabotage: dropOnSwitch("udp length gt 1430 udp dport 51820"), Restore: dropSwitchTable,
 	},
 	{
