@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 )
 
 // moment is a recording that holds readings alone, of one moment: what the probes
@@ -68,6 +69,27 @@ func (m *moment) say(messages []*evidence.Message) {
 func (m *moment) survey(messages []*evidence.Message) {
 	surveyed := func(message *evidence.Message) bool { return message.Cluster != nil || message.Node != nil }
 	m.say(slices.Concat(messages, slices.DeleteFunc(slices.Clone(m.plugin), surveyed)))
+}
+
+// single returns messages of a node with those of single peers in the place of
+// columns. One that makes no sense stays, for package check to find.
+func (m *moment) single(node string, messages []*evidence.Message) (single []*evidence.Message) {
+	bounds := &columns.Bounds{}
+	for _, message := range m.plugin {
+		if n := message.Node; n != nil && n.Index >= 0 {
+			bounds.Nodes++
+			if n.Name == node {
+				bounds.Index = n.Index
+			}
+		}
+	}
+	unpacker := columns.Unpacker{Bounds: bounds}
+	for _, message := range messages {
+		if err := unpacker.Unpack(message, func(one *evidence.Message) { single = append(single, one) }); err != nil {
+			single = append(single, message)
+		}
+	}
+	return single
 }
 
 // read takes what a probe now reads of its host. It said who it is at first alone.

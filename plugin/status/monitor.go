@@ -87,9 +87,10 @@ func (m *Monitor) Next(ctx context.Context, answers []Answer) (*Cluster, error) 
 			m.moment.latest[stream] = &reading{lost: cmp.Or(m.reasons[a.Node], a.Lost)}
 		} else {
 			if a.Host {
+				a.Messages = m.moment.single(a.Node, a.Messages)
 				m.moment.read(stream, a.Messages)
 				rest := func(message *evidence.Message) bool { return !ofDevice(message) }
-				a.Messages = slices.DeleteFunc(slices.Clone(a.Messages), rest)
+				a.Messages = slices.DeleteFunc(a.Messages, rest)
 			}
 			m.moment.latest[stream] = &reading{messages: a.Messages}
 			m.track(&a)

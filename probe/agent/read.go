@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-wg/kubectl-wg/probe/device"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence/columns"
 	"github.com/kubectl-wg/kubectl-wg/probe/filter"
 	"github.com/kubectl-wg/kubectl-wg/probe/host"
 )
@@ -43,6 +44,7 @@ func (s *session) readState(ctx context.Context, request *evidence.ReadRequest) 
 	}
 	if request.Reading == evidence.ReadingBefore {
 		s.read = *request
+		s.packer = columns.Packer{} // what is reported again refers to nothing before
 		s.endChanges()
 		s.changes = s.options.Filters.Listen()
 	}
