@@ -42,7 +42,7 @@ var Layers = []Layer{
 	{"plugin/ledger", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/check"}},
 	{"plugin/report", []string{"probe/evidence", "probe/wire", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy",
 		"plugin/check"}},
-	{"plugin/status", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/report"}},
+	{"plugin/status", []string{"probe/evidence", "probe/evidence/columns", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/check", "plugin/report"}},
 	{"plugin/metrics", []string{"plugin/status", "plugin/verdict"}},
 	{"plugin/preflight", []string{"probe/evidence", "plugin/graph", "plugin/verdict", "plugin/profile", "plugin/remedy", "plugin/check",
 		"plugin/report"}},
