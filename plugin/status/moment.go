@@ -92,12 +92,17 @@ func (m *moment) single(node string, messages []*evidence.Message) (single []*ev
 	return single
 }
 
-// read takes what a probe now reads of its host. It said who it is at first alone.
+// read takes what a probe now reads of its host. Who it is it said at first, and is
+// not asked again.
 func (m *moment) read(stream string, messages []*evidence.Message) {
 	m.version++
-	host := slices.DeleteFunc(slices.Clone(m.hosts[stream]), func(message *evidence.Message) bool { return message.Hello == nil })
+	isHello := func(message *evidence.Message) bool { return message.Hello != nil }
+	var host []*evidence.Message
+	if at := slices.IndexFunc(m.hosts[stream], isHello); at >= 0 {
+		host = append(host, m.hosts[stream][at])
+	}
 	for _, message := range messages {
-		if ofHost(message) {
+		if ofHost(message) && !isHello(message) {
 			host = append(host, message)
 		}
 	}

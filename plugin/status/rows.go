@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
 // row is one line of the table.

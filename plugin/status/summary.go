@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
-
 	"github.com/kubectl-wg/kubectl-wg/plugin/report"
+	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
 
 // counts are what a cluster has.

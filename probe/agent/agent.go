@@ -80,6 +80,7 @@ type Capture interface {
 	Loop(link string) error
 	ControlsSeen() map[string]capture.Controls
 	ControlLeft(node int) bool
+	Delay() time.Duration
 	Stop(ctx context.Context) []evidence.Message
 }
 

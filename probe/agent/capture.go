@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/canary"
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
@@ -92,10 +93,11 @@ func (t tap) Left(node int) bool      { return t.ControlLeft(node) }
 // the same, and nobody can have seen them.
 type noTap struct{}
 
-func (noTap) Links() []string    { return nil }
-func (noTap) Caught(string) bool { return false }
-func (noTap) Left(int) bool      { return true }
-func (noTap) Loop(string) error  { return errors.New("no capture is running") }
+func (noTap) Links() []string      { return nil }
+func (noTap) Caught(string) bool   { return false }
+func (noTap) Left(int) bool        { return true }
+func (noTap) Loop(string) error    { return errors.New("no capture is running") }
+func (noTap) Delay() time.Duration { return 0 }
 
 func (s *session) control(ctx context.Context, request *evidence.ControlRequest) {
 	marks := make(map[netip.AddrPort]uint32)

@@ -116,6 +116,7 @@ func (f *fakeCapture) start(_ context.Context, config capture.Config) (Capture, 
 func (f *fakeCapture) Links() []string        { return []string{"eth0"} }
 func (f *fakeCapture) Loop(link string) error { f.looped[link] = true; return nil }
 func (f *fakeCapture) ControlLeft(int) bool   { return true }
+func (f *fakeCapture) Delay() time.Duration   { return 0 }
 func (f *fakeCapture) ControlsSeen() map[string]capture.Controls {
 	return map[string]capture.Controls{"eth0": {TX: 0}}
 }

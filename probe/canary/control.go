@@ -21,8 +21,9 @@ const (
 	controlPorts = 3
 	// controlRounds is how often they are sent while none of them is seen leaving.
 	controlRounds = 3
-	// settle is how long a control may take to appear in the capture.
-	settle = 100 * time.Millisecond
+	// settle is how long a control may take to appear in the capture, beyond the
+	// capture's own delay.
+	settle = 50 * time.Millisecond
 	// poll is the time between two looks at the capture.
 	poll = 5 * time.Millisecond
 )
@@ -33,6 +34,8 @@ type Tap interface {
 	Caught(string) bool // a control was seen leaving by this link
 	Left(int) bool      // a control for the node with this index was seen leaving
 	Loop(string) error  // send a looped control there
+	// Delay is how long a frame may wait in the capture before it is seen.
+	Delay() time.Duration
 }
 
 // Controls sends marked cleartext datagrams outside the tunnel to each target,
@@ -42,7 +45,7 @@ type Tap interface {
 func Controls(
 	ctx context.Context, id Identity, request evidence.ControlRequest, marks map[netip.AddrPort]uint32, tap Tap,
 ) []evidence.Message {
-	c := controls{id: id, marks: marks, sockets: make(map[socketKey]*net.UDPConn)}
+	c := controls{id: id, marks: marks, tap: tap, sockets: make(map[socketKey]*net.UDPConn)}
 	defer c.close()
 	for _, target := range request.Targets {
 		c.all = append(c.all, &evidence.Control{Peer: target.Index, Target: target.Endpoint})
@@ -50,11 +53,11 @@ func Controls(
 	unseen := c.all
 	for range controlRounds {
 		c.send(ctx, unseen)
-		if unseen = c.await(ctx, unseen, tap); len(unseen) == 0 || ctx.Err() != nil {
+		if unseen = c.await(ctx, unseen); len(unseen) == 0 || ctx.Err() != nil {
 			break
 		}
 	}
-	c.loop(ctx, tap)
+	c.loop(ctx)
 	messages := make([]evidence.Message, 0, len(c.all))
 	for _, control := range c.all {
 		messages = append(messages, evidence.Message{Control: control})
@@ -66,6 +69,7 @@ func Controls(
 type controls struct {
 	id      Identity
 	marks   map[netip.AddrPort]uint32
+	tap     Tap
 	sockets map[socketKey]*net.UDPConn
 	all     []*evidence.Control
 	count   uint16 // datagrams that were sent, for their sequence
@@ -137,10 +141,10 @@ func (c *controls) socket(ctx context.Context, key socketKey) (*net.UDPConn, err
 
 // await waits a little for controls to be seen leaving and returns those of
 // which none was.
-func (c *controls) await(ctx context.Context, targets []*evidence.Control, tap Tap) []*evidence.Control {
+func (c *controls) await(ctx context.Context, targets []*evidence.Control) []*evidence.Control {
 	unseen := slices.Clone(targets)
-	until(ctx, func() bool {
-		unseen = slices.DeleteFunc(unseen, func(control *evidence.Control) bool { return tap.Left(control.Peer) })
+	c.until(ctx, func() bool {
+		unseen = slices.DeleteFunc(unseen, func(control *evidence.Control) bool { return c.tap.Left(control.Peer) })
 		return !slices.ContainsFunc(unseen, func(control *evidence.Control) bool { return control.Sent > 0 })
 	})
 	return unseen
@@ -148,11 +152,11 @@ func (c *controls) await(ctx context.Context, targets []*evidence.Control, tap T
 
 // loop sends looped frames on the links that no control left by, again where
 // none was seen.
-func (c *controls) loop(ctx context.Context, tap Tap) {
+func (c *controls) loop(ctx context.Context) {
 	looped := map[string]*evidence.Control{}
 	missing := func() []string {
-		return slices.DeleteFunc(slices.Clone(tap.Links()), func(link string) bool {
-			return tap.Caught(link) || looped[link] != nil && looped[link].Error != ""
+		return slices.DeleteFunc(slices.Clone(c.tap.Links()), func(link string) bool {
+			return c.tap.Caught(link) || looped[link] != nil && looped[link].Error != ""
 		})
 	}
 	for range controlRounds {
@@ -163,20 +167,20 @@ func (c *controls) loop(ctx context.Context, tap Tap) {
 				looped[link] = control
 				c.all = append(c.all, control)
 			}
-			if err := tap.Loop(link); err != nil {
+			if err := c.tap.Loop(link); err != nil {
 				control.Error = reason(err)
 			} else {
 				control.Sent++
 			}
 		}
-		until(ctx, func() bool { return len(missing()) == 0 })
+		c.until(ctx, func() bool { return len(missing()) == 0 })
 	}
 }
 
 // until checks again and again whether something is so, for as long as a control
 // may take to appear.
-func until(ctx context.Context, so func() bool) {
-	for deadline := time.Now().Add(settle); !so() && time.Now().Before(deadline) && ctx.Err() == nil; {
+func (c *controls) until(ctx context.Context, so func() bool) {
+	for deadline := time.Now().Add(c.tap.Delay() + settle); !so() && time.Now().Before(deadline) && ctx.Err() == nil; {
 		time.Sleep(poll)
 	}
 }

@@ -21,6 +21,7 @@ type fakeTap struct {
 	asked  map[int]int // how often it was asked for a node
 	seenAt int
 	loops  map[string]int
+	delay  time.Duration
 }
 
 func newFakeTap(left ...int) *fakeTap {
@@ -30,6 +31,8 @@ func newFakeTap(left ...int) *fakeTap {
 	}
 	return tap
 }
+
+func (f *fakeTap) Delay() time.Duration { return f.delay }
 
 func (*fakeTap) Links() []string { return []string{"eth0", "eth1", "eth2"} }
 
@@ -141,6 +144,27 @@ func TestControlsRefused(t *testing.T) {
 	}
 }
 
+// A ring that hands its frames over late is waited for: nothing is sent again
+// meanwhile.
+func TestControlsOfALateCapture(t *testing.T) {
+	_, to := listener(t)
+	tap := &lateTap{fakeTap: newFakeTap(7), after: time.Now().Add(300 * time.Millisecond)}
+	tap.delay = 500 * time.Millisecond
+	messages := Controls(t.Context(), identity(3), evidence.ControlRequest{Targets: []evidence.ControlTarget{
+		{Index: 7, Endpoint: to}}}, nil, tap)
+	if c := messages[0].Control; c.Sent != controlPorts {
+		t.Errorf("%d controls, want one from each of %d ports, once", c.Sent, controlPorts)
+	}
+}
+
+// lateTap shows no control before a time.
+type lateTap struct {
+	*fakeTap
+	after time.Time
+}
+
+func (l *lateTap) Left(node int) bool { return time.Now().After(l.after) && l.fakeTap.Left(node) }
+
 // noLinks is a capture of nothing.
 type noLinks struct{}
 
@@ -148,6 +172,8 @@ func (noLinks) Links() []string    { return nil }
 func (noLinks) Caught(string) bool { return false }
 func (noLinks) Left(int) bool      { return false }
 func (noLinks) Loop(string) error  { return os.ErrInvalid }
+
+func (noLinks) Delay() time.Duration { return 0 }
 
 func TestControlsEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -42,6 +42,7 @@ type Session struct {
 	stats  *wire.Stats
 	taps   []*tap
 	looper *looper
+	delay  time.Duration // see Delay
 
 	stop     sync.Once
 	messages []evidence.Message
@@ -65,6 +66,7 @@ func Start(ctx context.Context, config Config) (*Session, error) {
 	}
 	links, tunnels := config.captured()
 	shape := shapeOf(config.Request.Buffer, len(links))
+	s.delay = shape.retire
 	for _, link := range links {
 		s.open(link, shape, config.inner(link))
 	}
@@ -163,6 +165,10 @@ func (s *Session) Loop(link string) error {
 	}
 	return fmt.Errorf("%s is not being captured", link)
 }
+
+// Delay is how long a frame of a link that is nearly idle waits in its ring
+// before it is seen.
+func (s *Session) Delay() time.Duration { return s.delay }
 
 // ControlsSeen returns what was seen so far, by link.
 func (s *Session) ControlsSeen() map[string]Controls {

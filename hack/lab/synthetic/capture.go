@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/agent"
 	"github.com/kubectl-wg/kubectl-wg/probe/capture"
@@ -79,6 +80,9 @@ func (c *window) ControlsSeen() map[string]capture.Controls {
 	tx, rx := c.outside.Controls()
 	return map[string]capture.Controls{uplink: {TX: tx, RX: rx}}
 }
+
+// Delay is none: frames are seen as they are made.
+func (c *window) Delay() time.Duration { return 0 }
 
 // ControlLeft says that a control for another node left: it needs no second.
 func (c *window) ControlLeft(int) bool {
