@@ -43,7 +43,7 @@ func (r *root) runStatus(ctx context.Context, f *statusFlags, o run.Options, wri
 		c, err := s.look(ctx)
 		if err == nil && r.showsRates(f) {
 			select {
-			case <-time.After(rateTime):
+			case <-time.After(time.Until(c.At.Add(rateTime))): // it was judged meanwhile
 				c, err = s.look(ctx)
 			case <-ctx.Done():
 				err = context.Cause(ctx)

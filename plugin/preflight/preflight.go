@@ -152,13 +152,17 @@ func (j *judging) add(f verdict.Finding) {
 }
 
 // alike reports whether two findings say the same: of one code and case in one
-// family, on nodes of one system, or of one node and rule whatever the other node is.
+// family, on nodes of one system, for one size of packets, or of one node and rule
+// whatever the other node is.
 func alike(a, b *verdict.Finding) bool {
 	if a.Code != b.Code || a.Status != b.Status || a.Variant != b.Variant || a.Subject.Family != b.Subject.Family {
 		return false
 	}
-	if a.Code == "WG0203" {
+	switch a.Code {
+	case "WG0203":
 		return a.Facts["system"] == b.Facts["system"]
+	case "WG0503":
+		return a.Facts["underlay"] == b.Facts["underlay"]
 	}
 	return a.Facts["node"] == b.Facts["node"] && a.Facts["node"] != "" && a.Facts["handle"] == b.Facts["handle"]
 }

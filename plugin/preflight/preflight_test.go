@@ -3,6 +3,7 @@ package preflight
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -240,9 +241,35 @@ func TestJudge(t *testing.T) {
 
 // What is alike is one finding, with the commands for all of it.
 func TestAlike(t *testing.T) {
-	r := Judge(healthy(4).each("probe/node-2", func(m *evidence.Message) bool { return m.PortSeen == nil }).recorded())
-	if len(r.Findings) != 1 || len(r.Findings[0].Alike) != 2 {
-		t.Errorf("%d findings: %+v", len(r.Findings), r.Findings)
+	small := func(s said, node string, largest int) said {
+		return s.each("probe/"+node, func(m *evidence.Message) bool {
+			if m.PortSeen != nil {
+				seen := *m.PortSeen
+				seen.Largest = largest
+				m.PortSeen = &seen
+			}
+			return true
+		})
+	}
+	for _, test := range []struct {
+		name  string
+		said  said
+		alike []int // of each finding, how many others have it
+	}{
+		{"nothing arrives at a node", healthy(4).each("probe/node-2", func(m *evidence.Message) bool {
+			return m.PortSeen == nil
+		}), []int{2}},
+		{"a small path between all", small(small(small(healthy(3), "node-1", 1400), "node-2", 1400), "node-3", 1400), []int{5}},
+		{"two sizes", small(small(healthy(2), "node-1", 1300), "node-2", 1400), []int{0, 0}},
+	} {
+		r := Judge(test.said.recorded())
+		var alike []int
+		for _, f := range r.Findings {
+			alike = append(alike, len(f.Alike))
+		}
+		if !slices.Equal(alike, test.alike) {
+			t.Errorf("%s: %v, want %v: %+v", test.name, alike, test.alike, r.Findings)
+		}
 	}
 }
 
