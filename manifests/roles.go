@@ -75,3 +75,21 @@ func PolicyReportRole(format string) []byte {
 	}
 	return nil
 }
+
+// DNSRole is what the namespaced role lacks for the pods of the cluster's DNS, which
+// are not in the run's namespace. It begins a document of YAML.
+const DNSRole = `---
+# Only for --scope dns: which pods answer for the cluster's DNS. Bind it with
+#   kubectl create rolebinding kubectl-wg-dns -n kube-system --role=kubectl-wg-dns --user=NAME
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: kubectl-wg-dns
+  namespace: kube-system
+  labels:
+    app.kubernetes.io/name: kubectl-wg
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [list]
+`

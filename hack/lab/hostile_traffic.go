@@ -17,7 +17,7 @@ import (
 func trafficCommands() []*cobra.Command {
 	return []*cobra.Command{
 		newSendCommand(), newTakeCommand(), newObfuscateCommand(), newFrameCommand(), newStrangersCommand(),
-		newDatagramCommand(), newQuoteCommand(), newRedirectCommand(),
+		newDatagramCommand(), newQuoteCommand(), newRedirectCommand(), newDNSCommand(),
 	}
 }
 
@@ -47,6 +47,16 @@ func newTakeCommand() *cobra.Command {
 				return fmt.Errorf("reading the port: %w", err)
 			}
 			return hostile.Take(command.Context(), command.OutOrStdout(), port)
+		},
+	}
+}
+
+func newDNSCommand() *cobra.Command {
+	const port = 53
+	return &cobra.Command{
+		Use: "dns", Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return hostile.DNS(command.Context(), command.OutOrStdout(), port)
 		},
 	}
 }

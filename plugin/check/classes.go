@@ -42,11 +42,12 @@ var ClassNames = map[evidence.Class]string{
 	evidence.ClassPodNode:     "pod → remote node",
 	evidence.ClassNodePod:     "node → remote pod",
 	evidence.ClassNodeNode:    "node → remote node",
+	evidence.ClassDNS:         "pod → remote pod of the DNS",
 }
 
 // ClassesOf returns the cells of all classes that were asked for, of one edge.
 func (j *Judgement) ClassesOf(e *graph.Edge) (cells []ClassCell) {
-	for _, class := range j.Graph.AskedClasses() {
+	for _, class := range e.AskedClasses() {
 		c := classed(&j.Profile, e, class)
 		cells = append(cells, ClassCell{class, c.cell, c.promise.Encrypted, c.why})
 	}
@@ -66,6 +67,9 @@ type judgedClass struct {
 func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedClass {
 	c := &judgedClass{ClassEdge: e.Class(class), promise: p.Promise(class)}
 	c.clear = offPodLinks(e.Graph(), c.Clear)
+	if class == evidence.ClassDNS {
+		c.clear = slices.DeleteFunc(c.clear, c.passedOn)
+	}
 	untranslated := len(c.clear)
 	if class == evidence.ClassClusterIP && c.Into >= c.Received && c.OutOf >= c.Received {
 		c.clear = slices.DeleteFunc(c.clear, c.untranslated)
@@ -88,6 +92,12 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 		}
 	}
 	return c
+}
+
+// passedOn reports whether a question was seen leaving the node of the server that it
+// was for, or the answer coming there: the server asks another one, whatever that is.
+func (c *judgedClass) passedOn(leak graph.Leak) bool {
+	return leak.On == c.To.Name && leak.Answer == (leak.Direction == evidence.DirectionRX)
 }
 
 // untranslated reports whether a packet was seen in clear with the address of the
@@ -134,11 +144,13 @@ func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 	case c.Sent == 0 && c.Error != "":
 		return fmt.Sprintf("nothing could be sent: %s", c.Error)
 	case c.Sent == 0:
-		return "nothing was sent" + noService(e.Graph(), c.Class)
+		return "nothing was sent" + noTarget(e.Graph(), c.Class)
 	case c.Received == 0 && untranslated > 0:
 		return fmt.Sprintf("the address of the Service was not translated on %s: is there a kube-proxy?", from)
 	case c.Received == 0 && classScope(c.Class) == evidence.ScopeServices:
 		return fmt.Sprintf("none of %d packets arrived: is the Service's address translated on %s?", c.Sent, from)
+	case c.Received == 0 && c.Class == evidence.ClassDNS:
+		return fmt.Sprintf("none of %d questions to %s was answered", c.Sent, c.Addr)
 	case c.Received == 0:
 		return fmt.Sprintf("none of %d packets arrived", c.Sent)
 	case c.Answered == 0:
@@ -153,10 +165,11 @@ func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 	return ""
 }
 
-// noService is why there may be no Service to send to, empty if that is not known.
-func noService(g *graph.Graph, class evidence.Class) string {
+// noTarget is why there may be nothing to send to, empty if that is not known.
+func noTarget(g *graph.Graph, class evidence.Class) string {
+	of := map[string]string{evidence.ScopeServices: "service", evidence.ScopeDNS: "DNS"}
 	for _, p := range g.Problems {
-		if p.What == "service" && classScope(class) == evidence.ScopeServices {
+		if p.What == of[classScope(class)] {
 			return ": " + p.Text
 		}
 	}
@@ -181,7 +194,7 @@ func uncontrolledEnd(e *graph.Edge) string {
 func (v *view) classes(e *graph.Edge) verdict.Outcome {
 	var leaking, lacking *judgedClass
 	encrypted, clear, unproven := 0, 0, 0
-	for _, class := range v.AskedClasses() {
+	for _, class := range e.AskedClasses() {
 		c := classed(&v.Profile, e, class)
 		switch {
 		case c.cell == CellEncrypted:

@@ -13,20 +13,24 @@ import (
 // clusterIP is the address of the Service of a node's test pod.
 func clusterIP(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 43, 0, byte(10 + i)}) }
 
-// asked makes a run one that was asked for Services and hosts, in a cluster whose
+// dnsNode is the index of the node that has the only pod of the cluster's DNS.
+const dnsNode = 1
+
+// asked makes a run one that was asked for Services, hosts and DNS, in a cluster whose
 // network promises what Flannel's does: what is for a node's address is in clear, all
 // else in the tunnel.
 func asked(s map[string][]evidence.Message) {
 	for i := range s[evidence.PluginStream] {
 		if run := s[evidence.PluginStream][i].Run; run != nil {
-			run.Scope = []string{evidence.ScopeServices, evidence.ScopeHosts}
+			run.Scope = []string{evidence.ScopeServices, evidence.ScopeHosts, evidence.ScopeDNS}
+			run.DNS = []evidence.DNSServer{{Node: dnsNode, Addr: netip.AddrPortFrom(podIP(dnsNode).Next(), 53)}}
 		}
 	}
 	clear := []evidence.Class{evidence.ClassNodePortFar, evidence.ClassPodNode, evidence.ClassNodeNode}
 	for from := range 3 {
 		for to := range 3 {
 			for _, one := range evidence.Classes {
-				if from != to {
+				if from != to && (one.Class != evidence.ClassDNS || to == dnsNode) {
 					classTraffic(s, one.Class, from, to)
 					if slices.Contains(clear, one.Class) {
 						hopInClear(s, one.Class, from, to, underlay(from), underlay(to))
@@ -55,6 +59,9 @@ func classTraffic(s map[string][]evidence.Message, class evidence.Class, from, t
 	addr := netip.AddrPortFrom(clusterIP(to), evidence.PodClassPort)
 	s[stream(sender, from)] = append(s[stream(sender, from)], evidence.Message{Classed: &evidence.Classed{
 		Class: class, Peer: to, Family: 4, Addr: addr, Sent: 3, Answered: 3}})
+	if class == evidence.ClassDNS {
+		return // no agent answers
+	}
 	s[stream(receiver, to)] = append(s[stream(receiver, to)], evidence.Message{Classed: &evidence.Classed{
 		Class: class, Peer: from, Family: 4, Received: 3}})
 }
@@ -204,10 +211,49 @@ var brokenScope = []breakage{
 			s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Problem: &evidence.Problem{
 				Class: evidence.ProblemUnsupported, What: "answer", On: "IPv6", Text: "address family not supported"}})
 		}, verdict.Passed, ""},
+	{"questions to the DNS leak", func(s map[string][]evidence.Message) {
+		asked(s)
+		hopInClear(s, evidence.ClassDNS, 0, dnsNode, podIP(0), podIP(dnsNode))
+	}, verdict.Failed, "WG0621"},
+	{"the DNS answers, and nothing of that was in the tunnel: somebody on the node answers for it",
+		func(s map[string][]evidence.Message) {
+			asked(s)
+			editClass(s, evidence.ClassDNS, noClassSeen)
+		}, verdict.Undecided, "WG0621"},
+	{"the DNS asks another server about it", func(s map[string][]evidence.Message) {
+		asked(s)
+		for _, direction := range []string{evidence.DirectionTX, evidence.DirectionRX} {
+			leak := &evidence.Sighting{Link: "eth0", Direction: direction, Source: 0, Target: dnsNode, Family: 4,
+				By: evidence.LeakedByMark, Class: evidence.ClassDNS, Answer: direction == evidence.DirectionRX,
+				Layers: "ethernet ipv4 udp", OuterSource: podIP(dnsNode), OuterTarget: clusterIP(9), Count: 3}
+			if leak.Answer {
+				leak.Source, leak.Target, leak.OuterSource, leak.OuterTarget = dnsNode, 0, clusterIP(9), podIP(dnsNode)
+			}
+			at := stream("probe", dnsNode)
+			s[at] = append(s[at], evidence.Message{Sighting: leak})
+		}
+	}, verdict.Passed, ""},
+	{"no pod of the DNS was found", func(s map[string][]evidence.Message) {
+		asked(s)
+		withoutServers(s)
+	}, verdict.Undecided, "WG0621"},
 	{"an agent that is older than the plugin", func(s map[string][]evidence.Message) {
 		asked(s)
 		editClass(s, evidence.ClassNodePod, func(*evidence.Message) bool { return false })
 	}, verdict.Undecided, "WG0621"},
+}
+
+// withoutServers takes away all pods of the DNS, so that nothing was sent to any.
+func withoutServers(s map[string][]evidence.Message) {
+	editClass(s, evidence.ClassDNS, func(*evidence.Message) bool { return false })
+	plugin := s[evidence.PluginStream]
+	for i := range plugin {
+		if run := plugin[i].Run; run != nil {
+			run.DNS = nil
+		}
+	}
+	s[evidence.PluginStream] = append(plugin, evidence.Message{Problem: &evidence.Problem{
+		Class: evidence.ProblemMissing, What: "DNS", Text: "no such pod here"}})
 }
 
 // untranslated is a packet that left with the address of the Service itself.
@@ -268,6 +314,15 @@ func TestCells(t *testing.T) {
 			s[evidence.PluginStream] = append(s[evidence.PluginStream], evidence.Message{Problem: &evidence.Problem{
 				Class: evidence.ProblemAdmission, What: "service", Text: "no node ports here"}})
 		}, evidence.ClassClusterIP, CellNotProven, "nothing was sent: no node ports here"},
+		{"the DNS", nil, evidence.ClassDNS, CellEncrypted,
+			"3 packets and 3 answers seen in the tunnel, entering and leaving"},
+		{"no question was answered", edit(evidence.ClassDNS, func(m *evidence.Message) bool {
+			if m.Classed != nil {
+				m.Classed.Answered = 0
+			}
+			return m.Classed != nil
+		}), evidence.ClassDNS, CellNotProven, "none of 3 questions to 10.43.0.11:9477 was answered"},
+		{"no DNS", withoutServers, evidence.ClassDNS, CellNotProven, "nothing was sent: no such pod here"},
 		{"frames were lost", func(s map[string][]evidence.Message) {
 			capture(s["probe/node-2"], "eth0", func(c *evidence.Capture) { c.Drops = 40 })
 		}, evidence.ClassClusterIP, CellNotProven, "the capture on eth0 of node-2 dropped 40 of 140 frames"},
@@ -286,6 +341,18 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// To a node without a pod of the DNS no question is sent, and nothing is said of it.
+func TestClassesOfANodeWithoutDNS(t *testing.T) {
+	s := healthy(3)
+	asked(s)
+	j := Judge(record(t, s))
+	for to, want := range map[string]int{"node-2": len(evidence.Classes), "node-3": len(evidence.Classes) - 1} {
+		if cells := j.ClassesOf(j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node(to), 4)); len(cells) != want {
+			t.Errorf("%s: %+v", to, cells)
+		}
+	}
+}
+
 // Law: what a network promises never makes a leak of what was not seen, nor a proof of
 // what was.
 func TestPromisesDoNotProve(t *testing.T) {
@@ -298,8 +365,8 @@ func TestPromisesDoNotProve(t *testing.T) {
 	for _, promises := range []profile.Promises{profile.PodHops(), profile.BackendHops(), profile.AllHops(), {}} {
 		j.Profile.Promises = promises
 		for _, cell := range j.ClassesOf(e) {
-			seen := cell.Class == evidence.ClassNodePod
-			clear := cell.Class != evidence.ClassNodePod && cell.Class != evidence.ClassClusterIP
+			seen := cell.Class == evidence.ClassNodePod || cell.Class == evidence.ClassDNS
+			clear := !seen && cell.Class != evidence.ClassClusterIP
 			switch {
 			case (cell.Cell == CellEncrypted) != seen,
 				(cell.Cell == CellLeak || cell.Cell == CellByDesign) != clear,

@@ -378,7 +378,7 @@ var rows = []row{
 	},
 	{
 		Check: verdict.Check{
-			Code: "WG0621", Title: "traffic to Services and nodes is encrypted where the network promises it",
+			Code: "WG0621", Title: "traffic to Services, nodes and the DNS is encrypted where the network promises it",
 			Failed: "traffic that the network promises to encrypt crosses the wire in plaintext",
 			Kind:   verdict.Plaintext,
 			Why: "A packet to a Service or from a node can take another path than one from pod to pod: " +

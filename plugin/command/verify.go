@@ -87,9 +87,9 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
   kubectl wg verify --pairs ring
   kubectl wg verify --pairs 8
 
-  # Not only pods: what is sent to Services and to the nodes themselves, and
-  # whether that is encrypted, in clear by the network's design, or a leak.
-  kubectl wg verify --scope pods,services,hosts`,
+  # Not only pods: what is sent to Services, to the nodes themselves and to the
+  # cluster's DNS: encrypted, in clear by the network's design, or a leak.
+  kubectl wg verify --scope pods,services,hosts,dns`,
 		Args: noNodes,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := emptyFlag(command); err != nil {
@@ -119,7 +119,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 		"directions between nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringSliceVar(&f.scope, "scope", []string{evidence.ScopePods}, "what to test: pods, and also services "+
-		"(cluster addresses and node ports), hosts (pods and nodes to nodes)")
+		"(cluster addresses and node ports), hosts (pods and nodes to nodes), dns (pods to the cluster's DNS)")
 	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay; "+
 		"compressed if it ends with .gz")
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
@@ -149,7 +149,7 @@ const maxNewPods = 64
 var families = map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}
 
 // scopes are the values of --scope. Pods are always tested.
-var scopes = []string{evidence.ScopePods, evidence.ScopeServices, evidence.ScopeHosts}
+var scopes = []string{evidence.ScopePods, evidence.ScopeServices, evidence.ScopeHosts, evidence.ScopeDNS}
 
 // beyondPods returns what --scope names besides pods, in the order of scopes.
 func (f *verifyFlags) beyondPods() (some []string) {
@@ -228,6 +228,10 @@ func (r *root) writeRole(f *verifyFlags) error {
 	role := r.role(f.printRole)
 	if slices.Contains(f.scope, evidence.ScopeServices) {
 		role = manifests.WithServices(role)
+	}
+	namespaced := f.printRole == manifests.RoleNamespaced || f.printRole == roleByNamespace && *r.config.Namespace != ""
+	if namespaced && slices.Contains(f.scope, evidence.ScopeDNS) {
+		role = append(role, manifests.DNSRole...)
 	}
 	results, err := r.resultsRoles(&f.resultFlags)
 	if err != nil {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -56,6 +57,9 @@ func (e *Edge) Class(class evidence.Class) *ClassEdge {
 		}
 	}
 	tx, rx := evidence.DirectionTX, evidence.DirectionRX
+	if class == evidence.ClassDNS { // who answers is none of the run's and counts nothing
+		c.Received = c.Answered
+	}
 	c.Into = e.From.classSeen(e, class, tx, false)
 	c.OutOf = e.To.classSeen(e, class, rx, false)
 	c.AnswersInto = e.To.classSeen(e, class, tx, true)
@@ -111,6 +115,20 @@ func (g *Graph) asked(class evidence.Class) bool {
 		}
 	}
 	return false
+}
+
+// AskedClasses are those of an edge: a pod of the cluster's DNS is not on every node.
+// Where none is known at all, it is of every edge that nothing is known.
+func (e *Edge) AskedClasses() []evidence.Class {
+	servers := e.graph.Run.DNS
+	there := func(s evidence.DNSServer) bool {
+		return s.Node == e.To.Index && s.Addr.Addr().Is4() == (e.Family == 4)
+	}
+	asked := e.graph.AskedClasses()
+	if len(servers) == 0 || slices.ContainsFunc(servers, there) {
+		return asked
+	}
+	return slices.DeleteFunc(asked, func(class evidence.Class) bool { return class == evidence.ClassDNS })
 }
 
 // AskedClasses are the classes that the run was asked for, in order.

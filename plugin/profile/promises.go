@@ -37,6 +37,7 @@ func PodHops() Promises {
 		evidence.ClassPodNode:     {Why: toNode},
 		evidence.ClassNodePod:     {Why: fromNode},
 		evidence.ClassNodeNode:    {Why: toNode},
+		evidence.ClassDNS:         {Encrypted: true},
 	}
 }
 
@@ -81,7 +82,7 @@ func scopeLines(asked []evidence.Class) []Scope {
 	if len(asked) == 0 {
 		return nil
 	}
-	return []Scope{{What: "Services and nodes, beyond what the table of classes shows",
+	return []Scope{{What: "Services, nodes and the cluster's DNS, beyond what the table of classes shows",
 		Why: "a PASS is about pods; of other classes it says only that none leaked which this network promises " +
 			"to encrypt"}}
 }

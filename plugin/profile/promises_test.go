@@ -19,8 +19,8 @@ func TestPromises(t *testing.T) {
 		p := Decide(cluster(evidence.Run{Families: []int{4}}, evidence.Cluster{}, row.node, row.node))
 		for _, one := range evidence.Classes {
 			promise := p.Promise(one.Class)
-			want := one.Class == evidence.ClassClusterIP || one.Class == evidence.ClassNodePort && row.flannel ||
-				one.Class == evidence.ClassNodePod && row.nodePod
+			want := one.Class == evidence.ClassClusterIP || one.Class == evidence.ClassDNS ||
+				one.Class == evidence.ClassNodePort && row.flannel || one.Class == evidence.ClassNodePod && row.nodePod
 			if promise.Encrypted != want || (promise.Why == "") != want {
 				t.Errorf("%s: %s: %+v", row.name, one.Class, promise)
 			}

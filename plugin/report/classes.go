@@ -53,8 +53,8 @@ func matrix(j *check.Judgement) (rows []classOf) {
 		rows = append(rows, classOf{Class: class, Title: check.ClassNames[class], Counts: map[check.Cell]int{}})
 	}
 	for e := range j.Graph.Edges() {
-		for i, cell := range j.ClassesOf(e) {
-			rows[i+1].add(&cell)
+		for _, cell := range j.ClassesOf(e) {
+			rows[1+slices.Index(asked, cell.Class)].add(&cell)
 		}
 	}
 	for i := range rows {

@@ -79,6 +79,19 @@ func (r *Run) serve(ctx context.Context) error {
 	return err
 }
 
+// findDNS notes which pods of the cluster's DNS are to be asked, if that is wanted.
+// That none is known is for the judgement.
+func (r *Run) findDNS(ctx context.Context) {
+	if !r.options.tests(evidence.ScopeDNS) {
+		return
+	}
+	servers, problems := r.options.Cluster.DNSServers(ctx, r.nodes.list)
+	for _, p := range problems {
+		r.record.problem(p)
+	}
+	r.about.DNS = servers
+}
+
 // classTargets are where packets of classes go.
 type classTargets struct {
 	services []cluster.Service
@@ -153,6 +166,12 @@ func (p *plan) classAddr(class evidence.Class, from, to *evidence.Node, family i
 	case evidence.ClassNodePod:
 		if pod := p.pods.on(to.Index); pod != nil {
 			addr, port = ofFamily(pod.ips, family), evidence.PodClassPort
+		}
+	case evidence.ClassDNS:
+		for _, server := range p.about.DNS {
+			if server.Node == to.Index && server.Addr.Addr().Is4() == (family == 4) {
+				addr, port = server.Addr.Addr(), server.Addr.Port()
+			}
 		}
 	}
 	toService := class == evidence.ClassNodePort || class == evidence.ClassNodePortFar

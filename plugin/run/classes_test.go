@@ -113,6 +113,45 @@ func TestScopeIsAskedFor(t *testing.T) {
 	}
 }
 
+// Questions go to the pods of the DNS on other nodes, and to no others.
+func TestScopeDNS(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	server := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "dns", Namespace: metav1.NamespaceSystem, Labels: map[string]string{"k8s-app": "kube-dns"},
+		},
+		Spec: corev1.PodSpec{NodeName: "b"},
+		Status: corev1.PodStatus{
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			PodIPs:     []corev1.PodIP{{IP: "10.42.1.9"}},
+		},
+	}
+	if err := w.api.Tracker().Add(server); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var sent []string
+	w.agent = asking(func(from string, r *evidence.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Reach != nil {
+			for _, target := range r.Reach.Targets {
+				sent = append(sent, fmt.Sprintf("%s: %s %d %s", from, target.Class, target.Index, target.Addr))
+			}
+		}
+	})
+	out := w.verify(t.Context(), func(o *Options) { o.Scope = []string{evidence.ScopeDNS} })
+	if out.err != nil || !slices.Equal(sent, []string{"pod a: pod-dns 1 10.42.1.9:53"}) {
+		t.Errorf("%q, %v", sent, out.err)
+	}
+	g := out.judgement.Graph
+	there, back := g.Edge(g.Nodes[0], g.Nodes[1], 4), g.Edge(g.Nodes[1], g.Nodes[0], 4)
+	if len(g.Run.DNS) != 1 || len(out.judgement.ClassesOf(there)) != 1 || len(out.judgement.ClassesOf(back)) != 0 {
+		t.Errorf("%+v: %+v, %+v", g.Run.DNS, out.judgement.ClassesOf(there), out.judgement.ClassesOf(back))
+	}
+}
+
 // A run for pods alone makes no Service and asks no agent for anything more.
 func TestPodsAlone(t *testing.T) {
 	w := newWorld(t, "a", "b")

@@ -33,6 +33,7 @@ func (r *Run) collect(ctx context.Context) error {
 		return capture
 	})
 	plan.pods = testPodsOf(agents.pods) // they listen
+	r.findDNS(ctx)
 	r.answerClasses(ctx, plan)
 	about, placings := plan.newPods(r.options.NewPods)
 	r.about.Newcomers = about

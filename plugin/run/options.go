@@ -28,7 +28,8 @@ type Options struct {
 	// Samples returns addresses that stand for a node's pods where there are no test pods:
 	// the kernels of the others are asked for their routes to them. Nil for none.
 	Samples func(*evidence.Node) []netip.Addr
-	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts.
+	// Scope is what is tested besides pods: evidence.ScopeServices, evidence.ScopeHosts,
+	// evidence.ScopeDNS.
 	Scope []string
 	// Roles are the agents that each node gets, the first of which is needed on one node at least. Nil is
 	// RoleProbe and RolePod, which a verification needs.

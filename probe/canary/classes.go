@@ -23,6 +23,7 @@ const (
 	maxClassed      = 1 << 14 // of what is counted
 	reachDatagrams  = 3       // of one attempt
 	reachAtATime    = 256
+	maxClassAnswer  = 512 // of it no more is read, and no DNS answer is longer (RFC 1035 2.3.4)
 )
 
 // Classes is one agent's side of the packets of classes, of a test pod or of a
@@ -174,24 +175,42 @@ func (c *Classes) next(target evidence.ReachTarget, family uint8) ([]byte, error
 	c.sequence++
 	sequence := c.sequence
 	c.mu.Unlock()
-	return wire.Marked{
+	payload, err := wire.Marked{
 		Kind: wire.KindClass, Family: family, Transport: wire.TransportUDP, Class: target.Class.Number(),
 		Source: uint32(c.id.Index), Target: uint32(target.Index), Sequence: sequence,
 	}.Payload(wire.MarkedSize, c.id.Mark, c.id.Key)
+	if err == nil && target.Class == evidence.ClassDNS {
+		payload, err = wire.Question(sequence, payload)
+	}
+	return payload, err
+}
+
+// answer returns the header of an answer from a target, if it is a genuine one.
+func (c *Classes) answer(b []byte, target evidence.ReachTarget, family uint8) (wire.Marked, bool) {
+	kind, source, to := uint8(wire.KindClassAnswer), target.Index, c.id.Index
+	if target.Class == evidence.ClassDNS { // it repeats what was asked
+		kind, source, to = wire.KindClass, to, source
+		var isAnswer bool
+		if b, isAnswer = wire.Questioned(b); !isAnswer {
+			return wire.Marked{}, false
+		}
+	}
+	m, genuine := c.id.genuine(b)
+	return m, genuine && m.Kind == kind && m.Class == target.Class.Number() && m.Family == family &&
+		m.Source == uint32(source) && m.Target == uint32(to)
 }
 
 // await takes the answers to one attempt, and reports whether all came before the
 // socket's time was over.
 func (c *Classes) await(conn *net.UDPConn, target evidence.ReachTarget, family uint8) bool {
-	buffer := make([]byte, 2*wire.MarkedSize)
+	buffer := make([]byte, maxClassAnswer)
 	for answered := 0; answered < reachDatagrams; {
 		n, _, err := conn.ReadFromUDPAddrPort(buffer)
 		if err != nil {
 			return false
 		}
-		m, ok := c.id.genuine(buffer[:n])
-		if !ok || m.Kind != wire.KindClassAnswer || m.Class != target.Class.Number() || m.Family != family ||
-			m.Source != uint32(target.Index) || m.Target != uint32(c.id.Index) {
+		m, ok := c.answer(buffer[:n], target, family)
+		if !ok {
 			continue
 		}
 		c.to(target, func(one *classed) {

@@ -128,3 +128,44 @@ func answered(t *testing.T, conn net.Conn, payload []byte) bool {
 	n, _ := conn.Read(make([]byte, 1<<10))
 	return n > 0
 }
+
+// A DNS server's answer is one only if it says that it is and repeats this node's question
+// to that server.
+func TestQuestions(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer func(question []byte)
+		want   uint32
+	}{
+		"refused":            {func(b []byte) { b[2], b[3] = b[2]|0x80, 5 }, 3},
+		"sent back":          {func([]byte) {}, 0},
+		"of another":         {func(b []byte) { b[2], b[13+20] = b[2]|0x80, 1 }, 0},
+		"without a question": {func(b []byte) { b[2], b[12] = b[2]|0x80, 0 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loopback(t)
+			server, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			go func() {
+				buffer := make([]byte, 512)
+				for {
+					n, from, err := server.ReadFromUDP(buffer)
+					if err != nil {
+						return
+					}
+					test.answer(buffer[:n])
+					_, _ = server.WriteToUDP(buffer[:n], from)
+				}
+			}()
+			c := NewClasses(identity(0))
+			c.reach(t.Context(), evidence.ReachTarget{
+				Class: evidence.ClassDNS, Index: 1, Addr: server.LocalAddr().(*net.UDPAddr).AddrPort(),
+			}, 1, 200*time.Millisecond)
+			if sent := classedOf(c.Stop())[evidence.ClassDNS]; sent.Sent != 3 || sent.Answered != test.want {
+				t.Errorf("%+v, want %d answered", sent, test.want)
+			}
+		})
+	}
+}

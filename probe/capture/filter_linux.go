@@ -92,7 +92,7 @@ func whole(snap uint32) []bpf.Instruction { return []bpf.Instruction{bpf.RetCons
 
 // passing is a filter of IP packets. It lets in every packet whose payload, by
 // UDP, TCP or an ICMP echo, begins with the mark, bare or in VXLAN: flannel's,
-// where the WireGuard is the machines' own. It also lets in what is rare and
+// where the WireGuard is the machines' own; and questions. It also lets in what is rare and
 // what it cannot look into: later fragments, ICMP errors, extension headers,
 // other encapsulations and protocols, and WireGuard's messages from and to
 // the inner ports. It keeps out those segments of a marked TCP stream that
@@ -158,8 +158,9 @@ func (p passing) ipv6(others []bpf.Instruction) []bpf.Instruction {
 	)
 }
 
+// udp also lets in questions to a DNS, which bear the mark a little further on.
 func (p passing) udp(others []bpf.Instruction) []bpf.Instruction {
-	return slices.Concat(p.marked(udpHeader), others)
+	return slices.Concat(p.marked(udpHeader), p.marked(udpHeader+wire.QuestionAt), others)
 }
 
 func (p passing) tcp() []bpf.Instruction {

@@ -83,6 +83,10 @@ func passages(t *testing.T) (all []passage) {
 	longTCP := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true, Options: []layers.TCPOption{
 		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)},
 		{OptionType: layers.TCPOptionKindNop}}}
+	question, err := wire.Question(1, canary[:wire.MarkedSize])
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := func(next layers.IPProtocol) *layers.IPv4 {
 		ip := ip4(next)
 		ip.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}} // router alert
@@ -99,6 +103,10 @@ func passages(t *testing.T) (all []passage) {
 		{"udp of others", stacked(t, ip4(17), udp(port), raw(bulk)), false},
 		{"udp of others behind options", stacked(t, options(17), udp(port), raw(bulk)), false},
 		{"udp of others with a mark further on", stacked(t, ip4(17), udp(port), raw([]byte("amid"), canary)), false},
+		{"question", stacked(t, ip4(17), udp(53), raw(question)), true},
+		{"question behind options", stacked(t, options(17), udp(53), raw(question)), true},
+		{"question, IPv6", stacked(t, ip6(17), udp(53), raw(question)), true},
+		{"question of others", stacked(t, ip4(17), udp(53), raw(question[:wire.QuestionAt], bulk)), false},
 		{"empty udp", stacked(t, ip4(17), udp(port)), false},
 		{"first fragment of a canary", stacked(t, fragment(0), udp(port), raw(canary)), true},
 		{"first fragment of others", stacked(t, fragment(0), udp(port), raw(bulk)), false},

@@ -26,6 +26,9 @@ const (
 	// ClassNodeNode: a program in the network of a node sends to the address of the
 	// other node.
 	ClassNodeNode Class = "node-node"
+	// ClassDNS: a pod asks a pod of the cluster's DNS on the other node. Nobody of the
+	// run is there: the answer is the server's, which repeats the question.
+	ClassDNS Class = "pod-dns"
 )
 
 // The scopes of a run, see Run.Scope.
@@ -33,6 +36,7 @@ const (
 	ScopePods     = "pods" // every run's
 	ScopeServices = "services"
 	ScopeHosts    = "hosts"
+	ScopeDNS      = "dns"
 )
 
 // Classes are all classes, each with the scope that it belongs to, in the order
@@ -47,6 +51,7 @@ var Classes = []struct {
 	{ClassPodNode, ScopeHosts},
 	{ClassNodePod, ScopeHosts},
 	{ClassNodeNode, ScopeHosts},
+	{ClassDNS, ScopeDNS},
 }
 
 // Number is that of a class in a marked packet, 0 if there is no such class.
@@ -73,6 +78,12 @@ func (c Class) FromNode() bool { return c == ClassNodePod || c == ClassNodeNode 
 
 // ToNode reports whether the probe answers the packets of a class.
 func (c Class) ToNode() bool { return c == ClassPodNode || c == ClassNodeNode }
+
+// DNSServer is a pod of the cluster's DNS.
+type DNSServer struct {
+	Node int            `json:"node"` // index of its node, which takes part
+	Addr netip.AddrPort `json:"addr"` // where it answers, by UDP
+}
 
 // PodClassPort is the UDP port at which test pods answer packets of classes. It is
 // the target port of the run's Services, so it is known before the pods are.

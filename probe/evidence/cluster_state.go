@@ -36,8 +36,11 @@ type Run struct {
 	// Tries are the canaries that were made for single rules and statements.
 	Tries []Try `json:"tries,omitempty"`
 	// Scope is what was tested besides test pods to each other: ScopeServices,
-	// ScopeHosts.
+	// ScopeHosts, ScopeDNS.
 	Scope []string `json:"scope,omitempty"`
+	// DNS are the pods of the cluster's DNS that were asked, where that is in Scope:
+	// one on each node that has one, of a family.
+	DNS []DNSServer `json:"dns,omitempty"`
 	// Phases are what the plugin did one after the other; none in recordings of earlier
 	// versions.
 	Phases []Phase `json:"phases,omitempty"`

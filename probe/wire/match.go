@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"slices"
+
+	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
 // match is what was found in a frame.
@@ -65,7 +67,7 @@ func (m *matcher) search(b []byte) match {
 			break
 		}
 		at += next
-		header, genuine := ParseMarked(b[at:], m.mark, m.key)
+		header, genuine := m.header(b, at)
 		if genuine && (!found.genuine || header.Kind != KindControl) {
 			found.at = at
 			found.header = header
@@ -84,6 +86,18 @@ func (m *matcher) search(b []byte) match {
 		return match{at: -1, flow: found.flow, flowing: true} // no control carries a pod's packet
 	}
 	return found
+}
+
+// header reads the marked header at an offset of a frame, and reports whether it is
+// genuine. An answer of a DNS server, which repeats the question, becomes what an
+// agent would answer.
+func (m *matcher) header(frame []byte, at int) (Marked, bool) {
+	h, genuine := ParseMarked(frame[at:], m.mark, m.key)
+	if genuine && h.Kind == KindClass && h.Class == evidence.ClassDNS.Number() && answersQuestion(frame[:at]) {
+		h.Kind = KindClassAnswer
+		h.Source, h.Target = h.Target, h.Source
+	}
+	return h, genuine
 }
 
 // next returns the offset of the first mark in b, -1 if there is none. It does

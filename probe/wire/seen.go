@@ -69,7 +69,7 @@ func (m *matcher) marked(frame []byte, first *match) iter.Seq2[int, *Marked] {
 				return
 			}
 			at += next
-			h, genuine := ParseMarked(frame[at:], m.mark, m.key)
+			h, genuine := m.header(frame, at)
 			if !genuine {
 				at += MarkSize
 				continue

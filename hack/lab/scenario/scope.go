@@ -9,6 +9,8 @@ import (
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-wg/kubectl-wg/hack/lab/build"
 )
 
 // The cells of the matrix of classes, as the report names them.
@@ -68,6 +70,23 @@ var scope = []Scenario{
 		Classes: map[string]string{"node-pod": leaks, "pod-node": byDesign, "node-node": byDesign},
 	},
 	{
+		Name: "scope-dns", Title: "a pod on one node asks the DNS on the other",
+		Cluster: wireguard, Args: dnsScope, Sabotage: on(dnsPod...), Restore: on(withoutDNS), Want: pass,
+		Classes: map[string]string{"pod-pod": encrypted, "pod-dns": encrypted},
+	},
+	{
+		Name: "scope-dns-leak", Title: "a node sends questions to the DNS past the tunnel",
+		Cluster: wireguard, Args: dnsScope,
+		Sabotage: inTurn(on(dnsPod...), pastTunnel("", "to 10.42.1.0/24 ipproto udp dport 53")),
+		Restore:  inTurn(takeBack, on(withoutDNS)), Want: fail(codePath), Or: []Want{fail(codeClasses)}, Unmendable: lookAt,
+		Classes: map[string]string{"pod-dns": leaks},
+	},
+	{
+		Name: "scope-dns-none", Title: "no pod answers for the cluster's DNS",
+		Cluster: wireguard, Args: dnsScope, Want: undecided(codeClasses),
+		Classes: map[string]string{"pod-pod": encrypted, "pod-dns": unproven},
+	},
+	{
 		Name: "scope-node-firewall", Title: "nodes drop what is for their own UDP ports but the tunnel's",
 		Cluster: wireguard, Args: []string{"--scope", "hosts"}, Want: pass,
 		Sabotage: onEach(func(node string) Command {
@@ -78,6 +97,35 @@ var scope = []Scenario{
 		Classes: map[string]string{"pod-node": byDesign, "node-node": byDesign, "node-pod": encrypted},
 	},
 }
+
+var dnsScope = []string{"--scope", "dns"}
+
+// dnsPod is a pod with the label of the cluster's DNS, on the second node.
+var dnsPod = []Command{
+	{Node: operator, Argv: []string{"kubectl", "apply", "--filename", "-"}, Stdin: []byte(`
+apiVersion: v1
+kind: Pod
+metadata:
+  name: lab-dns
+  namespace: kube-system
+  labels: {k8s-app: kube-dns}
+spec:
+  nodeName: node-2
+  terminationGracePeriodSeconds: 0
+  automountServiceAccountToken: false
+  containers:
+    - name: dns
+      image: ` + build.BusyboxImage + `
+      imagePullPolicy: Never
+      command: [/opt/lab/lab, hostile, dns]
+      ports: [{name: dns, containerPort: 53, protocol: UDP}]
+      volumeMounts: [{name: lab, mountPath: /opt/lab, readOnly: true}]
+  volumes: [{name: lab, hostPath: {path: /opt/lab}}]
+`)},
+	kubectl("wait", "pod/lab-dns", "--namespace=kube-system", "--for=condition=Ready", "--timeout=60s"),
+}
+
+var withoutDNS = kubectl("delete", "pod/lab-dns", "--namespace=kube-system", "--ignore-not-found", "--wait=true")
 
 // scopeDual: the same in both families.
 var scopeDual = []Scenario{{

@@ -1,0 +1,32 @@
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+)
+
+// DNS answers every question that comes by UDP as CoreDNS answers those of class CH: it repeats the question and refuses.
+func DNS(ctx context.Context, out io.Writer, port int) error {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: port})
+	if err != nil {
+		return fmt.Errorf("listening on UDP %d: %w", port, err)
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	fmt.Fprintln(out, "listening")
+	const header, answers, refused = 12, 0x80, 5
+	buffer := make([]byte, 512)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			return nil
+		}
+		if n < header {
+			continue
+		}
+		buffer[2] |= answers
+		buffer[3] |= refused
+		_, _ = conn.WriteToUDPAddrPort(buffer[:n], from) // as lossy as the network
+	}
+}
