@@ -95,9 +95,10 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 }
 
 // passedOn reports whether a question was seen leaving the node of the server that it
-// was for, or the answer coming there: the server asks another one, whatever that is.
+// was for, or the answer coming there: the server asks another one, which is no pod of
+// the two nodes.
 func (c *judgedClass) passedOn(leak graph.Leak) bool {
-	return leak.On == c.To.Name && leak.Answer == (leak.Direction == evidence.DirectionRX)
+	return leak.On == c.To.Name && leak.Answer == (leak.Direction == evidence.DirectionRX) && !c.betweenPods(leak)
 }
 
 // untranslated reports whether a packet was seen in clear with the address of the

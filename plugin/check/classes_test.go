@@ -215,6 +215,10 @@ var brokenScope = []breakage{
 		asked(s)
 		hopInClear(s, evidence.ClassDNS, 0, dnsNode, podIP(0), podIP(dnsNode))
 	}, verdict.Failed, "WG0621"},
+	{"questions to a node without a DNS leak", func(s map[string][]evidence.Message) {
+		asked(s)
+		hopInClear(s, evidence.ClassDNS, 0, 2, podIP(0), podIP(2))
+	}, verdict.Failed, "WG0601"},
 	{"the DNS answers, and nothing of that was in the tunnel: somebody on the node answers for it",
 		func(s map[string][]evidence.Message) {
 			asked(s)
@@ -222,17 +226,12 @@ var brokenScope = []breakage{
 		}, verdict.Undecided, "WG0621"},
 	{"the DNS asks another server about it", func(s map[string][]evidence.Message) {
 		asked(s)
-		for _, direction := range []string{evidence.DirectionTX, evidence.DirectionRX} {
-			leak := &evidence.Sighting{Link: "eth0", Direction: direction, Source: 0, Target: dnsNode, Family: 4,
-				By: evidence.LeakedByMark, Class: evidence.ClassDNS, Answer: direction == evidence.DirectionRX,
-				Layers: "ethernet ipv4 udp", OuterSource: podIP(dnsNode), OuterTarget: clusterIP(9), Count: 3}
-			if leak.Answer {
-				leak.Source, leak.Target, leak.OuterSource, leak.OuterTarget = dnsNode, 0, clusterIP(9), podIP(dnsNode)
-			}
-			at := stream("probe", dnsNode)
-			s[at] = append(s[at], evidence.Message{Sighting: leak})
-		}
+		passedOn(s, clusterIP(9))
 	}, verdict.Passed, ""},
+	{"the other server is a pod of the node that asks", func(s map[string][]evidence.Message) {
+		asked(s)
+		passedOn(s, podIP(0).Next())
+	}, verdict.Failed, "WG0621"},
 	{"no pod of the DNS was found", func(s map[string][]evidence.Message) {
 		asked(s)
 		withoutServers(s)
@@ -241,6 +240,20 @@ var brokenScope = []breakage{
 		asked(s)
 		editClass(s, evidence.ClassNodePod, func(*evidence.Message) bool { return false })
 	}, verdict.Undecided, "WG0621"},
+}
+
+// passedOn is the DNS asking another server what it was asked, in clear.
+func passedOn(s map[string][]evidence.Message, other netip.Addr) {
+	at := stream("probe", dnsNode)
+	for _, direction := range []string{evidence.DirectionTX, evidence.DirectionRX} {
+		leak := &evidence.Sighting{Link: "eth0", Direction: direction, Source: 0, Target: dnsNode, Family: 4,
+			By: evidence.LeakedByMark, Class: evidence.ClassDNS, Answer: direction == evidence.DirectionRX,
+			Layers: "ethernet ipv4 udp", OuterSource: podIP(dnsNode), OuterTarget: other, Count: 3}
+		if leak.Answer {
+			leak.Source, leak.Target, leak.OuterSource, leak.OuterTarget = dnsNode, 0, other, podIP(dnsNode)
+		}
+		s[at] = append(s[at], evidence.Message{Sighting: leak})
+	}
 }
 
 // withoutServers takes away all pods of the DNS, so that nothing was sent to any.

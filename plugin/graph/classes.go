@@ -103,6 +103,9 @@ func (g *Graph) attributeClass(leak Leak) bool {
 		return false
 	}
 	key := requestOf(leak.Class, leak.Source, leak.Target, leak.Family, leak.Answer)
+	if leak.Class == evidence.ClassDNS && !g.answersDNS(key.to, key.family) {
+		return false
+	}
 	g.clear[key] = append(g.clear[key], leak)
 	return true
 }
@@ -120,15 +123,18 @@ func (g *Graph) asked(class evidence.Class) bool {
 // AskedClasses are those of an edge: a pod of the cluster's DNS is not on every node.
 // Where none is known at all, it is of every edge that nothing is known.
 func (e *Edge) AskedClasses() []evidence.Class {
-	servers := e.graph.Run.DNS
-	there := func(s evidence.DNSServer) bool {
-		return s.Node == e.To.Index && s.Addr.Addr().Is4() == (e.Family == 4)
-	}
 	asked := e.graph.AskedClasses()
-	if len(servers) == 0 || slices.ContainsFunc(servers, there) {
+	if e.graph.answersDNS(e.To.Index, e.Family) {
 		return asked
 	}
 	return slices.DeleteFunc(asked, func(class evidence.Class) bool { return class == evidence.ClassDNS })
+}
+
+// answersDNS reports whether a node has a pod of the cluster's DNS, or none is known.
+func (g *Graph) answersDNS(node, family int) bool {
+	return len(g.Run.DNS) == 0 || slices.ContainsFunc(g.Run.DNS, func(s evidence.DNSServer) bool {
+		return s.Node == node && s.Addr.Addr().Is4() == (family == 4)
+	})
 }
 
 // AskedClasses are the classes that the run was asked for, in order.
