@@ -9,7 +9,9 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,9 +182,36 @@ func (c *Classes) next(target evidence.ReachTarget, family uint8) ([]byte, error
 		Source: uint32(c.id.Index), Target: uint32(target.Index), Sequence: sequence,
 	}.Payload(wire.MarkedSize, c.id.Mark, c.id.Key)
 	if err == nil && target.Class == evidence.ClassDNS {
-		payload, err = wire.Question(sequence, payload)
+		payload, err = wire.Question(sequence, payload, clusterDomain(resolvConf))
 	}
 	return payload, err
+}
+
+// resolvConf is where a pod finds how names are resolved.
+const resolvConf = "/etc/resolv.conf"
+
+// clusterDomain is the domain of a cluster's names, from what the kubelet writes for
+// its pods: among the domains to search is that of Services, svc.DOMAIN
+// (kubernetes pkg/kubelet/network/dns). Without it, it is the one that clusters have
+// by default.
+func clusterDomain(file string) string {
+	const byDefault, ofServices = "cluster.local", "svc."
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return byDefault
+	}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] != "search" {
+			continue
+		}
+		for _, domain := range words[1:] {
+			if found, isServices := strings.CutPrefix(strings.Trim(domain, "."), ofServices); isServices && found != "" {
+				return found
+			}
+		}
+	}
+	return byDefault
 }
 
 // answer returns the header of an answer from a target, if it is a genuine one.

@@ -5,6 +5,8 @@ package canary
 import (
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -167,5 +169,27 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("%+v, want %d answered", sent, test.want)
 			}
 		})
+	}
+}
+
+// The domain is that behind "svc.", wherever it stands.
+func TestClusterDomain(t *testing.T) {
+	for text, want := range map[string]string{
+		"search run.svc.k8s.example svc.k8s.example k8s.example corp.example\nnameserver 10.43.0.10\n": "k8s.example",
+		"nameserver 10.43.0.10\nsearch run.svc.cluster.test. svc.cluster.test.\n":                      "cluster.test",
+		"search corp.example\n": "cluster.local",
+		"search svc.\n":         "cluster.local",
+		"":                      "cluster.local",
+	} {
+		file := filepath.Join(t.TempDir(), "resolv.conf")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := clusterDomain(file); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if got := clusterDomain(filepath.Join(t.TempDir(), "none")); got != "cluster.local" {
+		t.Errorf("without the file: %q", got)
 	}
 }

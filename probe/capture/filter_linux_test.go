@@ -83,7 +83,7 @@ func passages(t *testing.T) (all []passage) {
 	longTCP := &layers.TCP{SrcPort: 9, DstPort: 9, ACK: true, Options: []layers.TCPOption{
 		{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: make([]byte, 8)},
 		{OptionType: layers.TCPOptionKindNop}}}
-	question, err := wire.Question(1, canary[:wire.MarkedSize])
+	question, err := wire.Question(1, canary[:wire.MarkedSize], "cluster.local")
 	if err != nil {
 		t.Fatal(err)
 	}

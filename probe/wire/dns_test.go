@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/gopacket"
@@ -17,7 +18,7 @@ func testQuestion(t testing.TB, change func([]byte)) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := Question(7, header)
+	message, err := Question(7, header, "cluster.local")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +42,19 @@ func TestQuestion(t *testing.T) {
 	}
 	q := dns.Questions[0]
 	m, ok := ParseMarked(q.Name, testMark, testKey)
-	if !ok || m.Sequence != 7 || q.Type != layers.DNSTypeTXT || q.Class != layers.DNSClassCH {
-		t.Errorf("%+v, %v, %v", m, q.Type, q.Class)
+	if !ok || m.Sequence != 7 || q.Type != layers.DNSTypeTXT || q.Class != layers.DNSClassIN ||
+		!strings.HasSuffix(string(q.Name), ".cluster.local") {
+		t.Errorf("%+v, %v, %v, %q", m, q.Type, q.Class, q.Name)
 	}
-	if _, err := Question(7, make([]byte, MarkedSize+1)); err == nil {
+	if _, err := Question(7, make([]byte, MarkedSize+1), "cluster.local"); err == nil {
 		t.Error("a name that is no header was taken")
+	}
+	for _, domain := range []string{
+		"", ".", "a..b", strings.Repeat("a", 64), strings.Repeat("abcdefghi.", 21),
+	} {
+		if _, err := Question(7, make([]byte, MarkedSize), domain); err == nil {
+			t.Errorf("%q was taken for a domain", domain)
+		}
 	}
 }
 

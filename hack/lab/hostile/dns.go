@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// DNS answers every question that comes by UDP as CoreDNS answers those of class CH: it repeats the question and refuses.
+// DNS answers every question that comes by UDP as a server that does not know the name: it repeats the question.
 func DNS(ctx context.Context, out io.Writer, port int) error {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{Port: port})
 	if err != nil {
@@ -15,7 +15,7 @@ func DNS(ctx context.Context, out io.Writer, port int) error {
 	}
 	context.AfterFunc(ctx, func() { conn.Close() })
 	fmt.Fprintln(out, "listening")
-	const header, answers, refused = 12, 0x80, 5
+	const header, answers, noSuchName = 12, 0x80, 3
 	buffer := make([]byte, 512)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buffer)
@@ -26,7 +26,7 @@ func DNS(ctx context.Context, out io.Writer, port int) error {
 			continue
 		}
 		buffer[2] |= answers
-		buffer[3] |= refused
+		buffer[3] |= noSuchName
 		_, _ = conn.WriteToUDPAddrPort(buffer[:n], from) // as lossy as the network
 	}
 }
