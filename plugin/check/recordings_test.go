@@ -77,8 +77,10 @@ var worded = map[string]expectation{
 
 	// More than pods was asked for, in a cluster where the lab does what kube-proxy would
 	// for the run's Services.
-	"host-scope-healthy": {verdict.Passed, "", nil},
-	"host-scope-hosts":   {verdict.Passed, "", nil},
+	"host-scope-healthy":  {verdict.Passed, "", nil},
+	"host-scope-hosts":    {verdict.Passed, "", nil},
+	"host-scope-dns":      {verdict.Passed, "", nil},
+	"host-scope-dns-leak": {verdict.Failed, "WG0402", nil},
 	"host-scope-no-proxy": {verdict.Undecided, "WG0621",
 		[]string{"the address of the Service was not translated on node-1"}},
 	"host-scope-service-leak": {verdict.Failed, "WG0621",
