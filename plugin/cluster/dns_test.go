@@ -1,13 +1,18 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -74,5 +79,18 @@ func TestDNSServers(t *testing.T) {
 		if got := strings.Join(have, ", "); got != test.want || (len(problems) > 0) != (test.want == "") {
 			t.Errorf("%s: %q, %v, want %q", name, got, problems, test.want)
 		}
+	}
+}
+
+// That the pods may not be listed is said as it is.
+func TestDNSServersForbidden(t *testing.T) {
+	api := fake.NewSimpleClientset()
+	api.PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("not you"))
+	})
+	servers, problems := client(api).DNSServers(t.Context(), []evidence.Node{{Name: "a"}})
+	if len(servers) != 0 || len(problems) != 1 || problems[0].Class != evidence.ProblemPermission ||
+		problems[0].What != "DNS" || !strings.Contains(problems[0].Text, "not you") {
+		t.Errorf("%v, %+v", servers, problems)
 	}
 }

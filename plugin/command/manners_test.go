@@ -184,10 +184,14 @@ func TestPrintRole(t *testing.T) {
 		"--print-role":                  {[]string{"kind: ClusterRole\n", "CLUSTER-ADMIN"}, []string{"kind: Role\n"}},
 		"--print-role --scope hosts":    {[]string{"CLUSTER-ADMIN"}, []string{"services"}},
 		"--print-role --scope services": {[]string{"resources: [services]\n    verbs: [create]"}, nil},
-		"--print-role -n mine":          {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
-		"--print-role=namespaced":       {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
-		"--print-role=cluster -n mine":  {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
-		"--print-role -o json":          {[]string{"CLUSTER-ADMIN"}, []string{"kubectl-wg-results", "reports"}},
+		"--print-role --scope dns":      {[]string{"CLUSTER-ADMIN"}, []string{"name: kubectl-wg-dns"}},
+		"--print-role=namespaced --scope dns": {
+			[]string{"name: kubectl-wg-dns\n  namespace: kube-system", "resources: [pods]\n    verbs: [list]"}, nil},
+		"--print-role -n wg --scope dns": {[]string{"name: kubectl-wg-dns\n  namespace: kube-system"}, nil},
+		"--print-role -n mine":           {[]string{"kind: Role\n", "namespace: mine\n", "kind: ClusterRole\n", "-n mine --role"}, []string{"kind: Namespace", "namespace: kubectl-wg", "namespaces]"}},
+		"--print-role=namespaced":        {[]string{"kind: Namespace\n", "namespace: kubectl-wg\n"}, nil},
+		"--print-role=cluster -n mine":   {[]string{"CLUSTER-ADMIN"}, []string{"mine"}},
+		"--print-role -o json":           {[]string{"CLUSTER-ADMIN"}, []string{"kubectl-wg-results", "reports"}},
 		"--print-role --report-configmap r": {
 			[]string{"kind: Role\n", `namespace: "default"`, `resourceNames: ["r"]`, "resources: [events]\n    verbs: [create]"}, nil,
 		},
