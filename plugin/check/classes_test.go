@@ -224,6 +224,11 @@ var brokenScope = []breakage{
 			asked(s)
 			editClass(s, evidence.ClassDNS, noClassSeen)
 		}, verdict.Undecided, "WG0621"},
+	{"a node gives questions that it sends past the tunnel an address of its own",
+		func(s map[string][]evidence.Message) {
+			asked(s)
+			hopInClear(s, evidence.ClassDNS, 0, dnsNode, underlay(0), podIP(dnsNode))
+		}, verdict.Failed, "WG0621"},
 	{"the DNS asks another server about it", func(s map[string][]evidence.Message) {
 		asked(s)
 		passedOn(s, clusterIP(9))

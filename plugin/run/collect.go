@@ -22,6 +22,7 @@ func (r *Run) collect(ctx context.Context) error {
 	}
 	r.record.pods(r.placement)
 	r.look(plan)
+	r.findDNS(ctx)
 
 	// From here on every frame is watched. New pods are placed at once, they
 	// take longest.
@@ -33,7 +34,6 @@ func (r *Run) collect(ctx context.Context) error {
 		return capture
 	})
 	plan.pods = testPodsOf(agents.pods) // they listen
-	r.findDNS(ctx)
 	r.answerClasses(ctx, plan)
 	about, placings := plan.newPods(r.options.NewPods)
 	r.about.Newcomers = about

@@ -32,7 +32,8 @@ const (
 // probe: it sends, answers and counts both. The answers are authenticated like
 // those to canaries; to anything else it is silent.
 type Classes struct {
-	id Identity
+	id     Identity
+	domain string // of the cluster's names
 
 	mu       sync.Mutex
 	sequence uint16 // of the last datagram
@@ -54,7 +55,7 @@ type classed struct {
 }
 
 // NewClasses returns an agent's side that does nothing yet.
-func NewClasses(id Identity) *Classes { return &Classes{id: id} }
+func NewClasses(id Identity) *Classes { return &Classes{id: id, domain: clusterDomain(resolvConf)} }
 
 // Answer answers packets of classes until Stop, at a port, or at one that the
 // kernel chooses if it is 0. It returns the ports by "udp4", "udp6". That a family
@@ -182,7 +183,7 @@ func (c *Classes) next(target evidence.ReachTarget, family uint8) ([]byte, error
 		Source: uint32(c.id.Index), Target: uint32(target.Index), Sequence: sequence,
 	}.Payload(wire.MarkedSize, c.id.Mark, c.id.Key)
 	if err == nil && target.Class == evidence.ClassDNS {
-		payload, err = wire.Question(sequence, payload, clusterDomain(resolvConf))
+		payload, err = wire.Question(sequence, payload, c.domain)
 	}
 	return payload, err
 }
