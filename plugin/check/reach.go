@@ -122,7 +122,7 @@ func (v *view) lostBetween(e *graph.Edge, seen string) verdict.Outcome {
 	out := fail("UDP port %d from %s to %s is lost between the nodes: %s", port, e.From.Name, e.To.Name, seen)
 	out.Variant = "network"
 	out.After = []string{
-		"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0302", "WG0303", "WG0306",
+		"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0306",
 	}
 	out.Facts = map[string]string{
 		"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port), "address": addr.String(),

@@ -308,13 +308,12 @@ func (c ciliumCluster) nodeScope() Scope {
 			Why:  "encrypt-node is off: Cilium encrypts only what goes from pod to pod",
 		}
 	}
-	labels := c.optOutLabels()
-	if labels == "" {
-		return Scope{What: "nodes to nodes", Why: "encrypt-node is on, and was not tried: the test pods are not hosts"}
+	why := "encrypt-node is on, and was not tried: the test pods are not hosts"
+	if slices.Contains(c.g.AskedClasses(), evidence.ClassNodeNode) {
+		why = "encrypt-node is on: the table of classes shows what was seen of it"
 	}
-	return Scope{
-		What: "nodes to nodes",
-		Why: "encrypt-node is on, and was not tried; nodes with the label " + labels +
-			" opt out of it, not of that of their pods",
+	if labels := c.optOutLabels(); labels != "" {
+		why += "; nodes with the label " + labels + " opt out of it, not of that of their pods"
 	}
+	return Scope{What: "nodes to nodes", Why: why}
 }

@@ -186,6 +186,17 @@ func TestCiliumScope(t *testing.T) {
 	}
 }
 
+// What a run tries of the nodes' own packets is not said to be untried.
+func TestCiliumScopeOfHosts(t *testing.T) {
+	g := agents(options("encrypt-node", "true"))
+	g.Run.Scope = []string{evidence.ScopeHosts}
+	for _, line := range Decide(g).Scope {
+		if line.What == "nodes to nodes" && strings.Contains(line.Why, "the test pods are not hosts") {
+			t.Errorf("%s", line.Why)
+		}
+	}
+}
+
 // Only strict mode makes Cilium drop what it cannot encrypt.
 func TestCiliumFailsOpen(t *testing.T) {
 	wantEqual(t, "by default", Decide(agents(options())).FailClosed, false)

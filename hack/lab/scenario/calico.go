@@ -25,6 +25,18 @@ var calicoRows = []Scenario{
 		Restore:  inTurn(felixConfiguration(`"wireguardHostEncryptionEnabled":null`), onEach(untilNoHostRoute)),
 	},
 	{
+		Name: "calico-scope", Title: "pods reach Services and nodes through Calico",
+		Cluster: calico, Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
+		Want: pass, Classes: flannelCells,
+	},
+	{
+		Name: "calico-scope-hosts", Title: "the same where Felix encrypts the hosts' own packets too",
+		Cluster: calico, Args: allScopes, Meanwhile: proxied, Want: pass, Classes: allCells,
+		Sabotage: inTurn(inTurn(felixConfiguration(`"wireguardHostEncryptionEnabled":true`), onEach(untilHostRoute)), onEach(proxy)),
+		Restore: inTurn(onEach(withoutProxy),
+			inTurn(felixConfiguration(`"wireguardHostEncryptionEnabled":null`), onEach(untilNoHostRoute))),
+	},
+	{
 		Name: "calico-off", Title: "WireGuard is switched off in Felix' configuration",
 		Cluster: calico, Want: fail(codeLeak), Findings: map[string]string{codeBackends: "warn"},
 		Sabotage: inTurn(felixConfiguration(`"wireguardEnabled":false`), onEach(untilOutside)),

@@ -85,6 +85,23 @@ func pastPrograms(nodes []string) []Command {
 		for host in $(seq 2 254); do echo "route replace 10.42.1.$host/32 via 198.51.100.12 dev eth1"; done | ip -batch -`))
 }
 
+// Of what is not from pod to pod, Cilium encrypts what nodes send only where encrypt-node says so, and on no node that a
+// label keeps out of it.
+var (
+	encryptNodes = agents(map[string]string{"encrypt-node": "true", "node-encryption-opt-out-labels": ""})
+	spareNodes   = agents(map[string]string{
+		"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
+	})
+	podCells = map[string]string{
+		"pod-pod": encrypted, "pod-cluster-ip": encrypted, "pod-node-port": byDesign, "pod-node-port-far": byDesign,
+		"pod-node": byDesign, "node-pod": byDesign, "node-node": byDesign,
+	}
+	allCells = map[string]string{
+		"pod-pod": encrypted, "pod-cluster-ip": encrypted, "pod-node-port": encrypted, "pod-node-port-far": encrypted,
+		"pod-node": encrypted, "node-pod": encrypted, "node-node": encrypted,
+	}
+)
+
 var cilium = []Scenario{
 	{Name: "cilium-encrypted", Title: "Cilium, native routing, with WireGuard", Cluster: ciliumNative, Want: pass},
 	{
@@ -93,11 +110,7 @@ var cilium = []Scenario{
 	},
 	{
 		Name: "cilium-node-all", Title: "Cilium encrypts what all nodes send each other", Cluster: ciliumNative,
-		Sabotage: on(agents(map[string]string{"encrypt-node": "true", "node-encryption-opt-out-labels": ""})...),
-		Restore: on(agents(map[string]string{
-			"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
-		})...),
-		Want: pass,
+		Sabotage: on(encryptNodes...), Restore: on(spareNodes...), Want: pass,
 	},
 	{
 		Name: "cilium-strict", Title: "Cilium in strict mode", Cluster: ciliumNative,
@@ -140,14 +153,20 @@ var cilium = []Scenario{
 		Sabotage: on(nftRule("node-1", "prerouting", -150, "ip saddr 10.42.0.0/16 meta l4proto udp meta mark set 0xe00")),
 		Restore:  onEach(dropTable), Want: fail(codeLeak), Unmendable: "whose statement it is is not known",
 	},
+	{
+		Name: "cilium-scope", Title: "pods reach Services and nodes through Cilium", Cluster: ciliumNative,
+		Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
+		Want: pass, Classes: podCells,
+	},
+	{
+		Name: "cilium-scope-node", Title: "the same where Cilium encrypts what all nodes send", Cluster: ciliumNative,
+		Args: allScopes, Meanwhile: proxied, Sabotage: inTurn(on(encryptNodes...), onEach(proxy)),
+		Restore: inTurn(onEach(withoutProxy), on(spareNodes...)), Want: pass, Classes: allCells,
+	},
 	{Name: "cilium-tunnel", Title: "Cilium, tunnel, with WireGuard", Cluster: ciliumTunnel, Want: pass},
 	{
 		Name: "cilium-tunnel-node", Title: "Cilium, tunnel, encrypts what all nodes send each other", Cluster: ciliumTunnel,
-		Sabotage: on(agents(map[string]string{"encrypt-node": "true", "node-encryption-opt-out-labels": ""})...),
-		Restore: on(agents(map[string]string{
-			"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
-		})...),
-		Want: pass,
+		Sabotage: on(encryptNodes...), Restore: on(spareNodes...), Want: pass,
 	},
 	{
 		Name: "cilium-tunnel-off", Title: "Cilium, tunnel, WireGuard was switched off", Cluster: ciliumTunnel,
@@ -157,5 +176,10 @@ var cilium = []Scenario{
 		Name: "cilium-tunnel-allowed-lost", Title: "a peer of Cilium's lost the address that the tunnel sends to", Cluster: ciliumTunnel,
 		Sabotage: on(shell("node-1", "/opt/lab/lab hostile peer cilium_wg0 192.0.2.12/32 allowed=")), Restore: again,
 		Want: fail(codeRanges), Pairs: bothWays,
+	},
+	{
+		Name: "cilium-tunnel-scope", Title: "pods reach Services and nodes through Cilium's tunnel", Cluster: ciliumTunnel,
+		Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
+		Want: pass, Classes: podCells,
 	},
 }
