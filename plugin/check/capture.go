@@ -56,6 +56,12 @@ func (v *view) captures(e *graph.Edge) verdict.Outcome {
 	case !e.ControlLeft && outerTunnel(e) != nil:
 		return insideOuter(e, outerTunnel(e), "the control packet went the same way, so none was seen in clear on a "+
 			"network card, where a leak would be")
+	case !e.ControlLeft && toItself(e):
+		out := unknown("%s takes the endpoint of %s for an address of its own, so the control packet did not leave",
+			from.Name, to.Name)
+		out.Variant = "itself"
+		out.Facts = map[string]string{"node": from.Name, "peer": to.Name}
+		return out
 	case !e.ControlLeft:
 		return unknown("the control packet from %s to %s was not seen leaving on %s",
 			from.Name, to.Name, list(took(from, sent)))

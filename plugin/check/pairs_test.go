@@ -35,7 +35,7 @@ var faults = map[string][]string{
 }
 
 // bothNamed is of how many recorded pairs both causes are named at least.
-const bothNamed = 49
+const bothNamed = 53
 
 // TestPairsOfFaults judges recordings of two sabotages at once, testdata/pairs/A+B:
 // each is a root cause of its own.

@@ -33,7 +33,7 @@ func (v *view) arrival(e *graph.Edge) verdict.Outcome {
 		return unknown("the counters of both devices were not read")
 	case e.Received.RX.Least > 0:
 		return pass("%s authenticated %d bytes from %s", e.To.Name, e.Received.RX.Least, e.From.Name)
-	case e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0:
+	case e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 && !lostControl(e):
 		return unknown("WireGuard on %s received nothing from %s, but the test packets arrived: they "+
 			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
@@ -121,8 +121,9 @@ func (v *view) lostBetween(e *graph.Edge, seen string) verdict.Outcome {
 	port, addr := e.Sent.Endpoint.Port(), e.Sent.Endpoint.Addr()
 	out := fail("UDP port %d from %s to %s is lost between the nodes: %s", port, e.From.Name, e.To.Name, seen)
 	out.Variant = "network"
-	out.After = []string{
-		"WG0103", "WG0107", "WG0101", "WG0104", "WG0106", "WG0202", "WG0306",
+	out.After = []string{"WG0103", "WG0107", "WG0101", "WG0104", "WG0202"}
+	if v.endpoint(e).Status != verdict.Pass {
+		out.After = append(out.After, "WG0106", "WG0306") // lost because of where it is sent to
 	}
 	out.Facts = map[string]string{
 		"node": e.To.Name, "peer": e.From.Name, "port": fmt.Sprint(port), "address": addr.String(),

@@ -190,11 +190,10 @@ func (u *unsent) refusingRule() *evidence.Rule {
 // own: the node takes the endpoint's address for its own, so that nothing for it
 // leaves.
 func (u *unsent) own() (verdict.Outcome, bool) {
-	answer := u.EndpointRoute
-	if answer == nil || answer.Type != "local" {
+	if !toItself(u.Edge) {
 		return verdict.Outcome{}, false
 	}
-	link := answer.Link
+	link := u.EndpointRoute.Link
 	for _, a := range u.From.Addresses {
 		if a.Prefix.Addr() == u.endpoint {
 			link = a.Link // the kernel's answer names the loopback link
@@ -205,6 +204,10 @@ func (u *unsent) own() (verdict.Outcome, bool) {
 	out.Facts["link"] = link
 	return out, found
 }
+
+// toItself reports whether the sender's own routes take the receiver's endpoint for an
+// address of the sender.
+func toItself(e *graph.Edge) bool { return e.EndpointRoute != nil && e.EndpointRoute.Type == "local" }
 
 // overlap: the endpoint lies in the range of the node's own pods, so that it is
 // looked for among them.

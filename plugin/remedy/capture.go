@@ -9,6 +9,11 @@ var captureRemedies = []row{
 	}},
 	// Changes nothing by itself.
 	{"WG0604", "inside", "", insideOther},
+	// Prints no command: which address is the right one is not known.
+	{"WG0604", "itself", "", Hint{
+		Title: "Give {peer} an endpoint that {node} does not have as well",
+		Note:  "WG0106, WG0306 and WG0501 look for where the address comes from.",
+	}},
 	// Prints no command: what drops the control is not known.
 	{"WG0604", "kept", "", Hint{
 		Title: "Let the control pass from {node} to {peer} while verify runs",

@@ -170,6 +170,7 @@ var cases = map[string]map[string]string{
 	"WG0604": {
 		"inside": "If the control packet goes through another tunnel",
 		"roamed": "If the endpoint changed meanwhile",
+		"itself": "If the sender takes the endpoint for an address of its own",
 		"kept":   "If the control packet did not arrive",
 		"unread": "If a link could not be captured, or something was not read",
 	},
