@@ -167,6 +167,62 @@ func TestAcceptance(t *testing.T) {
 	}
 }
 
+// Who wants the result as a policy report too gets the argument and the rules that are
+// printed for it, whatever runs the verification.
+func TestAcceptanceWithPolicyReports(t *testing.T) {
+	const reports, bound = "ClusterRole kubectl-wg-reports", "ClusterRoleBinding kubectl-wg-reports"
+	for _, base := range []string{"job", "cronjob", "argocd"} {
+		overlay := filesys.MakeFsOnDisk()
+		dir, err := os.MkdirTemp("acceptance", "test-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		text := "resources: [../" + base + "]\ncomponents: [../openreports]\n"
+		if err := overlay.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		objects := built(t, filepath.Base(dir))
+		pod := podOf(t, objects)
+		if args := pod.Containers[0].Args; args[len(args)-1] != "--policy-report=openreports" {
+			t.Errorf("%s: %q", base, args)
+		}
+		wantPolicyRules(t, decoded[rbacv1.ClusterRole](t, objects, reports).Rules, "openreports")
+		if len(decoded[rbacv1.ClusterRoleBinding](t, objects, bound).Subjects) != 1 {
+			t.Errorf("%s: %s", base, objects[bound])
+		}
+	}
+	for format := range PolicyReports {
+		objects := rendered(t, map[string]any{"policyReport": format})
+		rules := decoded[rbacv1.ClusterRole](t, objects, "ClusterRole r-kubectl-wg-ns").Rules
+		wantPolicyRules(t, rules[len(rules)-1:], format)
+		pod := decoded[batchv1.CronJob](t, objects, "CronJob r-wg-verify").Spec.JobTemplate.Spec.Template.Spec
+		if !slices.Contains(pod.Containers[0].Args, "--policy-report="+format) {
+			t.Errorf("%q", pod.Containers[0].Args)
+		}
+	}
+}
+
+// podOf is the pod of the Job or CronJob among objects.
+func podOf(t *testing.T, objects map[string][]byte) *corev1.PodSpec {
+	t.Helper()
+	if _, cron := objects["CronJob wg-verify"]; cron {
+		return &decoded[batchv1.CronJob](t, objects, "CronJob wg-verify").Spec.JobTemplate.Spec.Template.Spec
+	}
+	return &decoded[batchv1.Job](t, objects, "Job wg-verify").Spec.Template.Spec
+}
+
+func wantPolicyRules(t *testing.T, got []rbacv1.PolicyRule, format string) {
+	t.Helper()
+	var printed rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict(PolicyReportRole(format), &printed); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, printed.Rules) {
+		t.Errorf("%s: %+v, printed are %+v", format, got, printed.Rules)
+	}
+}
+
 // restricted holds a Job against the Pod Security profile of its own namespace.
 func restricted(t *testing.T, job *batchv1.JobSpec) {
 	t.Helper()

@@ -3,6 +3,8 @@ package manifests
 import (
 	"fmt"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // resultsRole is the role for a run's results in one namespace.
@@ -48,9 +50,9 @@ func ResultsRole(namespace string, names []string, event bool) []byte {
 	return []byte(role)
 }
 
-// policyReportRole is the role for those who apply a policy report.
+// policyReportRole is the role for those who write a policy report.
 const policyReportRole = `---
-# Only for kubectl apply of -o %[3]s, which the plugin itself only prints. Bind it with
+# Only for --policy-report %[3]s, and for kubectl apply of -o %[3]s. Bind it with
 #   kubectl create clusterrolebinding kubectl-wg-reports --clusterrole=kubectl-wg-reports --user=NAME
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -64,16 +66,21 @@ rules:
     verbs: [create, get, patch]
 `
 
-// PolicyReportRole returns the role for applying what a format of reports prints, nil
+// PolicyReports are the resources for the formats of reports that are objects of the
+// cluster.
+var PolicyReports = map[string]schema.GroupVersionResource{
+	"policyreport": {Group: "wgpolicyk8s.io", Version: "v1alpha2", Resource: "clusterpolicyreports"},
+	"openreports":  {Group: "openreports.io", Version: "v1alpha1", Resource: "clusterreports"},
+}
+
+// PolicyReportRole returns the role for writing what a format of reports prints, nil
 // for a format that is not an object of the cluster. It begins a document of YAML.
 func PolicyReportRole(format string) []byte {
-	switch format {
-	case "policyreport":
-		return fmt.Appendf(nil, policyReportRole, "wgpolicyk8s.io", "clusterpolicyreports", format)
-	case "openreports":
-		return fmt.Appendf(nil, policyReportRole, "openreports.io", "clusterreports", format)
+	resource, known := PolicyReports[format]
+	if !known {
+		return nil
 	}
-	return nil
+	return fmt.Appendf(nil, policyReportRole, resource.Group, resource.Resource, format)
 }
 
 // DNSRole is what the namespaced role lacks for the pods of the cluster's DNS, which

@@ -1,9 +1,12 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +22,7 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/ledger"
 	"github.com/kubectl-wg/kubectl-wg/plugin/recording"
+	"github.com/kubectl-wg/kubectl-wg/plugin/report"
 	"github.com/kubectl-wg/kubectl-wg/plugin/run"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 )
@@ -27,16 +31,23 @@ import (
 // the directions it tests.
 type resultFlags struct {
 	report, ledger, part string
+	policyReport         string // the format of reports that is applied as an object
 }
 
 func addResultFlags(command *cobra.Command, f *resultFlags) {
 	flags := command.Flags()
 	flags.StringVar(&f.report, "report-configmap", "", "keep report and recording in this ConfigMap, as `name` or "+
 		"namespace/name, and write an event about it")
+	flags.StringVar(&f.policyReport, "policy-report", "", "write the result to the cluster as an object for dashboards "+
+		"of policy engines: policyreport or openreports")
+	completeWith(command, "policy-report", policyReports...)
 	flags.StringVar(&f.ledger, "ledger", "", "keep in this ConfigMap, as `name` or namespace/name, which directions "+
 		"were proven when")
 	flags.StringVar(&f.part, "part", "", "test one of several parts of all directions: K/M, or next/M with --ledger")
 }
+
+// policyReports are the values of --policy-report.
+var policyReports = slices.Sorted(maps.Keys(manifests.PolicyReports))
 
 // nextPart is the number of the part that the ledger says is to be tested next.
 const nextPart = "next/"
@@ -50,6 +61,9 @@ func (f *resultFlags) validate(pairs string) error {
 		if flag.value != "" && !validPlace(flag.value) {
 			return usagef("name or namespace/name", "invalid value %q for --%s", flag.value, flag.name)
 		}
+	}
+	if f.policyReport != "" && !slices.Contains(policyReports, f.policyReport) {
+		return usagef("one of: "+strings.Join(policyReports, ", "), "invalid value %q for --policy-report", f.policyReport)
 	}
 	if f.report != "" && placeOf(f.report, "") == placeOf(f.ledger, "") {
 		return usagef("name two ConfigMaps", "--report-configmap and --ledger name the same")
@@ -94,11 +108,12 @@ func placeOf(value, namespace string) cluster.Place {
 
 // results keeps what a run comes to in the cluster. A nil one keeps nothing.
 type results struct {
-	client  *cluster.Client
-	report  *cluster.Place
-	ledger  *cluster.Place
-	run     string
-	written bool
+	client       *cluster.Client
+	report       *cluster.Place
+	ledger       *cluster.Place
+	policyReport string // its format, empty for none
+	run          string
+	written      bool
 }
 
 // results checks before a run that its result can be kept, and has the run test the
@@ -107,14 +122,19 @@ func (r *root) results(ctx context.Context, f resultFlags, o *run.Options) (*res
 	if f.part != "" && !strings.HasPrefix(f.part, nextPart) {
 		o.Part = f.part
 	}
-	if f.report == "" && f.ledger == "" {
+	if f.report == "" && f.ledger == "" && f.policyReport == "" {
 		return nil, nil
 	}
 	namespace, err := r.resultNamespace()
 	if err != nil {
 		return nil, err
 	}
-	kept := &results{client: o.Cluster, run: o.Objects.ID}
+	kept := &results{client: o.Cluster, policyReport: f.policyReport, run: o.Objects.ID}
+	if f.policyReport != "" {
+		if err := kept.client.CanApply(ctx, manifests.PolicyReports[f.policyReport]); err != nil {
+			return nil, err
+		}
+	}
 	for _, one := range []struct {
 		value string
 		at    **cluster.Place
@@ -195,26 +215,44 @@ func (k *results) keep(
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
-	var notKept error
+	k.written = true
+	var problems []error
 	if k.report != nil {
-		k.written = true
 		result, err := newResult(j, evidence, failOnWarn)
 		if err == nil {
 			err = k.write(ctx, result)
 		}
-		notKept = err
+		problems = append(problems, err)
 		if err == nil {
 			progress.Note("report written to the ConfigMap " + k.report.String())
 		}
 	}
-	if k.ledger == nil {
-		return notKept
+	if k.policyReport != "" {
+		name, err := k.apply(ctx, func(w io.Writer) error {
+			return report.Write(w, k.policyReport, j, report.Options{FailOnWarn: failOnWarn})
+		})
+		problems = append(problems, err)
+		if err == nil {
+			progress.Note("report written to " + name)
+		}
 	}
-	state, err := k.enter(ctx, j)
-	if err == nil {
-		progress.Note(fmt.Sprintf("ledger %s: %s", k.ledger, state))
+	if k.ledger != nil {
+		state, err := k.enter(ctx, j)
+		problems = append(problems, err)
+		if err == nil {
+			progress.Note(fmt.Sprintf("ledger %s: %s", k.ledger, state))
+		}
 	}
-	return errors.Join(notKept, err)
+	return errors.Join(problems...)
+}
+
+// apply writes the object of --policy-report, and returns its name.
+func (k *results) apply(ctx context.Context, write func(io.Writer) error) (string, error) {
+	var text bytes.Buffer
+	if err := write(&text); err != nil {
+		return "", err
+	}
+	return k.client.Apply(ctx, manifests.PolicyReports[k.policyReport], text.Bytes())
 }
 
 // write writes a result and an event about it.
@@ -254,15 +292,24 @@ const errored = "ERROR"
 // failed writes that a run came to no verdict, and returns its error with what went
 // wrong with that.
 func (k *results) failed(ctx context.Context, err error) error {
-	if k == nil || k.report == nil || k.written || err == nil {
+	if k == nil || k.written || err == nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
 	defer cancel()
 	message := cluster.Redact(err.Error())
-	return errors.Join(err, k.write(ctx, &result{
-		verdict: errored, code: exitCouldNotRun, headline: message, text: message + "\n", run: k.run,
-	}))
+	if k.report != nil {
+		err = errors.Join(err, k.write(ctx, &result{
+			verdict: errored, code: exitCouldNotRun, headline: message, text: message + "\n", run: k.run,
+		}))
+	}
+	if k.policyReport != "" {
+		_, notApplied := k.apply(ctx, func(w io.Writer) error {
+			return report.WriteNoVerdict(w, k.policyReport, message, time.Now())
+		})
+		err = errors.Join(err, notApplied)
+	}
+	return err
 }
 
 // The keys of a ledger's ConfigMap.

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -20,8 +21,22 @@ func (tr *trial) keeping() {
 	tr.results = &results{
 		client: tr.client(), run: "test22",
 		report: &cluster.Place{Namespace: "acceptance", Name: "wg-report"},
-		ledger: &cluster.Place{Namespace: "acceptance", Name: "wg-ledger"},
+		ledger: &cluster.Place{Namespace: "acceptance", Name: "wg-ledger"}, policyReport: "openreports",
 	}
+}
+
+// policyReport is what a trial applied, the result of its verdict first.
+func (tr *trial) policyReport(t *testing.T) (verdict string, results []struct{ Result, Message string }) {
+	t.Helper()
+	var object struct {
+		Kind     string
+		Metadata struct{ Labels map[string]string }
+		Results  []struct{ Result, Message string }
+	}
+	if err := json.Unmarshal(tr.applied, &object); err != nil || object.Kind != "ClusterReport" || len(object.Results) == 0 {
+		t.Fatalf("%v\n%s", err, tr.applied)
+	}
+	return object.Metadata.Labels["kubectl-wg.io/verdict"], object.Results
 }
 
 func (tr *trial) configMap(t *testing.T, name string) *corev1.ConfigMap {
@@ -67,6 +82,9 @@ func TestResultIsKept(t *testing.T) {
 	if err != nil || len(events.Items) != 1 || events.Items[0].Reason != "Inconclusive" || events.Items[0].Type != "Warning" {
 		t.Errorf("%+v, %v", events, err)
 	}
+	if verdict, results := tr.policyReport(t); verdict != "INCONCLUSIVE" || results[0].Result != "error" || len(results) < 10 {
+		t.Errorf("%s", tr.applied)
+	}
 }
 
 // A run that came to no verdict leaves that, and its error stays what it was.
@@ -83,6 +101,10 @@ func TestFailureIsKept(t *testing.T) {
 	}
 	if kept.Data["report.txt"] == "" || kept.Data["report.json"] != "" {
 		t.Errorf("%v", kept.Data)
+	}
+	verdict, results := tr.policyReport(t)
+	if verdict != "ERROR" || len(results) != 1 || results[0].Result != "error" || results[0].Message != kept.Data["headline"] {
+		t.Errorf("%s", tr.applied)
 	}
 }
 
@@ -162,6 +184,8 @@ func TestResultFlags(t *testing.T) {
 		"--report-configmap /a":                         "invalid value \"/a\"",
 		"--report-configmap a --ledger a":               "name the same",
 		"--report-configmap ns/a --ledger other/a":      "no kubeconfig",
+		"--policy-report html":                          "invalid value \"html\" for --policy-report",
+		"--policy-report openreports":                   "no kubeconfig",
 		"--report-configmap=":                           "--report-configmap is empty",
 		"--print-manifests --report-configmap ns/a-b.c": "no kubeconfig",
 	} {

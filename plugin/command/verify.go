@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 	flags.BoolVar(&f.printImages, "print-images", false, "print the images that nodes must be able to pull and exit")
 	flags.StringVar(&f.printRole, "print-role", "", "print the `role` for an operator and exit: cluster or namespaced "+
 		"(with --namespace the role for that one), "+
-		"and what --scope, --report-configmap, --ledger and -o policyreport need")
+		"and what --scope, --report-configmap, --ledger and --policy-report need")
 	flags.Lookup("print-role").NoOptDefVal = roleByNamespace
 	f.format = r.addFormatFlags(command)
 	flags.IntVar(&f.newPods, "new-pods", 8, "on how many nodes to capture the first packets of a new pod, 0 for none")
@@ -237,7 +238,7 @@ func (r *root) writeRole(f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	role = slices.Concat(role, results, manifests.PolicyReportRole(r.format))
+	role = slices.Concat(role, results, manifests.PolicyReportRole(cmp.Or(f.policyReport, r.format)))
 	_, err = r.streams.Out.Write(role)
 	return err
 }

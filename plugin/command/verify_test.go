@@ -52,6 +52,7 @@ type trial struct {
 	signal      os.Signal
 	interrupt   func(resource string)
 	results     *results
+	applied     []byte // the last object that was applied, as JSON
 }
 
 func newTrial(t *testing.T) *trial {
@@ -153,6 +154,10 @@ func (tr *trial) client() *cluster.Client {
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "ippools"}:             "IPPoolList",
 		{Group: "crd.projectcalico.org", Version: "v1", Resource: "blockaffinities"}:     "BlockAffinityList",
 		{Group: "cilium.io", Version: "v2", Resource: "ciliumnodes"}:                     "CiliumNodeList",
+	})
+	objects.PrependReactor("patch", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		tr.applied = action.(clienttesting.PatchAction).GetPatch()
+		return true, nil, nil
 	})
 	return cluster.New(tr.api, objects, tr, slog.New(slog.DiscardHandler))
 }

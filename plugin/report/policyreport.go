@@ -84,7 +84,8 @@ var policySeverities = map[verdict.Kind]string{
 const (
 	policySource = "kubectl-wg"
 	// policyVerdict is the policy whose one result is the verdict.
-	policyVerdict = "pod-traffic-encrypted"
+	policyVerdict  = "pod-traffic-encrypted"
+	policyCategory = "Encryption in transit"
 	// maxPolicyObjects is how many nodes a result names; an object has to fit etcd.
 	maxPolicyObjects = 50
 	policyPrefix     = "kubectl-wg.io/"
@@ -92,15 +93,34 @@ const (
 
 func writePolicyReport(w io.Writer, j *check.Judgement, options Options) error {
 	d := newDocument(j, options)
-	r := newPolicyReport(j, &d)
-	r.APIVersion, r.Kind = "wgpolicyk8s.io/v1alpha2", "ClusterPolicyReport"
-	return printYAML(w, r)
+	return newPolicyReport(j, &d).print(w, "policyreport")
 }
 
 func writeOpenReport(w io.Writer, j *check.Judgement, options Options) error {
 	d := newDocument(j, options)
-	r := newPolicyReport(j, &d)
-	r.APIVersion, r.Kind, r.Source = "openreports.io/v1alpha1", "ClusterReport", policySource
+	return newPolicyReport(j, &d).print(w, "openreports")
+}
+
+// WriteNoVerdict writes a policy report of a run that came to no verdict: its one
+// result is the error.
+func WriteNoVerdict(w io.Writer, format, message string, at time.Time) error {
+	r := policyReport{Metadata: policyMetadata{
+		Name: policySource, Labels: map[string]string{policyPrefix + "verdict": "ERROR"},
+		Annotations: map[string]string{policyPrefix + "headline": message},
+	}}
+	r.add(policyResultItem{
+		Policy: policyVerdict, Category: policyCategory, Severity: policySeverities[verdict.Unproven],
+		Result: policyError, Scored: true, Message: message,
+	}, policyTime{Seconds: at.Unix()})
+	return r.print(w, format)
+}
+
+// print writes the object of a format.
+func (r policyReport) print(w io.Writer, format string) error {
+	r.APIVersion, r.Kind = "wgpolicyk8s.io/v1alpha2", "ClusterPolicyReport"
+	if format == "openreports" {
+		r.APIVersion, r.Kind, r.Source = "openreports.io/v1alpha1", "ClusterReport", policySource
+	}
 	return printYAML(w, r)
 }
 
@@ -141,7 +161,7 @@ func (r *policyReport) add(one policyResultItem, at policyTime) {
 // included.
 func verdictResult(d *document) policyResultItem {
 	one := policyResultItem{
-		Policy: policyVerdict, Category: "Encryption in transit", Severity: "info", Result: policyPass, Scored: true,
+		Policy: policyVerdict, Category: policyCategory, Severity: "info", Result: policyPass, Scored: true,
 		Message: d.Headline,
 	}
 	switch {

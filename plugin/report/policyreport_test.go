@@ -1,7 +1,10 @@
 package report
 
 import (
+	"bytes"
+	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -31,6 +34,26 @@ func TestPolicyReports(t *testing.T) {
 			if counted.Summary != report.Summary || len(text) > maxPolicyObject {
 				t.Errorf("%s of %s: summary %+v, counted %+v; %d bytes", format, name, report.Summary, counted.Summary, len(text))
 			}
+		}
+	}
+}
+
+// A run that came to no verdict is an object of the same kind, with one error.
+func TestNoVerdict(t *testing.T) {
+	for _, format := range []string{"policyreport", "openreports"} {
+		var text bytes.Buffer
+		if err := WriteNoVerdict(&text, format, "no\x1b[2J: node-1\n", time.Unix(1_800_000_000, 0)); err != nil {
+			t.Fatal(err)
+		}
+		converted, err := yaml.YAMLToJSON(text.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		validate(t, "testdata/"+format+".schema.json", format, string(converted))
+		var report policyReport
+		if err := yaml.UnmarshalStrict(text.Bytes(), &report); err != nil || report.Summary != (policySummary{Error: 1}) ||
+			report.Results[0].Timestamp.Seconds != 1_800_000_000 || strings.Contains(text.String(), "\x1b") {
+			t.Errorf("%v\n%s", err, &text)
 		}
 	}
 }

@@ -29,6 +29,9 @@ spec:
         {{- if .Values.policy }}
         - --policy=/policy/policy.yaml
         {{- end }}
+        {{- if .Values.policyReport }}
+        - --policy-report={{ .Values.policyReport }}
+        {{- end }}
         {{- range .Values.args }}
         - {{ . | quote }}
         {{- end }}
