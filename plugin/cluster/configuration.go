@@ -122,6 +122,8 @@ func (c *Client) configuration(ctx context.Context) *configuration {
 	readers.Go(func() {
 		err := c.each(ctx, ciliumNodes, func(object *unstructured.Unstructured) {
 			found.assigned(object.GetName(), evidence.IPAMCilium, object.GetAnnotations(), pools(object)...)
+			key, _, _ := unstructured.NestedInt64(object.Object, "spec", "encryption", "key")
+			found.encrypted(object.GetName(), key != 0)
 		})
 		found.failed(err, ciliumNodes.Resource)
 	})
@@ -180,6 +182,15 @@ func (found *configuration) assigned(node, ipam string, annotations map[string]s
 		of.ranges = map[string][]netip.Prefix{}
 	}
 	of.ranges[ipam] = append(of.ranges[ipam], ranges...)
+	found.nodes[node] = of
+}
+
+// encrypted adds whether a CiliumNode has others encrypt what they send to the node.
+func (found *configuration) encrypted(node string, is bool) {
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	of := found.nodes[node]
+	of.encrypted = is
 	found.nodes[node] = of
 }
 

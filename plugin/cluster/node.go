@@ -42,7 +42,7 @@ func describe(n *corev1.Node, own ofNode, labels []string) (evidence.Node, []evi
 		Kubelet: cut(info.KubeletVersion), OSImage: cut(info.OSImage), Kernel: cut(info.KernelVersion),
 		Runtime: cut(info.ContainerRuntimeVersion), OS: cut(info.OperatingSystem), Arch: cut(info.Architecture),
 		Ready: ready(n), NotReady: notReady(n), Cordoned: n.Spec.Unschedulable,
-		Addresses: nodeAddresses(n),
+		Addresses: nodeAddresses(n), NodeEncryption: own.encrypted,
 	}
 	var problems []evidence.Problem
 	var left int

@@ -97,6 +97,26 @@ func TestRangesOfANetworksOwnIPAM(t *testing.T) {
 	}
 }
 
+// That a node takes part in node encryption is what its agent publishes.
+func TestNodeEncryption(t *testing.T) {
+	key := func(name string, encryption map[string]any) *unstructured.Unstructured {
+		node := ciliumNode(name, map[string]any{})
+		node.Object["spec"].(map[string]any)["encryption"] = encryption
+		return node
+	}
+	nodes := []runtime.Object{assignedTo("a", "10.42.0.0/24"), assignedTo("b", "10.42.1.0/24"), assignedTo("c", "10.42.2.0/24")}
+	own := []runtime.Object{key("a", map[string]any{"key": int64(255)}), key("b", map[string]any{})}
+	survey, err := client(fake.NewSimpleClientset(nodes...), own...).Survey(t.Context(), Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range survey.Nodes {
+		if n.NodeEncryption != (n.Name == "a") {
+			t.Errorf("%s: %t", n.Name, n.NodeEncryption)
+		}
+	}
+}
+
 // A node's many blocks fit its message, and what does not is reported.
 func TestManyBlocksAreBounded(t *testing.T) {
 	var blocks []netip.Prefix

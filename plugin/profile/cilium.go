@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/labels"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
@@ -44,7 +46,7 @@ func cilium(g *graph.Graph) (Profile, bool) {
 		Encrypts: c.encrypts(), FailClosed: c.encrypts() && c.strict(), Backend: c.routing(),
 		Device: routedTo(g, c.endpoint), Published: func(*graph.Node, int) string { return "" }, Endpoint: c.endpoint,
 		Assigned: func(n *graph.Node) bool { return n.IPAM == evidence.IPAMCilium || config["ipam"] == "kubernetes" },
-		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node"), OptedOut: c.optedOut,
+		RunsAs:   "cilium", EncryptsHosts: c.on("encrypt-node") && c.opted() < len(g.Nodes), OptedOut: c.optedOut,
 		Scope: slices.Concat(c.scope(), commonScope),
 	}
 	p.Name, p.Title = c.name()
@@ -277,43 +279,52 @@ func (c ciliumCluster) strictRange() string {
 	return "the range that is configured"
 }
 
-// optOutLabels selects the nodes that do not encrypt their own traffic; none if empty.
+// optOutLabels selects the nodes that opt out of the encryption of their own traffic. It
+// is a selector of labels, and an empty one selects all nodes.
 func (c ciliumCluster) optOutLabels() string {
 	if own, set := c.config["node-encryption-opt-out-labels"]; set {
 		return own
 	}
-	return "node-role.kubernetes.io/control-plane" // pkg/option, the default
+	return "node-role.kubernetes.io/control-plane" // pkg/wireguard/agent, the default
 }
 
 // optedOut reports whether a node does not encrypt its own traffic where the others
-// do. Of selectors, labels that have to be there are understood.
+// do. Its agent publishes that it does; where none has, as in recordings of earlier
+// versions, the selector says it, as far as the labels that it names were read.
 func (c ciliumCluster) optedOut(n *graph.Node) bool {
-	labels := c.optOutLabels()
-	if !c.on("encrypt-node") || labels == "" {
+	if !c.on("encrypt-node") {
 		return false
 	}
-	for label := range strings.SplitSeq(labels, ",") {
-		if _, has := n.Labels[strings.TrimSpace(label)]; !has {
-			return false
-		}
+	if slices.ContainsFunc(c.g.Nodes, func(n *graph.Node) bool { return n.Node.NodeEncryption }) {
+		return !n.Node.NodeEncryption
 	}
-	return true
+	selector, err := labels.Parse(c.optOutLabels())
+	return err == nil && selector.Matches(labels.Set(n.Labels))
 }
+
+// opted counts the nodes that opt out.
+func (c ciliumCluster) opted() int { return counted(c.g, c.optedOut) }
 
 // nodeScope is about traffic of the nodes themselves.
 func (c ciliumCluster) nodeScope() Scope {
-	if !c.on("encrypt-node") {
-		return Scope{
-			What: "pods to nodes, nodes to pods, NodePort's second hop",
-			Why:  "encrypt-node is off: Cilium encrypts only what goes from pod to pod",
-		}
+	why, opted := "", c.opted()
+	switch {
+	case !c.on("encrypt-node"):
+		why = "encrypt-node is off: Cilium encrypts only what goes from pod to pod"
+	case opted == len(c.g.Nodes):
+		why = fmt.Sprintf("encrypt-node is on, and node-encryption-opt-out-labels, %q, selects every node",
+			c.optOutLabels())
 	}
-	why := "encrypt-node is on, and was not tried: the test pods are not hosts"
+	if why != "" {
+		return Scope{What: "pods to nodes, nodes to pods, NodePort's second hop", Why: why}
+	}
+	why = "encrypt-node is on, and was not tried: the test pods are not hosts"
 	if slices.Contains(c.g.AskedClasses(), evidence.ClassNodeNode) {
 		why = "encrypt-node is on: the table of classes shows what was seen of it"
 	}
-	if labels := c.optOutLabels(); labels != "" {
-		why += "; nodes with the label " + labels + " opt out of it, not of that of their pods"
+	if opted > 0 {
+		why += fmt.Sprintf("; %d of %d nodes opt out of it (node-encryption-opt-out-labels), not of that of their pods",
+			opted, len(c.g.Nodes))
 	}
 	return Scope{What: "nodes to nodes", Why: why}
 }

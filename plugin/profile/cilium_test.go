@@ -148,7 +148,7 @@ func TestCiliumEndpoint(t *testing.T) {
 
 // What the encryption leaves out is said, as it is configured.
 func TestCiliumScope(t *testing.T) {
-	const first, nodes, out = "pods that a node does not know yet", "pods to nodes", "control-plane opt out"
+	const first, nodes, out = "pods that a node does not know yet", "pods to nodes", "opt out of it"
 	for _, test := range []struct {
 		name        string
 		options     map[string]string
@@ -162,9 +162,9 @@ func TestCiliumScope(t *testing.T) {
 		{"strict mode before 1.19", options("enable-encryption-strict-mode",
 			"true", "encryption-strict-mode-cidr", "10.42.0.0/16"),
 			[]string{"strict mode's range", "10.42.0.0/16"}, []string{first}},
-		{"node encryption", options("encrypt-node", "true"), []string{out}, []string{nodes}},
-		{"of all nodes", options("encrypt-node", "true", "node-encryption-opt-out-labels", ""),
-			[]string{"nodes to nodes"}, []string{"opt out", nodes}},
+		{"node encryption", options("encrypt-node", "true"), []string{"nodes to nodes"}, []string{out, nodes}},
+		{"of no node", options("encrypt-node", "true", "node-encryption-opt-out-labels", ""),
+			[]string{nodes, "selects every node"}, []string{"nodes to nodes"}},
 		{"no proxy", options("enable-l7-proxy", "false"), nil, []string{"L7 proxy"}},
 		{"a mesh", options("cluster-id", "3"), []string{"pods of other clusters"}, nil},
 		{"off", options("enable-wireguard", "false"), nil, []string{first, nodes, "its programs"}},
@@ -183,6 +183,44 @@ func TestCiliumScope(t *testing.T) {
 				t.Errorf("%s: %q is in the scope:\n%s", test.name, part, text)
 			}
 		}
+	}
+}
+
+// Who opts out of node encryption is what the agents publish; where none has, what the
+// selector says, of which an empty one selects all, as an agent of 1.20.2 did.
+func TestCiliumOptOut(t *testing.T) {
+	const control = "node-role.kubernetes.io/control-plane"
+	selector := func(text string) map[string]string {
+		return options("encrypt-node", "true", "node-encryption-opt-out-labels", text)
+	}
+	for _, test := range []struct {
+		name      string
+		options   map[string]string
+		published []bool
+		out       []bool
+		hosts     bool
+	}{
+		{"off", options(), nil, []bool{false, false}, false},
+		{"the default", options("encrypt-node", "true"), nil, []bool{true, false}, true},
+		{"a selector of values", selector(control + "=false"), nil, []bool{false, false}, true},
+		{"one that selects all others", selector("!" + control), nil, []bool{false, true}, true},
+		{"an empty one", selector(""), nil, []bool{true, true}, false},
+		{"no selector", selector("=,="), nil, []bool{false, false}, true},
+		{"published, whatever the labels", options("encrypt-node", "true"), []bool{true, false}, []bool{false, true}, true},
+		{"published of all", selector(""), []bool{true, true}, []bool{false, false}, true},
+	} {
+		g := agents(test.options)
+		g.Nodes[0].Labels = map[string]string{control: "true"}
+		for i, is := range test.published {
+			g.Nodes[i].Node.NodeEncryption = is
+		}
+		p := Decide(g)
+		wantEqual(t, test.name, p.EncryptsHosts, test.hosts)
+		for i, n := range g.Nodes {
+			wantEqual(t, test.name+", "+n.Name, p.OptedOut(n), test.out[i])
+		}
+		all := test.hosts && !test.out[0] && !test.out[1]
+		wantEqual(t, test.name+", promised", p.Promise(evidence.ClassNodeNode).Encrypted, all)
 	}
 }
 

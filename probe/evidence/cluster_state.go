@@ -94,13 +94,17 @@ type Node struct {
 	// assigns them. Addresses of pods are not bound to them with every network.
 	PodCIDRs []netip.Prefix `json:"podCIDRs,omitempty"`
 	IPAM     string         `json:"ipam,omitempty"` // IPAMCalico, IPAMCilium; empty for Node.spec
-	Kubelet  string         `json:"kubelet,omitempty"`
-	OSImage  string         `json:"osImage,omitempty"`
-	Kernel   string         `json:"kernel,omitempty"`
-	Runtime  string         `json:"runtime,omitempty"`
-	OS       string         `json:"os,omitempty"`
-	Arch     string         `json:"arch,omitempty"`
-	Ready    bool           `json:"ready"`
+	// NodeEncryption: the CiliumNode has others encrypt what they send to the node
+	// itself, where they encrypt that (spec.encryption.key is not 0). False as well if
+	// there is none, and in recordings of earlier versions.
+	NodeEncryption bool   `json:"nodeEncryption,omitempty"`
+	Kubelet        string `json:"kubelet,omitempty"`
+	OSImage        string `json:"osImage,omitempty"`
+	Kernel         string `json:"kernel,omitempty"`
+	Runtime        string `json:"runtime,omitempty"`
+	OS             string `json:"os,omitempty"`
+	Arch           string `json:"arch,omitempty"`
+	Ready          bool   `json:"ready"`
 	// NotReady is the reason and the message of the condition Ready where it does
 	// not hold; empty in recordings of earlier versions.
 	NotReady string `json:"notReady,omitempty"`
