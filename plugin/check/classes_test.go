@@ -394,3 +394,25 @@ func TestPromisesDoNotProve(t *testing.T) {
 		}
 	}
 }
+
+// What recorded runs show of each class, in order: encrypted, in clear by the network's
+// design, a leak, or not proven.
+func TestCellsOfRecordings(t *testing.T) {
+	letters := map[Cell]string{CellEncrypted: "e", CellByDesign: "d", CellLeak: "L", CellNotProven: "?"}
+	for name, want := range map[string]string{
+		"host-scope-healthy": "eedded", "host-scope-hosts": "ded", "host-scope-no-proxy": "??dded",
+		"host-cilium-scope": "eddddd", "host-cilium-scope-node": "eeeeee", "host-cilium-scope-opted-out": "eddddd",
+		"host-cilium-tunnel-scope": "eedded",
+	} {
+		j := Judge(load(t, name))
+		for e := range j.Graph.Edges() {
+			got := ""
+			for _, cell := range j.ClassesOf(e) {
+				got += letters[cell.Cell]
+			}
+			if got != want {
+				t.Errorf("%s, %s to %s: %s, want %s", name, e.From.Name, e.To.Name, got, want)
+			}
+		}
+	}
+}

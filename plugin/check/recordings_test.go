@@ -83,6 +83,10 @@ var worded = map[string]expectation{
 	"host-scope-dns-leak": {verdict.Failed, "WG0402", nil},
 	"host-scope-no-proxy": {verdict.Undecided, "WG0621",
 		[]string{"the address of the Service was not translated on node-1"}},
+	"host-cilium-scope":           {verdict.Passed, "", nil},
+	"host-cilium-scope-node":      {verdict.Passed, "", nil},
+	"host-cilium-scope-opted-out": {verdict.Passed, "", nil},
+	"host-cilium-tunnel-scope":    {verdict.Passed, "", nil},
 	"host-scope-service-leak": {verdict.Failed, "WG0621",
 		[]string{`the class "pod → ClusterIP of a remote pod" from node-1 to node-2`, "eth0 tx"}},
 
