@@ -33,7 +33,7 @@ func (v *view) arrival(e *graph.Edge) verdict.Outcome {
 		return unknown("the counters of both devices were not read")
 	case e.Received.RX.Least > 0:
 		return pass("%s authenticated %d bytes from %s", e.To.Name, e.Received.RX.Least, e.From.Name)
-	case e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 && !lostControl(e):
+	case e.Receiver.UDP.Received > 0 && e.Sender.UDP.Sent > 0 && !lostAlso(e):
 		return unknown("WireGuard on %s received nothing from %s, but the test packets arrived: they "+
 			"bypassed the tunnel", e.To.Name, e.From.Name)
 	}
@@ -113,6 +113,13 @@ func (v *view) lastSeen(e *graph.Edge, left, arrived uint64) verdict.Outcome {
 // the sender and did not arrive: what it shows of the path holds without the tunnel.
 func lostControl(e *graph.Edge) bool {
 	return e.Sent.Endpoint.IsValid() && e.ControlLeft && !e.ControlArrived && e.In.Messages() == 0
+}
+
+// lostAlso reports whether the tunnel's port is lost too where test packets arrived by
+// another way: the control was, on the way to an address of the receiver's own. A NAT
+// in front of it may let in the tunnel and no control.
+func lostAlso(e *graph.Edge) bool {
+	return lostControl(e) && ownAddress(e.To, e.Sent.Endpoint.Addr()).IsValid()
 }
 
 // lostBetween reports that the tunnel's port is lost between the nodes, and how that

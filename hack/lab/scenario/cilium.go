@@ -169,6 +169,11 @@ var cilium = []Scenario{
 		Args: allScopes, Meanwhile: proxied, Sabotage: inTurn(on(encryptNoNodes...), onEach(proxy)),
 		Restore: inTurn(onEach(withoutProxy), on(spareNodes...)), Want: pass, Classes: podCells,
 	},
+	{
+		Name: "cilium-kpr", Title: "Cilium in the place of kube-proxy, past the kernel's routing", Cluster: ciliumNative,
+		Args: allScopes, Sabotage: option("kube-proxy-replacement", "true"),
+		Restore: option("kube-proxy-replacement", "false"), Want: pass, Classes: podCells,
+	},
 	{Name: "cilium-tunnel", Title: "Cilium, tunnel, with WireGuard", Cluster: ciliumTunnel, Want: pass},
 	{
 		Name: "cilium-tunnel-node", Title: "Cilium, tunnel, encrypts what all nodes send each other", Cluster: ciliumTunnel,
@@ -187,5 +192,10 @@ var cilium = []Scenario{
 		Name: "cilium-tunnel-scope", Title: "pods reach Services and nodes through Cilium's tunnel", Cluster: ciliumTunnel,
 		Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
 		Want: pass, Classes: flannelCells, // the overlay carries what nodes send to pods
+	},
+	{
+		Name: "cilium-tunnel-kpr", Title: "the same with Cilium's tunnel", Cluster: ciliumTunnel,
+		Args: allScopes, Sabotage: option("kube-proxy-replacement", "true"),
+		Restore: option("kube-proxy-replacement", "false"), Want: pass, Classes: podCells,
 	},
 }
