@@ -38,7 +38,7 @@ type Classes struct {
 	mu       sync.Mutex
 	sequence uint16 // of the last datagram
 	counted  map[classedKey]*classed
-	conns    []*net.UDPConn // that are answered on
+	conns    []*answering // that are answered on
 	serving  sync.WaitGroup
 }
 
@@ -67,25 +67,26 @@ func (c *Classes) Answer(request evidence.AnswerRequest, port int) (map[string]u
 		if n != 4 && n != 6 {
 			continue
 		}
-		conn, err := net.ListenUDP(fmt.Sprintf("udp%d", n), &net.UDPAddr{Port: port})
+		conn, err := newAnswering(uint8(n), port)
 		if err != nil {
 			problems = append(problems, evidence.Problem{
 				Class: evidence.ProblemUnsupported, What: "answer", On: fmt.Sprintf("IPv%d", n), Text: reason(err)})
 			continue
 		}
-		ports[fmt.Sprintf("udp%d", n)] = conn.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		ports[fmt.Sprintf("udp%d", n)] = conn.port()
 		c.mu.Lock()
 		c.conns = append(c.conns, conn)
 		c.mu.Unlock()
-		c.serving.Go(func() { c.serve(conn, uint8(n)) })
+		c.serving.Go(func() { c.serve(conn) })
 	}
 	return ports, problems
 }
 
-func (c *Classes) serve(conn *net.UDPConn, family uint8) {
+func (c *Classes) serve(conn *answering) {
+	family := conn.family
 	buffer := make([]byte, 2*wire.MarkedSize)
 	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		n, from, asked, err := conn.read(buffer)
 		if err != nil {
 			return // closed by Stop
 		}
@@ -98,7 +99,7 @@ func (c *Classes) serve(conn *net.UDPConn, family uint8) {
 		m.Kind = wire.KindClassAnswer
 		m.Source, m.Target = m.Target, m.Source
 		if answer, err := m.Payload(int(m.Size), c.id.Mark, c.id.Key); err == nil {
-			_, _ = conn.WriteToUDPAddrPort(answer, from) // one that is lost is missed by the sender
+			_ = conn.answer(answer, from, asked) // one that is lost is missed by the sender
 		}
 	}
 }
