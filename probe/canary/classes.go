@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/udp"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
 )
 
@@ -38,7 +39,7 @@ type Classes struct {
 	mu       sync.Mutex
 	sequence uint16 // of the last datagram
 	counted  map[classedKey]*classed
-	conns    []*answering // that are answered on
+	conns    []*udp.Server // that are answered on
 	serving  sync.WaitGroup
 }
 
@@ -67,26 +68,25 @@ func (c *Classes) Answer(request evidence.AnswerRequest, port int) (map[string]u
 		if n != 4 && n != 6 {
 			continue
 		}
-		conn, err := newAnswering(uint8(n), port)
+		conn, err := udp.Listen(n, port)
 		if err != nil {
 			problems = append(problems, evidence.Problem{
 				Class: evidence.ProblemUnsupported, What: "answer", On: fmt.Sprintf("IPv%d", n), Text: reason(err)})
 			continue
 		}
-		ports[fmt.Sprintf("udp%d", n)] = conn.port()
+		ports[fmt.Sprintf("udp%d", n)] = conn.Port()
 		c.mu.Lock()
 		c.conns = append(c.conns, conn)
 		c.mu.Unlock()
-		c.serving.Go(func() { c.serve(conn) })
+		c.serving.Go(func() { c.serve(conn, uint8(n)) })
 	}
 	return ports, problems
 }
 
-func (c *Classes) serve(conn *answering) {
-	family := conn.family
+func (c *Classes) serve(conn *udp.Server, family uint8) {
 	buffer := make([]byte, 2*wire.MarkedSize)
 	for {
-		n, from, asked, err := conn.read(buffer)
+		n, from, asked, err := conn.Read(buffer)
 		if err != nil {
 			return // closed by Stop
 		}
@@ -99,7 +99,7 @@ func (c *Classes) serve(conn *answering) {
 		m.Kind = wire.KindClassAnswer
 		m.Source, m.Target = m.Target, m.Source
 		if answer, err := m.Payload(int(m.Size), c.id.Mark, c.id.Key); err == nil {
-			_ = conn.answer(answer, from, asked) // one that is lost is missed by the sender
+			_ = conn.Answer(answer, from, asked) // one that is lost is missed by the sender
 		}
 	}
 }

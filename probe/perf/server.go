@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
+	"github.com/kubectl-wg/kubectl-wg/probe/udp"
 )
 
 // Server is the other end of measurements. It is closed once.
@@ -62,19 +63,18 @@ func (s *Server) listen(ctx context.Context, family int, ports map[string]uint16
 	if !s.track(tcp) {
 		return net.ErrClosed
 	}
-	packets, err := config.ListenPacket(ctx, fmt.Sprintf("udp%d", family), ":0")
+	packets, err := udp.Listen(family, 0)
 	if err != nil {
 		return err
 	}
-	udp := packets.(*net.UDPConn)
-	_ = udp.SetReadBuffer(socketBuffer) // the kernel's own limit may be less
-	if !s.track(udp) {
+	_ = packets.SetReadBuffer(socketBuffer) // the kernel's own limit may be less
+	if !s.track(packets) {
 		return net.ErrClosed
 	}
 	ports[fmt.Sprintf("tcp%d", family)] = tcp.Addr().(*net.TCPAddr).AddrPort().Port()
-	ports[fmt.Sprintf("udp%d", family)] = udp.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+	ports[fmt.Sprintf("udp%d", family)] = packets.Port()
 	s.serving.Go(func() { s.accept(tcp) })
-	s.serving.Go(func() { s.receive(udp) })
+	s.serving.Go(func() { s.receive(packets) })
 	return nil
 }
 
@@ -225,10 +225,10 @@ const (
 
 // receive takes in datagrams of known measurements and returns those that ask for
 // it, as they are.
-func (s *Server) receive(conn *net.UDPConn) {
+func (s *Server) receive(conn *udp.Server) {
 	buffer := make([]byte, 1<<16)
 	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		n, from, asked, err := conn.Read(buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -246,7 +246,7 @@ func (s *Server) receive(conn *net.UDPConn) {
 		session.meter.add(n)
 		session.mu.Unlock()
 		if buffer[datagramHeader-1] == returned {
-			_, _ = conn.WriteToUDPAddrPort(buffer[:n], from) // one that is lost is missed by the sender
+			_ = conn.Answer(buffer[:n], from, asked) // one that is lost is missed by the sender
 		}
 	}
 }

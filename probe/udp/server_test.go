@@ -1,6 +1,6 @@
 //go:build linux
 
-package canary
+package udp
 
 import (
 	"net"
@@ -11,8 +11,8 @@ import (
 
 // An answer comes from the address that was asked, not from that of the link by which it leaves.
 func TestAnswersFromTheAddressAsked(t *testing.T) {
-	for family, addr := range map[uint8]string{4: "127.0.0.2", 6: "::1"} {
-		server, err := newAnswering(family, 0)
+	for family, addr := range map[int]string{4: "127.0.0.2", 6: "::1"} {
+		server, err := Listen(family, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,22 +25,22 @@ func TestAnswersFromTheAddressAsked(t *testing.T) {
 		}
 		defer client.Close()
 		client.SetDeadline(time.Now().Add(5 * time.Second))
-		if _, err := client.WriteToUDPAddrPort([]byte("question"), netip.AddrPortFrom(asked, server.port())); err != nil {
+		if _, err := client.WriteToUDPAddrPort([]byte("question"), netip.AddrPortFrom(asked, server.Port())); err != nil {
 			t.Fatal(err)
 		}
 		buffer := make([]byte, 64)
-		n, from, to, err := server.read(buffer)
+		n, from, to, err := server.Read(buffer)
 		if err != nil || string(buffer[:n]) != "question" || to != asked {
 			t.Fatalf("%q for %s, want %s: %v", buffer[:n], to, asked, err)
 		}
-		if err := server.answer([]byte("answer"), from, to); err != nil {
+		if err := server.Answer([]byte("answer"), from, to); err != nil {
 			t.Fatal(err)
 		}
 		n, source, err := client.ReadFromUDPAddrPort(buffer)
 		if err != nil || string(buffer[:n]) != "answer" || source.Addr().Unmap() != asked {
 			t.Errorf("%q from %s, want %s: %v", buffer[:n], source, asked, err)
 		}
-		if err := server.answer([]byte("answer"), from, netip.Addr{}); err != nil {
+		if err := server.Answer([]byte("answer"), from, netip.Addr{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -48,10 +48,9 @@ func TestAnswersFromTheAddressAsked(t *testing.T) {
 
 // What is no control message of this kind names no address.
 func TestNoControlMessage(t *testing.T) {
-	for _, family := range []uint8{4, 6} {
-		a := answering{family: family}
+	for _, family := range []int{4, 6} {
 		for _, control := range [][]byte{nil, make([]byte, 3), make([]byte, 64)} {
-			if got := a.asked(control); got.IsValid() {
+			if got := target(control, family); got.IsValid() {
 				t.Errorf("IPv%d, %d bytes: %s", family, len(control), got)
 			}
 		}
