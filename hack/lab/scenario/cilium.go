@@ -93,6 +93,10 @@ var (
 	spareNodes     = agents(map[string]string{
 		"encrypt-node": "false", "node-encryption-opt-out-labels": "node-role.kubernetes.io/control-plane",
 	})
+	// replaceKubeProxy has the agents translate the addresses of Services packet by packet, not when a pod's program opens
+	// a socket: the cgroup in which the lab's agents run is beside the pods'.
+	replaceKubeProxy = agents(map[string]string{"kube-proxy-replacement": "true", "bpf-lb-sock-hostns-only": "true"})
+
 	podCells = map[string]string{
 		"pod-pod": encrypted, "pod-cluster-ip": encrypted, "pod-node-port": byDesign, "pod-node-port-far": byDesign,
 		"pod-node": byDesign, "node-pod": byDesign, "node-node": byDesign,
@@ -171,8 +175,8 @@ var cilium = []Scenario{
 	},
 	{
 		Name: "cilium-kpr", Title: "Cilium in the place of kube-proxy, past the kernel's routing", Cluster: ciliumNative,
-		Args: allScopes, Sabotage: option("kube-proxy-replacement", "true"),
-		Restore: option("kube-proxy-replacement", "false"), Want: pass, Classes: podCells,
+		Args: allScopes, Sabotage: on(replaceKubeProxy...), Restore: option("kube-proxy-replacement", "false"), Want: pass,
+		Classes: podCells,
 	},
 	{Name: "cilium-tunnel", Title: "Cilium, tunnel, with WireGuard", Cluster: ciliumTunnel, Want: pass},
 	{
@@ -195,7 +199,7 @@ var cilium = []Scenario{
 	},
 	{
 		Name: "cilium-tunnel-kpr", Title: "the same with Cilium's tunnel", Cluster: ciliumTunnel,
-		Args: allScopes, Sabotage: option("kube-proxy-replacement", "true"),
-		Restore: option("kube-proxy-replacement", "false"), Want: pass, Classes: podCells,
+		Args: allScopes, Sabotage: on(replaceKubeProxy...), Restore: option("kube-proxy-replacement", "false"), Want: pass,
+		Classes: podCells,
 	},
 }
