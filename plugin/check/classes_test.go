@@ -402,7 +402,8 @@ func TestCellsOfRecordings(t *testing.T) {
 	for name, want := range map[string]string{
 		"host-scope-healthy": "eedded", "host-scope-hosts": "ded", "host-scope-no-proxy": "??dded",
 		"host-cilium-scope": "eddddd", "host-cilium-scope-node": "eeeeee", "host-cilium-scope-opted-out": "eddddd",
-		"host-cilium-tunnel-scope": "eedded",
+		"host-cilium-tunnel-scope": "eedded", "host-cilium-kpr": "eeeddd", "host-cilium-tunnel-kpr": "eeeded",
+		"vm-calico-scope": "eedded", "vm-calico-scope-hosts": "eeeeee",
 	} {
 		j := Judge(load(t, name))
 		for e := range j.Graph.Edges() {

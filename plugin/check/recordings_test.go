@@ -87,6 +87,10 @@ var worded = map[string]expectation{
 	"host-cilium-scope-node":      {verdict.Passed, "", nil},
 	"host-cilium-scope-opted-out": {verdict.Passed, "", nil},
 	"host-cilium-tunnel-scope":    {verdict.Passed, "", nil},
+	"host-cilium-kpr":             {verdict.Passed, "", nil},
+	"host-cilium-tunnel-kpr":      {verdict.Passed, "", nil},
+	"vm-calico-scope":             {verdict.Passed, "", nil},
+	"vm-calico-scope-hosts":       {verdict.Passed, "", nil},
 	"host-scope-service-leak": {verdict.Failed, "WG0621",
 		[]string{`the class "pod → ClusterIP of a remote pod" from node-1 to node-2`, "eth0 tx"}},
 
