@@ -134,6 +134,10 @@ func TestInformingOfProfiles(t *testing.T) {
 			"a WireGuard of the machines encrypts"},
 		{"hosts", func(p *profile.Profile) { p.EncryptsHosts = true }, "WG0802", false,
 			"and what goes between the nodes themselves"},
+		{"hosts but one", func(p *profile.Profile) {
+			p.EncryptsHosts = true
+			p.OptedOut = func(n *graph.Node) bool { return n.Name == "node-2" }
+		}, "WG0802", false, "but not with those that opt out of it: node-2"},
 		{"opted out", func(p *profile.Profile) { p.OptedOut = func(n *graph.Node) bool { return n.Name == "node-1" } },
 			"WG0806", true, "configured not to encrypt their own traffic: node-1"},
 		{"opted out, but not of the control plane",

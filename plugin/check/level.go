@@ -25,6 +25,9 @@ func (v *view) level() verdict.Outcome {
 			"of the host network")
 	case !v.Encrypts:
 		return skip("no WireGuard is known to be meant for the pods' traffic")
+	case v.EncryptsHosts && len(v.optedOut()) > 0:
+		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves, but not "+
+			"with those that opt out of it: %s", some(v.optedOut()))
 	case v.EncryptsHosts:
 		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves")
 	}
@@ -37,6 +40,16 @@ func (v *view) level() verdict.Outcome {
 		"hostNetwork pods), and %s", strings.Join(slices.Concat(reasons, v.between()), "; "))
 	out.Variant = "plugin"
 	return out
+}
+
+// optedOut names the nodes that leave their own traffic out of the encryption.
+func (v *view) optedOut() (names []string) {
+	for _, n := range v.Nodes {
+		if v.OptedOut != nil && v.OptedOut(n) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // twice names a device of a node whose messages go into another WireGuard device of
