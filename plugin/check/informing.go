@@ -121,7 +121,7 @@ func (v *view) controlPlane() verdict.Outcome {
 	for _, n := range v.Nodes {
 		switch {
 		case !controls(n.Labels):
-		case v.OptedOut != nil && v.OptedOut(n):
+		case v.OptedOut(n):
 			opted = append(opted, n.Name)
 		default:
 			took++

@@ -15,6 +15,7 @@ import (
 // level reports who encrypts, the network plugin or the machines below it, and what of
 // this cluster speaks for the other way. Both are right: it is a choice.
 func (v *view) level() verdict.Outcome {
+	optedOut := v.optedOut()
 	switch inner, outer := v.twice(); {
 	case outer != "":
 		out := advise("pod traffic is encrypted twice: what %s sends goes into %s, another WireGuard", inner, outer)
@@ -25,9 +26,9 @@ func (v *view) level() verdict.Outcome {
 			"of the host network")
 	case !v.Encrypts:
 		return skip("no WireGuard is known to be meant for the pods' traffic")
-	case v.EncryptsHosts && len(v.optedOut()) > 0:
+	case v.EncryptsHosts && len(optedOut) > 0:
 		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves, but not "+
-			"with those that opt out of it: %s", some(v.optedOut()))
+			"with those that opt out of it: %s", some(optedOut))
 	case v.EncryptsHosts:
 		return pass("the network plugin encrypts pod traffic and what goes between the nodes themselves")
 	}
@@ -45,7 +46,7 @@ func (v *view) level() verdict.Outcome {
 // optedOut names the nodes that leave their own traffic out of the encryption.
 func (v *view) optedOut() (names []string) {
 	for _, n := range v.Nodes {
-		if v.OptedOut != nil && v.OptedOut(n) {
+		if v.OptedOut(n) {
 			names = append(names, n.Name)
 		}
 	}

@@ -106,3 +106,17 @@ func rootsOf(t *testing.T, recorded *recording.Recording) (codes []string) {
 	}
 	return codes
 }
+
+// A control that was lost is told beside a leak, but not if a NAT may be in front of the
+// receiver: that can let in the tunnel and no control.
+func TestLostBesideALeak(t *testing.T) {
+	j := Judge(load(t, "../pairs/stale-host-gw-route+network-one-way"))
+	e := j.Graph.Edge(j.Graph.Node("node-1"), j.Graph.Node("node-2"), 4)
+	if !lostAlso(e) {
+		t.Error("the lost control is not told")
+	}
+	e.To.Addresses = nil
+	if lostAlso(e) {
+		t.Error("it is told of a receiver that does not have the address")
+	}
+}

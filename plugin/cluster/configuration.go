@@ -190,7 +190,7 @@ func (found *configuration) encrypted(node string, is bool) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	of := found.nodes[node]
-	of.encrypted = is
+	of.encrypted = &is
 	found.nodes[node] = of
 }
 

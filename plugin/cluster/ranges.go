@@ -18,7 +18,7 @@ import (
 type ofNode struct {
 	annotations map[string]string
 	ranges      map[string][]netip.Prefix // by the IPAM that assigns them, see evidence.Node
-	encrypted   bool                      // see evidence.Node, NodeEncryption
+	encrypted   *bool                     // see evidence.Node, NodeEncryption
 }
 
 // maxOwnRanges is how many ranges of a network's own IPAM are kept of a node:

@@ -111,8 +111,9 @@ func TestNodeEncryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range survey.Nodes {
-		if n.NodeEncryption != (n.Name == "a") {
-			t.Errorf("%s: %t", n.Name, n.NodeEncryption)
+		said := n.NodeEncryption
+		if (said == nil) != (n.Name == "c") || said != nil && *said != (n.Name == "a") {
+			t.Errorf("%s: %v", n.Name, said)
 		}
 	}
 }

@@ -289,14 +289,14 @@ func (c ciliumCluster) optOutLabels() string {
 }
 
 // optedOut reports whether a node does not encrypt its own traffic where the others
-// do. Its agent publishes that it does; where none has, as in recordings of earlier
-// versions, the selector says it, as far as the labels that it names were read.
+// do. Its agent publishes that; in recordings of earlier versions the selector says it,
+// as far as the labels that it names were read.
 func (c ciliumCluster) optedOut(n *graph.Node) bool {
 	if !c.on("encrypt-node") {
 		return false
 	}
-	if slices.ContainsFunc(c.g.Nodes, func(n *graph.Node) bool { return n.Node.NodeEncryption }) {
-		return !n.Node.NodeEncryption
+	if takesPart := n.Node.NodeEncryption; takesPart != nil {
+		return !*takesPart
 	}
 	selector, err := labels.Parse(c.optOutLabels())
 	return err == nil && selector.Matches(labels.Set(n.Labels))
@@ -312,7 +312,7 @@ func (c ciliumCluster) nodeScope() Scope {
 	case !c.on("encrypt-node"):
 		why = "encrypt-node is off: Cilium encrypts only what goes from pod to pod"
 	case opted == len(c.g.Nodes):
-		why = fmt.Sprintf("encrypt-node is on, and node-encryption-opt-out-labels, %q, selects every node",
+		why = fmt.Sprintf("encrypt-node is on, and no agent takes part in it (node-encryption-opt-out-labels: %q)",
 			c.optOutLabels())
 	}
 	if why != "" {

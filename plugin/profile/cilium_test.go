@@ -164,7 +164,7 @@ func TestCiliumScope(t *testing.T) {
 			[]string{"strict mode's range", "10.42.0.0/16"}, []string{first}},
 		{"node encryption", options("encrypt-node", "true"), []string{"nodes to nodes"}, []string{out, nodes}},
 		{"of no node", options("encrypt-node", "true", "node-encryption-opt-out-labels", ""),
-			[]string{nodes, "selects every node"}, []string{"nodes to nodes"}},
+			[]string{nodes, "no agent takes part in it"}, []string{"nodes to nodes"}},
 		{"no proxy", options("enable-l7-proxy", "false"), nil, []string{"L7 proxy"}},
 		{"a mesh", options("cluster-id", "3"), []string{"pods of other clusters"}, nil},
 		{"off", options("enable-wireguard", "false"), nil, []string{first, nodes, "its programs"}},
@@ -186,8 +186,9 @@ func TestCiliumScope(t *testing.T) {
 	}
 }
 
-// Who opts out of node encryption is what the agents publish; where none has, what the
-// selector says, of which an empty one selects all, as an agent of 1.20.2 did.
+// Who opts out of node encryption is what the agents publish, whatever the labels that
+// were read; without that, what the selector says, of which an empty one selects all, as
+// agents of 1.20.2 did.
 func TestCiliumOptOut(t *testing.T) {
 	const control = "node-role.kubernetes.io/control-plane"
 	selector := func(text string) map[string]string {
@@ -207,12 +208,13 @@ func TestCiliumOptOut(t *testing.T) {
 		{"an empty one", selector(""), nil, []bool{true, true}, false},
 		{"no selector", selector("=,="), nil, []bool{false, false}, true},
 		{"published, whatever the labels", options("encrypt-node", "true"), []bool{true, false}, []bool{false, true}, true},
+		{"published of none, by a label that was not read", selector("edge=yes"), []bool{false, false}, []bool{true, true}, false},
 		{"published of all", selector(""), []bool{true, true}, []bool{false, false}, true},
 	} {
 		g := agents(test.options)
 		g.Nodes[0].Labels = map[string]string{control: "true"}
 		for i, is := range test.published {
-			g.Nodes[i].Node.NodeEncryption = is
+			g.Nodes[i].Node.NodeEncryption = &is
 		}
 		p := Decide(g)
 		wantEqual(t, test.name, p.EncryptsHosts, test.hosts)

@@ -47,7 +47,7 @@ type Profile struct {
 	// is meant to go through the tunnel too.
 	EncryptsHosts bool
 	// OptedOut reports whether a node is configured to leave its own traffic, that of
-	// the host network, out of the encryption; nil if no node can.
+	// the host network, out of the encryption.
 	OptedOut func(n *graph.Node) bool
 	// Backends is the backend each node says it runs, by node name.
 	Backends map[string]string
@@ -172,6 +172,9 @@ func Decide(g *graph.Graph) Profile {
 			}
 			if p.Assigned == nil {
 				p.Assigned = func(*graph.Node) bool { return false }
+			}
+			if p.OptedOut == nil {
+				p.OptedOut = func(*graph.Node) bool { return false }
 			}
 			if p.Address == nil {
 				p.Address = func(*graph.Node, int) netip.Addr { return netip.Addr{} }

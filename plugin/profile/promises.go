@@ -59,7 +59,7 @@ func AllHops() Promises {
 // ofHosts returns what follows from whether nodes encrypt their own packets. Where
 // some do not, nothing is promised of a class as a whole.
 func (p *Profile) ofHosts(g *graph.Graph) Promises {
-	if !p.EncryptsHosts || p.OptedOut != nil && slices.ContainsFunc(g.Nodes, p.OptedOut) {
+	if !p.EncryptsHosts || slices.ContainsFunc(g.Nodes, p.OptedOut) {
 		return PodHops()
 	}
 	return AllHops()

@@ -95,9 +95,9 @@ type Node struct {
 	PodCIDRs []netip.Prefix `json:"podCIDRs,omitempty"`
 	IPAM     string         `json:"ipam,omitempty"` // IPAMCalico, IPAMCilium; empty for Node.spec
 	// NodeEncryption: the CiliumNode has others encrypt what they send to the node
-	// itself, where they encrypt that (spec.encryption.key is not 0). False as well if
-	// there is none, and in recordings of earlier versions.
-	NodeEncryption bool   `json:"nodeEncryption,omitempty"`
+	// itself, where they encrypt that (spec.encryption.key is not 0). Nil if there is
+	// none, and in recordings of earlier versions.
+	NodeEncryption *bool  `json:"nodeEncryption,omitempty"`
 	Kubelet        string `json:"kubelet,omitempty"`
 	OSImage        string `json:"osImage,omitempty"`
 	Kernel         string `json:"kernel,omitempty"`
