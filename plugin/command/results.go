@@ -38,8 +38,8 @@ func addResultFlags(command *cobra.Command, f *resultFlags) {
 	flags := command.Flags()
 	flags.StringVar(&f.report, "report-configmap", "", "keep report and recording in this ConfigMap, as `name` or "+
 		"namespace/name, and write an event about it")
-	flags.StringVar(&f.policyReport, "policy-report", "", "write the result to the cluster as an object for dashboards "+
-		"of policy engines: policyreport or openreports")
+	flags.StringVar(&f.policyReport, "policy-report", "", "write the result to the cluster as an object for "+
+		"dashboards of policy engines: policyreport or openreports")
 	completeWith(command, "policy-report", policyReports...)
 	flags.StringVar(&f.ledger, "ledger", "", "keep in this ConfigMap, as `name` or namespace/name, which directions "+
 		"were proven when")
@@ -63,7 +63,8 @@ func (f *resultFlags) validate(pairs string) error {
 		}
 	}
 	if f.policyReport != "" && !slices.Contains(policyReports, f.policyReport) {
-		return usagef("one of: "+strings.Join(policyReports, ", "), "invalid value %q for --policy-report", f.policyReport)
+		return usagef("one of: "+strings.Join(policyReports, ", "),
+			"invalid value %q for --policy-report", f.policyReport)
 	}
 	if f.report != "" && placeOf(f.report, "") == placeOf(f.ledger, "") {
 		return usagef("name two ConfigMaps", "--report-configmap and --ledger name the same")
