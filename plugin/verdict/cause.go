@@ -60,6 +60,7 @@ type group struct {
 	*judged
 	status   Status
 	variant  string
+	kind     Kind // of what first found
 	first    subject
 	alike    []subject
 	count    int
@@ -111,6 +112,10 @@ func (j *judging) explain() {
 				group.leak(found{k, on}, root.on, leaks)
 			}
 		}
+	}
+	for _, g := range groups {
+		found := j.judge(g.judged, g.first)
+		g.kind = g.kindOf(&found)
 	}
 	j.groups = slices.SortedFunc(maps.Values(groups), compareGroups)
 }
@@ -179,17 +184,20 @@ func (g *group) leak(seen found, root subject, at int) {
 }
 
 // rank is the order of causes: a leak that nothing explains, what explains a leak,
-// what failed, what is inconclusive.
+// what lets packets leave in plaintext of which none was seen, what else failed,
+// what is inconclusive.
 func (g *group) rank() int {
 	switch {
 	case g.status == Fail && g.judged.leaks():
 		return 0
 	case g.leakedAt > 0:
 		return 1
-	case g.status == Fail:
+	case g.status == Fail && g.kind == Plaintext:
 		return 2
+	case g.status == Fail:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 func compareGroups(a, b *group) int {
@@ -227,22 +235,7 @@ func (j *judging) causes() (all []Cause) {
 		c.Consequences = j.consequences(g)
 		all = append(all, c)
 	}
-	// Of failures of which no packet was seen in plaintext, those first that let
-	// some leave so.
-	slices.SortStableFunc(all, func(a, b Cause) int {
-		if a.Status != Fail || b.Status != Fail || a.LeakCount > 0 || b.LeakCount > 0 {
-			return 0
-		}
-		return cmp.Compare(plaintextFirst(a.Kind), plaintextFirst(b.Kind))
-	})
 	return all
-}
-
-func plaintextFirst(k Kind) int {
-	if k == Plaintext {
-		return 0
-	}
-	return 1
 }
 
 func (j *judging) consequences(g *group) (all []Consequence) {

@@ -82,6 +82,15 @@ func TestCausesInOrder(t *testing.T) {
 		{"variants are causes of their own", []Check{
 			{Code: "A", Kind: Blocked, Node: varied(map[string]string{"a": "shut", "b": "past", "c": "shut"})},
 		}, []string{"plaintext A b past", "blocked A a shut x2"}},
+		{"what was seen, what would be plaintext, what else fails, what is not known", []Check{
+			{Code: "U", Kind: Plaintext, Cluster: cluster(Inconclusive)},
+			{Code: "A", Kind: Blocked, Cluster: cluster(Fail)},
+			{Code: "B", Kind: Plaintext, Cluster: cluster(Fail)},
+			{Code: "C", Cluster: cluster(Fail)},
+			{Code: "D", Kind: Plaintext, Node: finds{"a": Fail}.node},
+			leaking("L", finds{"bc4": Fail, "ab4": Fail}, "D"),
+		}, []string{"plaintext L bc4 leak bc4", "plaintext D a >1 L leak ab4", "plaintext B ", "blocked A ",
+			"misconfigured C ", "unproven U "}},
 		{"variants of edges too", []Check{
 			{Code: "A", Edge: func(e *graph.Edge) Outcome {
 				out := Say(Fail, "")
@@ -89,6 +98,9 @@ func TestCausesInOrder(t *testing.T) {
 				return out
 			}},
 		}, []string{"misconfigured A ab4 a x4", "misconfigured A bc4 b x2"}}, // both directions of a pair are one
+		{"and of what is not known", []Check{
+			{Code: "A", Edge: variedEdges(map[string]string{"ab4": "x", "bc4": "y"}, Inconclusive)},
+		}, []string{"unproven A ab4 x", "unproven A bc4 y"}},
 		{"another variant in the other direction is the same cause", []Check{
 			{Code: "A", Edge: variedEdges(map[string]string{"ab4": "lost", "ba4": "answer"}, Fail)},
 		}, []string{"misconfigured A ab4 lost x2"}},
@@ -208,6 +220,9 @@ func TestCausesAreBounded(t *testing.T) {
 	same(t, "of all", first.Count, 870)
 	same(t, "alike", len(first.Alike), maxAlike)
 	same(t, "causes", len(r.Causes), 3)
+	r = Judge(among(30), with(leaking("L", everything)), 0)
+	same(t, "leaks of all", r.Causes[0].LeakCount, 870)
+	same(t, "leaks", len(r.Causes[0].Leaks), maxAlike)
 }
 
 // However many variants there are, a result holds a bounded number of causes.
@@ -217,8 +232,11 @@ func TestVariantsAreBounded(t *testing.T) {
 		out.Variant = e.From.Name + e.To.Name
 		return out
 	}
-	r := Judge(among(12), with(Check{Code: "A", Edge: each}), 0)
+	r := Judge(among(12), with(Check{Code: "A", Edge: each},
+		Check{Code: "P", Kind: Plaintext, Node: finds{"l": Fail}.node}), 0)
 	same(t, "causes", len(r.Causes), maxCauses)
+	same(t, "the gravest is not cut off", caption(&r.Causes[0]), "plaintext P l")
+	same(t, "kind", r.Kind(), Plaintext)
 }
 
 // The verdict's kind is the gravest of its causes'; those that decide it are named
