@@ -223,6 +223,10 @@ func TestAdviceNeverCounts(t *testing.T) {
 	if r := Judge(among(2), append(proving(), counts), Detailed); len(r.Advice()) > 0 {
 		t.Error("a check that does not only inform advises")
 	}
+	fine := Check{Code: "info", Advice: true, Cluster: func() Outcome { return Say(Pass, "it is so") }}
+	if r := Judge(among(2), append(proving(), fine), Detailed); len(r.Advice()) > 0 {
+		t.Error("what is fine is advice, and the check did not say so")
+	}
 	unread := Check{Code: "info", Advice: true, Needs: []Need{NeedProbe},
 		Cluster: func() Outcome { return Say(Pass, "it is so") }}
 	g := running(2, "all", map[string]string{"probe/a": "no bye"}, 4)

@@ -2,6 +2,8 @@ package verdict
 
 import (
 	"testing"
+
+	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 )
 
 // A consequence names its cause, where one bears on the other.
@@ -47,6 +49,7 @@ func TestCauses(t *testing.T) {
 		{"edge by the other direction", edge(finds{"ba4": Fail}), edge(finds{"ab4": Fail}), "ab4", true},
 		{"edge not by the other family", edge(finds{"ab6": Fail, "ba6": Fail}), edge(finds{"ab4": Fail}), "ab4", false},
 		{"edge not by another edge", edge(finds{"ac4": Fail, "cb4": Fail}), edge(finds{"ab4": Fail}), "ab4", false},
+		{"nor towards the first node", edge(finds{"bc4": Fail, "cb4": Fail}), edge(finds{"ba4": Fail}), "ba4", false},
 
 		{"failure not by what is inconclusive", whole(Inconclusive), whole(Fail), "", false},
 		{"what is inconclusive by failure", whole(Fail), whole(Inconclusive), "", true},
@@ -91,6 +94,34 @@ func TestFirstOfSeveralCauses(t *testing.T) {
 			{Code: "X", After: test.after, Cluster: cluster(Fail)}, {Code: "below", Cluster: cluster(Fail)},
 		}, all)
 		same(t, "cause", finding(t, r, "X", "").CausedBy.Code, test.want)
+	}
+}
+
+// An outcome may leave only some of its check's causes.
+func TestCausesThatAnOutcomeLeaves(t *testing.T) {
+	only := func(after ...string) Outcome {
+		out := Say(Inconclusive, "")
+		out.After = append([]string{}, after...)
+		return out
+	}
+	for _, test := range []struct {
+		found Outcome
+		want  string
+	}{
+		{Say(Inconclusive, ""), "A"}, {only("B"), "B"}, {only(), ""}, {only("none of them"), ""},
+	} {
+		for _, last := range []Check{
+			{Code: "X", After: []string{"A", "B"}, Cluster: func() Outcome { return test.found }},
+			{Code: "X", After: []string{"A", "B"}, Edge: func(*graph.Edge) Outcome { return test.found }},
+		} {
+			r := Judge(among(2), with(Check{Code: "A", Cluster: cluster(Fail)}, Check{Code: "B", Cluster: cluster(Fail)},
+				last), all)
+			for _, f := range r.Findings {
+				if f.Code == "X" {
+					same(t, "cause", f.CausedBy.Code, test.want)
+				}
+			}
+		}
 	}
 }
 

@@ -77,6 +77,35 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// Warnings count if the user says so, all of them, and never make a run better or
+// an open one fail.
+func TestExitOnWarnings(t *testing.T) {
+	warn := func(code string, at ...string) Check {
+		f := finds{}
+		for _, node := range at {
+			f[node] = Warn
+		}
+		return Check{Code: code, Node: f.node}
+	}
+	warned := with(warn("A", "a"), warn("B", "a", "b"))
+	for _, test := range []struct {
+		table      []Check
+		failOnWarn bool
+		code       int
+		reason     string
+	}{
+		{warned, false, 0, ""},
+		{warned, true, 1, failedOnWarnings(3)},
+		{with(), true, 0, ""},
+		{append(warned, Check{Code: "F", Cluster: cluster(Fail)}), true, 1, ""},
+		{append(warned, Check{Code: "I", Cluster: cluster(Inconclusive)}), true, 3, ""},
+	} {
+		code, reason := Judge(among(2), test.table, all).Exit(test.failOnWarn)
+		same(t, "exit code", code, test.code)
+		same(t, "reason", reason, test.reason)
+	}
+}
+
 func TestStatuses(t *testing.T) {
 	order := []Status{0, NotApplicable, Pass, Warn, Inconclusive, Fail}
 	names := []string{"", "notApplicable", "pass", "warn", "inconclusive", "fail"}
