@@ -7,13 +7,10 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Bounds of packets of classes on one link: for runs over some dozens of nodes,
-// which are the largest that send them. What exceeds them is not counted, so that
-// a count can only become too small: nothing is proven by that.
-const (
-	maxClassSeen  = 8192
-	maxClassLeaks = 4096
-)
+// maxClassSeen bounds the packets of classes on one link: for runs over some dozens
+// of nodes, which are the largest that send them. What exceeds it is not counted, so
+// that a count can only become too small: nothing is proven by that.
+const maxClassSeen = 8192
 
 // classed reports whether the frame is a packet of a class of this run, whole and
 // not in an ICMP error, which quotes what was sent before. Such a quote is

@@ -9,11 +9,13 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// Bounds of the leaks of one link: those of the run's own packets, and as
-// many again of packets of other pods, which so cannot crowd them out.
+// Bounds of the leaks of one link: those of the run's own packets, as many again
+// of packets of other pods, and as many of packets of classes, so that none of them
+// crowds out the others.
 const (
-	maxLeaks  = 64
-	maxSample = 160
+	maxLeaks     = 64   // kinds
+	maxLeakPairs = 8192 // with those that are kept because their pair has no other
+	maxSample    = 160  // bytes of a frame
 )
 
 // leakKey is what makes two leaks equal.
@@ -26,13 +28,54 @@ type leakKey struct {
 	outerSource, outerTarget netip.Addr
 }
 
-// leaks sums the leaks of one link. Different ones beyond maxLeaks are
-// counted in the last one: how many there are no longer matters by then.
+// ofPair is the key of all that leak from and to the same pods in one direction,
+// in whatever they are encapsulated. Of a packet of a class that decides what it is.
+func (k leakKey) ofPair() leakKey {
+	if k.class == "" {
+		k.layers = ""
+		k.outerSource = netip.Addr{}
+		k.outerTarget = netip.Addr{}
+	}
+	return k
+}
+
+// leaks sums the leaks of one link. The zero value is ready.
 type leaks struct {
-	most int // different ones, 0 for maxLeaks
+	sightings[leakKey]
+	pods sightings[podKey] // see addPods
+}
+
+// sightings counts leaks of equal keys in one. Beyond maxLeaks different ones those
+// of a pair are counted in one that it has already: which pairs leak has to be known
+// of all of them, in which ways no longer matters by then. The zero value is ready.
+type sightings[K comparable] struct {
 	all  []*evidence.Sighting
-	byID map[leakKey]*evidence.Sighting
-	pods podLeaks
+	byID map[K]*evidence.Sighting
+}
+
+// count counts a leak. It returns what to describe it in if that is new, else nil.
+func (s *sightings[K]) count(key, pair K) (unknown *evidence.Sighting) {
+	one := s.byID[key]
+	if one == nil && len(s.all) >= maxLeaks {
+		key, one = pair, s.byID[pair]
+	}
+	if one == nil && len(s.all) == maxLeakPairs {
+		one = s.all[maxLeakPairs-1]
+	}
+	if one != nil {
+		one.Count++
+		return nil
+	}
+	one = &evidence.Sighting{Count: 1}
+	s.all = append(s.all, one)
+	if s.byID == nil {
+		s.byID = make(map[K]*evidence.Sighting)
+	}
+	s.byID[key] = one
+	if s.byID[pair] == nil {
+		s.byID[pair] = one
+	}
+	return one
 }
 
 func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *matcher) {
@@ -54,25 +97,14 @@ func (s *leaks) add(link string, f *Frame, d *dissection, found *match, m *match
 	if found.classed() {
 		key.class, key.answer = found.header.class()
 	}
-	one := s.byID[key]
-	switch {
-	case one != nil:
-	case len(s.all) == cmp.Or(s.most, maxLeaks):
-		one = s.all[len(s.all)-1]
-	default:
-		one = &evidence.Sighting{
+	if one := s.count(key, key.ofPair()); one != nil {
+		*one = evidence.Sighting{
 			Link: link, Direction: key.direction, Source: source, Target: target, Family: family,
 			By: key.by, First: key.first, Class: key.class, Answer: key.answer, Layers: key.layers,
-			OuterSource: d.source, OuterTarget: d.target,
+			OuterSource: d.source, OuterTarget: d.target, Count: 1,
 			Sample: bytes.Clone(f.Data[:sampleEnd(f.Data, d, found)]),
 		}
-		if s.byID == nil {
-			s.byID = make(map[leakKey]*evidence.Sighting)
-		}
-		s.byID[key] = one
-		s.all = append(s.all, one)
 	}
-	one.Count++
 }
 
 // sampleEnd returns how much of a frame may be kept: headers and the run's own

@@ -8,15 +8,9 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
-// podLeaks sums the packets from one node's pods to another's that were
-// seen in clear, whosever they are. Ports do not make two of them different:
-// however many connections pods have, their leaks stay few.
-type podLeaks struct {
-	all  []*evidence.Sighting
-	byID map[podKey]*evidence.Sighting
-}
-
-// podKey is what makes two of them equal.
+// podKey is what makes two packets from one node's pods to another's equal that
+// were seen in clear, whosever they are. Ports do not make them different: however
+// many connections pods have, their leaks stay few.
 type podKey struct {
 	direction                string
 	source, target, family   int
@@ -25,8 +19,14 @@ type podKey struct {
 	outerSource, outerTarget netip.Addr
 }
 
+// ofPair is the key of all from one node's pods to another's in one direction.
+func (k podKey) ofPair() podKey {
+	return podKey{direction: k.direction, source: k.source, target: k.target, family: k.family}
+}
+
+// addPods counts a packet from one node's pods to another's.
 func (s *leaks) addPods(link string, f *Frame, d *dissection) {
-	p, known := &d.pods, &s.pods
+	p := &d.pods
 	key := podKey{
 		direction: f.Direction, source: p.source, target: p.target, family: p.family, protocol: p.protocol,
 		stack: d.stack, outerSource: d.source, outerTarget: d.target,
@@ -35,27 +35,15 @@ func (s *leaks) addPods(link string, f *Frame, d *dissection) {
 		key.outerSource = netip.Addr{}
 		key.outerTarget = netip.Addr{}
 	}
-	one := known.byID[key]
-	switch {
-	case one != nil:
-	case len(known.all) == maxLeaks:
-		one = known.all[maxLeaks-1]
-	default:
-		one = p.leak(f, d)
-		one.Link = link
-		if known.byID == nil {
-			known.byID = make(map[podKey]*evidence.Sighting)
-		}
-		known.byID[key] = one
-		known.all = append(known.all, one)
+	if one := s.pods.count(key, key.ofPair()); one != nil {
+		*one = p.leak(link, f, d)
 	}
-	one.Count++
 }
 
 // leak describes the first packet of its kind.
-func (p *podHeader) leak(f *Frame, d *dissection) *evidence.Sighting {
-	one := &evidence.Sighting{
-		Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, Protocol: p.protocol,
+func (p *podHeader) leak(link string, f *Frame, d *dissection) evidence.Sighting {
+	one := evidence.Sighting{
+		Link: link, Count: 1, Direction: f.Direction, Source: p.source, Target: p.target, Family: p.family, Protocol: p.protocol,
 		By: evidence.LeakedByRange, Layers: d.text(), OuterSource: d.source, OuterTarget: d.target,
 	}
 	one.InnerSource, one.InnerTarget = p.addresses(f.Data)

@@ -63,7 +63,7 @@ func (t *Stats) Link(name string, role evidence.LinkRole) *LinkStats {
 	l := &LinkStats{
 		stats: t, id: len(t.links), name: name,
 		capture: evidence.Capture{Link: name, Role: role},
-		seen:    make(seenPairs), clear: leaks{most: maxClassLeaks},
+		seen:    make(seenPairs),
 	}
 	t.links = append(t.links, l)
 	return l
