@@ -17,8 +17,8 @@ import (
 
 // Bounds on what of traffic control is read.
 const (
-	maxFilteredLinks = 512
-	maxFilters       = 1024
+	maxFilterPlaces = 4096 // queueing disciplines and classes that can hold filters
+	maxFilters      = 1024
 )
 
 // Of linux/rtnetlink.h, linux/pkt_sched.h and linux/pkt_cls.h.
@@ -57,43 +57,54 @@ func (r Reader) trafficControl(links []evidence.Link) (result, error) {
 }
 
 func readFilters(names map[int]string) (found result, err error) {
-	conn, err := kernel.Open(unix.NETLINK_ROUTE)
-	if err != nil {
-		return result{}, err
-	}
-	defer conn.Close()
-	disciplines, err := listQdiscs(conn)
+	found.lacking, err = eachFilter(func(message []byte) {
+		found.count++
+		found.diversions = append(found.diversions, parseFilter(message, names)...)
+	})
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		return result{note: "this kernel has no traffic control"}, nil
 	}
 	if err != nil {
-		return result{}, fmt.Errorf("listing queueing disciplines: %w", err)
+		return result{}, err
 	}
-	filtered := map[int]bool{}
+	return found, nil
+}
+
+// eachFilter calls visit with every message of RTM_GETTFILTER's answers, for the
+// queueing disciplines of all links and for their classes; lacking reports why not
+// for all. It fails with EOPNOTSUPP where the kernel has no traffic control.
+func eachFilter(visit func(message []byte)) (lacking string, err error) {
+	conn, err := kernel.Open(unix.NETLINK_ROUTE)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	disciplines, err := listQdiscs(conn)
+	if err != nil {
+		return "", fmt.Errorf("listing queueing disciplines: %w", err)
+	}
+	places := 0
 	for _, q := range disciplines {
-		filtered[q.link] = true
-		if len(filtered) > maxFilteredLinks {
-			found.lacking = fmt.Sprintf("more than %d links can have filters", maxFilteredLinks)
-			break
-		}
 		parents, err := q.parents(conn)
 		if err != nil {
-			return result{}, fmt.Errorf("listing the classes of %s: %w", names[q.link], err)
+			return "", fmt.Errorf("listing the classes of link %d: %w", q.link, err)
+		}
+		if places += len(parents); places > maxFilterPlaces {
+			return fmt.Sprintf("more than %d queueing disciplines and classes can have filters", maxFilterPlaces), nil
 		}
 		for _, parent := range parents {
 			err := conn.Dump(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) {
-				found.count++
-				found.diversions = append(found.diversions, parseFilter(q.own(message, parent), names)...)
+				visit(q.own(message, parent))
 			})
 			if errors.Is(err, syscall.EOPNOTSUPP) {
-				return found, nil // this kernel has no filters
+				return "", nil // this kernel has no filters
 			}
 			if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EINVAL) {
-				return result{}, fmt.Errorf("listing the filters of %s: %w", names[q.link], err)
+				return "", fmt.Errorf("listing the filters of link %d: %w", q.link, err)
 			}
 		}
 	}
-	return found, nil
+	return "", nil
 }
 
 // qdisc is a queueing discipline that can hold filters.
@@ -149,7 +160,7 @@ func (q qdisc) parents(conn *kernel.Conn) ([]uint32, error) {
 		if len(message) < sizeofTcMessage {
 			return
 		}
-		if class := native.Uint32(message[8:]); class>>16 == q.handle>>16 && len(parents) < maxFilters {
+		if class := native.Uint32(message[8:]); class>>16 == q.handle>>16 {
 			parents = append(parents, class)
 		}
 	})

@@ -19,32 +19,10 @@ import (
 // tcFirewall reads the filters of traffic control that drop, on links that leave
 // the host. Programs there are among the diversions.
 func (r Reader) tcFirewall(w *firewall) error {
-	conn, err := kernel.Open(unix.NETLINK_ROUTE)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	disciplines, err := listQdiscs(conn)
+	w.tool = "tc"
+	_, err := eachFilter(w.filter)
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		return nil
-	}
-	w.tool = "tc"
-	for _, q := range disciplines[:min(len(disciplines), maxFilteredLinks)] {
-		parents, unread := q.parents(conn)
-		if unread != nil {
-			return unread
-		}
-		for _, parent := range parents {
-			unread := conn.Dump(unix.RTM_GETTFILTER, tcRequest(q.link, parent), func(message []byte) {
-				w.filter(q.own(message, parent))
-			})
-			if errors.Is(unread, syscall.EOPNOTSUPP) {
-				return nil // this kernel has no filters
-			}
-			if unread != nil && !errors.Is(unread, syscall.ENODEV) && !errors.Is(unread, syscall.EINVAL) {
-				return unread
-			}
-		}
 	}
 	return err
 }

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -56,6 +59,35 @@ func TestTrafficControl(t *testing.T) {
 			}
 			found, err := Reader{}.trafficControl(links())
 			checkFound(t, found, err, test.want)
+		})
+	}
+}
+
+// A filter of the last of many classes is read, and of too many it is said that they
+// are not read.
+func TestManyClasses(t *testing.T) {
+	for _, classes := range []int{2000, maxFilterPlaces} {
+		t.Run(fmt.Sprint(classes), func(t *testing.T) {
+			enter(t)
+			run(t, "ip link add eth0 type veth peer name eth1")
+			batch := "qdisc add dev eth0 root handle 1: htb\n"
+			for n := range classes {
+				batch += fmt.Sprintf("class add dev eth0 parent 1: classid 1:%x htb rate 1mbit\n", n+1)
+			}
+			batch += fmt.Sprintf("filter add dev eth0 parent 1:%x protocol ip u32 match u32 0 0 "+
+				"action mirred egress redirect dev eth1\n", classes)
+			file := filepath.Join(t.TempDir(), "batch")
+			if err := os.WriteFile(file, []byte(batch), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run(t, "tc -batch "+file)
+			found, err := Reader{}.trafficControl(links())
+			if read := len(found.diversions) > 0; err != nil || read == (found.lacking != "") {
+				t.Errorf("%d are read, lacking %q, %v", len(found.diversions), found.lacking, err)
+			}
+			if many := classes == maxFilterPlaces; many == (found.lacking == "") {
+				t.Errorf("lacking %q", found.lacking)
+			}
 		})
 	}
 }
