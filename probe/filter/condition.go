@@ -135,7 +135,11 @@ func (c *condition) addresses(f field, prefixes []netip.Prefix, negated bool) {
 		c.never = c.never || len(prefixes) == 0
 	default:
 		both := narrower(*yes, prefixes)
-		*yes = both[:min(len(both), maxAlternatives)]
+		if len(both) > maxAlternatives { // it may be fewer packets than those so far, not others
+			c.other("%s in a set of %d prefixes", name, len(prefixes))
+			return
+		}
+		*yes = both
 		c.never = c.never || len(both) == 0
 	}
 }

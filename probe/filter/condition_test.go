@@ -245,3 +245,24 @@ func TestWords(t *testing.T) {
 		t.Error("a condition on the family is not shown, or that of the table is")
 	}
 }
+
+// Two sets of prefixes that have more in common than is kept narrow a condition to
+// nothing less than one of them: a rule never seems to be for fewer packets than it is.
+func TestNothingIsNarrowedAway(t *testing.T) {
+	var nested, wide []netip.Prefix
+	for n := range maxAlternatives {
+		wide = append(wide, netip.PrefixFrom(netip.MustParseAddr("10.42.1.9"), maxAlternatives-n))
+		nested = append(nested, netip.PrefixFrom(netip.MustParseAddr("10.42.1.9"), maxAlternatives-n))
+	}
+	var c condition
+	c.addresses(fieldTarget, wide, false)
+	c.addresses(fieldTarget, nested, false)
+	if len(c.To) != maxAlternatives || len(c.Other) != 1 || c.never {
+		t.Errorf("%+v", c)
+	}
+	c.addresses(fieldTarget, prefixes("10.42.1.9/32"), false)
+	c.addresses(fieldTarget, prefixes("192.0.2.0/24"), false)
+	if !c.never {
+		t.Errorf("%+v, want never", c)
+	}
+}
