@@ -1,5 +1,7 @@
 package scenario
 
+import "fmt"
+
 // eight is the whole mesh of eight nodes, both families: 56 ordered pairs, each twice. It takes a lab of its own, which
 // is why it is a group that is run on purpose.
 var eight = []Scenario{
@@ -26,4 +28,22 @@ var eight = []Scenario{
 		Pairs:    []string{"node-3>node-6/6", "node-6>node-3/6"},
 		Sabotage: dropOnSwitch("ip6 saddr 2001:db8::13 ip6 daddr 2001:db8::16 udp dport 51821"), Restore: dropSwitchTable, Unmendable: inTheNetwork,
 	},
+	{
+		// There are more of them than a probe tells apart, and still each is named.
+		Name: "eight-tee", Title: "every IPv4 packet of the tunnels also leaves in clear, on all of eight nodes",
+		Cluster: dual8, Want: fail(codeLeak), Tested: 112, Pairs: allOver(8, 4),
+		Sabotage: onEach(teeOn("eth0")), Restore: onEach(unteeOn), Unmendable: byHand,
+	},
+}
+
+// allOver are all pairs of some nodes, in one family.
+func allOver(nodes, family int) (pairs []string) {
+	for from := range nodes {
+		for to := range nodes {
+			if from != to {
+				pairs = append(pairs, fmt.Sprintf("node-%d>node-%d/%d", from+1, to+1, family))
+			}
+		}
+	}
+	return pairs
 }

@@ -86,12 +86,18 @@ func dropFakes(nodes []string) []Command {
 
 // tee copies what enters the first node's tunnel to one of its network cards.
 func tee(card string) func([]string) []Command {
-	return func(nodes []string) []Command {
-		return []Command{start(nodes[0], "tee", "tee flannel-wg "+card, "grep -q copying /run/lab/tee.log")}
+	return func(nodes []string) []Command { return []Command{teeOn(card)(nodes[0])} }
+}
+
+func untee(nodes []string) []Command { return []Command{unteeOn(nodes[0])} }
+
+func teeOn(card string) func(node string) Command {
+	return func(node string) Command {
+		return start(node, "tee", "tee flannel-wg "+card, "grep -q copying /run/lab/tee.log")
 	}
 }
 
-func untee(nodes []string) []Command { return []Command{stop(nodes[0], "tee")} }
+func unteeOn(node string) Command { return stop(node, "tee") }
 
 // leakYoung spares the first pod that comes, which is the run's test pod, and copies what the second sends.
 func leakYoung(nodes []string) []Command {
