@@ -144,3 +144,26 @@ func TestTheFirstConflictByTextCounts(t *testing.T) {
 			"it describes the capture on x in two ways")
 	}
 }
+
+// What one agent writes is only that of its node and its role.
+func TestWhoWritesAStream(t *testing.T) {
+	hello := func(role, node, boot string) *evidence.Hello {
+		return &evidence.Hello{Role: role, Node: node, BootID: boot}
+	}
+	for _, test := range []struct {
+		name string
+		said []any
+		gap  string
+	}{
+		{"its own", []any{hello("probe", "a", "1")}, ""},
+		{"its own, twice the same", []any{hello("probe", "a", "1"), hello("probe", "a", "1")}, ""},
+		{"another boot", []any{hello("probe", "a", "1"), hello("probe", "a", "2")}, "it describes who writes it in two ways"},
+		{"another node", []any{hello("probe", "b", "1")}, `it was written on "b", and not on a`},
+		{"another node, later", []any{hello("probe", "a", "1"), hello("probe", "b", "1")},
+			`it was written on "b", and not on a`},
+		{"another role", []any{hello("pod", "a", "1")}, `it was written by "pod", and not by a probe`},
+	} {
+		g := graph.New(abc().say("probe/a", test.said...))
+		same(t, test.name, g.Node("a").ProbeGap, test.gap)
+	}
+}
