@@ -20,11 +20,12 @@ const (
 	CellLeak      Cell = "leak"          // seen in clear, though the network promises to encrypt it
 	CellNotProven Cell = "notProven"     // nothing in clear was seen, nor all of it in the tunnel
 	CellByDesign  Cell = "clearByDesign" // seen in clear, as is to be expected of this network
+	CellDropped   Cell = "dropped"       // none left its node, in whatever form
 	CellEncrypted Cell = "encrypted"     // all that arrived went through WireGuard, nothing was seen in clear
 )
 
 // Cells are all cells, the gravest first.
-var Cells = []Cell{CellLeak, CellNotProven, CellByDesign, CellEncrypted}
+var Cells = []Cell{CellLeak, CellNotProven, CellByDesign, CellDropped, CellEncrypted}
 
 // ClassCell is one class of one pair and family, with the reason for its cell.
 type ClassCell struct {
@@ -43,6 +44,7 @@ var ClassNames = map[evidence.Class]string{
 	evidence.ClassNodePod:     "node → remote pod",
 	evidence.ClassNodeNode:    "node → remote node",
 	evidence.ClassDNS:         "pod → remote pod of the DNS",
+	evidence.ClassEnded:       "pod → remote pod that has ended",
 }
 
 // ClassesOf returns the cells of all classes that were asked for, of one edge.
@@ -84,14 +86,27 @@ func classed(p *profile.Profile, e *graph.Edge, class evidence.Class) *judgedCla
 		c.why = fmt.Sprintf("%s seen in clear: %s", plural(c.inClear(), "packet"), cmp.Or(c.promise.Why,
 			"this network promises nothing of it"))
 	default:
-		c.cell, c.why = CellNotProven, c.lacks(e, untranslated)
-		if c.why == "" {
-			c.cell = CellEncrypted
-			c.why = fmt.Sprintf("%s and %s seen in the tunnel, entering and leaving",
-				plural(uint64(c.Received), "packet"), plural(uint64(c.Answered), "answer"))
-		}
+		c.cell, c.why = c.outOfSight(e, untranslated)
 	}
 	return c
+}
+
+// outOfSight judges a class of which nothing was seen in clear.
+func (c *judgedClass) outOfSight(e *graph.Edge, untranslated int) (cell Cell, why string) {
+	if why := c.lacks(e, untranslated); why != "" {
+		return CellNotProven, why
+	}
+	switch {
+	case c.Class != evidence.ClassEnded:
+		return CellEncrypted, fmt.Sprintf("%s and %s seen in the tunnel, entering and leaving",
+			plural(uint64(c.Received), "packet"), plural(uint64(c.Answered), "answer"))
+	case c.Into == 0:
+		return CellDropped, fmt.Sprintf("none of %s left %s", plural(uint64(c.Sent), "packet"), c.From.Name)
+	case c.Into < c.Sent:
+		return CellEncrypted, fmt.Sprintf("%d of %s seen entering the tunnel, the others did not leave %s", c.Into,
+			plural(uint64(c.Sent), "packet"), c.From.Name)
+	}
+	return CellEncrypted, fmt.Sprintf("%s seen entering the tunnel", plural(uint64(c.Into), "packet"))
 }
 
 // passedOn reports whether a question was seen leaving the node of the server that it
@@ -142,10 +157,17 @@ func (c *judgedClass) lacks(e *graph.Edge, untranslated int) string {
 		return unverifiedEnd(e)
 	case uncontrolledEnd(e) != "":
 		return "no control packet was seen on " + uncontrolledEnd(e) + ": a leak there could have been missed"
+	case c.Class == evidence.ClassEnded && !c.Ended:
+		return "the new pod on " + to + " had not ended"
 	case c.Sent == 0 && c.Error != "":
 		return fmt.Sprintf("nothing could be sent: %s", c.Error)
 	case c.Sent == 0:
 		return "nothing was sent" + noTarget(e.Graph(), c.Class)
+	case c.Class == evidence.ClassEnded && c.IntoOther > c.Into:
+		return fmt.Sprintf("%s seen entering a tunnel of %s that is not WireGuard's",
+			plural(uint64(c.IntoOther), "packet"), from)
+	case c.Class == evidence.ClassEnded:
+		return "" // nobody is there to receive or to answer
 	case c.Received == 0 && untranslated > 0:
 		return fmt.Sprintf("the address of the Service was not translated on %s: is there a kube-proxy?", from)
 	case c.Received == 0 && classScope(c.Class) == evidence.ScopeServices:
@@ -194,12 +216,14 @@ func uncontrolledEnd(e *graph.Edge) string {
 // network does not promise to encrypt fails nothing.
 func (v *view) classes(e *graph.Edge) verdict.Outcome {
 	var leaking, lacking *judgedClass
-	encrypted, clear, unproven := 0, 0, 0
+	encrypted, dropped, clear, unproven := 0, "", 0, 0
 	for _, class := range e.AskedClasses() {
 		c := classed(&v.Profile, e, class)
 		switch {
 		case c.cell == CellEncrypted:
 			encrypted++
+		case c.cell == CellDropped:
+			dropped = ", one dropped"
 		case c.cell == CellByDesign:
 			clear++
 		case c.cell == CellLeak && leaking == nil:
@@ -216,13 +240,17 @@ func (v *view) classes(e *graph.Edge) verdict.Outcome {
 	case lacking != nil:
 		return unknown("%s, from %s to %s: %s", ClassNames[lacking.Class], e.From.Name, e.To.Name, lacking.why)
 	}
-	return pass("%d classes encrypted, %d in clear by design, %d of which nothing is promised not proven",
-		encrypted, clear, unproven)
+	return pass("%d classes encrypted%s, %d in clear by design, %d of which nothing is promised not proven",
+		encrypted, dropped, clear, unproven)
 }
 
 // classLeak describes packets of a class in clear that the network promises to
 // encrypt.
 func (v *view) classLeak(c *judgedClass) verdict.Outcome {
 	what := fmt.Sprintf("traffic of the class %q from %s to %s", ClassNames[c.Class], c.From.Name, c.To.Name)
-	return leaked(v.Graph, what, c.clear)
+	out := leaked(v.Graph, what, c.clear)
+	if c.Class == evidence.ClassEnded {
+		out.Variant = "ended"
+	}
+	return out
 }

@@ -382,7 +382,8 @@ var rows = []row{
 			Failed: "traffic that the network promises to encrypt crosses the wire in plaintext",
 			Kind:   verdict.Plaintext,
 			Why: "A packet to a Service or from a node can take another path than one from pod to pod: " +
-				"its addresses are translated on the way. What the network does not promise to encrypt, " +
+				"its addresses are translated on the way. One for a pod that has ended can be unknown to its " +
+				"node by then. What the network does not promise to encrypt, " +
 				"such as what is for a node's own address, is in clear by design and fails nothing.",
 			Reads: "where --scope asks for it: marked datagrams of each class, sent, received and answered, " +
 				"on WireGuard links and on links that leave a host",

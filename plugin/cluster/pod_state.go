@@ -58,6 +58,15 @@ func podDone(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || len(statuses) > 0 && !slices.ContainsFunc(statuses, unfinished)
 }
 
+// podEnded reports whether a pod is done and its network is gone too, as far as the
+// kubelet says that (KEP 3085, from Kubernetes 1.29 on).
+func podEnded(pod *corev1.Pod) bool {
+	networked := func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReadyToStartContainers && c.Status != corev1.ConditionFalse
+	}
+	return podDone(pod) && !slices.ContainsFunc(pod.Status.Conditions, networked)
+}
+
 // podFailure returns why the pod cannot become Ready, nil if it still can.
 func podFailure(pod *corev1.Pod) *evidence.Problem {
 	for _, c := range pod.Status.Conditions {

@@ -59,6 +59,30 @@ func TestPodDone(t *testing.T) {
 	}
 }
 
+// A pod has ended when its network is gone as well, where the kubelet says that.
+func TestPodEnded(t *testing.T) {
+	networked := func(status corev1.PodStatus, is corev1.ConditionStatus) corev1.PodStatus {
+		status.Conditions = []corev1.PodCondition{{Type: corev1.PodReadyToStartContainers, Status: is}}
+		return status
+	}
+	for name, test := range map[string]struct {
+		status corev1.PodStatus
+		ended  bool
+	}{
+		"running, without a network": {networked(container(corev1.ContainerState{
+			Running: &corev1.ContainerStateRunning{}}), corev1.ConditionFalse), false},
+		"done, with its network":       {networked(ended(0), corev1.ConditionTrue), false},
+		"done, nobody knows":           {networked(ended(0), corev1.ConditionUnknown), false},
+		"done, and its network gone":   {networked(ended(0), corev1.ConditionFalse), true},
+		"done, under an older kubelet": {ended(0), true},
+		"failed":                       {networked(ended(1), corev1.ConditionFalse), false},
+	} {
+		if got := podEnded(&corev1.Pod{Status: test.status}); got != test.ended {
+			t.Errorf("%s: %v, want %v", name, got, test.ended)
+		}
+	}
+}
+
 func TestPodFailure(t *testing.T) {
 	const configError = "CreateContainerConfigError"
 	for name, test := range map[string]struct {

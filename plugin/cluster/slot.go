@@ -105,6 +105,7 @@ func (s *slot) evidence() evidence.Pod {
 		pod.Name = s.pod.Name
 		pod.IPs = podIPs(s.pod)
 		pod.Image = imageOf(s.pod)
+		pod.Ended = podEnded(s.pod)
 	}
 	return pod
 }

@@ -120,7 +120,8 @@ signal's number: 130 for Ctrl-C, 143 for SIGTERM.`,
 		"directions between nodes to test: all, ring (each node to the next), or to how many others each node sends")
 	flags.StringVar(&f.family, "family", "", "address families to test: 4, 6 or all (default those the pods have)")
 	flags.StringSliceVar(&f.scope, "scope", []string{evidence.ScopePods}, "what to test: pods, and also services "+
-		"(cluster addresses and node ports), hosts (pods and nodes to nodes), dns (pods to the cluster's DNS)")
+		"(cluster addresses and node ports), hosts (pods and nodes to nodes), dns (pods to the cluster's DNS), "+
+		"ended (pods to pods that have ended)")
 	flags.StringVar(&f.record, "record", "", "write the evidence to this `file`, for kubectl wg replay; "+
 		"compressed if it ends with .gz")
 	flags.BoolVar(&f.printManifests, "print-manifests", false, "print what would be created and exit")
@@ -150,7 +151,7 @@ const maxNewPods = 64
 var families = map[string][]int{"": nil, "4": {4}, "6": {6}, "all": {4, 6}}
 
 // scopes are the values of --scope. Pods are always tested.
-var scopes = []string{evidence.ScopePods, evidence.ScopeServices, evidence.ScopeHosts, evidence.ScopeDNS}
+var scopes = []string{evidence.ScopePods, evidence.ScopeServices, evidence.ScopeHosts, evidence.ScopeDNS, evidence.ScopeEnded}
 
 // beyondPods returns what --scope names besides pods, in the order of scopes.
 func (f *verifyFlags) beyondPods() (some []string) {
@@ -176,6 +177,8 @@ func (r *root) validate(f *verifyFlags) error {
 			strings.Join(f.scope, ","))
 	case f.printRole != "" && r.role(f.printRole) == nil:
 		return usagef("one of: cluster, namespaced", "invalid value %q for --print-role", f.printRole)
+	case f.newPods == 0 && slices.Contains(f.scope, evidence.ScopeEnded):
+		return usagef("omit --new-pods, or give it a value above 0", "--scope %s needs new pods", evidence.ScopeEnded)
 	case f.newPods < 0 || f.newPods > maxNewPods:
 		return usagef("", "--new-pods %d is not between 0 and %d", f.newPods, maxNewPods)
 	case f.buffer < 0:

@@ -18,9 +18,12 @@ type ClassEdge struct {
 	Answered uint32 // answers that came back to From
 	Received uint32 // requests that came to To
 	Error    string // why From could not send, empty if it could
+	Ended    bool   // of ClassEnded: the pod that it is for had ended before it was sent
 	// Requests and answers that were seen entering a WireGuard link at their sender's
 	// node and leaving one at the other's.
 	Into, OutOf, AnswersInto, AnswersOutOf uint32
+	// IntoOther are requests that were seen entering another tunnel at their sender's node.
+	IntoOther uint32
 	// Clear are those that were seen on a link that leaves a host.
 	Clear []Leak
 }
@@ -57,21 +60,25 @@ func (e *Edge) Class(class evidence.Class) *ClassEdge {
 		}
 	}
 	tx, rx := evidence.DirectionTX, evidence.DirectionRX
-	if class == evidence.ClassDNS { // who answers is none of the run's and counts nothing
+	switch class {
+	case evidence.ClassDNS: // who answers is none of the run's and counts nothing
 		c.Received = c.Answered
+	case evidence.ClassEnded:
+		newPod := e.To.Pods["newcomer"]
+		c.Ended = newPod != nil && newPod.Ended
 	}
-	c.Into = e.From.classSeen(e, class, tx, false)
-	c.OutOf = e.To.classSeen(e, class, rx, false)
-	c.AnswersInto = e.To.classSeen(e, class, tx, true)
-	c.AnswersOutOf = e.From.classSeen(e, class, rx, true)
+	c.Into, c.IntoOther = e.From.classSeen(e, class, tx, false)
+	c.OutOf, _ = e.To.classSeen(e, class, rx, false)
+	c.AnswersInto, _ = e.To.classSeen(e, class, tx, true)
+	c.AnswersOutOf, _ = e.From.classSeen(e, class, rx, true)
 	c.Clear = e.graph.clear[classKey{class, e.From.Index, e.To.Index, e.Family}]
 	return c
 }
 
 // classSeen counts what was seen of an edge's requests, or of the answers to them,
 // on that of the node's WireGuard links on which most was: what one of them sends
-// through another is ciphertext there.
-func (n *Node) classSeen(e *Edge, class evidence.Class, direction string, answer bool) (most uint32) {
+// through another is ciphertext there. The same of its other tunnels.
+func (n *Node) classSeen(e *Edge, class evidence.Class, direction string, answer bool) (most, other uint32) {
 	want := classKey{class, e.From.Index, e.To.Index, e.Family}
 	for _, s := range n.ClassSeen {
 		if s.Direction != direction || s.Answer != answer ||
@@ -80,9 +87,11 @@ func (n *Node) classSeen(e *Edge, class evidence.Class, direction string, answer
 		}
 		if l := n.Link(s.Link); l != nil && l.Role == evidence.RoleWireGuard {
 			most = max(most, s.Count)
+		} else {
+			other = max(other, s.Count)
 		}
 	}
-	return most
+	return most, other
 }
 
 // classesOn counts the packets of classes that were seen on a link.
@@ -120,14 +129,14 @@ func (g *Graph) asked(class evidence.Class) bool {
 	return false
 }
 
-// AskedClasses are those of an edge: a pod of the cluster's DNS is not on every node.
-// Where none is known at all, it is of every edge that nothing is known.
+// AskedClasses are those of an edge: a pod of the cluster's DNS is not on every node,
+// nor is a new pod of the run. Where none is known at all, it is of every edge that
+// nothing is known.
 func (e *Edge) AskedClasses() []evidence.Class {
-	asked := e.graph.AskedClasses()
-	if e.graph.answersDNS(e.To.Index, e.Family) {
-		return asked
-	}
-	return slices.DeleteFunc(asked, func(class evidence.Class) bool { return class == evidence.ClassDNS })
+	return slices.DeleteFunc(e.graph.AskedClasses(), func(class evidence.Class) bool {
+		return class == evidence.ClassDNS && !e.graph.answersDNS(e.To.Index, e.Family) ||
+			class == evidence.ClassEnded && len(e.graph.Run.Newcomers) > 0 && e.To.Newcomer == nil
+	})
 }
 
 // answersDNS reports whether a node has a pod of the cluster's DNS, or none is known.

@@ -38,6 +38,7 @@ func PodHops() Promises {
 		evidence.ClassNodePod:     {Why: fromNode},
 		evidence.ClassNodeNode:    {Why: toNode},
 		evidence.ClassDNS:         {Encrypted: true},
+		evidence.ClassEnded:       {Encrypted: true},
 	}
 }
 

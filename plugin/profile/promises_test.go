@@ -20,6 +20,7 @@ func TestPromises(t *testing.T) {
 		for _, one := range evidence.Classes {
 			promise := p.Promise(one.Class)
 			want := one.Class == evidence.ClassClusterIP || one.Class == evidence.ClassDNS ||
+				one.Class == evidence.ClassEnded ||
 				one.Class == evidence.ClassNodePort && row.flannel || one.Class == evidence.ClassNodePod && row.nodePod
 			if promise.Encrypted != want || (promise.Why == "") != want {
 				t.Errorf("%s: %s: %+v", row.name, one.Class, promise)

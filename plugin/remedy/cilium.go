@@ -113,11 +113,9 @@ var ciliumRemedies = []row{
 	// Restarts the agent of one node.
 	{"WG0606", "", Cilium, ciliumAgain},
 	// Prints no command. Changes: traffic for pods that an agent does not know yet is dropped.
-	{"WG0609", "", Cilium, Hint{
-		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
-		Note: "Set the strict mode of its encryption for egress and ingress (encryption.strictMode), in a current " +
-			"release.",
-	}},
+	{"WG0609", "", Cilium, ciliumStrict},
+	// Prints no command. Changes: traffic for pods that an agent does not know any more is dropped.
+	{"WG0621", "ended", Cilium, ciliumStrict},
 	// Prints no command. Changes: a few bytes for each peer and interval.
 	{"WG0702", "", Cilium, Hint{
 		Title: "Have the nodes send keepalives",
@@ -131,4 +129,11 @@ const ciliumPauses = "running pods keep running; new pods on {node} and changes 
 var ciliumAgain = Hint{
 	Title:      "Restart Cilium on {node}: its agent sets up the device and its peers again",
 	Disruption: ciliumPauses, Steps: []Step{ciliumRestart},
+}
+
+// ciliumStrict is for what agents send in clear because they do not know its target.
+var ciliumStrict = Hint{
+	Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
+	Note: "Set the strict mode of its encryption for egress and ingress (encryption.strictMode), in a current " +
+		"release.",
 }

@@ -88,6 +88,12 @@ var wireRemedies = []row{
 			"The readings above say on which link and in which format they left.",
 	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
+	{"WG0621", "ended", "", Hint{
+		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
+		Note: "Find what treats the traffic of pods that have ended differently, such as an agent that removes a " +
+			"route, a rule or an address list per pod, and whether it has a strict mode.",
+	}},
+	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
 		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",
 		Note: "Find what treats the traffic of new pods differently, such as an agent that writes a route, a rule " +

@@ -114,14 +114,14 @@ func podsRow(j *check.Judgement) classOf {
 // cellWords are the cells as the report writes them.
 var cellWords = map[check.Cell]string{
 	check.CellEncrypted: "encrypted", check.CellByDesign: "in clear by design", check.CellLeak: "LEAK",
-	check.CellNotProven: "not proven",
+	check.CellNotProven: "not proven", check.CellDropped: "dropped",
 }
 
 // cellStatuses choose the mark and style of a cell. What is in clear by design is
 // neither good nor bad.
 var cellStatuses = map[check.Cell]verdict.Status{
 	check.CellEncrypted: verdict.Pass, check.CellByDesign: verdict.NotApplicable, check.CellLeak: verdict.Fail,
-	check.CellNotProven: verdict.Inconclusive,
+	check.CellNotProven: verdict.Inconclusive, check.CellDropped: verdict.Pass,
 }
 
 // classes writes the matrix: a line for each class, with the number of directions

@@ -45,7 +45,7 @@ var words = map[reflect.Type][]any{
 		verdict.NotApplicable, verdict.Pass, verdict.Warn, verdict.Inconclusive, verdict.Fail,
 	},
 	reflect.TypeFor[verdict.Proof]():  steps(),
-	reflect.TypeFor[check.Cell]():     {check.CellEncrypted, check.CellByDesign, check.CellLeak, check.CellNotProven},
+	reflect.TypeFor[check.Cell]():     {check.CellEncrypted, check.CellDropped, check.CellByDesign, check.CellLeak, check.CellNotProven},
 	reflect.TypeFor[evidence.Class](): classWords(),
 }
 

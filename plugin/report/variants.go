@@ -182,6 +182,9 @@ var cases = map[string]map[string]string{
 		"counters": "If a link counted more than was captured",
 		"offload":  "If an offload can bypass the captures",
 	},
+	"WG0621": {
+		"ended": "If they are for pods that have ended",
+	},
 	"WG0802": {
 		"plugin": "If the network plugin leaves out the host network",
 		"twice":  "If pod traffic is encrypted twice",

@@ -122,14 +122,35 @@ func (r *Run) sendClasses(ctx context.Context, plan *plan) {
 	}
 }
 
-// reach asks a pod or a probe to send packets of all classes that it sends.
+// sendToEnded has pods send to the new pods on other nodes when these have ended.
+// Agents on the nodes forget them meanwhile, and what they do not know they may send
+// in clear.
+func (r *Run) sendToEnded(ctx context.Context, newPods *newPods, plan *plan) {
+	if !r.options.tests(evidence.ScopeEnded) {
+		return
+	}
+	plan.ended = slices.DeleteFunc(newPods.pods(), func(pod evidence.Pod) bool { return !pod.Ended })
+	r.agents.each(ctx, "sending to pods that have ended", r.agents.pods, plan.reachEnded)
+}
+
+// reach asks a pod or a probe to send packets of all classes that it sends while
+// those live whom they are for.
 func (p *plan) reach(at place) evidence.Request {
+	return p.reachClasses(at, func(class evidence.Class) bool { return class != evidence.ClassEnded })
+}
+
+// reachEnded asks a pod to send to pods that have ended.
+func (p *plan) reachEnded(at place) evidence.Request {
+	return p.reachClasses(at, func(class evidence.Class) bool { return class == evidence.ClassEnded })
+}
+
+func (p *plan) reachClasses(at place, chosen func(evidence.Class) bool) evidence.Request {
 	reach := &evidence.ReachRequest{Attempts: classAttempts, Timeout: int(classAttempts * classPause / time.Millisecond)}
 	for _, to := range p.nodes.pairs.Targets(at.node.Index) {
 		for _, family := range p.about.Families {
 			for _, class := range evidence.Classes {
 				sends := class.Class.FromNode() == (at.role == "probe")
-				if !sends || !slices.Contains(p.about.Scope, class.Scope) {
+				if !sends || !chosen(class.Class) || !slices.Contains(p.about.Scope, class.Scope) {
 					continue
 				}
 				if addr := p.classAddr(class.Class, at.node, &p.nodes.list[to], family); addr.IsValid() {
@@ -171,6 +192,12 @@ func (p *plan) classAddr(class evidence.Class, from, to *evidence.Node, family i
 		for _, server := range p.about.DNS {
 			if server.Node == to.Index && server.Addr.Addr().Is4() == (family == 4) {
 				addr, port = server.Addr.Addr(), server.Addr.Port()
+			}
+		}
+	case evidence.ClassEnded:
+		for _, pod := range p.ended {
+			if pod.Node == to.Name {
+				addr, port = ofFamily(pod.IPs, family), evidence.PodClassPort
 			}
 		}
 	}

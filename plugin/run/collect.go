@@ -46,6 +46,7 @@ func (r *Run) collect(ctx context.Context) error {
 	agents.each(ctx, "sending test packets", agents.pods, plan.send)
 	r.sendClasses(ctx, plan)
 	r.awaitNewPods(ctx, newPods, plan)
+	r.sendToEnded(ctx, newPods, plan)
 	wait(ctx, drainTime+plan.pods.slowest()/8)
 	agents.each(ctx, "reading the counters", agents.probes, reading(evidence.ReadingDrained))
 
@@ -79,10 +80,11 @@ func (r *Run) look(plan *plan) {
 	r.options.Log.Debug("step", "name", "planning", "took", time.Since(began), "tries", len(r.about.Tries))
 }
 
-// awaitNewPods waits until the new pods have begun to send.
+// awaitNewPods waits until the new pods have begun to send, or have ended if others
+// are to send to them then.
 func (r *Run) awaitNewPods(ctx context.Context, newPods *newPods, plan *plan) {
 	began := time.Now()
-	newPods.await(ctx, plan.pods.slowest(), r.record, r.options.Progress)
+	newPods.await(ctx, plan.pods.slowest(), r.options.tests(evidence.ScopeEnded), r.record, r.options.Progress)
 	r.options.Log.Debug("step", "name", "waiting for new pods", "took", time.Since(began))
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kubectl-wg/kubectl-wg/manifests"
@@ -25,6 +26,9 @@ var newPodSecrets = []string{evidence.EnvMark, evidence.EnvKey}
 // newPodTime bounds the wait for the new pods, beyond what the slowest test pod
 // took, which started in the same places.
 const newPodTime = 30 * time.Second
+
+// newPodPoll is how often it is looked whether new pods have ended.
+const newPodPoll = 50 * time.Millisecond
 
 // newPodNodes returns on which of n nodes new pods are placed: at most so many,
 // evenly spread.
@@ -72,10 +76,10 @@ func (n *newPods) place(ctx context.Context, first wire.Run) error {
 	return n.placement.Add(ctx, n.placings)
 }
 
-// await waits until the new pods have begun to send, longer than the slowest
-// test pod took, and records what became of them. That one could not be made is
-// a problem like that it did not start: the run goes on.
-func (n *newPods) await(ctx context.Context, slowest time.Duration, record *record, progress Progress) {
+// await waits until the new pods have begun to send, or have ended, longer than the
+// slowest test pod took, and records what became of them. That one could not be made
+// is a problem like that it did not start: the run goes on.
+func (n *newPods) await(ctx context.Context, slowest time.Duration, end bool, record *record, progress Progress) {
 	if len(n.placings) == 0 {
 		return
 	}
@@ -94,10 +98,11 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 	n.placement.Await(waiting, func(state cluster.Waiting) {
 		progress.Detail("new pods send their first packets, " + state.String())
 	}, func(evidence.Pod) {})
-	for _, pod := range n.placement.Pods() {
-		if pod.Role == manifests.Newcomer {
-			record.add(evidence.Message{Pod: &pod})
-		}
+	if end {
+		n.awaitEnd(waiting)
+	}
+	for _, pod := range n.pods() {
+		record.add(evidence.Message{Pod: &pod})
 	}
 	for _, p := range n.placement.Problems() {
 		if p.What == "place "+manifests.Newcomer {
@@ -105,4 +110,17 @@ func (n *newPods) await(ctx context.Context, slowest time.Duration, record *reco
 			record.problem(named(p))
 		}
 	}
+}
+
+// awaitEnd waits until those that began to send have ended.
+func (n *newPods) awaitEnd(ctx context.Context) {
+	running := func(pod evidence.Pod) bool { return pod.Ready && !pod.Ended }
+	for ctx.Err() == nil && slices.ContainsFunc(n.pods(), running) {
+		wait(ctx, newPodPoll)
+	}
+}
+
+// pods are the new pods as far as they are known.
+func (n *newPods) pods() []evidence.Pod {
+	return slices.DeleteFunc(n.placement.Pods(), func(pod evidence.Pod) bool { return pod.Role != manifests.Newcomer })
 }

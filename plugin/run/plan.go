@@ -19,6 +19,7 @@ type plan struct {
 	pods    testPods
 	known   *known // nil until the nodes were read
 	classes classTargets
+	ended   []evidence.Pod                    // new pods that others send to
 	overlay map[int][]netip.Addr              // see overlay
 	ports   []uint16                          // see Run.ports
 	samples func(*evidence.Node) []netip.Addr // see Options

@@ -29,6 +29,9 @@ const (
 	// ClassDNS: a pod asks a pod of the cluster's DNS on the other node. Nobody of the
 	// run is there: the answer is the server's, which repeats the question.
 	ClassDNS Class = "pod-dns"
+	// ClassEnded: a pod sends to the address of the run's new pod on the other node after
+	// that has ended, as peers of a pod do that is deleted. Nobody answers.
+	ClassEnded Class = "pod-ended"
 )
 
 // The scopes of a run, see Run.Scope.
@@ -37,6 +40,7 @@ const (
 	ScopeServices = "services"
 	ScopeHosts    = "hosts"
 	ScopeDNS      = "dns"
+	ScopeEnded    = "ended"
 )
 
 // Classes are all classes, each with the scope that it belongs to, in the order
@@ -52,6 +56,7 @@ var Classes = []struct {
 	{ClassNodePod, ScopeHosts},
 	{ClassNodeNode, ScopeHosts},
 	{ClassDNS, ScopeDNS},
+	{ClassEnded, ScopeEnded},
 }
 
 // Number is that of a class in a marked packet, 0 if there is no such class.

@@ -144,6 +144,9 @@ type Pod struct {
 	// Image is what its container runs, with its digest, as the node's runtime says it
 	// (status.containerStatuses[].imageID); empty in recordings of earlier versions.
 	Image string `json:"image,omitempty"`
+	// Ended reports that all its containers had ended, with success, and its network with
+	// them, when this was recorded: a new pod's do when it has sent its first packets.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // MeshesObject is the name in Cluster.Objects of what was counted over all

@@ -179,6 +179,10 @@ var cilium = []Scenario{
 		Restore: inTurn(onEach(withoutProxy), on(spareNodes...)), Want: pass, Classes: podCells,
 	},
 	{
+		Name: "cilium-scope-ended", Title: "pods still send to pods on the other node that have ended", Cluster: ciliumNative,
+		Args: endedScope, Want: pass, Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
+	},
+	{
 		Name: "cilium-kpr", Title: "Cilium in the place of kube-proxy, past the kernel's routing", Cluster: ciliumNative,
 		Args: allScopes, Sabotage: on(replaceKubeProxy...), Restore: option("kube-proxy-replacement", "false"), Want: pass,
 		Classes: replacedCells,
@@ -201,6 +205,10 @@ var cilium = []Scenario{
 		Name: "cilium-tunnel-scope", Title: "pods reach Services and nodes through Cilium's tunnel", Cluster: ciliumTunnel,
 		Args: allScopes, Meanwhile: proxied, Sabotage: onEach(proxy), Restore: onEach(withoutProxy),
 		Want: pass, Classes: flannelCells, // the overlay carries what nodes send to pods
+	},
+	{
+		Name: "cilium-tunnel-ended", Title: "pods still send to pods on the other node that have ended", Cluster: ciliumTunnel,
+		Args: endedScope, Want: pass, Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
 	},
 	{
 		Name: "cilium-tunnel-kpr", Title: "the same with Cilium's tunnel", Cluster: ciliumTunnel,

@@ -87,6 +87,18 @@ var scope = []Scenario{
 		Classes: map[string]string{"pod-pod": encrypted, "pod-dns": unproven},
 	},
 	{
+		Name: "scope-ended", Title: "pods still send to pods on the other node that have ended",
+		Cluster: wireguard, Args: endedScope, Want: pass,
+		Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
+	},
+	{
+		Name: "scope-ended-leak", Title: "a node sends past the tunnel what is for pods that have ended",
+		Cluster: wireguard, Args: endedScope,
+		Sabotage: pastTunnel("", "to 10.42.1.0/24 ipproto udp dport 9477"), Restore: takeBack,
+		Want: fail(codePath), Or: []Want{fail(codeClasses)}, Unmendable: lookAt,
+		Classes: map[string]string{"pod-ended": leaks},
+	},
+	{
 		Name: "scope-node-firewall", Title: "nodes drop what is for their own UDP ports but the tunnel's",
 		Cluster: wireguard, Args: []string{"--scope", "hosts"}, Want: pass,
 		Sabotage: onEach(func(node string) Command {
@@ -98,7 +110,10 @@ var scope = []Scenario{
 	},
 }
 
-var dnsScope = []string{"--scope", "dns"}
+var (
+	dnsScope   = []string{"--scope", "dns"}
+	endedScope = []string{"--scope", "ended"}
+)
 
 // dnsPod is a pod with the label of the cluster's DNS, on the second node.
 var dnsPod = []Command{
