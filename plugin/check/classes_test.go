@@ -496,6 +496,7 @@ func TestCellsOfRecordings(t *testing.T) {
 		"host-scope-healthy": "eedded", "host-scope-hosts": "ded", "host-scope-no-proxy": "??dded",
 		"host-cilium-scope": "eddddd", "host-cilium-scope-node": "eeeeee", "host-cilium-scope-opted-out": "eddddd",
 		"host-cilium-tunnel-scope": "eedded", "host-cilium-kpr": "eeeddd", "host-cilium-tunnel-kpr": "eeeded",
+		"host-scope-ended": "e", "host-cilium-scope-ended": "e", "host-cilium-tunnel-ended": "e",
 		"vm-calico-scope": "eedded", "vm-calico-scope-hosts": "eeeeee",
 	} {
 		j := Judge(load(t, name))

@@ -77,10 +77,15 @@ var worded = map[string]expectation{
 
 	// More than pods was asked for, in a cluster where the lab does what kube-proxy would
 	// for the run's Services.
-	"host-scope-healthy":  {verdict.Passed, "", nil},
-	"host-scope-hosts":    {verdict.Passed, "", nil},
-	"host-scope-dns":      {verdict.Passed, "", nil},
-	"host-scope-dns-leak": {verdict.Failed, "WG0402", nil},
+	"host-scope-healthy": {verdict.Passed, "", nil},
+	"host-scope-hosts":   {verdict.Passed, "", nil},
+	"host-scope-dns":     {verdict.Passed, "", nil},
+	// Pods send to pods that have ended.
+	"host-scope-ended":         {verdict.Passed, "", nil},
+	"host-scope-ended-leak":    {verdict.Failed, "WG0402", nil},
+	"host-cilium-scope-ended":  {verdict.Passed, "", nil},
+	"host-cilium-tunnel-ended": {verdict.Passed, "", nil},
+	"host-scope-dns-leak":      {verdict.Failed, "WG0402", nil},
 	"host-scope-no-proxy": {verdict.Undecided, "WG0621",
 		[]string{"the address of the Service was not translated on node-1"}},
 	"host-cilium-scope":           {verdict.Passed, "", nil},
