@@ -133,6 +133,7 @@ func TestExitCodes(t *testing.T) {
 		"verify --request-timeout soon":                           {2, `invalid value "soon" for --request-timeout`},
 		"verify --request-timeout -1s":                            {2, "hint: e.g. 30s"},
 		"verify --new-pods 99":                                    {2, "hint: see: kubectl wg verify --help"},
+		"verify --scope ended --new-pods 0":                       {2, "hint: omit --new-pods, or give it a value above 0"},
 		"verify --record /proc/x":                                 {2, "--record: making a file in /proc: "},
 		"verify --policy .":                                       {2, "hint: name a file that kubectl wg policy init wrote"},
 		"verify --server ::bad":                                   {4, "hint: set KUBECONFIG"},

@@ -29,6 +29,11 @@ const (
 // tests reports whether a scope was asked for.
 func (o Options) tests(scope string) bool { return slices.Contains(o.Scope, scope) }
 
+// reaches reports whether a scope was asked for whose packets are answered.
+func (o Options) reaches() bool {
+	return slices.ContainsFunc(o.Scope, func(scope string) bool { return scope != evidence.ScopeEnded })
+}
+
 // ScopeTooLarge is the error for more nodes than a scope can be tested among.
 type ScopeTooLarge struct {
 	Scope []string
@@ -100,7 +105,7 @@ type classTargets struct {
 
 // answerClasses has pods and probes answer packets of classes, and notes where.
 func (r *Run) answerClasses(ctx context.Context, plan *plan) {
-	if len(r.options.Scope) == 0 {
+	if !r.options.reaches() {
 		return
 	}
 	agents := r.agents
@@ -116,7 +121,7 @@ func (r *Run) answerClasses(ctx context.Context, plan *plan) {
 // sendClasses has pods and probes send packets of classes to each other, behind the
 // canaries, so that they are in nobody's way.
 func (r *Run) sendClasses(ctx context.Context, plan *plan) {
-	if len(r.options.Scope) > 0 {
+	if r.options.reaches() {
 		agents := r.agents
 		agents.each(ctx, "sending to other endpoints", agents.all(), plan.reach)
 	}

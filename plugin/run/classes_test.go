@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/kubectl-wg/kubectl-wg/manifests"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 )
 
@@ -149,6 +151,53 @@ func TestScopeDNS(t *testing.T) {
 	there, back := g.Edge(g.Nodes[0], g.Nodes[1], 4), g.Edge(g.Nodes[1], g.Nodes[0], 4)
 	if len(g.Run.DNS) != 1 || len(out.judgement.ClassesOf(there)) != 1 || len(out.judgement.ClassesOf(back)) != 0 {
 		t.Errorf("%+v: %+v, %+v", g.Run.DNS, out.judgement.ClassesOf(there), out.judgement.ClassesOf(back))
+	}
+}
+
+// Pods send to the new pods of others that have ended, where they were, and nobody is
+// asked to answer. One that did not start is nowhere.
+func TestScopeEnded(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.pod = func(job *batchv1.Job, pod *corev1.Pod) {
+		switch {
+		case job.Labels[manifests.LabelRole] != manifests.Newcomer:
+		case job.Annotations[manifests.AnnotationNode] == "c":
+			pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}
+		default:
+			pod.Status.Phase = corev1.PodSucceeded
+			pod.Status.Conditions = nil
+		}
+	}
+	var mu sync.Mutex
+	sent := map[string][]string{}
+	w.agent = asking(func(from string, r *evidence.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Answer != nil {
+			t.Errorf("%s is to answer", from)
+		}
+		if r.Reach != nil {
+			sent[from] = []string{}
+			for _, target := range r.Reach.Targets {
+				sent[from] = append(sent[from], fmt.Sprintf("%s %d %s", target.Class, target.Index, target.Addr))
+			}
+		}
+	})
+	out := w.verify(t.Context(), func(o *Options) { o.Scope, o.NewPods = []string{evidence.ScopeEnded}, 8 })
+	if out.err != nil {
+		t.Fatal(out.err)
+	}
+	ended := map[string]string{}
+	for _, m := range out.recording.Messages(evidence.PluginStream) {
+		if m.Pod != nil && m.Pod.Role == manifests.Newcomer {
+			ended[m.Pod.Node] = fmt.Sprint(m.Pod.Ended, m.Pod.IPs)
+		}
+	}
+	toA, toB := "pod-ended 0 10.42.0.2:9477", "pod-ended 1 10.42.1.2:9477"
+	want := map[string][]string{"pod a": {toB}, "pod b": {toA}, "pod c": {toA, toB}}
+	if !maps.EqualFunc(sent, want, slices.Equal) || !strings.HasPrefix(ended["a"], "true") ||
+		!strings.HasPrefix(ended["c"], "false") {
+		t.Errorf("%q, new pods %q", sent, ended)
 	}
 }
 
