@@ -37,6 +37,10 @@ var calicoRows = []Scenario{
 			inTurn(felixConfiguration(`"wireguardHostEncryptionEnabled":null`), onEach(untilNoHostRoute))),
 	},
 	{
+		Name: "calico-scope-ended", Title: "pods still send to pods on the other node that have ended", Cluster: calico,
+		Args: endedScope, Want: pass, Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
+	},
+	{
 		Name: "calico-off", Title: "WireGuard is switched off in Felix' configuration",
 		Cluster: calico, Want: fail(codeLeak), Findings: map[string]string{codeBackends: "warn"},
 		Sabotage: inTurn(felixConfiguration(`"wireguardEnabled":false`), onEach(untilOutside)),
