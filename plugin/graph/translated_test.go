@@ -146,6 +146,19 @@ func TestTranslatedInPart(t *testing.T) {
 	same(t, "to another host", part(7, endpoint(2)).Out.Bytes, uint64(100))
 }
 
+// What speaks against one part of a tunnel speaks against the whole.
+func TestTranslatedPartIsNoBetter(t *testing.T) {
+	w := plainWire()
+	early := inSession(7, 11)
+	early.Indices = []evidence.IndexRange{{Index: 7, Min: 1 << 40, Max: 1<<40 + 5, Messages: 4, Repeats: 2}}
+	e := edge(w.recording().
+		say("probe/a", &evidence.Tunnel{Local: at(0, 40000), Remote: endpoint(1), TX: early}).
+		say("probe/b", &evidence.Tunnel{Local: endpoint(1), Remote: at(0, 40000), RX: early}), "a", "b")
+	same(t, "repeats", e.Out.Repeats, uint64(2))
+	same(t, "jumps", e.Out.Jumps, true)
+	same(t, "unmatched", e.Out.Unmatched, true)
+}
+
 // A second device with the same key does not take the traffic of the first.
 func TestTranslatedBesideAClone(t *testing.T) {
 	w := plainWire()
