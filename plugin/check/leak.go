@@ -35,6 +35,9 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 	if why := unverifiedEnd(e); why != "" {
 		return unknown("no plaintext was seen, but %s", why)
 	}
+	if why := unwatchedRanges(e); why != "" {
+		return unknown("no plaintext was seen, but %s", why)
+	}
 	if e.Sender.Sent == 0 {
 		return unknown("%s sent nothing to %s that could have been seen", from.Name, to.Name)
 	}
@@ -53,6 +56,17 @@ func (v *view) absent(e *graph.Edge) verdict.Outcome {
 		}
 		return fmt.Sprintf("0 of %d frames on %s contained plaintext", frames, list(links)) + amongPods(e) + others(e)
 	}))
+}
+
+// unwatchedRanges reports that there are more pod ranges than were watched, empty if not.
+func unwatchedRanges(e *graph.Edge) string {
+	for _, n := range [...]*graph.Node{e.From, e.To} {
+		if n.RangesLeft > 0 {
+			return fmt.Sprintf("%s of %s had no room in the record: pods there were not watched",
+				plural(uint64(n.RangesLeft), "pod range"), n.Name)
+		}
+	}
+	return ""
 }
 
 // amongPods reports that packets of other classes are not counted here, empty if there are

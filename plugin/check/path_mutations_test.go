@@ -365,3 +365,27 @@ func TestUnknownRanges(t *testing.T) {
 		t.Errorf("%s: %s", f.Status, f.Text)
 	}
 }
+
+// Pods of a range for which the record had no room were not watched, so that nothing is
+// proven of all pods. What was seen in clear is a leak all the same.
+func TestRangesWithoutRoom(t *testing.T) {
+	s := healthy(2)
+	each(s["plugin"], func(m *evidence.Message) {
+		if m.Node != nil && m.Node.Name == "node-2" {
+			m.Node.RangesLeft = 36
+		}
+	})
+	const want = "36 pod ranges of node-2 had no room in the record: pods there were not watched"
+	j := Judge(record(t, s))
+	if j.Verdict != verdict.Undecided || j.FirstCause == nil || !strings.Contains(j.FirstCause.Text, want) {
+		t.Errorf("%s: %+v", j.Verdict, j.FirstCause)
+	}
+	if f := pathFinding(t, s); f.Status != verdict.Inconclusive || f.Text != want {
+		t.Errorf("%s: %s", f.Status, f.Text)
+	}
+	s["probe/node-1"] = append(s["probe/node-1"], evidence.Message{Sighting: &evidence.Sighting{
+		Link: "eth0", Direction: "tx", Source: 0, Target: 1, Family: 4, By: evidence.LeakedByMark, Count: 1}})
+	if j := Judge(record(t, s)); j.Verdict != verdict.Failed {
+		t.Errorf("%s beside a leak", j.Verdict)
+	}
+}

@@ -44,6 +44,8 @@ func (v *view) paths(e *graph.Edge) verdict.Outcome {
 	switch {
 	case paths.unread != "":
 		return unknown("%s", paths.unread)
+	case unwatchedRanges(e) != "":
+		return unknown("%s", unwatchedRanges(e))
 	case answer.Link != "" && !paths.plan.Has(answer.Table, answer.Destination, ip):
 		return unknown("%s answers that %s is reached through %s, and no entry of its tables that was read says so",
 			from.Name, ip, answer.Link)

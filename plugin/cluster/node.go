@@ -45,11 +45,11 @@ func describe(n *corev1.Node, own ofNode, labels []string) (evidence.Node, []evi
 		Addresses: nodeAddresses(n), NodeEncryption: own.encrypted,
 	}
 	var problems []evidence.Problem
-	var left int
-	if about.PodCIDRs, about.IPAM, left = podRanges(n, own); left > 0 {
+	if about.PodCIDRs, about.IPAM, about.RangesLeft = podRanges(n, own); about.RangesLeft > 0 {
 		problems = append(problems, evidence.Problem{
 			Class: evidence.ProblemDamaged, What: "pod ranges", On: cmp.Or(about.IPAM, "Node.spec"),
-			Text: fmt.Sprintf("node %s has %d pod ranges more than the record holds; they were left out", n.Name, left),
+			Text: fmt.Sprintf("node %s has %d pod ranges more than the record holds; they were left out", n.Name,
+				about.RangesLeft),
 		})
 	}
 	all := nodeAnnotations(n, own.annotations)

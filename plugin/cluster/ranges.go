@@ -24,7 +24,7 @@ type ofNode struct {
 // maxOwnRanges is how many ranges of a network's own IPAM are kept of a node:
 // Calico assigns 20 blocks to a node at most unless it is configured otherwise
 // (maxBlocksPerHost of its IPAMConfiguration).
-const maxOwnRanges = 32
+const maxOwnRanges = 64
 
 // blockAffinities say which of Calico's blocks are assigned to which node.
 var blockAffinities = calico("blockaffinities")

@@ -128,7 +128,7 @@ func TestManyBlocksAreBounded(t *testing.T) {
 	full := fullNode(strings.Repeat("x", 1<<10))
 	delete(full.Annotations, "flannel.alpha.coreos.com/backend-type")
 	about, problems := describe(full, ofNode{ranges: map[string][]netip.Prefix{evidence.IPAMCalico: blocks}}, keptLabels)
-	if len(about.PodCIDRs) != maxOwnRanges || about.IPAM != evidence.IPAMCalico {
+	if len(about.PodCIDRs) != maxOwnRanges || about.RangesLeft != 100-maxOwnRanges || about.IPAM != evidence.IPAMCalico {
 		t.Errorf("%d ranges of %q", len(about.PodCIDRs), about.IPAM)
 	}
 	if _, err := evidence.Encode(&evidence.Message{Stream: evidence.PluginStream, Seq: 4294967295,
@@ -136,7 +136,7 @@ func TestManyBlocksAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 	reported := func(p evidence.Problem) bool {
-		return p.What == "pod ranges" && strings.Contains(p.Text, "68 pod ranges")
+		return p.What == "pod ranges" && strings.Contains(p.Text, "36 pod ranges")
 	}
 	if !slices.ContainsFunc(problems, reported) {
 		t.Errorf("none of %d problems reports the ranges that were left out", len(problems))

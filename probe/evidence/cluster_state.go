@@ -94,6 +94,8 @@ type Node struct {
 	// assigns them. Addresses of pods are not bound to them with every network.
 	PodCIDRs []netip.Prefix `json:"podCIDRs,omitempty"`
 	IPAM     string         `json:"ipam,omitempty"` // IPAMCalico, IPAMCilium; empty for Node.spec
+	// RangesLeft is how many more ranges there are, for which the message has no room.
+	RangesLeft int `json:"rangesLeft,omitempty"`
 	// NodeEncryption: the CiliumNode has others encrypt what they send to the node
 	// itself, where they encrypt that (spec.encryption.key is not 0). Nil if there is
 	// none, and in recordings of earlier versions.
