@@ -163,11 +163,11 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 	forgiving := tolerance{times: options.tolerate}
 	for s := range again(chosen, options.lasting) {
 		lab, err := labs.get(ctx, out, s.Cluster)
-		if err != nil {
-			return summarize(out, outcomes, errors.Join(err, labs.leave(ctx)))
-		}
 		fmt.Fprintf(out, "%s: %s\n", s.Name, s.Title)
-		outcome := scenario.Run(ctx, lab, s, options.verify)
+		outcome := scenario.Outcome{Scenario: s, Problem: err}
+		if err == nil {
+			outcome = scenario.Run(ctx, lab, s, options.verify)
+		}
 		if outcome.Problem != nil {
 			fmt.Fprintf(out, "%s\n", indent(outcome.Problem.Error()+"\n"+outcome.Output))
 		}
@@ -176,7 +176,7 @@ func run(ctx context.Context, out io.Writer, chosen []scenario.Scenario, options
 			break
 		}
 	}
-	return summarize(out, outcomes, labs.leave(ctx))
+	return summarize(out, outcomes, errors.Join(labs.left, labs.leave(ctx)))
 }
 
 // labs are those that a run uses, one at a time.
@@ -184,26 +184,25 @@ type labs struct {
 	options runOptions
 	cluster scenario.Cluster
 	lab     *state.Lab // nil before the first
+	failed  error      // why there is none for the cluster
+	left    error      // what earlier ones had left, or why they could not be removed
 	started bool       // by this run
 }
 
+// get returns a lab for a cluster. Where none can be had all scenarios of that cluster fail, and it is not tried again.
 func (l *labs) get(ctx context.Context, out io.Writer, cluster scenario.Cluster) (*state.Lab, error) {
-	if l.lab != nil && l.cluster == cluster {
-		return l.lab, nil
+	if l.cluster == cluster && (l.lab != nil || l.failed != nil) {
+		return l.lab, l.failed
 	}
-	if err := l.leave(ctx); err != nil {
-		return nil, err
-	}
-	if err := l.find(ctx, out, cluster); err != nil {
-		return nil, err
-	}
+	l.left = errors.Join(l.left, l.leave(ctx))
 	l.cluster = cluster
+	l.failed = l.find(ctx, out, cluster)
 	for _, image := range l.options.images {
-		if err := loadImage(ctx, out, l.lab, image); err != nil {
-			return nil, err
+		if l.failed == nil {
+			l.failed = loadImage(ctx, out, l.lab, image)
 		}
 	}
-	return l.lab, nil
+	return l.lab, l.failed
 }
 
 // find takes the lab of the given name, else one that an earlier run kept, else a new one.

@@ -65,7 +65,7 @@ func newUpCommand() *cobra.Command {
 	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
 	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
-	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, of Cilium 10m, on the ground vm 20m)")
+	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, of Cilium and on the ground vm 10m)")
 	return command
 }
 
@@ -85,11 +85,8 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 	}
 	if options.timeout == 0 {
 		options.timeout = 3 * time.Minute
-		switch {
-		case lab.Ground == ground.VM:
-			options.timeout = 20 * time.Minute
-		case lab.Cilium():
-			options.timeout = 10 * time.Minute // agents compile their programs
+		if lab.Ground == ground.VM || lab.Cilium() { // a processor is emulated, agents compile their programs
+			options.timeout = 10 * time.Minute
 		}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, options.timeout, fmt.Errorf("not up after %s", options.timeout))
