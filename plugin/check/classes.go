@@ -251,6 +251,9 @@ func (v *view) classLeak(c *judgedClass) verdict.Outcome {
 	out := leaked(v.Graph, what, c.clear)
 	if c.Class == evidence.ClassEnded {
 		out.Variant = "ended"
+		if !slices.ContainsFunc(c.clear, func(leak graph.Leak) bool { return leak.On != c.To.Name }) {
+			out.Variant = "forwarded" // it came through the tunnel
+		}
 	}
 	return out
 }

@@ -416,6 +416,10 @@ func TestCellsOfEndedPods(t *testing.T) {
 			"18 packets seen entering a tunnel of node-1 that is not WireGuard's", verdict.Undecided},
 		{"in clear at the sender", leak(0, "tx"), CellLeak, "2 packets seen in clear", verdict.Failed},
 		{"in clear behind the receiver", leak(1, "tx"), CellLeak, "2 packets seen in clear", verdict.Failed},
+		{"in clear at both", func(s map[string][]evidence.Message) {
+			leak(0, "tx")(s)
+			leak(1, "rx")(s)
+		}, CellLeak, "4 packets seen in clear", verdict.Failed},
 		{"the pod still ran", func(s map[string][]evidence.Message) {
 			each(s[evidence.PluginStream], func(m *evidence.Message) {
 				if m.Pod != nil && m.Pod.Role == "newcomer" {
@@ -445,6 +449,10 @@ func TestCellsOfEndedPods(t *testing.T) {
 		want := []ClassCell{{evidence.ClassEnded, row.cell, true, row.why}}
 		if cells := j.ClassesOf(j.Graph.Edge(one, two, 4)); !slices.Equal(cells, want) || j.Verdict != row.verdict {
 			t.Errorf("%s: %s, %+v", row.name, j.Verdict, cells)
+		}
+		if variant := map[string]string{"in clear at the sender": "ended", "in clear behind the receiver": "forwarded",
+			"in clear at both": "ended"}[row.name]; variant != "" && j.FirstCause.Variant != variant {
+			t.Errorf("%s: variant %q, want %q", row.name, j.FirstCause.Variant, variant)
 		}
 		if cells := j.ClassesOf(j.Graph.Edge(two, one, 4)); len(cells) > 0 {
 			t.Errorf("%s: to a node without a new pod: %+v", row.name, cells)

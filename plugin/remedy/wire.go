@@ -93,6 +93,13 @@ var wireRemedies = []row{
 		Note: "Find what treats the traffic of pods that have ended differently, such as an agent that removes a " +
 			"route, a rule or an address list per pod, and whether it has a strict mode.",
 	}},
+	// Prints no command: which of the routes are the network plugin's to set is not known.
+	{"WG0621", "forwarded", "", Hint{
+		Title: "Have {node} refuse what is for pods that it no longer has",
+		Note: "The packets came through the tunnel, and {node} sent them on by another route, since it has none " +
+			"for the address any more. A blackhole route for its whole pod range, below those of its pods, ends " +
+			"that; network plugins mostly set it (ip route show type blackhole).",
+	}},
 	// Prints no command: it is a choice of the network plugin's configuration.
 	{"WG0609", "", "", Hint{
 		Title: "Have nodes drop traffic of unknown pods instead of sending it unencrypted",

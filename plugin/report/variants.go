@@ -183,7 +183,8 @@ var cases = map[string]map[string]string{
 		"offload":  "If an offload can bypass the captures",
 	},
 	"WG0621": {
-		"ended": "If they are for pods that have ended",
+		"ended":     "If they are for pods that have ended",
+		"forwarded": "If they are for pods that have ended, and came through the tunnel",
 	},
 	"WG0802": {
 		"plugin": "If the network plugin leaves out the host network",

@@ -37,8 +37,19 @@ var calicoRows = []Scenario{
 			inTurn(felixConfiguration(`"wireguardHostEncryptionEnabled":null`), onEach(untilNoHostRoute))),
 	},
 	{
-		Name: "calico-scope-ended", Title: "pods still send to pods on the other node that have ended", Cluster: calico,
-		Args: endedScope, Want: pass, Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
+		Name: "calico-scope-ended", Title: "pods still send to pods that have ended, and their node sends it on by its default route",
+		Cluster: calico, Args: endedScope, Want: fail(codeClasses), Unmendable: "which routes BIRD is to set is not known",
+		Classes: map[string]string{"pod-pod": encrypted, "pod-ended": leaks},
+	},
+	{
+		Name: "calico-scope-ended-refused", Title: "the same where a node has the route that BIRD sets, which refuses the rest of its block",
+		Cluster: calico, Args: endedScope, Want: pass, Classes: map[string]string{"pod-pod": encrypted, "pod-ended": encrypted},
+		Sabotage: onEach(func(node string) Command {
+			return shell(node, `pod=$(ip -4 -o route show | sed -n 's/^\([0-9.]*\) dev cali.*/\1/p' | head -n 1)
+				last=${pod##*.}
+				ip route replace blackhole "${pod%%.*}.$((last - last %% 64))/26" proto bird`)
+		}),
+		Restore: onEach(func(node string) Command { return shell(node, "ip route flush type blackhole proto bird") }),
 	},
 	{
 		Name: "calico-off", Title: "WireGuard is switched off in Felix' configuration",
