@@ -505,6 +505,7 @@ func TestCellsOfRecordings(t *testing.T) {
 		"host-cilium-scope": "eddddd", "host-cilium-scope-node": "eeeeee", "host-cilium-scope-opted-out": "eddddd",
 		"host-cilium-tunnel-scope": "eedded", "host-cilium-kpr": "eeeddd", "host-cilium-tunnel-kpr": "eeeded",
 		"host-scope-ended": "e", "host-cilium-scope-ended": "e", "host-cilium-tunnel-ended": "e",
+		"vm-calico-scope-ended": "L", "vm-calico-scope-ended-refused": "e",
 		"vm-calico-scope": "eedded", "vm-calico-scope-hosts": "eeeeee",
 	} {
 		j := Judge(load(t, name))
