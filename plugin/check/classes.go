@@ -251,9 +251,15 @@ func (v *view) classLeak(c *judgedClass) verdict.Outcome {
 	out := leaked(v.Graph, what, c.clear)
 	if c.Class == evidence.ClassEnded {
 		out.Variant = "ended"
-		if !slices.ContainsFunc(c.clear, func(leak graph.Leak) bool { return leak.On != c.To.Name }) {
-			out.Variant = "forwarded" // it came through the tunnel
+		if c.OutOf > 0 && !slices.ContainsFunc(c.clear, c.beforeTunnel) {
+			out.Variant = "forwarded"
 		}
 	}
 	return out
+}
+
+// beforeTunnel reports whether a packet was seen in clear elsewhere than where it leaves
+// the node again that it came to through the tunnel.
+func (c *judgedClass) beforeTunnel(leak graph.Leak) bool {
+	return leak.On != c.To.Name || leak.Direction != evidence.DirectionTX
 }
