@@ -64,6 +64,7 @@ func newUpCommand() *cobra.Command {
 	command.Flags().StringVar(&options.network.Backend, "backend", "wireguard", "flannel's backend, or another network: "+strings.Join(backends, ", "))
 	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
 	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
+	command.Flags().StringVar((*string)(&options.network.Distribution), "distribution", string(topology.K3s), "what runs flannel: k3s, rke2, none (its own manifest)")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
 	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, of Cilium and on the ground vm 10m)")
 	return command

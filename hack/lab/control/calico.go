@@ -5,8 +5,6 @@ import (
 	_ "embed" // of Calico's objects
 	"fmt"
 	"net/netip"
-	"os"
-	"os/exec"
 	"strings"
 
 	core "k8s.io/api/core/v1"
@@ -41,8 +39,8 @@ func calicoNode(n node.Node) *core.Node {
 	}
 }
 
-// CreateCalico creates Calico's kinds and objects by the distribution's kubectl, and lets its agents do all.
-func CreateCalico(ctx context.Context, client kubernetes.Interface, bin func(string) string, crds, kubeconfig string) error {
+// CreateCalico creates Calico's kinds and objects, and lets its agents do all.
+func CreateCalico(ctx context.Context, client kubernetes.Interface, kubectl Kubectl, crds string) error {
 	binding := &rbac.ClusterRoleBinding{
 		ObjectMeta: meta.ObjectMeta{Name: "calico"},
 		RoleRef:    rbac.RoleRef{APIGroup: rbac.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
@@ -60,11 +58,8 @@ func CreateCalico(ctx context.Context, client kubernetes.Interface, bin func(str
 		{"", []string{"wait", "--for=condition=Established", "--timeout=120s", "crd", "--all"}},
 		{objects, []string{"create", "--filename", "-"}},
 	} {
-		command := exec.CommandContext(ctx, bin("kubectl"), step.args...)
-		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-		command.Stdin = strings.NewReader(step.input)
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("creating Calico's objects: kubectl %s: %w\n%s", step.args[0], err, output)
+		if err := kubectl.run(ctx, step.input, step.args...); err != nil {
+			return fmt.Errorf("creating Calico's objects: %w", err)
 		}
 	}
 	return nil

@@ -18,8 +18,8 @@ import (
 
 const flannelUser = "flannel"
 
-// CreateObjects gives the cluster what K3s gives it: the nodes with the annotations that K3s writes (pkg/agent), and
-// flannel's permissions.
+// CreateObjects gives the cluster what its distribution gives it: the nodes with the annotations that K3s and RKE2 write
+// (pkg/agent of K3s), and flannel's permissions.
 func CreateObjects(ctx context.Context, client kubernetes.Interface, network topology.Network, nodes []node.Node) error {
 	role := &rbac.ClusterRole{
 		ObjectMeta: meta.ObjectMeta{Name: "flannel"},
@@ -51,42 +51,62 @@ func CreateObjects(ctx context.Context, client kubernetes.Interface, network top
 	return nil
 }
 
-// nodeObject is a Node as K3s registers it; kubelet adds the rest.
+// nodeObject is a Node as its distribution registers it; kubelet adds the rest.
 func nodeObject(n node.Node, network topology.Network, server bool) (*core.Node, error) {
-	if network.Calico() { // no K3s is around it
+	switch {
+	case network.Calico():
 		return calicoNode(n), nil
-	}
-	if network.Cilium() {
+	case network.Cilium(), network.Distribution == topology.None:
 		return plainNode(n, server), nil
+	case network.Distribution == topology.RKE2:
+		return rke2Node(n, network, server), nil
 	}
+	return k3sNode(n, network, server)
+}
+
+func k3sNode(n node.Node, network topology.Network, server bool) (*core.Node, error) {
+	object := plainNode(n, server)
 	args := []string{"agent"}
-	labels := map[string]string{"node.kubernetes.io/instance-type": "k3s"}
+	object.Labels["node.kubernetes.io/instance-type"] = "k3s"
 	if server {
 		args = []string{"server", "--flannel-backend", k3sBackend(network.Backend)}
 		if network.Families.IPv6() {
 			args = append(args, "--cluster-cidr", strings.Join(network.Families.PodNetworks(), ","),
 				"--service-cidr", strings.Join(network.Families.ServiceNetworks(), ","))
 		}
-		labels["node-role.kubernetes.io/control-plane"] = "true"
+		object.Labels["node-role.kubernetes.io/control-plane"] = "true"
 	}
 	args = append(args, "--node-ip", network.Families.NodeIP(n.Address))
 	encoded, err := json.Marshal(args)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the arguments of %s: %w", n.Name, err)
 	}
-	return &core.Node{
-		ObjectMeta: meta.ObjectMeta{
-			Name:   n.Name,
-			Labels: labels,
-			Annotations: map[string]string{
-				"k3s.io/node-args":   string(encoded),
-				"k3s.io/node-env":    "{}",
-				"k3s.io/hostname":    n.Name,
-				"k3s.io/internal-ip": network.Families.NodeIP(n.Address),
-			},
-		},
-		Spec: core.NodeSpec{PodCIDR: n.PodCIDRs[0], PodCIDRs: n.PodCIDRs, ProviderID: "k3s://" + n.Name},
-	}, nil
+	object.Annotations = map[string]string{
+		"k3s.io/node-args":   string(encoded),
+		"k3s.io/node-env":    "{}",
+		"k3s.io/hostname":    n.Name,
+		"k3s.io/internal-ip": network.Families.NodeIP(n.Address),
+	}
+	object.Spec.ProviderID = "k3s://" + n.Name
+	return object, nil
+}
+
+// rke2Node is a Node as RKE2 registers it: its agent is that of K3s, with a name of its own.
+func rke2Node(n node.Node, network topology.Network, server bool) *core.Node {
+	object := plainNode(n, server)
+	role := "agent"
+	if server {
+		role = "server"
+		object.Labels["node-role.kubernetes.io/control-plane"] = "true"
+	}
+	object.Labels["node.kubernetes.io/instance-type"] = "rke2"
+	object.Annotations = map[string]string{
+		"rke2.io/node-args":   fmt.Sprintf("[%q]", role),
+		"rke2.io/hostname":    n.Name,
+		"rke2.io/internal-ip": network.Families.NodeIP(n.Address),
+	}
+	object.Spec.ProviderID = "rke2://" + n.Name
+	return object
 }
 
 // k3sBackend is the word that K3s has for one of flannel's backends.

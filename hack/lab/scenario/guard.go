@@ -16,6 +16,14 @@ import (
 
 // guard tries with real packets what was closed before a repair and must be closed after it: a port of a pod that a
 // NetworkPolicy denies, and the tunnel's ports of each host for an address of no node.
+type guard interface {
+	// before makes the policy and the pods, and returns what tries the same after the repair.
+	before(context.Context) (after func(context.Context) error, err error)
+	// remove takes back what before made.
+	remove(context.Context) error
+}
+
+// standInGuard is one for Flannel, which has no policy engine.
 //
 //	node-1                                              node-2
 //	guarded 10.42.0.249 ── FORWARD ── flannel-wg ═══ flannel-wg ── FORWARD ── 10.42.1.249 guarded
@@ -24,15 +32,16 @@ import (
 //	switch 192.0.2.2 ── UDP 51820, 51821 ── INPUT of each node
 //
 // The lab has no policy engine; standin/policy makes the chain that kube-router would make.
-type guard struct{ lab *state.Lab }
+type standInGuard struct{ lab *state.Lab }
 
-// Ports of the guarded pods, and those that a tunnel of flannel listens on.
+// Ports of the guarded pods.
 const (
 	deniedPort  = 7001
 	allowedPort = 7002
 )
 
-var tunnelPorts = []int{51820, 51821}
+// tunnelPorts are those of Flannel and Calico, and that of Cilium.
+var tunnelPorts = []int{51820, 51821, 51871}
 
 // guardedPod is an address of the guarded pod of the n-th node, and what belongs to its family.
 type guardedPod struct {
@@ -40,7 +49,7 @@ type guardedPod struct {
 	address, gateway, program string
 }
 
-func (g guard) pods(n int) []guardedPod {
+func (g standInGuard) pods(n int) []guardedPod {
 	var pods []guardedPod
 	if g.lab.Families.IPv4() {
 		pods = append(pods, guardedPod{4, fmt.Sprintf("10.42.%d.249", n-1), "169.254.1.2", "iptables"})
@@ -52,7 +61,7 @@ func (g guard) pods(n int) []guardedPod {
 }
 
 // install makes a guarded pod on each node and the chain that protects it. The pod itself counts what arrives.
-func (g guard) install(ctx context.Context) error {
+func (g standInGuard) install(ctx context.Context) error {
 	return apply(ctx, g.lab, func(nodes []string) []Command {
 		var commands []Command
 		for i, node := range nodes {
@@ -99,7 +108,7 @@ func (p guardedPod) attach() string {
 }
 
 // remove takes back what install made.
-func (g guard) remove(ctx context.Context) error {
+func (g standInGuard) remove(ctx context.Context) error {
 	return apply(ctx, g.lab, onEach(func(node string) Command {
 		return shell(node, `
 			rm -f /run/lab/guarded
@@ -121,7 +130,7 @@ type crossing struct {
 }
 
 // cross sends a packet to both ports of each node's guarded pod, from that of the node before it.
-func (g guard) cross(ctx context.Context) (map[string]crossing, error) {
+func (g standInGuard) cross(ctx context.Context) (map[string]crossing, error) {
 	all := map[string]crossing{}
 	for i, node := range g.lab.Nodes {
 		from := g.lab.Nodes[(i+len(g.lab.Nodes)-1)%len(g.lab.Nodes)]
@@ -150,7 +159,7 @@ func (g guard) cross(ctx context.Context) (map[string]crossing, error) {
 	return all, nil
 }
 
-func (g guard) count(ctx context.Context, node string, pod guardedPod) (crossing, error) {
+func (g standInGuard) count(ctx context.Context, node string, pod guardedPod) (crossing, error) {
 	said, err := execute(ctx, g.lab, shell(node, `
 		for name in denied allowed; do
 			ip netns exec guarded nft list counter inet arrived $name | sed -n 's/.*packets \([0-9]*\).*/\1/p'
@@ -173,11 +182,11 @@ func (g guard) count(ctx context.Context, node string, pod guardedPod) (crossing
 	return crossing{denied: numbers[0], allowed: numbers[1], dropped: numbers[2]}, nil
 }
 
-// open sends a datagram to the tunnel's ports of each node, from an address of no node, and returns those that no
+// openPorts sends a datagram to the tunnel's ports of each node, from an address of no node, and returns those that no
 // filter of the node drops.
-func (g guard) open(ctx context.Context) (map[string]bool, error) {
+func openPorts(ctx context.Context, lab *state.Lab) (map[string]bool, error) {
 	open := map[string]bool{}
-	for i, node := range g.lab.Nodes {
+	for i, node := range lab.Nodes {
 		place := topology.Node(i + 1)
 		var rules, sends strings.Builder
 		for _, port := range tunnelPorts {
@@ -202,7 +211,7 @@ func (g guard) open(ctx context.Context) (map[string]bool, error) {
 				nft delete table inet stranger`, strings.Trim(fmt.Sprint(tunnelPorts), "[]")),
 		}
 		for _, step := range steps {
-			said, err := execute(ctx, g.lab, step)
+			said, err := execute(ctx, lab, step)
 			if err != nil {
 				return nil, fmt.Errorf("trying the ports of %s: %w\n%s", node, err, said)
 			}
@@ -214,44 +223,43 @@ func (g guard) open(ctx context.Context) (map[string]bool, error) {
 	return open, nil
 }
 
-// closed is what a guard found before a repair.
-type closed struct{ open map[string]bool }
-
-// before installs the guard and tries what has to be closed.
-func (g guard) before(ctx context.Context) (closed, error) {
+func (g standInGuard) before(ctx context.Context) (func(context.Context) error, error) {
 	if err := g.install(ctx); err != nil {
-		return closed{}, fmt.Errorf("installing a NetworkPolicy: %w", err)
+		return nil, fmt.Errorf("installing a NetworkPolicy: %w", err)
 	}
 	crossings, err := g.cross(ctx)
 	if err != nil {
-		return closed{}, err
+		return nil, err
 	}
 	for way, c := range crossings {
 		if c.denied > 0 {
-			return closed{}, fmt.Errorf("the stand-in for a NetworkPolicy lets pass what it denies: %s", way)
+			return nil, fmt.Errorf("the stand-in for a NetworkPolicy lets pass what it denies: %s", way)
 		}
 	}
-	open, err := g.open(ctx)
-	return closed{open}, err
+	open, err := openPorts(ctx, g.lab)
+	return func(ctx context.Context) error { return errors.Join(g.held(ctx), stayedClosed(ctx, g.lab, open)) }, err
 }
 
-// after tries the same again. What the policy allows must pass, within the time that a new session may take.
-func (g guard) after(ctx context.Context, before closed) error {
-	var crossings map[string]crossing
+// held returns what became of the NetworkPolicy. What it allows must pass, within the time that a new session may take.
+func (g standInGuard) held(ctx context.Context) error {
 	for deadline := time.Now().Add(20 * time.Second); ; pause(ctx, 500*time.Millisecond) {
-		var err error
-		if crossings, err = g.cross(ctx); err != nil {
+		crossings, err := g.cross(ctx)
+		if err != nil {
 			return err
 		}
-		if judgeCrossings(crossings) == nil || time.Now().After(deadline) || ctx.Err() != nil {
-			break
+		if err := judgeCrossings(crossings); err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+			return err
 		}
 	}
-	open, err := g.open(ctx)
+}
+
+// stayedClosed tries the tunnel's ports again.
+func stayedClosed(ctx context.Context, lab *state.Lab, before map[string]bool) error {
+	after, err := openPorts(ctx, lab)
 	if err != nil {
 		return err
 	}
-	return errors.Join(judgeCrossings(crossings), judgePorts(before.open, open))
+	return judgePorts(before, after)
 }
 
 // judgeCrossings returns what a repair made of the NetworkPolicy, nil if it holds as before.

@@ -45,7 +45,7 @@ func TestGuardedPods(t *testing.T) {
 		topology.OnlyIPv6: "2001:db8:42:1::249",
 		topology.Dual:     "10.42.1.249 2001:db8:42:1::249",
 	} {
-		g := guard{&state.Lab{Network: topology.Network{Families: families}}}
+		g := standInGuard{&state.Lab{Network: topology.Network{Families: families}}}
 		var got []string
 		for _, pod := range g.pods(2) {
 			got = append(got, pod.address)

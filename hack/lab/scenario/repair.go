@@ -34,28 +34,28 @@ func (t *Trial) repair(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if t.lab.Calico() || t.lab.Cilium() { // the guarded pods would be strangers to its IPAM and policies
-		return t.repaired(ctx, cause.Remedy.Steps, began, func() error { return nil })
+	var guard guard = standInGuard{t.lab}
+	if t.lab.Calico() || t.lab.Cilium() {
+		guard = policyGuard{t.lab}
 	}
-	guard := guard{t.lab}
 	defer func() {
 		err = errors.Join(err, guard.remove(context.WithoutCancel(ctx)))
 	}()
-	before, err := guard.before(ctx)
+	closed, err := guard.before(ctx)
 	if err != nil {
 		return err
 	}
-	return t.repaired(ctx, cause.Remedy.Steps, began, func() error { return guard.after(ctx, before) })
+	return t.repaired(ctx, cause.Remedy.Steps, began, closed)
 }
 
 // repaired executes the steps, looks whether what was closed still is, and has the cluster judged again.
-func (t *Trial) repaired(ctx context.Context, steps []step, began time.Time, closed func() error) error {
+func (t *Trial) repaired(ctx context.Context, steps []step, began time.Time, closed func(context.Context) error) error {
 	done, err := t.execute(ctx, steps)
 	if err != nil {
 		return err
 	}
 	settled := settle(ctx, t.lab)
-	kept := closed()
+	kept := closed(ctx)
 	again := &Trial{lab: t.lab, api: t.api, verify: t.verify, said: newTranscript()}
 	again.verify.Record = ""
 	after, err := again.run(ctx, Scenario{})
@@ -68,11 +68,7 @@ func (t *Trial) repaired(ctx context.Context, steps []step, began time.Time, clo
 	if err = errors.Join(kept, err); err != nil {
 		return fmt.Errorf("repaired by\n  %s\n%w", strings.Join(done, "\n  "), err)
 	}
-	note := "PASS by %d of its commands, what was closed stays closed"
-	if t.lab.Calico() || t.lab.Cilium() {
-		note = "PASS by %d of its commands"
-	}
-	t.note(fmt.Sprintf(note, len(done)), began)
+	t.note(fmt.Sprintf("PASS by %d of its commands, what was closed stays closed", len(done)), began)
 	return nil
 }
 
@@ -82,8 +78,9 @@ func (t *Trial) execute(ctx context.Context, steps []step) (done []string, err e
 		for _, place := range t.places(s.On) {
 			command := Command{Node: place, Argv: []string{"sh", "-c", s.Command}}
 			if place == operator { // `kubectl wg` is the product under test
-				command.Argv = append([]string{"env", "PATH=" + t.path()}, command.Argv...)
-			} else if err := t.follow(ctx, place); err != nil {
+				command.Argv = append([]string{"env", "PATH=" + t.path(), "KUBE_EDITOR=" + editor}, command.Argv...)
+			}
+			if err := t.distribution(ctx, place); err != nil {
 				return done, err
 			}
 			answer, err := execute(ctx, t.lab, command)
@@ -94,6 +91,17 @@ func (t *Trial) execute(ctx context.Context, steps []step) (done []string, err e
 		}
 	}
 	return done, nil
+}
+
+// distribution does what that of the cluster does by itself, before a command at a place.
+func (t *Trial) distribution(ctx context.Context, place string) error {
+	switch {
+	case t.lab.Distribution == topology.RKE2:
+		return t.upgradeChart(ctx)
+	case t.lab.Distribution == "" && place != operator:
+		return t.follow(ctx, place)
+	}
+	return nil
 }
 
 // path lets the operator's commands find kubectl and the product.
@@ -119,7 +127,10 @@ var standIns embed.FS
 // policy engine.
 func (t *Trial) standIn(ctx context.Context, node string) error {
 	unit := "k3s-agent"
-	if slices.Index(t.lab.Nodes, node) == 0 {
+	switch {
+	case t.lab.Distribution != "":
+		unit = "none"
+	case slices.Index(t.lab.Nodes, node) == 0:
 		unit = "k3s"
 	}
 	script := fmt.Sprintf("echo %s >/run/lab/unit\n", unit)
@@ -144,12 +155,7 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	backend := ""
-	for line := range strings.Lines(config) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "flannel-backend:"); ok {
-			backend = strings.TrimSuffix(strings.TrimSpace(value), "-native")
-		}
-	}
+	backend := strings.TrimSuffix(setting(config, "flannel-backend"), "-native")
 	if backend == "" {
 		return nil
 	}
@@ -159,12 +165,21 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 	if node == t.lab.Nodes[0] {
 		commands = append(commands, nodeArgs(node, backend))
 	}
-	for _, command := range commands {
-		if said, err := execute(ctx, t.lab, command); err != nil {
-			return fmt.Errorf("configuring %s: %w\n%s", node, err, said)
+	return t.apply(ctx, commands)
+}
+
+// setting is the value of a field in a text of lines, "" if it has none.
+func setting(text, field string) string {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
+			return strings.TrimSpace(value)
 		}
 	}
-	return nil
+	return ""
+}
+
+func (t *Trial) apply(ctx context.Context, commands []Command) error {
+	return apply(ctx, t.lab, func([]string) []Command { return commands })
 }
 
 // netConf gives a node the flannel configuration of a network as K3s writes it; the backend's settings, as JSON, take

@@ -169,6 +169,9 @@ func settle(ctx context.Context, lab *state.Lab) error {
 	if lab.Cilium() {
 		return settleCilium(ctx, lab)
 	}
+	if err := settleDaemonSet(ctx, lab); err != nil {
+		return err
+	}
 	if lab.Backend != "wireguard" {
 		return nil
 	}

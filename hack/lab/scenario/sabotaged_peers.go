@@ -45,6 +45,11 @@ var sabotagedPeers = []Scenario{
 		Cluster: wireguard, Sabotage: published, Restore: restartFlannel, Want: undecided(codeDeaf), Or: []Want{pass, fail(codeEndpoint)},
 	},
 	{
+		Name: "endpoint-moved", Title: "both nodes publish addresses that they had before",
+		Cluster: wireguard, Restore: restartFlannel, Want: fail(codeEndpoint), Pairs: bothWays,
+		Sabotage: on(publishes("node-1", "192.0.2.91"), publishes("node-2", "192.0.2.92"), publishes("node-1", "192.0.2.91")),
+	},
+	{
 		Name: "psk-one-side", Title: "only one of two nodes has the preshared key",
 		Cluster: wireguard, Restore: restartFlannel, Want: fail(codeBlocked), Pairs: bothWays,
 		Sabotage: on(peerOf("node-1", 2, "psk=YSBwcmVzaGFyZWQga2V5IGZvciB0aGUgc2NlbmFyaW8="), restarted("node-2")),
@@ -53,7 +58,12 @@ var sabotagedPeers = []Scenario{
 
 // published has the other nodes send to an address that is not the last node's, until they hear from it.
 func published([]string) []Command {
-	return []Command{kubectl("annotate", "--overwrite", "node", "node-2", "flannel.alpha.coreos.com/public-ip=203.0.113.9")}
+	return []Command{publishes("node-2", "203.0.113.9")}
+}
+
+// publishes has flannel on the other nodes send to an address.
+func publishes(node, address string) Command {
+	return kubectl("annotate", "--overwrite", "node", node, "flannel.alpha.coreos.com/public-ip="+address)
 }
 
 // cloneKey gives all nodes one key, as machines have it that were cloned from one. The key is the lab's own.

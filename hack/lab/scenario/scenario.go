@@ -184,6 +184,7 @@ var Groups = []Group{
 	{Name: "preflight", Scenarios: preflights},
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
+	{Name: "deployed", Scenarios: deployed},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
 	{Name: "cilium", Scenarios: cilium, Apart: true},

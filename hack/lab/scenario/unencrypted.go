@@ -63,7 +63,10 @@ func backToWireGuard(nodes []string) []Command {
 // backTo gives a cluster the backend that it was started with.
 func backTo(network topology.Network) func([]string) []Command {
 	return func(nodes []string) []Command {
-		commands := []Command{shell(nodes[0], "rm -f /etc/rancher/k3s/config.yaml"), nodeArgs(nodes[0], network.Backend)}
+		var commands []Command
+		if network.Distribution == "" {
+			commands = append(commands, shell(nodes[0], "rm -f /etc/rancher/k3s/config.yaml"), nodeArgs(nodes[0], network.Backend))
+		}
 		for _, node := range nodes {
 			commands = append(commands, netConf(node, network, ""), restarted(node))
 		}

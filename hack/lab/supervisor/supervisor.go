@@ -122,9 +122,10 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 		return s.awaitHollow(ctx, client)
 	}
 
-	// 5. What K3s, or an installation of Calico or Cilium, would have written.
+	// 5. What the distribution, or an installation of Calico or Cilium, would have written.
+	kubectl := control.Kubectl{Path: s.dist.Bin("kubectl"), Kubeconfig: s.lab.Kubeconfig()}
 	if s.lab.Calico() {
-		if err := control.CreateCalico(ctx, client, s.dist.Bin, s.dist.CalicoCRDs(), s.lab.Kubeconfig()); err != nil {
+		if err := control.CreateCalico(ctx, client, kubectl, s.dist.CalicoCRDs()); err != nil {
 			return err
 		}
 	}
@@ -139,6 +140,9 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 
 	// 6. The proof.
 	if err := s.awaitNodes(ctx, client, config.Nodes); err != nil {
+		return err
+	}
+	if err := control.CreateFlannel(ctx, kubectl, s.lab.Network); err != nil {
 		return err
 	}
 	return s.checkPods(ctx, client, config.Nodes)

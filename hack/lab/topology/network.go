@@ -12,6 +12,40 @@ type Network struct {
 	Backend  string   `json:"backend"` // flannel's: wireguard, vxlan, host-gw; calico, or one of CiliumBackends
 	Families Families `json:"families,omitempty"`
 	Mode     Mode     `json:"mode,omitempty"`
+	// Distribution is what runs flannel. It means nothing to other networks.
+	Distribution Distribution `json:"distribution,omitempty"`
+}
+
+// Distribution is what runs flannel, and leaves its marks on the nodes. The zero value is K3s, whose own process it is a
+// part of; with the others each node has a pod of a DaemonSet for it.
+type Distribution string
+
+// The distributions, as `lab up --distribution` names them.
+const (
+	K3s  Distribution = "k3s"
+	RKE2 Distribution = "rke2" // by its chart for Canal
+	None Distribution = "none" // by flannel's own manifest
+)
+
+// AllDistributions are the choices.
+var AllDistributions = []Distribution{K3s, RKE2, None}
+
+// DaemonSet is what runs flannel on each node of a cluster.
+type DaemonSet struct {
+	Namespace, Name, Label string // the label is KEY=VALUE, and that of its pods
+	Config                 string // its ConfigMap, with flannel's configuration as net-conf.json
+}
+
+// DaemonSet returns what runs flannel, and false where K3s itself does or there is none (github.com/flannel-io/flannel,
+// Documentation/kube-flannel.yml; github.com/rancher/rke2-charts, rke2-canal).
+func (n Network) DaemonSet() (DaemonSet, bool) {
+	switch n.Distribution {
+	case RKE2:
+		return DaemonSet{"kube-system", "rke2-canal", "k8s-app=canal", "rke2-canal-config"}, true
+	case None:
+		return DaemonSet{"kube-flannel", "kube-flannel-ds", "app=flannel", "kube-flannel-cfg"}, true
+	}
+	return DaemonSet{}, false
 }
 
 // Cilium in the place of Flannel, with WireGuard: native routing, or a tunnel.
@@ -75,6 +109,12 @@ func (n Network) Check(backends []string) error {
 	if n.Mode != "" && !slices.Contains(AllModes, n.Mode) {
 		return fmt.Errorf("unknown mode %q of flannel: want one of %v", n.Mode, AllModes)
 	}
+	if n.Distribution != "" && !slices.Contains(AllDistributions, n.Distribution) {
+		return fmt.Errorf("unknown distribution %q: want one of %v", n.Distribution, AllDistributions)
+	}
+	if n.Plain().Distribution != "" && (n.Calico() || n.Cilium()) {
+		return fmt.Errorf("no distribution is around %s here", n.Backend)
+	}
 	if n.Cilium() && n.Families.IPv6() {
 		return fmt.Errorf("cilium has IPv4 only here")
 	}
@@ -95,6 +135,9 @@ func (n Network) Plain() Network {
 	if n.Mode == Separate {
 		n.Mode = ""
 	}
+	if n.Distribution == K3s {
+		n.Distribution = ""
+	}
 	return n
 }
 
@@ -107,6 +150,9 @@ func (n Network) Label() string {
 	}
 	if n.Mode != "" {
 		words = append(words, string(n.Mode))
+	}
+	if n.Distribution != "" {
+		words = append(words, string(n.Distribution))
 	}
 	return strings.Join(words, "-")
 }

@@ -68,7 +68,7 @@ func TestFamilies(t *testing.T) {
 }
 
 func TestNetworkIsChecked(t *testing.T) {
-	backends := []string{"wireguard", "vxlan"}
+	backends := []string{"wireguard", "vxlan", "calico"}
 	for _, test := range []struct {
 		network Network
 		name    string // empty if it cannot be asked for
@@ -77,6 +77,11 @@ func TestNetworkIsChecked(t *testing.T) {
 		{Network{Backend: "wireguard", Families: OnlyIPv4}, "wireguard"},
 		{Network{Backend: "vxlan", Families: Dual}, "vxlan-dual"},
 		{Network{Backend: "wireguard", Families: Dual, Mode: OverIPv6}, "wireguard-dual-ipv6"},
+		{Network{Backend: "wireguard", Distribution: K3s}, "wireguard"},
+		{Network{Backend: "vxlan", Distribution: RKE2}, "vxlan-rke2"},
+		{Network{Backend: "wireguard", Distribution: None}, "wireguard-none"},
+		{Network{Backend: "wireguard", Distribution: "k0s"}, ""},
+		{Network{Backend: "calico", Distribution: RKE2}, ""},
 		{Network{Backend: "ipsec"}, ""},
 		{Network{Backend: "wireguard", Families: "5"}, ""},
 		{Network{Backend: "wireguard", Mode: "both"}, ""},
