@@ -77,7 +77,7 @@ TCPDUMP  = command -v tcpdump >/dev/null || apt-get install -y --no-install-reco
 GO_BUILD = CGO_ENABLED=0 GOWORK=off go build -trimpath
 
 .DEFAULT_GOAL = help
-.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-cilium test-repeat test-pairs test-bystander test-docs test-html bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
+.PHONY: help build image imagetool krew workflows modules demo test test-lab test-vm test-calico test-services test-cilium test-repeat test-pairs test-bystander test-docs test-html bench bench-capture bench-scale bench-judge mutants screens lint generate graph release clean lab testcount
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,9 @@ test-vm: build image testcount ## Run those that need it in a virtual machine, w
 
 test-calico: build image testcount ## Run real Calico: Felix and its CNI plugin, with the kernel's WireGuard
 	@bin/testcount "tests: $(LAB_RUN) --name calico --timeout 10m calico -- --timeout 5m"
+
+test-services: build image testcount ## Run kube-proxy and a network policy controller beside Flannel; the first time they are built, 6 min
+	@bin/testcount "tests: $(LAB_RUN) --name k3s --ground host services"
 
 test-cilium: build image testcount ## Run real agents of Cilium with WireGuard; the first time they are built, 15 min
 	@bin/testcount "tests: $(LAB_RUN) --name cilium --ground host --timeout 5m cilium"

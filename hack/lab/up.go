@@ -35,11 +35,11 @@ type upOptions struct {
 
 func newBuildCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "build [BACKEND...]",
-		Short: "Build all components, and those that only some backends need, or find them in the cache",
-		RunE: func(command *cobra.Command, backends []string) error {
+		Use:   "build [BACKEND...] [services]",
+		Short: "Build all components, and those that only some labs need, or find them in the cache",
+		RunE: func(command *cobra.Command, needs []string) error {
 			start := time.Now()
-			distribution, err := build.All(command.Context(), command.OutOrStdout(), backends...)
+			distribution, err := build.All(command.Context(), command.OutOrStdout(), needs...)
 			if err != nil {
 				return err
 			}
@@ -65,6 +65,7 @@ func newUpCommand() *cobra.Command {
 	command.Flags().StringVar((*string)(&options.network.Families), "families", string(topology.OnlyIPv4), "address families of nodes and pods: 4, 6, dual")
 	command.Flags().StringVar((*string)(&options.network.Mode), "flannel-mode", "", "of the backend wireguard: separate, auto, ipv4, ipv6 (default separate, as K3s has it)")
 	command.Flags().StringVar((*string)(&options.network.Distribution), "distribution", string(topology.K3s), "what runs flannel: k3s, rke2, none (its own manifest)")
+	command.Flags().BoolVar(&options.network.Services, "services", false, "run kube-proxy and a network policy controller, as K3s does")
 	command.Flags().StringVar(&options.ground, "ground", ground.Auto, "where the nodes run: auto, host, vm")
 	command.Flags().DurationVar(&options.timeout, "timeout", 0, "limit of the start after the build (default 3m, of Cilium and on the ground vm 10m)")
 	return command
@@ -76,7 +77,7 @@ func up(ctx context.Context, out io.Writer, options upOptions) error {
 		return err
 	}
 	fmt.Fprintf(out, "ground: %s (%s)\n", lab.Ground, lab.GroundReason)
-	distribution, err := build.All(ctx, out, lab.Backend)
+	distribution, err := build.All(ctx, out, build.Needs(lab.Network)...)
 	if err != nil {
 		return err
 	}

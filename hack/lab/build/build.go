@@ -31,16 +31,16 @@ func (d Distribution) Images() []string {
 // CalicoCRDs is the file with Calico's kinds, of a distribution that was built for it.
 func (d Distribution) CalicoCRDs() string { return filepath.Join(d.Dir, "share", calicoCRDs) }
 
-// All builds what is not cached yet and returns the distribution, with what the backends need besides flannel.
-func All(ctx context.Context, progress io.Writer, backends ...string) (Distribution, error) {
-	if err := InstallPackages(ctx, progress, packagesOf(backends)...); err != nil {
+// All builds what is not cached yet and returns the distribution, with the components of Needs.
+func All(ctx context.Context, progress io.Writer, needs ...string) (Distribution, error) {
+	if err := InstallPackages(ctx, progress, packagesOf(needs)...); err != nil {
 		return Distribution{}, err
 	}
 	source, err := sourceDir()
 	if err != nil {
 		return Distribution{}, err
 	}
-	components := componentsOf(backends)
+	components := componentsOf(needs)
 	outputs, distribution, err := locate(source, components)
 	if err != nil {
 		return Distribution{}, err

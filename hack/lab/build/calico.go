@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-
-	"github.com/kubectl-wg/kubectl-wg/hack/lab/topology"
 )
 
 const calicoCRDs = "calico-crds.yaml"
@@ -28,18 +25,6 @@ var calico = component{
 		}
 		return os.WriteFile(filepath.Join(dir, calicoCRDs), crds, 0o644)
 	},
-}
-
-// componentsOf are those that every lab needs, and those of the backends.
-func componentsOf(backends []string) []component {
-	all := slices.Clone(components)
-	if slices.Contains(backends, calico.name) {
-		all = append(all, calico)
-	}
-	if slices.ContainsFunc(backends, topology.OfCilium) {
-		all = append(all, cilium)
-	}
-	return all
 }
 
 // calicoKinds are the definitions of Calico's kinds as one file; they are in its module.

@@ -42,9 +42,9 @@ var cilium = component{
 // CiliumCRDs is the directory with Cilium's kinds, of a distribution that was built for it.
 func (d Distribution) CiliumCRDs() string { return filepath.Join(d.Dir, "cilium", "crds") }
 
-// packagesOf are what backends need of Debian besides what all labs need.
-func packagesOf(backends []string) []debian {
-	if slices.ContainsFunc(backends, topology.OfCilium) {
+// packagesOf are what a lab needs of Debian besides what all labs need.
+func packagesOf(needs []string) []debian {
+	if slices.ContainsFunc(needs, topology.OfCilium) {
 		return []debian{{"clang-19", "clang-19"}}
 	}
 	return nil

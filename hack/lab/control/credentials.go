@@ -72,8 +72,9 @@ func NodeFiles(authority *Authority, name string, address topology.Address) (map
 	kubelet, kubeletErr := userKubeconfig(authority, "kubelet", apiURL(), "system:node:"+name, "system:nodes")
 	flannel, flannelErr := userKubeconfig(authority, "flannel", apiURL(), flannelUser)
 	cilium, ciliumErr := userKubeconfig(authority, "cilium", apiURL(), ciliumUser)
+	services, servicesErr := userKubeconfig(authority, "services", apiURL(), servicesUser)
 	serving, servingErr := authority.Server(name, []string{name}, []net.IP{address.IPv4.Addr().AsSlice(), address.IPv6.Addr().AsSlice()})
-	if err := errors.Join(kubeletErr, flannelErr, ciliumErr, servingErr); err != nil {
+	if err := errors.Join(kubeletErr, flannelErr, ciliumErr, servicesErr, servingErr); err != nil {
 		return nil, err
 	}
 	return map[string]string{
@@ -83,6 +84,7 @@ func NodeFiles(authority *Authority, name string, address topology.Address) (map
 		node.KubeletKey:         serving.Key,
 		node.FlannelKubeconfig:  flannel,
 		node.CiliumKubeconfig:   cilium,
+		node.ServicesKubeconfig: services,
 	}, nil
 }
 

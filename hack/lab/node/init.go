@@ -31,7 +31,7 @@ func Init(ctx context.Context, configPath, name string) error {
 		return err
 	}
 	logs := map[string]*os.File{}
-	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes", "cilium", "wireguard"} { // while the machine's files are in sight
+	for _, service := range []string{"containerd", "kubelet", "flannel", "felix", "routes", "cilium", "wireguard", "kube-proxy", "kube-router"} { // while the machine's files are in sight
 		logs[service], err = os.OpenFile(LogFile(config.Logs, name, service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
 			return fmt.Errorf("opening the log of %s: %w", service, err)
@@ -87,6 +87,9 @@ func boot(ctx context.Context, config HostConfig, node Node, services *services,
 	}
 	if err := network(ctx, config, node, services, logs); err != nil {
 		return err
+	}
+	if config.Services {
+		keepServices(ctx, config, node, services, logs)
 	}
 	if err := <-runtime; err != nil {
 		return err

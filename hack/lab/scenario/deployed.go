@@ -18,24 +18,31 @@ import (
 // deletes such pods, and what configures flannel is an object.
 var deployed = slices.Concat(runBy(topology.RKE2), runBy(topology.None))
 
+// runBy are these rows with Flannel run by a distribution.
 func runBy(distribution topology.Distribution) []Scenario {
-	faults := []string{
-		"healthy-wireguard", "device-deleted", "device-down", "device-hangs", "published-key", "shared-key", "missing-peer", "endpoint-address",
-		"endpoint-moved", "allowed-gap", "route-missing", "psk-one-side", "vxlan", "host-gw",
-	}
-	var rows []Scenario
-	for _, s := range slices.Concat(healthy, sabotagedRoutes, sabotagedPeers, sabotagedDevices, unencrypted) {
-		if !slices.Contains(faults, s.Name) {
-			continue
-		}
-		s.Name, s.Cluster.Distribution = string(distribution)+"-"+s.Name, distribution
+	rows := elsewhere(string(distribution), func(c *Cluster) { c.Distribution = distribution },
+		"healthy-wireguard", "device-deleted", "device-down", "device-hangs", "published-key", "shared-key", "missing-peer",
+		"endpoint-address", "endpoint-moved", "allowed-gap", "route-missing", "psk-one-side", "vxlan", "host-gw")
+	for i, s := range rows {
 		if s.Cluster.Backend != wireguard.Backend {
-			s.Restore = inTurn(backTo(s.Cluster.Network), on(unconfigured(s.Cluster.Network)...))
+			rows[i].Restore = inTurn(backTo(s.Cluster.Network), on(unconfigured(s.Cluster.Network)...))
 		}
-		rows = append(rows, s)
 	}
-	if len(rows) != len(faults) {
-		panic(fmt.Sprintf("scenario: of %d faults %d are in a table", len(faults), len(rows)))
+	return rows
+}
+
+// elsewhere are rows of other tables, by their names, in clusters that are not quite the same.
+func elsewhere(prefix string, change func(*Cluster), names ...string) []Scenario {
+	var rows []Scenario
+	for _, s := range slices.Concat(healthy, sabotagedRoutes, sabotagedPeers, sabotagedDevices, sabotagedFilters, reportsReach, unencrypted) {
+		if slices.Contains(names, s.Name) {
+			s.Name = prefix + "-" + s.Name
+			change(&s.Cluster)
+			rows = append(rows, s)
+		}
+	}
+	if len(rows) != len(names) {
+		panic(fmt.Sprintf("scenario: of %d rows %d are in a table", len(names), len(rows)))
 	}
 	return rows
 }

@@ -23,7 +23,7 @@ type guard interface {
 	remove(context.Context) error
 }
 
-// standInGuard is one for Flannel, which has no policy engine.
+// standInGuard is one for a cluster that has no policy engine, as Flannel has none.
 //
 //	node-1                                              node-2
 //	guarded 10.42.0.249 ── FORWARD ── flannel-wg ═══ flannel-wg ── FORWARD ── 10.42.1.249 guarded

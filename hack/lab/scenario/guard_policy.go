@@ -11,8 +11,8 @@ import (
 	"github.com/kubectl-wg/kubectl-wg/hack/lab/state"
 )
 
-// policyGuard is a guard where the network itself has a policy engine, as Calico's and Cilium's agents are one: pods that
-// answer on two ports, of which a NetworkPolicy denies the one.
+// policyGuard is a guard where the cluster has a policy engine, as Calico's and Cilium's agents are one: pods that answer on
+// two ports, of which a NetworkPolicy denies the one.
 type policyGuard struct{ lab *state.Lab }
 
 const guardedNamespace = "lab-guarded"
@@ -112,7 +112,7 @@ func (g policyGuard) passes(ctx context.Context, port int) (ways []string, err e
 		from := g.lab.Nodes[(i+len(g.lab.Nodes)-1)%len(g.lab.Nodes)]
 		said, err := execute(ctx, g.lab, Command{Node: operator, Argv: []string{"sh", "-c", fmt.Sprintf(`
 			address=$(kubectl get pod %[2]s --namespace %[1]s --output jsonpath={.status.podIP}) || exit 1
-			kubectl exec %[3]s --namespace %[1]s -- sh -c "wget -q -T 2 -O - http://$address:%[4]d/ || true"`,
+			kubectl exec %[3]s --namespace %[1]s -- sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 2 $address %[4]d 2>/dev/null || true"`,
 			guardedNamespace, node, from, port)}})
 		if err != nil {
 			return nil, fmt.Errorf("trying TCP %d of the guarded pod on %s: %w\n%s", port, node, err, said)

@@ -35,7 +35,7 @@ func (t *Trial) repair(ctx context.Context) (err error) {
 		}
 	}
 	var guard guard = standInGuard{t.lab}
-	if t.lab.Calico() || t.lab.Cilium() {
+	if t.lab.Calico() || t.lab.Cilium() || t.lab.Services {
 		guard = policyGuard{t.lab}
 	}
 	defer func() {

@@ -143,6 +143,7 @@ var (
 	dual8      = cluster("wireguard", topology.Dual, 8)
 	onlyIPv6   = cluster("wireguard", topology.OnlyIPv6, 2)
 	virtual    = Cluster{Network: wireguard.Network, Nodes: 2, Alone: true}
+	whole      = Cluster{Network: topology.Network{Backend: "wireguard", Services: true}, Nodes: 2}
 	vxlan      = cluster("vxlan", "", 2)
 	vxlan3     = cluster("vxlan", "", 3)
 	vxlanDual  = cluster("vxlan", topology.Dual, 2)
@@ -185,6 +186,7 @@ var Groups = []Group{
 	{Name: "unencrypted", Scenarios: unencrypted},
 	{Name: "dual", Scenarios: slices.Concat(scopeDual, dualHealthy, dualSabotaged, dualElsewhere)},
 	{Name: "deployed", Scenarios: deployed},
+	{Name: "services", Scenarios: services, Apart: true},
 	{Name: "eight", Scenarios: eight, Apart: true},
 	{Name: "calico", Scenarios: calicoRows, Apart: true},
 	{Name: "cilium", Scenarios: cilium, Apart: true},

@@ -134,6 +134,11 @@ func (s *supervisor) up(ctx context.Context, spawn func(func() error)) error {
 			return err
 		}
 	}
+	if s.lab.Services {
+		if err := control.CreateServices(ctx, kubectl); err != nil {
+			return err
+		}
+	}
 	if err := control.CreateObjects(ctx, client, s.lab.Network, config.Nodes); err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ type Network struct {
 	Mode     Mode     `json:"mode,omitempty"`
 	// Distribution is what runs flannel. It means nothing to other networks.
 	Distribution Distribution `json:"distribution,omitempty"`
+	// Services reports whether kube-proxy and a network policy controller run on the nodes, as K3s' own do.
+	Services bool `json:"services,omitempty"`
 }
 
 // Distribution is what runs flannel, and leaves its marks on the nodes. The zero value is K3s, whose own process it is a
@@ -115,6 +117,9 @@ func (n Network) Check(backends []string) error {
 	if n.Plain().Distribution != "" && (n.Calico() || n.Cilium()) {
 		return fmt.Errorf("no distribution is around %s here", n.Backend)
 	}
+	if n.Services && (n.Calico() || n.Cilium()) {
+		return fmt.Errorf("%s has a network policy controller of its own", n.Backend)
+	}
 	if n.Cilium() && n.Families.IPv6() {
 		return fmt.Errorf("cilium has IPv4 only here")
 	}
@@ -153,6 +158,9 @@ func (n Network) Label() string {
 	}
 	if n.Distribution != "" {
 		words = append(words, string(n.Distribution))
+	}
+	if n.Services {
+		words = append(words, "services")
 	}
 	return strings.Join(words, "-")
 }

@@ -80,6 +80,8 @@ func TestNetworkIsChecked(t *testing.T) {
 		{Network{Backend: "wireguard", Distribution: K3s}, "wireguard"},
 		{Network{Backend: "vxlan", Distribution: RKE2}, "vxlan-rke2"},
 		{Network{Backend: "wireguard", Distribution: None}, "wireguard-none"},
+		{Network{Backend: "wireguard", Services: true}, "wireguard-services"},
+		{Network{Backend: "calico", Services: true}, ""},
 		{Network{Backend: "wireguard", Distribution: "k0s"}, ""},
 		{Network{Backend: "calico", Distribution: RKE2}, ""},
 		{Network{Backend: "ipsec"}, ""},
