@@ -14,6 +14,17 @@ import (
 // between are the canaries of an ordered pair as each end knows them.
 type between struct {
 	sender, receiver *graph.Canaries
+	header           int // bytes of IP and UDP in front of a canary
+}
+
+// told is the payload that the sender's kernel was told to be the largest when one of full
+// size was sent, 0 if it was not, or if that is less than the run's other sizes.
+func (b between) told(about *evidence.Run) int {
+	full := find(b.sender.Rows, "udp", b.sender.Largest)
+	if full == nil || full.PathMTU-b.header <= slices.Max(append(slices.Clone(about.Sizes), 0)) {
+		return 0
+	}
+	return full.PathMTU - b.header
 }
 
 // reach is what became of them.
@@ -29,24 +40,27 @@ type reach struct {
 // fate is what happened to the canaries of one size; row is the one that is reported.
 type fate struct {
 	status  verdict.Status
+	size    int  // payload that arrived in its place: what the pod's kernel was told to be the largest; 0 if none did
 	answer  bool // they arrive, and their answers do not come back
 	missing bool // nothing was reported
 	row     evidence.CanaryRow
 }
 
 func (v *view) reach(e *graph.Edge) *reach {
-	return reached(between{e.Sender, e.Receiver}, &v.Run)
+	return reached(between{e.Sender, e.Receiver, headerSize(e.Family)}, &v.Run)
 }
 
 func reached(b between, about *evidence.Run) *reach {
 	r := &reach{full: reachedFull(b, about), fits: fits(b, about.Rungs), passes: fits(b, about.Sizes)}
 	kinds := map[string]uint32{}
+	told := b.told(about)
 	repeats := uint32(0)
 	for _, row := range b.sender.Rows {
 		switch {
 		case row.Sent == 0 && row.Error == "" && !slices.Contains(about.Sizes, row.Size):
 			continue // came from the other, whose link takes another size
-		case row.Transport == "udp" && slices.Contains(about.Rungs, row.Size) && row.Size != b.sender.Largest:
+		case row.Transport == "udp" && row.Size != b.sender.Largest &&
+			(row.Size == told || slices.Contains(about.Rungs, row.Size)):
 			continue // says how large a packet may be, and need not arrive
 		}
 		if row.Sent == 0 {
@@ -88,10 +102,10 @@ func reached(b between, about *evidence.Run) *reach {
 }
 
 func reachedFull(b between, about *evidence.Run) fate {
-	sent := 0
+	sent, instead, told := 0, 0, b.told(about)
 	for _, row := range b.sender.Rows {
-		if row.Transport == "udp" && row.Sent > 0 &&
-			(row.Size == b.sender.Largest || !slices.Contains(about.Rungs, row.Size)) {
+		if row.Transport == "udp" && row.Sent > 0 && (row.Size == b.sender.Largest ||
+			row.Size != told && !slices.Contains(about.Rungs, row.Size)) {
 			sent++
 		}
 	}
@@ -108,10 +122,13 @@ func reachedFull(b between, about *evidence.Run) fate {
 			return fate{status: verdict.Inconclusive}
 		case row.Answered > 0 && got != nil && got.Received > 0:
 			continue
+		case transport == "udp" && told > 0 && fits(b, []int{told}) == told:
+			instead = told // the node says what fits, and that does
+			continue
 		}
 		return fate{status: verdict.Fail, answer: got != nil && got.Received > 0, row: *row}
 	}
-	return fate{status: verdict.Pass}
+	return fate{status: verdict.Pass, size: instead}
 }
 
 // fits returns the largest of some sizes below the full one that arrived and was
@@ -187,7 +204,7 @@ func overrun(e *graph.Edge) string {
 
 func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 	from, to, full := e.From, e.To, &v.reach(e).full
-	status := full.status
+	status, header := full.status, headerSize(e.Family)
 	if status == verdict.Fail && e.FromLink() == "" {
 		status = verdict.Inconclusive // no tunnel is too large; what does carry the packets is another's to say
 	}
@@ -202,8 +219,11 @@ func (v *view) fullSize(e *graph.Edge) verdict.Outcome {
 		return skip("this run asked for no test packets of full size")
 	case full.status == verdict.Inconclusive:
 		return unknown("%s sent no test packet of full size to %s", from.Name, to.Name)
+	case full.status == verdict.Pass && full.size > 0:
+		return pass("up to %d bytes: of those of %d the pod was told that this is the most", full.size+header,
+			e.Sender.Largest+header)
 	case full.status == verdict.Pass:
-		return pass("up to %d bytes", e.Sender.Largest+headerSize(e.Family))
+		return pass("up to %d bytes", e.Sender.Largest+header)
 	}
 	return v.lostFull(e, status)
 }
@@ -235,6 +255,12 @@ func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
 	out.Readings = sizeReadings(e)
 	most := reached.fits
 	switch {
+	case tunnelCuts(e, most):
+		most += header
+		out.Variant = "pods"
+		out.Add("; %s of %s takes %d, and that was not told to the pod", e.FromLink(), e.From.Name, e.FromCarrier.Link.MTU)
+		out.Facts["device"] = e.FromLink()
+		out.Facts["most"] = strconv.Itoa(e.FromCarrier.Link.MTU)
 	case most > 0:
 		most += header
 		out.Variant = "fits"
@@ -248,6 +274,21 @@ func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
 	out.Add("; those of %d bytes arrive", most)
 	out.Facts["mtu"] = strconv.Itoa(most)
 	return out
+}
+
+// tunnelCuts reports whether full packets are lost since the sender's tunnel takes less than its
+// pod's link: what arrived, fits at most, and all larger sizes that were tried are above that.
+func tunnelCuts(e *graph.Edge, fits int) bool {
+	header := headerSize(e.Family)
+	if e.FromCarrier.Link == nil || fits == 0 || e.Sender.Largest+header <= e.FromCarrier.Link.MTU {
+		return false
+	}
+	for _, row := range e.Sender.Rows {
+		if row.Transport == "udp" && row.Sent > 0 && row.Size > fits && row.Size+header <= e.FromCarrier.Link.MTU {
+			return false
+		}
+	}
+	return fits+header <= e.FromCarrier.Link.MTU
 }
 
 // orNone lists items, or says that there are none.

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strconv"
+
 	"github.com/kubectl-wg/kubectl-wg/plugin/graph"
 	"github.com/kubectl-wg/kubectl-wg/plugin/verdict"
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
@@ -71,12 +73,35 @@ func (v *view) oldPods(n *graph.Node) verdict.Outcome {
 			large = append(large, l.Name)
 		}
 	}
+	newest := v.newPodMTU(n)
+	if newest > tunnel.MTU {
+		out := warn("on %s new pods get an MTU of %d, and %s takes %d: what is larger arrives only as long as the node "+
+			"may tell them so", n.Name, newest, tunnel.Name, tunnel.MTU)
+		out.Variant = "new"
+		out.Facts = map[string]string{"node": n.Name, "device": tunnel.Name, "mtu": strconv.Itoa(tunnel.MTU)}
+		return out
+	}
 	if len(large) > 0 {
-		out := warn("on %s the MTU of %s is larger than that of %s (%d): made before the switch to WireGuard",
-			n.Name, plural(uint64(len(large)), "pod link"), tunnel.Name, tunnel.MTU)
+		out := warn("on %s the MTU of %s is larger than that of %s (%d)", n.Name, plural(uint64(len(large)), "pod link"),
+			tunnel.Name, tunnel.MTU)
+		if newest > 0 { // and new pods have a smaller one
+			out.Add("%s", ": made before the switch to WireGuard")
+		}
 		out.Facts = map[string]string{"node": n.Name}
 		out.Readings = []verdict.Reading{{Node: n.Name, What: "links", Text: list(large[:min(len(large), 8)])}}
 		return out
 	}
 	return pass("no pod link of %s is larger than %d", n.Name, tunnel.MTU)
+}
+
+// newPodMTU is the MTU of the way from a node's test pod, 0 where it sent nothing.
+func (v *view) newPodMTU(n *graph.Node) int {
+	for _, other := range v.Nodes {
+		for _, family := range v.Run.Families {
+			if sender, _ := v.Canaries(n, other, family); sender.Largest > 0 {
+				return sender.Largest + headerSize(family)
+			}
+		}
+	}
+	return 0
 }

@@ -62,6 +62,18 @@ var scenarios = map[string]expectation{
 	"host-device-hangs":   {verdict.Failed, "WG0202", []string{"it hangs", "variant hangs"}},
 	"host-port-taken":     {verdict.Failed, "WG0201", []string{"taken by wg7", "variant port"}},
 
+	// Flannel run by a DaemonSet, and what runs beside it: kube-proxy and kube-router's network policy controller.
+	"host-rke2-device-deleted": {verdict.Failed, "WG0201", []string{"node-2 has no flannel-wg", "variant missing"}},
+	"host-none-endpoint-moved": {verdict.Failed, "WG0306",
+		[]string{"publishes 192.0.2.9", "which is none of its own addresses", "variant moved"}},
+	"host-rke2-healthy-pods-mtu": {verdict.Passed, "", nil},
+	"host-pods-mtu-silent": {verdict.Failed, "WG0503", []string{"packets of 1450 bytes",
+		"flannel-wg of node-1 takes 1420, and that was not told to the pod", "variant pods"}},
+	"host-services-scope":    {verdict.Passed, "", nil},
+	"host-services-nftables": {verdict.Passed, "", nil},
+	"host-services-reach-forward": {verdict.Failed, "WG0502",
+		[]string{"a firewall rule of node-2 drops them", "variant forward-nft-rule"}},
+
 	// Packet filters and sizes.
 	"host-udp-blocked-output": {verdict.Failed, "WG0501",
 		[]string{"drops the WireGuard messages before they leave", "node-1", "variant output-nft-rule"}},

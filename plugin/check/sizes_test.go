@@ -164,3 +164,36 @@ func TestLostFull(t *testing.T) {
 		}
 	}
 }
+
+// A pod's link may take more than the tunnel, as long as its node says what does fit and that
+// arrives: the first of the three alone is no loss.
+func TestPodsAreToldWhatFits(t *testing.T) {
+	for name, test := range map[string]struct {
+		change  func(full, told *evidence.CanaryRow)
+		verdict verdict.Verdict
+	}{
+		"told":                 {func(_, _ *evidence.CanaryRow) {}, verdict.Passed},
+		"not told":             {func(full, _ *evidence.CanaryRow) { full.PathMTU = 0 }, verdict.Failed},
+		"told, lost all same":  {func(_, told *evidence.CanaryRow) { told.Answered = 0 }, verdict.Failed},
+		"told, never received": {func(_, told *evidence.CanaryRow) { told.Received = 0 }, verdict.Failed},
+		"told another size":    {func(full, _ *evidence.CanaryRow) { full.PathMTU = 1400 }, verdict.Failed},
+		"told a small size":    {func(full, _ *evidence.CanaryRow) { full.PathMTU = 64 + headerSize(4) }, verdict.Failed},
+	} {
+		streams := healthy(2)
+		for node, peer := range map[string]int{"pod/node-1": 1, "pod/node-2": 0} {
+			rowsOf(streams[node], peer, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
+				at := slices.IndexFunc(rows, func(r evidence.CanaryRow) bool { return r.Transport == "udp" && r.Size == fullSize })
+				full := evidence.CanaryRow{Transport: "udp", Size: fullSize + 30, Sent: 1, PathMTU: fullSize + headerSize(4)}
+				test.change(&full, &rows[at])
+				return slices.Insert(rows, at+1, full)
+			})
+		}
+		j := Judge(record(t, streams))
+		if j.Verdict != test.verdict {
+			t.Errorf("%s: verdict %s: %v", name, j.Verdict, bad(j))
+		}
+		if test.verdict == verdict.Failed && j.FirstCause.Code != "WG0503" {
+			t.Errorf("%s: first cause %+v", name, j.FirstCause)
+		}
+	}
+}

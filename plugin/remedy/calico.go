@@ -5,7 +5,7 @@ const Calico = "calico"
 
 // calicoStep restarts calico-node, and with it Felix, on one node. An operator installs
 // it in calico-system, the manifest in kube-system.
-var calicoStep = restartPod("kubectl delete pod -l k8s-app=calico-node -A", "calico-node")
+var calicoStep = restartPod("kubectl delete pod -l k8s-app=calico-node -A")
 
 // calicoSwitch has all nodes use WireGuard.
 var calicoSwitch = Hint{

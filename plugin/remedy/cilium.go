@@ -6,7 +6,7 @@ const Cilium = "cilium"
 // What changes and restarts Cilium's agents. Commands change the ConfigMap that they
 // read: how the chart was installed is not known, so its values are named in notes.
 var (
-	ciliumRestart = restartPod("kubectl -n kube-system delete pod -l k8s-app=cilium", "cilium")
+	ciliumRestart = restartPod("kubectl -n kube-system delete pod -l k8s-app=cilium")
 	ciliumRollout = Step{On: Operator, Command: "kubectl -n kube-system rollout restart daemonset cilium"}
 	ciliumWait    = Step{On: Operator, Command: "kubectl -n kube-system rollout status daemonset cilium --timeout=10m"}
 )

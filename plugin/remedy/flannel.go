@@ -21,10 +21,9 @@ type flannelRun struct {
 var byManifest = flannelRun{
 	system: Flannel, name: "Flannel", restart: flannelStep,
 	netConf: "net-conf.json in the ConfigMap kube-flannel/kube-flannel-cfg",
-	address: "the kubelet's --node-ip, --iface or --public-ip of the DaemonSet kube-flannel-ds, or the annotation " +
-		"flannel.alpha.coreos.com/public-ip-overwrite",
-	cni:  "/etc/cni/net.d",
-	logs: "kubectl -n kube-flannel logs -l app=flannel --prefix --tail=100",
+	address: "the kubelet's --node-ip, --iface or --public-ip of kube-flannel-ds",
+	cni:     "/etc/cni/net.d",
+	logs:    "kubectl -n kube-flannel logs -l app=flannel --prefix --tail=100",
 }
 
 // flannelRemedies are for Flannel by its own manifest only.
@@ -146,19 +145,18 @@ func (f flannelRun) rows() []row {
 		// Restarts the plugin on one node, which then publishes the address that it finds.
 		{"WG0306", "moved", f.system, Hint{
 			Title:      "Restart " + f.name + " on {node}: it looks for its address when it starts",
-			Disruption: pauses,
+			Disruption: "traffic of its pods stops for seconds",
 			Steps:      []Step{f.restart},
-			Note: "A control-plane node needs {address} back instead: etcd and certificates name it. " +
-				"If {address} is set in " +
-				f.address + ", correct it there first. Keep the address the same from now on: a reservation of DHCP, " +
-				"no temporary IPv6 address.",
+			Note: "A control-plane node needs {address} back instead, which etcd and certificates name. Where it is set, " +
+				"correct it first: " + f.address + ".",
 		}},
 		// Prints no command: which address is right is the operator's to know.
 		{"WG0306", "elsewhere", f.system, Hint{
 			Title: "Have {node} publish an address of its own, and not {address} of {holder}",
 			Note: "Often it is a virtual address (keepalived, kube-vip) that moved from one to the other. " +
 				"Set the node's own address or network card, in " +
-				f.address + ", and restart " + f.name + " on {node}.",
+				f.address + ", or the annotation flannel.alpha.coreos.com/public-ip-overwrite, and restart " + f.name +
+				" on {node}.",
 		}},
 		// Prints no command: a port is one of the whole cluster's configuration and of its firewalls.
 		{"WG0306", "announced", f.system, Hint{
@@ -205,8 +203,8 @@ func (f flannelRun) rows() []row {
 }
 
 // foreignRoutes is what keeps routes that a network manager does not know.
-const foreignRoutes = "If systemd-networkd or NetworkManager removed them when it restarted, they go again with its " +
-	"next restart: set ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf, or " +
+const foreignRoutes = "If systemd-networkd or NetworkManager removed them, it does so again: set " +
+	"ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in networkd.conf, or " +
 	"unmanaged-devices=interface-name:flannel* in NetworkManager's [keyfile]."
 
 // onOther is a restart on the other node, however it is run.

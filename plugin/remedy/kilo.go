@@ -5,7 +5,7 @@ const Kilo = "kilo"
 
 // What restarts Kilo's agent on one node. Its manifests give its pods the label.
 var (
-	kiloStep    = restartPod("kubectl delete pod -l app.kubernetes.io/name=kilo --all-namespaces", "kilo")
+	kiloStep    = restartPod("kubectl delete pod -l app.kubernetes.io/name=kilo --all-namespaces")
 	kiloRestart = restartHint("Restart Kilo on {node}: it sets the device, its routes and its peers again", kiloStep)
 )
 

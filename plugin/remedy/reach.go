@@ -11,11 +11,17 @@ var reachRemedies = []row{
 		Note: "Set it in the network plugin's configuration (some subtract the overhead from the MTU of the link " +
 			"below themselves), restart it, and recreate the pods.",
 	}},
+	// Nothing: what writes the CNI configuration is not known.
+	{"WG0505", "new", "", Hint{
+		Title: "Give pods the MTU of {device}, {mtu}",
+		Note: "The CNI configuration of {node} sets another: look for \"mtu\" in /etc/cni/net.d, and in what installs " +
+			"it. Pods get it when they are created again.",
+	}},
 	// Nothing: which pods may restart is the operator's to know.
 	{"WG0505", "", "", Hint{
 		Title: "Create the old pods again",
 		Note: "kubectl rollout restart their deployments, daemon sets and stateful sets, or reboot the nodes one " +
-			"by one.",
+			"by one. If new ones get it too, the CNI configuration in /etc/cni/net.d sets it.",
 	}},
 
 	// The other node may send any datagram to this UDP port; no other port and no other sender.
@@ -295,6 +301,12 @@ var reachRemedies = []row{
 		Title: "Lower the tunnel's MTU to {mtu}",
 		Note: "Packets of {mtu} bytes pass from {node} to {peer}. Set it in the network plugin's configuration; for " +
 			"one that subtracts WireGuard's overhead itself this is {underlay}. Restart it and recreate the pods.",
+	}},
+	{"WG0503", "pods", "", Hint{ // Nothing: both are in configurations that are not known.
+		Title: "Give pods the tunnel's MTU, {most}, or have their node tell them",
+		Note: "The kernel of {node} answers what is too large for {device} with ICMP \"fragmentation needed\" (IPv6: " +
+			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset on {node}. " +
+			"The pods' MTU is set by the CNI configuration in /etc/cni/net.d; they get another when they are created again.",
 	}},
 	{"WG0503", "between", "", Hint{ // Nothing.
 		Title: "Lower the tunnel's MTU, or find what drops packets between {mtu} and {size} bytes",

@@ -4,10 +4,9 @@ package remedy
 var canal = flannelRun{
 	system: RKE2, name: "Canal", restart: canalStep,
 	netConf: "net-conf.json in the ConfigMap kube-system/rke2-canal-config",
-	address: "node-ip of /etc/rancher/rke2/config.yaml, flannel.iface of the HelmChartConfig rke2-canal, or the " +
-		"annotation flannel.alpha.coreos.com/public-ip-overwrite",
-	cni:  "/etc/cni/net.d",
-	logs: "kubectl -n kube-system logs -l k8s-app=canal -c kube-flannel --prefix --tail=100",
+	address: "node-ip of /etc/rancher/rke2/config.yaml, or flannel.iface of Canal's chart",
+	cni:     "/etc/cni/net.d",
+	logs:    "kubectl -n kube-system logs -l k8s-app=canal -c kube-flannel --prefix --tail=100",
 }
 
 // rke2Remedies are for RKE2 only.
@@ -37,6 +36,20 @@ var rke2Remedies = []row{
 			"flannel.regexIface in the HelmChartConfig rke2-canal of kube-system.",
 	}},
 	// Prints no command: a HelmChartConfig holds all of the chart's values.
+	{"WG0505", "new", RKE2, Hint{
+		Title: "Give pods the MTU of {device}, {mtu}",
+		Note: "Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set, whatever Flannel's backend takes: " +
+			"set it to {mtu} in the HelmChartConfig rke2-canal of kube-system. Pods get it when they are created again.",
+	}},
+	// Prints no command, as before.
+	{"WG0503", "pods", RKE2, Hint{
+		Title: "Give pods the tunnel's MTU, {most}, or have their node tell them",
+		Note: "The kernel of {node} answers what is too large for {device} with ICMP \"fragmentation needed\" (IPv6: " +
+			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset on {node}. " +
+			"Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set: set it in the HelmChartConfig " +
+			"rke2-canal of kube-system. Pods get it when they are created again.",
+	}},
+	// Prints no command, as before.
 	{"WG0401", "below", RKE2, Hint{
 		Title: "Have Canal on {node} use the WireGuard device {device}, as its peers do",
 		Note:  "Set flannel.iface: {device} in the HelmChartConfig rke2-canal of kube-system.",
@@ -56,18 +69,17 @@ var rke2Switch = Hint{
 	Steps: []Step{
 		{
 			On: Operator,
-			Command: "kubectl create -f - <<'EOF'\napiVersion: helm.cattle.io/v1\nkind: " +
-				"HelmChartConfig\nmetadata: {name: rke2-canal, namespace: kube-system}\nspec:\n  " +
-				"valuesContent: |-\n    flannel:\n      backend: wireguard\nEOF",
-			Note: "if it exists already, add flannel.backend to its values: kubectl -n kube-system edit " +
-				"helmchartconfig rke2-canal",
+			Command: `echo '{"apiVersion":"helm.cattle.io/v1","kind":"HelmChartConfig","metadata":{"name":"rke2-canal",` +
+				`"namespace":"kube-system"},"spec":{"valuesContent":"flannel: {backend: wireguard}"}}' | kubectl create -f -`,
+			Note: "if one is there, edit that: it holds all values of the chart",
 		},
 		{On: Operator, Command: "kubectl -n kube-system rollout restart daemonset rke2-canal"},
 		{
 			On:      EachNode,
 			Command: "reboot",
-			Note:    "servers first; flannel.1 and its routes stay otherwise and take precedence over the tunnel's",
+			Note:    "servers first; removes flannel.1 and its routes",
 		},
 		{On: Operator, Command: "kubectl wg verify"},
 	},
+	Note: "Set calico.vethuMTU too, to the network's MTU less 80.",
 }

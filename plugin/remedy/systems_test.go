@@ -52,6 +52,9 @@ func TestRemediesNameTheirOwnSystem(t *testing.T) {
 			texts = append(texts, step.On, step.Command, step.Note)
 		}
 		text := strings.ToLower(strings.Join(texts, "\n"))
+		if r.distribution == RKE2 {
+			text = strings.ReplaceAll(text, "calico.vethumtu", "") // a value of Canal's chart
+		}
 		for _, name := range others[r.distribution] {
 			if strings.Contains(text, name) {
 				t.Errorf("%s %q on %q names %s:\n%s", r.code, r.variant, r.distribution, name, text)

@@ -15,8 +15,8 @@ var table = slices.Concat(
 // What restarts the network plugin of one node.
 var (
 	k3sStep     = Step{On: "{node}", Command: "systemctl restart k3s || systemctl restart k3s-agent"}
-	canalStep   = restartPod("kubectl -n kube-system delete pod -l k8s-app=canal", "rke2-canal")
-	flannelStep = restartPod("kubectl -n kube-flannel delete pod -l app=flannel", "kube-flannel-ds")
+	canalStep   = restartPod("kubectl -n kube-system delete pod -l k8s-app=canal")
+	flannelStep = restartPod("kubectl -n kube-flannel delete pod -l app=flannel")
 	rebootEach  = Step{
 		On: EachNode, Command: "reboot", Note: "servers first; removes the links and routes of the backend before",
 	}
@@ -30,12 +30,8 @@ const pauses = "running pods keep running; traffic between the node and the othe
 
 // restartPod restarts the agent of one node: its DaemonSet makes the pod again that the command deletes. The command
 // selects the agent's pods of all nodes.
-func restartPod(command, daemonSet string) Step {
-	return Step{
-		On:      Operator,
-		Command: command + " --field-selector spec.nodeName={node}",
-		Note:    "its DaemonSet, " + daemonSet + ", makes it again",
-	}
+func restartPod(command string) Step {
+	return Step{On: Operator, Command: command + " --field-selector spec.nodeName={node}"}
 }
 
 // restartHint has the network plugin of one node restarted, by the last of its steps.

@@ -63,6 +63,9 @@ func (t *text) fix(h remedy.Hint) {
 	t.advice(h)
 	steps := joined(h.Steps)
 	for i, s := range steps {
+		if t.terse >= densest && i > 0 && s.note == steps[i-1].note {
+			s.note = "" // said already
+		}
 		if t.terse < dense && !t.Details && len(s.on) > 1 && len(s.on) <= few+1 {
 			for _, on := range s.on {
 				t.command(step{[]string{on}, s.command, s.note})

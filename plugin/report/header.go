@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -19,10 +20,10 @@ func (t *text) header() {
 func (t *text) cluster() (parts []string) {
 	c := t.Graph.Cluster
 	switch {
-	case c.Context != "" && c.Server != "":
+	case c.Context != "" && c.Server != "" && t.terse < densest:
 		parts = append(parts, fmt.Sprintf("%s (%s)", c.Context, c.Server))
 	case c.Context+c.Server != "":
-		parts = append(parts, c.Context+c.Server)
+		parts = append(parts, cmp.Or(c.Context, c.Server))
 	}
 	parts = append(parts, t.Profile.Title)
 	var families []string

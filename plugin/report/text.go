@@ -47,7 +47,7 @@ const (
 	dense              // commands of several nodes in one line
 	packed             // no empty lines
 	untitled           // no titles of checks, notes behind the fix
-	densest            // no readings but a leak
+	densest            // no readings but a leak, no API server, what is said of several commands once
 )
 
 // fit returns the report as long as it may be on one screen, or as short as it

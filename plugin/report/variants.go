@@ -148,6 +148,10 @@ var cases = map[string]map[string]string{
 	"WG0503": {
 		"fits":    "If a smaller size is known to pass",
 		"between": "If a filter by size is more likely",
+		"pods":    "If the tunnel takes less than the pods' own links",
+	},
+	"WG0505": {
+		"new": "If new pods have it as well",
 	},
 	"WG0601": {
 		"vxlan":     "If they are in VXLAN",

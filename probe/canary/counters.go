@@ -49,6 +49,7 @@ type row struct {
 	answered, received map[uint16]bool // by sequence: a duplicate counts once
 	rtt                time.Duration   // the shortest round trip, 0 if none came back
 	err                string
+	pathMTU            int // see evidence.CanaryRow
 }
 
 // update calls change with the row, under the lock.
@@ -152,8 +153,9 @@ func (c *counters) messages() []evidence.Message {
 			canary.Rows = append(canary.Rows, evidence.CanaryRow{
 				Transport: transportNames[key.transport], Size: int(key.size), Sent: r.sent,
 				Answered: uint32(len(r.answered)), Received: uint32(len(r.received)),
-				RTT:   uint32(min(r.rtt.Microseconds(), math.MaxUint32)),
-				Error: r.err[:min(len(r.err), maxError)],
+				RTT:     uint32(min(r.rtt.Microseconds(), math.MaxUint32)),
+				Error:   r.err[:min(len(r.err), maxError)],
+				PathMTU: r.pathMTU,
 			})
 		}
 		slices.SortFunc(canary.Rows, func(a, b evidence.CanaryRow) int {

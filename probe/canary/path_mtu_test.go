@@ -6,8 +6,12 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/kubectl-wg/kubectl-wg/probe/evidence"
 	"github.com/kubectl-wg/kubectl-wg/probe/wire"
@@ -104,5 +108,56 @@ func TestSearchFindsTheSizeThatPasses(t *testing.T) {
 	v.searchMTU(ctx, open, sizes, between, 4)
 	if messages := c.Stop(); len(messages) != 1 || len(messages[0].Canary.Rows) != len(sizes) {
 		t.Errorf("searched without need: %+v", messages)
+	}
+}
+
+// A node says how large a packet may be, here by its route: that size is sent, and nothing else
+// is where it arrives.
+func TestSizeThatTheKernelWasTold(t *testing.T) {
+	loopback(t)
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sizes := []uint16{64, 501, 1422}
+	for _, test := range []struct {
+		told, passes int // MTU of the route, and the largest payload that is passed on
+		sent         []int
+	}{
+		{1420, 1392, []int{64, 501, 1392, 1422}},
+		{1420, 1312, []int{64, 501, 1000, 1312, 1352, 1392, 1422}},
+		{500, 1312, []int{64, 501, 1000, 1312, 1352, 1422}}, // less than what arrived: it says nothing
+	} {
+		a, b := NewPod(identity(0)), NewPod(identity(1))
+		ports, problems := b.Listen(ctx, evidence.ListenRequest{Families: []int{4}})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		addr := netip.MustParseAddr("127.0.0.1")
+		targets := []evidence.Target{{Index: 1, Addr: addr, UDP: narrow(t, ports["udp4"], test.passes)}}
+		v := &batch{id: a.id, counters: &a.counters, attempts: 1, pause: 300 * time.Millisecond}
+		v.sendDatagrams(ctx, targets, sizes, 4, wire.TransportUDP)
+		route := &netlink.Route{LinkIndex: lo.Attrs().Index, Dst: &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(32, 32)},
+			MTU: test.told, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST}
+		if err := netlink.RouteReplace(route); err != nil {
+			t.Fatal(err)
+		}
+		v.searchMTU(ctx, targets, sizes, []int{1000, 1312, 1352}, 4)
+		var sent []int
+		for _, row := range a.Stop()[0].Canary.Rows {
+			sent = append(sent, row.Size)
+			want := 0
+			if row.Size == 1422 && test.told > 529 {
+				want = test.told
+			}
+			if row.PathMTU != want || (row.Answered > 0) != (row.Size <= test.passes) {
+				t.Errorf("told %d: %+v", test.told, row)
+			}
+		}
+		if !slices.Equal(sent, test.sent) {
+			t.Errorf("told %d: sent %v, want %v", test.told, sent, test.sent)
+		}
 	}
 }

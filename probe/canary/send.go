@@ -41,7 +41,7 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 		id: p.id, counters: &p.counters, attempts: attempts, pause: timeout / time.Duration(attempts),
 		first: p.sequence, turn: time.Now().Add(turn),
 	}
-	p.sequence += uint16(attempts + searchAttempts)
+	p.sequence += uint16(attempts + 2*searchAttempts)
 	p.mu.Unlock()
 
 	var problems []evidence.Problem
@@ -78,23 +78,27 @@ func (p *Pod) Send(ctx context.Context, request evidence.SendRequest) []evidence
 // resolve replaces size 0 by the largest that this pod's link takes: its MTU
 // less the headers of IP and of UDP or ICMP. Sizes are sorted, without repeats.
 func resolve(asked []int, target evidence.Target, family uint8) (sizes []uint16, err error) {
-	headers := 28
-	if family == 6 {
-		headers = 48
-	}
 	for _, size := range asked {
 		if size == 0 {
 			var mtu int
 			if mtu, err = linkMTU(target.Addr); err != nil {
 				continue
 			}
-			size = min(mtu, 0xffff) - headers
+			size = min(mtu, 0xffff) - headersOf(family)
 		}
 		sizes = append(sizes, uint16(min(max(size, wire.MarkedSize), 0xffff-48)))
 	}
 	slices.Sort(sizes)
 	sizes = slices.Compact(sizes)
 	return sizes[:min(len(sizes), maxSizes)], err
+}
+
+// headersOf are the bytes of IP and UDP or ICMP in front of a canary.
+func headersOf(family uint8) int {
+	if family == 6 {
+		return 48
+	}
+	return 28
 }
 
 // batch is one Send.

@@ -30,6 +30,9 @@ type CanaryRow struct {
 	// RTT is the shortest round trip in microseconds, 0 if none came back.
 	RTT   uint32 `json:"rtt,omitempty"`
 	Error string `json:"error,omitempty"` // the last error of sending, e.g. "message too long"
+	// PathMTU is how large a packet to Peer may be, bytes, as this pod's kernel was told when one of
+	// this size was sent (ICMP "fragmentation needed", "packet too big"); 0 if it was not.
+	PathMTU int `json:"pathMTU,omitempty"`
 }
 
 // Fastest is the shortest round trip of canaries but UDP's and TCP's of full

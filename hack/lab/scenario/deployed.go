@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,7 @@ var deployed = slices.Concat(runBy(topology.RKE2), runBy(topology.None))
 // runBy are these rows with Flannel run by a distribution.
 func runBy(distribution topology.Distribution) []Scenario {
 	rows := elsewhere(string(distribution), func(c *Cluster) { c.Distribution = distribution },
-		"healthy-wireguard", "device-deleted", "device-down", "device-hangs", "published-key", "shared-key", "missing-peer",
+		"healthy-wireguard", "healthy-pods-mtu", "device-deleted", "device-down", "device-hangs", "published-key", "shared-key", "missing-peer",
 		"endpoint-address", "endpoint-moved", "allowed-gap", "route-missing", "psk-one-side", "vxlan", "host-gw")
 	for i, s := range rows {
 		if s.Cluster.Backend != wireguard.Backend {
@@ -81,11 +82,18 @@ func (t *Trial) upgradeChart(ctx context.Context) error {
 		return fmt.Errorf("reading the chart's values: %w\n%s", err, values)
 	}
 	network := t.lab.Network
-	network.Backend = setting(values, "backend")
+	network.Backend = chartBackend(values)
 	if network.Backend == "" {
 		return nil
 	}
 	return t.apply(ctx, []Command{configMap(network)})
+}
+
+// chartBackend is flannel.backend among the values of a chart, "" if it is not set.
+func chartBackend(values string) string {
+	_, after, _ := strings.Cut(values, "backend:")
+	backend, _, _ := strings.Cut(strings.TrimSpace(after), "}")
+	return strings.TrimSpace(backend)
 }
 
 // settleDaemonSet waits until a pod of the DaemonSet that runs flannel, if there is one, has started it on every node.

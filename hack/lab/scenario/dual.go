@@ -11,6 +11,11 @@ var dualHealthy = []Scenario{
 		Cluster: dual, Want: pass, Tested: 4,
 	},
 	{
+		Name: "healthy-dual-pods-mtu", Title: "pods of both families get a larger MTU than the tunnel has, and are told what is too large",
+		Cluster: dual, Want: pass, Tested: 4, Findings: map[string]string{codeOldPods: "warn", codeSize: "pass"},
+		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf(1450)) }), Restore: onEach(podMTU),
+	},
+	{
 		Name: "healthy-dual-one-family", Title: "of two families one was asked for",
 		Cluster: dual, Args: []string{"--family", "6"}, Want: pass, Tested: 2, Findings: map[string]string{codeFamilies: "warn"},
 	},

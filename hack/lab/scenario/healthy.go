@@ -87,6 +87,11 @@ var healthy = []Scenario{
 		Name: "healthy-old-pod", Title: "a pod from before the switch to WireGuard has the MTU of then",
 		Cluster: wireguard, Sabotage: oldPod, Restore: dropOldPod, Want: pass, Findings: map[string]string{codeOldPods: "warn"},
 	},
+	{
+		Name: "healthy-pods-mtu", Title: "new pods get a larger MTU than the tunnel has, as from Canal's chart, and are told what is too large",
+		Cluster: wireguard, Want: pass, Findings: map[string]string{codeOldPods: "warn", codeSize: "pass"},
+		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf(1450)) }), Restore: onEach(podMTU),
+	},
 }
 
 // three are scenarios for which it matters that there are more than two nodes.

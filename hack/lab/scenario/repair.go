@@ -155,7 +155,12 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
-	backend := strings.TrimSuffix(setting(config, "flannel-backend"), "-native")
+	backend := ""
+	for line := range strings.Lines(config) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "flannel-backend:"); ok {
+			backend = strings.TrimSuffix(strings.TrimSpace(value), "-native")
+		}
+	}
 	if backend == "" {
 		return nil
 	}
@@ -166,16 +171,6 @@ func (t *Trial) follow(ctx context.Context, node string) error {
 		commands = append(commands, nodeArgs(node, backend))
 	}
 	return t.apply(ctx, commands)
-}
-
-// setting is the value of a field in a text of lines, "" if it has none.
-func setting(text, field string) string {
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 func (t *Trial) apply(ctx context.Context, commands []Command) error {
