@@ -13,7 +13,8 @@ func TestSplit(t *testing.T) {
 		"mkdir -p /etc/a && echo 'b: {c}' >> /e/f": "mkdir|-p|/etc/a;echo|b: {c}|/e/f",
 		"kubectl apply -f - <<'EOF'\na: $b\nEOF":   "kubectl|apply|-f|-",
 		"nft add rule a b 'ip saddr { 1, 2 } x'":   "nft|add|rule|a|b|ip saddr { 1, 2 } x",
-		"a''b":                                     "ab",
+		"echo '{\"a\": 1}' | kubectl create -f -":  `echo|{"a": 1};kubectl|create|-f|-`,
+		"a''b": "ab",
 	} {
 		list, problems := split(line)
 		var commands []string

@@ -44,6 +44,9 @@ func (s *splitter) next() {
 		s.endWord()
 	case s.take("&& "), s.take("|| "):
 		s.end()
+	case strings.HasPrefix(s.rest, "| kubectl "): // an object for it; nothing else reads what another says
+		s.take("| ")
+		s.end()
 	case s.take(">> "): // and the file's name, as another word
 		s.endWord()
 	case s.take("<<'EOF'\n"):

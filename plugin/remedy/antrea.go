@@ -5,7 +5,8 @@ const Antrea = "antrea"
 
 // What restarts Antrea's agent on one node.
 var (
-	antreaStep    = restartPod("kubectl -n kube-system delete pod -l app=antrea,component=antrea-agent")
+	antreaStep = restartPod("kubectl -n kube-system delete pod -l app=antrea,component=antrea-agent").noting(
+		"Open vSwitch goes on forwarding meanwhile")
 	antreaRestart = restartHint("Restart Antrea's agent on {node}: it sets the device, its routes and its peers again",
 		antreaStep)
 )

@@ -148,7 +148,7 @@ func (f flannelRun) rows() []row {
 			Disruption: "traffic of its pods stops for seconds",
 			Steps:      []Step{f.restart},
 			Note: "A control-plane node needs {address} back instead, which etcd and certificates name. Where it is set, " +
-				"correct it first: " + f.address + ".",
+				"correct it first. Keep it the same: a reservation of DHCP, no temporary IPv6 address.",
 		}},
 		// Prints no command: which address is right is the operator's to know.
 		{"WG0306", "elsewhere", f.system, Hint{

@@ -32,9 +32,9 @@ type Step struct {
 	Note    string `json:"note,omitempty"`
 }
 
-// noting adds to a step's note.
-func (s Step) noting(besides string) Step {
-	s.Note += "; " + besides
+// noting returns the step with a note.
+func (s Step) noting(note string) Step {
+	s.Note = note
 	return s
 }
 

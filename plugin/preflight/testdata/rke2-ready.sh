@@ -43,22 +43,13 @@ reboot_node() {
 # 1. The kernel module: every node's kernel makes WireGuard links, nothing to install.
 
 # 2. Switch Canal to the WireGuard backend.
-#    if it exists already, add flannel.backend to its values: kubectl -n kube-system edit
-#    helmchartconfig rke2-canal
-ask 'here: kubectl create -f - <<'\''EOF'\'' …'
-kubectl create -f - <<'EOF'
-apiVersion: helm.cattle.io/v1
-kind: HelmChartConfig
-metadata: {name: rke2-canal, namespace: kube-system}
-spec:
-  valuesContent: |-
-    flannel:
-      backend: wireguard
-EOF
+#    Set calico.vethuMTU too, to the network's MTU less 80.
+#    if one is there, edit that: it holds all values of the chart
+ask 'here: echo '\''{"apiVersion":"helm.cattle.io/v1","kind":"HelmChartConfig","metadata":{"name":"rke2-canal","namespace":"kube-system"},"spec":{"valuesContent":"flannel: {backend: wireguard}"}}'\'' | kubectl create -f -'
+echo '{"apiVersion":"helm.cattle.io/v1","kind":"HelmChartConfig","metadata":{"name":"rke2-canal","namespace":"kube-system"},"spec":{"valuesContent":"flannel: {backend: wireguard}"}}' | kubectl create -f -
 ask 'here: kubectl -n kube-system rollout restart daemonset rke2-canal'
 kubectl -n kube-system rollout restart daemonset rke2-canal
-#    servers first; flannel.1 and its routes stay otherwise and take precedence over the
-#    tunnel's
+#    servers first; removes flannel.1 and its routes
 ask 'node-1: reboot'
 reboot_node 'node-1'
 ask 'node-2: reboot'
