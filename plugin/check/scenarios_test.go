@@ -66,6 +66,8 @@ var scenarios = map[string]expectation{
 	"host-rke2-device-deleted": {verdict.Failed, "WG0201", []string{"node-2 has no flannel-wg", "variant missing"}},
 	"host-none-endpoint-moved": {verdict.Failed, "WG0306",
 		[]string{"publishes 192.0.2.9", "which is none of its own addresses", "variant moved"}},
+	// Made by hand: Felix without its WireGuard and Calico's CNI plugin, with the chart's MTU of pods, over Flannel.
+	"host-canal":                 {verdict.Passed, "", nil},
 	"host-rke2-healthy-pods-mtu": {verdict.Passed, "", nil},
 	"host-pods-mtu-silent": {verdict.Failed, "WG0503", []string{"packets of 1450 bytes",
 		"flannel-wg of node-1 takes 1420, and that was not told to the pod", "variant pods"}},

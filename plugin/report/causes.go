@@ -183,6 +183,11 @@ func (t *text) findings() {
 	}
 }
 
-// sentence ends text with a full stop. It may begin with a node's name, so its
+// sentence ends text with a full stop, unless it asks. It may begin with a node's name, so its
 // first letter stays as it is.
-func sentence(text string) string { return strings.TrimSuffix(text, ".") + "." }
+func sentence(text string) string {
+	if strings.HasSuffix(text, "?") {
+		return text
+	}
+	return strings.TrimSuffix(text, ".") + "."
+}

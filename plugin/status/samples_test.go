@@ -119,8 +119,8 @@ func TestPodRanges(t *testing.T) {
 // families, behind a NAT.
 func TestHealthy(t *testing.T) {
 	warned := map[string]string{
-		"host-rke2-healthy-pods-mtu": "WG0505 warn",
-		"host-healthy-old-pod":       "WG0505 warn", "host-healthy-overwrite-stuck": "WG0105 warn", // their very point
+		"host-rke2-healthy-pods-mtu": "WG0505 warn", "host-canal": "WG0505 warn",
+		"host-healthy-old-pod": "WG0505 warn", "host-healthy-overwrite-stuck": "WG0105 warn", // their very point
 		"host-report-by-mark": "WG0101 warn", "host-report-vpn-auth": "WG0101 warn", // known by traffic alone
 	}
 	systems := map[string]bool{}

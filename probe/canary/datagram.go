@@ -139,6 +139,12 @@ func (s *datagramBatch) send(ctx context.Context, packets []packet, attempt int)
 		if !open || ctx.Err() != nil {
 			continue
 		}
+		if attempt > 0 && s.tooLarge(packet) {
+			s.mu.Lock()
+			s.settle(key)
+			s.mu.Unlock()
+			continue
+		}
 		m := s.marked(packet.target, s.family, s.transport, packet.size, attempt)
 		s.sent(m, s.write(m, packet.target))
 		if inBurst++; inBurst%burst == 0 {
@@ -215,8 +221,23 @@ func (s *datagramBatch) take(m wire.Marked, peer uint32) {
 		return
 	}
 	s.counters.answered(m, peer, time.Since(sent))
+	s.settle(key)
+}
+
+// settle waits for a packet no more. It is called under the lock.
+func (s *datagramBatch) settle(key packetKey) {
+	if s.waiting[key] == nil {
+		return // its answer came just now
+	}
 	delete(s.waiting, key)
 	if len(s.waiting) == 0 {
 		close(s.done)
 	}
+}
+
+// tooLarge reports whether the kernel has been told that a packet of this size does not
+// reach its target, so that it need not be repeated.
+func (s *datagramBatch) tooLarge(p packet) bool {
+	mtu, err := pathMTU(p.target.Addr)
+	return err == nil && int(p.size)+headersOf(s.family) > mtu
 }

@@ -61,7 +61,7 @@ func inside(tried []int, below, full uint16) (between []uint16) {
 func (b *batch) learned(targets []evidence.Target, below, full uint16, family uint8) map[uint16][]evidence.Target {
 	sizes := map[uint16][]evidence.Target{}
 	for _, target := range targets {
-		mtu, err := linkMTU(target.Addr)
+		mtu, err := pathMTU(target.Addr)
 		size := mtu - headersOf(family)
 		if err != nil || size <= int(below) || size >= int(full) {
 			continue

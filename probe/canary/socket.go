@@ -115,6 +115,17 @@ func linkMTU(target netip.Addr) (int, error) {
 	return 0, fmt.Errorf("no link has the address %s", local)
 }
 
+// pathMTU returns how large a packet to a target may be, in bytes, by what the kernel has
+// been told on the way there besides.
+func pathMTU(target netip.Addr) (int, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(target, 9)))
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return routeMTU(conn, target)
+}
+
 // routeMTU is what the kernel says of the way of a connected socket.
 func routeMTU(conn *net.UDPConn, target netip.Addr) (mtu int, err error) {
 	level, name := unix.IPPROTO_IP, unix.IP_MTU

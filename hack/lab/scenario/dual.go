@@ -13,7 +13,7 @@ var dualHealthy = []Scenario{
 	{
 		Name: "healthy-dual-pods-mtu", Title: "pods of both families get a larger MTU than the tunnel has, and are told what is too large",
 		Cluster: dual, Want: pass, Tested: 4, Findings: map[string]string{codeOldPods: "warn", codeSize: "pass"},
-		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf(1450)) }), Restore: onEach(podMTU),
+		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf("1450")) }), Restore: onEach(podMTU),
 	},
 	{
 		Name: "healthy-dual-one-family", Title: "of two families one was asked for",

@@ -90,7 +90,7 @@ var healthy = []Scenario{
 	{
 		Name: "healthy-pods-mtu", Title: "new pods get a larger MTU than the tunnel has, as from Canal's chart, and are told what is too large",
 		Cluster: wireguard, Want: pass, Findings: map[string]string{codeOldPods: "warn", codeSize: "pass"},
-		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf(1450)) }), Restore: onEach(podMTU),
+		Sabotage: onEach(func(node string) Command { return shell(node, "%s", podsOf("1450")) }), Restore: onEach(podMTU),
 	},
 }
 

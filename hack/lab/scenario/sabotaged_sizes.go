@@ -23,15 +23,16 @@ var sabotagedSizes = []Scenario{
 				nft add table inet sabotage
 				nft add chain inet sabotage output '{ type filter hook output priority 0; }'
 				nft add rule inet sabotage output icmp type destination-unreachable drop
-				%s`, podsOf(1450))
+				%s`, podsOf("1450"))
 		}),
 		Restore: inTurn(onEach(dropTable), onEach(podMTU)), Unmendable: "the MTU of pods is set by what installs the CNI configuration",
 	},
 }
 
 // podsOf are lines of a shell that give pods an MTU when they are created.
-func podsOf(mtu int) string {
-	return fmt.Sprintf(`cd /etc/cni/net.d
-		sed 's/"mtu": [0-9]*/"mtu": %d/' 10-flannel.conflist >.10-flannel.conflist
+func podsOf(mtu string) string {
+	return fmt.Sprintf(`
+		cd /etc/cni/net.d
+		sed "s/\"mtu\": [0-9]*/\"mtu\": %s/" 10-flannel.conflist >.10-flannel.conflist
 		mv .10-flannel.conflist 10-flannel.conflist`, mtu)
 }

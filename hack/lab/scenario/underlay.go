@@ -67,11 +67,7 @@ func useVPN(nodes []string) []Command {
 
 // podMTU gives the pods that come the MTU that flannel says.
 func podMTU(node string) Command {
-	return shell(node, `
-		mtu=$(sed -n 's/^FLANNEL_MTU=//p' /run/flannel/subnet.env)
-		cd /etc/cni/net.d
-		sed "s/\"mtu\": [0-9]*/\"mtu\": $mtu/" 10-flannel.conflist >.10-flannel.conflist
-		mv .10-flannel.conflist 10-flannel.conflist`)
+	return shell(node, "mtu=$(sed -n 's/^FLANNEL_MTU=//p' /run/flannel/subnet.env)\n%s", podsOf("$mtu"))
 }
 
 func besideVPN(nodes []string) []Command {
