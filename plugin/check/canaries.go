@@ -15,6 +15,7 @@ import (
 type between struct {
 	sender, receiver *graph.Canaries
 	header           int // bytes of IP and UDP in front of a canary
+	tunnel           int // MTU of the sender's tunnel, 0 if it is not known
 }
 
 // told is the payload that the sender's kernel was told to be the largest when one of full
@@ -40,14 +41,18 @@ type reach struct {
 // fate is what happened to the canaries of one size; row is the one that is reported.
 type fate struct {
 	status  verdict.Status
-	size    int  // payload that arrived in its place: what the pod's kernel was told to be the largest; 0 if none did
+	size    int  // payload that arrived in its place, the largest that the pod was told of; 0 if none did
 	answer  bool // they arrive, and their answers do not come back
 	missing bool // nothing was reported
 	row     evidence.CanaryRow
 }
 
 func (v *view) reach(e *graph.Edge) *reach {
-	return reached(between{e.Sender, e.Receiver, headerSize(e.Family)}, &v.Run)
+	tunnel := 0
+	if link := e.FromCarrier.Link; link != nil {
+		tunnel = link.MTU
+	}
+	return reached(between{e.Sender, e.Receiver, headerSize(e.Family), tunnel}, &v.Run)
 }
 
 func reached(b between, about *evidence.Run) *reach {
@@ -122,8 +127,8 @@ func reachedFull(b between, about *evidence.Run) fate {
 			return fate{status: verdict.Inconclusive}
 		case row.Answered > 0 && got != nil && got.Received > 0:
 			continue
-		case transport == "udp" && told > 0 && fits(b, []int{told}) == told:
-			instead = told // the node says what fits, and that does
+		case transport == "udp" && told > 0 && told+b.header == b.tunnel && fits(b, []int{told}) == told:
+			instead = told // the node says what its tunnel takes, and that arrives
 			continue
 		}
 		return fate{status: verdict.Fail, answer: got != nil && got.Received > 0, row: *row}

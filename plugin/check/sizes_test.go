@@ -177,7 +177,10 @@ func TestPodsAreToldWhatFits(t *testing.T) {
 		"told, lost all same":  {func(_, told *evidence.CanaryRow) { told.Answered = 0 }, verdict.Failed},
 		"told, never received": {func(_, told *evidence.CanaryRow) { told.Received = 0 }, verdict.Failed},
 		"told another size":    {func(full, _ *evidence.CanaryRow) { full.PathMTU = 1400 }, verdict.Failed},
-		"told a small size":    {func(full, _ *evidence.CanaryRow) { full.PathMTU = 64 + headerSize(4) }, verdict.Failed},
+		"told less than the tunnel takes": {func(full, told *evidence.CanaryRow) {
+			full.PathMTU, told.Size = 1400, 1400-headerSize(4) // so it is not the tunnel that refuses the rest
+		}, verdict.Failed},
+		"told a small size": {func(full, _ *evidence.CanaryRow) { full.PathMTU = 64 + headerSize(4) }, verdict.Failed},
 	} {
 		streams := healthy(2)
 		for node, peer := range map[string]int{"pod/node-1": 1, "pod/node-2": 0} {
