@@ -263,7 +263,8 @@ func (v *view) lostFull(e *graph.Edge, status verdict.Status) verdict.Outcome {
 	case tunnelCuts(e, most):
 		most += header
 		out.Variant = "pods"
-		out.Add("; %s of %s takes %d, and that was not told to the pod", e.FromLink(), e.From.Name, e.FromCarrier.Link.MTU)
+		out.Add("; %s of %s takes %d, and that was not told to the pod", e.FromLink(), e.From.Name,
+			e.FromCarrier.Link.MTU)
 		out.Facts["device"] = e.FromLink()
 		out.Facts["most"] = strconv.Itoa(e.FromCarrier.Link.MTU)
 	case most > 0:

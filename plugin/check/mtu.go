@@ -75,15 +75,15 @@ func (v *view) oldPods(n *graph.Node) verdict.Outcome {
 	}
 	newest := v.newPodMTU(n)
 	if newest > tunnel.MTU {
-		out := warn("on %s new pods get an MTU of %d, and %s takes %d: what is larger arrives only as long as the node "+
-			"may tell them so", n.Name, newest, tunnel.Name, tunnel.MTU)
+		out := warn("on %s new pods get an MTU of %d, and %s takes %d: what is larger arrives only as long as the "+
+			"node may tell them so", n.Name, newest, tunnel.Name, tunnel.MTU)
 		out.Variant = "new"
 		out.Facts = map[string]string{"node": n.Name, "device": tunnel.Name, "mtu": strconv.Itoa(tunnel.MTU)}
 		return out
 	}
 	if len(large) > 0 {
-		out := warn("on %s the MTU of %s is larger than that of %s (%d)", n.Name, plural(uint64(len(large)), "pod link"),
-			tunnel.Name, tunnel.MTU)
+		out := warn("on %s the MTU of %s is larger than that of %s (%d)", n.Name,
+			plural(uint64(len(large)), "pod link"), tunnel.Name, tunnel.MTU)
 		if newest > 0 { // and new pods have a smaller one
 			out.Add("%s", ": made before the switch to WireGuard")
 		}

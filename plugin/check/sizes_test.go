@@ -185,8 +185,12 @@ func TestPodsAreToldWhatFits(t *testing.T) {
 		streams := healthy(2)
 		for node, peer := range map[string]int{"pod/node-1": 1, "pod/node-2": 0} {
 			rowsOf(streams[node], peer, func(rows []evidence.CanaryRow) []evidence.CanaryRow {
-				at := slices.IndexFunc(rows, func(r evidence.CanaryRow) bool { return r.Transport == "udp" && r.Size == fullSize })
-				full := evidence.CanaryRow{Transport: "udp", Size: fullSize + 30, Sent: 1, PathMTU: fullSize + headerSize(4)}
+				at := slices.IndexFunc(rows, func(r evidence.CanaryRow) bool {
+					return r.Transport == "udp" && r.Size == fullSize
+				})
+				full := evidence.CanaryRow{
+					Transport: "udp", Size: fullSize + 30, Sent: 1, PathMTU: fullSize + headerSize(4),
+				}
 				test.change(&full, &rows[at])
 				return slices.Insert(rows, at+1, full)
 			})

@@ -147,8 +147,8 @@ func (f flannelRun) rows() []row {
 			Title:      "Restart " + f.name + " on {node}: it looks for its address when it starts",
 			Disruption: "traffic of its pods stops for seconds",
 			Steps:      []Step{f.restart},
-			Note: "A control-plane node needs {address} back instead, which etcd and certificates name. Where it is set, " +
-				"correct it first. Keep it the same: a reservation of DHCP, no temporary IPv6 address.",
+			Note: "A control-plane node needs {address} back instead, which etcd and certificates name. Where it is " +
+				"set, correct it first. Keep it the same: a reservation of DHCP, no temporary IPv6 address.",
 		}},
 		// Prints no command: which address is right is the operator's to know.
 		{"WG0306", "elsewhere", f.system, Hint{

@@ -14,8 +14,8 @@ var reachRemedies = []row{
 	// Nothing: what writes the CNI configuration is not known.
 	{"WG0505", "new", "", Hint{
 		Title: "Give pods the MTU of {device}, {mtu}",
-		Note: "The CNI configuration of {node} sets another: look for \"mtu\" in /etc/cni/net.d, and in what installs " +
-			"it. Pods get it when they are created again.",
+		Note: "The CNI configuration of {node} sets another: look for \"mtu\" in /etc/cni/net.d, and in what " +
+			"installs it. Pods get it when they are created again.",
 	}},
 	// Nothing: which pods may restart is the operator's to know.
 	{"WG0505", "", "", Hint{
@@ -305,8 +305,9 @@ var reachRemedies = []row{
 	{"WG0503", "pods", "", Hint{ // Nothing: both are in configurations that are not known.
 		Title: "Give pods the tunnel's MTU, {most}, or have their node tell them",
 		Note: "The kernel of {node} answers what is too large for {device} with ICMP \"fragmentation needed\" (IPv6: " +
-			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset on {node}. " +
-			"The pods' MTU is set by the CNI configuration in /etc/cni/net.d; they get another when they are created again.",
+			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset " +
+			"on {node}. The pods' MTU is set by the CNI configuration in /etc/cni/net.d; they get another when they " +
+			"are created again.",
 	}},
 	{"WG0503", "between", "", Hint{ // Nothing.
 		Title: "Lower the tunnel's MTU, or find what drops packets between {mtu} and {size} bytes",

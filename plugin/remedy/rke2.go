@@ -38,15 +38,16 @@ var rke2Remedies = []row{
 	// Prints no command: a HelmChartConfig holds all of the chart's values.
 	{"WG0505", "new", RKE2, Hint{
 		Title: "Give pods the MTU of {device}, {mtu}",
-		Note: "Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set, whatever Flannel's backend takes: " +
-			"set it to {mtu} in the HelmChartConfig rke2-canal of kube-system. Pods get it when they are created again.",
+		Note: "Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set, whatever Flannel's backend " +
+			"takes: set it to {mtu} in the HelmChartConfig rke2-canal of kube-system. Pods get it when they are " +
+			"created again.",
 	}},
 	// Prints no command, as before.
 	{"WG0503", "pods", RKE2, Hint{
 		Title: "Give pods the tunnel's MTU, {most}, or have their node tell them",
 		Note: "The kernel of {node} answers what is too large for {device} with ICMP \"fragmentation needed\" (IPv6: " +
-			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset on {node}. " +
-			"Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set: set it in the HelmChartConfig " +
+			"\"packet too big\"), and that did not reach the pod: look for what drops ICMP in nft list ruleset " +
+			"on {node}. Canal's pods get calico.vethuMTU of the chart, 1450 unless it is set: set it in the HelmChartConfig " +
 			"rke2-canal of kube-system. Pods get it when they are created again.",
 	}},
 	// Prints no command, as before.

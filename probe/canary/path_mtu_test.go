@@ -139,7 +139,8 @@ func TestSizeThatTheKernelWasTold(t *testing.T) {
 		targets := []evidence.Target{{Index: 1, Addr: addr, UDP: narrow(t, ports["udp4"], test.passes)}}
 		v := &batch{id: a.id, counters: &a.counters, attempts: 1, pause: 300 * time.Millisecond}
 		v.sendDatagrams(ctx, targets, sizes, 4, wire.TransportUDP)
-		route := &netlink.Route{LinkIndex: lo.Attrs().Index, Dst: &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(32, 32)},
+		to := &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(32, 32)}
+		route := &netlink.Route{LinkIndex: lo.Attrs().Index, Dst: to,
 			MTU: test.told, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST}
 		if err := netlink.RouteReplace(route); err != nil {
 			t.Fatal(err)
